@@ -1,0 +1,1 @@
+"""What is computed: tensors, operators and the layer graph of an encoder."""

@@ -1,0 +1,52 @@
+"""The contract of all hardware: a block is a server that answers for how long a use occupies it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from accelsim.program import Use
+from accelsim.units import Tick
+
+
+class Block(ABC):
+    """A piece of hardware that serves one use at a time, first come, first served.
+
+    The base class books: ``free_at`` is the tick at which the last booked use ends, ``busy`` and
+    ``idle`` are the ticks spent so far. A subclass says how long a use takes.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.free_at: Tick = 0
+        self.busy: Tick = 0
+        self.idle: Tick = 0
+
+    @abstractmethod
+    def occupancy(self, use: Use, start: Tick) -> Tick:
+        """Return for how many ticks a use that starts at ``start`` occupies the block."""
+
+    def book(self, use: Use, now: Tick) -> tuple[Tick, Tick]:
+        """Book a use that is ready now; return its first and last tick."""
+        start = max(now, self.free_at)
+        ticks = self.occupancy(use, start)
+        self.idle += start - self.free_at
+        self.busy += ticks
+        self.free_at = start + ticks
+        return start, self.free_at
+
+    def extra_amounts(self) -> Mapping[str, int]:
+        """Return amounts that only running reveals, since the last call (DRAM activates)."""
+        return {}
+
+    def replay(self, now: Tick, busy: Tick, idle: Tick, last: Tick) -> None:
+        """Book a replayed segment: its busy and idle ticks until ``last``, relative to ``now``."""
+        self.settle(now)
+        self.busy += busy
+        self.idle += idle
+        self.free_at = now + last
+
+    def settle(self, now: Tick) -> None:
+        """Count the time until ``now`` as idle; nothing may be booked beyond it."""
+        self.idle += now - self.free_at
+        self.free_at = now

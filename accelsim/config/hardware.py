@@ -1,0 +1,243 @@
+"""The schema of a machine: ``hwconfigs/*.yaml``.
+
+A machine names its blocks, memories, DRAM and placement. ``base:`` takes over another machine
+file and lays this one over it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from accelsim.config.document import Document, merge, override, read_document
+from accelsim.config.quantities import Bits, Bytes, Hertz, Joules, Kelvin, Meters, Seconds, Volts
+from accelsim.config.shipped import find_input
+from accelsim.config.validation import ConfigModel, validate
+from accelsim.errors import ConfigError
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Target = Literal[
+    "ReadLatency", "WriteLatency", "ReadEnergy", "WriteEnergy",
+    "ReadEDP", "WriteEDP", "Leakage", "Area",
+]  # fmt: skip
+Grade = Literal["optimistic", "reference", "pessimistic"]
+
+
+class ProcessConfig(ConfigModel):
+    """The silicon all on-chip arrays and the logic are made of."""
+
+    node: Meters
+    temperature: Kelvin
+    grade: Grade = "reference"
+    logic: str = "logic"
+
+
+class ClockConfig(ConfigModel):
+    """The clock and supply of the logic domain."""
+
+    frequency: Hertz
+    voltage: Volts
+
+
+class PeArrayConfig(ConfigModel):
+    """n vector MACs of width n, output stationary, as EdgeBERT's processing unit.
+
+    ``tile_schedule``: ``serial`` receives the n vectors of a tile, then computes (2n + 1 cycles,
+    EdgeBERT's code); ``overlapped`` receives the next tile meanwhile (n cycles).
+    """
+
+    vector_size: PositiveInt
+    tile_schedule: Literal["serial", "overlapped"]
+    fill_cycles: Count
+    flush_slack_cycles: Count
+
+
+class SfuConfig(ConfigModel):
+    """Special-function unit: n lanes, one outstanding read, nothing pipelined unless said.
+
+    ``pipelined``: a row's reads follow one another each cycle and pay the round trip once a pass.
+    """
+
+    read_round_trip_cycles: PositiveInt
+    auxiliary_read_cycles: PositiveInt
+    setup_cycles: Count
+    pipelined: bool = False
+
+
+class OperandBufferConfig(ConfigModel):
+    """A PE operand memory: banked data memory and mask memory (one mask word a vector)."""
+
+    data: Bytes
+    masks: Bytes
+    technology: str
+    target: Target = "ReadEDP"
+
+
+class AuxiliaryMemoryConfig(ConfigModel):
+    """Holds layer-norm parameters and small tables next to the special-function unit."""
+
+    capacity: Bytes
+    technology: str
+    target: Target = "ReadEDP"
+
+
+class BusConfig(ConfigModel):
+    """The AXI path from the parameter memories and DRAM to the buffers."""
+
+    width: Bits
+    masks_per_cycle: PositiveInt
+    setup_cycles: Count
+    burst_beats: PositiveInt
+    burst_gap_cycles: Count
+    length: Meters
+
+
+class HostConfig(ConfigModel):
+    """The controller that programs every command through configuration registers.
+
+    ``command_queue``: registers of the next command are written while the present one runs.
+    """
+
+    register_writes_per_command: Count
+    register_write_cycles: PositiveInt
+    command_queue: bool
+
+
+class MemoryConfig(ConfigModel):
+    """One on-chip memory region: an array of the technology table."""
+
+    technology: str
+    capacity: Bytes
+    word: Bits
+    bits_per_cell: PositiveInt = 1
+    banks: PositiveInt = 1
+    target: Target = "ReadEDP"
+    roadmap: str | None = None
+    extrapolate: bool = False
+
+    @model_validator(mode="after")
+    def _whole_banks(self) -> MemoryConfig:
+        if self.capacity % self.banks:
+            raise ValueError(
+                f"a capacity of {self.capacity} B does not divide into {self.banks} equal banks"
+            )
+        return self
+
+
+class DramConfig(ConfigModel):
+    """The off-chip channel: a part of the technology table, in lock step if several."""
+
+    technology: str
+    devices: PositiveInt = 1
+    idle_state: Literal["self_refresh", "power_down", "standby"] = "self_refresh"
+
+
+class HomeConfig(ConfigModel):
+    """Where the tensors of one role lie: non-zeros and masks in named memories."""
+
+    values: str
+    masks: str
+
+
+class PlacementConfig(ConfigModel):
+    """The home of each role, of activations, and of what does not fit beside them."""
+
+    embedding: HomeConfig
+    backbone: HomeConfig
+    task: HomeConfig
+    activations: str
+    activation_spill: Literal["dram"] | None = None
+
+
+class PowerConfig(ConfigModel):
+    """The switchable supply of the whole chip (the DRAM has its own states)."""
+
+    wake_up_time: Seconds
+    wake_up_energy: Joules
+
+
+class OverlapConfig(ConfigModel):
+    """What may run at the same time; each is off in EdgeBERT's published code."""
+
+    double_buffering: bool
+    special_functions: bool
+
+
+class HardwareConfig(ConfigModel):
+    """One machine."""
+
+    name: str
+    description: str = ""
+    process: ProcessConfig
+    clock: ClockConfig
+    pe_array: PeArrayConfig
+    sfu: SfuConfig
+    weight_buffer: OperandBufferConfig
+    activation_buffer: OperandBufferConfig
+    auxiliary_memory: AuxiliaryMemoryConfig
+    bus: BusConfig
+    host: HostConfig
+    memories: dict[str, MemoryConfig]
+    dram: DramConfig | None
+    placement: PlacementConfig
+    power: PowerConfig
+    overlap: OverlapConfig
+
+    @model_validator(mode="after")
+    def _placement_names_memories(self) -> HardwareConfig:
+        reserved = set(self.memories) & {*type(self).model_fields, "codec"}
+        if reserved:
+            raise ValueError(f"memories: '{min(reserved)}' is the name of a block; rename it")
+        homes = self.placement
+        named = [(role, getattr(homes, role)) for role in ("embedding", "backbone", "task")]
+        wanted = [(f"{role}.{part}", getattr(h, part)) for role, h in named for part in _PARTS]
+        for key, memory in [*wanted, ("activations", homes.activations)]:
+            if memory not in self.memories:
+                known = ", ".join(self.memories)
+                raise ValueError(
+                    f"placement.{key}: there is no memory '{memory}'; known memories: {known}"
+                )
+        if homes.activation_spill == "dram" and self.dram is None:
+            raise ValueError(
+                "placement.activation_spill: the machine has no dram; set it to null too"
+            )
+        return self
+
+
+_PARTS = ("values", "masks")
+
+
+def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareConfig:
+    """Return the machine of a YAML file with ``path=value`` overrides applied.
+
+    Raises ConfigError with one line for each problem.
+    """
+    return validate(hardware_document(Path(path), overrides), HardwareConfig)
+
+
+def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
+    """Return the merged document of a machine, its ``base`` chain resolved."""
+    document = _read_chain(find_input(path), ())
+    for assignment in overrides:
+        document = override(document, assignment)
+    return document
+
+
+def _read_chain(path: Path, seen: tuple[Path, ...]) -> Document:
+    document = read_document(path)
+    resolved = path.resolve()
+    if resolved in seen:
+        chain = " -> ".join(p.name for p in (*seen, resolved))
+        raise ConfigError(f"{document.place(('base',))}: base: machines form a circle: {chain}")
+    base = document.data.pop("base", None)
+    if base is None:
+        return document
+    if not isinstance(base, str):
+        raise document.error(("base",), "expected the path of another machine file")
+    parent = path.parent / base
+    if not parent.is_file():
+        raise document.error(("base",), f"no such file '{parent}'; paths are relative to this file")
+    return merge(_read_chain(parent, (*seen, resolved)), document)

@@ -1,0 +1,62 @@
+"""The outcome of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from accelsim.engine.ledger import Ledger
+from accelsim.engine.segment_run import SegmentRecord
+from accelsim.program import ProgramKind
+from accelsim.units import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One program that ran: for which task and request, from when to when."""
+
+    kind: ProgramKind
+    name: str
+    task: str
+    request: int
+    start: Tick
+    end: Tick
+    segments: tuple[tuple[Tick, SegmentRecord], ...]
+
+    @property
+    def duration(self) -> Tick:
+        """Ticks from start to end."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutcome:
+    """When a request arrived, began (a switch included) and ended."""
+
+    number: int
+    round: int
+    task: str
+    arrival: Tick
+    start: Tick
+    end: Tick
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a simulation returns.
+
+    ``event_count`` counts SimPy events, ``simulated`` and ``replayed`` segments.
+    """
+
+    makespan: Tick
+    ledger: Ledger
+    executions: tuple[Execution, ...]
+    requests: tuple[RequestOutcome, ...]
+    event_count: int
+    simulated: int
+    replayed: int
+    traced: bool
+    notes: tuple[str, ...] = field(default=())
+
+    def executions_of(self, kind: ProgramKind) -> list[Execution]:
+        """Return the executions of one kind of program."""
+        return [execution for execution in self.executions if execution.kind is kind]

@@ -1,0 +1,106 @@
+"""What an access costs in amounts: the uses of memories, buffers and bus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.config.hardware import HardwareConfig
+from accelsim.memory.placement import DRAM
+from accelsim.memory.storage import StoredTensor
+from accelsim.program import Use
+from accelsim.units import ceil_div
+
+BUS = "bus"
+CODEC = "codec"
+HOST = "host"
+PE_ARRAY = "pe_array"
+SFU = "sfu"
+POWER = "power"
+WEIGHT_BUFFER = "weight_buffer"
+WEIGHT_MASKS = "weight_buffer_masks"
+ACTIVATION_BUFFER = "activation_buffer"
+AUXILIARY = "auxiliary_memory"
+
+
+def buffer_capacities(hardware: HardwareConfig) -> dict[str, int]:
+    """Return the capacity in bytes of every buffer whose filling the mapping plans."""
+    activations = hardware.placement.activations
+    return {
+        WEIGHT_BUFFER: hardware.weight_buffer.data,
+        WEIGHT_MASKS: hardware.weight_buffer.masks,
+        ACTIVATION_BUFFER: hardware.activation_buffer.data,
+        AUXILIARY: hardware.auxiliary_memory.capacity,
+        activations: hardware.memories[activations].capacity,
+    }
+
+
+def memory_use(hardware: HardwareConfig, memory: str, action: str, bits: int) -> Use:
+    """Return the use of an on-chip memory for a contiguous access: whole words."""
+    return Use(memory, action, ceil_div(bits, hardware.memories[memory].word))
+
+
+def bus_use(data_bytes: int, mask_vectors: int = 0, mask_bytes: int = 0) -> Use:
+    """Return the use of the bus: bytes, with the shape (data bytes, mask vectors).
+
+    Masks on their way into a mask memory arrive one word a vector.
+    """
+    return Use(BUS, "transfer", data_bytes + mask_bytes, (data_bytes, mask_vectors))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A contiguous part of a stored tensor: value bits, mask bits, and elements."""
+
+    tensor: StoredTensor
+    value_bits: int
+    mask_bits: int
+    elements: int
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of the values, rounded up."""
+        return ceil_div(self.value_bits, 8)
+
+    @property
+    def mask_bytes(self) -> int:
+        """Bytes of the mask, rounded up."""
+        return ceil_div(self.mask_bits, 8)
+
+
+def part_of(tensor: StoredTensor, start: int, stop: int) -> Part:
+    """Return the part of the elements start..stop, in storage order."""
+    masks = stop - start if tensor.masked else 0
+    return Part(tensor, tensor.value_bits_between(start, stop), masks, stop - start)
+
+
+def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
+    """Return the uses that read a part from its home, without the bus."""
+    tensor, uses = part.tensor, []
+    for memory, bits in ((tensor.values, part.value_bits), (tensor.masks, part.mask_bits)):
+        if not bits:
+            continue
+        if memory == DRAM:
+            uses.append(Use(DRAM, "read", ceil_div(bits, 8), (address,)))
+        else:
+            uses.append(memory_use(hardware, memory, "read", bits))
+    return merge_uses(uses)
+
+
+def merge_uses(uses: list[Use]) -> list[Use]:
+    """Join uses of one block and action, for instance values and masks of one memory.
+
+    The shapes of bus uses add up; a DRAM use keeps its first address.
+    """
+    merged: dict[tuple[str, str], Use] = {}
+    for use in uses:
+        key = (use.block, use.action)
+        before = merged.get(key)
+        merged[key] = use if before is None else _join(before, use)
+    return list(merged.values())
+
+
+def _join(first: Use, second: Use) -> Use:
+    shape = first.shape
+    if first.block == BUS:
+        shape = tuple(a + b for a, b in zip(first.shape, second.shape, strict=True))
+    return Use(first.block, first.action, first.amount + second.amount, shape)

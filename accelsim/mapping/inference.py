@@ -1,0 +1,266 @@
+"""From a layer graph and a machine to the program of one inference.
+
+The graph is cut into segments (embedding, each encoder layer, head) and these into stages: the
+attention of a layer, and row-wise runs that end with a layer norm. Equal layers share one segment.
+Each stage takes the largest blocks that fit its buffers; when activations fit in no way, those
+that cross stages are spilled to DRAM, if the machine allows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from accelsim.config.hardware import HardwareConfig
+from accelsim.errors import CapacityError
+from accelsim.mapping.accesses import buffer_capacities
+from accelsim.mapping.attention import AttentionStage, AttentionVariant
+from accelsim.mapping.emitter import Emitter
+from accelsim.mapping.plan import NoRoomError, Plan
+from accelsim.mapping.stages import Context, RowwiseStage
+from accelsim.mapping.values import Value, row_blocks
+from accelsim.memory.placement import DRAM, Placement
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import Operator, OperatorKind
+from accelsim.program import Program, ProgramKind, Segment
+from accelsim.units import ceil_div, format_bytes
+
+Stage = RowwiseStage | AttentionStage
+_ATTENTION = frozenset({OperatorKind.ATTENTION_SCORES, OperatorKind.ATTENTION_CONTEXT})
+_Choice = TypeVar("_Choice")
+
+
+@dataclass(frozen=True)
+class InferenceProgram:
+    """The program with the choices behind it.
+
+    ``choices`` lists for each stage of each distinct segment what was chosen, ``spilled`` the
+    activations in DRAM.
+    """
+
+    program: Program
+    choices: tuple[str, ...]
+    spilled: tuple[str, ...]
+
+
+def compile_inference(
+    graph: LayerGraph, placement: Placement, hardware: HardwareConfig, base_address: int = 0
+) -> InferenceProgram:
+    """Return the program of one inference of a task.
+
+    DRAM addresses of parameters and spilled activations start at ``base_address``. Raises
+    CapacityError when an activation or a panel cannot fit.
+    """
+    stages = _cut(graph)
+    context = _context(graph, placement, stages, base_address)
+    try:
+        return _compile(replace(context, spill=False), stages, hardware)
+    except NoRoomError as error:
+        if hardware.placement.activation_spill is None:
+            raise _no_room(error, hardware) from None
+    try:
+        return _compile(replace(context, spill=True), stages, hardware)
+    except NoRoomError as error:
+        raise _no_room(error, hardware) from None
+
+
+def _no_room(error: NoRoomError, hardware: HardwareConfig) -> CapacityError:
+    what, buffer, needed, free, capacity = error.args
+    spill = hardware.placement.activation_spill
+    advice = "" if spill else ", or set placement.activation_spill to dram"
+    return CapacityError(
+        f"{what} needs {format_bytes(needed)} in '{buffer}', which has {format_bytes(free)} free "
+        f"of {format_bytes(capacity)} at that point, however small the blocks; enlarge "
+        f"'{buffer}' or shorten the sequence{advice}",
+        what,
+        buffer,
+    )
+
+
+def _cut(graph: LayerGraph) -> list[list[list[Operator]]]:
+    """Cut the operators into segments of stages, in order."""
+    segments: list[list[list[Operator]]] = []
+    layer: object = "none"
+    for operator in graph.operators:
+        if operator.layer != layer:
+            segments.append([])
+            layer = operator.layer
+        segments[-1].append([operator])
+    return [_join_stages(graph, [stage[0] for stage in segment]) for segment in segments]
+
+
+def _join_stages(graph: LayerGraph, operators: list[Operator]) -> list[list[Operator]]:
+    """Join the operators of a segment into attention and row-wise stages."""
+    attention = _attention_group(graph, operators)
+    stages: list[list[Operator]] = [attention] if attention else []
+    current: list[Operator] = []
+    for operator in operators:
+        if operator in attention:
+            continue
+        if current and current[-1].rows != operator.rows:
+            stages.append(current)
+            current = []
+        current.append(operator)
+        if operator.kind is OperatorKind.LAYER_NORM:
+            stages.append(current)
+            current = []
+    return [*stages, current] if current else stages
+
+
+def _attention_group(graph: LayerGraph, operators: list[Operator]) -> list[Operator]:
+    """Return the products of attention, the softmax between them, and their projections."""
+    core = [operator for operator in operators if operator.kind in _ATTENTION]
+    producers = [producer for operator in core for producer in graph.predecessors(operator)]
+    names = {operator.name for operator in [*core, *producers]}
+    return [operator for operator in operators if operator.name in names]
+
+
+def _context(
+    graph: LayerGraph, placement: Placement, segments: list[list[list[Operator]]], base: int
+) -> Context:
+    last_reader = {}
+    stage_of: dict[str, int] = {}
+    stages = [stage for segment in segments for stage in segment]
+    for number, stage in enumerate(stages):
+        for operator in stage:
+            stage_of[operator.name] = number
+            for producer in graph.predecessors(operator):
+                last_reader[producer.name] = operator.name
+    crossing = frozenset(a for a, b in graph.edges if stage_of[a] != stage_of[b])
+    addresses = _addresses(graph, placement, crossing, base)
+    return Context(graph, placement, last_reader, crossing, addresses, spill=False)
+
+
+_PAGE_BYTES = 4096
+
+
+def _addresses(
+    graph: LayerGraph, placement: Placement, crossing: frozenset[str], base: int
+) -> dict[str, int]:
+    """Lay parameters whose home is DRAM, and possible spills, one after the other, page-aligned."""
+    sizes = {
+        name: ceil_div(tensor.value_bits + tensor.mask_bits, 8)
+        for name, tensor in placement.tensors.items()
+        if DRAM in (tensor.values, tensor.masks)
+    }
+    sizes |= {op.name: op.elements for op in graph.operators if op.name in crossing}
+    addresses, following = {}, base
+    for name, size in sizes.items():
+        addresses[name] = following
+        following += ceil_div(size, _PAGE_BYTES) * _PAGE_BYTES
+    return addresses
+
+
+def _compile(
+    context: Context, segments: list[list[list[Operator]]], hardware: HardwareConfig
+) -> InferenceProgram:
+    known: dict[object, tuple[Segment, dict[str, int], list[str]]] = {}
+    built: list[Segment] = []
+    choices: list[str] = []
+    held: dict[str, int] = {}
+    for operators in segments:
+        key = (_signature(context, operators), tuple(sorted(held.items())))
+        if key not in known:
+            known[key] = _compile_segment(context, operators, hardware, held)
+            choices += known[key][2]
+        segment, held, _ = known[key]
+        built.append(segment)
+    program = Program("infer", ProgramKind.INFER, tuple(built))
+    spilled = sorted(context.crossing) if context.spill else []
+    return InferenceProgram(program, tuple(choices), tuple(spilled))
+
+
+def _signature(context: Context, stages: list[list[Operator]]) -> tuple[object, ...]:
+    """Two segments of equal signature are the same work, whatever their names."""
+    first = min((op.layer for stage in stages for op in stage if op.layer is not None), default=None)
+    content: list[object] = [first is None and stages[0][0].name]
+    for stage in stages:
+        for operator in stage:
+            tensors = context.stored(operator)
+            stored = tuple(
+                (t.parameter.shape, t.bits, t.density, t.masked, t.values, t.masks)
+                for t in tensors
+            )
+            content.append((operator.kind, operator.shape, operator.depth, stored))
+    return tuple(content)
+
+
+def _compile_segment(
+    context: Context,
+    stages: list[list[Operator]],
+    hardware: HardwareConfig,
+    held: dict[str, int],
+) -> tuple[Segment, dict[str, int], list[str]]:
+    first = stages[0][0]
+    name = "encoder_layer" if first.layer is not None else first.name.partition(".")[0]
+    emitter = Emitter(hardware, Plan(name, buffer_capacities(hardware), held))
+    _enter(context, emitter, stages)
+    choices = []
+    for operators in stages:
+        emitter, choice = _emit_stage(context, emitter, operators, hardware)
+        choices.append(f"{name}: {operators[0].name} to {operators[-1].name}: {choice}")
+    emitter.drop_all_operands()
+    _leave(context, emitter, stages)
+    return emitter.plan.build(), emitter.plan.end_held(), choices
+
+
+def _enter(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> None:
+    """Register the values that the segment takes over from the one before."""
+    own = {operator.name for stage in stages for operator in stage}
+    for stage in stages:
+        for operator in stage:
+            for producer in context.graph.predecessors(operator):
+                if producer.name not in own and producer.name not in emitter.values:
+                    columns = producer.batch * producer.columns
+                    address = context.addresses.get(producer.name, 0)
+                    emitter.values[producer.name] = Value(
+                        producer.name, producer.rows, columns, context.spill, address
+                    )
+
+
+def _leave(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> None:
+    """Hand the final result to the host: nothing reads it on the chip any more."""
+    final = stages[-1][-1]
+    if final.name not in context.last_reader:
+        value = emitter.values[final.name]
+        uses = emitter.read_uses(value, final.elements)
+        task = emitter.command("move", f"{final.name}.result", uses, value.writers((0, final.rows)))
+        emitter.retire(value, final.elements, task)
+
+
+def _emit_stage(
+    context: Context, emitter: Emitter, operators: list[Operator], hardware: HardwareConfig
+) -> tuple[Emitter, str]:
+    """Emit one stage with the first variant that fits; return the emitter and the choice."""
+    if any(operator.kind in _ATTENTION for operator in operators):
+        attention = AttentionStage(context, operators)
+        variants = _attention_variants(attention, hardware)
+        return _first_fitting(emitter, variants, attention.emit)
+    rowwise = RowwiseStage(context, operators)
+    blocks = row_blocks(rowwise.rows, hardware.pe_array.vector_size)
+    trial, block = _first_fitting(emitter, blocks, rowwise.emit)
+    return trial, f"{block} rows at a time"
+
+
+def _attention_variants(
+    stage: AttentionStage, hardware: HardwareConfig
+) -> list[AttentionVariant]:
+    overlaps = (True, False) if hardware.overlap.special_functions else (False,)
+    blocks = row_blocks(stage.rows, hardware.pe_array.vector_size)
+    return [AttentionVariant(block, overlap) for block in blocks for overlap in overlaps]
+
+
+def _first_fitting(
+    emitter: Emitter, variants: Sequence[_Choice], emit: Callable[[Emitter, _Choice], None]
+) -> tuple[Emitter, str]:
+    for number, variant in enumerate(variants):
+        trial = emitter.copy()
+        try:
+            emit(trial, variant)
+        except NoRoomError:
+            if number == len(variants) - 1:
+                raise
+            continue
+        return trial, str(variant)
+    raise AssertionError("a stage has at least one variant")

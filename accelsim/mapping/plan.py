@@ -1,0 +1,115 @@
+"""A segment under construction: tasks, and the bytes that every buffer holds.
+
+No buffer may ever hold more than its capacity, whatever the order in which the queues run. So a
+task that takes bytes waits for the tasks whose releases make the room; what was waited for once
+is waited for by every later taker of that buffer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from accelsim.program import Segment, SegmentBuilder, Use
+
+
+class NoRoomError(Exception):
+    """A buffer cannot make room: (what, buffer, bytes needed, bytes free, capacity)."""
+
+    def __init__(self, what: str, buffer: str, needed: int, free: int, capacity: int) -> None:
+        super().__init__(what, buffer, needed, free, capacity)
+
+
+@dataclass
+class _Level:
+    """Bytes held in one buffer, in program order."""
+
+    capacity: int
+    held: int
+    releases: deque[tuple[int, int]] = field(default_factory=deque)
+    fence: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def releasable(self) -> int:
+        return sum(size for _, size in self.releases)
+
+    def copy(self) -> _Level:
+        return _Level(self.capacity, self.held, deque(self.releases), dict(self.fence))
+
+
+class Plan:
+    """Tasks of one segment with the levels of all buffers.
+
+    ``capacities`` and ``held`` are bytes by buffer; ``held`` is what lies there when the segment
+    starts.
+    """
+
+    def __init__(self, name: str, capacities: Mapping[str, int], held: Mapping[str, int]) -> None:
+        self._builder = SegmentBuilder(name)
+        self._levels = {b: _Level(size, held.get(b, 0)) for b, size in capacities.items()}
+        self.last_in_queue: dict[str, int] = {}
+
+    def copy(self) -> Plan:
+        """Return an independent copy, to try a continuation."""
+        other = Plan.__new__(Plan)
+        other._builder = self._builder.copy()
+        other._levels = {name: level.copy() for name, level in self._levels.items()}
+        other.last_in_queue = dict(self.last_in_queue)
+        return other
+
+    def free(self, buffer: str) -> int:
+        """Return the bytes that are free or will be released by tasks planned so far."""
+        level = self._levels[buffer]
+        return level.capacity - level.held + level.releasable
+
+    def capacity(self, buffer: str) -> int:
+        """Return the capacity of a buffer in bytes."""
+        return self._levels[buffer].capacity
+
+    def task(
+        self,
+        queue: str,
+        operator: str,
+        uses: Iterable[Use],
+        after: Iterable[int] = (),
+        holds: Iterable[tuple[str, int]] = (),
+    ) -> int:
+        """Append a task that takes ``holds`` (buffer, bytes); return its id.
+
+        Raises NoRoomError when a buffer cannot make the room.
+        """
+        wanted = [(buffer, size) for buffer, size in holds if size]
+        waits = set(after)
+        for buffer, size in wanted:
+            waits |= self._make_room(operator, buffer, size)
+        number = self._builder.add(queue, operator, uses, waits, wanted)
+        self.last_in_queue[queue] = number
+        return number
+
+    def release(self, task: int, buffer: str, size: int) -> None:
+        """Give back bytes when a task ends."""
+        if size:
+            self._builder.release(task, buffer, size)
+            self._levels[buffer].releases.append((task, size))
+
+    def end_held(self) -> dict[str, int]:
+        """Return the bytes that every buffer still holds when the segment has ended."""
+        return {name: level.held - level.releasable for name, level in self._levels.items()}
+
+    def build(self) -> Segment:
+        """Return the segment."""
+        return self._builder.build()
+
+    def _make_room(self, what: str, buffer: str, size: int) -> set[int]:
+        level = self._levels[buffer]
+        if size > self.free(buffer):
+            raise NoRoomError(what, buffer, size, self.free(buffer), level.capacity)
+        while level.held + size > level.capacity:
+            task, released = level.releases.popleft()
+            level.held -= released
+            # In-order queues: waiting for the last task of a queue covers those before it.
+            queue = self._builder.queue_of(task)
+            level.fence[queue] = max(task, level.fence.get(queue, -1))
+        level.held += size
+        return set(level.fence.values())

@@ -1,0 +1,74 @@
+"""Activations while a segment is planned: where they lie, who wrote and who read which rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+Rows = tuple[int, int]
+Tasks = dict[str, int]  # queue -> last task of that queue
+
+
+@dataclass
+class Value:
+    """One activation tensor of ``rows`` x ``columns`` bytes (8 bits an element).
+
+    ``spilled`` values lie in DRAM at ``address``, others in the activation memory.
+    """
+
+    name: str
+    rows: int
+    columns: int
+    spilled: bool = False
+    address: int = 0
+    written: dict[Rows, Tasks] = field(default_factory=dict)
+    read: dict[Rows, Tasks] = field(default_factory=dict)
+
+    def note_written(self, rows: Rows, queue: str, task: int) -> None:
+        """Remember the last task of a queue that writes these rows."""
+        self.written.setdefault(rows, {})[queue] = task
+
+    def note_read(self, rows: Rows, queue: str, task: int) -> None:
+        """Remember the last task of a queue that reads these rows."""
+        self.read.setdefault(rows, {})[queue] = task
+
+    def writers(self, rows: Rows) -> set[int]:
+        """Return the tasks to wait for before these rows may be read."""
+        return _tasks_of(self.written, rows)
+
+    def users(self, rows: Rows) -> set[int]:
+        """Return the tasks to wait for before these rows may be overwritten or released."""
+        return _tasks_of(self.written, rows) | _tasks_of(self.read, rows)
+
+    def copy(self) -> Value:
+        """Return an independent copy."""
+        written = {rows: dict(tasks) for rows, tasks in self.written.items()}
+        read = {rows: dict(tasks) for rows, tasks in self.read.items()}
+        return replace(self, written=written, read=read)
+
+
+def _tasks_of(by_rows: dict[Rows, Tasks], rows: Rows) -> set[int]:
+    start, stop = rows
+    return {
+        task
+        for (first, last), tasks in by_rows.items()
+        if first < stop and start < last
+        for task in tasks.values()
+    }
+
+
+def split_rows(rows: int, block: int) -> list[Rows]:
+    """Return consecutive row ranges of at most ``block`` rows."""
+    return [(start, min(start + block, rows)) for start in range(0, rows, block)]
+
+
+def row_blocks(rows: int, tile: int) -> list[int]:
+    """Return the block sizes worth trying: all rows, half, a third ... down to one tile."""
+    sizes: list[int] = []
+    for parts in range(1, rows + 1):
+        size = -(-rows // parts)
+        size = min(rows, -(-size // tile) * tile)
+        if not sizes or size < sizes[-1]:
+            sizes.append(size)
+        if size <= tile:
+            break
+    return sizes

@@ -1,0 +1,259 @@
+"""The layer graph: operators and the activations that flow between them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cached_property
+
+import networkx
+
+from accelsim.errors import ConfigError
+from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.tensors import Activation, Parameter, Role, format_shape
+
+_TWO_INPUTS = frozenset({OperatorKind.ATTENTION_SCORES, OperatorKind.ATTENTION_CONTEXT})
+
+
+class LayerGraph:
+    """Operators and their order, checked when built and not changed afterwards.
+
+    ``operators`` are given in any order; an ``edge`` (producer, consumer) names two of them. The
+    edges of one consumer stand in the order of its operands: (queries, keys) for scores,
+    (probabilities, values) for context. An operator without a producer reads from outside the
+    graph. ``sequence_length`` is the number of tokens.
+
+    Raises ConfigError for a name that is unknown or stands twice, a wrong number of inputs,
+    shapes that do not fit together, two parameters of one name, and a cycle.
+    """
+
+    def __init__(
+        self,
+        operators: Iterable[Operator],
+        edges: Iterable[tuple[str, str]],
+        *,
+        sequence_length: int,
+    ) -> None:
+        if sequence_length < 1:
+            raise ConfigError(f"sequence_length is {sequence_length}, must be 1 or more")
+        self.sequence_length = sequence_length
+        by_name = _index_operators(operators)
+        producers = _collect_producers(by_name, edges)
+        self._digraph = _connect(by_name, producers)
+        order = {name: position for position, name in enumerate(by_name)}
+        self.operators = tuple(by_name[name] for name in _sort(self._digraph, order))
+        self.parameters = _unique_parameters(self.operators)
+
+    @property
+    def digraph(self) -> networkx.DiGraph[str]:
+        """The frozen networkx graph: names; attributes ``operator`` and ``activation``."""
+        return self._digraph
+
+    def __getitem__(self, name: str) -> Operator:
+        """Return the operator of a name. Raises ConfigError when there is none."""
+        if name not in self._digraph:
+            raise ConfigError(f"the graph has no operator '{name}'")
+        found: Operator = self._digraph.nodes[name]["operator"]
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._digraph
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LayerGraph) and self.digest() == other.digest()
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    def __repr__(self) -> str:
+        return f"<LayerGraph of {len(self.operators)} operators, {self.sequence_length} tokens>"
+
+    def predecessors(self, operator: Operator | str) -> tuple[Operator, ...]:
+        """Return the producers of an operator's inputs, in the order of its operands."""
+        return tuple(self[name] for name in self._digraph.predecessors(self._name(operator)))
+
+    def successors(self, operator: Operator | str) -> tuple[Operator, ...]:
+        """Return the consumers of an operator's output."""
+        return tuple(self[name] for name in self._digraph.successors(self._name(operator)))
+
+    def inputs(self, operator: Operator | str) -> tuple[Activation, ...]:
+        """Return the activations that an operator reads, in the order of its operands."""
+        below = self._digraph.pred[self._name(operator)]
+        return tuple(attributes["activation"] for attributes in below.values())
+
+    def layer_operators(self, layer: int) -> tuple[Operator, ...]:
+        """Return the operators of one encoder layer, in order. Raises ConfigError if it is none."""
+        found = tuple(operator for operator in self.operators if operator.layer == layer)
+        if not found:
+            raise ConfigError(f"the graph has no layer {layer}; it has {self.layers} layers")
+        return found
+
+    @cached_property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """All (producer, consumer) pairs, by consumer in order, then by operand."""
+        return tuple(
+            (producer, operator.name)
+            for operator in self.operators
+            for producer in self._digraph.predecessors(operator.name)
+        )
+
+    @cached_property
+    def layers(self) -> int:
+        """Number of encoder layers, 0 when no operator belongs to one."""
+        return len({operator.layer for operator in self.operators} - {None})
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of all operators."""
+        return sum(operator.macs for operator in self.operators)
+
+    def parameter_count(self, role: Role | None = None, module: str | None = None) -> int:
+        """Return the number of parameters, shared ones counted once.
+
+        ``role`` keeps those of one role, ``module`` those of one module and the modules below it
+        (``encoder`` for the whole encoder).
+        """
+        return sum(
+            parameter.elements
+            for parameter in self.parameters
+            if (role is None or parameter.role == role)
+            and (module is None or f"{parameter.module}.".startswith(f"{module}."))
+        )
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content in hexadecimal: equal graphs, equal digests."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        content = [
+            self.sequence_length,
+            [[p.name, p.shape, p.role, p.module] for p in self.parameters],
+            [_operator_content(operator) for operator in self.operators],
+            self.edges,
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def _name(self, operator: Operator | str) -> str:
+        return self[operator if isinstance(operator, str) else operator.name].name
+
+
+def _operator_content(operator: Operator) -> list[object]:
+    shape = [operator.batch, operator.rows, operator.columns, operator.depth]
+    names = [parameter.name for parameter in operator.parameters]
+    return [operator.name, operator.kind, shape, names, operator.layer, operator.masked]
+
+
+def _index_operators(operators: Iterable[Operator]) -> dict[str, Operator]:
+    by_name: dict[str, Operator] = {}
+    for operator in operators:
+        if operator.name in by_name:
+            raise ConfigError(
+                f"operator '{operator.name}' stands twice; give every operator its own name"
+            )
+        by_name[operator.name] = operator
+    return by_name
+
+
+def _collect_producers(
+    by_name: dict[str, Operator], edges: Iterable[tuple[str, str]]
+) -> dict[str, list[str]]:
+    producers: dict[str, list[str]] = {name: [] for name in by_name}
+    for producer, consumer in edges:
+        for name in (producer, consumer):
+            if name not in by_name:
+                raise ConfigError(
+                    f"edge {producer} -> {consumer}: no operator is called '{name}'; add it to "
+                    "the operators or correct the edge"
+                )
+        if producer in producers[consumer]:
+            raise ConfigError(f"edge {producer} -> {consumer} stands twice; keep one")
+        producers[consumer].append(producer)
+    return producers
+
+
+def _connect(
+    by_name: dict[str, Operator], producers: dict[str, list[str]]
+) -> networkx.DiGraph[str]:
+    digraph: networkx.DiGraph[str] = networkx.DiGraph()
+    for name, operator in by_name.items():
+        digraph.add_node(name, operator=operator)
+    for name, sources in producers.items():
+        _check_input_count(by_name[name], len(sources))
+        for operand, source in enumerate(sources):
+            activation = _read(by_name[source], by_name[name], operand)
+            digraph.add_edge(source, name, activation=activation)
+    frozen: networkx.DiGraph[str] = networkx.freeze(digraph)
+    return frozen
+
+
+def _check_input_count(operator: Operator, count: int) -> None:
+    if count == 0:
+        return
+    if operator.kind is OperatorKind.ADD:
+        fits, wanted = count >= 2, "2 or more inputs"
+    elif operator.kind is OperatorKind.GATHER:
+        fits, wanted = False, "no input from another operator"
+    elif operator.kind in _TWO_INPUTS:
+        fits, wanted = count == 2, "2 inputs"
+    else:
+        fits, wanted = count == 1, "1 input"
+    if not fits:
+        raise ConfigError(
+            f"operator '{operator.name}': {operator.kind} takes {wanted}, got {count}; an "
+            "operator that reads from outside the graph has no edges to it"
+        )
+
+
+def _read(producer: Operator, consumer: Operator, operand: int) -> Activation:
+    """Return what the consumer reads, with the heads where the producer puts them.
+
+    Splitting a row of width heads x n into heads, and joining them, moves no data: only the
+    width of a whole row has to agree.
+    """
+    rows, width = _operand_shape(consumer, operand)
+    # A pooler or classifier takes the first token of the sequence.
+    first_rows = consumer.kind is OperatorKind.MATMUL and rows < producer.rows
+    if width != producer.batch * producer.columns or not (rows == producer.rows or first_rows):
+        raise ConfigError(
+            f"edge {producer.name} -> {consumer.name}: the producer gives "
+            f"{format_shape(producer.shape)}, but the consumer ({consumer.kind}, depth "
+            f"{consumer.depth}) reads {format_shape((rows, width))} as input {operand + 1}; make "
+            "the producer's columns and the consumer's depth agree"
+        )
+    return Activation(producer.name, rows, producer.columns, producer.batch)
+
+
+def _operand_shape(consumer: Operator, operand: int) -> tuple[int, int]:
+    """Return (rows, width over all heads) that a consumer expects of an operand."""
+    if operand == 1 and consumer.kind is OperatorKind.ATTENTION_SCORES:
+        return consumer.columns, consumer.batch * consumer.depth
+    if operand == 1 and consumer.kind is OperatorKind.ATTENTION_CONTEXT:
+        return consumer.depth, consumer.batch * consumer.columns
+    return consumer.rows, consumer.batch * consumer.depth
+
+
+def _sort(digraph: networkx.DiGraph[str], order: dict[str, int]) -> list[str]:
+    try:
+        return list(networkx.lexicographical_topological_sort(digraph, key=order.__getitem__))
+    except networkx.NetworkXUnfeasible:
+        path = [source for source, _ in networkx.find_cycle(digraph)]
+        raise ConfigError(
+            f"the graph has a cycle: {' -> '.join([*path, path[0]])}; remove one of these edges"
+        ) from None
+
+
+def _unique_parameters(operators: Iterable[Operator]) -> tuple[Parameter, ...]:
+    found: dict[str, Parameter] = {}
+    for operator in operators:
+        for parameter in operator.parameters:
+            known = found.setdefault(parameter.name, parameter)
+            if known != parameter:
+                raise ConfigError(
+                    f"operator '{operator.name}': parameter '{parameter.name}' is "
+                    f"{format_shape(parameter.shape)} of role {parameter.role}, but an earlier "
+                    f"one of this name is {format_shape(known.shape)} of role {known.role}; "
+                    "give one of them another name"
+                )
+    return tuple(found.values())

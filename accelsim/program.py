@@ -1,0 +1,166 @@
+"""The contract between mapping and engine: what the accelerator does, as a static list of tasks.
+
+A *use* is one demand on one block. A *task* is a set of uses that start together; it stands in
+an in-order *queue*, waits for earlier tasks, and ends with its slowest use. A *segment* is a list
+of tasks that starts and ends with every queue empty. A *program* is a list of segments: power-up,
+a switch to a task, one inference, power-down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+
+from accelsim.errors import ProgramError
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One demand on one block.
+
+    ``amount`` is an integer in the unit that the block declares for the action (words of a
+    memory, bytes of a bus, MACs of the PE array); ``shape`` holds what else its duration depends
+    on and is described by the block.
+    """
+
+    block: str
+    action: str
+    amount: int
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Uses that start together, at a place in a queue.
+
+    ``after`` are ids of earlier tasks of the segment. ``holds`` are bytes taken in buffers when
+    the task starts, ``releases`` bytes given back when it ends: (buffer, bytes) pairs.
+    """
+
+    id: int
+    queue: str
+    operator: str
+    uses: tuple[Use, ...]
+    after: tuple[int, ...] = ()
+    holds: tuple[tuple[str, int], ...] = ()
+    releases: tuple[tuple[str, int], ...] = ()
+
+
+class ProgramKind(StrEnum):
+    """What a program is for; energy and time are reported by kind."""
+
+    POWER_UP = "power_up"
+    SWITCH = "switch"
+    INFER = "infer"
+    POWER_DOWN = "power_down"
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Tasks in program order. A task waits for earlier ones only, so it cannot deadlock.
+
+    Segments are compared by identity: the mapping shares one object between equal work.
+
+    Raises ProgramError when a task's id is not its position or it waits for a later task.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+
+    def __post_init__(self) -> None:
+        for position, task in enumerate(self.tasks):
+            if task.id != position:
+                raise ProgramError(
+                    f"segment '{self.name}': the task at position {position} has the id {task.id}"
+                )
+            late = [other for other in task.after if not 0 <= other < position]
+            if late:
+                raise ProgramError(
+                    f"segment '{self.name}': task {task.id} ({task.operator}) waits for "
+                    f"{late[0]}, which is not an earlier task"
+                )
+
+    @cached_property
+    def amounts(self) -> Counter[tuple[str, str, str]]:
+        """Amounts by (block, action, operator) of one execution."""
+        total: Counter[tuple[str, str, str]] = Counter()
+        for task in self.tasks:
+            for use in task.uses:
+                total[use.block, use.action, task.operator] += use.amount
+        return total
+
+    @cached_property
+    def blocks(self) -> frozenset[str]:
+        """Names of all blocks in use."""
+        return frozenset(use.block for task in self.tasks for use in task.uses)
+
+    @cached_property
+    def digest(self) -> str:
+        """A stable name of the content."""
+        text = "\n".join(map(repr, self.tasks))
+        return hashlib.sha256(f"{self.name}\n{text}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Segments in order; the same segment object may stand in it many times."""
+
+    name: str
+    kind: ProgramKind
+    segments: tuple[Segment, ...]
+
+    @property
+    def task_count(self) -> int:
+        """Tasks of one execution."""
+        return sum(len(segment.tasks) for segment in self.segments)
+
+
+@dataclass
+class SegmentBuilder:
+    """Collects tasks with their ids; releases may be added to a task until the end."""
+
+    name: str
+    _tasks: list[Task] = field(default_factory=list)
+    _releases: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
+
+    def add(
+        self,
+        queue: str,
+        operator: str,
+        uses: Iterable[Use],
+        after: Iterable[int] = (),
+        holds: Iterable[tuple[str, int]] = (),
+    ) -> int:
+        """Append a task and return its id. Uses of amount zero are left out."""
+        number = len(self._tasks)
+        wanted = tuple(use for use in uses if use.amount)
+        earlier = tuple(sorted(set(after)))
+        self._tasks.append(Task(number, queue, operator, wanted, earlier, tuple(holds)))
+        return number
+
+    def release(self, task: int, buffer: str, size: int) -> None:
+        """Give back bytes of a buffer when the task ends."""
+        self._releases.setdefault(task, []).append((buffer, size))
+
+    def queue_of(self, task: int) -> str:
+        """Return the queue of a task."""
+        return self._tasks[task].queue
+
+    def copy(self) -> SegmentBuilder:
+        """Return an independent copy, to try a continuation."""
+        releases = {task: list(pairs) for task, pairs in self._releases.items()}
+        return SegmentBuilder(self.name, list(self._tasks), releases)
+
+    def build(self) -> Segment:
+        """Return the segment."""
+        tasks = tuple(
+            replace(task, releases=tuple(self._releases[task.id]))
+            if task.id in self._releases
+            else task
+            for task in self._tasks
+        )
+        return Segment(self.name, tasks)

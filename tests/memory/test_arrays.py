@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim.errors import ConfigError
+from accelsim.memory.arrays import Array, find_array
+from accelsim.memory.technology import (
+    Columns,
+    Conditions,
+    MemoryTechnology,
+    Row,
+    list_technologies,
+    load_technology,
+)
+
+KIB, MIB = 2**10, 2**20
+FIGURES = ("area", "read_latency", "write_latency", "read_energy", "write_energy", "leakage")
+REFERENCE = Conditions(1, 22e-9, "LOP", 350.0)
+RRAM = load_technology("RRAM")
+SRAM = load_technology("SRAM")
+
+# Technologies whose table has four words at the reference point, with bits per cell.
+WIDE = [("SRAM", 1), ("RRAM", 1), ("RRAM", 2)]
+wide = st.sampled_from(WIDE)
+capacities = st.integers(64 * KIB, 16 * MIB)
+words = st.integers(64, 512)
+
+
+def columns_of(technology: MemoryTechnology) -> Iterator[tuple[Conditions, str, Columns]]:
+    for conditions, targets in technology.tables.items():
+        for target, columns in targets.items():
+            yield conditions, target, columns
+
+
+def figures(array: Array | Row) -> list[float]:
+    return [getattr(array, name) for name in FIGURES]
+
+
+@pytest.mark.parametrize("name", list_technologies())
+def test_a_point_of_the_table_is_returned_to_the_last_bit(name: str) -> None:
+    """At the grade that corrects nothing: a row comes back unchanged, reads and area always."""
+    technology = load_technology(name)
+    for conditions, target, columns in columns_of(technology):
+        for row in (row for rows in columns.values() for row in rows):
+            array = find_array(
+                technology,
+                capacity=row.capacity,
+                word=row.word,
+                target=target,
+                grade="optimistic",
+                **conditions._asdict(),
+            )
+            assert array.exact
+            assert (array.area, array.leakage) == (row.area, row.leakage)
+            assert (array.read_latency, array.read_energy) == (row.read_latency, row.read_energy)
+            if name in ("SRAM", "SRAM_htree") or (name == "RRAM" and array.bits_per_cell == 1):
+                assert figures(array) == figures(row)
+
+
+def test_a_point_is_recognised_in_spite_of_rounded_conditions() -> None:
+    computed = find_array(
+        RRAM, capacity=MIB, word=64, node=22 * 1e-9, temperature=350 * (1 + 1e-12)
+    )
+    assert computed == find_array(RRAM, capacity=MIB, word=64)
+
+
+@given(wide, capacities, words)
+def test_an_interpolated_figure_lies_between_its_corners(
+    kind: tuple[str, int], capacity: int, word: int
+) -> None:
+    name, bits_per_cell = kind
+    technology = load_technology(name)
+    columns = technology.tables[REFERENCE._replace(bits_per_cell=bits_per_cell)]["ReadEDP"]
+    near_words = neighbours(list(columns), word)
+    sizes = neighbours([row.capacity for row in columns[64]], capacity)
+    query: Any = {"bits_per_cell": bits_per_cell}
+    corners = [
+        find_array(technology, capacity=c, word=w, **query) for c in sizes for w in near_words
+    ]
+    array = find_array(technology, capacity=capacity, word=word, **query)
+    for name in FIGURES:
+        values = [getattr(corner, name) for corner in corners]
+        assert min(values) * (1 - 1e-12) <= getattr(array, name) <= max(values) * (1 + 1e-12)
+
+
+def neighbours(grid: list[int], at: int) -> list[int]:
+    """Return the grid points that enclose a place, one when it is a point itself."""
+    return sorted({max(p for p in grid if p <= at), min(p for p in grid if p >= at)})
+
+
+@given(st.lists(st.floats(1e-9, 1e-3), min_size=4, max_size=4))
+def test_the_middle_of_a_rectangle_is_the_geometric_mean_of_its_corners(areas: list[float]) -> None:
+    """On logarithmic axes 2 MiB x 128 b is the middle of 1 and 4 MiB, 64 and 256 b."""
+    row = RRAM.tables[REFERENCE]["ReadEDP"][64][0]
+    corners = [
+        replace(row, capacity=capacity * MIB, word=word, area=area)
+        for (word, capacity), area in zip(product((64, 256), (1, 4)), areas, strict=True)
+    ]
+    columns = {64: tuple(corners[:2]), 256: tuple(corners[2:])}
+    technology = replace(RRAM, tables={REFERENCE: {"ReadEDP": columns}})
+    array = find_array(technology, capacity=2 * MIB, word=128)
+    assert array.area == pytest.approx(math.prod(area**0.25 for area in areas), rel=1e-12)
+
+
+@given(wide, words, capacities, capacities)
+def test_a_larger_array_is_not_smaller(
+    kind: tuple[str, int], word: int, one: int, other: int
+) -> None:
+    """Holds for ReadEDP; other targets trade area for speed differently from size to size."""
+    name, bits_per_cell = kind
+    small, large = (
+        find_array(load_technology(name), capacity=c, word=word, bits_per_cell=bits_per_cell).area
+        for c in sorted((one, other))
+    )
+    assert small <= large * (1 + 1e-12)
+
+
+@given(wide, capacities, words)
+def test_density_and_bandwidth_follow_from_the_figures(
+    kind: tuple[str, int], capacity: int, word: int
+) -> None:
+    name, bits_per_cell = kind
+    array = find_array(
+        load_technology(name), capacity=capacity, word=word, bits_per_cell=bits_per_cell
+    )
+    assert array.density * array.area == pytest.approx(8 * capacity, rel=1e-12)
+    assert array.read_bandwidth * array.read_latency == pytest.approx(word / 8, rel=1e-12)
+
+
+@given(st.integers(17, 200), st.integers(513, 4096))
+@settings(max_examples=30)
+def test_extrapolation_continues_the_last_two_points(mebibytes: int, word: int) -> None:
+    array = find_array(RRAM, capacity=mebibytes * MIB, word=word, extrapolate=True)
+
+    def along_capacity(at_word: int) -> float:
+        low, high = (find_array(RRAM, capacity=c * MIB, word=at_word).area for c in (8, 16))
+        return low * math.pow(high / low, math.log2(mebibytes / 8))
+
+    low, high = along_capacity(256), along_capacity(512)
+    assert array.area == pytest.approx(low * (high / low) ** math.log2(word / 256), rel=1e-9)
+    assert array.warnings[0].startswith("extrapolated from 8 MiB x 256 b, 16 MiB x 256 b, ")
+
+
+def test_two_bits_per_cell_hold_data_capacity_not_cells() -> None:
+    """RRAM, 1 MiB of data at 2 bits per cell: 0.133 mm2; counting cells it would be twice that."""
+    array = find_array(RRAM, capacity=MIB, word=64, bits_per_cell=2)
+    assert array.area == pytest.approx(0.133e-6, abs=0.0005e-6)
+
+
+@pytest.mark.parametrize(
+    ("grade", "bits_per_cell", "read_latency", "read_energy", "pulses", "joules"),
+    [
+        ("optimistic", 1, 1, 1, 10e-9, 0.6e-12),
+        ("reference", 1, 1, 1, 100e-9, 0.6e-12),
+        ("pessimistic", 1, 2.6, 3.6, 10e-6, 4e-12),
+        ("optimistic", 2, 1, 1, 40e-9, 2.4e-12),
+        ("reference", 2, 1.27, 1.5, 600e-9, 3.6e-12),
+        ("pessimistic", 2, 3.3, 3.6, 80e-6, 32e-12),
+    ],
+)
+def test_grades_correct_the_table_by_the_stated_rule(
+    grade: Any,
+    bits_per_cell: int,
+    read_latency: float,
+    read_energy: float,
+    pulses: float,
+    joules: float,
+) -> None:
+    """RRAM: multipliers on reads; 10 ns and 0.6 pJ a cell replaced by pulses x verify steps."""
+    array = find_array(RRAM, capacity=MIB, word=128, bits_per_cell=bits_per_cell, grade=grade)
+    conditions = REFERENCE._replace(bits_per_cell=bits_per_cell)
+    (row,) = (r for r in RRAM.tables[conditions]["ReadEDP"][128] if r.capacity == MIB)
+    assert array.read_latency == pytest.approx(row.read_latency * read_latency, rel=1e-12)
+    assert array.read_energy == pytest.approx(row.read_energy * read_energy, rel=1e-12)
+    assert array.write_latency == pytest.approx(row.write_latency - 10e-9 + pulses, rel=1e-12)
+    cells = 128 / bits_per_cell
+    assert array.write_energy == pytest.approx(
+        row.write_energy + cells * (joules - 0.6e-12), rel=1e-12
+    )
+    assert (array.area, array.leakage) == (row.area, row.leakage)
+
+
+def test_limits_of_the_cell() -> None:
+    assert find_array(SRAM, capacity=MIB, word=64).endurance is None
+    assert find_array(SRAM, capacity=MIB, word=64).volatile
+    array = find_array(RRAM, capacity=MIB, word=64, grade="pessimistic")
+    assert (array.endurance, array.retention, array.volatile) == (1e3, 2.4e3, False)
+
+
+def test_default_roadmap_is_that_of_the_technology() -> None:
+    assert find_array(load_technology("FeFET"), capacity=MIB, word=64).roadmap == "LSTP"
+    leakages = [
+        find_array(SRAM, capacity=MIB, word=64, roadmap=roadmap).leakage
+        for roadmap in ("LSTP", "LOP", "HP")
+    ]
+    assert leakages == sorted(leakages)
+    assert leakages[2] > 100 * leakages[0]
+
+
+def test_interpolation_is_said_with_its_points_and_errors() -> None:
+    array = find_array(RRAM, capacity=9 * MIB // 2, word=128)
+    assert not array.exact
+    assert array.warnings == (
+        "interpolated from 4 MiB x 128 b, 8 MiB x 128 b; organisations change from point to point, "
+        "so the error may reach: area 15%, latency 30%, energy 45%, leakage 55%",
+    )
+    assert array.source == (
+        "NVSim run: lpentecost/nvsim-merged 282038a, NVMExplorer cell/cfg defaults; "
+        "device rows: rram.yaml, reference"
+    )
+    assert find_array(RRAM, capacity=4 * MIB, word=128).warnings == ()
+
+
+def test_rows_of_both_sources_are_named() -> None:
+    assert "; NVSim run: lpentecost/nvsim-merged 282038a, invalid organisations skipped " in (
+        find_array(SRAM, capacity=MIB, word=200).source
+    )
+
+
+def test_sparse_wide_words_are_said() -> None:
+    """SRAM_htree has words of 512 b for four capacities; 256 KiB lies in their gap."""
+    array = find_array(load_technology("SRAM_htree"), capacity=256 * KIB, word=512)
+    low, high = (
+        find_array(load_technology("SRAM_htree"), capacity=c, word=512).area
+        for c in (128 * KIB, MIB)
+    )
+    assert array.area == pytest.approx(low * (high / low) ** (1 / 3), rel=1e-12)
+    assert array.warnings[1] == (
+        "words of 512 b are in the table for 128 KiB, 1 MiB, 2 MiB, 4 MiB only"
+    )
+
+
+def test_a_warning_of_the_device_goes_with_every_array() -> None:
+    array = find_array(load_technology("PCM"), capacity=MIB, word=64)
+    assert array.exact
+    assert array.warnings == (
+        "the write energy of the default PCM cell, 1 pJ, is far below that of measured cells; "
+        "the pessimistic grade, 30 nJ, is the other end",
+    )
+
+
+ADVICE = "; choose one inside, or allow extrapolation (extrapolate=True, --extrapolate)"
+RRAM_HAS = (
+    "rram.yaml has: 1 b/cell at 22 nm, LOP, 350 K; 1 b/cell at 22 nm, HP, 350 K; "
+    "1 b/cell at 22 nm, LSTP, 350 K; 1 b/cell at 22 nm, LOP, 300 K; 1 b/cell at 45 nm, LOP, 350 K; "
+    "2 b/cell at 22 nm, LOP, 350 K; 2 b/cell at 22 nm, HP, 350 K; 2 b/cell at 22 nm, LSTP, 350 K; "
+    "2 b/cell at 22 nm, LOP, 300 K; 2 b/cell at 45 nm, LOP, 350 K"
+)
+TARGETS = (
+    "known: Area, Leakage, ReadEDP, ReadEnergy, ReadLatency, WriteEDP, WriteEnergy, WriteLatency"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"capacity": 32 * KIB},
+            "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K, 64 b: capacity 32 KiB is outside the "
+            f"table, 64 KiB to 16 MiB{ADVICE}",
+        ),
+        (
+            {"capacity": 32 * MIB},
+            "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K, 64 b: capacity 32 MiB is outside the "
+            f"table, 64 KiB to 16 MiB{ADVICE}",
+        ),
+        (
+            {"word": 32},
+            "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K: word 32 b is outside the table, "
+            f"64 b to 512 b{ADVICE}",
+        ),
+        (
+            {"word": 128, "roadmap": "HP", "extrapolate": True},
+            "RRAM, ReadEDP, 1 b/cell at 22 nm, HP, 350 K: word 128 b is not in the table, "
+            "which has 64 b only",
+        ),
+        ({"bits_per_cell": 3}, f"RRAM: no arrays of 3 b/cell at 22 nm, LOP, 350 K; {RRAM_HAS}"),
+        ({"node": 12e-9}, f"RRAM: no arrays of 1 b/cell at 12 nm, LOP, 350 K; {RRAM_HAS}"),
+        ({"roadmap": "lop"}, f"RRAM: no arrays of 1 b/cell at 22 nm, lop, 350 K; {RRAM_HAS}"),
+        ({"temperature": 320}, f"RRAM: no arrays of 1 b/cell at 22 nm, LOP, 320 K; {RRAM_HAS}"),
+        (
+            {"target": "ReadEPD"},
+            "RRAM: no arrays optimised for 'ReadEPD' with 1 b/cell at 22 nm, LOP, 350 K: "
+            f"did you mean ReadEDP? {TARGETS}",
+        ),
+        (
+            {"target": "x"},
+            f"RRAM: no arrays optimised for 'x' with 1 b/cell at 22 nm, LOP, 350 K: {TARGETS}",
+        ),
+        (
+            {"capacity": 0, "extrapolate": True},
+            "RRAM: expected a capacity and a word of at least 1, got 0 B and 64 b",
+        ),
+        (
+            {"grade": "typical"},
+            "RRAM: unknown grade 'typical'; known: optimistic, reference, pessimistic",
+        ),
+    ],
+)
+def test_errors_say_what_the_table_has(change: dict[str, Any], message: str) -> None:
+    query: dict[str, Any] = {"capacity": MIB, "word": 64, **change}
+    with pytest.raises(ConfigError) as error:
+        find_array(RRAM, **query)
+    assert str(error.value) == message

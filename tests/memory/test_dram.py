@@ -1,0 +1,179 @@
+"""DRAM parts: the files, their errors, and the energies derived from them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from accelsim.config.shipped import shipped_folder
+from accelsim.errors import ConfigError
+from accelsim.memory.dram import DRAM_STATES, DramTechnology, list_drams, load_dram, prices
+
+_REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "dram_energies.csv"
+_SHIPPED = shipped_folder("hwconfigs") / "technologies" / "lpddr4_3200.yaml"
+
+
+def _reference() -> dict[str, dict[str, str]]:
+    with _REFERENCE.open(encoding="utf-8") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        return {row["part"]: row for row in csv.DictReader(lines)}
+
+
+_OBSERVED = {
+    "peak_bandwidth_GBps": lambda t: t.peak_bandwidth / 1e9,
+    "activate_pJ": lambda t: t.activate_energy * 1e12,
+    "read_core_pJ_per_byte": lambda t: t.read_burst_energy / t.organisation.burst_size * 1e12,
+    "write_core_pJ_per_byte": lambda t: t.write_burst_energy / t.organisation.burst_size * 1e12,
+    "read_interface_pJ_per_byte": lambda t: (
+        t.read_burst_interface_energy / t.organisation.burst_size * 1e12
+    ),
+    "write_interface_pJ_per_byte": lambda t: (
+        t.write_burst_interface_energy / t.organisation.burst_size * 1e12
+    ),
+    "active_standby_mW": lambda t: t.standby_power("active_standby") * 1e3,
+    "precharge_standby_mW": lambda t: t.standby_power("precharge_standby") * 1e3,
+    "power_down_mW": lambda t: t.standby_power("power_down") * 1e3,
+    "self_refresh_mW": lambda t: t.standby_power("self_refresh") * 1e3,
+    "refresh_nJ": lambda t: t.refresh_energy * 1e9,
+    "read_stream_pJ_per_byte": lambda t: t.read_stream_energy * 1e12,
+    "write_stream_pJ_per_byte": lambda t: t.write_stream_energy * 1e12,
+}
+
+
+def test_reference_covers_every_shipped_part():
+    assert set(_reference()) == set(list_drams())
+    assert set(next(iter(_reference().values()))) == {"part", *_OBSERVED}
+
+
+@pytest.mark.parametrize("quantity", _OBSERVED)
+@pytest.mark.parametrize("name", list_drams())
+def test_derived_value_agrees_with_the_reference(name: str, quantity: str):
+    expected = float(_reference()[name][quantity])
+    assert _OBSERVED[quantity](load_dram(name)) == pytest.approx(expected, rel=0.005)
+
+
+def test_lpddr4x_interface_is_scaled_from_lpddr4_as_its_file_says():
+    base, scaled = load_dram("lpddr4_3200"), load_dram("lpddr4x_3200")
+    assert scaled.timing == base.timing
+    assert scaled.power.core == base.power.core
+    old, new = base.power.vddq, scaled.power.vddq
+    assert old is not None
+    assert new is not None
+    assert new.read - new.active_standby == pytest.approx(
+        (old.read - old.active_standby) * 0.300 / 0.367, rel=1e-3
+    )
+    assert new.write - new.active_standby == pytest.approx(
+        (old.write - old.active_standby) * new.voltage / old.voltage, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", list_drams())
+def test_file_names_a_source_for_every_group(name: str):
+    part = load_dram(name)
+    assert all(group.source for group in (part.organisation, part.timing, part.power))
+
+
+def test_capacity_is_that_of_the_name():
+    assert load_dram("lpddr4_3200").organisation.capacity * 8 == 8 * 2**30
+    assert load_dram("lpddr3_1600").organisation.capacity * 8 == 4 * 2**30
+
+
+def test_self_refresh_exit_is_the_refresh_cycle_and_the_margin_of_the_standard():
+    for name, margin in (("lpddr4_3200", 7.5e-9), ("lpddr4x_3200", 7.5e-9), ("lpddr3_1600", 10e-9)):
+        timing = load_dram(name).timing
+        assert timing.self_refresh_exit == pytest.approx(timing.refresh_cycle + margin, rel=1e-12)
+
+
+def test_precharge_of_all_banks_is_that_of_one_bank_where_the_source_has_none():
+    assert load_dram("lpddr3_1600").timing.precharge_all_time == pytest.approx(18.75e-9)
+    assert load_dram("lpddr4_3200").timing.precharge_all_time == pytest.approx(21.25e-9)
+
+
+def test_prices_cover_core_and_data_pins_of_all_devices():
+    part = load_dram("lpddr4_3200")
+    one, three = prices(part), prices(part, 3)
+    assert one["joules"]["read_burst"] == pytest.approx(32 * (42.11e-12 + 25.65e-12), rel=1e-3)
+    assert one["watts"]["self_refresh"] == pytest.approx(1.8 * 0.3e-3 + 1.1 * 0.6e-3, rel=1e-12)
+    assert tuple(one["watts"]) == DRAM_STATES
+    for group in ("joules", "watts"):
+        assert three[group] == {
+            key: pytest.approx(3 * value, rel=1e-12) for key, value in one[group].items()
+        }
+
+
+def test_deeper_states_draw_less():
+    for name in list_drams():
+        watts = prices(load_dram(name))["watts"]
+        ordered = [watts["active_standby"], watts["precharge_standby"], watts["power_down"]]
+        assert ordered == sorted(ordered, reverse=True)
+        assert watts["self_refresh"] < watts["precharge_standby"]
+
+
+def test_loading_is_cached_and_a_path_gives_an_equal_part():
+    assert load_dram("lpddr4_3200") is load_dram("lpddr4_3200")
+    assert load_dram(_SHIPPED) == load_dram("lpddr4_3200")
+    assert load_dram("hwconfigs/technologies/lpddr4_3200.yaml") == load_dram("lpddr4_3200")
+
+
+def test_a_part_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        load_dram("lpddr4_3200").name = "other"
+
+
+def _edited(folder: Path, old: str, new: str) -> DramTechnology:
+    text = _SHIPPED.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file = folder / "part.yaml"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    return load_dram(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  tRCD: 18.125 ns", "  tRDC: 18.125 ns", r"timing\.tRDC: unknown key; did you mean 'tR"),
+        ("  tRCD: 18.125 ns", "", r"timing\.tRCD: this key is missing"),
+        (
+            "  tRCD: 18.125 ns",
+            "  tRCD: 29",
+            r"timing\.tRCD: expected a quantity in s such as '1\.5 ns', got the bare number 29",
+        ),
+        (
+            "  tRCD: 18.125 ns",
+            "  tRCD: 18.125 mA",
+            r"timing\.tRCD: expected a unit of s, got 'mA', a unit of A",
+        ),
+        ("IDD4R: 150 mA", "IDD4R: 150 mV", r"power\.VDDQ\.IDD4R: expected a unit of A, got 'mV'"),
+        ("banks: 8", "banks: 0", r"organisation\.banks: input should be greater than 0, got 0"),
+        (
+            "page_size: 2 KiB",
+            "page_size: 48 B",
+            r"organisation: page_size of 48 B is no multiple of a burst of 32 B "
+            r"\(device_width x burst_length\)",
+        ),
+        (
+            "tREFI: 3903.75 ns",
+            "tREFI: 300 ns",
+            r"document: timing\.tREFI of 300 ns leaves no time between refreshes; "
+            r"expected more than 376\.875 ns",
+        ),
+    ],
+)
+def test_wrong_file_says_where_and_what(tmp_path: Path, old: str, new: str, message: str):
+    with pytest.raises(ConfigError) as caught:
+        _edited(tmp_path, old, new)
+    place = re.escape(str(tmp_path / "part.yaml")) + r":\d+: "
+    assert re.search(f"(?m)^{place}{message}", str(caught.value)), str(caught.value)
+
+
+def test_unknown_part_names_the_shipped_ones():
+    message = (
+        r"^unknown DRAM part 'lpddr4_3201'; did you mean 'lpddr4_3200'\? expected one of "
+        r"lpddr3_1600, lpddr4_3200, lpddr4x_3200, or the path of a \.yaml file$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        load_dram("lpddr4_3201")
