@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from accelsim.engine.ledger import Ledger
@@ -12,7 +14,10 @@ from accelsim.units import Tick
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One program that ran: for which task and request, from when to when."""
+    """One program that ran: for which task and request, from when to when.
+
+    ``dram_residency`` are the ticks that the DRAM spent in each state meanwhile.
+    """
 
     kind: ProgramKind
     name: str
@@ -21,6 +26,7 @@ class Execution:
     start: Tick
     end: Tick
     segments: tuple[tuple[Tick, SegmentRecord], ...]
+    dram_residency: Mapping[str, Tick]
 
     @property
     def duration(self) -> Tick:
@@ -60,3 +66,10 @@ class Run:
     def executions_of(self, kind: ProgramKind) -> list[Execution]:
         """Return the executions of one kind of program."""
         return [execution for execution in self.executions if execution.kind is kind]
+
+    def dram_residency(self, kind: ProgramKind) -> Counter[str]:
+        """Return the ticks in each DRAM state while programs of a kind ran."""
+        total: Counter[str] = Counter()
+        for execution in self.executions_of(kind):
+            total.update(execution.dram_residency)
+        return total

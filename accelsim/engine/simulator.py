@@ -129,6 +129,7 @@ class _Controller:
 
     def _execute(self, program: Program, request: Request) -> Process:
         start = self.env.now
+        dram_before = self._dram_residency()
         parts: list[tuple[Tick, SegmentRecord]] = []
         for segment in program.segments:
             began = self.env.now
@@ -137,9 +138,15 @@ class _Controller:
             self._count(record, program, request.task)
         execution = Execution(
             program.kind, program.name, request.task, request.number, start, self.env.now,
-            tuple(parts),
+            tuple(parts), self._dram_residency() - dram_before,
         )  # fmt: skip
         self.executions.append(execution)
+
+    def _dram_residency(self) -> Counter[str]:
+        if not self.machine.dram:
+            return Counter()
+        self.machine.dram.finish(self.env.now)
+        return Counter({str(s): n for s, n in self.machine.dram.channel.residency.items()})
 
     def _run_segment(self, segment: Segment) -> Generator[Any, Any, SegmentRecord]:
         # The state of a block at a barrier is its being free; DRAM also has rows and refreshes.

@@ -38,7 +38,9 @@ def compile_design(workload: WorkloadConfig, case: Case) -> Design:
     Tasks with equal graphs (the same number of classes) share their programs.
     """
     hardware = case.hardware
-    graphs, placements, inferences = {}, {}, {}
+    graphs: dict[str, LayerGraph] = {}
+    placements: dict[str, Placement] = {}
+    inferences: dict[str, InferenceProgram] = {}
     by_classes: dict[int, str] = {}
     for task in workload.tasks:
         classes = find_task(task).classes

@@ -540,6 +540,74 @@ def test_equal_keys_at_one_tick_have_equal_futures(
         assert _outcome(one, near, part) == _outcome(two, near, part)
 
 
+FAST_ROW = {"tRAS": "0 ns", "tRTP": "0 ns"}
+MICROSECOND = 1_000 * NANOSECOND
+
+
+@pytest.mark.parametrize(
+    ("timing", "one", "two", "seen", "next_one"),
+    [
+        pytest.param(
+            {**FAST_ROW, "tWR": "0 ns", "tWTR": "200 ns"},
+            [(0, 0, BURST, True)],
+            [(0, 0, BURST, False)],
+            MICROSECOND // 10,
+            (0, BURST, False),
+            id="a read waits for tWTR",
+        ),
+        pytest.param(
+            {**FAST_ROW, "tWR": "200 ns", "tWTR": "0 ns"},
+            [(0, 0, BURST, True)],
+            [(0, 0, BURST, False)],
+            MICROSECOND // 10,
+            (8 * BURST, BURST, False),
+            id="a precharge waits for tWR",
+        ),
+        pytest.param(
+            {**FAST_ROW, "tFAW": "500 ns"},
+            [(MICROSECOND, 0, 4 * BURST, False)],
+            [(0, 0, 4 * BURST, False), (MICROSECOND, 3 * BURST, BURST, False)],
+            MICROSECOND + 200 * NANOSECOND,
+            (4 * BURST, BURST, False),
+            id="an activate waits for tFAW",
+        ),
+        pytest.param(
+            {**FAST_ROW, "tFAW": "0 ns", "tRRD": "500 ns"},
+            [(0, 0, BURST, False), (MICROSECOND, BURST, BURST, False)],
+            [(0, 0, 2 * BURST, False), (MICROSECOND, BURST, BURST, False)],
+            MICROSECOND + 200 * NANOSECOND,
+            (4 * BURST, BURST, False),
+            id="an activate waits for tRRD",
+        ),
+        pytest.param(
+            {**FAST_ROW, "tWR": "200 ns", "tREFI": "2000 ns"},
+            [(1_950 * NANOSECOND, 0, BURST, True)],
+            [(1_950 * NANOSECOND, 0, BURST, False)],
+            2_250 * NANOSECOND,
+            (0, BURST, False),
+            id="an activate waits for a late refresh",
+        ),
+    ],
+)
+def test_key_holds_each_time_that_binds(
+    timing: dict[str, str],
+    one: list[tuple[Tick, int, int, bool]],
+    two: list[tuple[Tick, int, int, bool]],
+    seen: Tick,
+    next_one: tuple[int, int, bool],
+):
+    part = variant(timing, page_size=BURST)
+    channels = standby(part), standby(part)
+    for channel, history in zip(channels, (one, two), strict=True):
+        for access in history:
+            channel.access(*access)
+        assert channel.settled <= seen
+    keys = [channel.state_key(seen) for channel in channels]
+    ends = [channel.access(seen, *next_one) for channel in channels]
+    assert ends[0] > ends[1]
+    assert keys[0] != keys[1]
+
+
 def test_key_knows_whether_self_refresh_still_wants_a_refresh():
     interval = ticks(PART, "tREFI")
     before, after = DramChannel(PART), DramChannel(PART)
@@ -563,6 +631,9 @@ def test_refresh_is_counted_at_its_tick_and_not_before(idle: Any):
         assert channel.counts["refresh"] == laps - 1
         channel.settle(laps * interval)
         assert channel.counts["refresh"] == laps
+        at_once = DramChannel(PART, idle_state=idle)
+        at_once.settle(laps * interval)
+        assert at_once.counts["refresh"] == laps
 
 
 def test_refresh_due_at_the_end_is_counted_when_settled():
