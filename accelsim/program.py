@@ -65,7 +65,8 @@ class Segment:
 
     Segments are compared by identity: the mapping shares one object between equal work.
 
-    Raises ProgramError when a task's id is not its position or it waits for a later task.
+    Raises ProgramError when a task's id is not its position, when it waits for itself or a later
+    task, or when it asks for a negative amount.
     """
 
     name: str
@@ -82,6 +83,16 @@ class Segment:
                 raise ProgramError(
                     f"segment '{self.name}': task {task.id} ({task.operator}) waits for "
                     f"{late[0]}, which is not an earlier task"
+                )
+            self._check_amounts(task)
+
+    def _check_amounts(self, task: Task) -> None:
+        sizes = [(use.block, use.amount) for use in task.uses]
+        for name, amount in (*sizes, *task.holds, *task.releases):
+            if amount < 0:
+                raise ProgramError(
+                    f"segment '{self.name}': task {task.id} ({task.operator}) asks for {amount} "
+                    f"of '{name}', expected 0 or more"
                 )
 
     @cached_property

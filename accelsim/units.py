@@ -8,113 +8,170 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 Tick = int
 
 TICKS_PER_SECOND = 10**15
 
-_PREFIXES = {
-    "f": 1e-15,
-    "p": 1e-12,
-    "n": 1e-9,
-    "u": 1e-6,
-    "µ": 1e-6,
-    "m": 1e-3,
-    "": 1.0,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
+# SI brochure (BIPM, 9th edition), table 7; both signs for micro that Unicode has.
+_SMALL_PREFIXES = {
+    prefix: Fraction(1, 10**exponent)
+    for prefix, exponent in {
+        "f": 15,
+        "p": 12,
+        "n": 9,
+        "u": 6,
+        "\u00b5": 6,
+        "\u03bc": 6,
+        "m": 3,
+    }.items()
 }
+_LARGE_PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+# IEC 80000-13, binary prefixes.
 _BINARY_PREFIXES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
-# Symbol of the unit -> may it carry a decimal prefix?
+_PREFIXES: dict[str, Fraction] = {
+    **_SMALL_PREFIXES,
+    **{prefix: Fraction(factor) for prefix, factor in _LARGE_PREFIXES.items()},
+}
+# There are no milli-bytes: a small prefix there is a slip (mB for MB).
+_DATA_PREFIXES = {
+    prefix: Fraction(factor) for prefix, factor in {**_LARGE_PREFIXES, **_BINARY_PREFIXES}.items()
+}
+_NO_PREFIX = {"": Fraction(1)}
+
+# Symbol of the unit -> the prefixes that it may carry.
 _BASE_UNITS = {
-    "s": True,
-    "Hz": True,
-    "J": True,
-    "W": True,
-    "V": True,
-    "A": True,
-    "K": False,
-    "b": True,
-    "B": True,
-    "cycle": False,
-    "access": False,
-    "MAC": False,
-    "operation": False,
-    "write": False,
+    "s": _PREFIXES,
+    "Hz": _PREFIXES,
+    "J": _PREFIXES,
+    "W": _PREFIXES,
+    "V": _PREFIXES,
+    "A": _PREFIXES,
+    "b": _DATA_PREFIXES,
+    "B": _DATA_PREFIXES,
+    "K": _NO_PREFIX,
+    "m": _NO_PREFIX,
+    "m2": _NO_PREFIX,
+    "F2": _NO_PREFIX,
+    "cycle": _NO_PREFIX,
+    "access": _NO_PREFIX,
+    "MAC": _NO_PREFIX,
+    "operation": _NO_PREFIX,
+    "write": _NO_PREFIX,
 }
 _SCALED = {
-    "nm": (1e-9, "m"),
-    "um": (1e-6, "m"),
-    "mm": (1e-3, "m"),
-    "um2": (1e-12, "m2"),
-    "mm2": (1e-6, "m2"),
-    "min": (60.0, "s"),
-    "h": (3600.0, "s"),
-    "d": (86400.0, "s"),
-    "%": (0.01, "1"),
-    "ppm": (1e-6, "1"),
-    "cycles": (1.0, "cycle"),
-    "writes": (1.0, "write"),
-    "F2": (1.0, "F2"),
+    "nm": (Fraction(1, 10**9), "m"),
+    "um": (Fraction(1, 10**6), "m"),
+    "mm": (Fraction(1, 10**3), "m"),
+    "um2": (Fraction(1, 10**12), "m2"),
+    "mm2": (Fraction(1, 10**6), "m2"),
+    "min": (Fraction(60), "s"),
+    "h": (Fraction(3600), "s"),
+    "d": (Fraction(86400), "s"),
+    "%": (Fraction(1, 100), "1"),
+    "ppm": (Fraction(1, 10**6), "1"),
+    "cycles": (Fraction(1), "cycle"),
+    "writes": (Fraction(1), "write"),
 }
 
-_QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*")
+_UNITS: dict[str, tuple[Fraction, str]] = {
+    **{
+        prefix + symbol: (factor, symbol)
+        for symbol, prefixes in _BASE_UNITS.items()
+        for prefix, factor in prefixes.items()
+    },
+    **_SCALED,
+}
+
+_QUANTITY = re.compile(
+    r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,9})?)\s*(\S.*?)?\s*"
+)
+
+# Beyond these powers of ten every unit's value is infinite or zero as a float; exact arithmetic
+# with, say, 1e999999999 would fill the memory.
+_LARGEST_EXPONENT = 400
 
 
 class UnitError(ValueError):
     """A text is no quantity, or has no unit, or the wrong one."""
 
 
-@lru_cache(maxsize=512)
 def parse_unit(text: str) -> tuple[float, str]:
     """Return (factor to SI, dimension) of a unit such as ``pJ/b`` -> (1e-12, "J/b").
 
     Raises UnitError for an unknown unit.
     """
+    factor, dimension = _exact_unit(text)
+    return float(factor), dimension
+
+
+@lru_cache(maxsize=512)
+def _exact_unit(text: str) -> tuple[Fraction, str]:
     numerator, slash, denominator = text.partition("/")
-    factor, dimension = _parse_simple_unit(numerator)
+    factor, dimension = _simple_unit(numerator)
     if not slash:
         return factor, dimension
-    divisor, of = _parse_simple_unit(denominator)
+    divisor, of = _simple_unit(denominator)
     return factor / divisor, f"{dimension}/{of}"
 
 
-def _parse_simple_unit(text: str) -> tuple[float, str]:
-    if text in _SCALED:
-        return _SCALED[text]
-    for symbol, may_scale in _BASE_UNITS.items():
-        if not text.endswith(symbol):
-            continue
-        prefix = text[: -len(symbol)]
-        if prefix == "" or (may_scale and prefix in _PREFIXES):
-            return _PREFIXES[prefix], symbol
-        if symbol in ("b", "B") and prefix in _BINARY_PREFIXES:
-            return float(_BINARY_PREFIXES[prefix]), symbol
-    raise UnitError(f"unknown unit '{text}'")
+def _simple_unit(text: str) -> tuple[Fraction, str]:
+    if text in _UNITS:
+        return _UNITS[text]
+    alike = [unit for unit in _UNITS if unit.casefold() == text.casefold()]
+    hint = f"; did you mean {' or '.join(repr(unit) for unit in alike)}?" if alike else ""
+    raise UnitError(f"unknown unit '{text}'{hint}")
 
 
 def parse_quantity(text: str, dimension: str) -> float:
     """Return the SI value of a text such as ``1.5 ns`` for the dimension ``s``.
 
-    Dimensions are SI symbols: ``s``, ``J/b``, ``B/s``, ``m2`` and so on. Raises UnitError with a
-    message that says what was expected.
+    Dimensions are SI symbols: ``s``, ``J/b``, ``B/s``, ``m2`` and so on. The result is the float
+    nearest to the exact decimal value, as if it had been typed in SI units; it is infinite or
+    zero beyond the range of floats. Raises UnitError with a message that says what was expected.
     """
+    number, factor = _split_quantity(text, dimension)
+    if _is_extreme(number):
+        return float(number) * float(factor)
+    exact = Fraction(number) * factor
+    try:
+        return exact.numerator / exact.denominator
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
+
+
+def parse_whole(text: str, dimension: str) -> int:
+    """Return the exact value of a text such as ``4.5 MiB``, a whole number of its SI unit.
+
+    Raises UnitError as ``parse_quantity`` does, and for a fraction of a unit or a number that is
+    out of all proportion.
+    """
+    number, factor = _split_quantity(text, dimension)
+    exact = Fraction("0.5") if _is_extreme(number) else Fraction(number) * factor
+    if exact.denominator != 1:
+        raise UnitError(f"expected a whole number of {dimension}, got '{text}'")
+    return exact.numerator
+
+
+def _split_quantity(text: str, dimension: str) -> tuple[Decimal, Fraction]:
     match = _QUANTITY.fullmatch(text)
     if match is None:
         raise UnitError(f"expected a quantity in {dimension}, got '{text}'")
     number, unit = match.groups()
     if unit is None:
         raise UnitError(f"expected a unit of {dimension} after {number}, got none")
-    factor, found = parse_unit(unit)
+    factor, found = _exact_unit(unit)
     if found != dimension:
         raise UnitError(f"expected a unit of {dimension}, got '{unit}', a unit of {found}")
-    # Dividing by the reciprocal keeps decimal fractions exact where 1e-12 itself is not:
-    # 0.3 pJ becomes 3e-13, the float that a reader would type.
-    return float(number) * factor if factor >= 1 else float(number) / round(1 / factor)
+    return Decimal(number), factor
+
+
+def _is_extreme(number: Decimal) -> bool:
+    return not number.is_zero() and abs(number.adjusted()) > _LARGEST_EXPONENT
 
 
 def to_ticks(seconds: float) -> Tick:
@@ -141,29 +198,33 @@ def ceil_div(amount: int, by: int) -> int:
     return -(-amount // by)
 
 
-_SI_STEPS = (
-    (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""),
-    (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"),
-)  # fmt: skip
+_STEPS = {4: "T", 3: "G", 2: "M", 1: "k", 0: "", -1: "m", -2: "u", -3: "n", -4: "p", -5: "f"}
 
 
 def format_si(value: float, unit: str, digits: int = 3) -> str:
-    """Return a text such as ``1.23 mJ`` with the given number of significant digits."""
-    if value == 0:
-        return f"0 {unit}"
-    size = abs(value)
-    # 999.96 with three digits reads 1000: choose the prefix after rounding.
-    rounded = float(f"{size:.{digits - 1}e}")
-    scale, prefix = next(((s, p) for s, p in _SI_STEPS if rounded >= s * 0.9999999), _SI_STEPS[-1])
-    number = float(f"{value / scale:.{digits - 1}e}")
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(number))))
-    return f"{number:.{decimals}f} {prefix}{unit}"
+    """Return a text such as ``1.23 mJ`` with the given number of significant digits.
+
+    A prefix of a square unit counts twice: 1e-6 m2 is ``1.00 mm2``.
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}".replace("-0 ", "0 ")
+    # Rounded once, in decimal: 999.96 reads 1.00 k, and no second rounding moves a digit.
+    rounded = Decimal(f"{value:.{digits - 1}e}")
+    power = 6 if unit.endswith("2") else 3
+    step = min(max(rounded.adjusted() // power, min(_STEPS)), max(_STEPS))
+    number = rounded.scaleb(-power * step)
+    decimals = max(0, digits - 1 - number.adjusted())
+    return f"{number:.{decimals}f} {_STEPS[step]}{unit}"
+
+
+_BYTE_STEPS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
 def format_bytes(size: float) -> str:
-    """Return a size in binary units, such as ``4.50 MiB`` or ``96 B``."""
-    for factor, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if abs(size) >= factor:
+    """Return a size in binary units, such as ``4.50 MiB`` or ``96 B``; ``4 MiB`` is exact."""
+    for factor, unit in _BYTE_STEPS:
+        # 1023.996 KiB would read 1024.00 KiB: choose the unit after rounding.
+        if round(1024 * abs(size) / factor, 2) >= 1024:
             number = size / factor
             return f"{number:.0f} {unit}" if number == int(number) else f"{number:.2f} {unit}"
     return f"{size:g} B"

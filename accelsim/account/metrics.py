@@ -157,8 +157,7 @@ def _one_pass(
     leakage = sum(prices.watts[name] for name in memories) * total
     standby = _standby(run, prices, ProgramKind.SWITCH)
     standby += prices.dram_states.get("self_refresh", 0.0) * seconds
-    area = sum(prices.areas[name] for name in memories)
-    return ScopeFigures((energy + leakage + standby) / rounds, total / rounds, area)
+    return ScopeFigures((energy + leakage + standby) / rounds, total / rounds, None)
 
 
 def _words_once(design: Design, task: str) -> Counter[str]:

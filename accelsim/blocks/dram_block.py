@@ -7,11 +7,15 @@ from accelsim.blocks.dram import DramChannel
 from accelsim.config.hardware import DramConfig
 from accelsim.memory.dram import load_dram
 from accelsim.program import Use
-from accelsim.units import Tick
+from accelsim.units import Tick, ceil_div
 
 
 class Dram(Block):
-    """Serves one sequential access at a time; commands and refreshes are counted as they happen."""
+    """Serves one access at a time; commands and refreshes are counted as they happen.
+
+    The shape of a use is (address,) for one sequential range, or (address, pieces, stride) for
+    equal pieces that start ``stride`` bytes apart: scattered rows, or one range read again.
+    """
 
     def __init__(self, name: str, config: DramConfig) -> None:
         super().__init__(name)
@@ -20,8 +24,11 @@ class Dram(Block):
         self._reported = dict.fromkeys(self.channel.counts, 0)
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` bytes at the address ``shape[0]``."""
-        end = self.channel.access(start, use.shape[0], use.amount, use.action == "write")
+        """Return the ticks of ``amount`` bytes from the address ``shape[0]`` on."""
+        address, pieces, stride = use.shape if len(use.shape) > 1 else (*use.shape, 1, 0)
+        end, size = start, ceil_div(use.amount, pieces)
+        for piece in range(pieces):
+            end = self.channel.access(end, address + piece * stride, size, use.action == "write")
         return end - start
 
     def extra_amounts(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from accelsim.blocks.memory import BufferPort, Memory
 from accelsim.blocks.pe_array import PeArray
 from accelsim.blocks.sfu import SpecialFunctionUnit
 from accelsim.config.hardware import HardwareConfig
+from accelsim.errors import ProgramError
 from accelsim.memory.regions import regions
 from accelsim.units import Tick, period_of, to_ticks
 
@@ -30,8 +31,15 @@ class Machine:
             self._add(self.dram)
 
     def port(self, block: str, action: str) -> Block:
-        """Return the server of an action: buffers have one for each direction."""
-        return self._ports.get((block, action)) or self.blocks[block]
+        """Return the server of an action: buffers have one for each direction.
+
+        Raises ProgramError when the machine has no such block.
+        """
+        port = self._ports.get((block, action)) or self.blocks.get(block)
+        if port is None:
+            known = ", ".join(self.blocks)
+            raise ProgramError(f"no block serves '{action}' of '{block}'; known blocks: {known}")
+        return port
 
     def _add(self, block: Block) -> None:
         self.blocks[block.name] = block

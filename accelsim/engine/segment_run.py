@@ -163,7 +163,7 @@ class SegmentRun:
 
     def _give_back(self, task: Task) -> None:
         for buffer, size in task.releases:
-            self._levels[buffer] -= size
+            self._levels[buffer] = self._levels.get(buffer, 0) - size
             if self._levels[buffer] < 0:
                 raise ConservationError(
                     f"{task.operator}: releases {size} B of '{buffer}' that it does not hold"

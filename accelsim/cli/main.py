@@ -1,0 +1,76 @@
+"""The command ``accelsim``: sub-commands are imported when they are called.
+
+Exit codes: 0 done; 1 other error; 2 wrong input or options; 3 the model does not fit the machine;
+4 program error; 5 ledger contradiction; 6 output cannot be written; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import rich_click as click
+
+import accelsim
+from accelsim.errors import AccelsimError
+
+INTERRUPTED = 130
+_COMMANDS = {
+    "run": "Simulate the cases of a workload and compare them.",
+    "tech": "Print the memory-technology table or one array of it.",
+    "schema": "Print the JSON Schema of machine or workload files.",
+}
+
+
+class LazyGroup(click.RichGroup):
+    """A group that imports a sub-command's module only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a name, or None."""
+        if cmd_name not in _COMMANDS:
+            return None
+        if ctx.resilient_parsing or not _is_called(cmd_name):
+            return click.Command(cmd_name, help=_COMMANDS[cmd_name])
+        module = importlib.import_module(f"accelsim.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+def _is_called(name: str) -> bool:
+    """Say whether the command line asks for this command, and not for the list of all."""
+    return name in sys.argv[1:] or "--help" not in sys.argv[1:]
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(accelsim.__version__, prog_name="accelsim")
+def commands() -> None:
+    """Where should the parameters of a multi-task network live on an edge chip?
+
+    accelsim simulates an NLP accelerator with SRAM, RRAM and DRAM, counts every access, and
+    prices it from a table of memory technologies.
+    """
+
+
+def run_command_line(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; print errors on one line each; return the exit code."""
+    try:
+        commands.main(args=arguments, prog_name="accelsim", standalone_mode=False)
+    except AccelsimError as error:
+        click.echo(f"accelsim: {error}", err=True)
+        return error.exit_code
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("accelsim: interrupted; nothing was written", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 1
+    return 0
