@@ -210,8 +210,9 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
         return f"{value:g} {unit}".replace("-0 ", "0 ")
     # Rounded once, in decimal: 999.96 reads 1.00 k, and no second rounding moves a digit.
     rounded = Decimal(f"{value:.{digits - 1}e}")
-    power = 6 if unit.endswith("2") else 3
-    step = min(max(rounded.adjusted() // power, min(_STEPS)), max(_STEPS))
+    # Squares have wide steps: 0.650 mm2 reads better than 650000 um2.
+    power, lead = (6, 3) if unit.endswith("2") else (3, 0)
+    step = min(max((rounded.adjusted() + lead) // power, min(_STEPS)), max(_STEPS))
     number = rounded.scaleb(-power * step)
     decimals = max(0, digits - 1 - number.adjusted())
     return f"{number:.{decimals}f} {_STEPS[step]}{unit}"

@@ -1,0 +1,1 @@
+"""Prices for what the ledger counted: energy and area."""

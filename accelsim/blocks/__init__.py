@@ -1,0 +1,1 @@
+"""Pieces of hardware: servers that say for how long a use occupies them."""

@@ -36,7 +36,7 @@ class Block(ABC):
         return start, self.free_at
 
     def extra_amounts(self) -> Mapping[str, int]:
-        """Return amounts that only running reveals, since the last call (DRAM activates)."""
+        """Return what the last use caused and only running reveals (DRAM commands)."""
         return {}
 
     def replay(self, now: Tick, busy: Tick, idle: Tick, last: Tick) -> None:

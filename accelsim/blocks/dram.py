@@ -4,62 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import get_args
 
+from accelsim.blocks.dram_ticks import ChannelState, DramTicks, IdleState
 from accelsim.errors import CapacityError, ConfigError, ProgramError
 from accelsim.memory.dram import DRAM_STATES, DramState, DramTechnology, prices
-from accelsim.units import Tick, ceil_div, format_bytes, to_ticks
+from accelsim.units import Tick, ceil_div, format_bytes
 
 __all__ = ["DramChannel", "DramTicks", "IdleState", "prices"]
-
-IdleState = Literal["self_refresh", "power_down", "standby"]
 
 _ACTIVATES_IN_WINDOW = 4  # tFAW is the four-activate window of JESD209-3 and JESD209-4.
 
 
-@dataclass(frozen=True, slots=True)
-class DramTicks:
-    """The timings of a part in ticks, rounded up; ``burst_gap`` is max(tCCD, burst)."""
-
-    activate_to_column: Tick
-    precharge: Tick
-    all_banks_precharge: Tick
-    activate_to_precharge: Tick
-    read_latency: Tick
-    write_latency: Tick
-    write_recovery: Tick
-    read_to_precharge: Tick
-    write_to_read: Tick
-    burst: Tick
-    burst_gap: Tick
-    activate_to_activate: Tick
-    four_activates: Tick
-    refresh_cycle: Tick
-    refresh_interval: Tick
-    idle_exit: Tick
-    idle_minimum: Tick
-
-    @classmethod
-    def of(cls, technology: DramTechnology, idle_state: IdleState) -> DramTicks:
-        """Return the ticks of a part; the exit and minimum stay are those of the idle state."""
-        timing = technology.timing
-        names = [field.name for field in fields(cls) if field.name in type(timing).model_fields]
-        named = {name: to_ticks(getattr(timing, name)) for name in names}
-        burst = to_ticks(technology.burst_time)
-        leave, stay = {
-            "self_refresh": (timing.self_refresh_exit, timing.self_refresh_minimum),
-            "power_down": (timing.power_down_exit, timing.power_down_minimum),
-            "standby": (0.0, 0.0),
-        }[idle_state]
-        return cls(
-            **named,
-            all_banks_precharge=to_ticks(timing.precharge_all_time),
-            burst=burst,
-            burst_gap=max(burst, to_ticks(timing.column_to_column)),
-            idle_exit=to_ticks(leave),
-            idle_minimum=to_ticks(stay),
-        )
+_TIMES = ("_now", "_end", "_due", "_asleep_since", "_can_read", "_can_write", "_counted_to")
 
 
 class DramChannel:
@@ -79,9 +36,10 @@ class DramChannel:
     Bursts follow each other by max(tCCD, BL/2 tCK). Writes delay a later read by tWTR. A row
     stays open until its bank is needed for another, a refresh, or idleness.
 
-    Refresh: while awake, an all-bank refresh is due at every multiple of tREFI. No read or write
-    goes out at or after that tick, and no row opens that would not be used before it. Then all
-    rows close (tRPab), the refresh takes tRFCab, and the access goes on. A refresh due at the
+    Refresh: while awake, an all-bank refresh is due every tREFI, counted from tick 0 or from the
+    end of the last exit from self refresh, where a controller starts its timer anew. No read or
+    write goes out at or after that tick, and no row opens that would not be used before it. Then
+    all rows close (tRPab), the refresh takes tRFCab, and the access goes on. A refresh due at the
     very end of an access is performed before what follows.
 
     Idleness: a channel that is free at a tick with nothing to do enters its idle state at once
@@ -187,7 +145,7 @@ class DramChannel:
         in_self_refresh = self._asleep and self.idle_state == "self_refresh"
         return (
             self._state,
-            phase % self._ticks.refresh_interval if in_self_refresh else phase,
+            0 if in_self_refresh else phase,
             self._refreshed and self.idle_state == "self_refresh" and not self._asleep,
             max(0, self._asleep_since + self._ticks.idle_minimum - now) if self._asleep else 0,
             tuple((tick - now, state) for tick, state in self._changes),
@@ -200,6 +158,29 @@ class DramChannel:
             max(0, self._can_read - now),
             max(0, self._can_write - now),
         )
+
+    def state_at(self, now: Tick) -> ChannelState:
+        """Return the state relative to ``now``, to which the channel must be settled."""
+        return ChannelState(
+            {name: getattr(self, name) - now for name in _TIMES},
+            {name: getattr(self, name) for name in ("_asleep", "_refreshed", "_state")},
+            {bank: (row, self._can_precharge[bank] - now) for bank, row in self._open.items()},
+            tuple(tick - now for tick in self._can_activate),
+            tuple(tick - now for tick in self._activates),
+            tuple((tick - now, state) for tick, state in self._changes),
+        )
+
+    def resume(self, state: ChannelState, now: Tick) -> None:
+        """Go on from a state as it was relative to ``now``; counts and residency stay."""
+        for name, tick in state.times.items():
+            setattr(self, name, tick + now)
+        for name, value in state.flags.items():
+            setattr(self, name, value)
+        self._open = {bank: row for bank, (row, _) in state.rows.items()}
+        self._can_precharge = {bank: tick + now for bank, (_, tick) in state.rows.items()}
+        self._can_activate = [tick + now for tick in state.activate_from]
+        self._activates = deque((tick + now for tick in state.activates), _ACTIVATES_IN_WINDOW)
+        self._changes = deque((tick + now, name) for tick, name in state.changes)
 
     def _activate_limits(self, now: Tick) -> tuple[Tick, ...]:
         ticks = self._ticks
@@ -298,8 +279,7 @@ class DramChannel:
             ready = self._leave(begin)
             if self.idle_state == "self_refresh":
                 self._refreshed = False
-                interval = self._ticks.refresh_interval
-                self._due = ceil_div(ready, interval) * interval
+                self._due = ready + self._ticks.refresh_interval
         return begin
 
     def _leave(self, floor: Tick) -> Tick:

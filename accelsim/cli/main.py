@@ -7,7 +7,6 @@ Exit codes: 0 done; 1 other error; 2 wrong input or options; 3 the model does no
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Sequence
 
 import rich_click as click
@@ -24,26 +23,26 @@ _COMMANDS = {
 
 
 class LazyGroup(click.RichGroup):
-    """A group that imports a sub-command's module only when it is used."""
+    """A group that imports a sub-command's module only when the sub-command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of use."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of a name, or None."""
+        """Return what --help needs to list a command, without importing it."""
         if cmd_name not in _COMMANDS:
             return None
-        if ctx.resilient_parsing or not _is_called(cmd_name):
-            return click.Command(cmd_name, help=_COMMANDS[cmd_name])
-        module = importlib.import_module(f"accelsim.cli.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
+        return click.Command(cmd_name, help=_COMMANDS[cmd_name])
 
-
-def _is_called(name: str) -> bool:
-    """Say whether the command line asks for this command, and not for the list of all."""
-    return name in sys.argv[1:] or "--help" not in sys.argv[1:]
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is called."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            command = getattr(importlib.import_module(f"accelsim.cli.{name}"), name)
+        return name, command, rest
 
 
 @click.group(cls=LazyGroup)

@@ -1,28 +1,20 @@
-"""A YAML document that remembers where each value stands.
-
-PyYAML reads scalars by YAML 1.1, where ``1e-9`` is a string, ``no`` is false and ``010`` is
-eight. Here the YAML 1.2 core rules hold, and a duplicate key is an error.
-"""
+"""A YAML document that remembers where each value stands, and how documents are combined."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from accelsim.config.paths import KeyPath as KeyPath
+from accelsim.config.paths import format_path as format_path
+from accelsim.config.paths import parse_path as parse_path
+from accelsim.config.paths import suggest
+from accelsim.config.yaml_text import YamlReader
+from accelsim.config.yaml_text import read_scalar as read_scalar
 from accelsim.errors import ConfigError
-
-KeyPath = tuple[str | int, ...]
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NULLS = {"", "~", "null", "Null", "NULL"}
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -61,167 +53,174 @@ class Document:
         return ConfigError(f"{self.place(key)}: {format_path(key)}: {message}")
 
 
-def format_path(path: Iterable[str | int]) -> str:
-    """Return ``cases.vanilla.tasks[1]`` for a key path; the empty path is ``document``."""
-    text = ""
-    for key in path:
-        text += f"[{key}]" if isinstance(key, int) else (f".{key}" if text else str(key))
-    return text or "document"
-
-
 def read_document(path: Path) -> Document:
     """Read a YAML file. Raises ConfigError when it is missing, no YAML, or has duplicate keys."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; check the path or run from its folder") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+        raise ConfigError(f"{path}: no such file; {_advice(path)}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: this is a folder; name a YAML file in it") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 text (byte 0x{error.object[error.start]:02x} at {error.start}); "
+            "save it as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path}: cannot be read: {reason}") from None
     return parse_document(text, path)
+
+
+def _advice(path: Path) -> str:
+    try:
+        names = [other.name for other in path.parent.glob("*.y*ml")]
+    except (OSError, ValueError):
+        names = []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    hint = f"; did you mean '{path.parent / close[0]}'?" if close else ""
+    return f"check the path or run from its folder{hint}"
 
 
 def parse_document(text: str, path: Path) -> Document:
     """Parse YAML text; ``path`` is named in errors."""
-    try:
-        node = yaml.compose(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
-    document = Document(None, {}, path, [path])
-    if node is None:
+    read = YamlReader(text, str(path))
+    if read.empty:
         raise ConfigError(f"{path}:1: the file is empty; expected a YAML mapping")
-    document.data = _convert(node, (), document)
-    if not isinstance(document.data, dict):
-        raise ConfigError(f"{path}:1: expected a YAML mapping, got {_kind(document.data)}")
-    return document
+    if not isinstance(read.data, dict):
+        raise ConfigError(
+            f"{path}:{read.lines[()]}: expected a YAML mapping ('key: value'), "
+            f"got {describe(read.data)}"
+        )
+    places = {key: Place(str(path), line) for key, line in read.lines.items()}
+    return Document(read.data, places, path, [path])
 
 
-def _convert(node: yaml.Node, path: KeyPath, document: Document) -> Any:
-    document.places[path] = Place(str(document.path), node.start_mark.line + 1)
-    if isinstance(node, yaml.ScalarNode):
-        return node.value if node.style else read_scalar(node.value)
-    if isinstance(node, yaml.SequenceNode):
-        return [_convert(item, (*path, i), document) for i, item in enumerate(node.value)]
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise ConfigError(f"{document.path}:{line}: a key must be plain text")
-        key = key_node.value
-        if key in result:
-            raise ConfigError(
-                f"{document.path}:{line}: {format_path((*path, key))}: this key stands twice; "
-                f"keep one (the other is in line {document.places[(*path, key)].line})"
-            )
-        result[key] = _convert(value_node, (*path, key), document)
-        document.places[(*path, key)] = Place(str(document.path), line)
-    return result
-
-
-def read_scalar(text: str) -> Any:
-    """Return the value of a plain scalar by the YAML 1.2 core rules."""
-    if text in _NULLS:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return text
+def describe(value: Any) -> str:
+    """Return what a value is, for an error message: ``the text 'no'``, ``a list``, ``4``."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f"the text '{value}'" if len(value) <= 60 else f"the text '{value[:57]}...'"
+    words = {"None": "nothing", "True": "true", "False": "false"}
+    return words.get(repr(value), repr(value))
 
 
 def merge(base: Document, over: Document) -> Document:
     """Return ``base`` with the mappings of ``over`` laid over it; lists and scalars replace."""
-    places = dict(base.places)
-    data = _merge_values(base.data, over.data, (), places, over.places)
+    data = _merge_values(base.data, over.data)
+    known = {**base.places, **over.places}
+    places = {path: known[path] for path in _paths(data, ())}
     return Document(data, places, over.path, [*base.inputs, *over.inputs])
 
 
-def _merge_values(
-    base: Any,
-    over: Any,
-    path: KeyPath,
-    places: dict[KeyPath, Place],
-    over_places: Mapping[KeyPath, Place],
-) -> Any:
-    if isinstance(base, dict) and isinstance(over, dict):
-        merged = dict(base)
-        for key, value in over.items():
-            below = (*path, key)
-            if key in base:
-                merged[key] = _merge_values(base[key], value, below, places, over_places)
-            else:
-                merged[key] = value
-                _copy_places(below, places, over_places)
-            places[below] = over_places[below]
-        return merged
-    _copy_places(path, places, over_places)
-    return over
+def _merge_values(base: Any, over: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    laid = {key: _merge_values(base[key], over[key]) if key in base else over[key] for key in over}
+    return {**base, **laid}
 
 
-def _copy_places(
-    path: KeyPath, places: dict[KeyPath, Place], over_places: Mapping[KeyPath, Place]
-) -> None:
-    for key, place in over_places.items():
-        if key[: len(path)] == path:
-            places[key] = place
+def _paths(data: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """Yield the path of every value."""
+    yield path
+    items: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(data, dict):
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data)
+    for key, value in items:
+        yield from _paths(value, (*path, key))
 
 
 def override(document: Document, assignment: str) -> Document:
     """Return the document with one ``path=value`` applied, as given to ``--set``.
 
-    The value is read as a YAML flow value. A parent that does not exist is an error; whether the
-    last key is known is decided by the validation that follows.
+    The value is read as a YAML flow value. A parent that is missing is an error, a parent without
+    a value (``dram: null``) becomes a mapping; whether the last key is known is decided by the
+    validation that follows.
     """
+    path, text = split_assignment(assignment)
+    return override_at(document, path, text, f"--set {assignment}")
+
+
+def split_assignment(assignment: str) -> tuple[KeyPath, str]:
+    """Return the key path and the text of ``path=value``. Raises ConfigError when it is neither."""
     dotted, equals, text = assignment.partition("=")
     origin = f"--set {assignment}"
     if not equals or not dotted.strip():
-        raise ConfigError(f"{origin}: expected path=value, such as dram.banks=8")
-    path = parse_path(dotted.strip())
-    value = parse_value(text, origin)
-    data = _replace(document.data, path, 0, value, origin)
-    places = {key: at for key, at in document.places.items() if key[: len(path)] != path}
-    places[path] = Place(origin, None)
-    return Document(data, places, document.path, document.inputs)
+        raise ConfigError(f"{origin}: expected path=value, such as dram.devices=2")
+    try:
+        return parse_path(dotted.strip()), text
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {error}, such as dram.devices=2") from None
 
 
-def parse_path(dotted: str) -> KeyPath:
-    """Return the key path of ``tasks[1].name`` or ``tasks.1.name``."""
-    parts = dotted.replace("[", ".").replace("]", "").split(".")
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+def override_at(document: Document, path: KeyPath, text: str, origin: str) -> Document:
+    """Return the document with the value of a YAML text at a path; errors name ``origin``."""
+    data, names = _replace(document.data, path, (), parse_value(text, origin), origin)
+    places = {key: at for key, at in document.places.items() if key[: len(names)] != names}
+    here = Place(origin, None)
+    # A mapping that stands in place of nothing was made by this override as well.
+    for length in range(1, len(names)):
+        if _value_at(document.data, names[:length]) is None:
+            places[names[:length]] = here
+    return Document(
+        data,
+        {**places, **{key: here for key in _paths(_value_at(data, names), names)}},
+        document.path,
+        document.inputs,
+    )
 
 
 def parse_value(text: str, origin: str) -> Any:
     """Return the value of a YAML flow text such as ``8``, ``4 MiB`` or ``[MNLI, QNLI]``."""
-    try:
-        node = yaml.compose(text, Loader=_LOADER)
-    except yaml.YAMLError:
-        raise ConfigError(f"{origin}: the value is not valid YAML; quote it if need be") from None
-    if node is None:
-        return None
-    return _convert(node, (), Document(None, {}, Path(origin), []))
+    return YamlReader(text, origin, numbered=False).data
 
 
-def _replace(data: Any, path: KeyPath, depth: int, value: Any, origin: str) -> Any:
-    if depth == len(path):
-        return value
-    key = path[depth]
-    if isinstance(data, list) and isinstance(key, int) and key < len(data):
-        return [
-            _replace(item, path, depth + 1, value, origin) if i == key else item
-            for i, item in enumerate(data)
-        ]
-    # A task may be named by digits, hence str(key).
-    if isinstance(data, dict) and (str(key) in data or depth == len(path) - 1):
-        return {**data, str(key): _replace(data.get(str(key)), path, depth + 1, value, origin)}
-    known = f"known keys: {', '.join(map(str, data))}" if isinstance(data, dict) else _kind(data)
-    raise ConfigError(f"{origin}: {format_path(path[:depth])} has no '{key}' ({known})")
+def _value_at(data: Any, path: KeyPath) -> Any:
+    for key in path:
+        if data is None:
+            return None
+        data = data[key]
+    return data
 
 
-def _kind(value: Any) -> str:
-    names = {dict: "a mapping", list: "a list", str: "text", type(None): "nothing"}
-    return names.get(type(value), f"the value {value!r}")
+def _replace(
+    data: Any, path: KeyPath, done: KeyPath, value: Any, origin: str
+) -> tuple[Any, KeyPath]:
+    """Return the data with the value at ``path``, and the path with keys as the data has them."""
+    if not path:
+        return value, done
+    key, rest = path[0], path[1:]
+    if isinstance(data, list):
+        index = _index(data, key, done, origin)
+        item, names = _replace(data[index], rest, (*done, index), value, origin)
+        return [*data[:index], item, *data[index + 1 :]], names
+    # A mapping may have keys made of digits, hence str.
+    name = str(key)
+    if data is None:
+        data = {}
+    elif not isinstance(data, dict):
+        raise ConfigError(
+            f"{origin}: {format_path(done)} is {describe(data)}; nothing can be set below it"
+        )
+    elif rest and name not in data:
+        raise ConfigError(f"{origin}: {_missing(data, name, done)}")
+    item, names = _replace(data.get(name), rest, (*done, name), value, origin)
+    return {**data, name: item}, names
+
+
+def _index(items: list[Any], key: str | int, done: KeyPath, origin: str) -> int:
+    if isinstance(key, int) and key < len(items):
+        return key
+    indices = f"0 to {len(items) - 1}" if items else "none, it is empty"
+    raise ConfigError(f"{origin}: {format_path(done)} has no item '{key}'; indices: {indices}")
+
+
+def _missing(data: dict[str, Any], name: str, done: KeyPath) -> str:
+    hint = suggest(name, data, "known keys")
+    where = format_path(done) if done else "the file"
+    return f"{where} has no '{name}'; {hint}"

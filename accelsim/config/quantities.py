@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from accelsim.units import UnitError, parse_quantity
+from accelsim.config.document import describe
+from accelsim.units import UnitError, parse_quantity, parse_whole
 
 _EXAMPLES = {
     "s": "1.5 ns",
@@ -27,61 +29,52 @@ _EXAMPLES = {
 }
 
 
-def _reader(dimension: str, *, whole: bool) -> Any:
-    example = _EXAMPLES[dimension]
+def _quantity(dimension: str, *, whole: bool = False, zero: bool = False) -> Any:
+    """Return the annotations of a field: not negative, and positive unless ``zero`` may be."""
 
     def read(value: object) -> float | int:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            raise PydanticCustomError(
-                "quantity",
-                "expected a quantity in {dimension} such as '{example}', got the bare number {value}",
-                {"dimension": dimension, "example": example, "value": value},
-            )
-        if not isinstance(value, str):
-            raise PydanticCustomError(
-                "quantity",
-                "expected a quantity in {dimension} such as '{example}'",
-                {"dimension": dimension, "example": example},
-            )
-        try:
-            number = parse_quantity(value, dimension)
-        except UnitError as error:
-            raise PydanticCustomError(
-                "quantity",
-                "{reason} (write for instance '{example}')",
-                {"reason": str(error), "example": example},
-            ) from None
-        if not whole:
-            return number
-        if number != int(number):
-            raise PydanticCustomError(
-                "quantity",
-                "expected a whole number of {dimension}, got '{value}'",
-                {"dimension": dimension, "value": value},
-            )
-        return int(number)
+        text = _text(value, dimension)
+        number = _number(text, dimension, whole=whole)
+        if not math.isfinite(number):
+            raise _error(f"expected a finite quantity, got '{text}'")
+        if number < 0 or (number == 0 and not zero):
+            bound = "greater than or equal to 0" if zero else "greater than 0"
+            raise _error(f"input should be {bound}, got '{text}'")
+        return number
 
-    return read
-
-
-def _quantity(dimension: str, *, whole: bool = False) -> Any:
     schema = {"type": "string", "examples": [_EXAMPLES[dimension]]}
-    return (BeforeValidator(_reader(dimension, whole=whole)), WithJsonSchema(schema))
+    return (BeforeValidator(read), WithJsonSchema(schema))
 
 
-_NOT_NEGATIVE = Field(ge=0)
-_POSITIVE = Field(gt=0)
+def _text(value: object, dimension: str) -> str:
+    if isinstance(value, str):
+        return value
+    bare = isinstance(value, (int, float)) and not isinstance(value, bool)
+    got = f"the bare number {value}" if bare else describe(value)
+    raise _error(f"expected a quantity in {dimension} such as '{_EXAMPLES[dimension]}', got {got}")
 
-Seconds = Annotated[float, *_quantity("s"), _NOT_NEGATIVE]
-Hertz = Annotated[float, *_quantity("Hz"), _POSITIVE]
-Joules = Annotated[float, *_quantity("J"), _NOT_NEGATIVE]
-Watts = Annotated[float, *_quantity("W"), _NOT_NEGATIVE]
-Volts = Annotated[float, *_quantity("V"), _POSITIVE]
-Amperes = Annotated[float, *_quantity("A"), _NOT_NEGATIVE]
-Kelvin = Annotated[float, *_quantity("K"), _POSITIVE]
-Meters = Annotated[float, *_quantity("m"), _POSITIVE]
-SquareMeters = Annotated[float, *_quantity("m2"), _NOT_NEGATIVE]
-Bytes = Annotated[int, *_quantity("B", whole=True), _POSITIVE]
-Bits = Annotated[int, *_quantity("b", whole=True), _POSITIVE]
-JoulesPerBit = Annotated[float, *_quantity("J/b"), _NOT_NEGATIVE]
-WattsPerSquareMeter = Annotated[float, *_quantity("W/m2"), _NOT_NEGATIVE]
+
+def _number(text: str, dimension: str, *, whole: bool) -> float | int:
+    try:
+        return parse_whole(text, dimension) if whole else parse_quantity(text, dimension)
+    except UnitError as error:
+        raise _error(f"{error} (write for instance '{_EXAMPLES[dimension]}')") from None
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError("quantity", "{reason}", {"reason": message})
+
+
+Seconds = Annotated[float, *_quantity("s", zero=True)]
+Hertz = Annotated[float, *_quantity("Hz")]
+Joules = Annotated[float, *_quantity("J", zero=True)]
+Watts = Annotated[float, *_quantity("W", zero=True)]
+Volts = Annotated[float, *_quantity("V")]
+Amperes = Annotated[float, *_quantity("A", zero=True)]
+Kelvin = Annotated[float, *_quantity("K")]
+Meters = Annotated[float, *_quantity("m")]
+SquareMeters = Annotated[float, *_quantity("m2", zero=True)]
+Bytes = Annotated[int, *_quantity("B", whole=True)]
+Bits = Annotated[int, *_quantity("b", whole=True)]
+JoulesPerBit = Annotated[float, *_quantity("J/b", zero=True)]
+WattsPerSquareMeter = Annotated[float, *_quantity("W/m2", zero=True)]

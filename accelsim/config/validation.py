@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
+import re
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from accelsim.config.document import Document, KeyPath, format_path
+from accelsim.config.document import Document, Place
+from accelsim.config.paths import KeyPath, format_path
+from accelsim.config.reasons import guess_key, reason
 from accelsim.errors import ConfigError
 
 
 class ConfigModel(BaseModel):
-    """Base of all configuration values: frozen, and unknown keys are refused."""
+    """Base of all configuration values: frozen, unknown keys refused, numbers finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class BrokenRules(ValueError):
+    """Rules between several keys that do not hold, raised by a validator of a ConfigModel.
+
+    ``problems`` are pairs of a key path below the validated value and what is wrong there. A
+    plain ValueError does for one problem: its line is that of the key its message begins with.
+    """
+
+    def __init__(self, *problems: tuple[KeyPath, str]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(f"{format_path(path)}: {message}" for path, message in self.problems)
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -23,75 +41,61 @@ Model = TypeVar("Model", bound=BaseModel)
 def validate(document: Document, kind: type[Model]) -> Model:
     """Return the document as a value of ``kind``.
 
-    Raises ConfigError with one line for each problem: ``file:line: path: what is wrong``.
+    Raises ConfigError with one line for each problem: ``file:line: path: what is wrong``, in the
+    order of the file.
     """
     try:
         return kind.model_validate(document.data)
     except ValidationError as error:
-        lines = [_describe(document, kind, problem) for problem in error.errors()]
-        raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+        found = [line for item in error.errors() for line in _describe(document, kind, item)]
+        renamed = {
+            (*path[:-1], guess_key(document.data, kind, path))
+            for path, problem in _located(document, error)
+            if problem["type"] == "extra_forbidden"
+        }
+        lines = [
+            (place.file, place.line or 0, f"{place}: {format_path(path)}: {message}")
+            for place, path, message in found
+            # A misspelt key is one problem, not an unknown key and a missing one.
+            if not (path in renamed and message.startswith("this key is missing"))
+        ]
+        raise ConfigError("\n".join(dict.fromkeys(text for *_, text in sorted(lines)))) from None
 
 
-def _describe(document: Document, kind: type[BaseModel], problem: Any) -> str:
-    path = _path_in(document.data, problem["loc"])
-    return f"{document.place(path)}: {format_path(path)}: {_reason(document, kind, path, problem)}"
+def _located(document: Document, error: ValidationError) -> Iterator[tuple[KeyPath, Any]]:
+    for problem in error.errors():
+        yield _path_in(document.data, problem["loc"], problem["type"]), problem
 
 
-def _path_in(data: Any, location: tuple[Any, ...]) -> KeyPath:
+def _describe(
+    document: Document, kind: type[BaseModel], problem: Any
+) -> Iterator[tuple[Place, KeyPath, str]]:
+    path = _path_in(document.data, problem["loc"], problem["type"])
+    broken = problem.get("ctx", {}).get("error")
+    if isinstance(broken, BrokenRules):
+        for below, message in broken.problems:
+            yield document.place((*path, *below)), (*path, *below), message
+        return
+    message = reason(document.data, kind, path, problem)
+    about = _first_key(problem["input"], message) if problem["type"] == "value_error" else ()
+    yield document.place((*path, *about)), path, message
+
+
+def _first_key(data: Any, message: str) -> KeyPath:
+    """Return the key with which a message begins, if it is one of the data."""
+    word = re.match(r"\w+(?![\w.])", message)
+    return (word[0],) if word and isinstance(data, dict) and word[0] in data else ()
+
+
+def _path_in(data: Any, location: tuple[Any, ...], kind: str) -> KeyPath:
     """Drop the steps of a pydantic location that name a union's branch, not a key."""
     path: list[str | int] = []
     for position, step in enumerate(location):
-        last = position == len(location) - 1
-        if isinstance(data, dict) and (step in data or last):
-            path.append(step)
-            data = data.get(step)
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            path.append(step)
+        if isinstance(data, dict) and step in data:
             data = data[step]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        elif kind != "missing" or position < len(location) - 1:
+            continue
+        path.append(step)
     return tuple(path)
-
-
-def _reason(document: Document, kind: type[BaseModel], path: KeyPath, problem: Any) -> str:
-    reason = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(kind, path[:-1])
-        close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
-        return f"unknown key; {hint}"
-    if problem["type"] == "missing":
-        return "this key is missing"
-    if problem["type"].startswith(("value_error", "quantity")):
-        return reason
-    return f"{reason[:1].lower()}{reason[1:]}, got {problem['input']!r}"
-
-
-def _known_keys(kind: type[BaseModel], path: KeyPath) -> list[str]:
-    """Return the keys that the schema knows at a path, over all branches of its unions."""
-    schema = kind.model_json_schema()
-    nodes = [schema]
-    for step in path:
-        nodes = [below for node in nodes for below in _below(_resolve(node, schema), step)]
-    return sorted({key for node in nodes for part in _resolve(node, schema) for key in _keys(part)})
-
-
-def _resolve(node: Any, schema: Any) -> list[Any]:
-    if "$ref" in node:
-        return _resolve(schema["$defs"][node["$ref"].rsplit("/", 1)[-1]], schema)
-    branches = node.get("anyOf", []) + node.get("oneOf", []) + node.get("allOf", [])
-    return [node, *(part for branch in branches for part in _resolve(branch, schema))]
-
-
-def _below(parts: list[Any], step: str | int) -> list[Any]:
-    found = []
-    for part in parts:
-        if isinstance(step, int):
-            found += [part["items"]] if "items" in part else []
-        elif step in part.get("properties", {}):
-            found.append(part["properties"][step])
-        elif isinstance(part.get("additionalProperties"), dict):
-            found.append(part["additionalProperties"])
-    return found
-
-
-def _keys(part: Any) -> list[str]:
-    return list(part.get("properties", {}))

@@ -143,9 +143,7 @@ def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload
     return Workload(config, cases, digest, found, overrides)
 
 
-def _load_case(
-    name: str, case: CaseConfig, document: Document, overrides: tuple[str, ...]
-) -> Case:
+def _load_case(name: str, case: CaseConfig, document: Document, overrides: tuple[str, ...]) -> Case:
     path = document.path.parent / case.hardware
     if not path.is_file():
         raise document.error(

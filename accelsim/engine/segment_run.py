@@ -13,10 +13,14 @@ from typing import Any
 
 import simpy
 
+from accelsim.blocks.dram_ticks import ChannelState
 from accelsim.blocks.machine import Machine
 from accelsim.errors import ConservationError
 from accelsim.program import Segment, Task
 from accelsim.units import Tick
+
+# The operator of commands that no use caused, such as refreshes.
+BACKGROUND = "background"
 
 # SimPy works off priority 0, then 1, within a tick; grants come after everything else.
 _LAST_IN_TICK = 2
@@ -56,8 +60,8 @@ class Span:
 class SegmentRecord:
     """The outcome of a segment: all that a replay needs, relative to its start.
 
-    ``amounts`` are by (block, action, operator); ``ports`` are (busy, idle, last) ticks; ``ends``
-    are (start, end) of each task, for the timeline.
+    ``amounts`` are by (block, action, operator); ``ports`` are (busy, idle, last) ticks; ``dram``
+    is the state of the DRAM at the end, if the segment uses it, with the ticks in each state.
     """
 
     segment: Segment
@@ -67,10 +71,15 @@ class SegmentRecord:
     peak: dict[str, int] = field(default_factory=dict)
     end_levels: dict[str, int] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
+    dram: ChannelState | None = None
+    dram_residency: Counter[str] = field(default_factory=Counter)
 
 
 class SegmentRun:
-    """One execution of a segment; ``levels`` are bytes held by buffer and are brought forward."""
+    """One execution of a segment; ``levels`` are bytes held by buffer and are brought forward.
+
+    The DRAM must be settled and its background taken when the object is made.
+    """
 
     def __init__(
         self,
@@ -88,6 +97,7 @@ class SegmentRun:
         self._start = env.now
         self._done = [env.event() for _ in segment.tasks]
         self._waiting: list[Task] = []
+        self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
 
     def run(self) -> Generator[simpy.Event, Any, SegmentRecord]:
@@ -106,12 +116,22 @@ class SegmentRun:
     def _close(self, before: dict[str, tuple[Tick, Tick]]) -> None:
         record, now = self.record, self._env.now
         record.duration = now - self._start
+        self._close_dram()
         record.end_levels = dict(self._levels)
         for name, block in self._machine.blocks.items():
             busy, idle = before[name]
             if block.busy > busy:
                 last = block.free_at - self._start
                 record.ports[name] = (block.busy - busy, block.idle - idle, last)
+
+    def _close_dram(self) -> None:
+        dram, segment = self._machine.dram, self.record.segment
+        if dram is None or dram.name not in segment.blocks:
+            return
+        for action, amount in dram.take_background(self._env.now).items():
+            self.record.amounts[dram.name, action, BACKGROUND] += amount
+        self.record.dram = dram.state_at(self._env.now)
+        self.record.dram_residency = dram.residency - self._dram_before
 
     def _drain(self, tasks: Iterable[Task]) -> Generator[simpy.Event, Any, None]:
         done = self._done

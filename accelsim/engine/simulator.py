@@ -15,7 +15,12 @@ from accelsim.engine.ledger import Key, Ledger, check_conservation
 from accelsim.engine.requests import Request, round_robin
 from accelsim.engine.residency import Residency
 from accelsim.engine.run import Execution, RequestOutcome, Run
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.engine.segment_run import (
+    BACKGROUND,
+    CountingEnvironment,
+    SegmentRecord,
+    SegmentRun,
+)
 from accelsim.errors import ProgramError
 from accelsim.mapping.accesses import buffer_capacities
 from accelsim.mapping.design import Design
@@ -129,7 +134,7 @@ class _Controller:
 
     def _execute(self, program: Program, request: Request) -> Process:
         start = self.env.now
-        dram_before = self._dram_residency()
+        dram_before = self._take_background()
         parts: list[tuple[Tick, SegmentRecord]] = []
         for segment in program.segments:
             began = self.env.now
@@ -138,28 +143,33 @@ class _Controller:
             self._count(record, program, request.task)
         execution = Execution(
             program.kind, program.name, request.task, request.number, start, self.env.now,
-            tuple(parts), self._dram_residency() - dram_before,
+            tuple(parts), self._take_background() - dram_before,
         )  # fmt: skip
         self.executions.append(execution)
 
-    def _dram_residency(self) -> Counter[str]:
-        if not self.machine.dram:
+    def _take_background(self) -> Counter[str]:
+        """Count the DRAM's commands of the time between programs; return its ticks by state."""
+        dram = self.machine.dram
+        if dram is None:
             return Counter()
-        self.machine.dram.finish(self.env.now)
-        return Counter({str(s): n for s, n in self.machine.dram.channel.residency.items()})
+        for action, amount in dram.take_background(self.env.now).items():
+            self.ledger.amounts[Key(DRAM, action, POINT, "idle", "-", BACKGROUND)] += amount
+        return dram.residency
 
     def _run_segment(self, segment: Segment) -> Generator[Any, Any, SegmentRecord]:
-        # The state of a block at a barrier is its being free; DRAM also has rows and refreshes.
-        state = (segment, tuple(sorted(self.levels.items())))
-        may_replay = self.replay and DRAM not in segment.blocks
-        if may_replay and state in self.records:
+        # At a barrier every block is free; only buffers and the DRAM carry something over.
+        self._take_background()
+        dram = self.machine.dram
+        uses_dram = dram is not None and DRAM in segment.blocks
+        channel = dram.state_key(self.env.now) if dram and uses_dram else None
+        state = (segment, tuple(sorted(self.levels.items())), channel)
+        if self.replay and state in self.records:
             self.replayed += 1
             return (yield from self._replay_segment(self.records[state]))
         self.simulated += 1
         run = SegmentRun(self.env, self.machine, segment, self.levels, trace=self.trace)
         record: SegmentRecord = yield from run.run()
-        if may_replay:
-            self.records[state] = record
+        self.records[state] = record
         return record
 
     def _replay_segment(self, record: SegmentRecord) -> Generator[Any, Any, SegmentRecord]:
@@ -168,6 +178,8 @@ class _Controller:
             self.machine.blocks[name].replay(now, busy, idle, last)
         self.levels.update(record.end_levels)
         yield self.env.timeout(record.duration)
+        if record.dram and self.machine.dram:
+            self.machine.dram.resume(record.dram, self.env.now, record.dram_residency)
         return record
 
     def _count(self, record: SegmentRecord, program: Program, task: str) -> None:
@@ -185,19 +197,10 @@ class _Controller:
             block.settle(makespan)
             ledger.busy[name], ledger.idle[name] = block.busy, block.idle
         ledger.residency["chip", "on"] = makespan - ledger.residency["chip", "off"]
-        if self.machine.dram:
-            self._settle_dram(makespan)
+        for state, ticks in self._take_background().items():
+            ledger.residency[DRAM, state] += ticks
         capacities = buffer_capacities(self.design.hardware)
         check_conservation(ledger, self._scheduled(), makespan, capacities)
-
-    def _settle_dram(self, makespan: Tick) -> None:
-        dram = self.machine.dram
-        assert dram is not None
-        dram.finish(makespan)
-        for action, amount in dram.extra_amounts().items():
-            self.ledger.amounts[Key(DRAM, action, POINT, "idle", "-", "background")] += amount
-        for state, ticks in dram.channel.residency.items():
-            self.ledger.residency[DRAM, state] += ticks
 
     def _scheduled(self) -> Counter[Key]:
         """Return the amounts that the programs ask for, from their static tasks alone."""

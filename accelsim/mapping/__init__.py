@@ -1,0 +1,1 @@
+"""From a layer graph and a machine to programs of tasks."""

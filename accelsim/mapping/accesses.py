@@ -49,12 +49,16 @@ def bus_use(data_bytes: int, mask_vectors: int = 0, mask_bytes: int = 0) -> Use:
 
 @dataclass(frozen=True)
 class Part:
-    """A contiguous part of a stored tensor: value bits, mask bits, and elements."""
+    """A contiguous part of a stored tensor: value bits, mask bits, and elements.
+
+    ``offset`` is the byte of the tensor's values at which the part starts.
+    """
 
     tensor: StoredTensor
     value_bits: int
     mask_bits: int
     elements: int
+    offset: int = 0
 
     @property
     def data_bytes(self) -> int:
@@ -70,17 +74,21 @@ class Part:
 def part_of(tensor: StoredTensor, start: int, stop: int) -> Part:
     """Return the part of the elements start..stop, in storage order."""
     masks = stop - start if tensor.masked else 0
-    return Part(tensor, tensor.value_bits_between(start, stop), masks, stop - start)
+    offset = tensor.value_bits_between(0, start) // 8 if start else 0
+    return Part(tensor, tensor.value_bits_between(start, stop), masks, stop - start, offset)
 
 
 def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
-    """Return the uses that read a part from its home, without the bus."""
+    """Return the uses that read a part from its home, without the bus.
+
+    ``address`` is that of the tensor, if its home is DRAM.
+    """
     tensor, uses = part.tensor, []
     for memory, bits in ((tensor.values, part.value_bits), (tensor.masks, part.mask_bits)):
         if not bits:
             continue
         if memory == DRAM:
-            uses.append(Use(DRAM, "read", ceil_div(bits, 8), (address,)))
+            uses.append(Use(DRAM, "read", ceil_div(bits, 8), (address + part.offset,)))
         else:
             uses.append(memory_use(hardware, memory, "read", bits))
     return merge_uses(uses)
@@ -89,11 +97,11 @@ def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
 def merge_uses(uses: list[Use]) -> list[Use]:
     """Join uses of one block and action, for instance values and masks of one memory.
 
-    The shapes of bus uses add up; a DRAM use keeps its first address.
+    The shapes of bus uses add up; DRAM uses of different places stay apart.
     """
-    merged: dict[tuple[str, str], Use] = {}
+    merged: dict[tuple[object, ...], Use] = {}
     for use in uses:
-        key = (use.block, use.action)
+        key = (use.block, use.action, use.shape if use.block == DRAM else ())
         before = merged.get(key)
         merged[key] = use if before is None else _join(before, use)
     return list(merged.values())

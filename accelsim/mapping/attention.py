@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from accelsim.errors import MappingError
 from accelsim.mapping.emitter import Emitter, Operand
-from accelsim.mapping.stages import Context, label_of, load_panel, weight_panels
+from accelsim.mapping.stages import (
+    Context,
+    label_of,
+    load_panel,
+    operand_blocks,
+    weight_panels,
+)
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, OperatorKind
 
@@ -39,13 +45,13 @@ class AttentionStage:
 
     def __init__(self, context: Context, operators: list[Operator]) -> None:
         self._context = context
-        graph = context.graph
+        producers = context.producers
         by_kind = {operator.kind: operator for operator in operators}
         self.scores = by_kind[OperatorKind.ATTENTION_SCORES]
         self.softmax = by_kind[OperatorKind.SOFTMAX]
         self.weighted = by_kind[OperatorKind.ATTENTION_CONTEXT]
-        query, key = graph.predecessors(self.scores)
-        value = graph.predecessors(self.weighted)[1]
+        query, key = producers[self.scores.name]
+        value = producers[self.weighted.name][1]
         self.projections = (query, key, value)
         for projection in self.projections:
             if projection.kind is not OperatorKind.MATMUL:
@@ -100,8 +106,8 @@ class _AttentionRun:
             emitter.new_value(f"{operator.name}[{head}]", operator.rows, size)
             for operator, size in zip(stage.projections, sizes, strict=True)
         ]
-        hidden = self._hidden(stage.projections[0])
-        for rows in self._operand_blocks(hidden):
+        every = (0, stage.projections[0].rows)
+        for rows in operand_blocks(emitter, stage.projections[0], every):
             for operator, size, value in zip(stage.projections, sizes, values, strict=True):
                 self._project(operator, (head * size, (head + 1) * size), value, rows)
         if head == stage.scores.batch - 1:
@@ -109,15 +115,7 @@ class _AttentionRun:
         return _Head(*values)
 
     def _hidden(self, projection: Operator) -> Value:
-        return self.emitter.values[self.context.graph.predecessors(projection)[0].name]
-
-    def _operand_blocks(self, hidden: Value) -> list[Rows]:
-        capacity = self.emitter.plan.capacity("activation_buffer")
-        tile = self.emitter.vector_size
-        fitting = capacity // hidden.columns
-        if fitting >= hidden.rows:
-            return [(0, hidden.rows)]
-        return split_rows(hidden.rows, max(tile, fitting // tile * tile))
+        return self.emitter.values[self.context.producers[projection.name][0].name]
 
     def _project(self, operator: Operator, columns: Rows, out: Value, rows: Rows) -> None:
         emitter, label = self.emitter, label_of(operator)

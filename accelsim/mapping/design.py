@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from accelsim.config.hardware import HardwareConfig
 from accelsim.config.workload import Case, WorkloadConfig
-from accelsim.mapping.inference import InferenceProgram, compile_inference
+from accelsim.mapping.inference import InferenceProgram, SegmentCache, compile_inference
 from accelsim.mapping.switching import compile_power_up, compile_switch
 from accelsim.memory.placement import DRAM, Placement, check_capacity, place
 from accelsim.model.adaptation import adapt
@@ -55,12 +55,13 @@ def compile_design(workload: WorkloadConfig, case: Case) -> Design:
         placements[task] = place(graphs[task], case.config.storage, hardware)
     check_capacity(placements, hardware)
     addresses, end = _task_addresses(placements)
+    cache = SegmentCache()
     for task in workload.tasks:
         twin = by_classes[find_task(task).classes]
         if twin != task:
             inferences[task] = inferences[twin]
             continue
-        inferences[task] = compile_inference(graphs[task], placements[task], hardware, end)
+        inferences[task] = compile_inference(graphs[task], placements[task], hardware, end, cache)
     switches = {
         task: compile_switch(task, placement, hardware, addresses[task])
         for task, placement in placements.items()

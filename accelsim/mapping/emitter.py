@@ -35,11 +35,15 @@ class Operand:
 
 
 class Emitter:
-    """Appends tasks to a plan. One object a segment; ``copy`` it to try a continuation."""
+    """Appends tasks to a plan. One object a segment; ``copy`` it to try a continuation.
+
+    ``vector_size`` is the number of elements of a vector, of rows and of columns of a tile.
+    """
 
     def __init__(self, hardware: HardwareConfig, plan: Plan) -> None:
         self.hardware = hardware
         self.plan = plan
+        self.vector_size = hardware.pe_array.vector_size
         self.values: dict[str, Value] = {}
         self._activation_operands: dict[tuple[str, Rows], Operand] = {}
 
@@ -50,11 +54,6 @@ class Emitter:
         operands = self._activation_operands
         other._activation_operands = {key: replace(operand) for key, operand in operands.items()}
         return other
-
-    @property
-    def vector_size(self) -> int:
-        """Elements of one vector, rows and columns of a tile."""
-        return self.hardware.pe_array.vector_size
 
     @property
     def activation_memory(self) -> str:
@@ -99,18 +98,22 @@ class Emitter:
         self.values[name] = value
         return value
 
-    def read_uses(self, value: Value, elements: int, passes: int = 1) -> list[Use]:
-        """Return the uses that read elements of a value from its home."""
-        return self._access(value, "read", elements * passes)
+    def read_uses(self, value: Value, rows: Rows, elements: int, passes: int = 1) -> list[Use]:
+        """Return the uses that read elements in some rows of a value from its home."""
+        return self._access(value, "read", rows, elements, passes)
 
-    def write_uses(self, value: Value, elements: int) -> list[Use]:
-        """Return the uses that write elements of a value to its home."""
-        return self._access(value, "write", elements)
+    def write_uses(self, value: Value, rows: Rows, elements: int) -> list[Use]:
+        """Return the uses that write elements in some rows of a value to its home."""
+        return self._access(value, "write", rows, elements, 1)
 
-    def _access(self, value: Value, action: str, elements: int) -> list[Use]:
+    def _access(
+        self, value: Value, action: str, rows: Rows, elements: int, passes: int
+    ) -> list[Use]:
+        amount = elements * passes
         if value.spilled:
-            return [Use(DRAM, action, elements, (value.address,)), bus_use(elements)]
-        return [memory_use(self.hardware, self.activation_memory, action, 8 * elements)]
+            place = (value.address_of(rows), passes, 0)
+            return [Use(DRAM, action, amount, place), bus_use(amount)]
+        return [memory_use(self.hardware, self.activation_memory, action, 8 * amount)]
 
     def hold_for(self, value: Value, elements: int) -> list[tuple[str, int]]:
         """Return what writing new elements of a value takes in the activation memory."""
@@ -128,17 +131,18 @@ class Emitter:
     ) -> Operand:
         """Load parts of parameters (a panel and its bias) into the weight buffer.
 
-        A masked panel brings one mask word for each of its ``vectors``.
+        A masked panel brings one mask word for each of its ``vectors``, partly filled or not.
         """
         panel = parts[0]
         data = sum(part.data_bytes for part in parts)
         masks = panel.mask_bytes
+        room = ceil_div(vectors * self.vector_size, 8) if masks else 0
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
         into = Use(accesses.WEIGHT_BUFFER, "write", data + masks)
-        holds = [(accesses.WEIGHT_BUFFER, data), (accesses.WEIGHT_MASKS, masks)]
+        holds = [(accesses.WEIGHT_BUFFER, data), (accesses.WEIGHT_MASKS, room)]
         path = [*merge_uses(uses), bus_use(data, vectors if masks else 0, masks), into]
         task = self.command(LOAD, operator, path, (), holds)
-        return Operand(accesses.WEIGHT_BUFFER, data, masks, task, panel)
+        return Operand(accesses.WEIGHT_BUFFER, data, room, task, panel)
 
     def load_auxiliary(self, operator: str, parts: list[Part], address: int) -> Operand:
         """Load layer-norm parameters into the auxiliary memory."""
@@ -173,7 +177,7 @@ class Emitter:
 
     def _move(self, operator: str, value: Value, rows: Rows, buffer: str) -> Operand:
         size = (rows[1] - rows[0]) * value.columns
-        uses = [*self.read_uses(value, size), Use(buffer, "write", size)]
+        uses = [*self.read_uses(value, rows, size), Use(buffer, "write", size)]
         task = self.command(MOVE, operator, uses, value.writers(rows), [(buffer, size)])
         value.note_read(rows, MOVE, task)
         return Operand(buffer, size, 0, task)
@@ -223,7 +227,7 @@ class Emitter:
             Use(accesses.WEIGHT_BUFFER, "read", row_tiles * (stored + masks), (vectors,)),
             Use(accesses.ACTIVATION_BUFFER, "read", column_tiles * count * depth, (vectors,)),
             Use(accesses.CODEC, "decode", decoded),
-            *self.write_uses(out, count * columns),
+            *self.write_uses(out, rows, count * columns),
         ]
         waits = {moving.loaded_by, stationary.loaded_by, *after}
         task = self.command(PE, operator, uses, waits, self.hold_for(out, count * columns))
@@ -254,12 +258,12 @@ class Emitter:
         passes = _DATA_PASSES.get(kind, 1)
         vectors = count * ceil_div(columns, self.vector_size)
         operands = max(1, len(inputs))
-        reads = [use for value in inputs for use in self.read_uses(value, elements, passes)]
+        reads = [use for value in inputs for use in self.read_uses(value, rows, elements, passes)]
         uses = [
             Use(accesses.SFU, kind.value, elements, (count, columns, operands)),
             Use(accesses.AUXILIARY, "read", vectors * _AUXILIARY_READS.get(kind, 0) * self.vector_size),
             *reads,
-            *self.write_uses(out, elements),
+            *self.write_uses(out, rows, elements),
         ]  # fmt: skip
         waits = {task for value in inputs for task in value.writers(rows)} | set(after)
         task = self.command(SFU, operator, merge_uses(uses), waits, holds)

@@ -2,8 +2,8 @@
 
 The graph is cut into segments (embedding, each encoder layer, head) and these into stages: the
 attention of a layer, and row-wise runs that end with a layer norm. Equal layers share one segment.
-Each stage takes the largest blocks that fit its buffers; when activations fit in no way, those
-that cross stages are spilled to DRAM, if the machine allows it.
+Each stage takes the blocks that should finish first among those that fit its buffers; when
+activations fit in no way, those that cross stages are spilled to DRAM, if the machine allows it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from accelsim.mapping.accesses import buffer_capacities
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
 from accelsim.mapping.emitter import Emitter
 from accelsim.mapping.plan import NoRoomError, Plan
-from accelsim.mapping.stages import Context, RowwiseStage
+from accelsim.mapping.stages import Context, RowwiseStage, label_of
 from accelsim.mapping.values import Value, row_blocks
 from accelsim.memory.placement import DRAM, Placement
 from accelsim.model.graph import LayerGraph
@@ -44,23 +44,44 @@ class InferenceProgram:
     spilled: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """A segment with the bytes held at its end and the choices behind it."""
+
+    segment: Segment
+    held: dict[str, int]
+    choices: tuple[str, ...]
+
+
+class SegmentCache:
+    """Compiled segments of one machine, so that equal work of several tasks is one object."""
+
+    def __init__(self) -> None:
+        self.known: dict[object, _Compiled] = {}
+
+
 def compile_inference(
-    graph: LayerGraph, placement: Placement, hardware: HardwareConfig, base_address: int = 0
+    graph: LayerGraph,
+    placement: Placement,
+    hardware: HardwareConfig,
+    base_address: int = 0,
+    cache: SegmentCache | None = None,
 ) -> InferenceProgram:
     """Return the program of one inference of a task.
 
-    DRAM addresses of parameters and spilled activations start at ``base_address``. Raises
-    CapacityError when an activation or a panel cannot fit.
+    DRAM addresses of parameters and spilled activations start at ``base_address``; ``cache``
+    belongs to the machine. Raises CapacityError when an activation or a panel cannot fit.
     """
     stages = _cut(graph)
     context = _context(graph, placement, stages, base_address)
+    cache = cache or SegmentCache()
     try:
-        return _compile(replace(context, spill=False), stages, hardware)
+        return _compile(context, stages, hardware, cache)
     except NoRoomError as error:
         if hardware.placement.activation_spill is None:
             raise _no_room(error, hardware) from None
     try:
-        return _compile(replace(context, spill=True), stages, hardware)
+        return _compile(replace(context, spill=True), stages, hardware, cache)
     except NoRoomError as error:
         raise _no_room(error, hardware) from None
 
@@ -119,17 +140,18 @@ def _attention_group(graph: LayerGraph, operators: list[Operator]) -> list[Opera
 def _context(
     graph: LayerGraph, placement: Placement, segments: list[list[list[Operator]]], base: int
 ) -> Context:
+    producers = {operator.name: graph.predecessors(operator) for operator in graph.operators}
     last_reader = {}
     stage_of: dict[str, int] = {}
     stages = [stage for segment in segments for stage in segment]
     for number, stage in enumerate(stages):
         for operator in stage:
             stage_of[operator.name] = number
-            for producer in graph.predecessors(operator):
+            for producer in producers[operator.name]:
                 last_reader[producer.name] = operator.name
     crossing = frozenset(a for a, b in graph.edges if stage_of[a] != stage_of[b])
     addresses = _addresses(graph, placement, crossing, base)
-    return Context(graph, placement, last_reader, crossing, addresses, spill=False)
+    return Context(placement, producers, last_reader, crossing, addresses, spill=False)
 
 
 _PAGE_BYTES = 4096
@@ -153,37 +175,73 @@ def _addresses(
 
 
 def _compile(
-    context: Context, segments: list[list[list[Operator]]], hardware: HardwareConfig
+    context: Context,
+    segments: list[list[list[Operator]]],
+    hardware: HardwareConfig,
+    cache: SegmentCache,
 ) -> InferenceProgram:
-    known: dict[object, tuple[Segment, dict[str, int], list[str]]] = {}
     built: list[Segment] = []
     choices: list[str] = []
     held: dict[str, int] = {}
-    for operators in segments:
-        key = (_signature(context, operators), tuple(sorted(held.items())))
-        if key not in known:
-            known[key] = _compile_segment(context, operators, hardware, held)
-            choices += known[key][2]
-        segment, held, _ = known[key]
-        built.append(segment)
+    in_dram = _dram_layout(context)
+    for stages in segments:
+        key = (_signature(context, stages), tuple(sorted(held.items())), in_dram)
+        if key not in cache.known:
+            cache.known[key] = _compile_segment(context, stages, hardware, held)
+        compiled = cache.known[key]
+        if compiled.segment not in built:
+            choices += compiled.choices
+        built.append(compiled.segment)
+        held = compiled.held
     program = Program("infer", ProgramKind.INFER, tuple(built))
     spilled = sorted(context.crossing) if context.spill else []
     return InferenceProgram(program, tuple(choices), tuple(spilled))
 
 
+def _dram_layout(context: Context) -> tuple[object, ...]:
+    """Return what DRAM adds to the identity of a segment: addresses, if anything lies there.
+
+    Equal layers share a segment, so layers with parameters of their own all use the addresses of
+    the first: the same pages and bursts at another place.
+    """
+    tensors = context.placement.tensors.values()
+    used = context.spill or any(DRAM in (tensor.values, tensor.masks) for tensor in tensors)
+    return (context.spill, *context.addresses.values()) if used else ()
+
+
 def _signature(context: Context, stages: list[list[Operator]]) -> tuple[object, ...]:
-    """Two segments of equal signature are the same work, whatever their names."""
-    first = min((op.layer for stage in stages for op in stage if op.layer is not None), default=None)
-    content: list[object] = [first is None and stages[0][0].name]
+    """Two segments of equal signature are the same work, whatever the number of their layer."""
+    position: dict[str, int] = {}
     for stage in stages:
         for operator in stage:
-            tensors = context.stored(operator)
-            stored = tuple(
-                (t.parameter.shape, t.bits, t.density, t.masked, t.values, t.masks)
-                for t in tensors
-            )
-            content.append((operator.kind, operator.shape, operator.depth, stored))
-    return tuple(content)
+            position[operator.name] = len(position)
+    final = stages[-1][-1].name
+    content = tuple(
+        (len(stage), label_of(operator), *_operator_signature(context, operator, position))
+        for stage in stages
+        for operator in stage
+    )
+    return (final in context.last_reader, *content)
+
+
+def _operator_signature(
+    context: Context, operator: Operator, position: dict[str, int]
+) -> tuple[object, ...]:
+    stored = tuple(
+        (t.parameter.shape, t.bits, t.density.as_integer_ratio(), t.masked, t.values, t.masks)
+        for t in context.stored(operator)
+    )
+    # Where an input comes from: its place in the segment, or its shape and order outside.
+    inputs = tuple(
+        (
+            position.setdefault(producer.name, len(position)),
+            producer.shape,
+            context.is_last(producer.name, operator),
+        )
+        for producer in context.producers[operator.name]
+    )
+    crossing = operator.name in context.crossing
+    return (operator.kind, operator.shape, operator.depth, stored, inputs, crossing)
 
 
 def _compile_segment(
@@ -191,7 +249,7 @@ def _compile_segment(
     stages: list[list[Operator]],
     hardware: HardwareConfig,
     held: dict[str, int],
-) -> tuple[Segment, dict[str, int], list[str]]:
+) -> _Compiled:
     first = stages[0][0]
     name = "encoder_layer" if first.layer is not None else first.name.partition(".")[0]
     emitter = Emitter(hardware, Plan(name, buffer_capacities(hardware), held))
@@ -202,7 +260,7 @@ def _compile_segment(
         choices.append(f"{name}: {operators[0].name} to {operators[-1].name}: {choice}")
     emitter.drop_all_operands()
     _leave(context, emitter, stages)
-    return emitter.plan.build(), emitter.plan.end_held(), choices
+    return _Compiled(emitter.plan.build(), emitter.plan.end_held(), tuple(choices))
 
 
 def _enter(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> None:
@@ -210,7 +268,7 @@ def _enter(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> 
     own = {operator.name for stage in stages for operator in stage}
     for stage in stages:
         for operator in stage:
-            for producer in context.graph.predecessors(operator):
+            for producer in context.producers[operator.name]:
                 if producer.name not in own and producer.name not in emitter.values:
                     columns = producer.batch * producer.columns
                     address = context.addresses.get(producer.name, 0)
@@ -224,8 +282,9 @@ def _leave(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> 
     final = stages[-1][-1]
     if final.name not in context.last_reader:
         value = emitter.values[final.name]
-        uses = emitter.read_uses(value, final.elements)
-        task = emitter.command("move", f"{final.name}.result", uses, value.writers((0, final.rows)))
+        rows = (0, final.rows)
+        uses = emitter.read_uses(value, rows, final.elements)
+        task = emitter.command("move", f"{final.name}.result", uses, value.writers(rows))
         emitter.retire(value, final.elements, task)
 
 
@@ -239,6 +298,7 @@ def _emit_stage(
         return _first_fitting(emitter, variants, attention.emit)
     rowwise = RowwiseStage(context, operators)
     blocks = row_blocks(rowwise.rows, hardware.pe_array.vector_size)
+    blocks.sort(key=lambda block: rowwise.estimated_cycles(emitter, block))
     trial, block = _first_fitting(emitter, blocks, rowwise.emit)
     return trial, f"{block} rows at a time"
 

@@ -7,16 +7,17 @@ run panel by panel behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from accelsim.errors import CapacityError
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import BUS, merge_uses, part_of
+from accelsim.mapping.accesses import BUS, Part, merge_uses, part_of
 from accelsim.mapping.emitter import LOAD, Emitter, Operand
+from accelsim.mapping.estimate import exposed_norm_cycles, pass_cycles
 from accelsim.mapping.values import Rows, Value, split_rows
-from accelsim.memory.placement import Placement
+from accelsim.memory.placement import DRAM, Placement
 from accelsim.memory.storage import StoredTensor
-from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, OperatorKind
 from accelsim.program import Use
 from accelsim.units import ceil_div, format_bytes
@@ -28,20 +29,30 @@ _ELEMENTWISE = frozenset({OperatorKind.ADD, OperatorKind.GELU, OperatorKind.TANH
 class Context:
     """What every stage of a model needs to know.
 
-    ``last_reader`` maps an operator to the last one that reads its output; ``crossing`` are the
-    operators whose output leaves its stage; ``addresses`` are DRAM addresses by name.
+    ``producers`` are the operators that an operator reads, in operand order; ``last_reader`` maps
+    an operator to the last one that reads its output; ``crossing`` are the operators whose
+    output leaves its stage; ``addresses`` are DRAM addresses by name. With ``spill``, crossing
+    outputs lie in DRAM.
     """
 
-    graph: LayerGraph
     placement: Placement
+    producers: dict[str, tuple[Operator, ...]]
     last_reader: dict[str, str]
     crossing: frozenset[str]
     addresses: dict[str, int]
     spill: bool
+    _parts: dict[tuple[str, int, int], Part] = field(default_factory=dict)
 
     def stored(self, operator: Operator) -> list[StoredTensor]:
         """Return the stored parameters of an operator."""
         return [self.placement.tensors[p.name] for p in operator.parameters]
+
+    def part(self, tensor: StoredTensor, start: int, stop: int) -> Part:
+        """Return the part of the elements start..stop of a tensor; equal parts are one object."""
+        key = (tensor.parameter.name, start, stop)
+        if key not in self._parts:
+            self._parts[key] = part_of(tensor, start, stop)
+        return self._parts[key]
 
     def is_last(self, producer: str, reader: Operator) -> bool:
         """Say whether nothing reads the producer's output after this operator."""
@@ -65,6 +76,23 @@ class RowwiseStage:
     def rows(self) -> int:
         """Rows of every operator of the stage."""
         return self._operators[0].rows
+
+    def estimated_cycles(self, emitter: Emitter, block: int) -> int:
+        """Return about how long the stage takes with blocks of this many rows.
+
+        Every block of a moving operand streams the weights of its matmul once: small ones wait
+        for weights. A layer norm starts when its block is complete: the last one is exposed, and
+        large ones hide less.
+        """
+        hardware, total = emitter.hardware, 0
+        for operator in self._operators:
+            if operator.kind is OperatorKind.LAYER_NORM:
+                total += exposed_norm_cycles(hardware, operator, block)
+            elif operator.kind is OperatorKind.MATMUL:
+                stored = self._context.stored(operator)
+                for rows, times in _pass_rows(emitter, operator, block).items():
+                    total += times * pass_cycles(hardware, operator, stored, rows)
+        return total
 
     def emit(self, emitter: Emitter, block: int) -> None:
         """Append the tasks of the stage, ``block`` rows at a time.
@@ -119,7 +147,7 @@ class _StageRun:
         return values[operator.name]
 
     def _inputs(self, operator: Operator) -> list[Value]:
-        producers = self.context.graph.predecessors(operator)
+        producers = self.context.producers[operator.name]
         return [self.emitter.values[producer.name] for producer in producers]
 
     def _last_inputs(self, operator: Operator, inputs: list[Value]) -> list[Value]:
@@ -128,15 +156,23 @@ class _StageRun:
     # -- operators -----------------------------------------------------------------------------
 
     def _gather(self, operator: Operator, rows: Rows) -> None:
-        """Look up table rows; each row is a transfer of its own, equal rows are read once."""
+        """Look up table rows in one scatter-gather transfer; equal rows are read once.
+
+        Each row takes whole words of its memory. In DRAM the rows are spread over the table.
+        """
         emitter, count = self.emitter, rows[1] - rows[0]
         tensor = self.context.stored(operator)[0]
         out = self._out(operator)
         distinct = min(count, tensor.parameter.shape[0])
-        row = part_of(tensor, 0, operator.columns)
+        row = self.context.part(tensor, 0, operator.columns)
         address = self.context.addresses.get(tensor.parameter.name, 0)
         uses = accesses.read_part(emitter.hardware, row, address)
-        reads = [Use(use.block, use.action, use.amount * distinct, use.shape) for use in uses]
+        stride = ceil_div(tensor.value_bits + tensor.mask_bits, 8) // distinct
+        scattered = {DRAM: (address, distinct, stride)}
+        reads = [
+            Use(use.block, use.action, use.amount * distinct, scattered.get(use.block, use.shape))
+            for use in uses
+        ]
         crossing = row.data_bytes + row.mask_bytes
         path = Use(BUS, "transfer", distinct * crossing, (distinct * crossing, 0))
         elements = count * operator.columns
@@ -145,7 +181,7 @@ class _StageRun:
         task = emitter.command(
             LOAD,
             label_of(operator),
-            merge_uses([*reads, path, decode, *emitter.write_uses(out, elements)]),
+            merge_uses([*reads, path, decode, *emitter.write_uses(out, rows, elements)]),
             (),
             emitter.hold_for(out, elements),
         )
@@ -155,27 +191,12 @@ class _StageRun:
         """Emit a product and its epilogue; return the names of the epilogue."""
         epilogue = self._epilogue(operator, done)
         source = self._inputs(operator)[0]
-        for block in self._operand_blocks(operator, rows, source):
+        for block in operand_blocks(self.emitter, operator, rows):
             first = True
             for columns in self._panels(operator):
                 self._panel(operator, source, block, columns, epilogue, retire=first)
                 first = False
         return [following.name for following in epilogue]
-
-    def _operand_blocks(self, operator: Operator, rows: Rows, source: Value) -> list[Rows]:
-        """Split the rows so that each block of the moving operand fits its buffer."""
-        emitter, tile = self.emitter, self.emitter.vector_size
-        count = rows[1] - rows[0]
-        capacity = emitter.plan.capacity(accesses.ACTIVATION_BUFFER)
-        largest = capacity // operator.depth
-        if largest < count and largest < tile:
-            raise CapacityError(
-                f"{operator.name}: {tile} rows of {operator.depth} elements need "
-                f"{format_bytes(tile * operator.depth)}; activation_buffer has "
-                f"{format_bytes(capacity)}; enlarge activation_buffer.data"
-            )
-        block = count if largest >= count else largest // tile * tile
-        return [(rows[0] + a, rows[0] + b) for a, b in split_rows(count, block)]
 
     def _panels(self, operator: Operator) -> list[Rows]:
         """Split the columns into panels of the weight buffer, two of which fit when it is split."""
@@ -216,7 +237,7 @@ class _StageRun:
         chain: list[Operator] = []
         available = done | {operator.name}
         for following in self.operators[self.operators.index(operator) + 1 :]:
-            producers = {p.name for p in self.context.graph.predecessors(following)}
+            producers = {p.name for p in self.context.producers[following.name]}
             tail = chain[-1].name if chain else operator.name
             ready = producers & self.names <= available
             if following.kind not in _ELEMENTWISE or tail not in producers or not ready:
@@ -264,11 +285,41 @@ class _StageRun:
             return None
         if operator.name not in self.norms:
             tensors = self.context.stored(operator)
-            parts = [part_of(t, 0, t.parameter.elements) for t in tensors]
+            parts = [self.context.part(t, 0, t.parameter.elements) for t in tensors]
             address = self.context.addresses.get(tensors[0].parameter.name, 0)
             loaded = self.emitter.load_auxiliary(label_of(operator), parts, address)
             self.norms[operator.name] = loaded
         return self.norms[operator.name]
+
+
+def operand_blocks(emitter: Emitter, operator: Operator, rows: Rows) -> list[Rows]:
+    """Split the rows so that each block of a matmul's moving operand fits its buffer.
+
+    Blocks are whole tiles. Raises CapacityError when not even one row of tiles fits.
+    """
+    count, tile = rows[1] - rows[0], emitter.vector_size
+    capacity = emitter.plan.capacity(accesses.ACTIVATION_BUFFER)
+    largest = capacity // operator.depth
+    if largest >= count:
+        return [rows]
+    if largest < tile:
+        raise CapacityError(
+            f"{operator.name}: {tile} rows of {operator.depth} elements need "
+            f"{format_bytes(tile * operator.depth)}; activation_buffer has "
+            f"{format_bytes(capacity)}; enlarge activation_buffer.data"
+        )
+    blocks = split_rows(count, largest // tile * tile)
+    return [(rows[0] + first, rows[0] + last) for first, last in blocks]
+
+
+def _pass_rows(emitter: Emitter, operator: Operator, block: int) -> Counter[int]:
+    """Return how often the weights stream past how many rows."""
+    whole, rest = divmod(operator.rows, block)
+    passes: Counter[int] = Counter()
+    for size, times in ((block, whole), (rest, 1)):
+        for first, last in operand_blocks(emitter, operator, (0, size)) if size else ():
+            passes[last - first] += times
+    return passes
 
 
 def weight_panels(emitter: Emitter, tensor: StoredTensor, name: str) -> list[Rows]:
@@ -294,9 +345,11 @@ def _panel_width(emitter: Emitter, tensor: StoredTensor, share: int) -> int:
     """Return the columns of weights and bias that fit a share of the buffer, data and masks."""
     buffer, (columns, depth) = emitter.hardware.weight_buffer, tensor.parameter.shape
     column_bits = (depth * tensor.density + 1) * tensor.bits
-    # Two bytes of a panel are the rounding of its last value and of its bias.
-    by_data = int(8 * (buffer.data // share - 2) / column_bits)
-    by_masks = 8 * (buffer.masks // share) // depth if tensor.masked else columns
+    # The rounding of the last value and of its byte, and of the byte of the bias.
+    rounding = ceil_div(tensor.bits, 8) + 2
+    by_data = int(8 * (buffer.data // share - rounding) / column_bits)
+    mask_bits = ceil_div(depth, emitter.vector_size) * emitter.vector_size
+    by_masks = 8 * (buffer.masks // share) // mask_bits if tensor.masked else columns
     return min(by_data, by_masks, columns)
 
 
@@ -304,8 +357,8 @@ def load_panel(context: Context, emitter: Emitter, operator: Operator, columns: 
     """Load the weights and biases of some output columns into the weight buffer."""
     weight, *bias = context.stored(operator)
     first, last = columns
-    parts = [part_of(weight, first * operator.depth, last * operator.depth)]
-    parts += [part_of(tensor, first, last) for tensor in bias]
+    parts = [context.part(weight, first * operator.depth, last * operator.depth)]
+    parts += [context.part(tensor, first, last) for tensor in bias]
     address = context.addresses.get(weight.parameter.name, 0)
     vectors = (last - first) * ceil_div(operator.depth, emitter.vector_size)
     return emitter.load_weights(label_of(operator), parts, vectors, address)

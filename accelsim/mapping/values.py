@@ -23,6 +23,10 @@ class Value:
     written: dict[Rows, Tasks] = field(default_factory=dict)
     read: dict[Rows, Tasks] = field(default_factory=dict)
 
+    def address_of(self, rows: Rows) -> int:
+        """Return the address of the first of these rows, for a spilled value."""
+        return self.address + rows[0] * self.columns
+
     def note_written(self, rows: Rows, queue: str, task: int) -> None:
         """Remember the last task of a queue that writes these rows."""
         self.written.setdefault(rows, {})[queue] = task

@@ -1,0 +1,1 @@
+"""Memory technologies, arrays, storage formats and placement."""

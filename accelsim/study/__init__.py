@@ -1,0 +1,1 @@
+"""Several runs together: cases and their comparison."""

@@ -104,9 +104,7 @@ class GoldChannel:
             if self.idle_state == "self_refresh":
                 self.refreshed = False
                 ready = self.latest["WAKE", None] + self.t["exit"]
-                self.due = 0
-                while self.due < ready:
-                    self.due += self.t["refresh_interval"]
+                self.due = ready + self.t["refresh_interval"]
         shape = self.technology.organisation
         burst_size, page_size = shape.burst_size * self.devices, shape.page_size * self.devices
         kind = "WR" if write else "RD"

@@ -239,11 +239,30 @@ def test_self_refresh_wants_a_refresh_between_exit_and_entry():
 
 def test_no_second_refresh_before_self_refresh_when_one_was_due():
     channel = DramChannel(PART)
-    due = ticks(PART, "tREFI")
-    end = channel.access(due - ticks(PART, "tXSR") - 1, 0, 4 * PAGE, False)
+    pages = ticks(PART, "tREFI") // (PAGE // BURST * ticks(PART, "B")) + 1
+    end = channel.access(0, 0, pages * PAGE, False)
     assert channel.counts["refresh"] == 1
     channel.settle(end + 1_000 * NANOSECOND)
     assert channel.counts["refresh"] == 1
+
+
+def test_the_refresh_timer_starts_anew_at_the_exit_from_self_refresh():
+    interval, later = ticks(PART, "tREFI"), 12_345_678_901
+    first, second = DramChannel(PART), DramChannel(PART)
+    size = 3 * interval // ticks(PART, "B") * BURST
+    assert second.access(later, 0, size, False) == first.access(0, 0, size, False) + later
+    assert first.counts == second.counts
+
+
+def test_a_state_set_elsewhere_in_time_goes_on_as_it_would_have():
+    channel, other = DramChannel(PART), DramChannel(PART)
+    end = channel.access(0, 3 * PAGE, 5 * PAGE, True)
+    other.settle(end + 777)
+    other.resume(channel.state_at(end), end + 777)
+    for start, address in ((0, 9 * PAGE), (10_000, 0)):
+        assert channel.access(end + start, address, PAGE, False) + 777 == other.access(
+            end + 777 + start, address, PAGE, False
+        )
 
 
 @pytest.mark.parametrize("idle", ["power_down", "standby"])

@@ -221,20 +221,6 @@ def test_key_holds_each_time_that_binds(
     assert keys[0] != keys[1]
 
 
-def test_key_knows_whether_self_refresh_still_wants_a_refresh():
-    interval = ticks(PART, "tREFI")
-    before, after = DramChannel(PART), DramChannel(PART)
-    end = before.access(interval - total(PART, "tXSR + tRCD + tRL"), 0, 16 * BURST, False)
-    start = end - total(PART, "tXSR + tRCD + tRL") - 16 * ticks(PART, "B")
-    later = 5 * interval
-    assert after.access(start + later, 0, 16 * BURST, False) == end + later
-    assert (before.counts["refresh"], after.counts["refresh"]) == (1, 0)
-    assert before.state_key(end) != after.state_key(end + later)
-    for channel in (before, after):
-        channel.settle(channel.settled + interval)
-    assert (before.counts["refresh"], after.counts["refresh"]) == (1, 1)
-
-
 @pytest.mark.parametrize("idle", ["power_down", "standby"])
 def test_refresh_is_counted_at_its_tick_and_not_before(idle: Any):
     interval = ticks(PART, "tREFI")

@@ -1,0 +1,21 @@
+"""The command ``accelsim schema``: JSON Schemas with which editors complete and check YAML."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["hardware", "workload"]))
+def schema(kind: str) -> None:
+    """Write the JSON Schema of machine or workload files to the standard output.
+
+    Editors with a YAML language server complete and check keys by it: save the output and name
+    the file in a first line such as "# yaml-language-server: $schema=workload.json".
+    """
+    from accelsim.config.schema import hardware_schema, workload_schema
+
+    written = hardware_schema() if kind == "hardware" else workload_schema()
+    click.echo(json.dumps(written, indent=2))

@@ -1,0 +1,68 @@
+"""Key paths: where a value stands in nested mappings and lists, such as ``tasks[1]``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+KeyPath = tuple[str | int, ...]
+
+_PLAIN_KEY = re.compile(r"[^\s.\[\]\"'=]+")
+_STEP = re.compile(
+    r"""\.?(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>[^\s.\[\]"'=]+))"""
+    r"""|\[(?P<index>[0-9]{1,9})\]"""
+)
+
+
+def format_path(path: Iterable[str | int]) -> str:
+    """Return ``cases.vanilla.tasks[1]`` for a key path; the empty path is ``document``.
+
+    A key with a dot or another special character is quoted: ``cases."a.b"``.
+    """
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            name = key if _PLAIN_KEY.fullmatch(key) else f'"{key}"'
+            text += f".{name}" if text else name
+    return text or "document"
+
+
+def parse_path(dotted: str) -> KeyPath:
+    """Return the key path of ``tasks[1]``, ``tasks.1`` or ``cases."a.b".hardware``.
+
+    An unquoted number is an index. Raises ValueError for a text that is no path.
+    """
+    path: list[str | int] = []
+    position = 0
+    while position < len(dotted):
+        match = _STEP.match(dotted, position)
+        starts_with_dot = dotted[position] == "."
+        if match is None or starts_with_dot == (position == 0 and match["index"] is None):
+            raise ValueError(f"'{dotted}' is no path; expected keys joined by dots")
+        path.append(_key(match))
+        position = match.end()
+    if not path or isinstance(path[0], int):
+        raise ValueError(f"'{dotted}' is no path; expected keys joined by dots")
+    return tuple(path)
+
+
+def _key(match: re.Match[str]) -> str | int:
+    if match["index"] is not None:
+        return int(match["index"])
+    plain = match["plain"]
+    if plain is not None:
+        return int(plain) if re.fullmatch("[0-9]{1,9}", plain) else plain
+    return match["double"] if match["double"] is not None else match["single"]
+
+
+def suggest(word: str, known: Iterable[str], label: str) -> str:
+    """Return ``did you mean 'sram'?`` when a known word is close, else the list of known words."""
+    words = list(known)
+    lowered = {name.lower(): name for name in words}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean '{lowered[close[0]]}'?"
+    return f"{label}: {', '.join(words)}" if words else f"{label}: none"

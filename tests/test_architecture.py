@@ -1,0 +1,110 @@
+"""The house rules that a reader relies on, enforced on the source."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "accelsim"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# A package may import those of lower or equal rank.
+RANKS = {
+    "errors": 0,
+    "units": 0,
+    "program": 0,
+    "config": 1,
+    "model": 1,
+    "memory": 1,
+    "mapping": 2,
+    "blocks": 2,
+    "engine": 3,
+    "account": 4,
+    "study": 5,
+    "export": 5,
+    "cli": 6,
+    "__main__": 7,
+    "__init__": 7,
+}
+OWNERS = {"simpy": {"engine"}, "networkx": {"model"}, "yaml": {"config"}}
+
+
+def part_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports_of(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} uses a relative import"
+            found.append(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    own = RANKS[part_of(path)]
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] == "accelsim" and len(parts) > 1:
+            assert RANKS[parts[1]] <= own, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize(("library", "owners"), OWNERS.items())
+def test_each_heavy_library_has_one_home(library: str, owners: set[str]) -> None:
+    users = {part_of(path) for path in FILES if library in {i.split(".")[0] for i in imports_of(path)}}
+    assert users == owners
+
+
+def test_files_are_short() -> None:
+    long = {path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > 400}
+    assert not long
+
+
+def test_functions_are_short() -> None:
+    lengths = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                first = node.body[0]
+                documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+                body = node.body[1:] if documented else node.body
+                lengths.append(body[-1].end_lineno - body[0].lineno + 1 if body else 1)
+    assert statistics.median(lengths) <= 8
+    assert statistics.quantiles(lengths, n=20)[-1] <= 25
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_importing_accelsim_is_light_and_silent() -> None:
+    code = "import sys, accelsim; print(sorted({'simpy','numpy','networkx','yaml','pydantic','rich'} & set(sys.modules)))"
+    assert run_python(code) == "[]\n"
+
+
+def test_help_imports_no_modelling() -> None:
+    code = (
+        "import sys; from accelsim.cli.main import run_command_line as r; r(['--help']); "
+        "print(sorted({'simpy','numpy','networkx','yaml','pydantic'} & set(sys.modules)))"
+    )
+    assert run_python(code).endswith("[]\n")
+
+
+def test_public_names_exist() -> None:
+    import accelsim
+
+    for name in accelsim.__all__:
+        assert callable(getattr(accelsim, name))
+    with pytest.raises(AttributeError, match=r"^module 'accelsim' has no attribute 'simulat'$"):
+        accelsim.simulat  # noqa: B018
