@@ -16,7 +16,10 @@ DRAM = "dram"
 
 @dataclass(frozen=True)
 class EnergyAccount:
-    """Joules of a run: ``dynamic`` by ledger key, ``leakage`` by block, ``standby`` by DRAM state."""
+    """Joules of a run.
+
+    ``dynamic`` by ledger key, ``leakage`` by block, ``standby`` by state of the DRAM.
+    """
 
     dynamic: dict[Key, float]
     leakage: dict[str, float]

@@ -1,9 +1,9 @@
 """Figures of a run by scope: what a switch costs, what parameters cost, what everything costs.
 
 ``switch``           the task switches alone: all that the device spends while they run
-``memory_one_pass``  a closed form: the switch, then every parameter that a sentence needs read once,
-                     one word after the other, as array-level tools count it
-``memory``           all parameter storage and movement of the run: parameter memories, bus, DRAM
+``memory_one_pass``  a closed form: the switch, then every parameter that a sentence needs read
+                     once, one word after the other, as array-level tools count it
+``memory``           all parameter storage and movement of the run: memories, bus, DRAM
 ``system``           everything, compute included
 
 Energy and latency are per round (every task once, all its sentences), area is of the chip.

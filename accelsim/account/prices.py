@@ -59,7 +59,8 @@ def price_list(hardware: HardwareConfig) -> PriceList:
         dram = dram_prices(technology, hardware.dram.devices)
         joules |= {("dram", action): price for action, price in dram["joules"].items()}
         states = dram["watts"]
-        sources["dram"] = f"{technology.name}: {technology.timing.source}; {technology.power.source}"
+        timing, power = technology.timing.source, technology.power.source
+        sources["dram"] = f"{technology.name}: {timing}; {power}"
     return PriceList(joules, watts, areas, states, sources)
 
 
@@ -94,6 +95,6 @@ def _memory_prices(region: Region) -> dict[tuple[str, str], float]:
     """Memories count words; buffers count bytes, because zero lanes are not accessed."""
     unit = region.word_bytes if region.kind == "buffer" else 1.0
     return {
-        (region.name, "read"): region.array.read_energy / unit,
-        (region.name, "write"): region.array.write_energy / unit,
+        (region.name, "read"): region.read_energy / unit,
+        (region.name, "write"): region.write_energy / unit,
     }

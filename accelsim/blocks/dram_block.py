@@ -11,12 +11,14 @@ from accelsim.blocks.dram_ticks import ChannelState
 from accelsim.config.hardware import DramConfig
 from accelsim.memory.dram import load_dram
 from accelsim.program import Use
-from accelsim.units import Tick
+from accelsim.units import Tick, ceil_div
 
 
 class Dram(Block):
     """Serves one sequential access at a time; commands and refreshes are counted as they happen.
 
+    The shape of a use is (address,) for one sequential range, or (address, pieces, stride) for
+    equal pieces that start ``stride`` bytes apart: scattered rows, or one range read again.
     Commands of an access are told from those of the background (refreshes while nothing is
     asked for).
     """
@@ -30,10 +32,13 @@ class Dram(Block):
         self._background: Counter[str] = Counter()
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` bytes at the address ``shape[0]``."""
+        """Return the ticks of ``amount`` bytes from the address ``shape[0]`` on."""
         self.channel.settle(start)
         self._background += self._new_commands()
-        end = self.channel.access(start, use.shape[0], use.amount, use.action == "write")
+        address, pieces, stride = use.shape if len(use.shape) > 1 else (*use.shape, 1, 0)
+        end, size = start, ceil_div(use.amount, pieces)
+        for piece in range(pieces):
+            end = self.channel.access(end, address + piece * stride, size, use.action == "write")
         self._own = self._new_commands()
         return end - start
 

@@ -6,16 +6,19 @@ file and lays this one over it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from accelsim.config.document import Document, merge, override, read_document
+from accelsim.config.document import Document, describe, merge, override, read_document
+from accelsim.config.paths import KeyPath, suggest
 from accelsim.config.quantities import Bits, Bytes, Hertz, Joules, Kelvin, Meters, Seconds, Volts
-from accelsim.config.shipped import find_input
-from accelsim.config.validation import ConfigModel, validate
-from accelsim.errors import ConfigError
+from accelsim.config.shipped import find_input, is_file
+from accelsim.config.validation import ConfigModel, RuleError, validate
+from accelsim.units import format_si, period_of
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -40,6 +43,16 @@ class ClockConfig(ConfigModel):
 
     frequency: Hertz
     voltage: Volts
+
+    @field_validator("frequency")
+    @classmethod
+    def _has_a_period(cls, frequency: float) -> float:
+        if period_of(frequency) == 0:
+            raise ValueError(
+                f"{format_si(frequency, 'Hz')} has a period below 1 fs, the resolution of time; "
+                "expected a lower frequency"
+            )
+        return frequency
 
 
 class PeArrayConfig(ConfigModel):
@@ -122,7 +135,8 @@ class MemoryConfig(ConfigModel):
     def _whole_banks(self) -> MemoryConfig:
         if self.capacity % self.banks:
             raise ValueError(
-                f"a capacity of {self.capacity} B does not divide into {self.banks} equal banks"
+                f"capacity of {self.capacity} B does not divide into {self.banks} equal banks; "
+                "change one of the two"
             )
         return self
 
@@ -186,28 +200,44 @@ class HardwareConfig(ConfigModel):
     power: PowerConfig
     overlap: OverlapConfig
 
+    @field_validator("memories")
+    @classmethod
+    def _plain_names(cls, memories: dict[str, MemoryConfig]) -> dict[str, MemoryConfig]:
+        blocks = {*cls.model_fields, "codec"}
+        wrong = [((name,), _BLOCK_NAME.format(name)) for name in memories if name in blocks]
+        wrong += [((name,), _NO_NAME) for name in memories if not _NAME.fullmatch(name)]
+        if wrong:
+            raise RuleError(*wrong)
+        return memories
+
     @model_validator(mode="after")
     def _placement_names_memories(self) -> HardwareConfig:
-        reserved = set(self.memories) & {*type(self).model_fields, "codec"}
-        if reserved:
-            raise ValueError(f"memories: '{min(reserved)}' is the name of a block; rename it")
-        homes = self.placement
-        named = [(role, getattr(homes, role)) for role in ("embedding", "backbone", "task")]
-        wanted = [(f"{role}.{part}", getattr(h, part)) for role, h in named for part in _PARTS]
-        for key, memory in [*wanted, ("activations", homes.activations)]:
-            if memory not in self.memories:
-                known = ", ".join(self.memories)
-                raise ValueError(
-                    f"placement.{key}: there is no memory '{memory}'; known memories: {known}"
-                )
-        if homes.activation_spill == "dram" and self.dram is None:
-            raise ValueError(
-                "placement.activation_spill: the machine has no dram; set it to null too"
-            )
+        wrong = list(_wrong_homes(self))
+        if self.placement.activation_spill == "dram" and self.dram is None:
+            message = "the machine has no dram; set it to null, or give the machine a dram"
+            wrong.append((("placement", "activation_spill"), message))
+        if wrong:
+            raise RuleError(*wrong)
         return self
 
 
-_PARTS = ("values", "masks")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NO_NAME = "expected a name of letters, digits, '_' and '-' that does not begin with a digit"
+_BLOCK_NAME = "'{}' is the name of a block; rename this memory"
+
+
+def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path of each placement that names no memory, and what to do."""
+    homes = machine.placement
+    named: dict[KeyPath, str] = {
+        (role, part): getattr(getattr(homes, role), part)
+        for role in ("embedding", "backbone", "task")
+        for part in ("values", "masks")
+    }
+    for path, memory in {**named, ("activations",): homes.activations}.items():
+        if memory not in machine.memories:
+            hint = suggest(memory, machine.memories, "known memories")
+            yield ("placement", *path), f"there is no memory '{memory}'; {hint}"
 
 
 def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareConfig:
@@ -230,14 +260,24 @@ def _read_chain(path: Path, seen: tuple[Path, ...]) -> Document:
     document = read_document(path)
     resolved = path.resolve()
     if resolved in seen:
-        chain = " -> ".join(p.name for p in (*seen, resolved))
-        raise ConfigError(f"{document.place(('base',))}: base: machines form a circle: {chain}")
-    base = document.data.pop("base", None)
-    if base is None:
+        chain = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], resolved))
+        raise document.error(("base",), f"machines form a circle: {chain}; remove one base")
+    if "base" not in document.data:
         return document
+    parent = _base_of(document)
+    own = {key: value for key, value in document.data.items() if key != "base"}
+    places = {key: at for key, at in document.places.items() if key[:1] != ("base",)}
+    over = Document(own, places, document.path, document.inputs)
+    return merge(_read_chain(parent, (*seen, resolved)), over)
+
+
+def _base_of(document: Document) -> Path:
+    base = document.data["base"]
     if not isinstance(base, str):
-        raise document.error(("base",), "expected the path of another machine file")
-    parent = path.parent / base
-    if not parent.is_file():
-        raise document.error(("base",), f"no such file '{parent}'; paths are relative to this file")
-    return merge(_read_chain(parent, (*seen, resolved)), document)
+        message = f"expected the path of another machine file, got {describe(base)}"
+        raise document.error(("base",), message)
+    parent = document.path.parent / base
+    if not is_file(parent):
+        message = f"no such file '{parent}'; the path is relative to this file"
+        raise document.error(("base",), message)
+    return parent

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_FOLDERS = ("hwconfigs", "workloads")
 
 
 def shipped_folder(name: str) -> Path:
@@ -19,7 +21,12 @@ def find_input(path: Path) -> Path:
     A file that exists is taken as it is; otherwise a shipped file of that name, such as
     ``workloads/mti_mnli_mrpc_qnli.yaml``; otherwise the path itself, for the error message.
     """
-    if path.exists() or path.is_absolute() or not path.parts:
+    if os.path.exists(path) or not path.parts or path.parts[0] not in _FOLDERS:
         return path
     shipped = shipped_folder(path.parts[0]).joinpath(*path.parts[1:])
-    return shipped if shipped.is_file() else path
+    return shipped if is_file(shipped) else path
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file; unlike ``Path.is_file``, any text will do as a name."""
+    return os.path.isfile(path)

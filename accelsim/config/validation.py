@@ -20,7 +20,7 @@ class ConfigModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class BrokenRules(ValueError):
+class RuleError(ValueError):
     """Rules between several keys that do not hold, raised by a validator of a ConfigModel.
 
     ``problems`` are pairs of a key path below the validated value and what is wrong there. A
@@ -72,7 +72,7 @@ def _describe(
 ) -> Iterator[tuple[Place, KeyPath, str]]:
     path = _path_in(document.data, problem["loc"], problem["type"])
     broken = problem.get("ctx", {}).get("error")
-    if isinstance(broken, BrokenRules):
+    if isinstance(broken, RuleError):
         for below, message in broken.problems:
             yield document.place((*path, *below)), (*path, *below), message
         return
@@ -91,11 +91,15 @@ def _path_in(data: Any, location: tuple[Any, ...], kind: str) -> KeyPath:
     """Drop the steps of a pydantic location that name a union's branch, not a key."""
     path: list[str | int] = []
     for position, step in enumerate(location):
-        if isinstance(data, dict) and step in data:
+        if _has(data, step):
             data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        elif kind != "missing" or position < len(location) - 1:
-            continue
-        path.append(step)
+            path.append(step)
+        elif kind == "missing" and position == len(location) - 1:
+            path.append(step)
     return tuple(path)
+
+
+def _has(data: Any, step: Any) -> bool:
+    if isinstance(data, dict):
+        return step in data
+    return isinstance(data, list) and isinstance(step, int) and step < len(data)

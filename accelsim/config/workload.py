@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from accelsim.config.document import Document, override, read_document
+from accelsim.config.document import (
+    Document,
+    KeyPath,
+    override_at,
+    read_document,
+    split_assignment,
+)
 from accelsim.config.hardware import HardwareConfig, hardware_document
+from accelsim.config.paths import suggest
 from accelsim.config.quantities import Seconds
-from accelsim.config.shipped import find_input
-from accelsim.config.validation import ConfigModel, validate
+from accelsim.config.shipped import find_input, is_file
+from accelsim.config.validation import ConfigModel, RuleError, validate
 from accelsim.errors import ConfigError
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
@@ -37,7 +45,7 @@ class RequestsConfig(ConfigModel):
     pattern: Literal["round_robin"] = "round_robin"
     rounds: PositiveInt
     sentences_per_task: PositiveInt = 1
-    idle_between_rounds: Seconds = 0.0
+    idle_between_rounds: Annotated[Seconds, Field(json_schema_extra={"default": "0 s"})] = 0.0
     power_off_when_idle: bool = False
 
 
@@ -74,31 +82,44 @@ class WorkloadConfig(ConfigModel):
     @field_validator("tasks")
     @classmethod
     def _known_tasks(cls, tasks: list[str]) -> list[str]:
-        try:
-            names = [find_task(task).name for task in tasks]
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"task {min(twice)} stands twice; name every task once")
+        names: list[str] = []
+        wrong: list[tuple[KeyPath, str]] = []
+        for index, task in enumerate(tasks):
+            try:
+                name = find_task(task).name
+            except ConfigError as error:
+                wrong.append(((index,), str(error)))
+                continue
+            if name in names:
+                wrong.append(((index,), f"task {name} stands twice; name every task once"))
+            names.append(name)
+        if wrong:
+            raise RuleError(*wrong)
         return names
 
     @model_validator(mode="after")
     def _check_cases(self) -> WorkloadConfig:
-        for name, case in self.cases.items():
-            if case.baseline is not None and case.baseline not in self.cases:
-                known = ", ".join(self.cases)
-                raise ValueError(
-                    f"cases.{name}.baseline: there is no case '{case.baseline}'; cases: {known}"
-                )
-            if case.baseline == name:
-                raise ValueError(f"cases.{name}.baseline: a case is not its own baseline")
-        if self.sequence_length > self.model.maximum_positions:
-            raise ValueError(
-                f"sequence_length {self.sequence_length} is more than the "
-                f"{self.model.maximum_positions} positions of {self.model.name}"
+        wrong = list(_wrong_baselines(self.cases))
+        longest = self.model.maximum_positions
+        if self.sequence_length > longest:
+            message = (
+                f"{self.sequence_length} tokens are more than the {longest} positions of "
+                f"{self.model.name}; shorten it or raise model.maximum_positions"
             )
+            wrong.append((("sequence_length",), message))
+        if wrong:
+            raise RuleError(*wrong)
         return self
+
+
+def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:
+    for name, case in cases.items():
+        path = ("cases", name, "baseline")
+        if case.baseline == name:
+            yield path, "a case is not its own baseline; name another case or remove this key"
+        elif case.baseline is not None and case.baseline not in cases:
+            hint = suggest(case.baseline, cases, "cases")
+            yield path, f"there is no case '{case.baseline}'; {hint}"
 
 
 @dataclass(frozen=True)
@@ -122,6 +143,20 @@ class Workload:
     overrides: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Override:
+    """One ``path=value``, for the workload or for the machines of all cases or of one."""
+
+    path: KeyPath
+    text: str
+    origin: str
+    for_machines: bool
+    case: str | None
+
+    def apply(self, document: Document) -> Document:
+        return override_at(document, self.path, self.text, self.origin)
+
+
 def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload:
     """Return a workload with its machines.
 
@@ -131,53 +166,62 @@ def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload
     """
     found = find_input(Path(path))
     document = read_document(found)
-    own = [text for text in overrides if _hardware_scope(text) is None]
-    for assignment in own:
-        document = override(document, assignment)
+    parsed = [_parse_override(assignment) for assignment in overrides]
+    for change in parsed:
+        if not change.for_machines:
+            document = change.apply(document)
     config = validate(document, WorkloadConfig)
-    _check_override_cases(overrides, config)
-    cases = {
-        name: _load_case(name, case, document, overrides) for name, case in config.cases.items()
-    }
+    _check_override_cases(parsed, config)
+    cases = _load_cases(document, config, parsed)
     digest = _digest([document.data, *(case.digest for case in cases.values())])
     return Workload(config, cases, digest, found, overrides)
 
 
-def _load_case(name: str, case: CaseConfig, document: Document, overrides: tuple[str, ...]) -> Case:
+def _load_cases(
+    document: Document, config: WorkloadConfig, overrides: list[_Override]
+) -> dict[str, Case]:
+    cases: dict[str, Case] = {}
+    problems: list[str] = []
+    for name, case in config.cases.items():
+        mine = [one for one in overrides if one.for_machines and one.case in (None, name)]
+        try:
+            cases[name] = _load_case(name, case, document, mine)
+        except ConfigError as error:
+            problems += str(error).split("\n")
+    if problems:
+        # Machines with a common base have its problems in common.
+        raise ConfigError("\n".join(dict.fromkeys(problems)))
+    return cases
+
+
+def _load_case(name: str, case: CaseConfig, document: Document, overrides: list[_Override]) -> Case:
     path = document.path.parent / case.hardware
-    if not path.is_file():
+    if not is_file(path):
         raise document.error(
             ("cases", name, "hardware"),
             f"no such file '{path}'; the path is relative to the workload file",
         )
-    scoped = [(_hardware_scope(text), text) for text in overrides]
-    mine = tuple(rest for scope, text in scoped if scope for rest in _rest(scope, name, text))
-    machine = hardware_document(path, mine)
+    machine = hardware_document(path)
+    for change in overrides:
+        machine = change.apply(machine)
     return Case(name, case, validate(machine, HardwareConfig), _digest([machine.data]))
 
 
-def _hardware_scope(assignment: str) -> tuple[str | None] | None:
-    """Return (None,) for all machines, (case,) for one machine, None for the workload itself."""
-    steps = assignment.partition("=")[0].strip().split(".")
-    if steps[0] == "hardware" and len(steps) > 1:
-        return (None,)
-    if len(steps) > 3 and steps[0] == "cases" and steps[2] == "hardware":
-        return (steps[1],)
-    return None
+def _parse_override(assignment: str) -> _Override:
+    path, text = split_assignment(assignment)
+    origin = f"--set {assignment}"
+    if path[0] == "hardware" and len(path) > 1:
+        return _Override(path[1:], text, origin, True, None)
+    if path[0] == "cases" and len(path) > 3 and path[2] == "hardware":
+        return _Override(path[3:], text, origin, True, str(path[1]))
+    return _Override(path, text, origin, False, None)
 
 
-def _rest(scope: tuple[str | None], case: str, assignment: str) -> list[str]:
-    if scope[0] is None:
-        return [assignment.strip().removeprefix("hardware.")]
-    return [assignment.split(".hardware.", 1)[1]] if scope[0] == case else []
-
-
-def _check_override_cases(overrides: tuple[str, ...], config: WorkloadConfig) -> None:
-    for assignment in overrides:
-        scope = _hardware_scope(assignment)
-        if scope and scope[0] is not None and scope[0] not in config.cases:
-            known = ", ".join(config.cases)
-            raise ConfigError(f"--set {assignment}: no case '{scope[0]}'; cases: {known}")
+def _check_override_cases(overrides: list[_Override], config: WorkloadConfig) -> None:
+    for change in overrides:
+        if change.case is not None and change.case not in config.cases:
+            hint = suggest(change.case, config.cases, "cases")
+            raise ConfigError(f"{change.origin}: there is no case '{change.case}'; {hint}")
 
 
 def _digest(content: Any) -> str:

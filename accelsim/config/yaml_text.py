@@ -88,7 +88,9 @@ class YamlReader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else None
-            raise self._error(line, f"not valid YAML: {_explain(error, text)}") from None
+            raise self._error(
+                line, f"not valid YAML: {_explain(error, text, self._numbered)}"
+            ) from None
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
             raise self._error(line, _UNREADABLE.format(ord(error.character))) from None
@@ -245,18 +247,16 @@ _EXPLANATIONS = {
 }
 
 
-def _explain(error: yaml.MarkedYAMLError, text: str) -> str:
+def _explain(error: yaml.MarkedYAMLError, text: str, numbered: bool) -> str:
     problem = str(error.problem)
     if "cannot start any token" in problem and error.problem_mark:
         return _bad_start(error.problem_mark, text)
     for said, meant in _EXPLANATIONS.items():
         if said in problem:
-            opened = error.context_mark.line + 1 if error.context_mark else None
-            return (
-                f"{meant} (it starts in line {opened})"
-                if "not closed" in meant and opened
-                else meant
-            )
+            start = error.context_mark
+            if "not closed" in meant and start and numbered:
+                return f"{meant} (it starts in line {start.line + 1})"
+            return meant
     return problem
 
 

@@ -144,7 +144,9 @@ class _AttentionRun:
         every = (0, head.key.rows)
         if head.stationary_key is None:
             head.stationary_key = emitter.move_weights(label, head.key, every)
-            emitter.retire(head.key, head.key.rows * head.key.columns, head.stationary_key.loaded_by)
+            emitter.retire(
+                head.key, head.key.rows * head.key.columns, head.stationary_key.loaded_by
+            )
         moving = emitter.operand(label, head.query, rows)
         name, count = self._scores_name(number, rows), rows[1] - rows[0]
         scores = emitter.new_value(name, count, operator.columns)

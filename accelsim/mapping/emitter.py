@@ -9,7 +9,7 @@ from accelsim.config.hardware import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import Part, bus_use, memory_use, merge_uses, read_part
 from accelsim.mapping.plan import Plan
-from accelsim.mapping.values import Rows, Tasks, Value
+from accelsim.mapping.values import Rows, Value
 from accelsim.memory.placement import DRAM
 from accelsim.model.operators import OperatorKind
 from accelsim.program import Use
@@ -126,9 +126,7 @@ class Emitter:
 
     # -- operand buffers -----------------------------------------------------------------------
 
-    def load_weights(
-        self, operator: str, parts: list[Part], vectors: int, address: int
-    ) -> Operand:
+    def load_weights(self, operator: str, parts: list[Part], vectors: int, address: int) -> Operand:
         """Load parts of parameters (a panel and its bias) into the weight buffer.
 
         A masked panel brings one mask word for each of its ``vectors``, partly filled or not.
@@ -257,14 +255,15 @@ class Emitter:
         elements = count * columns
         passes = _DATA_PASSES.get(kind, 1)
         vectors = count * ceil_div(columns, self.vector_size)
+        auxiliary = vectors * _AUXILIARY_READS.get(kind, 0) * self.vector_size
         operands = max(1, len(inputs))
         reads = [use for value in inputs for use in self.read_uses(value, rows, elements, passes)]
         uses = [
             Use(accesses.SFU, kind.value, elements, (count, columns, operands)),
-            Use(accesses.AUXILIARY, "read", vectors * _AUXILIARY_READS.get(kind, 0) * self.vector_size),
+            Use(accesses.AUXILIARY, "read", auxiliary),
             *reads,
             *self.write_uses(out, rows, elements),
-        ]  # fmt: skip
+        ]
         waits = {task for value in inputs for task in value.writers(rows)} | set(after)
         task = self.command(SFU, operator, merge_uses(uses), waits, holds)
         for value in inputs:

@@ -303,9 +303,7 @@ def _emit_stage(
     return trial, f"{block} rows at a time"
 
 
-def _attention_variants(
-    stage: AttentionStage, hardware: HardwareConfig
-) -> list[AttentionVariant]:
+def _attention_variants(stage: AttentionStage, hardware: HardwareConfig) -> list[AttentionVariant]:
     overlaps = (True, False) if hardware.overlap.special_functions else (False,)
     blocks = row_blocks(stage.rows, hardware.pe_array.vector_size)
     return [AttentionVariant(block, overlap) for block in blocks for overlap in overlaps]

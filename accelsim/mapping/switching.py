@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from accelsim.config.hardware import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import bus_use, memory_use, merge_uses
 from accelsim.memory.placement import DRAM, Placement
-from accelsim.program import Program, ProgramKind, Segment, SegmentBuilder, Use
+from accelsim.memory.regions import regions
+from accelsim.program import Program, ProgramKind, SegmentBuilder, Use
 from accelsim.units import ceil_div
 
 
@@ -20,6 +23,37 @@ def compile_switch(
     """
     builder = SegmentBuilder(f"switch_to_{task}")
     bits = placement.bits(task_specific=True)
+    _load(builder, "switch.load_parameters", bits, hardware, address)
+    return Program(f"switch to {task}", ProgramKind.SWITCH, (builder.build(),))
+
+
+def compile_power_up(hardware: HardwareConfig, placement: Placement, address: int) -> Program:
+    """Return the program that wakes the chip.
+
+    It brings back the shared parameters whose homes are volatile, from ``address`` in DRAM; the
+    task's own come back by a switch.
+    """
+    builder = SegmentBuilder("power_up")
+    woken = builder.add("host", "power_up", [Use(accesses.POWER, "wake_up", 1)])
+    lost = volatile_bits(placement.bits(task_specific=False), hardware)
+    _load(builder, "power_up.load_parameters", lost, hardware, address, after=(woken,))
+    return Program("power_up", ProgramKind.POWER_UP, (builder.build(),))
+
+
+def volatile_bits(bits: Mapping[str, int], hardware: HardwareConfig) -> dict[str, int]:
+    """Return those of the bits by memory that are lost without supply."""
+    arrays = regions(hardware)
+    return {m: n for m, n in bits.items() if m != DRAM and arrays[m].array.volatile}
+
+
+def _load(
+    builder: SegmentBuilder,
+    operator: str,
+    bits: Mapping[str, int],
+    hardware: HardwareConfig,
+    address: int,
+    after: tuple[int, ...] = (),
+) -> None:
     for memory, amount in bits.items():
         if memory == DRAM:
             continue
@@ -30,17 +64,5 @@ def compile_switch(
             memory_use(hardware, memory, "write", amount),
             Use(accesses.HOST, "register_write", hardware.host.register_writes_per_command),
         ]
-        builder.add("load", "switch.load_parameters", merge_uses(uses))
+        builder.add("load", operator, merge_uses(uses), after)
         address += size
-    return Program(f"switch to {task}", ProgramKind.SWITCH, (builder.build(),))
-
-
-def compile_power_up(hardware: HardwareConfig) -> Program:
-    """Return the program that wakes the chip; volatile contents come back by a switch."""
-    return _power_program("power_up", ProgramKind.POWER_UP, "wake_up")
-
-
-def _power_program(name: str, kind: ProgramKind, action: str) -> Program:
-    builder = SegmentBuilder(name)
-    builder.add("host", name, [Use(accesses.POWER, action, 1)])
-    return Program(name, kind, (Segment(name, builder.build().tasks),))

@@ -56,48 +56,68 @@ def check_capacity(placements: Mapping[str, Placement], hardware: HardwareConfig
     names to their placements. Raises CapacityError that names the first tensor that does not fit.
     """
     for task, placement in placements.items():
-        used: Counter[str] = Counter()
-        for tensor in _shared_first(placement):
-            _add(tensor, used, hardware, f"task {task}")
+        _check_together(_shared_first(placement), hardware, f"task {task}")
     if hardware.dram is None:
-        _check_all_resident(placements, hardware)
+        own = [tensor for placement in placements.values() for tensor in placement.task_tensors]
+        shared = _all_shared(placements)
+        _check_together(
+            [*shared, *own], hardware, "all tasks at once, as there is no dram to reload them from"
+        )
 
 
-def _check_all_resident(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:
-    used: Counter[str] = Counter()
-    for number, (task, placement) in enumerate(placements.items()):
-        shared = list(_shared_first(placement)) if number == 0 else list(placement.task_tensors)
-        for tensor in shared:
-            _add(tensor, used, hardware, f"task {task}; without dram all tasks stay on the chip")
+def _all_shared(placements: Mapping[str, Placement]) -> list[StoredTensor]:
+    """Return the tensors that all tasks share: those of the first stand for all."""
+    first = next(iter(placements.values()), None)
+    tensors = first.tensors.values() if first else ()
+    return [tensor for tensor in tensors if tensor.parameter.role is not Role.TASK]
 
 
 def _shared_first(placement: Placement) -> list[StoredTensor]:
     return sorted(placement.tensors.values(), key=lambda t: t.parameter.role is Role.TASK)
 
 
-def _add(tensor: StoredTensor, used: Counter[str], hardware: HardwareConfig, why: str) -> None:
-    for part, memory, bits in (
-        ("values", tensor.values, tensor.value_bits),
-        ("mask", tensor.masks, tensor.mask_bits),
-    ):
-        if memory == DRAM or bits == 0:
-            continue
-        capacity = 8 * hardware.memories[memory].capacity
-        if used[memory] + bits > capacity:
-            raise _does_not_fit(tensor, part, memory, bits, capacity - used[memory], why)
+_Part = tuple[StoredTensor, str, str, int]
+
+
+def _check_together(tensors: list[StoredTensor], hardware: HardwareConfig, who: str) -> None:
+    parts = [part for tensor in tensors for part in _parts(tensor)]
+    used: Counter[str] = Counter()
+    for part in parts:
+        _, _, memory, bits = part
+        free = 8 * hardware.memories[memory].capacity - used[memory]
+        if bits > free:
+            total = sum(other[3] for other in parts if other[2] == memory)
+            raise _does_not_fit(part, free, total, who)
         used[memory] += bits
 
 
-def _does_not_fit(
-    tensor: StoredTensor, part: str, memory: str, bits: int, free: int, why: str
-) -> CapacityError:
+def _parts(tensor: StoredTensor) -> list[_Part]:
+    """Return (tensor, part, memory, bits) of what lies on the chip."""
+    parts = [
+        (tensor, "values", tensor.values, tensor.value_bits),
+        (tensor, "mask", tensor.masks, tensor.mask_bits),
+    ]
+    return [part for part in parts if part[2] != DRAM and part[3]]
+
+
+def _does_not_fit(part: _Part, free: int, total: int, who: str) -> CapacityError:
+    tensor, name, memory, bits = part
+    needed_text, free_text = _sizes(ceil_div(bits, 8), free // 8)
+    smaller = "density" if tensor.masked and name == "values" else "number of bits"
+    advice = f"lower the {smaller} or " if name == "values" else ""
     return CapacityError(
-        f"{tensor.parameter.name} ({part}, role {tensor.parameter.role.value}, {why}) needs "
-        f"{format_bytes(ceil_div(bits, 8))}; memory '{memory}' has "
-        f"{format_bytes(free // 8)} free; enlarge memories.{memory}.capacity, lower the density "
-        f"or place the role elsewhere",
+        f"{tensor.parameter.name} ({name}, role {tensor.parameter.role.value}, {who}) needs "
+        f"{needed_text}; memory '{memory}' has {free_text} free; raise "
+        f"memories.{memory}.capacity to {ceil_div(total, 8)} B or more, {advice}"
+        "place the role elsewhere",
         tensor.parameter.name,
         memory,
         bits,
         free,
     )
+
+
+def _sizes(needed: int, free: int) -> tuple[str, str]:
+    """Return two sizes as texts, in bytes where rounding would hide their difference."""
+    texts = format_bytes(needed), format_bytes(free)
+    return texts if texts[0] != texts[1] else (f"{needed} B", f"{free} B")

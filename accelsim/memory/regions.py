@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from accelsim.config.hardware import HardwareConfig
+from accelsim.config.hardware import HardwareConfig, MemoryConfig
 from accelsim.errors import AccelsimError
 from accelsim.memory.arrays import Array, find_array
-from accelsim.memory.technology import load_technology
+from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.units import format_bytes
 
 
 @dataclass(frozen=True)
 class Region:
-    """A memory of the machine made of ``banks`` equal arrays.
+    """A memory of the machine made of ``banks`` equal banks of ``lanes`` equal arrays.
 
-    ``kind`` is ``parameters``, ``activations`` or ``buffer``; ``word_bytes`` is the width of one
-    array access.
+    Banks take turns; the lanes of a bank work in lock step, where the table knows no array as
+    wide as the word. ``kind`` is ``parameters``, ``activations`` or ``buffer``.
     """
 
     name: str
     kind: str
     array: Array
     banks: int
+    lanes: int
     capacity: int
 
     @property
     def area(self) -> float:
-        """Area of all banks [m2]."""
-        return self.array.area * self.banks
+        """Area of all arrays [m2]."""
+        return self.array.area * self.banks * self.lanes
 
     @property
     def leakage(self) -> float:
-        """Leakage of all banks [W]."""
-        return self.array.leakage * self.banks
+        """Leakage of all arrays [W]."""
+        return self.array.leakage * self.banks * self.lanes
+
+    @property
+    def read_energy(self) -> float:
+        """Energy of reading one word [J]."""
+        return self.array.read_energy * self.lanes
+
+    @property
+    def write_energy(self) -> float:
+        """Energy of writing one word [J]."""
+        return self.array.write_energy * self.lanes
 
     @property
     def word_bytes(self) -> float:
         """Bytes of one access."""
-        return self.array.word / 8
+        return self.array.word * self.lanes / 8
 
 
 def regions(hardware: HardwareConfig) -> dict[str, Region]:
@@ -49,68 +61,69 @@ def regions(hardware: HardwareConfig) -> dict[str, Region]:
 def _memories(hardware: HardwareConfig) -> dict[str, Region]:
     found = {}
     for name, memory in hardware.memories.items():
-        array = _array(
-            hardware,
-            f"memories.{name}",
-            memory.technology,
-            memory.capacity // memory.banks,
-            memory.word,
-            memory.target,
-            bits_per_cell=memory.bits_per_cell,
-            roadmap=memory.roadmap,
-            extrapolate=memory.extrapolate,
-        )
         kind = "activations" if name == hardware.placement.activations else "parameters"
-        found[name] = Region(name, kind, array, memory.banks, memory.capacity)
+        found[name] = _region(hardware, name, kind, memory, f"memories.{name}")
     return found
 
 
 def _buffers(hardware: HardwareConfig) -> dict[str, Region]:
     """Buffers next to the datapath: one vector wide, data and masks in one array.
 
-    They are smaller than the table's smallest array, so the table is extended below it.
+    They may be smaller than the table's smallest array, so the table is extended below it.
     """
-    word = 8 * hardware.pe_array.vector_size
     found = {}
     for name in ("weight_buffer", "activation_buffer", "auxiliary_memory"):
         buffer = getattr(hardware, name)
-        is_auxiliary = name == "auxiliary_memory"
-        capacity = buffer.capacity if is_auxiliary else buffer.data + buffer.masks
-        wide = min(max(word, 64), 512)
-        array = _array(
-            hardware, name, buffer.technology, capacity, wide, buffer.target, extrapolate=True
+        size = buffer.capacity if name == "auxiliary_memory" else buffer.data + buffer.masks
+        memory = MemoryConfig.model_construct(
+            technology=buffer.technology,
+            capacity=size,
+            word=max(_NARROWEST, 8 * hardware.pe_array.vector_size),
+            target=buffer.target,
+            extrapolate=True,
         )
-        found[name] = Region(name, "buffer", array, 1, capacity)
+        found[name] = _region(hardware, name, "buffer", memory, name)
     return found
 
 
-def _array(
-    hardware: HardwareConfig,
-    where: str,
-    technology: str,
-    capacity: int,
-    word: int,
-    target: str,
-    *,
-    bits_per_cell: int = 1,
-    roadmap: str | None = None,
-    extrapolate: bool = False,
-) -> Array:
+# The narrowest array of the table; a narrower vector uses a part of its word.
+_NARROWEST = 64
+
+
+def _region(
+    hardware: HardwareConfig, name: str, kind: str, memory: MemoryConfig, where: str
+) -> Region:
     process = hardware.process
     try:
-        return find_array(
-            load_technology(technology),
-            capacity=capacity,
-            word=word,
-            target=target,
-            bits_per_cell=bits_per_cell,
+        technology = load_technology(memory.technology)
+        lanes = _lanes(technology, memory, hardware)
+        array = find_array(
+            technology,
+            capacity=memory.capacity // memory.banks // lanes,
+            word=memory.word // lanes,
+            target=memory.target,
+            bits_per_cell=memory.bits_per_cell,
             node=process.node,
-            roadmap=roadmap,
+            roadmap=memory.roadmap,
             temperature=process.temperature,
             grade=process.grade,
-            extrapolate=extrapolate,
+            extrapolate=memory.extrapolate,
         )
     except AccelsimError as error:
-        size = format_bytes(capacity)
-        message = f"machine '{hardware.name}': {where} ({technology}, {size}): {error}"
+        size = format_bytes(memory.capacity)
+        message = f"machine '{hardware.name}': {where} ({memory.technology}, {size}): {error}"
         raise type(error)(message) from None
+    return Region(name, kind, array, memory.banks, lanes, memory.capacity)
+
+
+def _lanes(technology: MemoryTechnology, memory: MemoryConfig, hardware: HardwareConfig) -> int:
+    """Return how many arrays of the table's widest word make up the memory's word."""
+    for conditions, targets in technology.tables.items():
+        same_node = math.isclose(conditions.node, hardware.process.node)
+        same_heat = math.isclose(conditions.temperature, hardware.process.temperature)
+        same_cells = conditions.bits_per_cell == memory.bits_per_cell
+        roadmap = memory.roadmap or technology.default_roadmap
+        if same_node and same_heat and same_cells and conditions.roadmap == roadmap:
+            widest = max(targets.get(memory.target, {memory.word: ()}))
+            return memory.word // widest if memory.word % widest == 0 else 1
+    return 1

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from accelsim.config.validation import ConfigModel
 from accelsim.model.tensors import Parameter
+from accelsim.units import ceil_div
 
 
 class StorageFormat(ConfigModel):
@@ -75,7 +76,8 @@ class StoredTensor:
 
         Consecutive ranges add up exactly.
         """
-        return _ceil(stop * self.density) - _ceil(start * self.density)
+        share, whole = self.density.numerator, self.density.denominator
+        return ceil_div(stop * share, whole) - ceil_div(start * share, whole)
 
     def value_bits_between(self, start: int, stop: int) -> int:
         """Bits of the stored values among the elements start..stop."""
@@ -87,7 +89,3 @@ def store(parameter: Parameter, how: StorageFormat, values: str, masks: str) -> 
     masked = how.format == "bitmask" and len(parameter.shape) > 1
     density = Fraction(str(how.density)) if masked else Fraction(1)
     return StoredTensor(parameter, how.bits, density, masked, values, masks)
-
-
-def _ceil(value: Fraction) -> int:
-    return -(-value.numerator // value.denominator)

@@ -1,0 +1,143 @@
+"""Pricing: counts times prices, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from small_workload import small_results
+
+from accelsim.account.energy import price
+from accelsim.account.metrics import PARTS, measure, parameter_memories
+from accelsim.account.prices import FREE_ACTIONS, price_list
+from accelsim.engine.ledger import Key, Ledger
+from accelsim.errors import ConservationError
+from accelsim.units import to_seconds
+
+CASES = ["vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_energy_with_unit_prices_equals_the_count(case: str) -> None:
+    run = small_results()[case].run
+    prices = price_list(small_results()[case].case.hardware)
+    ones = replace(
+        prices,
+        joules=dict.fromkeys(prices.joules, 1.0),
+        watts=dict.fromkeys(prices.watts, 0.0),
+        dram_states=dict.fromkeys(prices.dram_states, 0.0),
+    )
+    counted = sum(n for key, n in run.ledger.amounts.items() if key[:2] not in FREE_ACTIONS)
+    assert price(run.ledger, ones).total == counted
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parts_add_up_to_all_energy(case: str) -> None:
+    figures = small_results()[case].figures
+    assert set(figures.parts) == set(PARTS)
+    assert math.isclose(
+        sum(figures.parts.values()) * figures.rounds, figures.account.total, rel_tol=1e-12
+    )
+    assert math.isclose(
+        figures.scopes["system"].energy * figures.rounds, figures.account.total, rel_tol=1e-12
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_leakage_is_power_times_the_time_the_chip_is_on(case: str) -> None:
+    result = small_results()[case]
+    on = to_seconds(result.run.makespan)
+    for block, watts in result.figures.prices.watts.items():
+        assert result.figures.account.leakage[block] == watts * on
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_scopes_nest(case: str) -> None:
+    scopes = small_results()[case].figures.scopes
+    assert 0 < scopes["switch"].energy < scopes["system"].energy
+    assert 0 < scopes["memory"].energy < scopes["system"].energy
+    assert scopes["memory"].area < scopes["system"].area
+    assert scopes["switch"].latency < scopes["memory"].latency < scopes["system"].latency
+
+
+def test_the_memory_area_is_that_of_the_parameter_memories() -> None:
+    for result in small_results().values():
+        names = parameter_memories(result.case.hardware)
+        areas = result.figures.prices.areas
+        assert result.figures.scopes["memory"].area == sum(areas[name] for name in names)
+
+
+def test_power_off_saves_leakage_and_the_dram_goes_on() -> None:
+    on = small_results("requests.idle_between_rounds=1 ms")
+    off = small_results("requests.idle_between_rounds=1 ms", "requests.power_off_when_idle=true")
+    for case in CASES:
+        slept = off[case].run.ledger.residency["chip", "off"]
+        assert to_seconds(slept) == 1e-3
+        assert off[case].figures.account.total < on[case].figures.account.total
+        # The supply needs time, and the volatile memories are loaded again.
+        assert off[case].run.makespan > on[case].run.makespan
+        assert off[case].figures.switches >= on[case].figures.switches
+
+
+def test_every_price_scales_the_energy_of_its_action_alone() -> None:
+    result = small_results()["adapter_mixed"]
+    prices = result.figures.prices
+    doubled = replace(
+        prices, joules={**prices.joules, ("rram", "read"): 2 * prices.joules["rram", "read"]}
+    )
+    before, after = result.figures.account, price(result.run.ledger, doubled)
+    for key, joules in before.dynamic.items():
+        factor = 2 if key[:2] == ("rram", "read") else 1
+        assert after.dynamic[key] == factor * joules
+    assert after.leakage == before.leakage
+
+
+def test_an_action_without_a_price_is_refused() -> None:
+    prices = price_list(small_results()["adapter_mixed"].case.hardware)
+    key = Key("pe_array", "divide", "nominal", "infer", "MNLI", "encoder.query")
+    ledger = Ledger(amounts=Counter({key: 1}))
+    with pytest.raises(ConservationError, match=r"^pe_array\.divide was counted but has no price$"):
+        price(ledger, prices)
+
+
+def test_figures_do_not_depend_on_replay() -> None:
+    result = small_results()["vanilla_slc"]
+    again = measure(result.design, result.run, result.figures.rounds)
+    assert again.scopes == result.figures.scopes
+
+
+PLAIN_SRAM = [
+    f"hardware.{block}.technology=sram"
+    for block in (
+        "memories.sram",
+        "memories.activation_sram",
+        "weight_buffer",
+        "activation_buffer",
+        "auxiliary_memory",
+    )
+]
+LARGE = [
+    "hardware.memories.sram.capacity=2 MiB",
+    "hardware.memories.activation_sram.capacity=1 MiB",
+]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "part", "sign"),
+    [
+        (["hardware.process.temperature=300 K"], "leakage of parameter memories", -1),
+        (["hardware.process.temperature=300 K"], "leakage of the rest", -1),
+        (["hardware.dram.technology=lpddr4x_3200"], "DRAM transfers", -1),
+        (["hardware.bus.length=2 mm"], "bus and host", 1),
+        (["hardware.clock.voltage=0.7 V"], "compute", -1),
+        (["sequence_length=64"], "compute", 1),
+    ],
+)
+def test_parts_move_as_physics_says(overrides: list[str], part: str, sign: int) -> None:
+    # Only the plain SRAM style has arrays at 300 K, 1 MiB and above.
+    common = [*PLAIN_SRAM, *LARGE]
+    before = small_results(*common)["adapter_slc"].figures.parts[part]
+    after = small_results(*common, *overrides)["adapter_slc"].figures.parts[part]
+    assert (after - before) * sign > 0

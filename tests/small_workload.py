@@ -1,0 +1,28 @@
+"""A small model on the shipped machines: the whole way in some tens of milliseconds."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from accelsim.config.workload import Workload, load_workload
+from accelsim.study.cases import CaseResult, simulate
+
+MAIN = "workloads/mti_mnli_mrpc_qnli.yaml"
+SMALL = (
+    "model={name: custom, family: albert, vocabulary_size: 1000, embedding_size: 32, "
+    "hidden_size: 64, layers: 3, heads: 2, intermediate_size: 256, maximum_positions: 128, "
+    "type_vocabulary_size: 2, shared_layers: true, pooler: true}",
+    "sequence_length=32",
+)
+
+
+@lru_cache
+def small_workload(*overrides: str) -> Workload:
+    """Return the main workload with the small model and further overrides."""
+    return load_workload(MAIN, (*SMALL, *overrides))
+
+
+@lru_cache
+def small_results(*overrides: str) -> dict[str, CaseResult]:
+    """Return the small workload's results."""
+    return simulate(small_workload(*overrides))
