@@ -103,7 +103,8 @@ def describe(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        return f"the text '{value}'" if len(value) <= 60 else f"the text '{value[:57]}...'"
+        text = value if value.isprintable() else repr(value)[1:-1]
+        return f"the text '{text}'" if len(text) <= 60 else f"the text '{text[:57]}...'"
     words = {"None": "nothing", "True": "true", "False": "false"}
     return words.get(repr(value), repr(value))
 

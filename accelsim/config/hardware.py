@@ -150,7 +150,7 @@ class DramConfig(ConfigModel):
 
 
 class HomeConfig(ConfigModel):
-    """Where the tensors of one role lie: non-zeros and masks in named memories."""
+    """Where the tensors of one role lie: non-zeros and masks in named memories, or ``dram``."""
 
     values: str
     masks: str
@@ -234,10 +234,17 @@ def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         for role in ("embedding", "backbone", "task")
         for part in ("values", "masks")
     }
-    for path, memory in {**named, ("activations",): homes.activations}.items():
-        if memory not in machine.memories:
-            hint = suggest(memory, machine.memories, "known memories")
+    parameter_homes = [*machine.memories, *(["dram"] if machine.dram else [])]
+    for path, memory in named.items():
+        if memory not in parameter_homes:
+            hint = suggest(memory, parameter_homes, "known memories")
             yield ("placement", *path), f"there is no memory '{memory}'; {hint}"
+    if homes.activations not in machine.memories:
+        hint = suggest(homes.activations, machine.memories, "known memories")
+        yield (
+            ("placement", "activations"),
+            f"there is no on-chip memory '{homes.activations}'; {hint}",
+        )
 
 
 def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareConfig:

@@ -25,7 +25,7 @@ def format_path(path: Iterable[str | int]) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
-            name = key if _PLAIN_KEY.fullmatch(key) else f'"{key}"'
+            name = key if _PLAIN_KEY.fullmatch(key) else f'"{repr(key)[1:-1]}"'
             text += f".{name}" if text else name
     return text or "document"
 

@@ -54,7 +54,11 @@ def validate(document: Document, kind: type[Model]) -> Model:
             if problem["type"] == "extra_forbidden"
         }
         lines = [
-            (place.file, place.line or 0, f"{place}: {format_path(path)}: {message}")
+            (
+                place.file,
+                place.line or 0,
+                f"{place}: {format_path(path)}: {' '.join(message.split())}",
+            )
             for place, path, message in found
             # A misspelt key is one problem, not an unknown key and a missing one.
             if not (path in renamed and message.startswith("this key is missing"))

@@ -92,11 +92,11 @@ class YamlReader:
                 line, f"not valid YAML: {_explain(error, text, self._numbered)}"
             ) from None
         except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            raise self._error(line, _UNREADABLE.format(ord(error.character))) from None
+            # libyaml reports the character as a number, PyYAML's own reader as text.
+            found = error.character
+            raise self._unreadable(text, found if isinstance(found, str) else chr(found)) from None
         except UnicodeEncodeError as error:
-            line = text.count("\n", 0, error.start) + 1
-            raise self._error(line, _UNREADABLE.format(ord(text[error.start]))) from None
+            raise self._unreadable(text, text[error.start]) from None
 
     def _read_stream(self, text: str) -> None:
         events = yaml.parse(text, Loader=_LOADER)
@@ -215,6 +215,11 @@ class YamlReader:
         self.lines[path] = _line(event)
         return value
 
+    def _unreadable(self, text: str, character: str) -> ConfigError:
+        line = text.count("\n", 0, text.find(character)) + 1
+        message = f"not valid YAML: the character U+{ord(character):04X} is not allowed; remove it"
+        return self._error(line, message)
+
     def _error(self, line: int | None, message: str, path: KeyPath | None = None) -> ConfigError:
         place = f"{self._where}:{line}" if line and self._numbered else self._where
         at = "" if path is None or not (path or self._numbered) else f"{format_path(path)}: "
@@ -228,8 +233,6 @@ def _line(event: Any) -> int:
 def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
 
-
-_UNREADABLE = "not valid YAML: the character U+{:04X} is not allowed; remove it"
 
 # What libyaml says -> what it means to someone who writes a file.
 _EXPLANATIONS = {

@@ -105,13 +105,16 @@ class SegmentRun:
         for block in self._machine.blocks.values():
             block.settle(self._env.now)
         before = {name: (b.busy, b.idle) for name, b in self._machine.blocks.items()}
-        queues: dict[str, list[Task]] = defaultdict(list)
-        for task in self.record.segment.tasks:
-            queues[task.queue].append(task)
-        drains = [self._env.process(self._drain(tasks)) for tasks in queues.values()]
+        drains = [self._env.process(self._drain(tasks)) for tasks in self._queues()]
         yield self._env.all_of(drains)
         self._close(before)
         return self.record
+
+    def _queues(self) -> list[list[Task]]:
+        queues: dict[str, list[Task]] = defaultdict(list)
+        for task in self.record.segment.tasks:
+            queues[task.queue].append(task)
+        return list(queues.values())
 
     def _close(self, before: dict[str, tuple[Tick, Tick]]) -> None:
         record, now = self.record, self._env.now

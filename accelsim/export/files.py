@@ -46,11 +46,11 @@ def _reported(target: Path) -> Iterator[None]:
 
 
 def _make(folder: Path, made: list[Path]) -> None:
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     with _reported(folder):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         for path in reversed(missing):
-            path.mkdir(exist_ok=True)
             made.append(path)
+            path.mkdir(exist_ok=True)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
@@ -66,10 +66,10 @@ def _write(target: Path, pieces: Iterable[str], temporary: dict[Path, Path]) -> 
 
 
 def _remove(made: list[Path], temporary: Mapping[Path, Path]) -> None:
-    with suppress(OSError):
-        for target, path in temporary.items():
+    renamed = [target for target in temporary if target.parent in made]
+    for path in (*temporary.values(), *renamed):
+        with suppress(OSError):
             path.unlink(missing_ok=True)
-            if target.parent in made:
-                target.unlink(missing_ok=True)
-        for folder in reversed(made):
+    for folder in reversed(made):
+        with suppress(OSError):
             folder.rmdir()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.config.hardware import HardwareConfig
-from accelsim.export.timeline import CaseTrace, Round
+from accelsim.export.timeline import Booking, CaseTrace, Round
 from accelsim.mapping import accesses
 from accelsim.memory.placement import DRAM
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
@@ -33,7 +33,10 @@ _FIXED_PARTS = {
     DRAM: "DRAM",
 }
 
-_Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
+# Starts, ends (ticks from the start of the round) and joules of pieces that do not overlap, in
+# order of time.
+Pieces = tuple[Floats, Floats, Floats]
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,12 @@ class PowerSeries:
     ``watts`` holds for each of PARTS one figure a step.
 
     Power times time, summed over all steps, is the energy of the round: dynamic energy of every
-    span, leakage of the chip, and the DRAM's standby.
+    span, leakage of the chip, and the DRAM's standby. A refresh that the DRAM notes after its last
+    access of the round is counted at its next access, beyond the round.
     """
 
     edges: tuple[int, ...]
-    watts: dict[str, _Floats]
+    watts: dict[str, Floats]
 
 
 def power_series(shown: Round, case: CaseTrace) -> PowerSeries:
@@ -60,8 +64,8 @@ def power_series(shown: Round, case: CaseTrace) -> PowerSeries:
     ticks[-1] = shown.end
     joules = {part: np.zeros(len(edges) - 1) for part in PARTS}
     for port, pieces in _dynamic(shown).items():
-        joules[part_of(port, case.design.hardware)] += _binned(ticks, pieces)
-    joules["DRAM"] += _binned(ticks, _standby(shown, case))
+        joules[part_of(port, case.design.hardware)] += spread(ticks, pieces)
+    joules["DRAM"] += spread(ticks, _standby(shown, case))
     joules["leakage"] += sum(case.prices.watts.values()) * np.diff(ticks) / TICKS_PER_SECOND
     seconds = np.diff(edges) * 1e-9
     return PowerSeries(
@@ -87,60 +91,62 @@ def round_to_nanoseconds(tick: Tick) -> int:
     return (tick + TICKS_PER_NANOSECOND // 2) // TICKS_PER_NANOSECOND
 
 
-# Starts, ends (ticks from the start of the round) and joules of pieces that do not overlap.
-_Pieces = tuple[_Floats, _Floats, _Floats]
-
-
-def _dynamic(shown: Round) -> dict[str, _Pieces]:
-    known: dict[int, dict[str, _Pieces]] = {}
-    found: defaultdict[str, list[_Pieces]] = defaultdict(list)
+def _dynamic(shown: Round) -> dict[str, Pieces]:
+    known: dict[int, dict[str, Pieces]] = {}
+    found: defaultdict[str, list[Pieces]] = defaultdict(list)
     for execution in shown.executions:
         for began, record in execution.segments:
-            if id(record) not in known:
-                known[id(record)] = _by_port(shown, id(record))
-            for port, (starts, ends, joules) in known[id(record)].items():
+            key = id(record)
+            if key not in known:
+                known[key] = _by_port(shown.bookings_of(record))
+            for port, (starts, ends, joules) in known[key].items():
                 found[port].append((starts + began, ends + began, joules))
     return {port: _concatenate(pieces) for port, pieces in found.items()}
 
 
-def _by_port(shown: Round, record: int) -> dict[str, _Pieces]:
-    columns: defaultdict[str, list[tuple[Tick, Tick, float]]] = defaultdict(list)
-    for booking in shown.bookings[record]:
-        columns[booking.port].append((booking.start, booking.end, booking.joules))
-    return {port: _pieces(rows) for port, rows in columns.items()}
+def _by_port(bookings: Sequence[Booking]) -> dict[str, Pieces]:
+    found: defaultdict[str, list[Booking]] = defaultdict(list)
+    for booking in bookings:
+        found[booking.port].append(booking)
+    return {
+        port: (
+            np.array([booking.start for booking in booked], dtype=np.float64),
+            np.array([booking.end for booking in booked], dtype=np.float64),
+            np.array([booking.joules for booking in booked]),
+        )
+        for port, booked in found.items()
+    }
 
 
-def _pieces(rows: Iterable[tuple[Tick, Tick, float]]) -> _Pieces:
-    starts, ends, joules = np.array(list(rows), dtype=np.float64).reshape(-1, 3).T
-    return starts, ends, joules
-
-
-def _concatenate(pieces: list[_Pieces]) -> _Pieces:
+def _concatenate(pieces: list[Pieces]) -> Pieces:
     starts, ends, joules = (np.concatenate(column) for column in zip(*pieces, strict=True))
     return starts, ends, joules
 
 
-def _standby(shown: Round, case: CaseTrace) -> _Pieces:
-    states = case.prices.dram_states
-    return _pieces(
-        (
-            execution.start,
-            execution.end,
-            sum(to_seconds(n) * states[state] for state, n in execution.dram_residency.items()),
-        )
-        for execution in shown.executions
+def _standby(shown: Round, case: CaseTrace) -> Pieces:
+    executions, states = shown.executions, case.prices.dram_states
+    joules = [
+        sum(to_seconds(ticks) * states[state] for state, ticks in execution.dram_residency.items())
+        for execution in executions
+    ]
+    return (
+        np.array([execution.start for execution in executions], dtype=np.float64),
+        np.array([execution.end for execution in executions], dtype=np.float64),
+        np.array(joules, dtype=np.float64),
     )
 
 
-def _binned(edges: _Floats, pieces: _Pieces) -> _Floats:
-    """Return the joules between consecutive edges, each piece spread evenly over its length."""
+def spread(edges: Floats, pieces: Pieces) -> Floats:
+    """Return the joules between consecutive edges, each piece spread evenly over its length.
+
+    All pieces lie between the first and the last edge.
+    """
     starts, ends, joules = pieces
     spent = np.cumsum(joules)
-    before = spent - joules
     times = np.stack([starts, ends], axis=1).ravel()
-    totals = np.stack([before, spent], axis=1).ravel()
+    totals = np.stack([spent - joules, spent], axis=1).ravel()
     at_edges = np.interp(edges, times, totals)
     # A piece without length at the very start or end belongs to the round all the same.
     at_edges[0], at_edges[-1] = 0.0, spent[-1]
-    joules_between: _Floats = np.diff(at_edges)
-    return joules_between
+    between: Floats = np.diff(at_edges)
+    return between

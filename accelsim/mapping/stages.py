@@ -325,20 +325,22 @@ def _pass_rows(emitter: Emitter, operator: Operator, block: int) -> Counter[int]
 def weight_panels(emitter: Emitter, tensor: StoredTensor, name: str) -> list[Rows]:
     """Split the output columns of a weight matrix into panels that fit the weight buffer.
 
-    With double buffering two panels fit, so the next loads while one is in use. Panels are whole
-    tiles. Raises CapacityError when not even one tile fits.
+    With double buffering two panels fit, so the next loads while one is in use; if only one tile
+    fits, it takes the whole buffer and loads wait. Panels are whole tiles. Raises CapacityError
+    when not even one tile fits.
     """
-    columns = tensor.parameter.shape[0]
-    share = 2 if emitter.hardware.overlap.double_buffering else 1
-    widest = _panel_width(emitter, tensor, share)
-    if widest < columns:
-        widest = widest // emitter.vector_size * emitter.vector_size
-    if widest < 1:
-        raise CapacityError(
-            f"{name}: a panel of {emitter.vector_size} x {tensor.parameter.shape[1]} weights does "
-            f"not fit 1/{share} of weight_buffer; enlarge weight_buffer.data and .masks"
-        )
-    return split_rows(columns, widest)
+    columns, depth = tensor.parameter.shape
+    shares = (2, 1) if emitter.hardware.overlap.double_buffering else (1,)
+    for share in shares:
+        widest = _panel_width(emitter, tensor, share)
+        if widest < columns:
+            widest = widest // emitter.vector_size * emitter.vector_size
+        if widest > 0:
+            return split_rows(columns, widest)
+    raise CapacityError(
+        f"{name}: a panel of {min(emitter.vector_size, columns)} x {depth} weights does not fit "
+        "weight_buffer; enlarge weight_buffer.data and .masks"
+    )
 
 
 def _panel_width(emitter: Emitter, tensor: StoredTensor, share: int) -> int:
