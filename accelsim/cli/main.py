@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 
+import click as plain_click
 import rich_click as click
 
 import accelsim
@@ -62,12 +63,12 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     except AccelsimError as error:
         click.echo(f"accelsim: {error}", err=True)
         return error.exit_code
-    except click.exceptions.Exit as stop:
+    except plain_click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
+    except plain_click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, plain_click.exceptions.Abort):
         click.echo("accelsim: interrupted; nothing was written", err=True)
         return INTERRUPTED
     except BrokenPipeError:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
+
+import accelsim
 
 if TYPE_CHECKING:
     from accelsim.config.workload import Workload
@@ -56,11 +58,11 @@ def run(
         results = simulate(loaded, replay=not no_replay, trace=not no_trace, progress=step)
     comparisons = compare(results)
     text = results_text(results_document(loaded, results, comparisons, _command(workload)))
-    files: dict[str, object] = {"results.json": [text]}
+    files: dict[str, Iterable[str]] = {"results.json": [text]}
     if not no_trace:
         files["timeline.json"] = _timeline(loaded, results)
     folder = out or Path("out") / loaded.config.name
-    write_all(folder, files)  # type: ignore[arg-type]
+    write_all(folder, files)
     if as_json:
         click.echo(text, nl=False)
     elif not quiet:
@@ -68,7 +70,8 @@ def run(
 
 
 def _command(workload: Path) -> list[str]:
-    return ["accelsim", *sys.argv[1:]] if str(workload) in sys.argv else ["accelsim.run", str(workload)]
+    called = str(workload) in sys.argv
+    return ["accelsim", *sys.argv[1:]] if called else ["accelsim", "run", str(workload)]
 
 
 def _timeline(workload: Workload, results: dict[str, CaseResult]) -> Iterator[str]:
@@ -78,7 +81,13 @@ def _timeline(workload: Workload, results: dict[str, CaseResult]) -> Iterator[st
         name: CaseTrace(result.design, result.run, result.figures.prices)
         for name, result in results.items()
     }
-    return trace_events(traces)
+    about = {
+        "accelsim": accelsim.__version__,
+        "workload": workload.config.name,
+        "workload digest": workload.digest,
+        **{f"{name} machine digest": case.digest for name, case in workload.cases.items()},
+    }
+    return trace_events(traces, other_data=about)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,6 +137,10 @@ def _paths(data: Any, path: KeyPath) -> Iterator[KeyPath]:
         yield from _paths(value, (*path, key))
 
 
+# The first '=' that is not in quotes.
+_ASSIGNMENT = re.compile(r"""(?P<path>(?:"[^"]*"|'[^']*'|[^="'])*)=(?P<value>.*)""", re.DOTALL)
+
+
 def override(document: Document, assignment: str) -> Document:
     """Return the document with one ``path=value`` applied, as given to ``--set``.
 
@@ -149,12 +154,12 @@ def override(document: Document, assignment: str) -> Document:
 
 def split_assignment(assignment: str) -> tuple[KeyPath, str]:
     """Return the key path and the text of ``path=value``. Raises ConfigError when it is neither."""
-    dotted, equals, text = assignment.partition("=")
     origin = f"--set {assignment}"
-    if not equals or not dotted.strip():
+    match = _ASSIGNMENT.fullmatch(assignment)
+    if match is None or not match["path"].strip():
         raise ConfigError(f"{origin}: expected path=value, such as dram.devices=2")
     try:
-        return parse_path(dotted.strip()), text
+        return parse_path(match["path"].strip()), match["value"]
     except ValueError as error:
         raise ConfigError(f"{origin}: {error}, such as dram.devices=2") from None
 

@@ -39,8 +39,9 @@ def parse_path(dotted: str) -> KeyPath:
     position = 0
     while position < len(dotted):
         match = _STEP.match(dotted, position)
-        starts_with_dot = dotted[position] == "."
-        if match is None or starts_with_dot == (position == 0 and match["index"] is None):
+        # A dot stands before every key but the first.
+        dot_is_wrong = (dotted[position] == ".") == (position == 0)
+        if match is None or (match["index"] is None and dot_is_wrong):
             raise ValueError(f"'{dotted}' is no path; expected keys joined by dots")
         path.append(_key(match))
         position = match.end()

@@ -25,6 +25,11 @@ _EXPECTED = {
     "model_attributes_type": "a mapping",
 }
 
+# Words that YAML 1.1 read as truth values.
+_WORDS = {word: "; write true" for word in ("yes", "y", "on", "true")} | {
+    word: "; write false" for word in ("no", "n", "off", "false")
+}
+
 
 def reason(data: Any, kind: type[BaseModel], path: KeyPath, problem: Any) -> str:
     """Return what is wrong at a path of the data, what was expected, and what to do."""
@@ -47,10 +52,13 @@ def reason(data: Any, kind: type[BaseModel], path: KeyPath, problem: Any) -> str
 
 def guess_key(data: Any, kind: type[BaseModel], path: KeyPath) -> str | None:
     """Return the key that the unknown last key of a path was probably meant to be."""
-    present = _at(data, path[:-1])
-    absent = [key for key in known_keys(kind, path[:-1]) if key not in present]
-    close = difflib.get_close_matches(str(path[-1]), absent, n=1, cutoff=0.5)
-    return close[0] if close else None
+    known, present = known_keys(kind, path[:-1]), _at(data, path[:-1])
+    # A key that is still to be given is the likelier one.
+    for candidates in ([key for key in known if key not in present], known):
+        close = difflib.get_close_matches(str(path[-1]), candidates, n=1, cutoff=0.5)
+        if close:
+            return close[0]
+    return None
 
 
 def _hint(data: Any, kind: type[BaseModel], path: KeyPath) -> str:
@@ -80,6 +88,8 @@ def _advice(name: str, given: Any) -> str:
         return "; put it in quotes"
     if name == "list_type" and isinstance(given, str):
         return f"; write [{given}]"
+    if name == "bool_type" and isinstance(given, str):
+        return _WORDS.get(given.strip().lower(), "")
     if name in ("int_type", "float_type"):
         return _number_advice(name, given)
     return ""
@@ -89,6 +99,7 @@ def _number_advice(name: str, given: Any) -> str:
     if isinstance(given, float) and given.is_integer():
         return f"; write {int(given)}"
     plain = given.strip().replace("_", "") if isinstance(given, str) else ""
-    if re.fullmatch(r"[-+]?[0-9]+", plain):
+    pattern = r"[-+]?[0-9]+" if name == "int_type" else r"[-+]?[0-9]*\.?[0-9]+"
+    if re.fullmatch(pattern, plain):
         return f"; write {plain}"
     return ""

@@ -47,10 +47,11 @@ def trace_events(
 ) -> Iterator[str]:
     """Yield the text of a trace of the first round of each case, piece by piece.
 
-    ``detail`` is ``operator`` (consecutive spans of an operator are one slice) or ``task`` (every
-    span is a slice). ``other_data`` stands at the head of the file: version, workload, digests.
-    Power is a counter in mW by part of the machine; arrows lead from a switch's DRAM slice to the
-    memory that receives the parameters. Raises OutputError when a run has no spans.
+    ``detail`` is ``operator`` (consecutive spans of an operator are one slice, and so are operators
+    that alternate within 1/500 of the round) or ``task`` (every span is a slice: some 12 MB for an
+    inference of ALBERT-base). ``other_data`` stands at the head of the file: version, workload,
+    digests. Power is a counter in mW by part of the machine; arrows lead from a switch's DRAM
+    slice to the memory that receives the parameters. Raises OutputError when a run has no spans.
     """
     head = json.dumps(dict(other_data or {}))
     yield f'{{"displayTimeUnit":"ns","otherData":{head},\n"traceEvents":['
@@ -210,9 +211,11 @@ def _numbered(execution: Execution) -> Iterable[str]:
 def _port_tail(port: str, piece: Slice, kind: ProgramKind) -> str:
     main, *others = piece.operators
     name = f"{main} and {len(others)} more" if others else main
-    args = {"tasks": str(piece.tasks), "busy_us": _exact_microseconds(piece.busy)}
+    amounts: Counter[str] = Counter()
     for (block, action), amount in piece.amounts.items():
-        args[_unit(port, block, action)] = str(amount)
+        amounts[_unit(port, block, action)] += amount
+    args = {"tasks": str(piece.tasks), "busy_us": _exact_microseconds(piece.busy)}
+    args |= {unit: str(amount) for unit, amount in amounts.items()}
     args["energy_nJ"] = _nanojoules(piece.joules)
     if others:
         args["others"] = json.dumps(", ".join(others))

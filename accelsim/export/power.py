@@ -143,10 +143,12 @@ def spread(edges: Floats, pieces: Pieces) -> Floats:
     """
     starts, ends, joules = pieces
     spent = np.cumsum(joules)
+    before = np.concatenate([[0.0], spent[:-1]])
     times = np.stack([starts, ends], axis=1).ravel()
-    totals = np.stack([spent - joules, spent], axis=1).ravel()
+    totals = np.stack([before, spent], axis=1).ravel()
     at_edges = np.interp(edges, times, totals)
     # A piece without length at the very start or end belongs to the round all the same.
     at_edges[0], at_edges[-1] = 0.0, spent[-1]
-    between: Floats = np.diff(at_edges)
+    # Interpolation may overshoot the end of a piece by the last bit of a float.
+    between: Floats = np.maximum(np.diff(at_edges), 0.0)
     return between

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from accelsim.config.hardware import HardwareConfig
 from accelsim.errors import CapacityError
-from accelsim.mapping.accesses import buffer_capacities
+from accelsim.mapping.accesses import AUXILIARY, buffer_capacities
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
 from accelsim.mapping.emitter import Emitter
 from accelsim.mapping.plan import NoRoomError, Plan
@@ -88,12 +88,13 @@ def compile_inference(
 
 def _no_room(error: NoRoomError, hardware: HardwareConfig) -> CapacityError:
     what, buffer, needed, free, capacity = error.args
-    spill = hardware.placement.activation_spill
-    advice = "" if spill else ", or set placement.activation_spill to dram"
+    advice = "" if buffer == AUXILIARY else " or shorten the sequence"
+    if buffer == hardware.placement.activations and not hardware.placement.activation_spill:
+        advice += ", or set placement.activation_spill to dram"
     return CapacityError(
         f"{what} needs {format_bytes(needed)} in '{buffer}', which has {format_bytes(free)} free "
         f"of {format_bytes(capacity)} at that point, however small the blocks; enlarge "
-        f"'{buffer}' or shorten the sequence{advice}",
+        f"'{buffer}'{advice}",
         what,
         buffer,
     )

@@ -88,7 +88,7 @@ class Plan:
         return number
 
     def release(self, task: int, buffer: str, size: int) -> None:
-        """Give back bytes when a task ends."""
+        """Give back bytes when a task ends, which took them or waits for the one that did."""
         if size:
             self._builder.release(task, buffer, size)
             self._levels[buffer].releases.append((task, size))

@@ -56,20 +56,23 @@ def check_capacity(placements: Mapping[str, Placement], hardware: HardwareConfig
     names to their placements. Raises CapacityError that names the first tensor that does not fit.
     """
     for task, placement in placements.items():
-        _check_together(_shared_first(placement), hardware, f"task {task}")
+        _check_together({f"task {task}": _shared_first(placement)}, hardware)
     if hardware.dram is None:
-        own = [tensor for placement in placements.values() for tensor in placement.task_tensors]
-        shared = _all_shared(placements)
         _check_together(
-            [*shared, *own], hardware, "all tasks at once, as there is no dram to reload them from"
+            {
+                f"task {task}; without dram all tasks stay on the chip": tensors
+                for task, tensors in _all_resident(placements).items()
+            },
+            hardware,
         )
 
 
-def _all_shared(placements: Mapping[str, Placement]) -> list[StoredTensor]:
-    """Return the tensors that all tasks share: those of the first stand for all."""
-    first = next(iter(placements.values()), None)
-    tensors = first.tensors.values() if first else ()
-    return [tensor for tensor in tensors if tensor.parameter.role is not Role.TASK]
+def _all_resident(placements: Mapping[str, Placement]) -> dict[str, list[StoredTensor]]:
+    """Return each task's own tensors, the first task's with the shared ones before them."""
+    return {
+        task: list(placement.task_tensors) if number else _shared_first(placement)
+        for number, (task, placement) in enumerate(placements.items())
+    }
 
 
 def _shared_first(placement: Placement) -> list[StoredTensor]:
@@ -79,14 +82,15 @@ def _shared_first(placement: Placement) -> list[StoredTensor]:
 _Part = tuple[StoredTensor, str, str, int]
 
 
-def _check_together(tensors: list[StoredTensor], hardware: HardwareConfig, who: str) -> None:
-    parts = [part for tensor in tensors for part in _parts(tensor)]
+def _check_together(tensors: Mapping[str, list[StoredTensor]], hardware: HardwareConfig) -> None:
+    """Check that all tensors fit beside each other; the keys say whose they are."""
+    parts = [(who, part) for who, own in tensors.items() for each in own for part in _parts(each)]
     used: Counter[str] = Counter()
-    for part in parts:
+    for who, part in parts:
         _, _, memory, bits = part
         free = 8 * hardware.memories[memory].capacity - used[memory]
         if bits > free:
-            total = sum(other[3] for other in parts if other[2] == memory)
+            total = sum(other[3] for _, other in parts if other[2] == memory)
             raise _does_not_fit(part, free, total, who)
         used[memory] += bits
 
@@ -104,12 +108,12 @@ def _does_not_fit(part: _Part, free: int, total: int, who: str) -> CapacityError
     tensor, name, memory, bits = part
     needed_text, free_text = _sizes(ceil_div(bits, 8), free // 8)
     smaller = "density" if tensor.masked and name == "values" else "number of bits"
-    advice = f"lower the {smaller} or " if name == "values" else ""
+    advice = f"lower the {smaller}" if name == "values" else "store it dense"
     return CapacityError(
         f"{tensor.parameter.name} ({name}, role {tensor.parameter.role.value}, {who}) needs "
         f"{needed_text}; memory '{memory}' has {free_text} free; raise "
-        f"memories.{memory}.capacity to {ceil_div(total, 8)} B or more, {advice}"
-        "place the role elsewhere",
+        f"memories.{memory}.capacity to {ceil_div(total, 8)} B or more, {advice} "
+        "or place the role elsewhere",
         tensor.parameter.name,
         memory,
         bits,
@@ -120,4 +124,5 @@ def _does_not_fit(part: _Part, free: int, total: int, who: str) -> CapacityError
 def _sizes(needed: int, free: int) -> tuple[str, str]:
     """Return two sizes as texts, in bytes where rounding would hide their difference."""
     texts = format_bytes(needed), format_bytes(free)
-    return texts if texts[0] != texts[1] else (f"{needed} B", f"{free} B")
+    looks_equal = texts[0].replace(".00", "") == texts[1].replace(".00", "")
+    return (f"{needed} B", f"{free} B") if looks_equal else texts

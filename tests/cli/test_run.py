@@ -96,10 +96,17 @@ BAD = [
     (["--set", "sequence_length=4096"], 2, r"4096"),
     (["--set", "sequence_length=0"], 2, r"sequence_length"),
     (["--set", "tasks=[MNLI, QNLJ]"], 2, r"unknown task 'QNLJ'; did you mean 'QNLI'\?"),
-    (["--set", "cases.adapter_slc.hardware.memories.sram.capacity=1 KiB"], 3, r"memory 'sram' has 960 B free"),
     (
-        ["--set", "hardware.memories.rram.capacity=64 KiB", "--set", "sequence_length=64"]
-        + ["--set", "model={name: albert-base}"],
+        ["--set", "cases.adapter_slc.hardware.memories.sram.capacity=1 KiB"],
+        3,
+        r"memory 'sram' has 960 B free",
+    ),
+    (
+        [
+            *("--set", "hardware.memories.rram.capacity=64 KiB"),
+            *("--set", "sequence_length=64"),
+            *("--set", "model={name: albert-base}"),
+        ],
         3,
         r"embeddings\.word_embeddings\.weight \(values.*memory 'rram'.*free",
     ),

@@ -134,6 +134,7 @@ def changed(assignment: str) -> Any:
         ("tasks.0=RTE", ("tasks", 0), "RTE"),
         ("tasks=[RTE]", ("tasks",), ["RTE"]),
         ('"a.b".c=2', ("a.b", "c"), 2),
+        ("'x=y'=2", ("x=y",), 2),
     ],
 )
 def test_an_override_changes_one_value(assignment: str, path: Any, value: object) -> None:

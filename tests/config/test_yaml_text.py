@@ -188,7 +188,7 @@ BAD = {
     "a: &x k\n*x : 1": (
         "machine.yaml:2: document: a key must be plain text, not an alias, a list or a mapping"
     ),
-    "a: {: 5}": "machine.yaml:1: a: a key is empty; expected 'key: value'",
+    "a: {'': 5}": "machine.yaml:1: a: a key is empty; expected 'key: value'",
     "a: " + "9" * 5000: (
         "machine.yaml:1: a: a whole number of 5000 digits is too large; expected at most 18 digits"
     ),

@@ -1,0 +1,386 @@
+"""Wrong machines and workloads: a problem has one line that says where, what, and what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from accelsim.config.hardware import load_hardware
+from accelsim.config.shipped import shipped_folder
+from accelsim.config.workload import load_workload
+from accelsim.errors import ConfigError
+
+MACHINE = (shipped_folder("hwconfigs") / "edgebert_overlapped.yaml").read_text()
+WORKLOAD = """\
+name: small
+model: {name: albert-base}
+sequence_length: 128
+tasks: [MNLI, QNLI]
+requests: {rounds: 1}
+cases:
+  plain:
+    hardware: machine.yaml
+    adaptation: {method: full}
+    storage:
+      embedding: &dense {format: dense, bits: 8}
+      backbone: *dense
+      task: {format: bitmask, bits: 8, density: 0.5}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "machine.yaml").write_text(MACHINE)
+    (tmp_path / "workload.yaml").write_text(WORKLOAD)
+    return tmp_path
+
+
+def edit(path: Path, old: str, new: str) -> Path:
+    text = path.read_text()
+    assert text.count(old) >= 1, old
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def machine_error(path: Path, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        load_hardware(path, overrides)
+    return str(error.value)
+
+
+def workload_error(path: Path, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        load_workload(path, overrides)
+    return str(error.value)
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(n for n, line in enumerate(path.read_text().splitlines(), 1) if text in line)
+
+
+MACHINE_VALUES = [
+    ("frequency: 1 GHz", "frequency: 1", "clock.frequency: expected a quantity in Hz such as "
+     "'1 GHz', got the bare number 1"),
+    ("frequency: 1 GHz", "frequency: '1'", "clock.frequency: expected a unit of Hz after 1, got "
+     "none (write for instance '1 GHz')"),
+    ("frequency: 1 GHz", "frequency: 1 ns", "clock.frequency: expected a unit of Hz, got 'ns', "
+     "a unit of s (write for instance '1 GHz')"),
+    ("frequency: 1 GHz", "frequency: 1 ghz", "clock.frequency: unknown unit 'ghz'; "
+     "did you mean 'GHz'? (write for instance '1 GHz')"),
+    ("frequency: 1 GHz", "frequency: fast", "clock.frequency: expected a quantity in Hz, got "
+     "'fast' (write for instance '1 GHz')"),
+    ("frequency: 1 GHz", "frequency: nan Hz", "clock.frequency: expected a quantity in Hz, got "
+     "'nan Hz' (write for instance '1 GHz')"),
+    ("frequency: 1 GHz", "frequency: 1e400 Hz", "clock.frequency: expected a finite quantity, "
+     "got '1e400 Hz'"),
+    ("frequency: 1 GHz", "frequency: 0 Hz", "clock.frequency: input should be greater than 0, "
+     "got '0 Hz'"),
+    ("frequency: 1 GHz", "frequency: -1 GHz", "clock.frequency: input should be greater than 0, "
+     "got '-1 GHz'"),
+    ("frequency: 1 GHz", "frequency: 9000 THz", "clock.frequency: 9000 THz has a period below "
+     "1 fs, the resolution of time; expected a lower frequency"),
+    ("frequency: 1 GHz", "frequency: [1 GHz]", "clock.frequency: expected a quantity in Hz such "
+     "as '1 GHz', got a list"),
+    ("frequency: 1 GHz", "frequency: true", "clock.frequency: expected a quantity in Hz such as "
+     "'1 GHz', got true"),
+    ("wake_up_time: 10 us", "wake_up_time: -1 s", "power.wake_up_time: input should be greater "
+     "than or equal to 0, got '-1 s'"),
+    ("length: 1 mm", "length:", "bus.length: expected a quantity in m such as '22 nm', got "
+     "nothing"),
+    ("width: 64 b", "width: 0.5 b", "bus.width: expected a whole number of b, got '0.5 b' (write "
+     "for instance '64 b')"),
+    ("vector_size: 16", "vector_size: 1_6", "pe_array.vector_size: expected a whole number, got "
+     "the text '1_6'; write 16"),
+    ("vector_size: 16", "vector_size: 16.0", "pe_array.vector_size: expected a whole number, got "
+     "16.0; write 16"),
+    ("vector_size: 16", "vector_size: '16'", "pe_array.vector_size: expected a whole number, got "
+     "the text '16'; write 16"),
+    ("vector_size: 16", "vector_size: true", "pe_array.vector_size: expected a whole number, got "
+     "true"),
+    ("vector_size: 16", "vector_size: 0", "pe_array.vector_size: input should be greater than 0, "
+     "got 0"),
+    ("vector_size: 16", "vector_size: {n: 16}", "pe_array.vector_size: expected a whole number, "
+     "got a mapping"),
+    ("vector_size: 16", 'vector_size: "1\\n6"', "pe_array.vector_size: expected a whole number, "
+     "got the text '1\\n6'"),
+    ("pipelined: false", "pipelined: no", "sfu.pipelined: expected true or false, got the text "
+     "'no'; write false"),
+    ("pipelined: false", "pipelined: 1", "sfu.pipelined: expected true or false, got 1"),
+    ("tile_schedule: overlapped", "tile_schedule: overlaped", "pe_array.tile_schedule: expected "
+     "'serial' or 'overlapped', got the text 'overlaped'; did you mean 'overlapped'?"),
+    ("tile_schedule: overlapped", "tile_schedule: 3", "pe_array.tile_schedule: expected 'serial' "
+     "or 'overlapped', got 3"),
+    ("name: edgebert_overlapped", "name: 5", "name: expected text, got 5; put it in quotes"),
+    ("fill_cycles: 31", "fil_cycles: 31", "pe_array.fil_cycles: unknown key; did you mean "
+     "'fill_cycles'?"),
+    ("fill_cycles: 31", "fill_cycles: 31\n  x: 1", "pe_array.x: unknown key; known keys: "
+     "fill_cycles, flush_slack_cycles, tile_schedule, vector_size"),
+    ("fill_cycles: 31", "fill_cycles: 31\n  1: x", "pe_array.1: unknown key; known keys: "
+     "fill_cycles, flush_slack_cycles, tile_schedule, vector_size"),
+    ("task: {values: sram", "task: {values: srm", "placement.task.values: there is no memory "
+     "'srm'; did you mean 'sram'?"),
+    ("activations: activation_sram", "activations: dram", "placement.activations: there is no "
+     "on-chip memory 'dram'; did you mean 'sram'?"),
+    ("capacity: 4.5 MiB", "capacity: 4.5 MiB\n    banks: 7", "memories.rram: capacity of 4718592 "
+     "B does not divide into 7 equal banks; change one of the two"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), MACHINE_VALUES)
+def test_a_wrong_value_of_a_machine_is_one_line(
+    folder: Path, old: str, new: str, message: str
+) -> None:
+    path = edit(folder / "machine.yaml", old, new)
+    key = message.split(":")[0].split(".")[-1]
+    at = line_of(path, "capacity: 4.5" if key == "rram" else new.split("\n")[-1])
+    assert machine_error(path) == f"{path}:{at}: {message}"
+
+
+def test_a_missing_key_says_what_belongs_there(folder: Path) -> None:
+    path = folder / "machine.yaml"
+    for line in (
+        "  frequency: 1 GHz",
+        "  fill_cycles: 31",
+        "  tile_schedule: overlapped",
+        "  pipelined: false",
+    ):
+        edit(path, line, "#")
+    edit(path, "overlap:", "#overlap:")
+    edit(path, "  double_buffering", "#")
+    edit(path, "  special_functions", "#")
+    clock, array = line_of(path, "clock:"), line_of(path, "pe_array:")
+    assert machine_error(path).splitlines() == [
+        f"{path}:{line_of(path, 'name: edgebert')}: overlap: this key is missing; expected "
+        "a mapping with double_buffering, special_functions",
+        f"{path}:{clock}: clock.frequency: this key is missing; expected a value such as '1 GHz'",
+        f"{path}:{array}: pe_array.fill_cycles: this key is missing; expected a whole number",
+        f"{path}:{array}: pe_array.tile_schedule: this key is missing; "
+        "expected 'serial' or 'overlapped'",
+    ]
+
+
+def test_all_problems_of_a_file_come_at_once_in_its_order(folder: Path) -> None:
+    path = folder / "machine.yaml"
+    edit(path, "flush_slack_cycles: 24", "flush_slack: 24")
+    edit(path, "voltage: 0.8 V", "voltage: 0.8")
+    assert re.fullmatch(
+        rf"{re.escape(str(path))}:\d+: clock\.voltage: .*\n"
+        rf"{re.escape(str(path))}:\d+: pe_array\.flush_slack: unknown key; "
+        r"did you mean 'flush_slack_cycles'\?",
+        machine_error(path),
+    )
+
+
+def test_rules_of_a_machine_come_at_once(folder: Path) -> None:
+    path = edit(folder / "machine.yaml", "masks: sram}", "masks: ram}")
+    edit(path, "technology: lpddr4_3200\n  devices: 1\n  idle_state: self_refresh", "")
+    edit(path, "dram:\n", "dram: null\n")
+    at = line_of(path, "masks: ram}")
+    assert machine_error(path).splitlines() == [
+        f"{path}:{at}: placement.task.masks: there is no memory 'ram'; did you mean 'sram'?",
+        f"{path}:{at + 2}: placement.activation_spill: the machine has no dram; "
+        "set it to null, or give the machine a dram",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("codec", "'codec' is the name of a block; rename this memory"),
+        ("sfu", "'sfu' is the name of a block; rename this memory"),
+        (
+            "'a.b'",
+            "expected a name of letters, digits, '_' and '-' that does not begin with a digit",
+        ),
+    ],
+)
+def test_memories_have_names_of_their_own(folder: Path, name: str, message: str) -> None:
+    path = edit(folder / "machine.yaml", "  sram:\n", f"  {name}:\n")
+    path = edit(path, "task: {values: sram, masks: sram}", "task: {values: rram, masks: rram}")
+    shown = name.replace("'", '"')
+    assert (
+        machine_error(path) == f"{path}:{line_of(path, f'  {name}:')}: memories.{shown}: {message}"
+    )
+
+
+def test_parameters_may_lie_in_a_dram_that_is_there(folder: Path) -> None:
+    home = "placement.task={values: dram, masks: dram}"
+    assert load_hardware(folder / "machine.yaml", (home,)).placement.task.values == "dram"
+    nothing = ("dram=null", "placement.activation_spill=null", home)
+    assert machine_error(folder / "machine.yaml", *nothing).splitlines() == [
+        f"--set {home}: placement.task.{part}: there is no memory 'dram'; did you mean 'sram'?"
+        for part in ("masks", "values")
+    ]
+
+
+def test_a_machine_on_a_base_names_the_file_of_each_problem(folder: Path) -> None:
+    base = edit(folder / "machine.yaml", "voltage: 0.8 V", "voltage: 0.8")
+    over = folder / "over.yaml"
+    over.write_text("base: machine.yaml\nsfu: {pipelined: yes}\n")
+    assert machine_error(over).splitlines() == [
+        f"{base}:{line_of(base, 'voltage')}: clock.voltage: expected a quantity in V such as "
+        "'0.8 V', got the bare number 0.8",
+        f"{over}:2: sfu.pipelined: expected true or false, got the text 'yes'; write true",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        ("none.yaml", "no such file '{folder}/none.yaml'; the path is relative to this file"),
+        (".", "no such file '{folder}'; the path is relative to this file"),
+        ("x" * 300, "no such file '{folder}/" + "x" * 300 + "'; the path is relative to this file"),
+        ("[a]", "expected the path of another machine file, got a list"),
+        ("", "expected the path of another machine file, got nothing"),
+        ("over.yaml", "machines form a circle: over.yaml -> over.yaml; remove one base"),
+        ("second.yaml", "machines form a circle: over.yaml -> second.yaml -> over.yaml; "
+         "remove one base"),
+    ],
+)  # fmt: skip
+def test_a_base_that_cannot_be_is_named(folder: Path, base: str, message: str) -> None:
+    (folder / "second.yaml").write_text("base: over.yaml\n")
+    over = folder / "over.yaml"
+    over.write_text(f"name: over\nbase: {base}\n")
+    assert machine_error(over) == f"{over}:2: base: {message.format(folder=folder)}"
+
+
+WORKLOAD_VALUES = [
+    ("tasks: [MNLI, QNLI]", "tasks: [MNLI, QLNI]", "tasks[1]: unknown task 'QLNI'; did you mean "
+     "'QNLI'?"),
+    ("tasks: [MNLI, QNLI]", "tasks: [MNLI, mnli]", "tasks[1]: task MNLI stands twice; name every "
+     "task once"),
+    ("tasks: [MNLI, QNLI]", "tasks: []", "tasks: this is empty; expected at least one entry"),
+    ("tasks: [MNLI, QNLI]", "tasks: MNLI", "tasks: expected a list, got the text 'MNLI'; write "
+     "[MNLI]"),
+    ("tasks: [MNLI, QNLI]", "tasks: [MNLI, 5]", "tasks[1]: expected text, got 5; put it in "
+     "quotes"),
+    ("sequence_length: 128", "sequence_length: 513", "sequence_length: 513 tokens are more than "
+     "the 512 positions of albert-base; shorten it or raise model.maximum_positions"),
+    ("sequence_length: 128", "sequence_length: 1e400", "sequence_length: expected a whole number, "
+     "got inf"),
+    ("model: {name: albert-base}", "model: {name: albert-base, heads: 7}", "model: hidden_size "
+     "768 is not divisible by heads 7; every head must have the same width"),
+    ("model: {name: albert-base}", "model: {name: albert}", "model.name: expected 'albert-base', "
+     "'albert-large', 'albert-xlarge', 'albert-xxlarge', 'bert-base', 'bert-large' or 'custom', "
+     "got the text 'albert'; did you mean 'albert-base'?"),
+    ("{rounds: 1}", "{rounds: 1, idle_between_rounds: 5}", "requests.idle_between_rounds: expected "
+     "a quantity in s such as '1.5 ns', got the bare number 5"),
+    ("density: 0.5", "density: 0", "cases.plain.storage.task.density: input should be greater "
+     "than 0, got 0"),
+    ("density: 0.5", "density: 1.5", "cases.plain.storage.task.density: input should be less "
+     "than or equal to 1, got 1.5"),
+    ("density: 0.5", "density: .nan", "cases.plain.storage.task.density: expected a finite "
+     "number, got nan"),
+    ("density: 0.5", "density: .inf", "cases.plain.storage.task.density: expected a finite "
+     "number, got inf"),
+    ("density: 0.5", "density: '0.5'", "cases.plain.storage.task.density: expected a number, got "
+     "the text '0.5'; write 0.5"),
+    ("format: bitmask, bits: 8, density", "format: dense, bits: 8, density",
+     "cases.plain.storage.task: density 0.5 has no effect on a dense tensor; use format: bitmask"),
+    ("adaptation: {method: full}", "adaptation: {method: houlsby}", "cases.plain.adaptation: "
+     "method houlsby needs a bottleneck, such as bottleneck: 64"),
+    ("hardware: machine.yaml", "hardware: none.yaml", "cases.plain.hardware: no such file "
+     "'{folder}/none.yaml'; the path is relative to the workload file"),
+    ("hardware: machine.yaml", "hardware: .", "cases.plain.hardware: no such file '{folder}'; "
+     "the path is relative to the workload file"),
+    ("    hardware:", "    baseline: plan\n    hardware:", "cases.plain.baseline: there is no "
+     "case 'plan'; did you mean 'plain'?"),
+    ("    hardware:", "    baseline: plain\n    hardware:", "cases.plain.baseline: a case is not "
+     "its own baseline; name another case or remove this key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WORKLOAD_VALUES)
+def test_a_wrong_value_of_a_workload_is_one_line(
+    folder: Path, old: str, new: str, message: str
+) -> None:
+    path = edit(folder / "workload.yaml", old, new)
+    at = line_of(path, new.split("\n")[0])
+    assert workload_error(path) == f"{path}:{at}: {message.format(folder=folder)}"
+
+
+def test_a_workload_without_cases_is_refused(folder: Path) -> None:
+    path = folder / "workload.yaml"
+    path.write_text(WORKLOAD.split("cases:")[0] + "cases: {}\n")
+    assert workload_error(path) == f"{path}:6: cases: this is empty; expected at least one entry"
+
+
+def test_a_problem_of_a_common_machine_is_told_once(folder: Path) -> None:
+    edit(folder / "machine.yaml", "voltage: 0.8 V", "voltage: 0.8")
+    path = folder / "workload.yaml"
+    case = WORKLOAD.split("  plain:")[1].replace("&dense ", "").replace("*dense", "{}")
+    case = case.replace("backbone: {}", "backbone: {format: dense, bits: 8}")
+    path.write_text(f"{WORKLOAD}  other:{case}  third:{case.replace('machine', 'none')}")
+    first, second = workload_error(path).splitlines()
+    assert re.fullmatch(r".*machine\.yaml:\d+: clock\.voltage: expected .*", first)
+    assert re.fullmatch(r".*workload\.yaml:\d+: cases\.third\.hardware: no such file .*", second)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("requests.round=2", "requests.round: unknown key; did you mean 'rounds'?"),
+        ("request.rounds=2", "the file has no 'request'; did you mean 'requests'?"),
+        ("sequence_lenght=2", "sequence_lenght: unknown key; did you mean "
+         "'sequence_length'?"),
+        ("cases.plan.adaptation.method=full", "cases has no 'plan'; did you mean 'plain'?"),
+        ("cases.plan.hardware.dram.devices=2", "there is no case 'plan'; did you mean 'plain'?"),
+        ("cases.plain.hardware.dram.device=2", "dram.device: unknown key; did you mean 'devices'?"),
+        ("hardware.drm.devices=2", "the file has no 'drm'; did you mean 'dram'?"),
+        ("hardware.dram.devices=0", "dram.devices: input should be greater than 0, got 0"),
+        ("hardware.clock.frequency=2", "clock.frequency: expected a quantity in Hz such as "
+         "'1 GHz', got the bare number 2"),
+        ("requests.rounds=[", "not valid YAML: a value is expected here"),
+    ],
+)  # fmt: skip
+def test_a_wrong_override_is_named_as_typed(folder: Path, assignment: str, message: str) -> None:
+    assert workload_error(folder / "workload.yaml", assignment) == f"--set {assignment}: {message}"
+
+
+def test_overrides_reach_the_workload_all_machines_or_one(folder: Path) -> None:
+    path = folder / "workload.yaml"
+    text = yaml.safe_load(WORKLOAD)
+    text["cases"]["a.b"] = text["cases"]["plain"]
+    path.write_text(yaml.safe_dump(text))
+    workload = load_workload(
+        path,
+        (
+            "requests.rounds=5",
+            "tasks[0]=CoLA",
+            "hardware.dram.devices=2",
+            'cases."a.b".hardware.dram.devices=3',
+        ),
+    )
+    assert workload.config.requests.rounds == 5
+    assert workload.config.tasks == ["CoLA", "QNLI"]
+    devices = {name: case.hardware.dram for name, case in workload.cases.items()}
+    assert {name: dram and dram.devices for name, dram in devices.items()} == {"a.b": 3, "plain": 2}
+
+
+def test_a_dram_of_null_can_be_set_key_by_key(folder: Path) -> None:
+    bare = edit(folder / "machine.yaml", "activation_spill: dram", "activation_spill: null")
+    edit(
+        bare,
+        "dram:\n  technology: lpddr4_3200\n  devices: 1\n  idle_state: self_refresh",
+        "dram: null",
+    )
+    assert load_hardware(bare).dram is None
+    machine = load_hardware(bare, ("dram.technology=lpddr4_3200",))
+    assert machine.dram is not None
+    assert machine.dram.technology == "lpddr4_3200"
+    assert machine_error(bare, "dram.devices=2") == (
+        "--set dram.devices=2: dram.technology: this key is missing; expected text"
+    )
+
+
+def test_the_digest_follows_what_the_workload_was_made_from(folder: Path) -> None:
+    path = folder / "workload.yaml"
+    first = load_workload(path).digest
+    assert load_workload(path).digest == first
+    assert load_workload(path, ("hardware.dram.devices=2",)).digest != first
+    assert load_workload(path, ("requests.rounds=2",)).digest != first
+    edit(folder / "machine.yaml", "# [code]", "# another comment")
+    assert load_workload(path).digest == first

@@ -1,0 +1,204 @@
+"""Laws of the execution of one segment, against plain SimPy and against bounds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+
+import pytest
+from engine.engine_gold import (
+    PORTS,
+    FixedMachine,
+    gold_intervals,
+    intervals_of,
+    run_segment,
+    segments,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim.blocks.machine import Machine
+from accelsim.config.hardware import load_hardware
+from accelsim.errors import ConservationError, ProgramError
+from accelsim.program import Segment, SegmentBuilder, Task, Use
+
+RUNS = settings(max_examples=150, deadline=None)
+
+
+def task_ticks(task: Task) -> int:
+    """The least a task takes: its uses of one port follow one another."""
+    by_port: dict[str, int] = defaultdict(int)
+    for use in task.uses:
+        by_port[use.block] += use.amount
+    return max(by_port.values(), default=0)
+
+
+@RUNS
+@given(segments())
+def test_booking_equals_a_fifo_resource(segment: Segment) -> None:
+    record = run_segment(segment)
+    assert (intervals_of(record), record.duration) == gold_intervals(segment)
+
+
+@RUNS
+@given(segments(), st.integers(0, 1000))
+def test_the_order_of_processes_changes_nothing(segment: Segment, seed: int) -> None:
+    record, shuffled = run_segment(segment), run_segment(segment, seed=seed)
+    assert record.duration == shuffled.duration
+    assert record.spans == shuffled.spans
+    assert record.ports == shuffled.ports
+
+
+def test_tasks_of_one_tick_start_in_the_order_of_their_ids() -> None:
+    # The queue of task 0 is created first, but waits for task 1; 2 and 3 are ready with it.
+    use = (Use("alpha", "work", 5),)
+    tasks = (
+        Task(0, "load", "a", (Use("beta", "work", 3),)),
+        Task(1, "pe", "b", (Use("gamma", "work", 3),)),
+        Task(2, "sfu", "c", use, after=(0, 1)),
+        Task(3, "load", "d", use, after=(1,)),
+        Task(4, "pe", "e", use),
+    )
+    starts = {
+        span.task: span.start for span in run_segment(Segment("tie", tasks)).spans if span.task > 1
+    }
+    assert starts == {2: 3, 3: 8, 4: 13}
+
+
+@RUNS
+@given(segments())
+def test_the_makespan_lies_between_its_bounds(segment: Segment) -> None:
+    record = run_segment(segment)
+    busy = [record.ports[port][0] for port in record.ports]
+    # While anything is left to do, some port is busy: no tick passes with all of them idle.
+    assert max(busy, default=0) <= record.duration <= sum(busy)
+    assert critical_path(segment) <= record.duration
+
+
+def critical_path(segment: Segment) -> int:
+    ends: list[int] = []
+    last_of_queue: dict[str, int] = {}
+    for task in segment.tasks:
+        before = [
+            *task.after,
+            *([last_of_queue[task.queue]] if task.queue in last_of_queue else []),
+        ]
+        ends.append(max((ends[other] for other in before), default=0) + task_ticks(task))
+        last_of_queue[task.queue] = task.id
+    return max(ends)
+
+
+@RUNS
+@given(segments())
+def test_spans_of_a_port_do_not_overlap_and_sum_to_busy(segment: Segment) -> None:
+    record = run_segment(segment)
+    for port in PORTS:
+        spans = sorted((s.start, s.end) for s in record.spans if s.port == port and s.end > s.start)
+        assert all(a[1] <= b[0] for a, b in pairwise(spans))
+        assert sum(end - start for start, end in spans) == record.ports.get(port, (0,))[0]
+
+
+@RUNS
+@given(segments())
+def test_waits_are_respected(segment: Segment) -> None:
+    record = run_segment(segment)
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    for span in record.spans:
+        starts[span.task] = min(span.start, starts.get(span.task, span.start))
+        ends[span.task] = max(span.end, ends.get(span.task, 0))
+    for task in segment.tasks:
+        for earlier in task.after:
+            assert starts.get(task.id, record.duration) >= ends.get(earlier, 0)
+
+
+@RUNS
+@given(segments())
+def test_trace_changes_nothing(segment: Segment) -> None:
+    traced, silent = run_segment(segment), run_segment(segment, trace=False)
+    assert silent.spans == []
+    traced.spans = []
+    assert traced == silent
+
+
+@RUNS
+@given(segments())
+def test_everything_asked_for_is_counted_once(segment: Segment) -> None:
+    machine = FixedMachine()
+    record = run_segment(segment, machine=machine)
+    assert record.amounts == segment.amounts
+    for block in machine.blocks.values():
+        block.settle(record.duration)
+        assert block.busy + block.idle == record.duration
+
+
+@RUNS
+@given(segments())
+def test_a_second_execution_repeats_the_first(segment: Segment) -> None:
+    machine = FixedMachine()
+    first = run_segment(segment, machine=machine)
+    for block in machine.blocks.values():
+        block.free_at = 0  # The clock of the second environment starts again.
+    second = run_segment(segment, machine=machine)
+    assert (first.duration, first.ports, first.spans) == (
+        second.duration,
+        second.ports,
+        second.spans,
+    )
+
+
+def test_an_empty_segment_takes_no_time() -> None:
+    assert run_segment(Segment("nothing", ())).duration == 0
+
+
+def test_a_release_of_what_is_not_held_is_refused() -> None:
+    tasks = (Task(0, "pe", "matmul", (), releases=(("weight_buffer", 3),)),)
+    with pytest.raises(
+        ConservationError, match=r"^matmul: releases 3 B of 'weight_buffer' that it does not hold$"
+    ):
+        run_segment(Segment("wrong", tasks))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ((Task(1, "pe", "a", ()),), r"^segment 's': the task at position 0 has the id 1$"),
+        (
+            (Task(0, "pe", "a", (), after=(0,)),),
+            r"^segment 's': task 0 \(a\) waits for 0, which is not an earlier task$",
+        ),
+        (
+            (Task(0, "pe", "a", (), after=(1,)), Task(1, "pe", "b", ())),
+            r"^segment 's': task 0 \(a\) waits for 1, which is not an earlier task$",
+        ),
+        (
+            (Task(0, "pe", "a", (), after=(-1,)),),
+            r"^segment 's': task 0 \(a\) waits for -1, which is not an earlier task$",
+        ),
+        (
+            (Task(0, "pe", "a", (Use("bus", "transfer", -2),)),),
+            r"^segment 's': task 0 \(a\) asks for -2 of 'bus', expected 0 or more$",
+        ),
+    ],
+)
+def test_a_wrong_task_is_refused(tasks: tuple[Task, ...], message: str) -> None:
+    with pytest.raises(ProgramError, match=message):
+        Segment("s", tasks)
+
+
+def test_an_unknown_block_is_refused() -> None:
+    machine = Machine(load_hardware("hwconfigs/edgebert_overlapped.yaml"))
+    with pytest.raises(
+        ProgramError, match=r"^no block serves 'read' of 'flash'; known blocks: pe_array, sfu, "
+    ):
+        machine.port("flash", "read")
+
+
+def test_equal_content_has_equal_digests() -> None:
+    def build(amount: int) -> Segment:
+        builder = SegmentBuilder("s")
+        builder.add("pe", "a", [Use("bus", "transfer", amount), Use("bus", "transfer", 0)])
+        return builder.build()
+
+    assert build(1).digest == build(1).digest != build(2).digest
+    assert len(build(1).tasks[0].uses) == 1
