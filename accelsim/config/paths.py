@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 KeyPath = tuple[str | int, ...]
 
-_PLAIN_KEY = re.compile(r"[^\s.\[\]\"'=]+")
+_PLAIN_KEY = re.compile(r"[^\s.:\[\]\"'=]+")
 _STEP = re.compile(
     r"""\.?(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>[^\s.\[\]"'=]+))"""
     r"""|\[(?P<index>[0-9]{1,9})\]"""

@@ -86,7 +86,7 @@ def _choice(expected: str, given: Any) -> str:
 def _advice(name: str, given: Any) -> str:
     if name == "string_type" and isinstance(given, (int, float)):
         return "; put it in quotes"
-    if name == "list_type" and isinstance(given, str):
+    if name == "list_type" and isinstance(given, str) and given:
         return f"; write [{given}]"
     if name == "bool_type" and isinstance(given, str):
         return _WORDS.get(given.strip().lower(), "")

@@ -68,7 +68,8 @@ def _expected(part: Any) -> str:
     if part.get("examples"):
         return f"a value such as '{part['examples'][0]}'"
     if "enum" in part:
-        return " or ".join(repr(value) for value in part["enum"])
+        *most, last = map(repr, part["enum"])
+        return f"{', '.join(most)} or {last}" if most else last
     if "const" in part:
         return repr(part["const"])
     if "properties" in part:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from accelsim.config.document import Document, Place
 from accelsim.config.paths import KeyPath, format_path
 from accelsim.config.reasons import guess_key, reason
+from accelsim.config.schema import known_keys
 from accelsim.errors import ConfigError
 
 
@@ -81,14 +82,18 @@ def _describe(
             yield document.place((*path, *below)), (*path, *below), message
         return
     message = reason(document.data, kind, path, problem)
-    about = _first_key(problem["input"], message) if problem["type"] == "value_error" else ()
+    about: KeyPath = ()
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
+        about = _key_in_question(message, problem["input"], known_keys(kind, path))
     yield document.place((*path, *about)), path, message
 
 
-def _first_key(data: Any, message: str) -> KeyPath:
-    """Return the key with which a message begins, if it is one of the data."""
-    word = re.match(r"\w+(?![\w.])", message)
-    return (word[0],) if word and isinstance(data, dict) and word[0] in data else ()
+def _key_in_question(message: str, data: dict[str, Any], known: list[str]) -> KeyPath:
+    """Return the first key given of those that a message is about, if it begins with a key."""
+    words = re.findall(r"[\w.]+", message)
+    if not words or words[0] not in known:
+        return ()
+    return next(((word,) for word in words if word in data), ())
 
 
 def _path_in(data: Any, location: tuple[Any, ...], kind: str) -> KeyPath:

@@ -247,6 +247,12 @@ _EXPLANATIONS = {
     "did not find expected '-' indicator": "a '-' is expected here; check the indentation",
     "unknown escape character": "unknown escape after '\\'; use single quotes for plain text",
     "did not find expected node content": "a value is expected here",
+    "tab character that violates indentation": "a tab cannot indent; use spaces",
+    "block sequence entries are not allowed": "a '-' is not expected here; check the indentation",
+    "mapping keys are not allowed": "a '?' is not expected here; quote it",
+    "expected <document start>": "text after the end of the data; check brackets and indentation",
+    "expected alphabetic or numeric": "'&' and '*' need a name; quote text that begins with them",
+    "expected comment or line break": "only a comment may follow '|' or '>' in its line",
 }
 
 

@@ -112,7 +112,8 @@ class _AttentionRun:
                 self._project(operator, (head * size, (head + 1) * size), value, rows)
         if head == stage.scores.batch - 1:
             self._retire_hidden()
-        return _Head(*values)
+        query, key, value = values
+        return _Head(query, key, value)
 
     def _hidden(self, projection: Operator) -> Value:
         return self.emitter.values[self.context.producers[projection.name][0].name]

@@ -145,6 +145,18 @@ BAD = {
     ),
     "a: 'x\nb: 1\n": "machine.yaml:3: not valid YAML: a quote is not closed (it starts in line 1)",
     "a:\n\tb: 1": "machine.yaml:2: not valid YAML: a tab cannot indent; use spaces",
+    "a:\n  b: 1\n  \tc: 2": "machine.yaml:3: not valid YAML: a tab cannot indent; use spaces",
+    "a: b\n- c": "machine.yaml:2: not valid YAML: a key is expected here; "
+    "check the indentation and the quotes",
+    "a: - b": "machine.yaml:1: not valid YAML: a '-' is not expected here; check the indentation",
+    "a: & b": (
+        "machine.yaml:1: not valid YAML: '&' and '*' need a name; quote text that begins with them"
+    ),
+    "{a: 1} b": (
+        "machine.yaml:1: not valid YAML: "
+        "text after the end of the data; check brackets and indentation"
+    ),
+    "a: | b": "machine.yaml:1: not valid YAML: only a comment may follow '|' or '>' in its line",
     "a: %5": "machine.yaml:1: not valid YAML: a value cannot start with '%'; quote it",
     "a: b: c": (
         "machine.yaml:1: not valid YAML: a ':' is not expected here; check the indentation, "

@@ -93,20 +93,25 @@ def test_the_schema_demands_the_name_alone() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layers: 3", "model.yaml:1: name: this key is missing"),
+        (
+            "layers: 3",
+            "model.yaml:1: name: this key is missing; expected 'albert-base', 'albert-large', "
+            "'albert-xlarge', 'albert-xxlarge', 'bert-base', 'bert-large' or 'custom'",
+        ),
         (
             "name: albert-bse",
-            "model.yaml:1: name: input should be 'albert-base', 'albert-large', 'albert-xlarge', "
-            "'albert-xxlarge', 'bert-base', 'bert-large' or 'custom', got 'albert-bse'",
+            "model.yaml:1: name: expected 'albert-base', 'albert-large', 'albert-xlarge', "
+            "'albert-xxlarge', 'bert-base', 'bert-large' or 'custom', got the text 'albert-bse'; "
+            "did you mean 'albert-base'?",
         ),
         (
             "name: albert-base\nheads: 7",
-            "model.yaml:1: document: hidden_size 768 is not divisible by heads 7; every head must "
+            "model.yaml:2: document: hidden_size 768 is not divisible by heads 7; every head must "
             "have the same width",
         ),
         (
             "name: bert-base\nembedding_size: 128",
-            "model.yaml:1: document: embedding_size 128 differs from hidden_size 768, but family "
+            "model.yaml:2: document: embedding_size 128 differs from hidden_size 768, but family "
             "bert has no projection between them; make them equal or choose family albert",
         ),
         (
@@ -126,7 +131,7 @@ def test_the_schema_demands_the_name_alone() -> None:
         ),
         (
             "name: albert-base\nlayers: '3'",
-            "model.yaml:2: layers: input should be a valid integer, got '3'",
+            "model.yaml:2: layers: expected a whole number, got the text '3'; write 3",
         ),
     ],
 )
@@ -144,12 +149,12 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: full\nbottleneck: 64",
-            "model.yaml:1: document: bottleneck belongs to method houlsby, not to full; remove it "
+            "model.yaml:2: document: bottleneck belongs to method houlsby, not to full; remove it "
             "or change the method",
         ),
         (
             "method: full\nshared_across_layers: false",
-            "model.yaml:1: document: shared_across_layers belongs to method houlsby, not to full; "
+            "model.yaml:2: document: shared_across_layers belongs to method houlsby, not to full; "
             "remove it or change the method",
         ),
         (
@@ -158,7 +163,7 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: adapter",
-            "model.yaml:1: method: input should be 'full' or 'houlsby', got 'adapter'",
+            "model.yaml:1: method: expected 'full' or 'houlsby', got the text 'adapter'",
         ),
     ],
 )

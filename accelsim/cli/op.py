@@ -1,0 +1,142 @@
+"""``accelsim op``: one operator alone on a machine."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from accelsim.config.hardware import HardwareConfig
+    from accelsim.program import Segment
+    from accelsim.study.single import OperatorResult
+
+_DEFAULT_MACHINE = "hwconfigs/edgebert_overlapped.yaml"
+Command = Callable[..., "Segment"]
+
+
+@click.group()
+def op() -> None:
+    """Run one operator alone on a machine and print cycles, accesses and energy.
+
+    Cycles count from the start command to the interrupt; operands lie in the PE buffers.
+    """
+
+
+def _on_machine(make: Command) -> Callable[..., None]:
+    """Give a command the options that all share: machine, overrides, JSON."""
+
+    @click.option("--hw", default=_DEFAULT_MACHINE, show_default=True, help="Machine file.")
+    @click.option(
+        "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value."
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @functools.wraps(make)
+    def command(hw: str, assignments: tuple[str, ...], as_json: bool, **sizes: Any) -> None:
+        from accelsim.config.hardware import load_hardware
+        from accelsim.study.single import run_alone
+
+        hardware = load_hardware(hw, assignments)
+        _print(hardware, run_alone(hardware, make(hardware, **sizes)), as_json)
+
+    return command
+
+
+@op.command()
+@click.option("--rows", type=int, required=True, help="Rows of A and C (tokens).")
+@click.option("--columns", type=int, required=True, help="Columns of C, rows of W (features).")
+@click.option("--depth", type=int, required=True, help="Length of the sums.")
+@click.option("--density", type=float, default=1.0, show_default=True, help="Non-zeros of W.")
+@click.option(
+    "--activation-density", type=float, default=1.0, show_default=True, help="Non-zeros of A."
+)
+@_on_machine
+def matmul(hardware: HardwareConfig, **sizes: Any) -> Segment:
+    """C[rows x columns] = A[rows x depth] W[columns x depth]^T."""
+    from accelsim.study import single
+
+    return single.matmul(hardware, **sizes)
+
+
+def _special_function(name: str) -> None:
+    @op.command(name, help=f"One {name} command of the special-function unit.")
+    @click.option("--rows", type=int, required=True)
+    @click.option("--columns", type=int, required=True)
+    @_on_machine
+    def command(hardware: HardwareConfig, rows: int, columns: int) -> Segment:
+        from accelsim.study import single
+
+        return single.special_function(hardware, name, rows, columns)
+
+
+for _name in ("softmax", "layer_norm", "add", "entropy", "gelu", "tanh"):
+    _special_function(_name)
+
+
+@op.command()
+@click.argument("kind", type=click.Choice(["data", "mask"]))
+@click.option("--bytes", "size", type=int, required=True, help="Bytes to load.")
+@_on_machine
+def load(hardware: HardwareConfig, kind: str, size: int) -> Segment:
+    """One load over the bus: data, or masks at one mask word a cycle."""
+    from accelsim.study import single
+
+    return single.load(hardware, kind, size)
+
+
+@op.command()
+@click.option("--pattern", type=click.Choice(["sequential", "random"]), default="sequential")
+@click.option("--bytes", "size", type=int, required=True, help="Bytes to read in all.")
+@click.option("--access", type=int, default=64, show_default=True, help="Bytes of one access.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random addresses.")
+@_on_machine
+def dram(hardware: HardwareConfig, pattern: str, size: int, access: int, seed: int) -> Segment:
+    """Read from DRAM, one access after the other."""
+    from accelsim.study import single
+
+    return single.dram_reads(hardware, pattern, size, access, seed)
+
+
+def _print(hardware: HardwareConfig, result: OperatorResult, as_json: bool) -> None:
+    document = _document(hardware, result)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(document, indent=1))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from accelsim.units import format_si
+
+    console = Console(highlight=False)
+    seconds = format_si(result.seconds, "s")
+    console.print(f"{result.segment.name} on {hardware.name}: {result.cycles} cycles, {seconds}")
+    table = Table("block", "action", "amount", "energy", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for (block, action), amount in result.amounts.items():
+        joules = result.dynamic.get((block, action))
+        table.add_row(block, action, str(amount), "" if joules is None else format_si(joules, "J"))
+    table.add_row("chip", "leakage", "", format_si(result.leakage, "J"))
+    if result.standby:
+        table.add_row("dram", "standby", "", format_si(result.standby, "J"))
+    console.print(table)
+
+
+def _document(hardware: HardwareConfig, result: OperatorResult) -> dict[str, Any]:
+    return {
+        "operator": result.segment.name,
+        "machine": hardware.name,
+        "cycles": result.cycles,
+        "time_s": result.seconds,
+        "counts": {f"{b}.{a}": amount for (b, a), amount in result.amounts.items()},
+        "energy_J": {
+            **{f"{b}.{a}": joules for (b, a), joules in result.dynamic.items()},
+            "leakage": result.leakage,
+            "dram.standby": result.standby,
+        },
+    }

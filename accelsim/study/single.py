@@ -1,0 +1,171 @@
+"""One operator alone on a machine: what it takes from start command to interrupt."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from accelsim.account.prices import FREE_ACTIONS, price_list
+from accelsim.blocks.machine import Machine
+from accelsim.config.hardware import HardwareConfig
+from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
+from accelsim.errors import ConfigError
+from accelsim.mapping import accesses
+from accelsim.program import Segment, SegmentBuilder, Use
+from accelsim.units import Tick, ceil_div, to_seconds
+
+
+@dataclass(frozen=True)
+class OperatorResult:
+    """Ticks from start to end, amounts by (block, action), and joules.
+
+    ``dynamic`` is by (block, action), ``leakage`` of the whole chip and ``standby`` of the DRAM
+    over the duration.
+    """
+
+    segment: Segment
+    duration: Tick
+    period: Tick
+    amounts: Counter[tuple[str, str]]
+    dynamic: dict[tuple[str, str], float]
+    leakage: float
+    standby: float
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the logic clock, rounded up."""
+        return ceil_div(self.duration, self.period)
+
+    @property
+    def seconds(self) -> float:
+        """Duration [s]."""
+        return to_seconds(self.duration)
+
+
+def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
+    """Run a segment on an otherwise idle machine."""
+    env, machine = CountingEnvironment(), Machine(hardware)
+    run = SegmentRun(env, machine, segment, {}, trace=False)
+    env.run(until=env.process(run.run()))
+    record = run.record
+    prices = price_list(hardware)
+    amounts: Counter[tuple[str, str]] = Counter()
+    for (block, action, _), amount in record.amounts.items():
+        amounts[block, action] += amount
+    dynamic = {
+        key: amount * prices.joules[key]
+        for key, amount in amounts.items()
+        if key not in FREE_ACTIONS
+    }
+    seconds = to_seconds(record.duration)
+    residency = machine.dram.residency if machine.dram else Counter[str]()
+    return OperatorResult(
+        segment,
+        record.duration,
+        machine.period,
+        amounts,
+        dynamic,
+        seconds * sum(prices.watts.values()),
+        sum(to_seconds(n) * prices.dram_states[state] for state, n in residency.items()),
+    )
+
+
+def matmul(
+    hardware: HardwareConfig,
+    rows: int,
+    columns: int,
+    depth: int,
+    density: float = 1.0,
+    activation_density: float = 1.0,
+) -> Segment:
+    """Return one call C[rows x columns] = A[rows x depth] W[columns x depth]^T.
+
+    Operands lie in the operand buffers, bit-mask encoded with the given densities; the buffers'
+    capacity is not checked. Sparsity saves bytes, not cycles.
+    """
+    _check_positive(rows=rows, columns=columns, depth=depth)
+    size = hardware.pe_array.vector_size
+    row_tiles, column_tiles = ceil_div(rows, size), ceil_div(columns, size)
+    depth_vectors = ceil_div(depth, size)
+    vectors = row_tiles * column_tiles * depth_vectors * size
+    weights = row_tiles * _encoded_bytes(columns, depth, density, size)
+    activations = column_tiles * _encoded_bytes(rows, depth, activation_density, size)
+    decoded = row_tiles * columns * depth_vectors + column_tiles * rows * depth_vectors
+    uses = [
+        Use(accesses.PE_ARRAY, "mac", rows * columns * depth, (rows, columns, depth)),
+        Use(accesses.WEIGHT_BUFFER, "read", weights, (vectors,)),
+        Use(accesses.ACTIVATION_BUFFER, "read", activations, (vectors,)),
+        # Two decoders, one for each operand, work side by side.
+        Use(accesses.CODEC, "decode", ceil_div(decoded, 2)),
+        Use(accesses.ACTIVATION_BUFFER, "write", rows * columns),
+    ]
+    return _single("matmul", "pe", uses)
+
+
+def special_function(hardware: HardwareConfig, function: str, rows: int, columns: int) -> Segment:
+    """Return one command of the special-function unit on rows x columns elements."""
+    _check_positive(rows=rows, columns=columns)
+    operands = 2 if function == "add" else 1
+    use = Use(accesses.SFU, function, rows * columns, (rows, columns, operands))
+    moved = operands * rows * columns
+    reads = Use(accesses.ACTIVATION_BUFFER, "read", moved)
+    writes = Use(accesses.ACTIVATION_BUFFER, "write", rows * columns)
+    return _single(function, "sfu", [use, reads, writes])
+
+
+def load(hardware: HardwareConfig, kind: str, size: int) -> Segment:
+    """Return one load command: bytes of data, or of masks at one mask word a cycle."""
+    _check_positive(bytes=size)
+    into = Use(accesses.WEIGHT_BUFFER, "write", size)
+    if kind == "data":
+        return _single("load", "load", [accesses.bus_use(size), into])
+    vectors = ceil_div(8 * size, hardware.pe_array.vector_size)
+    return _single("load", "load", [accesses.bus_use(0, vectors, size), into])
+
+
+def dram_reads(
+    hardware: HardwareConfig, pattern: str, size: int, access: int, seed: int = 0
+) -> Segment:
+    """Return DRAM reads of ``size`` bytes, ``access`` bytes at a time.
+
+    ``sequential`` reads one address after the other, ``random`` at seeded aligned addresses.
+    """
+    _check_positive(bytes=size, access=access)
+    if hardware.dram is None:
+        raise ConfigError("op dram: the machine has no dram; choose another with --hw")
+    count = ceil_div(size, access)
+    generator = random.Random(seed)
+    spread = 2**28 // access
+    address: Callable[[int], int] = (
+        (lambda n: n * access)
+        if pattern == "sequential"
+        else (lambda n: generator.randrange(spread) * access)
+    )
+    builder = SegmentBuilder("dram")
+    for number in range(count):
+        length = min(access, size - number * access)
+        builder.add("load", "dram", [Use("dram", "read", length, (address(number),))])
+    return builder.build()
+
+
+def _single(name: str, queue: str, uses: list[Use]) -> Segment:
+    builder = SegmentBuilder(name)
+    builder.add(queue, name, uses)
+    return builder.build()
+
+
+def _encoded_bytes(rows: int, depth: int, density: float, size: int) -> int:
+    if not 0 <= density <= 1:
+        raise ConfigError(f"--density: expected a share from 0 to 1, got {density}")
+    values = Fraction(str(density)) * rows * depth
+    masks = rows * ceil_div(depth, size) * size
+    return -(-values.numerator // values.denominator) + ceil_div(masks, 8)
+
+
+def _check_positive(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ConfigError(f"--{name}: expected 1 or more, got {size}")
