@@ -4,7 +4,7 @@ A product is C[rows x columns] = A[rows x depth] W[columns x depth]^T. A *fold* 
 that the array holds at once. Two schedules are closed forms or plain loops here, without events:
 
 ``systolic_cycles``    every fold pays its own fill and drain, memory never stalls: the schedule of
-                       SCALE-Sim 3.0.0, equal to it for every shape and array.
+                       SCALE-Sim 3.0.0, equal to its counts wherever they were compared.
 ``overlapped_cycles``  weights load behind computing, tiles are double buffered, one DRAM port: the
                        schedule of ONNXim, with the tile sizes of Gemmini.
 """

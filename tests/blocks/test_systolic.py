@@ -328,8 +328,19 @@ def test_operands_that_fit_no_tile_are_read_for_each_tile() -> None:
     assert cycles.accesses == activations + weights + results
 
 
-def test_tiles_are_rounded_down_to_whole_arrays() -> None:
-    assert tile_extents(ProductShape(272, 16, 1), ARRAY) == ProductShape(80, 16, 16)
+@pytest.mark.parametrize(
+    ("rows", "most_blocks", "extent"),
+    [
+        (272, 8, 80),  # 17 blocks in 3 parts of 90.7 rows
+        (528, 2, 32),  # 33 blocks in 17 parts of 31.1 rows, which is 32 whole rows
+        (5, 8, 16),
+    ],
+)
+def test_even_tiles_are_rounded_down_to_whole_arrays(
+    rows: int, most_blocks: int, extent: int
+) -> None:
+    array = replace(ARRAY, accumulator_bytes=2 * 4 * (most_blocks * 16) ** 2)
+    assert tile_extents(ProductShape(rows, 16, 1), array) == ProductShape(extent, 16, 16)
 
 
 # What is refused.

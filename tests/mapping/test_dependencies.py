@@ -129,6 +129,15 @@ def test_readers_wait_for_their_producers(case: str, machine: str) -> None:
 
 @cases
 @machines
+def test_layer_norms_wait_for_their_parameters(case: str, machine: str) -> None:
+    _, ancestry = compiled(case, machine)
+    for half in ("attention", "ffn"):
+        roles, label = ancestry.by_role, f"encoder.{half}_layer_norm"
+        ancestry.check(roles[label, "load"], roles[label, "compute"], label)
+
+
+@cases
+@machines
 def test_attention_waits_head_by_head(case: str, machine: str) -> None:
     _, ancestry = compiled(case, machine)
     tasks = {
