@@ -242,4 +242,3 @@ def _part_of(block: str, memories: set[str], activations: str) -> str:
         "power": "wake-up",
     }
     return named.get(block, "buffers")
-

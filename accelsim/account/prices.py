@@ -82,10 +82,10 @@ def _compute_prices(hardware: HardwareConfig, logic: Logic) -> dict[tuple[str, s
 
 
 def _compute_areas(hardware: HardwareConfig, logic: Logic) -> dict[str, float]:
-    lanes = hardware.pe_array.vector_size
+    array, lanes = hardware.pe_array, hardware.pe_array.vector_size
     mac = logic.multiply_8_bit.area + logic.add_16_bit.area
     return {
-        "pe_array": lanes**2 * mac,
+        "pe_array": array.array_rows * array.array_columns * mac,
         "sfu": lanes * (logic.multiply_16_bit.area + 2 * logic.add_16_bit.area),
         "codec": 2 * lanes * logic.add_8_bit.area,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accelsim.blocks.block import Block
+from accelsim.blocks.systolic import reported_cycles
 from accelsim.config.hardware import PeArrayConfig
 from accelsim.program import Use
 from accelsim.units import Tick, ceil_div
@@ -30,7 +31,13 @@ class PeArray(Block):
 
 
 def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:
-    """Return the cycles of one panel from start command to interrupt."""
+    """Return the cycles of one panel from start command to interrupt.
+
+    A systolic array counts as SCALE-Sim reports: the index of its last cycle.
+    """
+    if config.dataflow != "vector_mac":
+        array = (config.array_rows, config.array_columns)
+        return reported_cycles(config.dataflow, *array, rows, columns, depth)
     size = config.vector_size
     outputs = ceil_div(rows, size) * ceil_div(columns, size)
     if config.tile_schedule == "serial":

@@ -23,6 +23,7 @@ _MASK_TO_DATA_RELAYS = 4  # merge, mask switch, address generator, request cross
 _DATA_TO_OPERAND_RELAYS = 4  # merge, decode, output switch, InputSetup
 _COUNT_TO_ENCODER_RELAYS = 1  # crossbar in front of the encoder
 _ENCODER_TO_PORT_RELAYS = 1  # memory switch
+_LOAD_TO_PORT_RELAYS = 1  # memory switch
 # Words that the crossbar in front of a memory queues for each of its inputs.
 _MASK_QUEUE_WORDS = 5
 _DATA_QUEUE_WORDS = 4
@@ -60,32 +61,34 @@ class PeTiming:
 class Pipeline:
     """One product: ``outputs`` tiles of n x n sums, each of ``depth`` tiles of n x n x n.
 
-    Words are counted; their contents decide no cycle. ``now`` counts cycles from configuration,
-    ``computed`` output tiles that left the multipliers.
+    Words are counted; their contents decide no cycle. ``load_words`` bus words are written
+    meanwhile into the data memory that takes the sums, one a cycle when it has room.
     """
 
-    def __init__(self, timing: PeTiming, outputs: int, depth: int) -> None:
+    def __init__(self, timing: PeTiming, outputs: int, depth: int, load_words: int = 0) -> None:
         size = timing.vector_size
         self.now = _START_TO_FIRST_READ
+        self.loaded_at = self.now
+        self._loads_left = load_words
         self._reads_left = outputs * depth * size
         self._sums_left = outputs * size
         self._sum_held = False
         self._requests, operands = _Channel(), _Channel(_DATA_TO_OPERAND_RELAYS)
         self._sums, self._to_encoder = _Channel(), _Channel(_COUNT_TO_ENCODER_RELAYS)
         masks, vectors = (_Channel(_ENCODER_TO_PORT_RELAYS) for _ in range(2))
-        decoded = _Channel(_MASK_TO_DATA_RELAYS)
-        shared = timing.shared_port
-        lanes = (masks, vectors) if shared else (_Channel(), _Channel())
+        decoded, self._loads = _Channel(_MASK_TO_DATA_RELAYS), _Channel(_LOAD_TO_PORT_RELAYS)
+        shared, unused = timing.shared_port, _Channel()
+        lanes = (masks, vectors) if shared else (unused, unused)
         self._datapath = _DATAPATHS[timing.tile_schedule](size, depth, operands, self._sums)
         self._parts = (
-            _Port(lanes[0], self._requests, decoded, _MASK_QUEUE_WORDS),
-            _Port(lanes[1], decoded, operands, _DATA_QUEUE_WORDS),
+            _Port((lanes[0], unused, self._requests), decoded, _MASK_QUEUE_WORDS),
+            _Port((lanes[1], self._loads, decoded), operands, _DATA_QUEUE_WORDS),
             self._datapath,
             _Encoder(self._to_encoder, masks, vectors, own_port=not shared),
         )
         self._channels = (
             *(self._requests, operands, self._sums, self._to_encoder),
-            *(masks, vectors, decoded),
+            *(masks, vectors, decoded, self._loads),
         )
 
     @property
@@ -99,12 +102,22 @@ class Pipeline:
             self.step()
         return self.now - 1 + _LAST_SUM_TO_DONE
 
+    def run_load(self) -> int:
+        """Return the cycles from the first word of the load to the end of the last."""
+        while self._loads_left:
+            self.step()
+        return self.loaded_at - _START_TO_FIRST_READ
+
     def step(self) -> None:
         """Do one cycle: no part sees what another does in the same cycle."""
         now = self.now
         if self._reads_left and self._requests.has_room(now):
             self._requests.push(now)
             self._reads_left -= 1
+        if self._loads_left and self._loads.has_room(now):
+            self._loads.push(now)
+            self._loads_left -= 1
+            self.loaded_at = now + 1
         for part in self._parts:
             part.step(now)
         self._count(now)
@@ -162,20 +175,20 @@ class _Channel:
         return ready, tuple(max(0, tick - now) for tick in self._free)
 
 
-_WRITE, _READ = 0, 1
+_READ = 2  # The inputs of a port: sums, loads, reads.
 
 
 class _Port:
-    """A memory behind a crossbar that serves writes and reads in turn, a word a cycle.
+    """A memory behind a crossbar that serves its inputs in turn, a word a cycle.
 
     Each of the two stops while it holds a word that finds no room.
     """
 
-    def __init__(self, writes: _Channel, reads: _Channel, answers: _Channel, queue: int) -> None:
-        self._inputs = (writes, reads)
+    def __init__(self, inputs: tuple[_Channel, ...], answers: _Channel, queue: int) -> None:
+        self._inputs = inputs
         self._answers = answers
         self._queue_words = queue
-        self._queued = [0, 0]
+        self._queued = [0] * len(inputs)
         self._last = _READ
         self._between = _Channel()
         self._kinds: deque[int] = deque()
@@ -212,7 +225,8 @@ class _Port:
 
     def _choose(self) -> bool:
         """Take a word in turn; return whether there was one."""
-        for kind in (1 - self._last, self._last):
+        for turn in range(1, len(self._queued) + 1):
+            kind = (self._last + turn) % len(self._queued)
             if self._queued[kind]:
                 self._queued[kind] -= 1
                 self._last = kind

@@ -10,11 +10,10 @@ import rich_click as click
 
 if TYPE_CHECKING:
     from accelsim.config.hardware import HardwareConfig
-    from accelsim.program import Segment
     from accelsim.study.single import OperatorResult
 
 _DEFAULT_MACHINE = "hwconfigs/edgebert_overlapped.yaml"
-Command = Callable[..., "Segment"]
+Command = Callable[..., "OperatorResult"]
 
 
 @click.group()
@@ -25,7 +24,7 @@ def op() -> None:
     """
 
 
-def _on_machine(make: Command) -> Callable[..., None]:
+def _with_machine(make: Command) -> Callable[..., None]:
     """Give a command the options that all share: machine, overrides, JSON."""
 
     @click.option("--hw", default=_DEFAULT_MACHINE, show_default=True, help="Machine file.")
@@ -36,10 +35,9 @@ def _on_machine(make: Command) -> Callable[..., None]:
     @functools.wraps(make)
     def command(hw: str, assignments: tuple[str, ...], as_json: bool, **sizes: Any) -> None:
         from accelsim.config.hardware import load_hardware
-        from accelsim.study.single import run_alone
 
         hardware = load_hardware(hw, assignments)
-        _print(hardware, run_alone(hardware, make(hardware, **sizes)), as_json)
+        _print(hardware, make(hardware, **sizes), as_json)
 
     return command
 
@@ -52,23 +50,61 @@ def _on_machine(make: Command) -> Callable[..., None]:
 @click.option(
     "--activation-density", type=float, default=1.0, show_default=True, help="Non-zeros of A."
 )
-@_on_machine
-def matmul(hardware: HardwareConfig, **sizes: Any) -> Segment:
+@click.option("--dram-bandwidth", help="Stream the operands from DRAM, such as 16GB/s.")
+@click.option("--dram-latency", default="200 ns", show_default=True, help="When streaming.")
+@click.option("--scratchpad", default="256 KiB", show_default=True, help="When streaming.")
+@click.option("--accumulator", default="128 KiB", show_default=True, help="When streaming.")
+@_with_machine
+def matmul(
+    hardware: HardwareConfig,
+    rows: int,
+    columns: int,
+    depth: int,
+    density: float,
+    activation_density: float,
+    dram_bandwidth: str | None,
+    dram_latency: str,
+    scratchpad: str,
+    accumulator: str,
+) -> OperatorResult:
     """C[rows x columns] = A[rows x depth] W[columns x depth]^T."""
     from accelsim.study import single
 
-    return single.matmul(hardware, **sizes)
+    segment = single.matmul(hardware, rows, columns, depth, density, activation_density)
+    if dram_bandwidth is None:
+        return single.run_alone(hardware, segment)
+    via = single.Streaming(
+        _quantity("--dram-bandwidth", dram_bandwidth, "B/s"),
+        _quantity("--dram-latency", dram_latency, "s"),
+        int(_quantity("--scratchpad", scratchpad, "B")),
+        int(_quantity("--accumulator", accumulator, "B")),
+    )
+    return single.streamed_matmul(hardware, segment, (rows, columns, depth), via)
+
+
+def _quantity(option: str, text: str, dimension: str) -> float:
+    from accelsim.errors import ConfigError
+    from accelsim.units import UnitError, parse_quantity
+
+    try:
+        value = parse_quantity(text, dimension)
+    except UnitError as error:
+        raise ConfigError(f"{option}: {error}") from None
+    if not 0 < value < float("inf"):
+        raise ConfigError(f"{option}: expected a positive quantity, got '{text}'")
+    return value
 
 
 def _special_function(name: str) -> None:
     @op.command(name, help=f"One {name} command of the special-function unit.")
     @click.option("--rows", type=int, required=True)
     @click.option("--columns", type=int, required=True)
-    @_on_machine
-    def command(hardware: HardwareConfig, rows: int, columns: int) -> Segment:
+    @_with_machine
+    def command(hardware: HardwareConfig, rows: int, columns: int) -> OperatorResult:
         from accelsim.study import single
 
-        return single.special_function(hardware, name, rows, columns)
+        segment = single.special_function(hardware, name, rows, columns)
+        return single.run_alone(hardware, segment)
 
 
 for _name in ("softmax", "layer_norm", "add", "entropy", "gelu", "tanh"):
@@ -78,12 +114,12 @@ for _name in ("softmax", "layer_norm", "add", "entropy", "gelu", "tanh"):
 @op.command()
 @click.argument("kind", type=click.Choice(["data", "mask"]))
 @click.option("--bytes", "size", type=int, required=True, help="Bytes to load.")
-@_on_machine
-def load(hardware: HardwareConfig, kind: str, size: int) -> Segment:
+@_with_machine
+def load(hardware: HardwareConfig, kind: str, size: int) -> OperatorResult:
     """One load over the bus: data, or masks at one mask word a cycle."""
     from accelsim.study import single
 
-    return single.load(hardware, kind, size)
+    return single.run_alone(hardware, single.load(hardware, kind, size))
 
 
 @op.command()
@@ -91,12 +127,15 @@ def load(hardware: HardwareConfig, kind: str, size: int) -> Segment:
 @click.option("--bytes", "size", type=int, required=True, help="Bytes to read in all.")
 @click.option("--access", type=int, default=64, show_default=True, help="Bytes of one access.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of random addresses.")
-@_on_machine
-def dram(hardware: HardwareConfig, pattern: str, size: int, access: int, seed: int) -> Segment:
+@_with_machine
+def dram(
+    hardware: HardwareConfig, pattern: str, size: int, access: int, seed: int
+) -> OperatorResult:
     """Read from DRAM, one access after the other."""
     from accelsim.study import single
 
-    return single.dram_reads(hardware, pattern, size, access, seed)
+    segment = single.dram_reads(hardware, pattern, size, access, seed)
+    return single.run_alone(hardware, segment)
 
 
 def _print(hardware: HardwareConfig, result: OperatorResult, as_json: bool) -> None:

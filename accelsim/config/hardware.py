@@ -56,16 +56,43 @@ class ClockConfig(ConfigModel):
 
 
 class PeArrayConfig(ConfigModel):
-    """n vector MACs of width n, output stationary, as EdgeBERT's processing unit.
+    """n vector MACs of width n, output stationary, as EdgeBERT's processing unit; or systolic.
 
     ``tile_schedule``: ``serial`` receives the n vectors of a tile, then computes (2n + 1 cycles,
     EdgeBERT's code); ``overlapped`` receives the next tile meanwhile (n cycles).
+    ``dataflow``: ``vector_mac`` is EdgeBERT's. The others are a systolic array of ``rows`` x
+    ``columns`` elements (n x n unless told otherwise) that never stalls: each tile pays its own
+    fill and drain, as SCALE-Sim counts.
     """
 
     vector_size: PositiveInt
     tile_schedule: Literal["serial", "overlapped"]
     fill_cycles: Count
     flush_slack_cycles: Count
+    dataflow: Literal[
+        "vector_mac", "weight_stationary", "output_stationary", "input_stationary"
+    ] = "vector_mac"
+    rows: PositiveInt | None = None
+    columns: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _only_systolic_arrays_have_a_shape(self) -> PeArrayConfig:
+        if self.dataflow == "vector_mac" and (self.rows or self.columns):
+            raise ValueError(
+                "rows and columns shape a systolic array; set dataflow, or size vector_mac by "
+                "vector_size"
+            )
+        return self
+
+    @property
+    def array_rows(self) -> int:
+        """Rows of processing elements."""
+        return self.rows or self.vector_size
+
+    @property
+    def array_columns(self) -> int:
+        """Columns of processing elements."""
+        return self.columns or self.vector_size
 
 
 class SfuConfig(ConfigModel):

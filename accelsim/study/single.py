@@ -5,17 +5,39 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from accelsim.account.prices import FREE_ACTIONS, price_list
 from accelsim.blocks.machine import Machine
+from accelsim.blocks.systolic import (
+    OverlappedArray,
+    ProductShape,
+    SimpleDram,
+    overlapped_cycles,
+)
 from accelsim.config.hardware import HardwareConfig
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
 from accelsim.errors import ConfigError
 from accelsim.mapping import accesses
 from accelsim.program import Segment, SegmentBuilder, Use
-from accelsim.units import Tick, ceil_div, to_seconds
+from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, period_of, to_seconds
+
+# An access of the simple DRAM behind streamed products: 32 bytes, as ONNXim's.
+_ACCESS_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """A DRAM and buffers to stream a product's operands through.
+
+    ``bandwidth`` in B/s, ``latency`` in s, both buffers in bytes, halved for double buffering.
+    """
+
+    bandwidth: float
+    latency: float
+    scratchpad: int
+    accumulator: int
 
 
 @dataclass(frozen=True)
@@ -90,7 +112,9 @@ def matmul(
     size = hardware.pe_array.vector_size
     row_tiles, column_tiles = ceil_div(rows, size), ceil_div(columns, size)
     depth_vectors = ceil_div(depth, size)
-    vectors = row_tiles * column_tiles * depth_vectors * size
+    # The ports of a systolic array are as wide as its edge: it never waits for them.
+    systolic = hardware.pe_array.dataflow != "vector_mac"
+    vectors = 1 if systolic else row_tiles * column_tiles * depth_vectors * size
     weights = row_tiles * _encoded_bytes(columns, depth, density, size)
     activations = column_tiles * _encoded_bytes(rows, depth, activation_density, size)
     decoded = row_tiles * columns * depth_vectors + column_tiles * rows * depth_vectors
@@ -99,7 +123,7 @@ def matmul(
         Use(accesses.WEIGHT_BUFFER, "read", weights, (vectors,)),
         Use(accesses.ACTIVATION_BUFFER, "read", activations, (vectors,)),
         # Two decoders, one for each operand, work side by side.
-        Use(accesses.CODEC, "decode", ceil_div(decoded, 2)),
+        Use(accesses.CODEC, "decode", 0 if systolic else ceil_div(decoded, 2)),
         Use(accesses.ACTIVATION_BUFFER, "write", rows * columns),
     ]
     return _single("matmul", "pe", uses)
@@ -169,3 +193,28 @@ def _check_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise ConfigError(f"--{name}: expected 1 or more, got {size}")
+
+
+def streamed_matmul(
+    hardware: HardwareConfig, segment: Segment, shape: tuple[int, int, int], via: Streaming
+) -> OperatorResult:
+    """Return a product (rows, columns, depth) whose operands stream from DRAM.
+
+    Weights load while the array computes. The amounts are those of the buffers and the array; the
+    simple DRAM has no price. Raises ConfigError for an array that is not square or not weight
+    stationary.
+    """
+    array = hardware.pe_array
+    if array.dataflow != "weight_stationary" or array.array_rows != array.array_columns:
+        raise ConfigError(
+            "--dram-bandwidth: streaming is modelled for a square weight-stationary array; "
+            "set pe_array.dataflow=weight_stationary"
+        )
+    access = round(_ACCESS_BYTES / via.bandwidth * TICKS_PER_SECOND)
+    dram = SimpleDram(_ACCESS_BYTES, access, round(via.latency * TICKS_PER_SECOND / access))
+    period = period_of(hardware.clock.frequency)
+    machine = OverlappedArray(array.array_rows, via.scratchpad, via.accumulator, period)
+    cycles = overlapped_cycles(ProductShape(*shape), machine, dram).computed
+    alone = run_alone(hardware, segment)
+    factor = cycles * period / alone.duration
+    return replace(alone, duration=cycles * period, leakage=alone.leakage * factor)

@@ -1,0 +1,102 @@
+"""Cycles of a command of the special-function unit, from the states of its machines.
+
+As coded (harvard-acc/EdgeBERT, hw/cmod: SMax.h, LayerNorm.h, ElemAdd.h, Enpy.h, Dvfs.h): a row of
+vectors is read once in each pass, a vector at a time; every other state takes one iteration of the
+machine. A vector of results leaves through the encoder, by the port that vectors are read from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SfuTiming:
+    """What decides the cycles of a command.
+
+    ``read_round_trip``: cycles from the request of a vector to the state after its arrival,
+    ``auxiliary_read``: the same for the auxiliary memory, ``setup``: start command and interrupt,
+    ``initiation_intervals``: cycles of an iteration by function, one where none is given,
+    ``pipelined``: the reads of a pass follow each other every cycle (not as coded).
+    """
+
+    read_round_trip: int = 17
+    auxiliary_read: int = 6
+    setup: int = 9
+    initiation_intervals: Mapping[str, int] = field(default_factory=dict)
+    pipelined: bool = False
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """States of a function.
+
+    ``reads``: of each pass, reads of activations a vector. ``auxiliary_reads`` and ``states``:
+    of all passes together, a vector. ``row_states``: a row; ``end_states`` of these follow the
+    last vector. ``emits``: results are written back. ``start_phase``: cycles by which the start
+    was met late, at an initiation interval of one and above; the machine and the controller look
+    for it once an iteration, so that the phase is an accident of the measurement.
+    """
+
+    reads: tuple[int, ...]
+    auxiliary_reads: int
+    states: int
+    row_states: int
+    end_states: int = 1
+    emits: bool = True
+    start_phase: tuple[int, int] = (0, 0)
+
+
+# Source: the state machines of the files named above; phases: SystemC simulation. GELU and tanh
+# are not in EdgeBERT: one pass of a piecewise-linear table, read and emit.
+_MACHINES = {
+    "softmax": _Machine((1, 1, 1), 1, 1, 1),
+    "layer_norm": _Machine((1, 1), 2, 1, 2),
+    "add": _Machine((2,), 0, 2, 1),
+    "entropy": _Machine((1, 1), 0, 0, 2, end_states=2, emits=False, start_phase=(-1, 3)),
+    "gelu": _Machine((1,), 0, 1, 1),
+    "tanh": _Machine((1,), 0, 1, 1),
+    "dvfs_lookup": _Machine((), 0, 0, 3, end_states=3, emits=False),
+}
+
+# Relays from a unit to the mask memory's port: of a request, and of a result by the encoder.
+_REQUEST_RELAYS, _RESULT_RELAYS = 3, 5
+
+
+def command_cycles(timing: SfuTiming, function: str, rows: int, vectors: int) -> int:
+    """Return the cycles of a command on ``rows`` of ``vectors``, from start write to interrupt."""
+    machine = _MACHINES[function]
+    interval = timing.initiation_intervals.get(function, 1)
+    row = _row_cycles(timing, machine, interval, vectors)
+    waits = (rows - 1) * _row_wait(timing, machine, interval, vectors)
+    return rows * row + waits + timing.setup + machine.start_phase[interval > 1]
+
+
+def _row_cycles(timing: SfuTiming, machine: _Machine, interval: int, vectors: int) -> int:
+    auxiliary = machine.auxiliary_reads * _read(timing.auxiliary_read, interval)
+    if timing.pipelined:
+        trips = sum(machine.reads) * (vectors + timing.read_round_trip)
+        return trips + auxiliary + machine.row_states
+    trips = sum(machine.reads) * _read(timing.read_round_trip, interval)
+    states = machine.states * interval
+    return (trips + auxiliary + states) * vectors + machine.row_states * interval
+
+
+def _read(round_trip: int, interval: int) -> int:
+    """Return the cycles of a state that asks and one that receives."""
+    return max(interval, round_trip - 1) + interval
+
+
+def _row_wait(timing: SfuTiming, machine: _Machine, interval: int, vectors: int) -> int:
+    """Return by how much the last result of a row delays the first read of the next.
+
+    Both reach the mask memory's port in the same cycle when as many states lie between them as
+    relays separate their ways. The port serves them in turn: the read waits unless a result was
+    served after the last read.
+    """
+    if not machine.emits or timing.pipelined:
+        return 0
+    meet = (1 + machine.end_states) * interval == _RESULT_RELAYS - _REQUEST_RELAYS
+    read_was_last = vectors == 1 or machine.reads[-1] > 1
+    return int(meet and read_was_last)
