@@ -69,7 +69,7 @@ def command_cycles(timing: SfuTiming, function: str, rows: int, vectors: int) ->
     machine = _MACHINES[function]
     interval = timing.initiation_intervals.get(function, 1)
     row = _row_cycles(timing, machine, interval, vectors)
-    waits = (rows - 1) * _row_wait(timing, machine, interval, vectors)
+    waits = _waits(machine, interval, rows, vectors) if not timing.pipelined else 0
     return rows * row + waits + timing.setup + machine.start_phase[interval > 1]
 
 
@@ -88,15 +88,17 @@ def _read(round_trip: int, interval: int) -> int:
     return max(interval, round_trip - 1) + interval
 
 
-def _row_wait(timing: SfuTiming, machine: _Machine, interval: int, vectors: int) -> int:
-    """Return by how much the last result of a row delays the first read of the next.
+def _waits(machine: _Machine, interval: int, rows: int, vectors: int) -> int:
+    """Return by how much results delay the reads that follow them.
 
-    Both reach the mask memory's port in the same cycle when as many states lie between them as
-    relays separate their ways. The port serves them in turn: the read waits unless a result was
-    served after the last read.
+    Both reach the mask memory's port in one cycle when as many cycles lie between them as relays
+    separate their ways. The port serves them in turn: the read waits unless a result was served
+    after the read before it.
     """
-    if not machine.emits or timing.pipelined:
+    if not machine.emits:
         return 0
-    meet = (1 + machine.end_states) * interval == _RESULT_RELAYS - _REQUEST_RELAYS
+    apart = _RESULT_RELAYS - _REQUEST_RELAYS
+    within_rows = rows * (vectors - 1) if interval == apart else 0
     read_was_last = vectors == 1 or machine.reads[-1] > 1
-    return int(meet and read_was_last)
+    meet = (1 + machine.end_states) * interval == apart
+    return within_rows + (rows - 1 if meet and read_was_last else 0)

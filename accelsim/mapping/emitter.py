@@ -217,7 +217,7 @@ class Emitter:
         tile = self.vector_size
         row_tiles, column_tiles = ceil_div(count, tile), ceil_div(columns, tile)
         depth_tiles = ceil_div(depth, tile)
-        vectors = row_tiles * column_tiles * depth_tiles * tile
+        vectors = self._port_vectors(row_tiles * column_tiles * depth_tiles * tile)
         stored, masks = self._stored_bytes(stationary, columns * depth)
         decoded = row_tiles * columns * depth_tiles if masks else 0
         uses = [
@@ -232,6 +232,13 @@ class Emitter:
         moving.last_user = stationary.last_user = task
         out.note_written(rows, PE, task)
         return task
+
+    def _port_vectors(self, vectors: int) -> int:
+        """Return the cycles that operand reads take of a port: none to speak of when systolic.
+
+        The ports of a systolic array are as wide as its edge, so it never waits for them.
+        """
+        return vectors if self.hardware.pe_array.dataflow == "vector_mac" else 1
 
     def _stored_bytes(self, operand: Operand, elements: int) -> tuple[int, int]:
         if operand.part is None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Generator, Sequence
 
 Thread = Generator[None, None, None]
 
-FIRST_CYCLE_LIMIT = 1_000_000
+EDGE_LIMIT = 1_000_000
+FIRST_READ = 3  # edges from the matrix configuration to the first mask request
 
 
 class Channel:
@@ -43,7 +44,7 @@ class Circuit:
 
     def run(self, done: Callable[[], bool]) -> int:
         """Return the clock edges until ``done``."""
-        for edge in range(FIRST_CYCLE_LIMIT):
+        for edge in range(EDGE_LIMIT):
             if done():
                 return edge
             for thread in self.threads:
@@ -206,6 +207,7 @@ def broadcast(source: Channel, targets: Sequence[Channel]) -> Thread:
 
 
 def loader(target: Channel, words: int, ended: list[None]) -> Thread:
+    yield from (None for _ in range(FIRST_READ))
     for _ in range(words):
         yield from target.push("write")
         yield
@@ -233,8 +235,8 @@ def product_cycles(
 ) -> int:
     """Return the cycles from the matrix configuration to the completion token, PUModule alone.
 
-    With a load, its words enter the data memory that takes the sums; ``until_loaded`` returns the
-    cycles until the last has been sent instead.
+    With a load, its words enter the data memory that takes the sums, from the first mask request
+    on; ``until_loaded`` returns the cycles from there to the end of the load instead.
     """
     circuit = Circuit()
     start, done = circuit.channel(), circuit.channel()
@@ -266,7 +268,9 @@ def product_cycles(
         circuit.threads.append(serial_datapath(operands, products, handover, size, depth))
         circuit.threads.append(serial_accumulator(products, handover, sums, size))
     start.sent = "start"
-    return circuit.run(lambda: bool(ended) if until_loaded else done.word is not None)
+    if until_loaded:
+        return circuit.run(lambda: bool(ended)) - 1 - FIRST_READ
+    return circuit.run(lambda: done.word is not None)
 
 
 READ, AUXILIARY, WORK, EMIT = "read", "auxiliary", "work", "emit"
