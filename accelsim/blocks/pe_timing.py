@@ -1,7 +1,8 @@
-"""Cycles of a matrix product on the processing unit, in microseconds of ours.
+"""Cycles of a matrix product on the processing unit, without a step for each cycle.
 
-Exact with respect to ``pe_pipeline``: a long product returns to a state of the pipeline that it
-had before, and repeats are counted instead of stepped through.
+Equal to stepping through ``pe_pipeline``: a long product soon returns to a state of the pipeline
+that it had before, and repeats are counted. What a product of one shape taught holds for the next,
+so that most calls cost microseconds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ def product_cycles(timing: PeTiming, rows: int, columns: int, depth: int) -> int
 
 
 def tile_cycles(timing: PeTiming, outputs: int, depth: int) -> int:
-    """Return the same for ``outputs`` n x n tiles of the result, ``depth`` tiles deep each."""
+    """Return the same for ``outputs`` n x n tiles of the result, ``depth`` tiles deep each.
+
+    Both are at least one.
+    """
     shallow = min(depth, _eventful_depth(timing))
     period = _period(timing, shallow)
     fewer = _representative(timing, period, outputs, shallow)
@@ -88,8 +92,8 @@ def _period(timing: PeTiming, depth: int) -> _Period:
 def loaded_cycles(timing: PeTiming, outputs: int, depth: int, words: int) -> tuple[int, int]:
     """Return the cycles of a product and of a load that begins with it, which slow each other.
 
-    ``words`` bus words go into the data memory that takes the sums. Stepped through, and meant
-    for checks: 20 ms of ours for a product of 64 x 64 x 64.
+    ``words`` bus words go into the data memory that takes the sums, which serves one word a
+    cycle. Every cycle is stepped through: for checks, not for sweeps.
     """
     product = Pipeline(timing, outputs, depth, words).run()
     return product, Pipeline(timing, outputs, depth, words).run_load()
