@@ -66,9 +66,9 @@ MACHINE_VALUES = [
     ("fill_cycles: 31", "fil_cycles: 31", "pe_array.fil_cycles: unknown key; did you mean "
      "'fill_cycles'?"),
     ("fill_cycles: 31", "fill_cycles: 31\n  x: 1", "pe_array.x: unknown key; known keys: "
-     "fill_cycles, flush_slack_cycles, tile_schedule, vector_size"),
+     "columns, dataflow, fill_cycles, flush_slack_cycles, rows, tile_schedule, vector_size"),
     ("fill_cycles: 31", "fill_cycles: 31\n  1: x", "pe_array.1: unknown key; known keys: "
-     "fill_cycles, flush_slack_cycles, tile_schedule, vector_size"),
+     "columns, dataflow, fill_cycles, flush_slack_cycles, rows, tile_schedule, vector_size"),
     ("task: {values: sram", "task: {values: srm", "placement.task.values: there is no memory "
      "'srm'; did you mean 'sram'?"),
     ("activations: activation_sram", "activations: dram", "placement.activations: there is no "
