@@ -31,7 +31,7 @@ _DATA_QUEUE_WORDS = 4
 _START_TO_FIRST_READ = 3
 _LAST_SUM_TO_DONE = 2
 
-# Most vectors that are asked for and not yet received, from the capacities above: 48, rounded up.
+# Bound on the vectors that are asked for and not yet received: the capacities on the way hold 47.
 VECTORS_UNDER_WAY = 64
 
 State = tuple[object, ...]

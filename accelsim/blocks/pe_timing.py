@@ -63,8 +63,8 @@ def _representative(timing: PeTiming, period: _Period, outputs: int, depth: int)
     """Return the fewest outputs that start and end like ``outputs`` do."""
     if not period.outputs:
         return outputs
-    # The unit stops asking for vectors before it has computed those it asked for.
-    ahead = ceil_div(VECTORS_UNDER_WAY, depth * timing.vector_size) + 1
+    # Reads run ahead by the vectors under way and by two tiles in the operand registers.
+    ahead = ceil_div(VECTORS_UNDER_WAY, depth * timing.vector_size) + 2
     fewest = period.first + 1 + ahead
     return outputs - max(0, outputs - fewest) // period.outputs * period.outputs
 

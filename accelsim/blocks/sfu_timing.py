@@ -54,7 +54,7 @@ _MACHINES = {
     "softmax": _Machine((1, 1, 1), 1, 1, 1),
     "layer_norm": _Machine((1, 1), 2, 1, 2),
     "add": _Machine((2,), 0, 2, 1),
-    "entropy": _Machine((1, 1), 0, 0, 2, end_states=2, emits=False, start_phase=(-1, 3)),
+    "entropy": _Machine((1, 1), 0, 0, 2, end_states=2, emits=False, start_phase=(-1, 2)),
     "gelu": _Machine((1,), 0, 1, 1),
     "tanh": _Machine((1,), 0, 1, 1),
     "dvfs_lookup": _Machine((), 0, 0, 3, end_states=3, emits=False),

@@ -18,6 +18,7 @@ from accelsim.errors import AccelsimError
 INTERRUPTED = 130
 _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",
+    "validate": "Compare the models with published and measured figures.",
     "op": "Run one operator alone on a machine.",
     "tech": "Print the memory-technology table or one array of it.",
     "schema": "Print the JSON Schema of machine or workload files.",

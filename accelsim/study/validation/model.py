@@ -1,0 +1,94 @@
+"""Model structure against Hugging Face, bounds that theory gives, and the paper's headline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from accelsim.account.metrics import SCOPES
+from accelsim.config.workload import load_workload
+from accelsim.errors import ConfigError
+from accelsim.model.encoder import build_encoder
+from accelsim.model.hyperparameters import ModelConfig
+from accelsim.study.cases import METRICS, CaseResult, compare, simulate
+from accelsim.study.validation.check import Check, read_rows
+from accelsim.units import to_seconds
+
+MAIN_WORKLOAD = "workloads/mti_mnli_mrpc_qnli.yaml"
+
+
+def model_checks(folder: Path) -> Iterator[Check]:
+    """Compare parameters module by module, and multiply-accumulates."""
+    path = folder / "huggingface_parameters.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); see --reference") from None
+    versions = data["versions"]
+    source = f"transformers {versions['transformers']}, {data['date']}"
+    for size, known in data["models"].items():
+        graph = build_encoder(ModelConfig(name=size), sequence_length=128, classes=2)
+        for module, count in known["modules"].items():
+            ours = graph.parameter_count(module=module)
+            yield Check("model", f"{size} {module}", "parameters", count, ours, 0.0, source)
+        total = graph.parameter_count() - graph.parameter_count(module="classifier")
+        yield Check("model", f"{size} in all", "parameters", known["total"], total, 0.0, source)
+    for row in read_rows(folder, "torch_macs.csv"):
+        tokens = int(row["sequence_length"])
+        model = ModelConfig(name=row["model"])  # type: ignore[arg-type]
+        graph = build_encoder(model, sequence_length=tokens, classes=2)
+        ours = graph.macs - graph["classifier"].macs
+        quantity = f"{row['model']}, {tokens} tokens"
+        source = "torch flop counter"
+        yield Check("model", quantity, "MACs", float(row["macs"]), ours, 0.0, source)
+
+
+def theory_checks() -> Iterator[Check]:
+    """Nothing is faster than its block allows: busy time over the least time that theory gives."""
+    results = simulate(load_workload(MAIN_WORKLOAD))
+    for name, result in results.items():
+        for quantity, least, busy in _bounds(result):
+            ok = 0.0 if busy >= least else 1.0
+            text = f"{name}: {quantity} below its bound"
+            yield Check("theory", text, "runs", 0.0, ok, 0.0, f"at least {least:.4g} s")
+
+
+def _bounds(result: CaseResult) -> Iterator[tuple[str, float, float]]:
+    ledger, hardware = result.run.ledger, result.case.hardware
+    makespan = to_seconds(result.run.makespan)
+    rate = hardware.clock.frequency
+    macs = ledger.amount("pe_array", "mac")
+    yield "PE array", macs / (hardware.pe_array.vector_size**2 * rate), _busy(result, "pe_array")
+    moved = ledger.amount("bus", "transfer")
+    yield "bus", moved / (hardware.bus.width / 8 * rate), _busy(result, "bus")
+    for memory in hardware.memories:
+        words = ledger.amount(memory, "read") + ledger.amount(memory, "write")
+        yield memory, words / rate, _busy(result, memory)
+    for port in ledger.busy:
+        yield f"makespan over {port}", _busy(result, port), makespan
+
+
+def _busy(result: CaseResult, port: str) -> float:
+    return to_seconds(result.run.ledger.busy[port])
+
+
+_GRADES = ("optimistic", "reference", "pessimistic")
+
+
+def headline_checks() -> Iterator[Check]:
+    """Report the paper's gains beside ours, for three grades of the technology. No verdict."""
+    for grade in _GRADES:
+        workload = load_workload(MAIN_WORKLOAD, (f"hardware.process.grade={grade}",))
+        published = workload.config.published
+        if published is None:
+            return
+        for comparison in compare(simulate(workload)):
+            found = {(gain.metric, gain.scope): gain.value for gain in comparison.gains}
+            for metric in METRICS:
+                paper = getattr(published, metric)
+                for scope in SCOPES:
+                    if (metric, scope) in found and paper:
+                        text = f"{comparison.design} {metric}, {scope}, {grade}"
+                        value = found[metric, scope]
+                        yield Check("headline", text, "x", paper, value, None, published.source)

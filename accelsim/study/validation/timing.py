@@ -1,0 +1,114 @@
+"""Cycles against EdgeBERT's SystemC, SCALE-Sim and ONNXim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from accelsim.config.hardware import HardwareConfig, load_hardware
+from accelsim.study import single
+from accelsim.study.validation.check import Check, read_rows
+
+_SYSTEMC = "harvard-acc/EdgeBERT hw/cmod, simulated"
+_SCALESIM = "SCALE-Sim 3.0.0"
+_ONNXIM = "PSAL-POSTECH/ONNXim"
+# Allowed by the purpose of each: the SystemC is approximated, SCALE-Sim's schedule is the same.
+_DEEP_MATMUL, _OTHER, _EQUAL, _NEAR = 0.005, 0.02, 0.0, 0.05
+
+
+def edgebert_checks(folder: Path) -> Iterator[Check]:
+    """Compare single operators on the machine as coded with the SystemC's measured cycles."""
+    hardware = load_hardware("hwconfigs/edgebert.yaml")
+    emulated = load_hardware("hwconfigs/edgebert.yaml", ("sfu.emulate_loop_intervals=true",))
+    for row in read_rows(folder, "edgebert_cycles.csv"):
+        if not row["how_obtained"].startswith("measured") or not row["cycles"]:
+            continue
+        machine = emulated if "II of FSM" in row["op"] else hardware
+        cycles = _edgebert_cycles(machine, row)
+        if cycles is None:
+            continue
+        deep = row["op"].startswith("matmul") and int(row["M"]) >= 32
+        yield Check(
+            "EdgeBERT SystemC",
+            f"{row['op']} {_shape(row)}",
+            "cycles",
+            float(row["cycles"]),
+            cycles,
+            _DEEP_MATMUL if deep else _OTHER,
+            _SYSTEMC,
+        )
+
+
+def _shape(row: dict[str, str]) -> str:
+    names = ("N0", "N1", "M", "num_vector", "num_timestep", "vectors")
+    return ", ".join(f"{name} {row[name]}" for name in names if row[name])
+
+
+def _edgebert_cycles(hardware: HardwareConfig, row: dict[str, str]) -> float | None:
+    """Return our cycles for a row, or None for a scope that a command does not have."""
+    operator, size = row["op"], hardware.pe_array.vector_size
+    if row["scope"] != "start-command write to IRQ":
+        return None
+    if operator.startswith("matmul") and "concurrent" not in operator:
+        shape = (int(row["N1"]), int(row["N0"]), int(row["M"]))
+        density = float(row["mask_density"])
+        made = single.matmul(hardware, *shape, density, density)
+    elif function := _function(operator):
+        rows, columns = int(row["num_timestep"]), size * int(row["num_vector"])
+        made = single.special_function(hardware, function, rows, columns)
+    elif operator.startswith(("data load", "aux load")):
+        made = single.load(hardware, "data", size * int(row["vectors"]))
+    elif operator.startswith("mask load"):
+        made = single.load(hardware, "mask", size * int(row["vectors"]) // 8)
+    else:
+        return None
+    return single.run_alone(hardware, made).cycles
+
+
+def _function(operator: str) -> str | None:
+    names = {"entropy": "entropy", "element add": "add", "layernorm": "layer_norm"}
+    names["softmax"] = "softmax"
+    return next((ours for theirs, ours in names.items() if operator.startswith(theirs)), None)
+
+
+def scalesim_checks(folder: Path) -> Iterator[Check]:
+    """Compare the stall-free systolic mode: cycles must be equal."""
+    machines: dict[tuple[str, str, str], HardwareConfig] = {}
+    for row in read_rows(folder, "scalesim_cycles.csv"):
+        array = (row["dataflow"], row["array_rows"], row["array_columns"])
+        if array not in machines:
+            keys = ("dataflow", "rows", "columns")
+            overrides = [f"pe_array.{k}={v}" for k, v in zip(keys, array, strict=True)]
+            machines[array] = load_hardware("hwconfigs/edgebert_overlapped.yaml", tuple(overrides))
+        shape = (int(row["rows"]), int(row["columns"]), int(row["depth"]))
+        made = single.matmul(machines[array], *shape)
+        yield Check(
+            "SCALE-Sim",
+            f"{array[0]} {array[1]}x{array[2]}: {shape[0]}x{shape[2]}x{shape[1]}",
+            "cycles",
+            float(row["total_cycles"]),
+            single.run_alone(machines[array], made).cycles,
+            _EQUAL,
+            _SCALESIM,
+        )
+
+
+def onnxim_checks(folder: Path) -> Iterator[Check]:
+    """Compare products whose operands stream from a simple DRAM while weights load ahead."""
+    overrides = ("pe_array.dataflow=weight_stationary",)
+    hardware = load_hardware("hwconfigs/edgebert_overlapped.yaml", overrides)
+    for row in read_rows(folder, "onnxim_cycles.csv"):
+        shape = (int(row["rows"]), int(row["columns"]), int(row["depth"]))
+        bandwidth = 1e9 * float(row["bandwidth_gb_per_s"])
+        # 100 cycles of a DRAM that gives 32 bytes a cycle; 256 KiB and 128 KiB of buffers.
+        via = single.Streaming(bandwidth, 100 * 32 / bandwidth, 256 * 1024, 128 * 1024)
+        made = single.streamed_matmul(hardware, single.matmul(hardware, *shape), shape, via)
+        yield Check(
+            "ONNXim",
+            f"{row['name']} at {row['bandwidth_gb_per_s']} GB/s ({row['moment']})",
+            "cycles",
+            float(row["cycles"]),
+            made.cycles,
+            _NEAR,
+            _ONNXIM,
+        )
