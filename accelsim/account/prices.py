@@ -36,6 +36,8 @@ _SFU_WORK = {
     "gelu": (1, 2),
     "tanh": (1, 2),
     "entropy": (3, 5),
+    # A binary search over 16 thresholds.
+    "dvfs_lookup": (0, 4),
 }
 _REGISTER_BITS = 32
 # Actions that are priced by what they cause.
@@ -70,6 +72,7 @@ def _compute_prices(hardware: HardwareConfig, logic: Logic) -> dict[tuple[str, s
     joules = {
         ("pe_array", "mac"): mac,
         ("bus", "transfer"): 8 * wire,
+        ("bus", "store"): 8 * wire,
         # Expanding a vector is a prefix sum over its mask: one narrow addition a lane.
         ("codec", "decode"): hardware.pe_array.vector_size * logic.add_8_bit.energy,
         ("host", "register_write"): _REGISTER_BITS * wire,

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from accelsim.blocks.block import Block
+from accelsim.blocks.bus_timing import BusTiming
 from accelsim.config.hardware import BusConfig, HostConfig
 from accelsim.program import Use
-from accelsim.units import Tick, ceil_div
+from accelsim.units import Tick
 
 
 class Bus(Block):
     """The AXI path: a load is a mask command and a data command, one after the other.
 
-    Data move one beat a cycle in bursts with a gap between them; masks on their way into a mask
-    memory move ``masks_per_cycle`` words of n bits a cycle. Source: EdgeBERT's SystemC,
-    w + 12 + 5 (ceil(w / 256) - 1) cycles for w beats, v + 12 + 5 (ceil(v / 1024) - 1) for v masks.
+    ``transfer`` moves data towards the buffers, ``store`` back; ``bus_timing`` gives the cycles.
     """
 
     def __init__(self, name: str, config: BusConfig, vector_size: int, period: Tick) -> None:
         super().__init__(name)
-        self._config = config
-        self._masks_per_beat = max(1, config.width // vector_size)
+        self._vector_size = vector_size
         self._period = period
+        self._timing = BusTiming(
+            width=config.width,
+            burst=config.burst_beats,
+            load_setup=config.setup_cycles,
+            store_setup=config.store_setup_cycles,
+            load_gap=config.burst_gap_cycles,
+            store_gap=config.store_gap_cycles,
+            masks=config.masks_per_cycle,
+        )
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a transfer with the shape (data bytes, mask vectors)."""
+        """Return the ticks of a transfer or store with the shape (data bytes, mask vectors)."""
         data_bytes, mask_vectors = use.shape
-        beats = ceil_div(8 * data_bytes, self._config.width)
-        cycles = self._command(beats, beats)
-        mask_beats = ceil_div(mask_vectors, self._masks_per_beat)
-        mask_cycles = ceil_div(mask_vectors, self._config.masks_per_cycle)
-        return (cycles + self._command(mask_beats, mask_cycles)) * self._period
-
-    def _command(self, beats: int, cycles: int) -> int:
-        if not beats:
-            return 0
-        bursts = ceil_div(beats, self._config.burst_beats)
-        return self._config.setup_cycles + cycles + (bursts - 1) * self._config.burst_gap_cycles
+        timing, size, cycles = self._timing, self._vector_size, 0
+        if use.action == "store":
+            cycles += timing.store_cycles(data_bytes) if data_bytes else 0
+            cycles += timing.mask_store_cycles(mask_vectors, size) if mask_vectors else 0
+        else:
+            cycles += timing.load_cycles(data_bytes) if data_bytes else 0
+            cycles += timing.mask_load_cycles(mask_vectors, size) if mask_vectors else 0
+        return cycles * self._period
 
 
 class Codec(Block):

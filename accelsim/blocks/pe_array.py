@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from accelsim.blocks.block import Block
+from accelsim.blocks.pe_pipeline import PeTiming
+from accelsim.blocks.pe_timing import product_cycles
 from accelsim.blocks.systolic import reported_cycles
 from accelsim.config.hardware import PeArrayConfig
 from accelsim.program import Use
-from accelsim.units import Tick, ceil_div
+from accelsim.units import Tick
 
 
 class PeArray(Block):
     """Cycles of a panel C[rows x columns] = A[rows x depth] W[columns x depth]^T.
 
-    Rows, columns and depth are cut into n x n x n tiles, partial tiles cost whole ones. A tile
-    takes n cycles when the next is received meanwhile; as coded, receiving n vectors, n cycles
-    of computing and a handshake follow one another (2n + 1). After the last tile along the depth
-    the sums are flushed: n writes contend with n operand reads for one port, 2n cycles, of which
-    the pipeline hides ``flush_slack_cycles``; overlapped sums are double buffered, nothing shows.
-    Source: SystemC of harvard-acc/EdgeBERT, hw/cmod, simulated.
+    Rows, columns and depth are cut into n x n x n tiles, partial tiles cost whole ones;
+    ``pe_pipeline`` says what a tile and the flush of its sums cost.
     """
 
     def __init__(self, name: str, config: PeArrayConfig, period: Tick) -> None:
@@ -38,10 +36,6 @@ def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> 
     if config.dataflow != "vector_mac":
         array = (config.array_rows, config.array_columns)
         return reported_cycles(config.dataflow, *array, rows, columns, depth)
-    size = config.vector_size
-    outputs = ceil_div(rows, size) * ceil_div(columns, size)
-    if config.tile_schedule == "serial":
-        tile, flush = 2 * size + 1, max(0, 2 * size - config.flush_slack_cycles)
-    else:
-        tile, flush = size, 0
-    return outputs * (ceil_div(depth, size) * tile + flush) + config.fill_cycles
+    shared = config.write_port == "shared"
+    timing = PeTiming(config.vector_size, config.tile_schedule, shared)
+    return product_cycles(timing, rows, columns, depth) + config.command_cycles

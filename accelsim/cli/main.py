@@ -61,12 +61,11 @@ def commands() -> None:
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; print errors on one line each; return the exit code."""
     try:
-        commands.main(args=arguments, prog_name="accelsim", standalone_mode=False)
+        # Without its standalone mode click returns the code that a command exits with.
+        code = commands.main(args=arguments, prog_name="accelsim", standalone_mode=False)
     except AccelsimError as error:
         click.echo(f"accelsim: {error}", err=True)
         return error.exit_code
-    except plain_click.exceptions.Exit as stop:
-        return stop.exit_code
     except plain_click.ClickException as error:
         error.show()
         return error.exit_code
@@ -75,4 +74,4 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 1
-    return 0
+    return code if isinstance(code, int) else 0

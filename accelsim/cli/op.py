@@ -107,19 +107,23 @@ def _special_function(name: str) -> None:
         return single.run_alone(hardware, segment)
 
 
-for _name in ("softmax", "layer_norm", "add", "entropy", "gelu", "tanh"):
+for _name in ("softmax", "layer_norm", "add", "entropy", "gelu", "tanh", "dvfs_lookup"):
     _special_function(_name)
 
 
-@op.command()
-@click.argument("kind", type=click.Choice(["data", "mask"]))
-@click.option("--bytes", "size", type=int, required=True, help="Bytes to load.")
-@_with_machine
-def load(hardware: HardwareConfig, kind: str, size: int) -> OperatorResult:
-    """One load over the bus: data, or masks at one mask word a cycle."""
-    from accelsim.study import single
+def _transfer(name: str, text: str) -> None:
+    @op.command(name, help=text)
+    @click.argument("kind", type=click.Choice(["data", "mask"]))
+    @click.option("--bytes", "size", type=int, required=True, help="Bytes to move.")
+    @_with_machine
+    def command(hardware: HardwareConfig, kind: str, size: int) -> OperatorResult:
+        from accelsim.study import single
 
-    return single.run_alone(hardware, single.load(hardware, kind, size))
+        return single.run_alone(hardware, getattr(single, name)(hardware, kind, size))
+
+
+_transfer("load", "One load over the bus: data, or masks at one mask word a cycle.")
+_transfer("store", "One write-back over the bus: data, or masks at one mask word a cycle.")
 
 
 @op.command()

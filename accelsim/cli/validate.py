@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click as plain_click
 import rich_click as click
 
 import accelsim
@@ -13,9 +14,7 @@ import accelsim
 @click.option("--all", "every", is_flag=True, help="Show every comparison, not only failures.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--html", type=click.Path(path_type=Path), help="Also write an HTML page here.")
-@click.option(
-    "--reference", type=click.Path(path_type=Path), help="Folder of the reference data."
-)
+@click.option("--reference", type=click.Path(path_type=Path), help="Folder of the reference data.")
 def validate(every: bool, as_json: bool, html: Path | None, reference: Path | None) -> None:
     """Compare the models with published and measured figures; exit with 1 if one fails."""
     import json
@@ -40,4 +39,4 @@ def validate(every: bool, as_json: bool, html: Path | None, reference: Path | No
     else:
         Console(highlight=False).print(validation_report(checks, every=every))
     if any(check.passed is False for check in checks):
-        raise click.exceptions.Exit(1)
+        raise plain_click.exceptions.Exit(1)

@@ -60,6 +60,9 @@ class PeArrayConfig(ConfigModel):
 
     ``tile_schedule``: ``serial`` receives the n vectors of a tile, then computes (2n + 1 cycles,
     EdgeBERT's code); ``overlapped`` receives the next tile meanwhile (n cycles).
+    ``write_port``: sums are written through the port that operands are read from (``shared``,
+    EdgeBERT's code) or through one of their ``own``. ``command_cycles``: from the start write to
+    the unit and from its completion to the interrupt.
     ``dataflow``: ``vector_mac`` is EdgeBERT's. The others are a systolic array of ``rows`` x
     ``columns`` elements (n x n unless told otherwise) that never stalls: each tile pays its own
     fill and drain, as SCALE-Sim counts.
@@ -67,8 +70,8 @@ class PeArrayConfig(ConfigModel):
 
     vector_size: PositiveInt
     tile_schedule: Literal["serial", "overlapped"]
-    fill_cycles: Count
-    flush_slack_cycles: Count
+    write_port: Literal["shared", "own"]
+    command_cycles: Count
     dataflow: Literal[
         "vector_mac", "weight_stationary", "output_stationary", "input_stationary"
     ] = "vector_mac"
@@ -99,12 +102,15 @@ class SfuConfig(ConfigModel):
     """Special-function unit: n lanes, one outstanding read, nothing pipelined unless said.
 
     ``pipelined``: a row's reads follow one another each cycle and pay the round trip once a pass.
+    ``initiation_intervals``: cycles of an iteration of a function's state machine, by function;
+    one where none is given.
     """
 
     read_round_trip_cycles: PositiveInt
     auxiliary_read_cycles: PositiveInt
     setup_cycles: Count
     pipelined: bool = False
+    initiation_intervals: dict[str, PositiveInt] = Field(default_factory=dict)
 
 
 class OperandBufferConfig(ConfigModel):
@@ -130,8 +136,10 @@ class BusConfig(ConfigModel):
     width: Bits
     masks_per_cycle: PositiveInt
     setup_cycles: Count
+    store_setup_cycles: Count
     burst_beats: PositiveInt
     burst_gap_cycles: Count
+    store_gap_cycles: Count
     length: Meters
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from accelsim.study.validation.check import Check
 from accelsim.study.validation.suite import GroupSummary, summarise
 
+_COLUMNS = ("quantity", "reference", "accelsim", "deviation", "allowed", "verdict", "source")
 _VERDICTS = {True: "pass", False: "FAIL", None: "reported"}
 
 
@@ -57,7 +58,7 @@ def _summary_table(summaries: Sequence[GroupSummary]) -> Table:
 
 def _check_table(checks: Sequence[Check]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("quantity", "reference", "accelsim", "deviation", "allowed", "verdict", "source"):
+    for name in _COLUMNS:
         right = name in ("reference", "accelsim", "deviation", "allowed")
         table.add_column(name, justify="right" if right else "left")
     for check in checks:
@@ -131,12 +132,7 @@ def validation_page(checks: Sequence[Check], version: str) -> str:
 
 def _group_table(name: str, checks: Sequence[Check]) -> str:
     rows = "".join(_row(check) for check in checks)
-    heads = "".join(
-        f"<th>{head}</th>"
-        for head in (
-            "quantity", "reference", "accelsim", "deviation", "allowed", "verdict", "source",
-        )  # fmt: skip
-    )
+    heads = "".join(f"<th>{head}</th>" for head in _COLUMNS)
     return f"<h2>{html.escape(name)}</h2><table><tr>{heads}</tr>{rows}</table>"
 
 

@@ -141,13 +141,29 @@ def special_function(hardware: HardwareConfig, function: str, rows: int, columns
 
 
 def load(hardware: HardwareConfig, kind: str, size: int) -> Segment:
-    """Return one load command: bytes of data, or of masks at one mask word a cycle."""
+    """Return one load command: bytes of ``data``, or of ``mask`` at one mask word a cycle."""
+    return _transfer(hardware, "transfer", kind, size, "write")
+
+
+def store(hardware: HardwareConfig, kind: str, size: int) -> Segment:
+    """Return one write-back command of data or masks."""
+    return _transfer(hardware, "store", kind, size, "read")
+
+
+def _transfer(
+    hardware: HardwareConfig, action: str, kind: str, size: int, buffer_action: str
+) -> Segment:
     _check_positive(bytes=size)
-    into = Use(accesses.WEIGHT_BUFFER, "write", size)
-    if kind == "data":
-        return _single("load", "load", [accesses.bus_use(size), into])
     vectors = ceil_div(8 * size, hardware.pe_array.vector_size)
-    return _single("load", "load", [accesses.bus_use(0, vectors, size), into])
+    shape = (size, 0) if kind == "data" else (0, vectors)
+    moved = Use(accesses.BUS, action, size, shape)
+    name = "load" if action == "transfer" else "store"
+    return _single(name, "load", [moved, Use(accesses.WEIGHT_BUFFER, buffer_action, size)])
+
+
+def register_write(hardware: HardwareConfig) -> Segment:
+    """Return one write of a configuration register."""
+    return _single("register_write", "host", [Use(accesses.HOST, "register_write", 1)])
 
 
 def dram_reads(

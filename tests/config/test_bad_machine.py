@@ -63,12 +63,12 @@ MACHINE_VALUES = [
     ("tile_schedule: overlapped", "tile_schedule: 3", "pe_array.tile_schedule: expected 'serial' "
      "or 'overlapped', got 3"),
     ("name: edgebert_overlapped", "name: 5", "name: expected text, got 5; put it in quotes"),
-    ("fill_cycles: 31", "fil_cycles: 31", "pe_array.fil_cycles: unknown key; did you mean "
-     "'fill_cycles'?"),
-    ("fill_cycles: 31", "fill_cycles: 31\n  x: 1", "pe_array.x: unknown key; known keys: "
-     "columns, dataflow, fill_cycles, flush_slack_cycles, rows, tile_schedule, vector_size"),
-    ("fill_cycles: 31", "fill_cycles: 31\n  1: x", "pe_array.1: unknown key; known keys: "
-     "columns, dataflow, fill_cycles, flush_slack_cycles, rows, tile_schedule, vector_size"),
+    ("command_cycles: 6", "comand_cycles: 6", "pe_array.comand_cycles: unknown key; did you mean "
+     "'command_cycles'?"),
+    ("command_cycles: 6", "command_cycles: 6\n  x: 1", "pe_array.x: unknown key; known keys: "
+     "columns, command_cycles, dataflow, rows, tile_schedule, vector_size, write_port"),
+    ("command_cycles: 6", "command_cycles: 6\n  1: x", "pe_array.1: unknown key; known keys: "
+     "columns, command_cycles, dataflow, rows, tile_schedule, vector_size, write_port"),
     ("task: {values: sram", "task: {values: srm", "placement.task.values: there is no memory "
      "'srm'; did you mean 'sram'?"),
     ("activations: activation_sram", "activations: dram", "placement.activations: there is no "
@@ -92,7 +92,7 @@ def test_a_missing_key_says_what_belongs_there(folder: Path) -> None:
     path = folder / "machine.yaml"
     for line in (
         "  frequency: 1 GHz",
-        "  fill_cycles: 31",
+        "  command_cycles: 6",
         "  tile_schedule: overlapped",
         "  pipelined: false",
     ):
@@ -105,7 +105,7 @@ def test_a_missing_key_says_what_belongs_there(folder: Path) -> None:
         f"{path}:{line_of(path, 'name: edgebert')}: overlap: this key is missing; expected "
         "a mapping with double_buffering, special_functions",
         f"{path}:{clock}: clock.frequency: this key is missing; expected a value such as '1 GHz'",
-        f"{path}:{array}: pe_array.fill_cycles: this key is missing; expected a whole number",
+        f"{path}:{array}: pe_array.command_cycles: this key is missing; expected a whole number",
         f"{path}:{array}: pe_array.tile_schedule: this key is missing; "
         "expected 'serial' or 'overlapped'",
     ]
@@ -113,12 +113,12 @@ def test_a_missing_key_says_what_belongs_there(folder: Path) -> None:
 
 def test_all_problems_of_a_file_come_at_once_in_its_order(folder: Path) -> None:
     path = folder / "machine.yaml"
-    edit(path, "flush_slack_cycles: 24", "flush_slack: 24")
+    edit(path, "write_port: own", "write_prt: own")
     edit(path, "voltage: 0.8 V", "voltage: 0.8")
     assert re.fullmatch(
         rf"{re.escape(str(path))}:\d+: clock\.voltage: .*\n"
-        rf"{re.escape(str(path))}:\d+: pe_array\.flush_slack: unknown key; "
-        r"did you mean 'flush_slack_cycles'\?",
+        rf"{re.escape(str(path))}:\d+: pe_array\.write_prt: unknown key; "
+        r"did you mean 'write_port'\?",
         machine_error(path),
     )
 

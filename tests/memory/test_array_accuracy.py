@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 
 from accelsim.memory.arrays import INTERPOLATION_ERRORS, find_array
-from accelsim.memory.technology import list_technologies, load_technology
+from accelsim.memory.technology import load_technology
+from accelsim.study.validation.memory import leave_one_out
 
 MIB = 2**20
 
@@ -52,23 +52,6 @@ def test_reference_points_agree_within_rounding(kind: tuple[str, int], rows: lis
             assert abs(value - float(text)) <= 0.5001 * 10**-decimals
 
 
-def leave_one_out(target: str, figure: str) -> list[float]:
-    """Return the relative error at each interior capacity, interpolated from its neighbours."""
-    errors = []
-    for name in list_technologies():
-        technology = load_technology(name)
-        for conditions, targets in technology.tables.items():
-            for word, rows in targets[target].items():
-                for left, row, right in zip(rows, rows[1:], rows[2:], strict=False):
-                    pair = replace(technology, tables={conditions: {target: {word: (left, right)}}})
-                    query: Any = {"word": word, "target": target, **conditions._asdict()}
-                    guess = find_array(pair, capacity=row.capacity, **query)
-                    truth = replace(pair, tables={conditions: {target: {word: (row,)}}})
-                    real = find_array(truth, capacity=row.capacity, **query)
-                    errors.append(abs(getattr(guess, figure) / getattr(real, figure) - 1))
-    return errors
-
-
 @pytest.mark.parametrize(
     ("target", "figure", "bound"),
     [
@@ -84,7 +67,7 @@ def leave_one_out(target: str, figure: str) -> list[float]:
 def test_points_left_out_are_found_again_in_the_median(
     target: str, figure: str, bound: float
 ) -> None:
-    errors = leave_one_out(target, figure)
+    errors = leave_one_out(target, figure, "capacity")
     assert len(errors) == 131
     assert bound / 4 < median(errors) < bound
 
@@ -101,7 +84,7 @@ def test_points_left_out_are_found_again_in_the_median(
     ],
 )
 def test_stated_interpolation_errors_cover_nine_in_ten_points(figure: str, kind: str) -> None:
-    ninth_decile = quantiles(leave_one_out("ReadEDP", figure), n=10)[-1]
+    ninth_decile = quantiles(leave_one_out("ReadEDP", figure, "capacity"), n=10)[-1]
     assert INTERPOLATION_ERRORS[kind] / 2 < ninth_decile < INTERPOLATION_ERRORS[kind]
 
 

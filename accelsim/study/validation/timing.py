@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from accelsim.config.hardware import HardwareConfig, load_hardware
+from accelsim.program import Segment
 from accelsim.study import single
 from accelsim.study.validation.check import Check, read_rows
 
@@ -19,7 +20,8 @@ _DEEP_MATMUL, _OTHER, _EQUAL, _NEAR = 0.005, 0.02, 0.0, 0.05
 def edgebert_checks(folder: Path) -> Iterator[Check]:
     """Compare single operators on the machine as coded with the SystemC's measured cycles."""
     hardware = load_hardware("hwconfigs/edgebert.yaml")
-    emulated = load_hardware("hwconfigs/edgebert.yaml", ("sfu.emulate_loop_intervals=true",))
+    intervals = "sfu.initiation_intervals={softmax: 3, layer_norm: 3, entropy: 4}"
+    emulated = load_hardware("hwconfigs/edgebert.yaml", (intervals,))
     for row in read_rows(folder, "edgebert_cycles.csv"):
         if not row["how_obtained"].startswith("measured") or not row["cycles"]:
             continue
@@ -46,28 +48,42 @@ def _shape(row: dict[str, str]) -> str:
 
 def _edgebert_cycles(hardware: HardwareConfig, row: dict[str, str]) -> float | None:
     """Return our cycles for a row, or None for a scope that a command does not have."""
+    made = _command(hardware, row)
+    return None if made is None else single.run_alone(hardware, made).cycles
+
+
+def _command(hardware: HardwareConfig, row: dict[str, str]) -> Segment | None:
     operator, size = row["op"], hardware.pe_array.vector_size
-    if row["scope"] != "start-command write to IRQ":
+    if operator == "one 32-bit config register write":
+        return single.register_write(hardware)
+    if row["scope"] != "start-command write to IRQ" or "concurrent" in operator:
         return None
-    if operator.startswith("matmul") and "concurrent" not in operator:
+    if operator.startswith("matmul"):
         shape = (int(row["N1"]), int(row["N0"]), int(row["M"]))
         density = float(row["mask_density"])
-        made = single.matmul(hardware, *shape, density, density)
-    elif function := _function(operator):
+        return single.matmul(hardware, *shape, density, density)
+    if operator.startswith("dvfs"):
+        return single.special_function(hardware, "dvfs_lookup", 1, 1)
+    if function := _function(operator):
         rows, columns = int(row["num_timestep"]), size * int(row["num_vector"])
-        made = single.special_function(hardware, function, rows, columns)
-    elif operator.startswith(("data load", "aux load")):
-        made = single.load(hardware, "data", size * int(row["vectors"]))
-    elif operator.startswith("mask load"):
-        made = single.load(hardware, "mask", size * int(row["vectors"]) // 8)
-    else:
-        return None
-    return single.run_alone(hardware, made).cycles
+        return single.special_function(hardware, function, rows, columns)
+    return _transfer(hardware, operator, int(row["vectors"]))
+
+
+def _transfer(hardware: HardwareConfig, operator: str, vectors: int) -> Segment | None:
+    size = hardware.pe_array.vector_size
+    make = single.store if "write-back" in operator else single.load
+    kind, unit = ("mask", size // 8) if operator.startswith("mask") else ("data", size)
+    return make(hardware, kind, unit * vectors)
 
 
 def _function(operator: str) -> str | None:
-    names = {"entropy": "entropy", "element add": "add", "layernorm": "layer_norm"}
-    names["softmax"] = "softmax"
+    names = {
+        "entropy": "entropy",
+        "element add": "add",
+        "layernorm": "layer_norm",
+        "softmax": "softmax",
+    }
     return next((ours for theirs, ours in names.items() if operator.startswith(theirs)), None)
 
 

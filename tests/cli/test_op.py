@@ -1,0 +1,131 @@
+"""``accelsim op``: single operators against closed forms."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from accelsim.cli.main import run_command_line
+
+CODED = ("--hw", "hwconfigs/edgebert.yaml")
+
+
+def op(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert run_command_line(["op", *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def matmul(capsys: pytest.CaptureFixture[str], shape: str, *more: str) -> dict[str, object]:
+    rows, columns, depth = shape.split("x")
+    sizes = ("--rows", rows, "--columns", columns, "--depth", depth)
+    return op(capsys, "matmul", *sizes, *more)
+
+
+@pytest.mark.parametrize("size", [2, 4, 8, 16, 32])
+def test_overlapped_products_reach_n_squared_macs_a_cycle(
+    size: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = matmul(capsys, "128x128x768", "--set", f"pe_array.vector_size={size}")
+    ideal = 128 * 128 * 768 / size**2
+    assert ideal <= found["cycles"] <= 1.01 * ideal + 80
+
+
+def test_sparsity_changes_bytes_and_energy_but_no_cycle(capsys: pytest.CaptureFixture[str]) -> None:
+    dense = matmul(capsys, "64x64x768", *CODED)
+    sparse = matmul(capsys, "64x64x768", *CODED, "--density", "0.4")
+    assert dense["cycles"] == sparse["cycles"]
+    assert dense["counts"]["pe_array.mac"] == sparse["counts"]["pe_array.mac"] == 64 * 64 * 768
+    # Four row tiles read 64 x 768 weights each: values and one mask bit an element.
+    assert dense["counts"]["weight_buffer.read"] == 4 * 64 * 768 * 9 // 8
+    assert sparse["counts"]["weight_buffer.read"] == 4 * (-(-4 * 64 * 768 // 10) + 64 * 96)
+    assert sparse["energy_J"]["weight_buffer.read"] < dense["energy_J"]["weight_buffer.read"]
+
+
+@pytest.mark.parametrize(
+    ("dataflow", "shape", "cycles"),
+    [
+        ("weight_stationary", "128x768x768", 400_895),
+        ("output_stationary", "128x768x3072", 1_191_167),
+        ("input_stationary", "128x64x128", 7_039),
+    ],
+)
+def test_systolic_arrays_count_as_scalesim(
+    dataflow: str, shape: str, cycles: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = matmul(capsys, shape, "--set", f"pe_array.dataflow={dataflow}")
+    assert found["cycles"] == cycles
+
+
+def test_streamed_products_never_lose_by_bandwidth(capsys: pytest.CaptureFixture[str]) -> None:
+    stationary = ("--set", "pe_array.dataflow=weight_stationary")
+    cycles = [
+        matmul(capsys, "128x768x768", *stationary, "--dram-bandwidth", f"{b} GB/s")["cycles"]
+        for b in (0.5, 1, 2, 4, 8, 16, 32, 64)
+    ]
+    assert cycles == sorted(cycles, reverse=True)
+    assert abs(cycles[5] / 295_948 - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cycles"),
+    [
+        (("softmax", "--rows", "8", "--columns", "128"), 3729),
+        (("layer_norm", "--rows", "16", "--columns", "768"), 36_137),
+        (("add", "--rows", "16", "--columns", "768"), 27_688),
+        (("entropy", "--rows", "1", "--columns", "16"), 44),
+        (("dvfs_lookup", "--rows", "1", "--columns", "1"), 12),
+        (("load", "data", "--bytes", "4096"), 529),
+        (("load", "mask", "--bytes", "8192"), 4123),
+        (("store", "data", "--bytes", "1024"), 147),
+    ],
+)
+def test_commands_take_the_measured_cycles(
+    arguments: tuple[str, ...], cycles: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert op(capsys, *arguments, *CODED)["cycles"] == cycles
+
+
+def test_random_dram_accesses_cost_more_than_sequential_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sequential = op(capsys, "dram", "--bytes", "65536")
+    scattered = op(capsys, "dram", "--bytes", "65536", "--pattern", "random")
+    assert sequential["counts"]["dram.read"] == scattered["counts"]["dram.read"] == 65536
+    assert scattered["time_s"] > sequential["time_s"]
+    assert scattered["counts"]["dram.activate"] > 10 * sequential["counts"]["dram.activate"]
+    again = op(capsys, "dram", "--bytes", "65536", "--pattern", "random")
+    other = op(capsys, "dram", "--bytes", "65536", "--pattern", "random", "--seed", "1")
+    assert again == scattered != other
+
+
+def test_the_table_names_operator_machine_and_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--rows", "128", "--columns", "128"]
+    assert run_command_line(["op", "softmax", *sizes, *CODED]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "softmax on edgebert: 59529 cycles, 59.5 us"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("matmul", "--rows", "0", "--columns", "1", "--depth", "1"), "--rows: expected 1 or more"),
+        (
+            ("matmul", "--rows", "1", "--columns", "1", "--depth", "1", "--density", "2"),
+            "--density: expected a share from 0 to 1",
+        ),
+        (
+            ("matmul", "--rows", "1", "--columns", "1", "--depth", "1", "--dram-bandwidth", "3"),
+            "--dram-bandwidth: expected a unit of B/s",
+        ),
+        (("dram", "--bytes", "64", "--set", "dram=null"), "dram"),
+        (("load", "data", "--bytes", "-1"), "--bytes: expected 1 or more"),
+    ],
+)
+def test_bad_sizes_get_one_message(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["op", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err

@@ -1,0 +1,108 @@
+"""The validation: it passes, it can fail, and the reference reaches no model."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from accelsim.cli.main import run_command_line
+from accelsim.export.validation import validation_page
+from accelsim.study.validation.check import Check, reference_folder
+from accelsim.study.validation.memory import array_checks, dram_checks
+from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
+from accelsim.study.validation.suite import summarise
+from accelsim.study.validation.timing import edgebert_checks, onnxim_checks, scalesim_checks
+
+FOLDER = reference_folder()
+PACKAGE = Path(__file__).parents[2] / "accelsim"
+SUITES = {
+    "edgebert": (lambda: edgebert_checks(FOLDER), 67),
+    "scalesim": (lambda: scalesim_checks(FOLDER), 180),
+    "onnxim": (lambda: onnxim_checks(FOLDER), 11),
+    "arrays": (lambda: array_checks(FOLDER), 58),
+    "dram": (lambda: dram_checks(FOLDER), 27),
+    "model": (lambda: model_checks(FOLDER), 372),
+    "theory": (theory_checks, 88),
+}
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_comparison_passes(name: str) -> None:
+    make, count = SUITES[name]
+    checks = list(make())
+    failed = [(c.quantity, c.reference, c.value) for c in checks if not c.passed]
+    assert not failed
+    # A comparison that is lost must be noticed.
+    assert len(checks) == count
+
+
+def test_deep_matmuls_agree_within_half_a_percent() -> None:
+    deep = [c for c in edgebert_checks(FOLDER) if c.allowed == 0.005]
+    assert len(deep) > 20
+    assert max(abs(c.deviation) for c in deep) <= 0.005
+
+
+def test_the_headline_is_reported_without_verdict() -> None:
+    checks = list(headline_checks())
+    assert {c.passed for c in checks} == {None}
+    grades = {c.quantity.rsplit(", ", 1)[1] for c in checks}
+    assert grades == {"optimistic", "reference", "pessimistic"}
+
+
+def test_a_wrong_figure_fails_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "reference"
+    shutil.copytree(FOLDER, folder)
+    table = folder / "torch_macs.csv"
+    table.write_text(table.read_text().replace("11186798592", "11186798593"))
+    page = tmp_path / "page.html"
+    options = ["--reference", str(folder), "--json", "--html", str(page)]
+    assert run_command_line(["validate", *options]) == 1
+    document = json.loads(capsys.readouterr().out)
+    failed = [c for c in document["checks"] if c["verdict"] == "FAIL"]
+    assert [c["quantity"] for c in failed] == ["albert-base, 128 tokens"]
+    assert document["failed"] == 1
+    assert page.read_text().count('class="FAIL"') == 1
+
+
+def test_a_missing_folder_is_one_clear_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["validate", "--reference", str(tmp_path / "no")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_deviation_and_verdict() -> None:
+    def check(reference: float, value: float, allowed: float | None) -> Check:
+        return Check("g", "q", "u", reference, value, allowed, "s")
+
+    assert check(100, 101.9, 0.02).passed
+    assert check(100, 97.9, 0.02).passed is False
+    assert check(0, 0.3, 0.4).passed
+    assert check(5, 5, 0.0).passed
+    assert check(5, 6, None).passed is None
+    [summary] = summarise([check(100, 101, 0.02), check(100, 103, 0.02), check(1, 2, None)])
+    assert (summary.count, summary.failed, summary.worst.value) == (2, 1, 103)
+
+
+def test_the_page_is_self_contained_and_escapes() -> None:
+    page = validation_page([Check("g", "a < b", "u", 1, 1, 0.0, "s & t")], "1.0")
+    assert "a &lt; b" in page
+    assert "s &amp; t" in page
+    assert "http" not in page
+
+
+def test_no_model_reads_the_reference() -> None:
+    importers = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = node.module if isinstance(node, ast.ImportFrom) else ""
+            if module and module.startswith("accelsim.study.validation"):
+                importers.add(str(path.relative_to(PACKAGE).parent / path.stem))
+    outside = {name for name in importers if not name.startswith("study/validation/")}
+    assert outside == {"cli/validate", "export/validation"}
