@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
-from accelsim.cli.main import run_command_line
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run_command_line())
+    try:
+        # A terminal that cannot show a character shows another one.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        from accelsim.cli.main import run_command_line
+
+        sys.exit(run_command_line())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

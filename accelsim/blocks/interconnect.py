@@ -50,8 +50,8 @@ class Codec(Block):
         self._period = period
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` vectors."""
-        return use.amount * self._period
+        """Return the ticks of ``amount`` vectors; two decoders that share them give a shape."""
+        return (use.shape[0] if use.shape else use.amount) * self._period
 
 
 class Host(Block):

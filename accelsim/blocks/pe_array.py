@@ -8,7 +8,7 @@ from accelsim.blocks.pe_timing import product_cycles
 from accelsim.blocks.systolic import reported_cycles
 from accelsim.config.hardware import PeArrayConfig
 from accelsim.program import Use
-from accelsim.units import Tick
+from accelsim.units import Tick, ceil_div
 
 
 class PeArray(Block):
@@ -39,3 +39,17 @@ def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> 
     shared = config.write_port == "shared"
     timing = PeTiming(config.vector_size, config.tile_schedule, shared)
     return product_cycles(timing, rows, columns, depth) + config.command_cycles
+
+
+def operand_passes(config: PeArrayConfig, rows: int, columns: int) -> tuple[int, int]:
+    """Return how often each weight and each activation of a panel is read from its buffer.
+
+    The vector MACs keep sums alone, so every tile re-reads both operands. A systolic array reads
+    its stationary operand once; what streams is read again for each fold beside it.
+    """
+    height, width = config.array_rows, config.array_columns
+    if config.dataflow == "weight_stationary":
+        return 1, ceil_div(columns, width)
+    if config.dataflow == "input_stationary":
+        return ceil_div(rows, width), 1
+    return ceil_div(rows, height), ceil_div(columns, width)

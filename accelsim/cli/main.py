@@ -1,21 +1,25 @@
 """The command ``accelsim``: sub-commands are imported when they are called.
 
 Exit codes: 0 done; 1 other error; 2 wrong input or options; 3 the model does not fit the machine;
-4 program error; 5 ledger contradiction; 6 output cannot be written; 130 interrupted.
+4 program error; 5 ledger contradiction; 6 output cannot be written; 130 interrupted; 141 the
+reader of the output went away.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from collections.abc import Sequence
 
 import click as plain_click
 import rich_click as click
 
 import accelsim
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, OutputError
 
 INTERRUPTED = 130
+PIPE_CLOSED = 141
 _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",
     "validate": "Compare the models with published and measured figures.",
@@ -63,6 +67,7 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     try:
         # Without its standalone mode click returns the code that a command exits with.
         code = commands.main(args=arguments, prog_name="accelsim", standalone_mode=False)
+        sys.stdout.flush()
     except AccelsimError as error:
         click.echo(f"accelsim: {error}", err=True)
         return error.exit_code
@@ -72,6 +77,17 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, plain_click.exceptions.Abort):
         click.echo("accelsim: interrupted; nothing was written", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        return 1
+    except (BrokenPipeError, SystemExit):
+        # rich turns a broken pipe into SystemExit; nothing else here raises it.
+        _discard_output()
+        return PIPE_CLOSED
+    except OSError as error:
+        _discard_output()
+        plain_click.echo(f"accelsim: cannot write the output: {error.strerror}", err=True)
+        return OutputError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _discard_output() -> None:
+    """Keep the interpreter from writing what is left to a stream that takes nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

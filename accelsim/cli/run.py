@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click as plain_click
 import rich_click as click
 
 import accelsim
@@ -63,10 +64,17 @@ def run(
         files["timeline.json"] = _timeline(loaded, results)
     folder = out or Path("out") / loaded.config.name
     write_all(folder, files)
-    if as_json:
-        click.echo(text, nl=False)
-    elif not quiet:
-        _print_report(loaded, results, folder, list(files), verbose=verbose)
+    if no_trace:
+        # A timeline of an earlier run would not belong to these results.
+        (folder / "timeline.json").unlink(missing_ok=True)
+    try:
+        if as_json:
+            click.echo(text, nl=False)
+        elif not quiet:
+            _print_report(loaded, results, folder, list(files), verbose=verbose)
+    except KeyboardInterrupt:
+        click.echo(f"accelsim: interrupted; {folder} is complete", err=True)
+        raise plain_click.exceptions.Exit(130) from None
 
 
 def _command(workload: Path) -> list[str]:

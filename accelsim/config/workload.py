@@ -38,7 +38,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 class RequestsConfig(ConfigModel):
     """Requests: every round asks ``sentences_per_task`` times for each task, in order.
 
-    A sentence is asked for when the one before is done. Between rounds the device may be idle,
+    A sentence is asked for when the one before is done. Before each round the device may be idle,
     with the chip's supply on or off.
     """
 

@@ -36,13 +36,11 @@ class Residency:
         self._resident.remove(task)
         self._resident.append(task)
 
-    def admit(self, task: str) -> list[str]:
-        """Make room for a task, note it as resident, and return the tasks that had to go."""
-        evicted = []
+    def admit(self, task: str) -> None:
+        """Make room for a task, the least recently used ones going first, and note it."""
         while not self._fits(task):
-            evicted.append(self._resident.pop(0))
+            self._resident.pop(0)
         self._resident.append(task)
-        return evicted
 
     def power_off(self) -> None:
         """Forget what volatile memories held."""

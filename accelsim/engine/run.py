@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
@@ -36,12 +36,11 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """When a request arrived, began (a switch included) and ended."""
+    """When a request began (a switch included) and ended."""
 
     number: int
     round: int
     task: str
-    arrival: Tick
     start: Tick
     end: Tick
 
@@ -61,7 +60,6 @@ class Run:
     simulated: int
     replayed: int
     traced: bool
-    notes: tuple[str, ...] = field(default=())
 
     def executions_of(self, kind: ProgramKind) -> list[Execution]:
         """Return the executions of one kind of program."""

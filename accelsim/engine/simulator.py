@@ -97,7 +97,7 @@ class _Controller:
     # -- the host ------------------------------------------------------------------------------
 
     def _serve(self) -> Process:
-        present = 0
+        present = -1
         for request in round_robin(self.requests, list(self.design.placements)):
             if request.round != present:
                 present = request.round
@@ -114,13 +114,11 @@ class _Controller:
             self.residency.admit(request.task)
             yield from self._execute(self.design.switches[request.task], request)
         yield from self._execute(self.design.inferences[request.task].program, request)
-        outcome = RequestOutcome(
-            request.number, request.round, request.task, start, start, self.env.now
-        )
+        outcome = RequestOutcome(request.number, request.round, request.task, start, self.env.now)
         self.outcomes.append(outcome)
 
     def _idle(self, following: Request) -> Process:
-        """Let the idle time between rounds pass, with the supply of the chip on or off."""
+        """Let the idle time before a round pass, with the supply of the chip on or off."""
         gap = to_ticks(self.requests.idle_between_rounds)
         if not gap:
             return

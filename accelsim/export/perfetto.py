@@ -1,6 +1,6 @@
 """The timeline of a run as a Chrome JSON trace, which ui.perfetto.dev and chrome://tracing open.
 
-Every case is a process; its lanes are the host controller (request, program, segment) and one for
+Every case is a process; its lanes are the requests (request, program, segment) and one for
 each port in use. The first round is shown. Times are microseconds with three decimals: ticks
 rounded to whole nanoseconds, begin and end separately, so that neighbours touch.
 """
@@ -33,7 +33,7 @@ from accelsim.units import TICKS_PER_SECOND, Tick
 
 __all__ = ["CaseTrace", "Detail", "trace_events"]
 
-CONTROL_LANE = "host controller"
+CONTROL_LANE = "requests"
 # Viewers take thread 0, and a thread with the number of its process, for the process itself.
 _FIRST_THREAD = 101
 _TICKS_PER_MICROSECOND = TICKS_PER_SECOND // 10**6
@@ -127,8 +127,12 @@ class _Picture:
     def _program(self, execution: Execution, thread: int) -> Iterator[str]:
         joules = sum(self.shown.joules_of(record) for _, record in execution.segments)
         category = execution.kind.value
-        tail = _tail(category, execution.name, {"dynamic_energy_nJ": _nanojoules(joules)})
+        infers = execution.kind is ProgramKind.INFER
+        name = f"infer {execution.task}" if infers else execution.name
+        tail = _tail(category, name, {"dynamic_energy_nJ": _nanojoules(joules)})
         yield self._slice(thread, execution.start, execution.end, tail)
+        if len(execution.segments) == 1:
+            return
         for (began, record), name in zip(execution.segments, _numbered(execution), strict=True):
             energy = {"dynamic_energy_nJ": _nanojoules(self.shown.joules_of(record))}
             tail = _tail(category, name, energy)

@@ -170,8 +170,9 @@ def _energy(figures: DesignFigures) -> dict[str, Any]:
 def _scopes(figures: DesignFigures) -> dict[str, Any]:
     return {
         scope: {
-            "energy_per_round_J": found.energy,
-            "latency_per_round_s": found.latency,
+            "per": found.per,
+            "energy_J": found.energy,
+            "latency_s": found.latency,
             "area_mm2": None if found.area is None else 1e6 * found.area,
         }
         for scope, found in figures.scopes.items()

@@ -16,10 +16,10 @@ from accelsim.study.cases import METRICS, CaseResult, Comparison
 from accelsim.units import ceil_div, format_si
 
 _SCOPE_NAMES = {
-    "switch": "task switch",
+    "switch": "one task switch",
     "memory_one_pass": "memory, one pass",
-    "memory": "memory, as run",
-    "system": "system",
+    "memory": "memory, a round",
+    "system": "system, a round",
 }
 
 
@@ -128,15 +128,16 @@ def _cost_table(result: CaseResult) -> Table:
     for part, joules in figures.parts.items():
         if joules:
             table.add_row(part, format_si(joules, "J"), f"{100 * joules / total:.1f} %", "")
-    switches = figures.switches / figures.rounds
     table.add_section()
-    switch = figures.scopes["switch"]
-    table.add_row(
-        f"of which {switches:g} task switches",
-        format_si(switch.energy, "J"),
-        f"{100 * switch.energy / total:.1f} %",
-        format_si(switch.latency, "s"),
-    )
+    if switch := figures.scopes.get("switch"):
+        switches = figures.switches / figures.rounds
+        noun = "task switch" if switches == 1 else "task switches"
+        table.add_row(
+            f"of which {switches:.3g} {noun}",
+            format_si(switches * switch.energy, "J"),
+            f"{100 * switches * switch.energy / total:.1f} %",
+            format_si(switches * switch.latency, "s"),
+        )
     table.add_row(
         "all",
         format_si(total, "J"),
@@ -149,11 +150,10 @@ def _cost_table(result: CaseResult) -> Table:
 
 def _summary(result: CaseResult) -> Text:
     figures = result.figures
-    return Text(
-        f"One switch takes {format_si(figures.switch_latency, 's')}, one inference "
-        f"{format_si(figures.inference_latency, 's')}. Chip: {_chip(result)}. Buffers: at their "
-        "fullest."
-    )
+    inference = f"an inference {format_si(figures.inference_latency, 's')}"
+    switch = f"A task switch takes {format_si(figures.switch_latency, 's')}, {inference}."
+    none = f"No task switch: all parameters stay on the chip; {inference}."
+    return Text(f"{switch if figures.switches else none} Chip: {_chip(result)}.")
 
 
 def _chip(result: CaseResult) -> str:
@@ -175,7 +175,8 @@ def _comparison(comparisons: Sequence[Comparison], published: PublishedGains | N
     values = [{(g.metric, g.scope): g.value for g in c.gains} for c in comparisons]
     for metric in METRICS:
         paper = getattr(published, metric) if published else None
-        for number, scope in enumerate(s for s in _SCOPE_NAMES if (metric, s) in values[0]):
+        known = [s for s in _SCOPE_NAMES if any((metric, s) in found for found in values)]
+        for number, scope in enumerate(known):
             row = [metric if number == 0 else "", _SCOPE_NAMES[scope]]
             row += [_gain(found.get((metric, scope))) for found in values]
             row += [f"{paper:g}x" if paper else ""] if published else []

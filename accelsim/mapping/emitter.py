@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from accelsim.blocks.pe_array import operand_passes
 from accelsim.config.hardware import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import Part, bus_use, memory_use, merge_uses, read_part
@@ -169,10 +170,6 @@ class Emitter:
             self._activation_operands[key] = moved
         return self._activation_operands[key]
 
-    def fits_activation_buffer(self, size: int) -> bool:
-        """Say whether an operand of this many bytes can lie in the activation buffer."""
-        return size <= self.plan.capacity(accesses.ACTIVATION_BUFFER)
-
     def _move(self, operator: str, value: Value, rows: Rows, buffer: str) -> Operand:
         size = (rows[1] - rows[0]) * value.columns
         uses = [*self.read_uses(value, rows, size), Use(buffer, "write", size)]
@@ -209,21 +206,19 @@ class Emitter:
         rows: Rows,
         after: set[int],
     ) -> int:
-        """Append one panel of a matrix product: (rows, columns, depth); return its task.
-
-        Every tile re-reads both operands from their buffers: the array keeps only sums.
-        """
+        """Append one panel of a matrix product: (rows, columns, depth); return its task."""
         count, columns, depth = shape
         tile = self.vector_size
         row_tiles, column_tiles = ceil_div(count, tile), ceil_div(columns, tile)
         depth_tiles = ceil_div(depth, tile)
         vectors = self._port_vectors(row_tiles * column_tiles * depth_tiles * tile)
+        weights, activations = operand_passes(self.hardware.pe_array, count, columns)
         stored, masks = self._stored_bytes(stationary, columns * depth)
-        decoded = row_tiles * columns * depth_tiles if masks else 0
+        decoded = weights * columns * depth_tiles if masks else 0
         uses = [
             Use(accesses.PE_ARRAY, "mac", count * columns * depth, shape),
-            Use(accesses.WEIGHT_BUFFER, "read", row_tiles * (stored + masks), (vectors,)),
-            Use(accesses.ACTIVATION_BUFFER, "read", column_tiles * count * depth, (vectors,)),
+            Use(accesses.WEIGHT_BUFFER, "read", weights * (stored + masks), (vectors,)),
+            Use(accesses.ACTIVATION_BUFFER, "read", activations * count * depth, (vectors,)),
             Use(accesses.CODEC, "decode", decoded),
             *self.write_uses(out, rows, count * columns),
         ]

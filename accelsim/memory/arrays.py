@@ -7,7 +7,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from functools import lru_cache
+from typing import Literal, get_args
 
 from accelsim.errors import ConfigError
 from accelsim.memory.technology import (
@@ -21,9 +22,15 @@ from accelsim.memory.technology import (
 )
 from accelsim.units import format_bytes
 
-# Nine in ten points of the ReadEDP tables, left out and interpolated from their neighbours, are
-# missed by less than this. Source: measured on hwconfigs/technologies, tests/memory/test_arrays.py.
-INTERPOLATION_ERRORS = {"area": 0.15, "latency": 0.30, "energy": 0.45, "leakage": 0.55}
+Axis = Literal["capacity", "word"]
+"""What an array is interpolated along."""
+
+# A miss above this is called bad. Source: judgement; over the tables fewer than one inner point in
+# ten is missed by more in area, read latency or read energy.
+_BAD = 0.30
+
+# Figures whose interpolation is judged; the write figures are mostly the cell's own pulse.
+_JUDGED = ("area", "read_latency", "read_energy", "leakage")
 
 _FIGURES = ("area", "read_latency", "write_latency", "read_energy", "write_energy", "leakage")
 
@@ -36,7 +43,7 @@ class Array:
     [J for one access of a whole word], ``leakage`` [W], ``capacity`` [B of data], ``word`` [b],
     ``node`` [m], ``temperature`` [K], ``endurance`` [writes of a cell; None: no limit or none
     known], ``retention`` [s; None: volatile or not known]. ``exact`` says that the array is a row
-    of the table and not interpolated; ``warnings`` are for the reader of a result.
+    of the table and none of its figures interpolated; ``warnings`` are for the reader of a result.
     """
 
     technology: str
@@ -136,8 +143,8 @@ def find_array(
         endurance=device.endurance.at(grade) if device.endurance else None,
         retention=device.retention.at(grade) if device.retention else None,
         source=_source(technology, corners, grade),
-        exact=len(corners) == 1,
-        warnings=_warnings(columns, corners, device),
+        exact=len(corners) == 1 and not interpolated_figures(corners[0][0]),
+        warnings=_warnings(columns, corners, capacity, word, device),
     )
 
 
@@ -194,8 +201,7 @@ def _weigh(
         return [(at, 1.0)]
     if not grid[0] <= at <= grid[-1] and not (extrapolate and len(grid) > 1):
         raise ConfigError(_outside(grid, at, what, text))
-    above = min(max(bisect_left(grid, at), 1), len(grid) - 1)
-    low, high = grid[above - 1], grid[above]
+    low, high = _around(grid, at)
     share = math.log(at / low) / math.log(high / low)
     return [(low, 1 - share), (high, share)]
 
@@ -247,23 +253,124 @@ def _source(technology: MemoryTechnology, corners: Corners, grade: Grade) -> str
     return f"{rows}; device rows: {technology.path.name}, {grade}"
 
 
-def _warnings(columns: Columns, corners: Corners, device: Device) -> tuple[str, ...]:
+# -- How well the surroundings of an array are interpolated ---------------------------------------
+
+
+def interpolated_figures(row: Row) -> tuple[str, ...]:
+    """Return the figures of a row that its source declares to be interpolated: latencies, or none.
+
+    Such figures are no measure of anything and are passed over where interpolation is judged.
+    """
+    return _declared_interpolated(row.source)
+
+
+@lru_cache(maxsize=256)
+def _declared_interpolated(source: str) -> tuple[str, ...]:
+    names = ("read_latency", "write_latency")
+    return tuple(name for name in names if f"{name.replace('_', ' ')} interpolated" in source)
+
+
+def neighbour_errors(line: Sequence[Row], figure: str, axis: Axis) -> dict[int, float]:
+    """Return by how much the neighbours miss the inner rows of a line, by the place on the axis.
+
+    Each row is left out and its figure interpolated from the two rows beside it, over a gap of
+    twice the table's own; the error is relative. ``line`` is in rising order along the axis.
+    """
+    own = _measured(line, figure)
+    return {
+        getattr(row, axis): _neighbour_error(low, row, high, figure, axis)
+        for low, row, high in zip(own, own[1:], own[2:], strict=False)
+    }
+
+
+def rows_of_capacity(columns: Columns, capacity: int) -> list[Row]:
+    """Return the rows of one capacity [B] in rising order of word: a line along the words."""
+    return [row for rows in columns.values() for row in rows if row.capacity == capacity]
+
+
+def _measured(line: Sequence[Row], figure: str) -> list[Row]:
+    return [row for row in line if figure not in interpolated_figures(row)]
+
+
+def _neighbour_error(low: Row, row: Row, high: Row, figure: str, axis: Axis) -> float:
+    start, place, end = (math.log(getattr(each, axis)) for each in (low, row, high))
+    share = (place - start) / (end - start)
+    left, truth, right = (math.log(getattr(each, figure)) for each in (low, row, high))
+    return abs(math.expm1((1 - share) * left + share * right - truth))
+
+
+def _local_error(columns: Columns, capacity: int, word: int, figure: str) -> float | None:
+    """Return the largest miss at the points around a place, None where none has two neighbours.
+
+    A point of the table counts on an axis only where the place lies between points of that axis.
+    """
+    found = []
+    for at_word in _around(list(columns), word) or [word]:
+        line = _measured(columns[at_word], figure)
+        places = [row.capacity for row in line]
+        across = neighbour_errors(line, figure, "capacity")
+        near = _around(places, capacity)
+        found += [across[place] for place in near if place in across]
+        for place in (near or [capacity]) if at_word != word else []:
+            along = neighbour_errors(rows_of_capacity(columns, place), figure, "word")
+            found += [along[at_word]] if at_word in along else []
+    return max(found, default=None)
+
+
+def _around(places: Sequence[int], at: int) -> list[int]:
+    """Return the two places on the sides of another, or the last two; none where it is one."""
+    if at in places or len(places) < 2:
+        return []
+    above = min(max(bisect_left(places, at), 1), len(places) - 1)
+    return [places[above - 1], places[above]]
+
+
+def _warnings(
+    columns: Columns, corners: Corners, capacity: int, word: int, device: Device
+) -> tuple[str, ...]:
     found = [device.warning] if device.warning else []
-    if len(corners) == 1:
-        return tuple(found)
-    verb = "extrapolated" if any(weight < 0 for _, weight in corners) else "interpolated"
-    points = ", ".join(f"{format_bytes(row.capacity)} x {row.word} b" for row, _ in corners)
-    errors = ", ".join(f"{figure} {error:.0%}" for figure, error in INTERPOLATION_ERRORS.items())
-    found.append(
-        f"{verb} from {points}; organisations change from point to point, so the error may reach: "
-        f"{errors}"
-    )
+    if len(corners) > 1:
+        found.append(_interpolation_warning(columns, corners, capacity, word))
+    found += map(_latency_warning, (row for row, _ in corners if interpolated_figures(row)))
     most = max(map(len, columns.values()))
-    for word in dict.fromkeys(row.word for row, _ in corners):
-        if len(columns[word]) < most:
-            have = ", ".join(format_bytes(row.capacity) for row in columns[word])
-            found.append(f"words of {word} b are in the table for {have} only")
+    for at_word in dict.fromkeys(row.word for row, _ in corners) if len(corners) > 1 else ():
+        if len(columns[at_word]) < most:
+            have = ", ".join(format_bytes(row.capacity) for row in columns[at_word])
+            found.append(f"words of {at_word} b are in the table for {have} only")
     return tuple(found)
+
+
+def _interpolation_warning(columns: Columns, corners: Corners, capacity: int, word: int) -> str:
+    outside = any(weight < 0 for _, weight in corners)
+    verb = "extrapolated from" if outside else "interpolated between"
+    misses = {figure: _local_error(columns, capacity, word, figure) for figure in _JUDGED}
+    known = {figure: miss for figure, miss in misses.items() if miss is not None}
+    text = f"{verb} {_describe([row for row, _ in corners])}; "
+    if not known:
+        return text + "these points are at the edge of the table: the error is not known"
+    badly = "badly " if max(known.values()) > _BAD else ""
+    listed = ", ".join(f"{name.replace('_', ' ')} {100 * e:.0f} %" for name, e in known.items())
+    return (
+        f"{badly}{text}leaving out these points the neighbours miss them by up to: {listed}"
+        f"{'; outside the table the errors grow' if outside else ''}"
+    )
+
+
+def _latency_warning(row: Row) -> str:
+    names = " and ".join(name.replace("_", " ") for name in interpolated_figures(row))
+    point = f"{format_bytes(row.capacity)} x {row.word} b"
+    return f"interpolated in the table itself, between neighbours in capacity: {names} of {point}"
+
+
+def _describe(rows: Sequence[Row]) -> str:
+    """Name the points with what they have in common said once."""
+    capacities = list(dict.fromkeys(format_bytes(row.capacity) for row in rows))
+    words = list(dict.fromkeys(_format_bits(row.word) for row in rows))
+    if len(words) == 1:
+        return f"{' and '.join(capacities)} at {words[0]}"
+    if len(capacities) == 1:
+        return f"{' and '.join(words)} at {capacities[0]}"
+    return ", ".join(f"{format_bytes(row.capacity)} x {row.word} b" for row in rows)
 
 
 def _format_bits(bits: int) -> str:

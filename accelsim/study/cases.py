@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accelsim.account.metrics import SCOPES, DesignFigures, measure
+from accelsim.account.metrics import DesignFigures, measure
+from accelsim.account.scopes import SCOPES
 from accelsim.config.workload import Case, Workload
 from accelsim.engine.run import Run
 from accelsim.engine.simulator import simulate_design
@@ -85,6 +86,8 @@ def _gains(baseline: DesignFigures, design: DesignFigures) -> list[Gain]:
     gains = []
     for metric in METRICS:
         for scope in SCOPES:
+            if scope not in baseline.scopes or scope not in design.scopes:
+                continue
             before = getattr(baseline.scopes[scope], metric)
             after = getattr(design.scopes[scope], metric)
             if before is not None and after:

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from accelsim.account.prices import FREE_ACTIONS, price_list
 from accelsim.blocks.machine import Machine
+from accelsim.blocks.pe_array import operand_passes
 from accelsim.blocks.systolic import (
     OverlappedArray,
     ProductShape,
@@ -25,6 +26,8 @@ from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, period_of, to_secon
 
 # An access of the simple DRAM behind streamed products: 32 bytes, as ONNXim's.
 _ACCESS_BYTES = 32
+# Random accesses fall into the first 256 MiB.
+_DRAM_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -110,20 +113,21 @@ def matmul(
     """
     _check_positive(rows=rows, columns=columns, depth=depth)
     size = hardware.pe_array.vector_size
-    row_tiles, column_tiles = ceil_div(rows, size), ceil_div(columns, size)
+    tiles = ceil_div(rows, size) * ceil_div(columns, size)
     depth_vectors = ceil_div(depth, size)
     # The ports of a systolic array are as wide as its edge: it never waits for them.
     systolic = hardware.pe_array.dataflow != "vector_mac"
-    vectors = 1 if systolic else row_tiles * column_tiles * depth_vectors * size
-    weights = row_tiles * _encoded_bytes(columns, depth, density, size)
-    activations = column_tiles * _encoded_bytes(rows, depth, activation_density, size)
-    decoded = row_tiles * columns * depth_vectors + column_tiles * rows * depth_vectors
+    vectors = 1 if systolic else tiles * depth_vectors * size
+    for_weights, for_activations = operand_passes(hardware.pe_array, rows, columns)
+    weights = for_weights * _encoded_bytes(columns, depth, density, size)
+    activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
+    decoded = (for_weights * columns + for_activations * rows) * depth_vectors
     uses = [
         Use(accesses.PE_ARRAY, "mac", rows * columns * depth, (rows, columns, depth)),
         Use(accesses.WEIGHT_BUFFER, "read", weights, (vectors,)),
         Use(accesses.ACTIVATION_BUFFER, "read", activations, (vectors,)),
         # Two decoders, one for each operand, work side by side.
-        Use(accesses.CODEC, "decode", 0 if systolic else ceil_div(decoded, 2)),
+        Use(accesses.CODEC, "decode", decoded, (1 if systolic else ceil_div(decoded, 2),)),
         Use(accesses.ACTIVATION_BUFFER, "write", rows * columns),
     ]
     return _single("matmul", "pe", uses)
@@ -178,7 +182,9 @@ def dram_reads(
         raise ConfigError("op dram: the machine has no dram; choose another with --hw")
     count = ceil_div(size, access)
     generator = random.Random(seed)
-    spread = 2**28 // access
+    if access > _DRAM_BYTES:
+        raise ConfigError(f"--access: expected at most {_DRAM_BYTES} bytes, got {access}")
+    spread = _DRAM_BYTES // access
     address: Callable[[int], int] = (
         (lambda n: n * access)
         if pattern == "sequential"
@@ -227,10 +233,13 @@ def streamed_matmul(
             "set pe_array.dataflow=weight_stationary"
         )
     access = round(_ACCESS_BYTES / via.bandwidth * TICKS_PER_SECOND)
+    if access < 1:
+        raise ConfigError("--dram-bandwidth: an access takes less than 1 fs; lower the bandwidth")
     dram = SimpleDram(_ACCESS_BYTES, access, round(via.latency * TICKS_PER_SECOND / access))
     period = period_of(hardware.clock.frequency)
     machine = OverlappedArray(array.array_rows, via.scratchpad, via.accumulator, period)
     cycles = overlapped_cycles(ProductShape(*shape), machine, dram).computed
     alone = run_alone(hardware, segment)
     factor = cycles * period / alone.duration
-    return replace(alone, duration=cycles * period, leakage=alone.leakage * factor)
+    leakage, standby = alone.leakage * factor, alone.standby * factor
+    return replace(alone, duration=cycles * period, leakage=leakage, standby=standby)

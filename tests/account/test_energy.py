@@ -74,11 +74,47 @@ def test_power_off_saves_leakage_and_the_dram_goes_on() -> None:
     off = small_results("requests.idle_between_rounds=1 ms", "requests.power_off_when_idle=true")
     for case in CASES:
         slept = off[case].run.ledger.residency["chip", "off"]
-        assert to_seconds(slept) == 1e-3
+        # Before each of two rounds.
+        assert to_seconds(slept) == 2e-3
         assert off[case].figures.account.total < on[case].figures.account.total
         # The supply needs time, and the volatile memories are loaded again.
         assert off[case].run.makespan > on[case].run.makespan
         assert off[case].figures.switches >= on[case].figures.switches
+
+
+def test_idle_time_costs_energy_in_every_round_and_no_latency() -> None:
+    gap = "requests.idle_between_rounds=1 ms"
+    two, ten = (small_results(gap, f"requests.rounds={n}") for n in (2, 10))
+    none = small_results("requests.rounds=10")
+    for case in CASES:
+        before, after = two[case].figures.scopes["system"], ten[case].figures.scopes["system"]
+        # All parameters of the small model are resident: only the first round loads them.
+        loads = 3 * two[case].figures.switch_latency
+        assert math.isclose(before.latency - loads / 2, after.latency - loads / 10, rel_tol=1e-3)
+        assert math.isclose(
+            after.latency, none[case].figures.scopes["system"].latency, rel_tol=1e-3
+        )
+        extra = ten[case].figures.account.total - none[case].figures.account.total
+        idle = 10 * 1e-3 * sum(ten[case].figures.prices.watts.values())
+        assert idle < extra < 1.2 * idle
+
+
+def test_a_switch_costs_the_same_whatever_the_rounds() -> None:
+    two, ten = (small_results(f"requests.rounds={n}") for n in (2, 10))
+    for case in CASES:
+        for scope in ("switch", "memory_one_pass"):
+            before, after = (r[case].figures.scopes[scope] for r in (two, ten))
+            assert math.isclose(before.energy, after.energy, rel_tol=1e-9)
+            assert math.isclose(before.latency, after.latency, rel_tol=1e-9)
+
+
+def test_scopes_that_a_run_does_not_have_are_left_out() -> None:
+    in_dram = "hardware.placement.backbone={values: dram, masks: dram}"
+    scopes = small_results(in_dram)["adapter_slc"].figures.scopes
+    assert "memory_one_pass" not in scopes
+    roles = ("embedding", "backbone", "task")
+    all_in_dram = [f"hardware.placement.{r}={{values: dram, masks: dram}}" for r in roles]
+    assert "memory_one_pass" not in small_results(*all_in_dram)["adapter_slc"].figures.scopes
 
 
 def test_every_price_scales_the_energy_of_its_action_alone() -> None:

@@ -83,10 +83,10 @@ def test_extrapolation_is_asked_for() -> None:
 
 
 def test_one_array_as_text_states_source_and_warnings() -> None:
-    output = run("SRAM_htree", "--capacity", "0.5 MiB", "--word", "512").stdout
+    output = run("SRAM_htree", "--capacity", "0.25 MiB", "--word", "512").stdout
     assert "area_mm2" in output
     assert "\nsource: NVSim run: lpentecost/nvsim-merged 282038a" in output
-    assert "\nwarning: interpolated from 128 KiB x 512 b, 1 MiB x 512 b" in output
+    assert "\nwarning: badly interpolated between 128 KiB and 512 KiB at 512 b; " in output
 
 
 def test_overview_lists_every_technology_and_bits_per_cell() -> None:

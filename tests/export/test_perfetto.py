@@ -69,7 +69,7 @@ def test_every_process_and_lane_is_named_and_ordered() -> None:
 def test_lanes_stand_in_the_order_of_the_data() -> None:
     lanes = [lane for (process, _), lane in lanes_of(events_of()).items() if process == 2]
     assert lanes == [
-        "host controller", "pe_array", "sfu", "codec", "bus", "rram", "sram", "rram_masks",
+        "requests", "pe_array", "sfu", "codec", "bus", "rram", "sram", "rram_masks",
         "activation_sram", "activation_buffer.read", "activation_buffer.write",
         "auxiliary_memory.read", "auxiliary_memory.write", "weight_buffer.read",
         "weight_buffer.write", "host", "dram",

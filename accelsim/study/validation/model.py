@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from accelsim.account.metrics import SCOPES
+from accelsim.account.scopes import SCOPES
 from accelsim.config.workload import load_workload
 from accelsim.errors import ConfigError
 from accelsim.model.encoder import build_encoder

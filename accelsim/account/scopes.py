@@ -1,0 +1,200 @@
+"""What a figure accounts for: one switch, one task visit, or a round of everything.
+
+``switch``           one task switch: all that the device spends while it runs (mean of the run)
+``memory_one_pass``  a closed form for one visit of a task: a switch, then every parameter that a
+                     sentence needs read once, word after word, as array-level tools count it
+``memory``           a round: parameter memories, bus and DRAM, their leakage and standby included
+``system``           a round: everything
+
+A round serves every task once, all its sentences. Latencies leave out the idle time between
+rounds; energies include it. The bus and the DRAM also carry activations that are spilled.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from accelsim.account.energy import EnergyAccount
+from accelsim.account.prices import PriceList
+from accelsim.config.hardware import HardwareConfig
+from accelsim.engine.ledger import Key
+from accelsim.engine.run import Run
+from accelsim.mapping.design import Design
+from accelsim.memory.placement import DRAM, Placement
+from accelsim.memory.regions import regions
+from accelsim.model.operators import Operator, OperatorKind
+from accelsim.program import ProgramKind
+from accelsim.units import ceil_div, to_seconds
+
+SCOPES = ("switch", "memory_one_pass", "memory", "system")
+_BUS = "bus"
+# The state in which an awake channel waits with all rows closed.
+_IDLE_STATES = {"standby": "precharge_standby"}
+
+
+@dataclass(frozen=True)
+class ScopeFigures:
+    """Energy [J] and latency [s] of one ``per``, and area [m2] where the scope has one.
+
+    ``per`` is ``switch``, ``visit`` (of a task) or ``round``.
+    """
+
+    per: str
+    energy: float
+    latency: float
+    area: float | None = None
+
+
+def scopes_of(
+    design: Design, run: Run, account: EnergyAccount, prices: PriceList, rounds: int
+) -> dict[str, ScopeFigures]:
+    """Return the figures by scope; a scope that the run does not have is left out.
+
+    Without a switch there is no ``switch``; when a sentence needs parameters from DRAM there is
+    no ``memory_one_pass``.
+    """
+    scopes = _Scopes(design, run, account, prices, rounds)
+    found = {
+        "switch": scopes.switch(),
+        "memory_one_pass": scopes.one_pass(),
+        "memory": scopes.memory(),
+        "system": scopes.system(),
+    }
+    return {name: figures for name, figures in found.items() if figures is not None}
+
+
+def parameter_memories(hardware: HardwareConfig) -> list[str]:
+    """Return the on-chip memories that hold parameters."""
+    return [name for name, region in regions(hardware).items() if region.kind == "parameters"]
+
+
+class _Scopes:
+    def __init__(
+        self, design: Design, run: Run, account: EnergyAccount, prices: PriceList, rounds: int
+    ) -> None:
+        self.design = design
+        self.run = run
+        self.account = account
+        self.prices = prices
+        self.rounds = rounds
+        self.memories = parameter_memories(design.hardware)
+        self.path = {*self.memories, _BUS, DRAM}
+        self.switches = len(run.executions_of(ProgramKind.SWITCH))
+
+    def switch(self) -> ScopeFigures | None:
+        """One switch: dynamic energy, leakage of the whole chip and standby meanwhile."""
+        if not self.switches:
+            return None
+        seconds = self._seconds(ProgramKind.SWITCH)
+        leakage = sum(self.prices.watts.values()) * seconds
+        energy = self._switch_energy(lambda key: True) + leakage
+        return ScopeFigures("switch", energy / self.switches, seconds / self.switches)
+
+    def one_pass(self) -> ScopeFigures | None:
+        """One visit: the parameter path's share of a switch, then each word read once.
+
+        Memories are read side by side; meanwhile they leak and the DRAM idles.
+        """
+        words = [self._words_once(e.task) for e in self.run.executions_of(ProgramKind.INFER)]
+        if any(DRAM in found for found in words) or not all(words):
+            return None
+        count = max(1, self.switches)
+        energy = self._switch_energy(lambda key: key.block in self.path) / count
+        seconds = self._seconds(ProgramKind.SWITCH) / count
+        reading = sum(map(self._reading_time, words)) / len(words)
+        energy += sum(map(self._reading_energy, words)) / len(words)
+        energy += sum(self.prices.watts[name] for name in self.memories) * (seconds + reading)
+        return ScopeFigures("visit", energy + self._idle_watts() * reading, seconds + reading)
+
+    def memory(self) -> ScopeFigures:
+        """A round; its latency is that of loads, then of the busiest block of the path."""
+        dynamic = self.account.dynamic_sum(lambda key: key.block in self.path)
+        leakage = sum(self.account.leakage[name] for name in self.memories)
+        energy = dynamic + leakage + sum(self.account.standby.values())
+        loads = self._seconds(ProgramKind.SWITCH) + self._seconds(ProgramKind.POWER_UP)
+        busy = max(self._busy(port) for port in self.path if port in self.run.ledger.busy)
+        area = sum(self.prices.areas[name] for name in self.memories)
+        return self._round(energy, loads + to_seconds(busy), area)
+
+    def system(self) -> ScopeFigures:
+        """A round of everything; the chip's area."""
+        seconds = to_seconds(sum(e.duration for e in self.run.executions))
+        return self._round(self.account.total, seconds, sum(self.prices.areas.values()))
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def _round(self, energy: float, seconds: float, area: float) -> ScopeFigures:
+        return ScopeFigures("round", energy / self.rounds, seconds / self.rounds, area)
+
+    def _seconds(self, kind: ProgramKind) -> float:
+        return to_seconds(sum(e.duration for e in self.run.executions_of(kind)))
+
+    def _switch_energy(self, keep: Callable[[Key], bool]) -> float:
+        """Return dynamic energy of all switches, and the DRAM's standby meanwhile [J]."""
+        dynamic = self.account.dynamic_sum(
+            lambda key: key.program == ProgramKind.SWITCH and keep(key)
+        )
+        states = self.run.dram_residency(ProgramKind.SWITCH)
+        standby = (to_seconds(n) * self.prices.dram_states[s] for s, n in states.items())
+        return dynamic + sum(standby)
+
+    def _busy(self, port: str) -> int:
+        return sum(
+            record.ports[port][0]
+            for execution in self.run.executions_of(ProgramKind.INFER)
+            for _, record in execution.segments
+            if port in record.ports
+        )
+
+    def _idle_watts(self) -> float:
+        dram = self.design.hardware.dram
+        if dram is None:
+            return 0.0
+        return self.prices.dram_states[_IDLE_STATES.get(dram.idle_state, dram.idle_state)]
+
+    def _reading_energy(self, words: Counter[str]) -> float:
+        return sum(n * self.prices.joules[name, "read"] for name, n in words.items())
+
+    def _reading_time(self, words: Counter[str]) -> float:
+        table = regions(self.design.hardware)
+        return max(
+            n / table[name].banks * table[name].array.read_latency for name, n in words.items()
+        )
+
+    def _words_once(self, task: str) -> Counter[str]:
+        """Return the words of each memory that one reading of all needed parameters takes.
+
+        Bits instead of words where a parameter lies in DRAM.
+        """
+        graph, placement = self.design.graphs[task], self.design.placements[task]
+        memories = self.design.hardware.memories
+        return Counter(
+            {
+                memory: ceil_div(bits, memories[memory].word) if memory in memories else bits
+                for memory, bits in _bits_once(graph.operators, placement).items()
+            }
+        )
+
+
+def _bits_once(operators: Iterable[Operator], placement: Placement) -> Counter[str]:
+    """Return the bits by memory of every needed parameter, each counted once.
+
+    Of an embedding table the rows that the sentence can need at most.
+    """
+    bits: Counter[str] = Counter()
+    seen: set[str] = set()
+    for operator in operators:
+        gathered = operator.kind is OperatorKind.GATHER
+        for parameter in operator.parameters:
+            if parameter.name in seen:
+                continue
+            seen.add(parameter.name)
+            tensor = placement.tensors[parameter.name]
+            rows = min(operator.rows, parameter.shape[0]) if gathered else parameter.shape[0]
+            part = parameter.elements * rows // parameter.shape[0]
+            bits[tensor.values] += tensor.value_bits_between(0, part)
+            if tensor.masked:
+                bits[tensor.masks] += part
+    return bits
