@@ -31,7 +31,7 @@ _SMALL_PREFIXES = {
 }
 _LARGE_PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 # IEC 80000-13, binary prefixes.
-_BINARY_PREFIXES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_BINARY_PREFIXES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 _PREFIXES: dict[str, Fraction] = {
     **_SMALL_PREFIXES,

@@ -9,19 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from accelsim.config.document import Document, describe, merge, override, read_document
 from accelsim.config.paths import KeyPath, suggest
-from accelsim.config.quantities import Bits, Bytes, Hertz, Joules, Kelvin, Meters, Seconds, Volts
+from accelsim.config.quantities import (
+    Bits,
+    Bytes,
+    Hertz,
+    Joules,
+    Kelvin,
+    Meters,
+    SimulatedSeconds,
+    Volts,
+)
 from accelsim.config.shipped import find_input, is_file
 from accelsim.config.validation import ConfigModel, RuleError, validate
-from accelsim.units import format_si, period_of
 
-PositiveInt = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
+# Cycles, beats and the like: more than a million is a slip.
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+ArraySide = Annotated[int, Field(gt=0, le=1024)]
 Target = Literal[
     "ReadLatency", "WriteLatency", "ReadEnergy", "WriteEnergy",
     "ReadEDP", "WriteEDP", "Leakage", "Area",
@@ -44,16 +54,6 @@ class ClockConfig(ConfigModel):
     frequency: Hertz
     voltage: Volts
 
-    @field_validator("frequency")
-    @classmethod
-    def _has_a_period(cls, frequency: float) -> float:
-        if period_of(frequency) == 0:
-            raise ValueError(
-                f"{format_si(frequency, 'Hz')} has a period below 1 fs, the resolution of time; "
-                "expected a lower frequency"
-            )
-        return frequency
-
 
 class PeArrayConfig(ConfigModel):
     """n vector MACs of width n, output stationary, as EdgeBERT's processing unit; or systolic.
@@ -68,15 +68,15 @@ class PeArrayConfig(ConfigModel):
     fill and drain, as SCALE-Sim counts.
     """
 
-    vector_size: PositiveInt
+    vector_size: Annotated[int, Field(gt=0, le=256)]
     tile_schedule: Literal["serial", "overlapped"]
     write_port: Literal["shared", "own"]
     command_cycles: Count
     dataflow: Literal[
         "vector_mac", "weight_stationary", "output_stationary", "input_stationary"
     ] = "vector_mac"
-    rows: PositiveInt | None = None
-    columns: PositiveInt | None = None
+    rows: ArraySide | None = None
+    columns: ArraySide | None = None
 
     @model_validator(mode="after")
     def _only_systolic_arrays_have_a_shape(self) -> PeArrayConfig:
@@ -161,7 +161,7 @@ class MemoryConfig(ConfigModel):
     capacity: Bytes
     word: Bits
     bits_per_cell: PositiveInt = 1
-    banks: PositiveInt = 1
+    banks: Annotated[int, Field(gt=0, le=1024)] = 1
     target: Target = "ReadEDP"
     roadmap: str | None = None
     extrapolate: bool = False
@@ -180,7 +180,7 @@ class DramConfig(ConfigModel):
     """The off-chip channel: a part of the technology table, in lock step if several."""
 
     technology: str
-    devices: PositiveInt = 1
+    devices: Annotated[int, Field(gt=0, le=64)] = 1
     idle_state: Literal["self_refresh", "power_down", "standby"] = "self_refresh"
 
 
@@ -192,7 +192,10 @@ class HomeConfig(ConfigModel):
 
 
 class PlacementConfig(ConfigModel):
-    """The home of each role, of activations, and of what does not fit beside them."""
+    """The home of each role, of activations, and of what does not fit beside them.
+
+    ``activation_spill`` is None in a machine without DRAM, whatever its file says.
+    """
 
     embedding: HomeConfig
     backbone: HomeConfig
@@ -204,7 +207,7 @@ class PlacementConfig(ConfigModel):
 class PowerConfig(ConfigModel):
     """The switchable supply of the whole chip (the DRAM has its own states)."""
 
-    wake_up_time: Seconds
+    wake_up_time: SimulatedSeconds
     wake_up_energy: Joules
 
 
@@ -245,12 +248,19 @@ class HardwareConfig(ConfigModel):
             raise RuleError(*wrong)
         return memories
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_dram_nothing_spills(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("dram", "missing") is not None:
+            return data
+        placement = data.get("placement")
+        if not isinstance(placement, dict) or placement.get("activation_spill") != "dram":
+            return data
+        return {**data, "placement": {**placement, "activation_spill": None}}
+
     @model_validator(mode="after")
     def _placement_names_memories(self) -> HardwareConfig:
         wrong = list(_wrong_homes(self))
-        if self.placement.activation_spill == "dram" and self.dram is None:
-            message = "the machine has no dram; set it to null, or give the machine a dram"
-            wrong.append((("placement", "activation_spill"), message))
         if wrong:
             raise RuleError(*wrong)
         return self

@@ -15,6 +15,15 @@ def shipped_folder(name: str) -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / name
 
 
+def shipped_file(name: str) -> Path:
+    """Return the absolute path of a file that travels with accelsim, whatever the current folder.
+
+    ``name`` begins with its folder, such as ``hwconfigs/edgebert.yaml``.
+    """
+    folder, _, rest = name.partition("/")
+    return shipped_folder(folder) / rest
+
+
 def find_input(path: Path) -> Path:
     """Return the file to read for a path from the command line.
 
@@ -23,7 +32,7 @@ def find_input(path: Path) -> Path:
     """
     if os.path.exists(path) or not path.parts or path.parts[0] not in _FOLDERS:
         return path
-    shipped = shipped_folder(path.parts[0]).joinpath(*path.parts[1:])
+    shipped = shipped_file(path.as_posix())
     return shipped if is_file(shipped) else path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,14 @@ from pydantic import Field, field_validator, model_validator
 from accelsim.config.document import (
     Document,
     KeyPath,
+    describe,
     override_at,
     read_document,
     split_assignment,
 )
 from accelsim.config.hardware import HardwareConfig, hardware_document
 from accelsim.config.paths import suggest
-from accelsim.config.quantities import Seconds
+from accelsim.config.quantities import SimulatedSeconds
 from accelsim.config.shipped import find_input, is_file
 from accelsim.config.validation import ConfigModel, RuleError, validate
 from accelsim.errors import ConfigError
@@ -32,7 +34,8 @@ from accelsim.memory.storage import StorageConfig
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.tasks import find_task
 
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 
 
 class RequestsConfig(ConfigModel):
@@ -45,8 +48,17 @@ class RequestsConfig(ConfigModel):
     pattern: Literal["round_robin"] = "round_robin"
     rounds: PositiveInt
     sentences_per_task: PositiveInt = 1
-    idle_between_rounds: Annotated[Seconds, Field(json_schema_extra={"default": "0 s"})] = 0.0
+    idle_between_rounds: Annotated[
+        SimulatedSeconds, Field(json_schema_extra={"default": "0 s"})
+    ] = 0.0
     power_off_when_idle: bool = False
+
+    @model_validator(mode="after")
+    def _something_to_switch_off(self) -> RequestsConfig:
+        if self.power_off_when_idle and not self.idle_between_rounds:
+            message = "nothing to switch off: set requests.idle_between_rounds, such as 1 s"
+            raise RuleError((("power_off_when_idle",), message))
+        return self
 
 
 class CaseConfig(ConfigModel):
@@ -68,7 +80,7 @@ class PublishedGains(ConfigModel):
 
 
 class WorkloadConfig(ConfigModel):
-    """One workload."""
+    """One workload. Results go to a folder of its ``name``."""
 
     name: str
     description: str = ""
@@ -78,6 +90,16 @@ class WorkloadConfig(ConfigModel):
     requests: RequestsConfig
     cases: Annotated[dict[str, CaseConfig], Field(min_length=1)]
     published: PublishedGains | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not _FOLDER_NAME.fullmatch(name):
+            raise ValueError(
+                f"{describe(name)} cannot name the folder of the results; expected up to 100 "
+                "letters, digits, '_', '-' and '.', not beginning with '.'"
+            )
+        return name
 
     @field_validator("tasks")
     @classmethod

@@ -113,7 +113,8 @@ body {{ margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }}
 table {{ border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; font-size: .9rem; }}
 th, td {{ border-bottom: 1px solid #8884; padding: .25rem .6rem; text-align: left; }}
 td.n {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-.FAIL {{ color: #d33; font-weight: 600; }} .pass {{ color: #2a8a3a; }} td.source {{ opacity: .7; overflow-wrap: anywhere; }}
+.FAIL {{ color: #d33; font-weight: 600; }}
+.pass {{ color: #2a8a3a; }} td.source {{ opacity: .7; overflow-wrap: anywhere; }}
 </style></head><body><h1>accelsim {version}: validation</h1>
 <p>{verdict}</p>{tables}</body></html>
 """

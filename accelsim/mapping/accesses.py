@@ -34,6 +34,15 @@ def buffer_capacities(hardware: HardwareConfig) -> dict[str, int]:
     }
 
 
+# Tensors in DRAM begin at page boundaries of any part.
+_PAGE_BYTES = 4096
+
+
+def whole_pages(size: int) -> int:
+    """Return a size in bytes, rounded up to whole DRAM pages."""
+    return ceil_div(size, _PAGE_BYTES) * _PAGE_BYTES
+
+
 def memory_use(hardware: HardwareConfig, memory: str, action: str, bits: int) -> Use:
     """Return the use of an on-chip memory for a contiguous access: whole words."""
     return Use(memory, action, ceil_div(bits, hardware.memories[memory].word))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from accelsim.config.hardware import HardwareConfig
 from accelsim.config.workload import Case, WorkloadConfig
 from accelsim.errors import MappingError
+from accelsim.mapping.accesses import whole_pages
 from accelsim.mapping.inference import InferenceProgram, SegmentCache, compile_inference
 from accelsim.mapping.switching import compile_power_up, compile_switch, volatile_bits
 from accelsim.memory.placement import DRAM, Placement, check_capacity, place
@@ -17,8 +18,6 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
 from accelsim.program import Program
 from accelsim.units import ceil_div
-
-_PAGE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -117,4 +116,4 @@ def _image_bytes(placement: Placement, *, task_specific: bool) -> int:
     """Return the whole pages in DRAM that hold what belongs on the chip."""
     bits = placement.bits(task_specific=task_specific)
     size = sum(ceil_div(n, 8) for memory, n in bits.items() if memory != DRAM)
-    return ceil_div(size, _PAGE_BYTES) * _PAGE_BYTES
+    return whole_pages(size)

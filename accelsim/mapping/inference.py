@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from accelsim.config.hardware import HardwareConfig
 from accelsim.errors import CapacityError
-from accelsim.mapping.accesses import AUXILIARY, buffer_capacities
+from accelsim.mapping.accesses import AUXILIARY, buffer_capacities, whole_pages
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
 from accelsim.mapping.emitter import Emitter
 from accelsim.mapping.plan import NoRoomError, Plan
@@ -155,9 +155,6 @@ def _context(
     return Context(placement, producers, last_reader, crossing, addresses, spill=False)
 
 
-_PAGE_BYTES = 4096
-
-
 def _addresses(
     graph: LayerGraph, placement: Placement, crossing: frozenset[str], base: int
 ) -> dict[str, int]:
@@ -171,7 +168,7 @@ def _addresses(
     addresses, following = {}, base
     for name, size in sizes.items():
         addresses[name] = following
-        following += ceil_div(size, _PAGE_BYTES) * _PAGE_BYTES
+        following += whole_pages(size)
     return addresses
 
 

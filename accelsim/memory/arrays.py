@@ -212,7 +212,7 @@ def _outside(grid: Sequence[int], at: int, what: str, text: Callable[[int], str]
         return f"{what} {wanted} is not in the table, which has {text(grid[0])} only"
     return (
         f"{what} {wanted} is outside the table, {text(grid[0])} to {text(grid[-1])}; "
-        "choose one inside, or allow extrapolation (extrapolate=True, --extrapolate)"
+        "choose one inside, or allow extrapolation (extrapolate)"
     )
 
 

@@ -93,7 +93,7 @@ _NARROWEST = 64
 def _region(
     hardware: HardwareConfig, name: str, kind: str, memory: MemoryConfig, where: str
 ) -> Region:
-    process = hardware.process
+    process, lanes = hardware.process, 1
     try:
         technology = load_technology(memory.technology)
         lanes = _lanes(technology, memory, hardware)
@@ -111,7 +111,9 @@ def _region(
         )
     except AccelsimError as error:
         size = format_bytes(memory.capacity)
-        message = f"machine '{hardware.name}': {where} ({memory.technology}, {size}): {error}"
+        built = f"{size} as {memory.banks} banks" if memory.banks > 1 else size
+        built += f" of {lanes} arrays in lock step" if lanes > 1 else ""
+        message = f"machine '{hardware.name}': {where} ({memory.technology}, {built}): {error}"
         raise type(error)(message) from None
     return Region(name, kind, array, memory.banks, lanes, memory.capacity)
 

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from accelsim.config.validation import ConfigModel
+
+# No published encoder has larger sizes, and the deepest has 1000 layers: Wang et al., "DeepNet:
+# Scaling Transformers to 1,000 Layers", 2022. A value beyond is a slip.
+Size = Annotated[int, Field(gt=0, le=1_000_000)]
+Layers = Annotated[int, Field(gt=0, le=1000)]
 
 ModelName = Literal[
     "albert-base",
@@ -86,14 +91,14 @@ class ModelConfig(ConfigModel):
 
     name: Annotated[ModelName, Field(description="preset, or custom")]
     family: Literal["albert", "bert"] = _hyperparameter("structure and parameter names")
-    vocabulary_size: PositiveInt = _hyperparameter("tokens in the vocabulary")
-    embedding_size: PositiveInt = _hyperparameter("width of the embedding tables")
-    hidden_size: PositiveInt = _hyperparameter("width between the operators of a layer")
-    layers: PositiveInt = _hyperparameter("number of encoder layers")
-    heads: PositiveInt = _hyperparameter("attention heads of a layer")
-    intermediate_size: PositiveInt = _hyperparameter("width inside the feed-forward network")
-    maximum_positions: PositiveInt = _hyperparameter("longest sequence in tokens")
-    type_vocabulary_size: PositiveInt = _hyperparameter("token types (sentence A, sentence B)")
+    vocabulary_size: Size = _hyperparameter("tokens in the vocabulary")
+    embedding_size: Size = _hyperparameter("width of the embedding tables")
+    hidden_size: Size = _hyperparameter("width between the operators of a layer")
+    layers: Layers = _hyperparameter("number of encoder layers")
+    heads: Size = _hyperparameter("attention heads of a layer")
+    intermediate_size: Size = _hyperparameter("width inside the feed-forward network")
+    maximum_positions: Size = _hyperparameter("longest sequence in tokens")
+    type_vocabulary_size: Size = _hyperparameter("token types (sentence A, sentence B)")
     shared_layers: bool = _hyperparameter("one set of parameters for all layers")
     pooler: bool = _hyperparameter("dense + tanh on the first token before the classifier")
 
@@ -140,7 +145,7 @@ class AdaptationConfig(ConfigModel):
     """
 
     method: Literal["full", "houlsby"]
-    bottleneck: PositiveInt | None = None
+    bottleneck: Size | None = None
     shared_across_layers: bool | None = None
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -36,6 +37,23 @@ WORKLOAD_VALUES = [
      "got the text 'albert'; did you mean 'albert-base'?"),
     ("{rounds: 1}", "{rounds: 1, idle_between_rounds: 5}", "requests.idle_between_rounds: expected "
      "a quantity in s such as '1.5 ns', got the bare number 5"),
+    ("{rounds: 1}", "{rounds: 1, idle_between_rounds: 1e300 s}", "requests.idle_between_rounds: "
+     "1e300 s is too large; expected at most 1e7 s"),
+    ("{rounds: 1}", "{rounds: 1000001}", "requests.rounds: input should be less than or equal to "
+     "1000000, got 1000001"),
+    ("{rounds: 1}", "{rounds: 1, sentences_per_task: 1000001}", "requests.sentences_per_task: "
+     "input should be less than or equal to 1000000, got 1000001"),
+    ("{rounds: 1}", "{rounds: 1, power_off_when_idle: true}", "requests.power_off_when_idle: "
+     "nothing to switch off: set requests.idle_between_rounds, such as 1 s"),
+    ("{rounds: 1}", "{rounds: 1, power_off_when_idle: true, idle_between_rounds: 0 s}",
+     "requests.power_off_when_idle: nothing to switch off: set requests.idle_between_rounds, such "
+     "as 1 s"),
+    ("model: {name: albert-base}", "model: {name: albert-base, layers: 1001}", "model.layers: "
+     "input should be less than or equal to 1000, got 1001"),
+    ("model: {name: albert-base}", "model: {name: albert-base, hidden_size: 1000001}",
+     "model.hidden_size: input should be less than or equal to 1000000, got 1000001"),
+    ("name: small", "name: ../../evil", "name: the text '../../evil' cannot name the folder of "
+     "the results; expected up to 100 letters, digits, '_', '-' and '.', not beginning with '.'"),
     ("density: 0.5", "density: 0", "cases.plain.storage.task.density: input should be greater "
      "than 0, got 0"),
     ("density: 0.5", "density: 1.5", "cases.plain.storage.task.density: input should be less "
@@ -68,6 +86,27 @@ def test_a_wrong_value_of_a_workload_is_one_line(
     path = edit(folder / "workload.yaml", old, new)
     at = line_of(path, new.split("\n")[0])
     assert workload_error(path) == f"{path}:{at}: {message.format(folder=folder)}"
+
+
+@pytest.mark.parametrize("name", ["a", "_x", "v1.2", "MNLI-4_bit..", "7", "x" * 100])
+def test_a_workload_has_the_name_of_a_folder(folder: Path, name: str) -> None:
+    loaded = load_workload(folder / "workload.yaml", (f"name='{name}'",))
+    assert loaded.config.name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".x", "/", "a/b", "a b", "a\\b", "a\n", "é", "x" * 101]
+)
+def test_what_names_no_folder_is_refused(folder: Path, name: str) -> None:
+    message = workload_error(folder / "workload.yaml", f"name={json.dumps(name)}")
+    assert re.search(r": name: the text '[^']*' cannot name the folder of the results; ", message)
+
+
+def test_the_chip_is_switched_off_in_any_idle_time(folder: Path) -> None:
+    idle = ("requests.idle_between_rounds=1 fs", "requests.power_off_when_idle=true")
+    requests = load_workload(folder / "workload.yaml", idle).config.requests
+    assert requests.power_off_when_idle
+    assert requests.idle_between_rounds == 1e-15
 
 
 SLIPS = [

@@ -331,7 +331,7 @@ def test_a_warning_of_the_device_goes_with_every_array() -> None:
     )
 
 
-ADVICE = "; choose one inside, or allow extrapolation (extrapolate=True, --extrapolate)"
+ADVICE = "; choose one inside, or allow extrapolation (extrapolate)"
 RRAM_HAS = (
     "rram.yaml has: 1 b/cell at 22 nm, LOP, 350 K; 1 b/cell at 22 nm, HP, 350 K; "
     "1 b/cell at 22 nm, LSTP, 350 K; 1 b/cell at 22 nm, LOP, 300 K; 1 b/cell at 45 nm, LOP, 350 K; "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from accelsim.account.scopes import SCOPES
+from accelsim.config.shipped import shipped_file
 from accelsim.config.workload import load_workload
 from accelsim.errors import ConfigError
 from accelsim.model.encoder import build_encoder
@@ -15,7 +16,7 @@ from accelsim.study.cases import METRICS, CaseResult, compare, simulate
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import to_seconds
 
-MAIN_WORKLOAD = "workloads/mti_mnli_mrpc_qnli.yaml"
+MAIN_WORKLOAD = shipped_file("workloads/mti_mnli_mrpc_qnli.yaml")
 
 
 def model_checks(folder: Path) -> Iterator[Check]:

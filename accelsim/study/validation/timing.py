@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from accelsim.config.hardware import HardwareConfig, load_hardware
+from accelsim.config.shipped import shipped_file
 from accelsim.program import Segment
 from accelsim.study import single
 from accelsim.study.validation.check import Check, read_rows
@@ -19,9 +20,9 @@ _DEEP_MATMUL, _OTHER, _EQUAL, _NEAR = 0.005, 0.02, 0.0, 0.05
 
 def edgebert_checks(folder: Path) -> Iterator[Check]:
     """Compare single operators on the machine as coded with the SystemC's measured cycles."""
-    hardware = load_hardware("hwconfigs/edgebert.yaml")
+    hardware = load_hardware(shipped_file("hwconfigs/edgebert.yaml"))
     intervals = "sfu.initiation_intervals={softmax: 3, layer_norm: 3, entropy: 4}"
-    emulated = load_hardware("hwconfigs/edgebert.yaml", (intervals,))
+    emulated = load_hardware(shipped_file("hwconfigs/edgebert.yaml"), (intervals,))
     for row in read_rows(folder, "edgebert_cycles.csv"):
         if not row["how_obtained"].startswith("measured") or not row["cycles"]:
             continue
@@ -95,7 +96,9 @@ def scalesim_checks(folder: Path) -> Iterator[Check]:
         if array not in machines:
             keys = ("dataflow", "rows", "columns")
             overrides = [f"pe_array.{k}={v}" for k, v in zip(keys, array, strict=True)]
-            machines[array] = load_hardware("hwconfigs/edgebert_overlapped.yaml", tuple(overrides))
+            machines[array] = load_hardware(
+                shipped_file("hwconfigs/edgebert_overlapped.yaml"), tuple(overrides)
+            )
         shape = (int(row["rows"]), int(row["columns"]), int(row["depth"]))
         made = single.matmul(machines[array], *shape)
         yield Check(
@@ -112,7 +115,7 @@ def scalesim_checks(folder: Path) -> Iterator[Check]:
 def onnxim_checks(folder: Path) -> Iterator[Check]:
     """Compare products whose operands stream from a simple DRAM while weights load ahead."""
     overrides = ("pe_array.dataflow=weight_stationary",)
-    hardware = load_hardware("hwconfigs/edgebert_overlapped.yaml", overrides)
+    hardware = load_hardware(shipped_file("hwconfigs/edgebert_overlapped.yaml"), overrides)
     for row in read_rows(folder, "onnxim_cycles.csv"):
         shape = (int(row["rows"]), int(row["columns"]), int(row["depth"]))
         bandwidth = 1e9 * float(row["bandwidth_gb_per_s"])
