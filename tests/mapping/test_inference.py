@@ -342,6 +342,7 @@ def test_parameters_may_stay_in_dram() -> None:
                 "hardware.dram=null",
                 "hardware.placement.activation_spill=null",
                 "requests.power_off_when_idle=true",
+                "requests.idle_between_rounds=1 ms",
             ),
             MappingError,
             r"^requests\.power_off_when_idle: 'sram' loses the parameters of MNLI and the machine "
