@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from accelsim.config.document import describe
 from accelsim.config.paths import KeyPath, suggest
-from accelsim.config.schema import expectation, known_keys
+from accelsim.config.schema_keys import expectation, known_keys
 
 _EXPECTED = {
     "int_type": "a whole number",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from accelsim.config.document import Document, Place
 from accelsim.config.paths import KeyPath, format_path
 from accelsim.config.reasons import guess_key, reason
-from accelsim.config.schema import known_keys
+from accelsim.config.schema_keys import known_keys
 from accelsim.errors import ConfigError
 
 
