@@ -28,6 +28,10 @@ class AttentionVariant:
     score_rows: int
     pipelined: bool
 
+    def __str__(self) -> str:
+        order = "overlapped" if self.pipelined else "one after the other"
+        return f"heads {order}, {self.score_rows} rows of scores at a time"
+
 
 @dataclass
 class _Head:
