@@ -255,7 +255,9 @@ def _compile_segment(
     choices = []
     for operators in stages:
         emitter, choice = _emit_stage(context, emitter, operators, hardware)
-        choices.append(f"{name}: {operators[0].name} to {operators[-1].name}: {choice}")
+        first_label, last_label = label_of(operators[0]), label_of(operators[-1])
+        through = "" if first_label == last_label else f" to {last_label.partition('.')[2]}"
+        choices.append(f"{first_label}{through}: {choice}")
     emitter.drop_all_operands()
     _leave(context, emitter, stages)
     return _Compiled(emitter.plan.build(), emitter.plan.end_held(), tuple(choices))
