@@ -128,13 +128,14 @@ class OverlappedArray(_Positive):
 class SimpleDram(_Positive):
     """A DRAM with one port in order of arrival: an access a cycle, a fixed latency, no rows.
 
-    ``access_bytes`` are moved in each ``period`` (ticks); an answer takes ``latency_cycles`` more
-    of its own cycles. The bandwidth is access_bytes / period. Source: ONNXim, src/Dram.cc.
+    ``access_bytes`` are moved in each ``period`` (ticks); an answer takes ``latency`` more ticks.
+    The bandwidth is access_bytes / period. Source: ONNXim, src/Dram.cc, where the latency is given
+    in cycles of the DRAM.
     """
 
     access_bytes: int
     period: Tick
-    latency_cycles: int
+    latency: Tick
 
 
 @dataclass(frozen=True)
@@ -278,7 +279,7 @@ class _Port:
         accesses = rows * ceil_div(row_elements * OPERAND_BYTES, dram.access_bytes)
         self._free = max(self._free, requested) + accesses * dram.period
         self.accesses += accesses
-        self.last_answer = self._free + dram.latency_cycles * dram.period
+        self.last_answer = self._free + dram.latency
         return self.last_answer
 
 

@@ -82,6 +82,9 @@ def matmul(
     return single.streamed_matmul(hardware, segment, (rows, columns, depth), via)
 
 
+_MOST = {"B/s": 1e15, "s": 1.0, "B": 2.0**40}
+
+
 def _quantity(option: str, text: str, dimension: str) -> float:
     from accelsim.errors import ConfigError
     from accelsim.units import UnitError, parse_quantity
@@ -90,8 +93,11 @@ def _quantity(option: str, text: str, dimension: str) -> float:
         value = parse_quantity(text, dimension)
     except UnitError as error:
         raise ConfigError(f"{option}: {error}") from None
-    if not 0 < value < float("inf"):
-        raise ConfigError(f"{option}: expected a positive quantity, got '{text}'")
+    if not 0 < value <= _MOST[dimension]:
+        raise ConfigError(
+            f"{option}: expected more than 0 and at most {_MOST[dimension]:g} {dimension}, "
+            f"got '{text}'"
+        )
     return value
 
 

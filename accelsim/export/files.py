@@ -60,6 +60,9 @@ def _write(target: Path, pieces: Iterable[str], temporary: dict[Path, Path]) -> 
     with _reported(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not target.is_file():
+            # A rename would replace a device or pipe by a file.
+            raise OSError(errno.EINVAL, "it is neither a file nor new")
         temporary[target] = path
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.writelines(pieces)

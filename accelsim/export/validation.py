@@ -28,10 +28,11 @@ def validation_report(checks: Sequence[Check], *, every: bool) -> RenderableType
     failed = sum(summary.failed for summary in summaries)
     count = sum(summary.count for summary in summaries)
     reported = sum(check.allowed is None for check in checks)
+    more = "" if every else " (--all shows every row)"
     parts.append(
         Text(
-            f"{count} comparisons, {failed} failed; {reported} figures of the paper's headline "
-            "are reported without verdict" + ("" if every else " (--all shows every row)")
+            f"{count} comparisons, {failed} failed; {reported} more figures (the paper's headline, "
+            f"arrays one by one) are reported without verdict{more}"
         )
     )
     return Group(*parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -128,7 +129,7 @@ def matmul(
         Use(accesses.ACTIVATION_BUFFER, "read", activations, (vectors,)),
         # Two decoders, one for each operand, work side by side.
         Use(accesses.CODEC, "decode", decoded, (1 if systolic else ceil_div(decoded, 2),)),
-        Use(accesses.ACTIVATION_BUFFER, "write", rows * columns),
+        Use(accesses.ACTIVATION_BUFFER, "write", rows * columns, (1,) if systolic else ()),
     ]
     return _single("matmul", "pe", uses)
 
@@ -181,6 +182,7 @@ def dram_reads(
     if hardware.dram is None:
         raise ConfigError("op dram: the machine has no dram; choose another with --hw")
     count = ceil_div(size, access)
+    _check_work(count, "accesses")
     generator = random.Random(seed)
     if access > _DRAM_BYTES:
         raise ConfigError(f"--access: expected at most {_DRAM_BYTES} bytes, got {access}")
@@ -235,11 +237,28 @@ def streamed_matmul(
     access = round(_ACCESS_BYTES / via.bandwidth * TICKS_PER_SECOND)
     if access < 1:
         raise ConfigError("--dram-bandwidth: an access takes less than 1 fs; lower the bandwidth")
-    dram = SimpleDram(_ACCESS_BYTES, access, round(via.latency * TICKS_PER_SECOND / access))
+    dram = SimpleDram(_ACCESS_BYTES, access, max(1, round(via.latency * TICKS_PER_SECOND)))
     period = period_of(hardware.clock.frequency)
     machine = OverlappedArray(array.array_rows, via.scratchpad, via.accumulator, period)
-    cycles = overlapped_cycles(ProductShape(*shape), machine, dram).computed
+    _check_work(math.prod(ceil_div(size, array.array_rows) for size in shape), "tiles")
+    done = overlapped_cycles(ProductShape(*shape), machine, dram)
     alone = run_alone(hardware, segment)
-    factor = cycles * period / alone.duration
-    leakage, standby = alone.leakage * factor, alone.standby * factor
-    return replace(alone, duration=cycles * period, leakage=leakage, standby=standby)
+    duration = done.computed * period
+    return replace(
+        alone,
+        duration=duration,
+        amounts=alone.amounts + Counter({("simple_dram", "access"): done.accesses}),
+        leakage=alone.leakage * duration / alone.duration,
+        standby=0.0,
+    )
+
+
+# More would take minutes and gigabytes.
+_MOST_WORK = 10**6
+
+
+def _check_work(amount: int, what: str) -> None:
+    if amount > _MOST_WORK:
+        raise ConfigError(
+            f"{amount} {what} are more than the {_MOST_WORK} of one command; use less"
+        )

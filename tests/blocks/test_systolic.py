@@ -213,7 +213,7 @@ ARRAY = OverlappedArray(
 
 def dram_of(gigabytes_per_second: float) -> SimpleDram:
     period = round(32 * NANOSECOND / gigabytes_per_second)
-    return SimpleDram(access_bytes=32, period=period, latency_cycles=100)
+    return SimpleDram(access_bytes=32, period=period, latency=100 * period)
 
 
 def shape_of(row: dict[str, str]) -> ProductShape:
@@ -254,7 +254,7 @@ drams = st.builds(
     SimpleDram,
     access_bytes=st.sampled_from([8, 32, 64]),
     period=st.integers(1, 20 * NANOSECOND),
-    latency_cycles=st.integers(1, 200),
+    latency=st.integers(1, 400_000_000),
 )
 
 
@@ -272,9 +272,7 @@ def test_a_slower_dram_is_never_faster(
     shape: ProductShape, array: OverlappedArray, dram: SimpleDram, period: int, latency: int
 ) -> None:
     fast = overlapped_cycles(shape, array, dram)
-    slower = replace(
-        dram, period=dram.period + period, latency_cycles=dram.latency_cycles + latency
-    )
+    slower = replace(dram, period=dram.period + period, latency=dram.latency + latency)
     slow = overlapped_cycles(shape, array, slower)
     assert fast.computed <= slow.computed
     assert fast.written <= slow.written
@@ -291,7 +289,7 @@ def test_neither_array_nor_port_exceeds_its_rate(
     assert cycles.computed >= blocks[0] * blocks[1] * blocks[2] * array.size
     assert cycles.computed * array.size**2 >= shape.rows * shape.columns * shape.depth
     assert cycles.accesses * dram.access_bytes >= once
-    assert cycles.written * array.period >= (cycles.accesses + dram.latency_cycles) * dram.period
+    assert cycles.written * array.period >= cycles.accesses * dram.period + dram.latency
     assert cycles.written >= cycles.computed
 
 
@@ -307,7 +305,7 @@ def test_two_tiles_fit_the_buffers(shape: ProductShape, array: OverlappedArray) 
 def test_with_an_instant_memory_only_first_weights_and_last_drain_are_exposed(
     shape: ProductShape,
 ) -> None:
-    instant = SimpleDram(access_bytes=2**20, period=1, latency_cycles=1)
+    instant = SimpleDram(access_bytes=2**20, period=1, latency=1)
     folds = ceil_div(shape.rows, 16) * ceil_div(shape.columns, 16) * ceil_div(shape.depth, 16)
     # 2n - 1 for the weights, 2n - 2 for the drain, the memory's femtoseconds rounded up to one.
     exposed = 31 + 30 + 1

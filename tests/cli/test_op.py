@@ -57,6 +57,42 @@ def test_systolic_arrays_count_as_scalesim(
     assert found["cycles"] == cycles
 
 
+@pytest.mark.parametrize(
+    ("dataflow", "rows", "columns", "shape", "cycles"),
+    [
+        # folds x (load + stream + R + C - 2), and SCALE-Sim counts from zero.
+        ("output_stationary", 64, 64, "128x128x64", 4 * (64 + 126) - 1),
+        ("weight_stationary", 128, 128, "512x512x128", 4 * (128 + 512 + 254) - 1),
+        ("weight_stationary", 1, 128, "1000x128x1", 1 + 1000 + 127 - 1),
+        ("input_stationary", 1, 128, "128x1000x1", 1 + 1000 + 127 - 1),
+        ("weight_stationary", 5, 32, "768x17x5", 5 + 768 + 35 - 1),
+    ],
+)
+def test_wide_systolic_arrays_never_wait_for_a_port(
+    dataflow: str,
+    rows: int,
+    columns: int,
+    shape: str,
+    cycles: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keys = {"dataflow": dataflow, "rows": rows, "columns": columns}
+    sets = [part for k, v in keys.items() for part in ("--set", f"pe_array.{k}={v}")]
+    assert matmul(capsys, shape, *sets)["cycles"] == cycles
+
+
+@pytest.mark.parametrize("shape", ["1x1x1", "16x16x16", "40x70x33"])
+def test_small_streamed_products_never_lose_by_bandwidth(
+    shape: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stationary = ("--set", "pe_array.dataflow=weight_stationary")
+    cycles = [
+        matmul(capsys, shape, *stationary, "--dram-bandwidth", f"{b} GB/s")["cycles"]
+        for b in (0.05, 0.5, 0.52, 0.56, 0.71, 0.72, 1.19, 1.21, 4, 64)
+    ]
+    assert cycles == sorted(cycles, reverse=True)
+
+
 def test_streamed_products_never_lose_by_bandwidth(capsys: pytest.CaptureFixture[str]) -> None:
     stationary = ("--set", "pe_array.dataflow=weight_stationary")
     cycles = [
@@ -119,6 +155,7 @@ def test_the_table_names_operator_machine_and_cycles(capsys: pytest.CaptureFixtu
             "--dram-bandwidth: expected a unit of B/s",
         ),
         (("dram", "--bytes", "64", "--set", "dram=null"), "dram"),
+        (("dram", "--bytes", "1000000000000"), "are more than the 1000000 of one command"),
         (("load", "data", "--bytes", "-1"), "--bytes: expected 1 or more"),
     ],
 )

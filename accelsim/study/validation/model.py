@@ -10,6 +10,7 @@ from accelsim.account.scopes import SCOPES
 from accelsim.config.shipped import shipped_file
 from accelsim.config.workload import load_workload
 from accelsim.errors import ConfigError
+from accelsim.memory.dram import load_dram
 from accelsim.model.encoder import build_encoder
 from accelsim.model.hyperparameters import ModelConfig
 from accelsim.study.cases import METRICS, CaseResult, compare, simulate
@@ -63,6 +64,13 @@ def _bounds(result: CaseResult) -> Iterator[tuple[str, float, float]]:
     yield "PE array", macs / (hardware.pe_array.vector_size**2 * rate), _busy(result, "pe_array")
     moved = ledger.amount("bus", "transfer")
     yield "bus", moved / (hardware.bus.width / 8 * rate), _busy(result, "bus")
+    size = hardware.pe_array.vector_size
+    elements = sum(n for key, n in ledger.amounts.items() if key.block == "sfu")
+    yield "special functions", elements / (size * rate), _busy(result, "sfu")
+    if hardware.dram:
+        peak = load_dram(hardware.dram.technology).peak_bandwidth * hardware.dram.devices
+        yield "DRAM", ledger.amount("dram", "read") / peak, _busy(result, "dram")
+    yield "sum of all busy times", makespan, sum(map(to_seconds, ledger.busy.values()))
     for memory in hardware.memories:
         words = ledger.amount(memory, "read") + ledger.amount(memory, "write")
         yield memory, words / rate, _busy(result, memory)

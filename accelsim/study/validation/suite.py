@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.study.validation.check import Check
-from accelsim.study.validation.memory import array_checks, dram_checks
+from accelsim.study.validation.dram import dram_checks
+from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.timing import edgebert_checks, onnxim_checks, scalesim_checks
 

@@ -1,0 +1,91 @@
+"""DRAM channels against the parts' specifications, carried over on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from accelsim.blocks.dram import DramChannel
+from accelsim.memory.dram import DramTechnology, load_dram, prices
+from accelsim.study.validation.check import Check, read_rows
+from accelsim.units import TICKS_PER_SECOND, to_ticks
+
+_CURRENTS = "computed from the specification's currents by a calculation of its own"
+_TIMINGS = "sum of the specification's timings"
+_LONG_READ = 8 * 2**20
+
+# Column of the reference -> property of the part, scale to the column's unit.
+_FIGURES = {
+    "activate_pJ": ("activate_energy", 1e12),
+    "refresh_nJ": ("refresh_energy", 1e9),
+    "read_stream_pJ_per_byte": ("read_stream_energy", 1e12),
+    "write_stream_pJ_per_byte": ("write_stream_energy", 1e12),
+    "peak_bandwidth_GBps": ("peak_bandwidth", 1e-9),
+}
+_STATES = ("active_standby", "precharge_standby", "power_down", "self_refresh")
+
+
+def dram_checks(folder: Path) -> Iterator[Check]:
+    """Compare energies, state powers, latencies, and a long read's bandwidth and energy."""
+    timings = {row["part"]: row for row in read_rows(folder, "dram_timings.csv")}
+    for row in read_rows(folder, "dram_energies.csv"):
+        technology, part = load_dram(row["part"]), row["part"]
+        for column, (name, scale) in _FIGURES.items():
+            quantity = f"{part} {name.replace('_', ' ')}"
+            value = scale * getattr(technology, name)
+            unit = column.rpartition("_")[2]
+            yield Check("DRAM", quantity, unit, float(row[column]), value, 0.005, _CURRENTS)
+        for state in _STATES:
+            watts = technology.standby_power(state)  # type: ignore[arg-type]
+            quantity = f"{part} power in {state.replace('_', ' ')}"
+            known = float(row[f"{state}_mW"])
+            yield Check("DRAM", quantity, "mW", known, 1e3 * watts, 0.005, _CURRENTS)
+        named = {name: float(text) for name, text in timings[part].items() if name != "part"}
+        yield from _latency_checks(part, technology, named)
+        known = float(row["read_stream_pJ_per_byte"])
+        yield from _long_read_checks(part, technology, named, known)
+
+
+def _latency_checks(part: str, technology: DramTechnology, ns: dict[str, float]) -> Iterator[Check]:
+    """A burst from a closed row, an open row, another row's bank, and at a refresh."""
+    size, shape = technology.organisation.burst_size, technology.organisation
+    channel = DramChannel(technology, idle_state="standby")
+    far = to_ticks(1e-9 * (ns["tRAS"] + ns["burst"]))
+    closed = channel.access(0, 0, size, False)
+    start = closed + far
+    hit = channel.access(start, size, size, False) - start
+    start += hit + far
+    conflict = channel.access(start, shape.page_size * shape.banks, size, False) - start
+    due = to_ticks(1e-9 * ns["tREFI"])
+    collision = DramChannel(technology, idle_state="standby").access(due, 0, size, False) - due
+    column = ns["tRL"] + ns["burst"]
+    for name, ticks, expected in (
+        ("a closed row", closed, ns["tRCD"] + column),
+        ("a row hit", hit, column),
+        ("a row conflict", conflict, ns["tRP"] + ns["tRCD"] + column),
+        ("a refresh collision", collision, ns["tRFCab"] + ns["tRCD"] + column),
+    ):
+        yield Check(
+            "DRAM", f"{part} latency of {name}", "ns", expected, ticks / 1e6, 1e-9, _TIMINGS
+        )
+
+
+def _long_read_checks(
+    part: str, technology: DramTechnology, ns: dict[str, float], picojoules: float
+) -> Iterator[Check]:
+    """A long sequential read: peak bandwidth less refreshes; energy per byte of what happened."""
+    channel = DramChannel(technology)
+    ticks = channel.access(0, 0, _LONG_READ, False)
+    channel.settle(ticks)
+    lost = (ns["tRFCab"] + ns["tRP"] + ns["tRCD"]) / ns["tREFI"]
+    peak = technology.organisation.burst_size / ns["burst"]
+    rate = _LONG_READ / (ticks / TICKS_PER_SECOND) / 1e9
+    quantity = f"{part} bandwidth of an 8 MiB read"
+    yield Check("DRAM", quantity, "GB/s", peak * (1 - lost), rate, 0.02, _TIMINGS)
+    paid = prices(technology)
+    joules = sum(count * paid["joules"][name] for name, count in channel.counts.items())
+    for state, stay in channel.residency.items():
+        joules += stay / TICKS_PER_SECOND * paid["watts"][state]
+    energy = 1e12 * joules / _LONG_READ
+    quantity = f"{part} energy of an 8 MiB read"
+    yield Check("DRAM", quantity, "pJ/B", picojoules, energy, 0.05, _CURRENTS)
