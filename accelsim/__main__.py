@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 
-INTERRUPTED = 130
+from accelsim.errors import INTERRUPTED
 
 
 def main() -> None:

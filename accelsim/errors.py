@@ -13,6 +13,8 @@ An interrupted command (Ctrl-C) exits with 130.
 
 from __future__ import annotations
 
+INTERRUPTED = 130
+
 
 class AccelsimError(Exception):
     """Root of all errors that are raised on purpose.

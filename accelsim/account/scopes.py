@@ -79,6 +79,7 @@ class _Scopes:
         self.account = account
         self.prices = prices
         self.rounds = rounds
+        self.table = regions(design.hardware)
         self.memories = parameter_memories(design.hardware)
         self.path = {*self.memories, _BUS, DRAM}
         self.switches = len(run.executions_of(ProgramKind.SWITCH))
@@ -97,9 +98,11 @@ class _Scopes:
 
         Memories are read side by side; meanwhile they leak and the DRAM idles.
         """
-        words = [self._words_once(e.task) for e in self.run.executions_of(ProgramKind.INFER)]
-        if any(DRAM in found for found in words) or not all(words):
+        tasks = [e.task for e in self.run.executions_of(ProgramKind.INFER)]
+        once = {task: self._words_once(task) for task in dict.fromkeys(tasks)}
+        if any(DRAM in found or not found for found in once.values()):
             return None
+        words = [once[task] for task in tasks]
         count = max(1, self.switches)
         energy = self._switch_energy(lambda key: key.block in self.path) / count
         seconds = self._seconds(ProgramKind.SWITCH) / count
@@ -158,9 +161,9 @@ class _Scopes:
         return sum(n * self.prices.joules[name, "read"] for name, n in words.items())
 
     def _reading_time(self, words: Counter[str]) -> float:
-        table = regions(self.design.hardware)
         return max(
-            n / table[name].banks * table[name].array.read_latency for name, n in words.items()
+            n / self.table[name].banks * self.table[name].array.read_latency
+            for name, n in words.items()
         )
 
     def _words_once(self, task: str) -> Counter[str]:

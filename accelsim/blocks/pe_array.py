@@ -41,6 +41,17 @@ def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> 
     return product_cycles(timing, rows, columns, depth) + config.command_cycles
 
 
+def port_vectors(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:
+    """Return the vectors that each operand buffer's port delivers for a panel, one a cycle.
+
+    The ports of a systolic array are as wide as its edge: one stands for none to wait for.
+    """
+    if config.dataflow != "vector_mac":
+        return 1
+    size = config.vector_size
+    return ceil_div(rows, size) * ceil_div(columns, size) * ceil_div(depth, size) * size
+
+
 def operand_passes(config: PeArrayConfig, rows: int, columns: int) -> tuple[int, int]:
     """Return how often each weight and each activation of a panel is read from its buffer.
 

@@ -16,9 +16,8 @@ import click as plain_click
 import rich_click as click
 
 import accelsim
-from accelsim.errors import AccelsimError, OutputError
+from accelsim.errors import INTERRUPTED, AccelsimError, OutputError
 
-INTERRUPTED = 130
 PIPE_CLOSED = 141
 _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",

@@ -12,10 +12,11 @@ import click as plain_click
 import rich_click as click
 
 import accelsim
+from accelsim.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from accelsim.config.workload import Workload
-    from accelsim.study.cases import CaseResult
+    from accelsim.study.cases import CaseResult, Comparison
 
 
 @click.command()
@@ -71,10 +72,10 @@ def run(
         if as_json:
             click.echo(text, nl=False)
         elif not quiet:
-            _print_report(loaded, results, folder, list(files), verbose=verbose)
+            _print_report(loaded, results, comparisons, folder, list(files), verbose=verbose)
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {folder} is complete", err=True)
-        raise plain_click.exceptions.Exit(130) from None
+        raise plain_click.exceptions.Exit(INTERRUPTED) from None
 
 
 def _command(workload: Path) -> list[str]:
@@ -122,6 +123,7 @@ def _progress(workload: Workload, *, shown: bool) -> Iterator[Callable[[str], No
 def _print_report(
     workload: Workload,
     results: dict[str, CaseResult],
+    comparisons: list[Comparison],
     folder: Path,
     files: list[str],
     *,
@@ -130,10 +132,9 @@ def _print_report(
     from rich.console import Console
 
     from accelsim.export.terminal import details, report
-    from accelsim.study.cases import compare
 
     console = Console(highlight=False)
-    console.print(report(workload, results, compare(results)))
+    console.print(report(workload, results, comparisons))
     if verbose:
         console.print(details(results))
     names = " and ".join(str(folder / name) for name in files)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from accelsim.config.hardware import HardwareConfig
+from accelsim.mapping.switching import volatile_bits
 from accelsim.memory.placement import DRAM, Placement
-from accelsim.memory.regions import regions
 
 
 class Residency:
@@ -21,7 +21,7 @@ class Residency:
         shared = _on_chip(next(iter(placements.values())).bits(task_specific=False))
         memories = {m for needs in self._needs.values() for m in needs}
         self._room = {m: 8 * hardware.memories[m].capacity - shared[m] for m in sorted(memories)}
-        self._volatile = any(regions(hardware)[m].array.volatile for m in self._room)
+        self._volatile = bool(volatile_bits(self._room, hardware))
         self._resident: list[str] = []
         if hardware.dram is None:
             # Nothing can be loaded: every task was programmed before the device was switched on.

@@ -43,10 +43,10 @@ class CountingEnvironment(simpy.Environment):
         self.event_count += 1
         super().schedule(event, priority, delay)
 
-    def trigger_in(self, event: simpy.Event, delay: Tick) -> None:
+    def trigger_in(self, event: simpy.Event, delay: Tick, priority: int = 1) -> None:
         """Let an event happen after a delay, as a timeout does."""
         event._ok, event._value = True, None
-        self.schedule(event, delay=delay)
+        self.schedule(event, priority, delay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,7 @@ class SegmentRun:
         if not self._waiting:
             turn = self._env.event()
             turn.callbacks.append(self._grant)
-            turn._ok, turn._value = True, None
-            self._env.schedule(turn, _LAST_IN_TICK)
+            self._env.trigger_in(turn, 0, _LAST_IN_TICK)
         self._waiting.append(task)
 
     def _grant(self, _: simpy.Event) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from accelsim.blocks.pe_array import operand_passes
+from accelsim.blocks.pe_array import operand_passes, port_vectors
 from accelsim.config.hardware import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import Part, bus_use, memory_use, merge_uses, read_part
@@ -191,8 +191,9 @@ class Emitter:
 
     def drop_all_operands(self) -> None:
         """Release everything in the activation buffer, at the end of a segment."""
-        for name in {key[0]: None for key in self._activation_operands}:
-            self.drop_value_operands(name)
+        for operand in self._activation_operands.values():
+            self.drop(operand)
+        self._activation_operands.clear()
 
     # -- computation ---------------------------------------------------------------------------
 
@@ -208,13 +209,10 @@ class Emitter:
     ) -> int:
         """Append one panel of a matrix product: (rows, columns, depth); return its task."""
         count, columns, depth = shape
-        tile = self.vector_size
-        row_tiles, column_tiles = ceil_div(count, tile), ceil_div(columns, tile)
-        depth_tiles = ceil_div(depth, tile)
-        vectors = self._port_vectors(row_tiles * column_tiles * depth_tiles * tile)
+        vectors = port_vectors(self.hardware.pe_array, *shape)
         weights, activations = operand_passes(self.hardware.pe_array, count, columns)
         stored, masks = self._stored_bytes(stationary, columns * depth)
-        decoded = weights * columns * depth_tiles if masks else 0
+        decoded = weights * columns * ceil_div(depth, self.vector_size) if masks else 0
         uses = [
             Use(accesses.PE_ARRAY, "mac", count * columns * depth, shape),
             Use(accesses.WEIGHT_BUFFER, "read", weights * (stored + masks), (vectors,)),
@@ -227,13 +225,6 @@ class Emitter:
         moving.last_user = stationary.last_user = task
         out.note_written(rows, PE, task)
         return task
-
-    def _port_vectors(self, vectors: int) -> int:
-        """Return the cycles that operand reads take of a port: none to speak of when systolic.
-
-        The ports of a systolic array are as wide as its edge, so it never waits for them.
-        """
-        return vectors if self.hardware.pe_array.dataflow == "vector_mac" else 1
 
     def _stored_bytes(self, operand: Operand, elements: int) -> tuple[int, int]:
         if operand.part is None:

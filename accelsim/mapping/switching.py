@@ -1,4 +1,4 @@
-"""Programs around inferences: loading a task's parameters, power-up and power-down."""
+"""Programs around inferences: loading a task's parameters, and power-up."""
 
 from __future__ import annotations
 

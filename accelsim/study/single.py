@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from accelsim.account.prices import FREE_ACTIONS, price_list
 from accelsim.blocks.machine import Machine
-from accelsim.blocks.pe_array import operand_passes
+from accelsim.blocks.pe_array import operand_passes, port_vectors
 from accelsim.blocks.systolic import (
     OverlappedArray,
     ProductShape,
@@ -114,11 +114,9 @@ def matmul(
     """
     _check_positive(rows=rows, columns=columns, depth=depth)
     size = hardware.pe_array.vector_size
-    tiles = ceil_div(rows, size) * ceil_div(columns, size)
     depth_vectors = ceil_div(depth, size)
-    # The ports of a systolic array are as wide as its edge: it never waits for them.
     systolic = hardware.pe_array.dataflow != "vector_mac"
-    vectors = 1 if systolic else tiles * depth_vectors * size
+    vectors = port_vectors(hardware.pe_array, rows, columns, depth)
     for_weights, for_activations = operand_passes(hardware.pe_array, rows, columns)
     weights = for_weights * _encoded_bytes(columns, depth, density, size)
     activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
