@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from accelsim.cli.options import parse_option
+
 if TYPE_CHECKING:
     from accelsim.config.hardware import HardwareConfig
     from accelsim.study.single import OperatorResult
@@ -87,12 +89,8 @@ _MOST = {"B/s": 1e15, "s": 1.0, "B": 2.0**40}
 
 def _quantity(option: str, text: str, dimension: str) -> float:
     from accelsim.errors import ConfigError
-    from accelsim.units import UnitError, parse_quantity
 
-    try:
-        value = parse_quantity(text, dimension)
-    except UnitError as error:
-        raise ConfigError(f"{option}: {error}") from None
+    value = parse_option(option, text, dimension)
     if not 0 < value <= _MOST[dimension]:
         raise ConfigError(
             f"{option}: expected more than 0 and at most {_MOST[dimension]:g} {dimension}, "

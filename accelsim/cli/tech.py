@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from accelsim.cli.options import parse_option
 from accelsim.errors import ConfigError
-from accelsim.units import UnitError, format_bytes, format_si, parse_quantity
+from accelsim.units import format_bytes, format_si
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,10 +69,7 @@ def tech(name: str | None, as_json: bool, **options: Any) -> None:
 def _parse(option: str, value: Any) -> Any:
     if option not in _DIMENSIONS:
         return value
-    try:
-        number = parse_quantity(value, _DIMENSIONS[option])
-    except UnitError as error:
-        raise ConfigError(f"--{option}: {error}") from None
+    number = parse_option(f"--{option}", value, _DIMENSIONS[option])
     if option != "capacity":
         return number
     if not number.is_integer():
