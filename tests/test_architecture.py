@@ -21,6 +21,9 @@ RANKS = {
     "config": 1,
     "model": 1,
     "memory": 1,
+    "policies": 1,
+    "requests": 1,
+    "weights": 1,
     "mapping": 2,
     "blocks": 2,
     "engine": 3,
@@ -31,7 +34,12 @@ RANKS = {
     "__main__": 7,
     "__init__": 7,
 }
-OWNERS = {"simpy": {"engine"}, "networkx": {"model"}, "yaml": {"config"}}
+OWNERS = {
+    "simpy": {"engine"},
+    "networkx": {"model"},
+    "yaml": {"config"},
+    "safetensors": {"weights"},
+}
 
 
 def part_of(path: Path) -> str:

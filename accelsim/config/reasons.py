@@ -52,7 +52,8 @@ def reason(data: Any, kind: type[BaseModel], path: KeyPath, problem: Any) -> str
 
 def guess_key(data: Any, kind: type[BaseModel], path: KeyPath) -> str | None:
     """Return the key that the unknown last key of a path was probably meant to be."""
-    known, present = known_keys(kind, path[:-1]), _at(data, path[:-1])
+    present = _at(data, path[:-1])
+    known = known_keys(kind, path[:-1], present)
     # A key that is still to be given is the likelier one.
     for candidates in ([key for key in known if key not in present], known):
         close = difflib.get_close_matches(str(path[-1]), candidates, n=1, cutoff=0.5)
@@ -65,7 +66,7 @@ def _hint(data: Any, kind: type[BaseModel], path: KeyPath) -> str:
     guess = guess_key(data, kind, path)
     if guess is not None:
         return f"did you mean '{guess}'?"
-    known = known_keys(kind, path[:-1])
+    known = known_keys(kind, path[:-1], _at(data, path[:-1]))
     return f"known keys: {', '.join(known)}"
 
 

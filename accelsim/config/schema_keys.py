@@ -19,9 +19,24 @@ _TYPES = {
 }
 
 
-def known_keys(kind: type[BaseModel], path: KeyPath) -> list[str]:
-    """Return the keys that the schema knows at a path, over all branches of its unions."""
-    return sorted({key for part in _parts_at(kind, path) for key in part.get("properties", {})})
+def known_keys(kind: type[BaseModel], path: KeyPath, given: Any = None) -> list[str]:
+    """Return the keys that the schema knows at a path, over all branches of its unions.
+
+    A branch that has another name than the one ``given`` there, such as another ``pattern``, does
+    not count.
+    """
+    parts = [part for part in _parts_at(kind, path) if not _is_another(part, given)]
+    return sorted({key for part in parts for key in part.get("properties", {})})
+
+
+def _is_another(part: Any, given: Any) -> bool:
+    if not isinstance(given, dict):
+        return False
+    properties = part.get("properties", {}).items()
+    return any(
+        "const" in known and given.get(key, known["const"]) != known["const"]
+        for key, known in properties
+    )
 
 
 def expectation(kind: type[BaseModel], path: KeyPath) -> str:

@@ -1,4 +1,4 @@
-"""Finds the machines, technologies and workloads that travel with accelsim."""
+"""Finds the machines, technologies, workloads and traces that travel with accelsim."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_FOLDERS = ("hwconfigs", "workloads")
+_FOLDERS = ("hwconfigs", "workloads", "traces")
 
 
 def shipped_folder(name: str) -> Path:
-    """Return the folder ``hwconfigs`` or ``workloads`` of the installation or of the checkout."""
+    """Return a folder of files that travel with accelsim, installed or in the checkout."""
     installed = _PACKAGE / "shipped" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 

@@ -1,0 +1,37 @@
+"""The bound that no real policy can beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from accelsim.policies.idle.base import IDLE_STATES, IdlePlan, IdlePolicy, PowerState, StateCost
+from accelsim.units import Tick, to_seconds
+
+
+class Oracle(IdlePolicy):
+    """Knows the next arrival: takes the state of least energy, and is awake when it comes.
+
+    A state costs ``watts * (gap - wake_time) + wake_energy``; one that cannot be left in time is
+    out of the question. When nothing follows it takes the state of least power. Of equal states
+    it takes the shallower.
+    """
+
+    policy: Literal["oracle"]
+
+    def plan(self, gap: Tick | None, costs: Mapping[PowerState, StateCost]) -> IdlePlan:
+        """Return one step: the best state for this gap."""
+        states = [
+            state
+            for state in IDLE_STATES
+            if state in costs and (gap is None or costs[state].wake_time <= gap)
+        ]
+        best = min(states, key=lambda state: _price(costs[state], gap), default=PowerState.IDLE)
+        return IdlePlan(((0, best),), wakes_early=True)
+
+
+def _price(cost: StateCost, gap: Tick | None) -> float:
+    """Return the joules of a state over a gap; without one its watts, which then decide."""
+    if gap is None:
+        return cost.watts
+    return cost.watts * to_seconds(gap - cost.wake_time) + cost.wake_energy

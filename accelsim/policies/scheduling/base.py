@@ -1,0 +1,31 @@
+"""What a scheduling policy is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from accelsim.config.validation import ConfigModel
+from accelsim.units import Tick
+
+if TYPE_CHECKING:
+    from accelsim.requests.request import Request
+
+
+class SchedulingPolicy(ConfigModel):
+    """Chooses the next request each time that the device becomes free.
+
+    A request in service is never interrupted, and the device never waits while a request does.
+    ``name`` is how a workload calls the policy: a Literal in each subclass.
+    """
+
+    name: str
+
+    @abstractmethod
+    def choose(self, waiting: Sequence[Request], present: str | None, now: Tick) -> int:
+        """Return the position in ``waiting`` of the request to serve next.
+
+        ``waiting`` holds at least one request, in the order of (arrival, number), all arrived by
+        ``now``; ``present`` is the task of the request served last, None before the first.
+        """

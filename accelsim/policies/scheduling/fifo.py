@@ -1,0 +1,22 @@
+"""First in, first out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from accelsim.policies.scheduling.base import SchedulingPolicy
+from accelsim.units import Tick
+
+if TYPE_CHECKING:
+    from accelsim.requests.request import Request
+
+
+class Fifo(SchedulingPolicy):
+    """Serves in the order of arrival; of two that arrive together, the lower number first."""
+
+    name: Literal["fifo"]
+
+    def choose(self, waiting: Sequence[Request], present: str | None, now: Tick) -> int:
+        """Return the position of the oldest request."""
+        return 0

@@ -1,0 +1,66 @@
+"""Requests that someone recorded, or made with another tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from accelsim.config.paths import KeyPath
+from accelsim.config.shipped import find_input, is_file
+from accelsim.errors import ConfigError
+from accelsim.requests.base import OpenLoop
+from accelsim.requests.per_task import PositiveSeconds
+from accelsim.requests.request import Request, RequestContext
+from accelsim.requests.trace_file import read_requests
+from accelsim.units import Tick, to_ticks
+
+
+class RequestFile(OpenLoop):
+    """The requests of a CSV file (see accelsim.requests.trace_file).
+
+    ``path`` counts from the folder of the workload file; ``traces/...`` also finds the traces that
+    travel with accelsim. ``duration`` ends the observed time: requests that arrive then or later,
+    before ``rate_factor``, are left out. Without it all are served. ``deadline`` is for requests
+    that have none in the file; ``rate_factor`` keeps a deadline's distance from its arrival.
+    """
+
+    pattern: Literal["file"]
+    path: str
+    duration: PositiveSeconds | None = None
+
+    def horizon(self) -> Tick | None:
+        """Return the tick at which the observed time ends, None without ``duration``."""
+        return None if self.duration is None else self.scaled(to_ticks(self.duration))
+
+    def find(self, folder: Path) -> Path:
+        """Return the file to read for a workload in a folder."""
+        beside = folder / self.path
+        return beside if is_file(beside) else find_input(Path(self.path))
+
+    def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
+        """Yield what is wrong in this workload, the file itself aside."""
+        if self.duration is not None:
+            yield from self._scaled_problems(self.duration)
+
+    def make_requests(self, context: RequestContext) -> list[Request]:
+        """Return the requests of the file."""
+        path = self.find(context.folder)
+        requests = read_requests(path, context)
+        if self.duration is not None:
+            end = to_ticks(self.duration)
+            requests = [request for request in requests if request.arrival < end]
+        if not requests:
+            raise ConfigError(
+                f"{path}: no request arrives before requests.duration; lengthen or remove it"
+            )
+        return [self._adapted(request) for request in requests]
+
+    def _adapted(self, request: Request) -> Request:
+        arrival = self.scaled(request.arrival)
+        if request.deadline is None:
+            deadline = self.deadline_of(request.task, arrival)
+        else:
+            deadline = arrival + (request.deadline - request.arrival)
+        return replace(request, arrival=arrival, deadline=deadline)

@@ -1,0 +1,44 @@
+"""A request: one sentence (or pair of sentences) to classify, and when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelsim.units import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One sentence to classify.
+
+    ``number`` counts from 0 in order of arrival. ``arrival`` is absolute; in a closed loop it is 0,
+    and set when the sentence is asked for. ``tokens`` is the true length with special tokens.
+    ``round`` is that of a closed loop. ``exit_layer`` is the number of layers, from 1, after which
+    the entropy is below the threshold, ``predicted_layer`` what the predictor says of it after
+    the first layer; None: not given. ``deadline`` is absolute; None: there is none.
+    """
+
+    number: int
+    task: str
+    arrival: Tick
+    tokens: int
+    round: int = 0
+    exit_layer: int | None = None
+    predicted_layer: int | None = None
+    deadline: Tick | None = None
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """What the requests of a workload may depend on.
+
+    ``tasks`` in the workload's order, ``maximum_positions`` and ``layers`` of its model, and the
+    ``folder`` of the workload file, from which the path of a trace counts.
+    """
+
+    tasks: tuple[str, ...]
+    sequence_length: int
+    maximum_positions: int
+    layers: int
+    folder: Path

@@ -1,0 +1,54 @@
+"""Absolute times as text, exact to the femtosecond: a float holds a day to 15 ps only."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+from accelsim.config.document import describe
+from accelsim.units import TICKS_PER_SECOND, Tick, UnitError, parse_unit
+
+# [ours] As long as any simulated time may be (SimulatedSeconds): four months.
+LONGEST_SECONDS = 10**7
+
+_TIME = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?)\s*(\S*)")
+
+
+@lru_cache(maxsize=64)
+def ticks_of_unit(unit: str) -> int:
+    """Return the ticks of a unit of time such as ``ms``. Raises UnitError for any other unit."""
+    factor, dimension = parse_unit(unit)
+    if dimension != "s":
+        raise UnitError(f"expected a unit of s, got '{unit}', a unit of {dimension}")
+    # repr gives back the power of ten that the float stands for.
+    return int(Fraction(repr(factor)) * TICKS_PER_SECOND)
+
+
+def parse_time(text: str, unit: str | None = None) -> Tick:
+    """Return the ticks of ``12.5 s``, or of ``12.5`` where ``unit`` is given, to the nearest.
+
+    Raises UnitError with a message that says what was expected.
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        expected = "a time such as 12.5 s" if unit is None else f"a number of {unit}"
+        raise UnitError(f"expected {expected}, got {describe(text)}")
+    number, own = match.groups()
+    if unit is None and not own:
+        raise UnitError(f"expected a unit after {number}, such as {number} s; got none")
+    if unit is not None and own:
+        raise UnitError(f"expected a bare number of {unit}, the column's unit; got '{text}'")
+    ticks = Decimal(number) * ticks_of_unit(unit or own)
+    if ticks < 0:
+        raise UnitError(f"{text} is negative; times count from the start, 0 s")
+    if ticks > LONGEST_SECONDS * TICKS_PER_SECOND:
+        raise UnitError(f"{text} is too large; expected at most 1e7 s")
+    return int(ticks.to_integral_value())
+
+
+def seconds_text(time: Tick) -> str:
+    """Return the exact decimal number of seconds, such as ``12.5``."""
+    whole, rest = divmod(time, TICKS_PER_SECOND)
+    return f"{whole}.{rest:015d}".rstrip("0").rstrip(".")
