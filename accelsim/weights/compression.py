@@ -1,0 +1,147 @@
+"""The compression pipeline: prune, quantise, encode; every tensor of a model at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.model.graph import LayerGraph
+from accelsim.model.tensors import Parameter, Role
+from accelsim.weights.encodings import encode_bitmask
+from accelsim.weights.number_formats import Codes, Numbers, fit
+from accelsim.weights.pruning import prune, prune_together
+from accelsim.weights.settings import CompressionConfig, RoleCompression
+from accelsim.weights.weight_set import Values, WeightSet, check_weights
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedTensor:
+    """A tensor as it is stored.
+
+    ``codes`` are the bit patterns of all elements in the parameter's shape, ``numbers`` says what
+    they mean. A masked tensor stores its non-zero codes and one mask bit an element. A value that
+    was not pruned but rounds to code 0 is a zero like any other: nothing is stored for it.
+    """
+
+    parameter: Parameter
+    numbers: Numbers
+    codes: Codes
+    masked: bool
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """Which elements are not zero, in the parameter's shape."""
+        mask: NDArray[np.bool_] = self.codes != 0
+        return mask
+
+    @property
+    def values(self) -> Codes:
+        """The stored codes in order: the non-zeros, or all elements of a dense tensor."""
+        return encode_bitmask(self.codes).values if self.masked else self.codes.reshape(-1)
+
+    @property
+    def nonzeros(self) -> int:
+        """Number of elements that are not zero."""
+        return int(np.count_nonzero(self.codes))
+
+    @property
+    def density(self) -> Fraction:
+        """Measured share of stored elements: exact, and 1 for a dense tensor."""
+        stored = self.nonzeros if self.masked else self.parameter.elements
+        return Fraction(stored, self.parameter.elements)
+
+    @property
+    def value_bits(self) -> int:
+        """Bits of the stored values."""
+        return (self.nonzeros if self.masked else self.parameter.elements) * self.numbers.bits
+
+    @property
+    def mask_bits(self) -> int:
+        """Bits of the mask; zero for a dense tensor."""
+        return self.parameter.elements if self.masked else 0
+
+    @property
+    def scale_bits(self) -> int:
+        """Bits of scales, zero points or largest exponents, to be kept in the values' memory.
+
+        Not part of ``value_bits``, and left out by placement.
+        """
+        return self.numbers.parameter_bits
+
+    def decode(self) -> Values:
+        """Return the values that computation sees, in the parameter's shape."""
+        return self.numbers.decode(self.codes)
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedModel:
+    """The stored tensors of a graph by parameter name; ``origin`` is that of the weights."""
+
+    tensors: Mapping[str, CompressedTensor]
+    origin: str
+
+    @property
+    def densities(self) -> dict[str, Fraction]:
+        """Measured density of every masked tensor: takes the place of the stated density."""
+        return {name: t.density for name, t in self.tensors.items() if t.masked}
+
+    def decode(self) -> WeightSet:
+        """Return the weights that computation sees."""
+        return WeightSet(
+            {name: tensor.decode() for name, tensor in self.tensors.items()},
+            f"{self.origin}; compressed",
+        )
+
+
+def compress(graph: LayerGraph, weights: WeightSet, how: CompressionConfig) -> CompressedModel:
+    """Return the weights of a graph pruned, quantised and encoded, each tensor as its role says.
+
+    Matrices of a bit-mask role are pruned and masked; vectors and dense roles are quantised only,
+    as placement counts them. Raises ConfigError when the weights are not those of the graph.
+    """
+    check_weights(weights, graph)
+    pruned = _prune(graph, weights, how)
+    tensors = {
+        parameter.name: _compress_tensor(
+            parameter,
+            pruned.get(parameter.name, weights.tensors[parameter.name]),
+            _role(how, parameter.role),
+            parameter.name in pruned,
+        )
+        for parameter in graph.parameters
+    }
+    return CompressedModel(tensors, weights.origin)
+
+
+def _role(how: CompressionConfig, role: Role) -> RoleCompression:
+    found: RoleCompression = getattr(how, role.value)
+    return found
+
+
+def _prune(graph: LayerGraph, weights: WeightSet, how: CompressionConfig) -> dict[str, Values]:
+    """Return the matrices of bit-mask roles, pruned."""
+    pruned: dict[str, Values] = {}
+    for role in Role:
+        chosen = _role(how, role)
+        matrices = {
+            p.name: weights.tensors[p.name]
+            for p in graph.parameters
+            if p.role is role and chosen.format == "bitmask" and len(p.shape) > 1
+        }
+        if how.prune_over == "role":
+            pruned |= prune_together(matrices, chosen.density)
+        else:
+            pruned |= {n: prune(values, chosen.density) for n, values in matrices.items()}
+    return pruned
+
+
+def _compress_tensor(
+    parameter: Parameter, values: Values, how: RoleCompression, masked: bool
+) -> CompressedTensor:
+    numbers = fit(values, how.bits, how.numbers)
+    return CompressedTensor(parameter, numbers, numbers.encode(values), masked)

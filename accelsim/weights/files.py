@@ -1,0 +1,204 @@
+"""Weights from safetensors or NumPy files, by the names of Hugging Face; no code is executed."""
+
+from __future__ import annotations
+
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import safetensors
+
+from accelsim.errors import ConfigError
+from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
+
+# AlbertForSequenceClassification and BertForSequenceClassification put the encoder below these.
+_PREFIXES = ("albert.", "bert.")
+# Names of checkpoints that were converted from TensorFlow; transformers renames them as well.
+_OLD_ENDINGS = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}
+# Heads of pretraining (AlbertForPreTraining, BertForPreTraining) and constant index buffers of
+# older versions: in many checkpoints, of no use to a classifier.
+_LEFT_OUT = (
+    "predictions.",
+    "sop_classifier.",
+    "cls.",
+    "embeddings.position_ids",
+    "embeddings.token_type_ids",
+)
+_SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+# Everything that numpy and zipfile raise for damaged files, as found by spoiling bytes.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+_Raw = tuple[str, "np.ndarray[Any, Any] | str"]
+
+
+def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
+    """Return the tensors of a file or of several together, as float32.
+
+    A path is one of:
+
+    ``*.safetensors``  float16, bfloat16, float32 or float64
+    ``*.npz``          arrays by name; nothing is unpickled
+    a folder           of ``NAME.npy`` files, or of safetensors files
+
+    Names are those of Hugging Face transformers, with or without the prefix ``albert.`` or
+    ``bert.``; adapters are named as in ``model.adaptation``. Pretraining heads and index buffers
+    are left out. Raises ConfigError for a file that cannot be read, a type that is no floating
+    point, a tensor that stands twice, NaN and infinite values.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    files = [Path(path) for path in given]
+    origin = ", ".join(str(file) for file in files)
+    tensors: dict[str, Values] = {}
+    wrong, twice = [], []
+    for name, values in (pair for file in files for pair in _read(file)):
+        own = _our_name(name)
+        if own.startswith(_LEFT_OUT):
+            continue
+        if isinstance(values, str):
+            wrong.append(f"{name} ({values})")
+        elif own in tensors:
+            twice.append(name)
+        else:
+            tensors[own] = _as_float32(values)
+    report(
+        origin,
+        ("of a wrong type", wrong, "expected float16, bfloat16 (safetensors only) or wider"),
+        ("given twice", twice, "keep one of each"),
+    )
+    weights = WeightSet(tensors, origin)
+    check_finite(weights)
+    return weights
+
+
+def _our_name(name: str) -> str:
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    for old, new in _OLD_ENDINGS.items():
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name
+
+
+def _as_float32(values: np.ndarray[Any, Any]) -> Values:
+    # A float64 beyond float32 becomes infinite, and is refused as such.
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(values, dtype=np.float32)
+    converted.flags.writeable = False
+    return converted
+
+
+def _read(path: Path) -> Iterator[_Raw]:
+    """Yield (name, array), or (name, its type) for a type that is not supported."""
+    if path.is_dir():
+        yield from _read_folder(path)
+        return
+    if path.suffix in _PICKLES:
+        raise ConfigError(
+            f"{path}: files of this kind can execute code; convert it to safetensors "
+            "(save_pretrained of transformers, or safetensors.torch.save_file)"
+        )
+    reader = _READERS.get(path.suffix)
+    if reader is None:
+        raise ConfigError(
+            f"{path}: unknown kind of file '{path.suffix}'; give {', '.join(_READERS)} or a "
+            "folder of .npy files"
+        )
+    yield from _guarded(reader, path)
+
+
+def _read_folder(folder: Path) -> Iterator[_Raw]:
+    arrays, parts = sorted(folder.glob("*.npy")), sorted(folder.glob("*.safetensors"))
+    if bool(arrays) == bool(parts):
+        raise ConfigError(
+            f"{folder}: expected a folder of .npy files or of .safetensors files, found "
+            f"{len(arrays)} and {len(parts)}; leave one kind"
+        )
+    for array in arrays:
+        yield from _guarded(_read_array, array)
+    for part in parts:
+        yield from _guarded(_read_safetensors, part)
+
+
+def _guarded(reader: Callable[[Path], list[_Raw]], path: Path) -> list[_Raw]:
+    try:
+        with warnings.catch_warnings():
+            # A header of Python 2 is read, with a warning that is of no use here.
+            warnings.simplefilter("ignore")
+            return reader(path)
+    except (*_UNREADABLE, safetensors.SafetensorError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ConfigError(
+            f"{path}: cannot be read: {reason}; the file is truncated, damaged or of another kind"
+        ) from None
+
+
+def _read_safetensors(path: Path) -> list[_Raw]:
+    return [(name, _view(entry)) for name, entry in _deserialise(path.read_bytes())]
+
+
+def _deserialise(content: bytes) -> list[tuple[str, dict[str, Any]]]:
+    # The library checks that header and data fit together; its numpy loader lacks bfloat16.
+    return safetensors.deserialize(content)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _view(entry: dict[str, Any]) -> np.ndarray[Any, Any] | str:
+    kind = _SAFETENSORS_TYPES.get(entry["dtype"])
+    if kind is None:
+        return str(entry["dtype"])
+    values = np.frombuffer(entry["data"], kind).reshape(entry["shape"])
+    if entry["dtype"] == "BF16":
+        # bfloat16 is the upper half of float32.
+        return (values.astype(np.uint32) << 16).view(np.float32)
+    return values
+
+
+def _read_archive(path: Path) -> list[_Raw]:
+    # numpy.load leaves a damaged archive open.
+    with zipfile.ZipFile(path) as archive:
+        return [_read_member(archive, name) for name in archive.namelist()]
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> _Raw:
+    if archive.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in a way that numpy does not write")
+    with archive.open(name) as member:
+        return name.removesuffix(".npy"), _read_numpy(member)
+
+
+def _read_array(path: Path) -> list[_Raw]:
+    with path.open("rb") as file:
+        return [(path.stem, _read_numpy(file))]
+
+
+def _read_numpy(file: IO[bytes]) -> np.ndarray[Any, Any] | str:
+    # An array of objects would be unpickled, and pickles execute code.
+    values = np.lib.format.read_array(file, allow_pickle=False)
+    # numpy reads a bfloat16 array that another library has saved as two bytes of no type.
+    floating = values.dtype.kind == "f" and values.dtype.itemsize in (2, 4, 8)
+    return values if floating else str(values.dtype)
+
+
+_READERS: dict[str, Callable[[Path], list[_Raw]]] = {
+    ".safetensors": _read_safetensors,
+    ".npz": _read_archive,
+}
