@@ -35,6 +35,7 @@ from accelsim.config.quantities import Joules, Kelvin, Meters, Seconds
 from accelsim.config.shipped import find_input, shipped_folder
 from accelsim.config.validation import ConfigModel, validate
 from accelsim.errors import ConfigError
+from accelsim.memory.faults.levels import CellLevels
 from accelsim.units import UnitError, parse_quantity
 
 Grade = Literal["optimistic", "reference", "pessimistic"]
@@ -122,10 +123,13 @@ class ArrayBlock(ConfigModel):
 
 
 class TechnologyFile(ConfigModel):
-    """A memory technology as its YAML file states it."""
+    """A memory technology as its YAML file states it.
+
+    ``kind``: an ``estimate`` is used by its name alone and is left out of lists and checks.
+    """
 
     name: str
-    kind: Literal["array"]
+    kind: Literal["array", "estimate"]
     description: str
     volatile: bool
     cell_area: CellArea
@@ -134,6 +138,7 @@ class TechnologyFile(ConfigModel):
     simulated_cell: SimulatedCell | None = None
     devices: list[Device] = Field(min_length=1)
     arrays: list[ArrayBlock] = Field(min_length=1)
+    cell_levels: list[CellLevels] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _pulses_replace_something(self) -> TechnologyFile:
@@ -186,7 +191,7 @@ class MemoryTechnology:
     """A memory technology: its devices by bits per cell and its array figures.
 
     ``cell_area`` is in F2 (squares of the node), ``tables`` leads from conditions and optimisation
-    target to the rows by word.
+    target to the rows by word; ``cell_levels`` by bits in a cell, where they are known.
     """
 
     name: str
@@ -198,6 +203,7 @@ class MemoryTechnology:
     simulated_cell: SimulatedCell | None
     devices: Mapping[int, Device]
     tables: Mapping[Conditions, Mapping[str, Columns]]
+    cell_levels: Mapping[int, CellLevels]
     path: Path
 
 
@@ -217,7 +223,10 @@ def load_technology(name_or_path: str | Path) -> MemoryTechnology:
 
 
 def list_technologies() -> list[str]:
-    """Return the names of the array technologies that travel with accelsim, sorted."""
+    """Return the names of the array technologies that travel with accelsim, sorted.
+
+    Estimates are left out.
+    """
     documents = [read_document(path).data for path in _folder().glob("*.yaml")]
     return sorted(str(data["name"]) for data in documents if data.get("kind") == "array")
 
@@ -240,7 +249,7 @@ def _unknown_name(name: str) -> str:
 def _read_technology(path: Path, resolved: Path, version: int) -> MemoryTechnology:
     """Read a file; ``resolved`` and ``version`` are there to tell files apart in the cache."""
     document = read_document(path)
-    if document.data.get("kind") != "array":
+    if document.data.get("kind") not in ("array", "estimate"):
         raise document.error(
             ("kind",),
             f"expected a technology of kind 'array', got {document.data.get('kind')!r}; "
@@ -251,8 +260,11 @@ def _read_technology(path: Path, resolved: Path, version: int) -> MemoryTechnolo
 
 def _technology(file: TechnologyFile, document: Document) -> MemoryTechnology:
     devices = {device.bits_per_cell: device for device in file.devices}
+    levels = {entry.bits_per_cell: entry for entry in file.cell_levels}
     if len(devices) < len(file.devices):
         raise document.error(("devices",), "two devices have the same bits_per_cell; keep one")
+    if len(levels) < len(file.cell_levels):
+        raise document.error(("cell_levels",), "two entries have the same bits_per_cell; keep one")
     return MemoryTechnology(
         name=file.name,
         description=file.description,
@@ -263,6 +275,7 @@ def _technology(file: TechnologyFile, document: Document) -> MemoryTechnology:
         simulated_cell=file.simulated_cell,
         devices=devices,
         tables=_read_tables(file, devices, document),
+        cell_levels=levels,
         path=document.path,
     )
 

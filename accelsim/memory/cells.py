@@ -1,0 +1,174 @@
+"""How the bits of a value lie in memory cells: levels of one, two or three bits, exact sizes.
+
+A value of n bits is cut from its most significant bit into cells. A cell that gets fewer bits
+than it could hold (8 bits at 3 a cell leave 2 for the last) is programmed with fewer levels, as
+nvmFI does with its [8, 8, 4] levels: it behaves as a cell of that many bits in the array's area.
+High bits may lie in cells of their own kind, for instance sign and exponent in one-bit cells.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from accelsim.config.validation import ConfigModel
+from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Codes = npt.NDArray[np.unsignedinteger[Any]]
+    Plane = npt.NDArray[np.uint8]
+
+Coding = Literal["binary", "gray"]
+# Published fault models end at three bits a cell.
+BitsPerCell = Annotated[int, Field(ge=1, le=3)]
+
+
+class CellSpan(ConfigModel):
+    """Neighbouring bits of a value in cells of one kind."""
+
+    bits: Annotated[int, Field(ge=1, le=32)]
+    bits_per_cell: BitsPerCell
+
+
+class CellFormat(ConfigModel):
+    """The cells of a value.
+
+    ``bits_per_cell`` holds for all bits but those of ``high``, which lists the leading bits that
+    lie in cells of another kind. ``coding``: a level is the cell's bits read as a ``binary``
+    number, or their place in the ``gray`` code, whose neighbours differ in one bit.
+    ``partial_cells``: bits that do not fill the last cell of a span are allowed or refused.
+    """
+
+    bits_per_cell: BitsPerCell = 1
+    coding: Coding = "binary"
+    high: list[CellSpan] = Field(default_factory=list)
+    partial_cells: Literal["allow", "refuse"] = "allow"
+
+    def layout(self, bits: int) -> CellLayout:
+        """Return the cells of a value of ``bits`` bits.
+
+        Raises ConfigError for a value of other than 1 to 32 bits, where ``high`` has more bits
+        than the value, and for a partial cell that is refused.
+        """
+        if not 1 <= bits <= 32:
+            raise ConfigError(f"a value of {bits} bits has no cells; expected 1 to 32 bits")
+        rest = bits - sum(span.bits for span in self.high)
+        if rest < 0:
+            raise ConfigError(
+                f"high: the spans hold {bits - rest} bits, expected at most the {bits} bits of a "
+                "value; shorten a span"
+            )
+        spans = [(span.bits, span.bits_per_cell) for span in self.high]
+        spans += [(rest, self.bits_per_cell)] if rest else []
+        if self.partial_cells == "refuse":
+            _refuse_partial(spans)
+        cells = [cell for span in spans for cell in _cut(*span)]
+        return CellLayout(tuple(w for w, _ in cells), tuple(k for _, k in cells), self.coding)
+
+
+@dataclass(frozen=True)
+class CellLayout:
+    """The cells of one value, the most significant first.
+
+    ``widths`` are the bits that each cell holds, ``kinds`` the bits per cell of the array that it
+    lies in; they differ in a partial cell.
+    """
+
+    widths: tuple[int, ...]
+    kinds: tuple[int, ...]
+    coding: Coding
+
+    @property
+    def bits(self) -> int:
+        """Bits of a value."""
+        return sum(self.widths)
+
+    @property
+    def shifts(self) -> tuple[int, ...]:
+        """Place of each cell's least significant bit in the value."""
+        return tuple(sum(self.widths[place + 1 :]) for place in range(len(self.widths)))
+
+    def cells(self, values: int) -> Counter[int]:
+        """Return the cells of so many values, by bits per cell of their array."""
+        return Counter({kind: values * count for kind, count in Counter(self.kinds).items()})
+
+    def occupied_bits(self, values: int) -> Counter[int]:
+        """Return the capacity in bits that the values take up, by bits per cell of the array.
+
+        It exceeds the values' own bits by what partial cells leave empty.
+        """
+        return Counter({kind: kind * count for kind, count in self.cells(values).items()})
+
+
+def _cut(bits: int, kind: int) -> list[tuple[int, int]]:
+    whole, rest = divmod(bits, kind)
+    return [(kind, kind)] * whole + ([(rest, kind)] if rest else [])
+
+
+def _refuse_partial(spans: Sequence[tuple[int, int]]) -> None:
+    for bits, kind in spans:
+        if bits % kind:
+            raise ConfigError(
+                f"{bits} bits do not divide into cells of {kind} bits: the last would hold "
+                f"{bits % kind}; choose other bits_per_cell or set partial_cells: allow"
+            )
+
+
+def to_levels(codes: Codes, layout: CellLayout) -> tuple[Plane, ...]:
+    """Return the levels of each cell: one array of the codes' shape for every cell of a value.
+
+    ``codes`` are unsigned integers of ``layout.bits`` bits. Raises ConfigError for signed or
+    longer ones.
+    """
+    if codes.dtype.kind != "u":
+        raise ConfigError(
+            f"codes of type {codes.dtype} cannot be cut into cells; expected unsigned integers, "
+            "convert them first"
+        )
+    if codes.size and int(codes.max()) >> layout.bits:
+        raise ConfigError(
+            f"code {int(codes.max())} does not fit the cells' {layout.bits} bits; "
+            "quantise to fewer bits or give a value more cells"
+        )
+    fields = zip(layout.widths, layout.shifts, strict=True)
+    return tuple(
+        _level_of(((codes >> shift) & (2**width - 1)).astype("uint8"), layout.coding)
+        for width, shift in fields
+    )
+
+
+def from_levels(planes: Sequence[Plane], layout: CellLayout, dtype: npt.DTypeLike) -> Codes:
+    """Return the codes of levels, as ``dtype``: the inverse of ``to_levels``.
+
+    Raises ConfigError for a wrong number of arrays and for a level that a cell does not have.
+    """
+    if len(planes) != len(layout.widths):
+        raise ConfigError(
+            f"expected the levels of {len(layout.widths)} cells a value, got {len(planes)}"
+        )
+    for plane, width in zip(planes, layout.widths, strict=True):
+        if plane.size and int(plane.max()) >> width:
+            raise ConfigError(
+                f"level {int(plane.max())} is not one of the {2**width} of a cell with {width} bits"
+            )
+    codes: Codes = planes[0].astype(dtype) * 0
+    for plane, shift in zip(planes, layout.shifts, strict=True):
+        codes |= data_of(plane, layout.coding).astype(dtype) << shift
+    return codes
+
+
+def data_of(level: Any, coding: Coding) -> Any:
+    """Return the bits that a level stands for, of an integer or an array."""
+    return level if coding == "binary" else level ^ (level >> 1)
+
+
+def _level_of(data: Any, coding: Coding) -> Any:
+    """Return the level of up to three bits: a Gray code is undone by its prefix parities."""
+    return data if coding == "binary" else data ^ (data >> 1) ^ (data >> 2)

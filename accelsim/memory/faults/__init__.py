@@ -1,0 +1,1 @@
+"""Faults of memory cells: their probabilities, drawing them, and what they do to stored data."""

@@ -1,0 +1,106 @@
+"""SECDED encoding and correction of many words at once.
+
+Words are rows of bytes, their first bit the most significant of the first byte. The code is
+linear: the check bits of a word are the XOR of those of its bytes, looked up in a table each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.memory.protection import check_bits, secded_columns
+
+Words = npt.NDArray[np.uint8]
+Checks = npt.NDArray[np.uint16]
+
+# What a syndrome says, beside the number of a data bit to flip.
+_CHECK_BIT, _UNCORRECTABLE = -1, -2
+
+
+def pack_words(codes: npt.NDArray[np.unsignedinteger], bits: int, word: int) -> Words:
+    """Return codes of ``bits`` bits as words of ``word`` bits, in order, the last filled with 0.
+
+    ``codes`` is one-dimensional; the result has the shape (words, word / 8).
+    """
+    if bits == 1:
+        stream = np.packbits(codes)
+    else:
+        whole = codes.astype(">u4").view(np.uint8).reshape(-1, 4)
+        if bits % 8 == 0:
+            stream = whole[:, 4 - bits // 8 :].ravel()
+        else:
+            stream = np.packbits(np.unpackbits(whole, axis=1)[:, 32 - bits :])
+    return np.pad(stream, (0, -stream.size % (word // 8))).reshape(-1, word // 8)
+
+
+def unpack_words(words: Words, bits: int, count: int) -> npt.NDArray[np.uint32]:
+    """Return the first ``count`` codes of ``bits`` bits: the inverse of ``pack_words``."""
+    if bits == 1:
+        return np.unpackbits(words.ravel(), count=count).astype(np.uint32)
+    whole = np.zeros((count, 4), np.uint8)
+    if bits % 8 == 0:
+        size = bits // 8
+        whole[:, 4 - size :] = words.ravel()[: count * size].reshape(count, size)
+    else:
+        stream = np.unpackbits(words.ravel(), count=count * bits).reshape(count, bits)
+        whole = np.packbits(np.pad(stream, ((0, 0), (32 - bits, 0))), axis=1)
+    return whole.view(">u4").ravel().astype(np.uint32)
+
+
+def encode(words: Words) -> Checks:
+    """Return the check bits of each word."""
+    checks = np.zeros(len(words), np.uint16)
+    for place, table in enumerate(_byte_tables(8 * words.shape[1])):
+        checks ^= table[words[:, place]]
+    return checks
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Words after correction, and the numbers of those corrected and of those found beyond it."""
+
+    words: Words
+    corrected: npt.NDArray[np.intp]
+    detected: npt.NDArray[np.intp]
+
+
+def correct(words: Words, checks: Checks, *, zero_detected: bool = False) -> Corrected:
+    """Return words read with their check bits, corrected as the hardware would.
+
+    A word with one wrong bit is restored, one with two is detected, and with ``zero_detected`` set
+    to zero. Three or more may look like one: such a word gets another wrong bit, counted as
+    corrected.
+    """
+    syndromes = encode(words) ^ checks
+    wrong = np.flatnonzero(syndromes)
+    action = _actions(8 * words.shape[1])[syndromes[wrong]]
+    detected = wrong[action == _UNCORRECTABLE]
+    restored = words.copy()
+    flip = action >= 0
+    bit = action[flip]
+    restored[wrong[flip], bit >> 3] ^= (0x80 >> (bit & 7)).astype(np.uint8)
+    if zero_detected:
+        restored[detected] = 0
+    return Corrected(restored, wrong[action != _UNCORRECTABLE], detected)
+
+
+@lru_cache(maxsize=8)
+def _byte_tables(word: int) -> Checks:
+    """Return the check bits of every byte in every place of a word, shape (word / 8, 256)."""
+    columns = np.array(secded_columns(word), np.uint16).reshape(-1, 8, 1)
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).T
+    tables: Checks = np.bitwise_xor.reduce(columns * bits, axis=1)
+    return tables
+
+
+@lru_cache(maxsize=8)
+def _actions(word: int) -> npt.NDArray[np.int16]:
+    """Return what every syndrome says: a bit to flip, a wrong check bit, or beyond correction."""
+    actions = np.full(2 ** check_bits(word), _UNCORRECTABLE, np.int16)
+    actions[1 << np.arange(check_bits(word))] = _CHECK_BIT
+    actions[np.array(secded_columns(word))] = np.arange(word)
+    return actions

@@ -1,0 +1,101 @@
+"""A tensor's values or mask as they lie in cells: written once, read with faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from accelsim.memory.cells import CellFormat
+from accelsim.memory.faults.hamming import correct, encode, pack_words, unpack_words
+from accelsim.memory.faults.injection import CellArray, expected_faults, misread, program
+from accelsim.memory.faults.levels import Transitions
+from accelsim.memory.protection import Scheme, WordBits, check_bits
+
+if TYPE_CHECKING:
+    from accelsim.memory.cells import Codes
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPart:
+    """Codes of ``bits`` bits in cells, and the check bits of their words where protected."""
+
+    data: CellArray
+    checks: CellArray | None
+    bits: int
+    word: int
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits stored, check bits included."""
+        checks = self.checks.codes.size * check_bits(self.word) if self.checks else 0
+        return self.data.codes.size * self.bits + checks
+
+    @property
+    def cells(self) -> int:
+        """Cells of data and check bits."""
+        return self.data.cells + (self.checks.cells if self.checks else 0)
+
+
+def store_part(
+    codes: Codes,
+    bits: int,
+    cells: CellFormat,
+    scheme: Scheme = "none",
+    word: WordBits = 64,
+) -> StoredPart:
+    """Return codes of ``bits`` bits, flattened, as they are stored.
+
+    Check bits lie in cells of ``cells.bits_per_cell`` and ``cells.coding`` whatever ``cells.high``
+    says. Raises ConfigError for codes that do not fit and for partial cells that are refused.
+    """
+    data = program(codes, cells.layout(bits))
+    if scheme == "none":
+        return StoredPart(data, None, bits, word)
+    plain = CellFormat(bits_per_cell=cells.bits_per_cell, coding=cells.coding)
+    checks = encode(pack_words(data.codes, bits, word))
+    return StoredPart(data, program(checks, plain.layout(check_bits(word))), bits, word)
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """What one reading of a part gave.
+
+    ``codes`` after correction, one-dimensional; ``faults`` misread cells, check bits included;
+    ``corrected`` words with one wrong bit, or taken for such; ``detected`` words beyond it.
+    """
+
+    codes: Codes
+    faults: int
+    corrected: int
+    detected: int
+
+
+def read_part(
+    part: StoredPart,
+    model: Mapping[int, Transitions],
+    generator: np.random.Generator,
+    detected: Literal["keep", "zero"] = "keep",
+) -> Readout:
+    """Return a part read with faults, its words corrected where it is protected.
+
+    ``model`` has the transitions of cells by the bits that they hold.
+    """
+    codes, faults = misread(part.data, model, generator)
+    if part.checks is None:
+        return Readout(codes, faults, 0, 0)
+    checks, more = misread(part.checks, model, generator)
+    if not faults + more:
+        return Readout(codes, 0, 0, 0)
+    words = pack_words(codes, part.bits, part.word)
+    fixed = correct(words, checks.astype(np.uint16), zero_detected=detected == "zero")
+    restored = unpack_words(fixed.words, part.bits, codes.size).astype(codes.dtype)
+    return Readout(restored, faults + more, len(fixed.corrected), len(fixed.detected))
+
+
+def expected_part_faults(part: StoredPart, model: Mapping[int, Transitions]) -> float:
+    """Return the mean number of misread cells of a part, check bits included."""
+    parts = [part.data, *([part.checks] if part.checks else [])]
+    return sum(expected_faults(cells, model) for cells in parts)

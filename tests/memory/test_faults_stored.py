@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from fault_parts import even
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim.memory.cells import CellFormat
+from accelsim.memory.faults.hamming import correct, encode, pack_words, unpack_words
+from accelsim.memory.faults.injection import fault_generator
+from accelsim.memory.faults.levels import Transitions
+from accelsim.memory.faults.stored import expected_part_faults, read_part, store_part
+from accelsim.memory.protection import check_bits, protected_bits, secded_columns
+
+WORDS = [8, 16, 32, 64, 128]
+
+
+def slow_encode(data: list[int], checks: int) -> int:
+    """Hamming's code as in the books: bits at numbered places, parity of those with a common bit.
+
+    Check bits stand at the powers of two; one more is the parity of all.
+    """
+    places = (place for place in itertools.count(1) if place & (place - 1))
+    placed = dict(zip(places, data, strict=False))
+    hamming = sum(
+        (sum(bit for place, bit in placed.items() if place >> r & 1) % 2) << r
+        for r in range(checks - 1)
+    )
+    return hamming | ((sum(data) + hamming.bit_count()) % 2) << (checks - 1)
+
+
+def random_words(word: int, count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, word // 8), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_check_bits_are_those_of_the_textbook(word: int) -> None:
+    words = random_words(word, 20)
+    slow = [slow_encode(np.unpackbits(row).tolist(), check_bits(word)) for row in words]
+    assert encode(words).tolist() == slow
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_with_one_wrong_bit_is_restored(word: int) -> None:
+    bits = word + check_bits(word)
+    words = np.repeat(random_words(word, 1, seed=word), bits, axis=0)
+    wrong, checks = flipped(words, encode(words), [(place,) for place in range(bits)])
+    fixed = correct(wrong, checks)
+    assert np.array_equal(fixed.words, words)
+    assert len(fixed.corrected) == bits
+    assert len(fixed.detected) == 0
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("zero", [False, True])
+def test_a_word_with_two_wrong_bits_is_detected(word: int, zero: bool) -> None:
+    pairs = list(itertools.combinations(range(word + check_bits(word)), 2))
+    words = np.repeat(random_words(word, 1, seed=word), len(pairs), axis=0)
+    wrong, checks = flipped(words, encode(words), pairs)
+    found = correct(wrong, checks, zero_detected=zero)
+    assert found.detected.tolist() == list(range(len(pairs)))
+    assert np.array_equal(found.words, wrong * (not zero))
+
+
+def test_three_wrong_bits_may_be_made_four() -> None:
+    triples = list(itertools.combinations(range(16), 3))
+    words = np.zeros((len(triples), 8), np.uint8)
+    found = correct(*flipped(words, encode(words), triples))
+    wrong = np.unpackbits(found.words, axis=1).sum(axis=1)
+    assert set(wrong[found.corrected]) <= {2, 3, 4}
+    assert np.sum(wrong == 4) > 0
+    assert np.all(wrong[found.detected] == 3)
+
+
+def flipped(words: np.ndarray, checks: np.ndarray, places: list[tuple[int, ...]]):  # type: ignore[no-untyped-def]
+    """Flip these places of each word; those beyond the data are check bits."""
+    words, checks, data = words.copy(), checks.copy(), 8 * words.shape[1]
+    for row, each in enumerate(places):
+        for place in each:
+            if place < data:
+                words[row, place // 8] ^= 0x80 >> place % 8
+            else:
+                checks[row] ^= 1 << (place - data)
+    return words, checks
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_columns_are_distinct_and_of_odd_weight(word: int) -> None:
+    columns = secded_columns(word)
+    assert len(set(columns)) == word
+    assert {column.bit_count() % 2 for column in columns} == {1}
+    assert min(map(int.bit_count, columns)) >= 3
+    assert max(columns) < 2 ** check_bits(word)
+
+
+@given(st.integers(1, 32), st.sampled_from(WORDS), st.data())
+def test_words_hold_the_codes_in_order(bits: int, word: int, data: st.DataObject) -> None:
+    codes = data.draw(st.lists(st.integers(0, 2**bits - 1), max_size=30))
+    packed = pack_words(np.array(codes, np.uint32), bits, word)
+    text = "".join(format(code, f"0{bits}b") for code in codes)
+    stored = "".join(map(str, np.unpackbits(packed).tolist()))
+    assert stored == text + "0" * (-len(text) % word)
+    assert packed.shape == (-(-len(text) // word), word // 8)
+    assert unpack_words(packed, bits, len(codes)).tolist() == codes
+
+
+forms = st.builds(
+    CellFormat, bits_per_cell=st.integers(1, 3), coding=st.sampled_from(["binary", "gray"])
+)
+
+
+@given(forms, st.integers(1, 16), st.sampled_from(["none", "secded"]), st.sampled_from(WORDS))
+def test_without_faults_a_part_reads_as_written(form, bits, scheme, word) -> None:  # type: ignore[no-untyped-def]
+    codes = np.random.default_rng(bits).integers(0, 2**bits, 77, dtype=np.uint16)
+    part = store_part(codes, bits, form, scheme, word)
+    none = {width: even(width, 0.0) for width in (1, 2, 3)}
+    found = read_part(part, none, fault_generator(0))
+    assert found.codes.tolist() == codes.tolist()
+    assert (found.faults, found.corrected, found.detected) == (0, 0, 0)
+    assert part.stored_bits == protected_bits(77 * bits, scheme, word)
+    assert expected_part_faults(part, none) == 0
+
+
+def test_gray_cells_are_corrected_and_binary_ones_only_detected() -> None:
+    # Only levels 1 and 2 are mistaken for each other: two wrong bits of a plain binary cell.
+    model = {2: Transitions((0.0, 2e-4, 0.0), (0.0, 2e-4, 0.0))}
+    codes = np.random.default_rng(1).integers(0, 256, 40_000, dtype=np.uint8)
+    results = {}
+    for coding in ("binary", "gray"):
+        form = CellFormat(bits_per_cell=2, coding=coding)  # type: ignore[arg-type]
+        results[coding] = read_part(store_part(codes, 8, form, "secded"), model, fault_generator(6))
+    gray, binary = results["gray"], results["binary"]
+    assert gray.faults > 10
+    assert gray.corrected + 2 * gray.detected == gray.faults
+    assert np.sum(gray.codes != codes) <= 2 * gray.detected
+    assert binary.corrected == 0
+    assert binary.detected >= binary.faults - 2
+    assert np.sum(binary.codes != codes) > 5
+
+
+@pytest.mark.parametrize("detected", ["keep", "zero"])
+def test_detected_words_are_kept_or_zero(detected: str) -> None:
+    model = {1: Transitions((0.02,), (0.02,))}
+    codes = np.full(8000, 255, np.uint8)
+    part = store_part(codes, 8, CellFormat(), "secded")
+    found = read_part(part, model, fault_generator(8), detected)  # type: ignore[arg-type]
+    zeroed = np.sum(~found.codes.reshape(-1, 8).any(axis=1))
+    assert found.detected > 100
+    assert zeroed == (found.detected if detected == "zero" else 0)
+
+
+def test_check_bits_are_misread_too() -> None:
+    part = store_part(np.zeros(8000, np.uint8), 8, CellFormat(), "secded")
+    model = {1: Transitions((0.001,), (0.0,))}
+    assert part.cells == 72_000
+    bare = store_part(np.zeros(8000, np.uint8), 8, CellFormat())
+    assert expected_part_faults(part, model) == pytest.approx(72.0)
+    assert expected_part_faults(bare, model) == pytest.approx(64.0)
+    seen = [read_part(part, model, fault_generator(seed)).faults for seed in range(30)]
+    assert np.mean(seen) == pytest.approx(72, abs=4 * (72 / 30) ** 0.5)
