@@ -9,14 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelsim.errors import MappingError
+from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.emitter import Emitter, Operand
-from accelsim.mapping.stages import (
-    Context,
-    label_of,
-    load_panel,
-    operand_blocks,
-    weight_panels,
-)
+from accelsim.mapping.panels import load_panel, operand_blocks, weight_panels
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, OperatorKind
 

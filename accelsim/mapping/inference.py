@@ -1,7 +1,8 @@
 """From a layer graph and a machine to the program of one inference.
 
-The graph is cut into segments (embedding, each encoder layer, head) and these into stages: the
-attention of a layer, and row-wise runs that end with a layer norm. Equal layers share one segment.
+The graph is cut into segments (embedding, each encoder layer, exit checks, head) and these into
+stages: the attention of a layer, and row-wise runs that end with a layer norm. Equal layers share
+one segment, and so do equal checks.
 Each stage takes the blocks that should finish first among those that fit its buffers; when
 activations fit in no way, those that cross stages are spilled to DRAM, if the machine allows it.
 """
@@ -16,9 +17,10 @@ from accelsim.config.hardware import HardwareConfig
 from accelsim.errors import CapacityError
 from accelsim.mapping.accesses import AUXILIARY, buffer_capacities, whole_pages
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
+from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.emitter import Emitter
 from accelsim.mapping.plan import NoRoomError, Plan
-from accelsim.mapping.stages import Context, RowwiseStage, label_of
+from accelsim.mapping.stages import RowwiseStage, hand_over
 from accelsim.mapping.values import Value, row_blocks
 from accelsim.memory.placement import DRAM, Placement
 from accelsim.model.graph import LayerGraph
@@ -36,12 +38,15 @@ class InferenceProgram:
     """The program with the choices behind it.
 
     ``choices`` lists for each stage of each distinct segment what was chosen, ``spilled`` the
-    activations in DRAM.
+    activations in DRAM. ``exits[k - 1]`` is the number of leading segments to run when the
+    sentence leaves after layer k, the last entry the whole program; without exit checks there are
+    none. Whoever leaves early drops what the last segment has left in the buffers for the next.
     """
 
     program: Program
     choices: tuple[str, ...]
     spilled: tuple[str, ...]
+    exits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,17 @@ def _compile(
         held = compiled.held
     program = Program("infer", ProgramKind.INFER, tuple(built))
     spilled = sorted(context.crossing) if context.spill else []
-    return InferenceProgram(program, tuple(choices), tuple(spilled))
+    return InferenceProgram(program, tuple(choices), tuple(spilled), _exits(segments))
+
+
+def _exits(segments: list[list[list[Operator]]]) -> tuple[int, ...]:
+    """Return the numbers of leading segments that end with an exit check, or with the program."""
+    checks = [
+        number
+        for number, stages in enumerate(segments, start=1)
+        if stages[-1][-1].kind is OperatorKind.ENTROPY
+    ]
+    return (*checks, len(segments)) if checks else ()
 
 
 def _dram_layout(context: Context) -> tuple[object, ...]:
@@ -280,12 +295,8 @@ def _enter(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> 
 def _leave(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> None:
     """Hand the final result to the host: nothing reads it on the chip any more."""
     final = stages[-1][-1]
-    if final.name not in context.last_reader:
-        value = emitter.values[final.name]
-        rows = (0, final.rows)
-        uses = emitter.read_uses(value, rows, final.elements)
-        task = emitter.command("move", f"{final.name}.result", uses, value.writers(rows))
-        emitter.retire(value, final.elements, task)
+    if final.name not in context.last_reader and final.kind is not OperatorKind.ENTROPY:
+        hand_over(emitter, final)
 
 
 def _emit_stage(

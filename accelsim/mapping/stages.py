@@ -8,60 +8,24 @@ run panel by panel behind it.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
-from accelsim.errors import CapacityError
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import BUS, Part, merge_uses, part_of
-from accelsim.mapping.emitter import LOAD, Emitter, Operand
+from accelsim.mapping.accesses import BUS, merge_uses
+from accelsim.mapping.context import Context, label_of
+from accelsim.mapping.emitter import HOST, LOAD, MOVE, SFU, Emitter, Operand
 from accelsim.mapping.estimate import exposed_norm_cycles, pass_cycles
+from accelsim.mapping.panels import load_panel, operand_blocks, weight_panels
 from accelsim.mapping.values import Rows, Value, split_rows
-from accelsim.memory.placement import DRAM, Placement
-from accelsim.memory.storage import StoredTensor
+from accelsim.memory.placement import DRAM
 from accelsim.model.operators import Operator, OperatorKind
 from accelsim.program import Use
-from accelsim.units import ceil_div, format_bytes
+from accelsim.units import ceil_div
 
 _ELEMENTWISE = frozenset({OperatorKind.ADD, OperatorKind.GELU, OperatorKind.TANH})
-
-
-@dataclass(frozen=True)
-class Context:
-    """What every stage of a model needs to know.
-
-    ``producers`` are the operators that an operator reads, in operand order; ``last_reader`` maps
-    an operator to the last one that reads its output; ``crossing`` are the operators whose
-    output leaves its stage; ``addresses`` are DRAM addresses by name. With ``spill``, crossing
-    outputs lie in DRAM.
-    """
-
-    placement: Placement
-    producers: dict[str, tuple[Operator, ...]]
-    last_reader: dict[str, str]
-    crossing: frozenset[str]
-    addresses: dict[str, int]
-    spill: bool
-    _parts: dict[tuple[str, int, int], Part] = field(default_factory=dict)
-
-    def stored(self, operator: Operator) -> list[StoredTensor]:
-        """Return the stored parameters of an operator."""
-        return [self.placement.tensors[p.name] for p in operator.parameters]
-
-    def part(self, tensor: StoredTensor, start: int, stop: int) -> Part:
-        """Return the part of the elements start..stop of a tensor; equal parts are one object."""
-        key = (tensor.parameter.name, start, stop)
-        if key not in self._parts:
-            self._parts[key] = part_of(tensor, start, stop)
-        return self._parts[key]
-
-    def is_last(self, producer: str, reader: Operator) -> bool:
-        """Say whether nothing reads the producer's output after this operator."""
-        return self.last_reader.get(producer) == reader.name
-
-
-def label_of(operator: Operator) -> str:
-    """Return the operator's name without the number of its layer: ``encoder.query``."""
-    return operator.name.replace(f".{operator.layer}.", ".", 1)
+# Passes over the logits: the sums with their maximum, then the entropy (EdgeBERT, Enpy.h).
+_ENTROPY_PASSES = 2
+# A read of a configuration register takes 8 to 9 cycles, a write 4 (EdgeBERT's SystemC).
+_WRITES_AS_LONG_AS_A_READ = 2
 
 
 class RowwiseStage:
@@ -127,6 +91,8 @@ class _StageRun:
                 self._gather(operator, rows)
             elif operator.kind is OperatorKind.MATMUL:
                 done.update(self._matmul(operator, rows, done))
+            elif operator.kind is OperatorKind.ENTROPY:
+                self._check_exit(operator, rows)
             else:
                 self._by_rows(operator, rows)
 
@@ -275,6 +241,21 @@ class _StageRun:
             if value is not carrier:
                 emitter.retire(value, elements, task)
 
+    def _check_exit(self, operator: Operator, rows: Rows) -> None:
+        """Compute the entropy of the logits; the host reads it from a register, and the logits.
+
+        Which check a sentence leaves by is not known here, so the host takes them at every check.
+        """
+        emitter, logits = self.emitter, self._inputs(operator)[0]
+        shape, elements = (operator.rows, operator.depth, 1), operator.rows * operator.depth
+        reads = emitter.read_uses(logits, rows, elements, _ENTROPY_PASSES)
+        uses = [Use(accesses.SFU, operator.kind.value, elements, shape), *reads]
+        task = emitter.command(SFU, label_of(operator), uses, logits.writers(rows))
+        logits.note_read(rows, SFU, task)
+        read = Use(accesses.HOST, "register_write", _WRITES_AS_LONG_AS_A_READ)
+        emitter.plan.task(HOST, f"{label_of(operator)}.result", [read], {task})
+        hand_over(emitter, self.context.producers[operator.name][0])
+
     def _by_rows(self, operator: Operator, rows: Rows) -> None:
         """Emit an operator that needs whole rows, one tile of rows at a time."""
         for first, last in split_rows(rows[1] - rows[0], self.emitter.vector_size):
@@ -292,24 +273,13 @@ class _StageRun:
         return self.norms[operator.name]
 
 
-def operand_blocks(emitter: Emitter, operator: Operator, rows: Rows) -> list[Rows]:
-    """Split the rows so that each block of a matmul's moving operand fits its buffer.
-
-    Blocks are whole tiles. Raises CapacityError when not even one row of tiles fits.
-    """
-    count, tile = rows[1] - rows[0], emitter.vector_size
-    capacity = emitter.plan.capacity(accesses.ACTIVATION_BUFFER)
-    largest = capacity // operator.depth
-    if largest >= count:
-        return [rows]
-    if largest < tile:
-        raise CapacityError(
-            f"{operator.name}: {tile} rows of {operator.depth} elements need "
-            f"{format_bytes(tile * operator.depth)}; activation_buffer has "
-            f"{format_bytes(capacity)}; enlarge activation_buffer.data"
-        )
-    blocks = split_rows(count, largest // tile * tile)
-    return [(rows[0] + first, rows[0] + last) for first, last in blocks]
+def hand_over(emitter: Emitter, operator: Operator) -> None:
+    """Let the host read a final result, which then leaves the activation memory."""
+    value, rows = emitter.values[operator.name], (0, operator.rows)
+    uses = emitter.read_uses(value, rows, operator.elements)
+    label = f"{label_of(operator)}.result"
+    task = emitter.command(MOVE, label, uses, value.users(rows))
+    emitter.retire(value, operator.elements, task)
 
 
 def _pass_rows(emitter: Emitter, operator: Operator, block: int) -> Counter[int]:
@@ -320,47 +290,3 @@ def _pass_rows(emitter: Emitter, operator: Operator, block: int) -> Counter[int]
         for first, last in operand_blocks(emitter, operator, (0, size)) if size else ():
             passes[last - first] += times
     return passes
-
-
-def weight_panels(emitter: Emitter, tensor: StoredTensor, name: str) -> list[Rows]:
-    """Split the output columns of a weight matrix into panels that fit the weight buffer.
-
-    With double buffering two panels fit, so the next loads while one is in use; if only one tile
-    fits, it takes the whole buffer and loads wait. Panels are whole tiles. Raises CapacityError
-    when not even one tile fits.
-    """
-    columns, depth = tensor.parameter.shape
-    shares = (2, 1) if emitter.hardware.overlap.double_buffering else (1,)
-    for share in shares:
-        widest = _panel_width(emitter, tensor, share)
-        if widest < columns:
-            widest = widest // emitter.vector_size * emitter.vector_size
-        if widest > 0:
-            return split_rows(columns, widest)
-    raise CapacityError(
-        f"{name}: a panel of {min(emitter.vector_size, columns)} x {depth} weights does not fit "
-        "weight_buffer; enlarge weight_buffer.data and .masks"
-    )
-
-
-def _panel_width(emitter: Emitter, tensor: StoredTensor, share: int) -> int:
-    """Return the columns of weights and bias that fit a share of the buffer, data and masks."""
-    buffer, (columns, depth) = emitter.hardware.weight_buffer, tensor.parameter.shape
-    column_bits = (depth * tensor.density + 1) * tensor.bits
-    # The rounding of the last value and of its byte, and of the byte of the bias.
-    rounding = ceil_div(tensor.bits, 8) + 2
-    by_data = int(8 * (buffer.data // share - rounding) / column_bits)
-    mask_bits = ceil_div(depth, emitter.vector_size) * emitter.vector_size
-    by_masks = 8 * (buffer.masks // share) // mask_bits if tensor.masked else columns
-    return min(by_data, by_masks, columns)
-
-
-def load_panel(context: Context, emitter: Emitter, operator: Operator, columns: Rows) -> Operand:
-    """Load the weights and biases of some output columns into the weight buffer."""
-    weight, *bias = context.stored(operator)
-    first, last = columns
-    parts = [context.part(weight, first * operator.depth, last * operator.depth)]
-    parts += [context.part(tensor, first, last) for tensor in bias]
-    address = context.addresses.get(weight.parameter.name, 0)
-    vectors = (last - first) * ceil_div(operator.depth, emitter.vector_size)
-    return emitter.load_weights(label_of(operator), parts, vectors, address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -34,8 +34,11 @@ def adapt(graph: LayerGraph, adaptation: AdaptationConfig) -> LayerGraph:
     Raises ConfigError when the graph has no layers to adapt, or has adapters already.
     """
     if adaptation.method == "full":
-        return _assign_roles(graph, _full_role)
-    return _assign_roles(_add_adapters(graph, adaptation), _houlsby_role)
+        operators, edges = _assign_roles(graph.operators, _full_role), list(graph.edges)
+    else:
+        with_adapters, edges = _add_adapters(graph, adaptation)
+        operators = _assign_roles(with_adapters, _houlsby_role)
+    return LayerGraph(operators, edges, sequence_length=graph.sequence_length)
 
 
 def _full_role(operator: Operator, parameter: Parameter) -> Role:
@@ -46,21 +49,27 @@ def _houlsby_role(operator: Operator, parameter: Parameter) -> Role:
     return Role.TASK if operator.kind is OperatorKind.LAYER_NORM else parameter.role
 
 
-def _assign_roles(graph: LayerGraph, choose: Callable[[Operator, Parameter], Role]) -> LayerGraph:
-    """Return the graph with new roles; operators that share a parameter go on sharing it."""
+def _assign_roles(
+    operators: Sequence[Operator], choose: Callable[[Operator, Parameter], Role]
+) -> list[Operator]:
+    """Return the operators with new roles; those that share a parameter go on sharing it."""
     assigned: dict[str, Parameter] = {}
-    for operator in graph.operators:
+    for operator in operators:
         for parameter in operator.parameters:
-            role = choose(operator, parameter)
-            assigned.setdefault(parameter.name, replace(parameter, role=role))
-    operators = [
+            if parameter.name not in assigned:
+                assigned[parameter.name] = replace(parameter, role=choose(operator, parameter))
+    return [
         replace(operator, parameters=tuple(assigned[p.name] for p in operator.parameters))
-        for operator in graph.operators
+        if operator.parameters
+        else operator
+        for operator in operators
     ]
-    return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)
 
 
-def _add_adapters(graph: LayerGraph, adaptation: AdaptationConfig) -> LayerGraph:
+def _add_adapters(
+    graph: LayerGraph, adaptation: AdaptationConfig
+) -> tuple[list[Operator], list[tuple[str, str]]]:
+    """Return the graph's operators and edges with adapters."""
     assert adaptation.bottleneck is not None  # AdaptationConfig has checked it
     hosts = _find_hosts(graph)
     shared = adaptation.shared_across_layers
@@ -75,7 +84,7 @@ def _add_adapters(graph: LayerGraph, adaptation: AdaptationConfig) -> LayerGraph
             module = _module_of(prefix, None if shared else operator.layer)
             operators += _adapter(operator, prefix, module, adaptation.bottleneck)
             edges += _adapter_edges(operator.name, prefix)
-    return LayerGraph(operators, edges, sequence_length=graph.sequence_length)
+    return operators, edges
 
 
 def _find_hosts(graph: LayerGraph) -> dict[str, str]:

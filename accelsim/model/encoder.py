@@ -3,9 +3,16 @@
 Structure and parameter names follow ``AlbertForSequenceClassification`` and
 ``BertForSequenceClassification`` of Hugging Face transformers, without the prefixes ``albert.``
 and ``bert.``. Dropout is left out: it does nothing at inference.
+
+Early exit and attention spans are EdgeBERT's (Tambe et al., MICRO 2021; harvard-acc/EdgeBERT,
+sw/EdgeBERT/transformers: modeling_highway_albert.py, adaptive_span.py). An exit there has a pooler
+and a classifier of its own for each layer, or one of both for all layers (``one_class``).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
 
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
@@ -42,15 +49,52 @@ _LAYER_MODULES = {
 _POOLER_MODULE = {"albert": "pooler", "bert": "pooler.dense"}
 
 
+Exits = Literal["none", "shared", "per_layer"]
+
+
 def build_encoder(
-    model: ModelConfig, *, sequence_length: int, classes: int, padding_mask: bool = True
+    model: ModelConfig,
+    *,
+    sequence_length: int,
+    classes: int,
+    padding_mask: bool = True,
+    exits: Exits = "none",
+    attention_spans: Sequence[int] | None = None,
 ) -> LayerGraph:
-    """Return the graph of one inference, roles as pretrained: the classifier alone is ``task``.
+    """Return the graph of one inference, roles as pretrained: classifiers alone are ``task``.
 
     ``sequence_length`` is in tokens, ``classes`` the outputs of the classifier, and
-    ``padding_mask`` marks the softmax operators as masked. Raises ConfigError for a sequence
-    that is longer than the model's positions, or a size below 1.
+    ``padding_mask`` marks the softmax operators as masked.
+
+    With ``exits`` an exit check follows every encoder layer but the last: pooler, classifier and
+    the entropy of its logits, on the first token. ``shared`` checks use the final pooler and
+    classifier; ``per_layer`` gives each check a classifier of its own (``exits.0.classifier``
+    behind layer 0) and the final pooler [ours: 11 more poolers of albert-base would be more than
+    half as large as the whole model].
+
+    ``attention_spans`` is the reach in tokens of each head, the same in every layer. A head of
+    span 0 is off: it is neither loaded nor computed, though its parameters remain stored. A
+    shorter span saves nothing, since EdgeBERT masks the complete product.
+
+    Raises ConfigError for a sequence that is longer than the model's positions, a size below 1,
+    exits of a regression or of a single layer, and spans that do not fit the heads.
     """
+    _check_sizes(model, sequence_length, classes)
+    if exits != "none":
+        _check_exits(model, classes)
+    active = _active_heads(model, attention_spans)
+    masked = padding_mask or attention_spans is not None
+    builder = _EncoderBuilder(model, sequence_length, active, masked)
+    hidden = builder.add_embedding()
+    for layer in range(model.layers):
+        hidden = builder.add_layer(layer, hidden)
+        if exits != "none" and layer < model.layers - 1:
+            builder.add_exit(layer, hidden, classes, own=exits == "per_layer")
+    builder.add_head(hidden, classes)
+    return LayerGraph(builder.operators, builder.edges, sequence_length=sequence_length)
+
+
+def _check_sizes(model: ModelConfig, sequence_length: int, classes: int) -> None:
     if sequence_length < 1:
         raise ConfigError(f"sequence_length is {sequence_length}, must be 1 token or more")
     if sequence_length > model.maximum_positions:
@@ -60,21 +104,53 @@ def build_encoder(
         )
     if classes < 1:
         raise ConfigError(f"classes is {classes}, must be 1 or more (1 for a regression)")
-    builder = _EncoderBuilder(model, sequence_length, padding_mask)
-    hidden = builder.add_embedding()
-    for layer in range(model.layers):
-        hidden = builder.add_layer(layer, hidden)
-    builder.add_head(hidden, classes)
-    return LayerGraph(builder.operators, builder.edges, sequence_length=sequence_length)
+
+
+def _check_exits(model: ModelConfig, classes: int) -> None:
+    if classes == 1:
+        raise ConfigError(
+            "a regression (1 class) has no entropy by which a sentence could exit early, got "
+            "exits; choose a task with 2 or more classes or exits: none"
+        )
+    if model.layers == 1:
+        raise ConfigError(
+            f"{model.name} has 1 encoder layer and so no exit before its end, got exits; choose "
+            "2 or more layers or exits: none"
+        )
+
+
+def _active_heads(model: ModelConfig, spans: Sequence[int] | None) -> int:
+    """Return the number of heads with a span above 0."""
+    if spans is None:
+        return model.heads
+    if len(spans) != model.heads:
+        raise ConfigError(
+            f"attention_spans has {len(spans)} values, but {model.name} has {model.heads} heads; "
+            "give each head its span in tokens, 0 to switch it off"
+        )
+    for head, span in enumerate(spans):
+        if span < 0:
+            raise ConfigError(
+                f"attention_spans: head {head} has the span {span}, must be 0 (off) or more tokens"
+            )
+    if not any(spans):
+        raise ConfigError(
+            "attention_spans are all 0, so no token would see another; give at least one head a "
+            "span of 1 token or more"
+        )
+    return sum(span > 0 for span in spans)
 
 
 class _EncoderBuilder:
     """Collects operators and edges; every method returns the name of what it placed last."""
 
-    def __init__(self, model: ModelConfig, sequence_length: int, padding_mask: bool) -> None:
+    def __init__(
+        self, model: ModelConfig, sequence_length: int, active_heads: int, masked: bool
+    ) -> None:
         self.model = model
         self.tokens = sequence_length
-        self.padding_mask = padding_mask
+        self.heads = active_heads
+        self.masked = masked
         self.operators: list[Operator] = []
         self.edges: list[tuple[str, str]] = []
         self._parameters: dict[str, Parameter] = {}
@@ -93,31 +169,53 @@ class _EncoderBuilder:
         )
         if model.family == "bert":
             return norm
-        module = "encoder.embedding_hidden_mapping_in"
-        sizes = (self.tokens, model.hidden_size, width)
-        return self._matmul("embedding.projection", module, sizes, norm, Role.EMBEDDING)
+        name, module = "embedding.projection", "encoder.embedding_hidden_mapping_in"
+        shape = (model.hidden_size, width)
+        return self._matmul(name, module, self.tokens, shape, norm, Role.EMBEDDING)
 
     def add_layer(self, layer: int, hidden: str) -> str:
-        output = self._linear(layer, "output", self._add_attention(layer, hidden))
+        context, width = self._add_attention(layer, hidden), self.model.hidden_size
+        shape = (width, width)
+        output = self._linear(layer, "output", context, shape, (width, self._attended))
         attended = self._close(layer, "attention", output, hidden)
-        inner = self._linear(layer, "ffn1", attended, self.model.intermediate_size)
-        name, width = f"encoder.{layer}.gelu", self.model.intermediate_size
-        gelu = self._elementwise(name, OperatorKind.GELU, width, inner, layer=layer)
-        ffn = self._linear(layer, "ffn2", gelu, depth=self.model.intermediate_size)
+        inner_width = self.model.intermediate_size
+        inner = self._linear(layer, "ffn1", attended, (inner_width, width))
+        name = f"encoder.{layer}.gelu"
+        gelu = self._elementwise(name, OperatorKind.GELU, inner_width, inner, layer=layer)
+        ffn = self._linear(layer, "ffn2", gelu, (width, inner_width))
         return self._close(layer, "ffn", ffn, attended)
 
     def add_head(self, hidden: str, classes: int) -> str:
+        return self._classify("", "classifier", hidden, classes)
+
+    def add_exit(self, layer: int, hidden: str, classes: int, *, own: bool) -> str:
+        module = f"exits.{layer}.classifier" if own else "classifier"
+        logits = self._classify(f"exit.{layer}.", module, hidden, classes)
+        entropy = Operator(f"exit.{layer}.entropy", OperatorKind.ENTROPY, 1, 1, classes)
+        return self._place(entropy, logits)
+
+    def _classify(self, prefix: str, module: str, hidden: str, classes: int) -> str:
+        """Place pooler and classifier on the first token; the pooler is the same everywhere."""
         width, first = self.model.hidden_size, hidden
         if self.model.pooler:
-            module = _POOLER_MODULE[self.model.family]
-            pooled = self._matmul("pooler", module, (1, width, width), hidden, Role.BACKBONE)
-            first = self._place(Operator("pooler.tanh", OperatorKind.TANH, 1, width, width), pooled)
-        return self._matmul("classifier", "classifier", (1, classes, width), first, Role.TASK)
+            name, pooler = f"{prefix}pooler", _POOLER_MODULE[self.model.family]
+            pooled = self._matmul(name, pooler, 1, (width, width), hidden, Role.BACKBONE)
+            tanh = Operator(f"{name}.tanh", OperatorKind.TANH, 1, width, width)
+            first = self._place(tanh, pooled)
+        return self._matmul(f"{prefix}classifier", module, 1, (classes, width), first, Role.TASK)
+
+    @property
+    def _attended(self) -> int:
+        """Width of all heads that are on."""
+        return self.heads * (self.model.hidden_size // self.model.heads)
 
     def _add_attention(self, layer: int, hidden: str) -> str:
-        tokens, heads = self.tokens, self.model.heads
-        width = self.model.hidden_size // heads
-        query, key, value = (self._linear(layer, n, hidden) for n in ("query", "key", "value"))
+        tokens, heads, hidden_size = self.tokens, self.heads, self.model.hidden_size
+        width = hidden_size // self.model.heads
+        shape, used = (hidden_size, hidden_size), (self._attended, hidden_size)
+        query, key, value = (
+            self._linear(layer, part, hidden, shape, used) for part in ("query", "key", "value")
+        )
         kind, name = OperatorKind.ATTENTION_SCORES, f"encoder.{layer}.scores"
         scores = Operator(name, kind, tokens, tokens, width, heads, layer=layer)
         self._place(scores, query, key)
@@ -133,9 +231,9 @@ class _EncoderBuilder:
             self.tokens,
             self.tokens,
             self.tokens,
-            self.model.heads,
+            self.heads,
             layer=layer,
-            masked=self.padding_mask,
+            masked=self.masked,
         )
 
     def _close(self, layer: int, half: str, output: str, residual: str) -> str:
@@ -153,14 +251,13 @@ class _EncoderBuilder:
         layer: int,
         part: str,
         source: str,
-        columns: int | None = None,
-        depth: int | None = None,
+        shape: tuple[int, int],
+        used: tuple[int, int] | None = None,
     ) -> str:
-        """Place a matmul of a layer, hidden size to hidden size unless told otherwise."""
-        hidden = self.model.hidden_size
-        sizes = (self.tokens, columns or hidden, depth or hidden)
+        """Place a matmul of a layer: (outputs, inputs) stored, and used where it is less."""
         module, name = self._layer_module(layer, part), f"encoder.{layer}.{part}"
-        return self._matmul(name, module, sizes, source, Role.BACKBONE, layer=layer)
+        rows, role = self.tokens, Role.BACKBONE
+        return self._matmul(name, module, rows, shape, source, role, layer=layer, used=used)
 
     def _layer_module(self, layer: int, part: str) -> str:
         stored = 0 if self.model.shared_layers else layer
@@ -177,16 +274,26 @@ class _EncoderBuilder:
         self,
         name: str,
         module: str,
-        sizes: tuple[int, int, int],
+        rows: int,
+        shape: tuple[int, int],
         source: str,
         role: Role,
         layer: int | None = None,
+        used: tuple[int, int] | None = None,
     ) -> str:
-        rows, columns, depth = sizes
-        weight = self._parameter(f"{module}.weight", (columns, depth), role)
-        bias = self._parameter(f"{module}.bias", (columns,), role)
-        kind, both = OperatorKind.MATMUL, (weight, bias)
-        matmul = Operator(name, kind, rows, columns, depth, parameters=both, layer=layer)
+        weight = self._parameter(f"{module}.weight", shape, role)
+        bias = self._parameter(f"{module}.bias", shape[:1], role)
+        columns, depth = used or shape
+        matmul = Operator(
+            name,
+            OperatorKind.MATMUL,
+            rows,
+            columns,
+            depth,
+            parameters=(weight, bias),
+            layer=layer,
+            partial=(columns, depth) != shape,
+        )
         return self._place(matmul, source)
 
     def _layer_norm(

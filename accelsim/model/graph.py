@@ -235,6 +235,9 @@ def _operand_shape(consumer: Operator, operand: int) -> tuple[int, int]:
 
 
 def _sort(digraph: networkx.DiGraph[str], order: dict[str, int]) -> list[str]:
+    # The given order is usually one already, and then the one that the sort would find.
+    if all(order[producer] < order[consumer] for producer, consumer in digraph.edges):
+        return list(order)
     try:
         return list(networkx.lexicographical_topological_sort(digraph, key=order.__getitem__))
     except networkx.NetworkXUnfeasible:

@@ -20,7 +20,7 @@ class OperatorKind(StrEnum):
     ``add``                sum of two or more inputs, element by element
     ``layer_norm``         normalise each row, then scale and shift
     ``gelu``, ``tanh``     activation functions, element by element
-    ``entropy``            entropy of each row of logits, for early exit
+    ``entropy``            one entropy of each row of logits, for early exit
     """
 
     GATHER = "gather"
@@ -58,7 +58,9 @@ class Operator:
     probabilities[rows x depth] values[depth x columns]. ``depth`` is the width of one input row:
     equal to ``columns`` where the width is kept, 1 for a ``gather`` (the token's number).
     ``layer`` is the encoder layer, counted from 0, or None outside the layers. ``masked`` says
-    that a softmax applies a padding mask.
+    that a softmax applies a mask, of padding or of attention spans. ``partial`` says that a
+    matmul uses only ``columns`` outputs and ``depth`` inputs of a larger weight matrix, because
+    heads are switched off.
 
     Raises ConfigError, naming the operator, for a size below 1 or a parameter that does not fit.
     """
@@ -72,6 +74,7 @@ class Operator:
     parameters: tuple[Parameter, ...] = ()
     layer: int | None = None
     masked: bool = False
+    partial: bool = False
 
     def __post_init__(self) -> None:
         _check_sizes(self)
@@ -94,6 +97,18 @@ class Operator:
         return self.elements * self.depth if self.kind in _PRODUCTS else 0
 
     @property
+    def used_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of what is used of each parameter: all of it, but where ``partial``.
+
+        Of an embedding table these are the rows that the tokens can ask for at most.
+        """
+        if self.kind is OperatorKind.MATMUL:
+            return ((self.columns, self.depth), (self.columns,))[: len(self.parameters)]
+        if self.kind is OperatorKind.GATHER:
+            return ((min(self.rows, self.parameters[0].shape[0]), self.columns),)
+        return tuple(parameter.shape for parameter in self.parameters)
+
+    @property
     def rowwise(self) -> bool:
         """Whether an output row depends on the same row of its inputs only."""
         return self.kind not in _ATTENTION
@@ -113,12 +128,32 @@ def _check_sizes(operator: Operator) -> None:
 
 def _check_parameters(operator: Operator) -> None:
     shapes = tuple(parameter.shape for parameter in operator.parameters)
+    if operator.partial:
+        _check_partial(operator, shapes)
+        return
     if shapes in _allowed_parameter_shapes(operator):
         return
     allowed = " or ".join(_format_shapes(shapes) for shapes in _allowed_parameter_shapes(operator))
     raise ConfigError(
         f"operator '{operator.name}': {operator.kind} of {operator.columns} columns and depth "
         f"{operator.depth} has parameters {_format_shapes(shapes)}, expected {allowed}"
+    )
+
+
+def _check_partial(operator: Operator, shapes: tuple[tuple[int, ...], ...]) -> None:
+    """Check that the weights and biases, if any, hold what a part of them is used of."""
+    if operator.kind is not OperatorKind.MATMUL:
+        raise ConfigError(
+            f"operator '{operator.name}': partial is for a matmul, not for {operator.kind}"
+        )
+    if [len(shape) for shape in shapes] in ([2, 1], [2]):
+        (outputs, inputs), *bias = shapes
+        if outputs >= operator.columns and inputs >= operator.depth and bias in ([], [(outputs,)]):
+            return
+    raise ConfigError(
+        f"operator '{operator.name}': a partial matmul of {operator.columns} columns and depth "
+        f"{operator.depth} has parameters {_format_shapes(shapes)}, expected a weight of at least "
+        f"{format_shape((operator.columns, operator.depth))} and one bias for each of its outputs"
     )
 
 

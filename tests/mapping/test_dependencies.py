@@ -13,8 +13,8 @@ import pytest
 from small_workload import MAIN, SMALL
 
 from accelsim.config.workload import load_workload
+from accelsim.mapping.context import label_of
 from accelsim.mapping.design import compile_design
-from accelsim.mapping.stages import label_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, OperatorKind
 from accelsim.program import Segment, Task
@@ -76,7 +76,7 @@ def role_of(task: Task) -> str:
 def compiled(case: str, machine: str) -> tuple[LayerGraph, Ancestry]:
     loaded = load_workload(MAIN, (*ONE_BLOCK, *MACHINES[machine]))
     design = compile_design(loaded.config, loaded.cases[case])
-    inference = design.inferences["MNLI"]
+    inference = design.inference("MNLI")
     assert bool(inference.spilled) == (machine == "spilling")
     return design.graphs["MNLI"], Ancestry(inference.program.segments[1])
 

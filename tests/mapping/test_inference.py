@@ -12,8 +12,8 @@ from small_workload import MAIN, SMALL
 
 from accelsim.config.workload import Workload, load_workload
 from accelsim.errors import CapacityError, MappingError
+from accelsim.mapping.context import label_of
 from accelsim.mapping.design import Design, compile_design
-from accelsim.mapping.stages import label_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import OperatorKind
 from accelsim.program import Segment
@@ -73,7 +73,7 @@ def design(case: str, *overrides: str) -> Design:
 
 def amounts_of(made: Design, task: str = "MNLI") -> Amounts:
     total: Amounts = Counter()
-    for segment in made.inferences[task].program.segments:
+    for segment in made.inference(task).program.segments:
         total.update(segment.amounts)
     return total
 
@@ -136,7 +136,7 @@ def assert_written(graph: LayerGraph, amounts: Amounts, made: Design) -> None:
         wanted[label_of(operator)] += operator.elements
     accesses = Counter(
         task.operator
-        for segment in made.inferences["MNLI"].program.segments
+        for segment in made.inference("MNLI").program.segments
         for task in segment.tasks
         for use in task.uses
         if (use.block, use.action) == (memory, "write")
@@ -148,7 +148,7 @@ def assert_written(graph: LayerGraph, amounts: Amounts, made: Design) -> None:
 
 def final_levels(made: Design) -> Counter[str]:
     levels: Counter[str] = Counter()
-    for segment in made.inferences["MNLI"].program.segments:
+    for segment in made.inference("MNLI").program.segments:
         for task in segment.tasks:
             levels.update(dict(_sums(task.holds)))
             levels.subtract(dict(_sums(task.releases)))
@@ -250,7 +250,7 @@ def test_a_longer_sequence_is_never_less_work(tokens: int) -> None:
 
 def test_equal_layers_and_equal_work_of_tasks_share_one_segment() -> None:
     made = design("vanilla_mixed")
-    segments = {task: i.program.segments for task, i in made.inferences.items()}
+    segments = {task: i.program.segments for (task, _), i in made.inferences.items()}
     layers = {s for parts in segments.values() for s in parts if s.name == "encoder_layer"}
     assert len(layers) == 1
     assert len(segments["MNLI"]) == 14
@@ -261,7 +261,7 @@ def test_equal_layers_and_equal_work_of_tasks_share_one_segment() -> None:
 def test_layers_with_parameters_of_another_size_do_not_share() -> None:
     # The first of bert's layers is as large as the second; only their storage decides.
     sizes = model(family="bert", embedding_size=48, shared_layers="false")
-    parts = design("vanilla_mixed", sizes, "sequence_length=20").inferences["MNLI"].program.segments
+    parts = design("vanilla_mixed", sizes, "sequence_length=20").inference("MNLI").program.segments
     assert parts[1] is parts[2]
 
 
@@ -269,16 +269,16 @@ def test_layers_with_parameters_of_another_size_do_not_share() -> None:
 def test_overlap_of_attention_survives_a_smaller_activation_memory(tokens: int) -> None:
     tight = f"hardware.memories.activation_sram.capacity={tokens * 768 * 9 // 4 // 1024} KiB"
     made = design("vanilla_mixed", f"sequence_length={tokens}", tight)
-    choices = made.inferences["MNLI"].choices
+    choices = made.inference("MNLI").choices
     assert any("heads overlapped" in choice for choice in choices)
 
 
 def test_activations_spill_only_when_they_must() -> None:
     fits = design("vanilla_mixed")
-    assert fits.inferences["MNLI"].spilled == ()
+    assert fits.inference("MNLI").spilled == ()
     assert all("dram" not in segment.blocks for segment in segments_of(fits))
     spilled = design("vanilla_mixed", "hardware.memories.activation_sram.capacity=128 KiB")
-    assert spilled.inferences["MNLI"].spilled
+    assert spilled.inference("MNLI").spilled
     amounts = amounts_of(spilled)
     # Attention's output leaves the chip and comes back whole, in one pass.
     context = spilled.graphs["MNLI"]["encoder.0.context"]
@@ -287,7 +287,7 @@ def test_activations_spill_only_when_they_must() -> None:
 
 
 def segments_of(made: Design) -> tuple[Segment, ...]:
-    return made.inferences["MNLI"].program.segments
+    return made.inference("MNLI").program.segments
 
 
 def test_parameters_may_stay_in_dram() -> None:
@@ -341,11 +341,10 @@ def test_parameters_may_stay_in_dram() -> None:
                 *LARGE_MEMORIES,
                 "hardware.dram=null",
                 "hardware.placement.activation_spill=null",
-                "requests.power_off_when_idle=true",
-                "requests.idle_between_rounds=1 ms",
+                "idle={policy: timeout, off_after: 0 s}",
             ),
             MappingError,
-            r"^requests\.power_off_when_idle: 'sram' loses the parameters of MNLI and the machine "
+            r"^idle\.off_after: 'sram' loses the parameters of MNLI and the machine "
             r"has no dram to load them from; place them in non-volatile memory$",
         ),
     ],

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from small_workload import small_workload
+from mapping.compiled_encoder import CASES, SMALL_MODEL, compiled, run_segments
 
 from accelsim.config.hardware import HardwareConfig, load_hardware
-from accelsim.engine.simulator import simulate_design
-from accelsim.mapping.design import compile_design
 from accelsim.mapping.inference import compile_inference
 from accelsim.memory.placement import place
 from accelsim.memory.storage import StorageConfig
@@ -20,30 +18,26 @@ from accelsim.program import Segment
 from accelsim.study.single import run_alone
 from accelsim.units import ceil_div, period_of
 
-CASES = ["vanilla_mixed", "adapter_mixed"]
-
 
 @pytest.mark.parametrize("case", CASES)
 def test_no_span_is_faster_than_its_block_allows(case: str) -> None:
-    workload = small_workload()
-    design = compile_design(workload.config, workload.cases[case])
-    run = simulate_design(design, workload.config.requests, trace=True)
-    period = period_of(design.hardware.clock.frequency)
-    macs_a_cycle = design.hardware.pe_array.vector_size**2
-    bus_bytes = design.hardware.bus.width // 8
+    made = compiled(case, SMALL_MODEL, 32)
+    hardware = made.hardware
+    period = period_of(hardware.clock.frequency)
+    macs_a_cycle = hardware.pe_array.vector_size**2
+    bus_bytes = hardware.bus.width // 8
     checked: dict[str, int] = defaultdict(int)
-    for execution in run.executions:
-        for _, record in execution.segments:
-            for span in record.spans:
-                use = record.segment.tasks[span.task].uses[span.use]
-                cycles = (span.end - span.start) / period
-                checked[use.block] += 1
-                if use.block == "pe_array":
-                    assert cycles * macs_a_cycle >= use.amount
-                elif use.block == "bus":
-                    assert cycles * bus_bytes >= use.shape[0]
-                elif use.block in design.hardware.memories:
-                    assert cycles >= use.amount
+    for record in run_segments(made, trace=True):
+        for span in record.spans:
+            use = record.segment.tasks[span.task].uses[span.use]
+            cycles = (span.end - span.start) / period
+            checked[use.block] += 1
+            if use.block == "pe_array":
+                assert cycles * macs_a_cycle >= use.amount
+            elif use.block == "bus":
+                assert cycles * bus_bytes >= use.shape[0]
+            elif use.block in hardware.memories:
+                assert cycles >= use.amount
     assert checked["pe_array"] > 0
     assert checked["bus"] > 0
 
