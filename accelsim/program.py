@@ -3,7 +3,7 @@
 A *use* is one demand on one block. A *task* is a set of uses that start together; it stands in
 an in-order *queue*, waits for earlier tasks, and ends with its slowest use. A *segment* is a list
 of tasks that starts and ends with every queue empty. A *program* is a list of segments: power-up,
-a switch to a task, one inference, power-down.
+a switch to a task, one inference, a change of the operating point.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ProgramKind(StrEnum):
     POWER_UP = "power_up"
     SWITCH = "switch"
     INFER = "infer"
-    POWER_DOWN = "power_down"
+    SCALE = "scale"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,23 +12,31 @@ from accelsim.errors import ConservationError
 from accelsim.units import to_seconds
 
 DRAM = "dram"
+CHIP = "chip"
 
 
 @dataclass(frozen=True)
 class EnergyAccount:
     """Joules of a run.
 
-    ``dynamic`` by ledger key, ``leakage`` by block, ``standby`` by state of the DRAM.
+    ``dynamic`` by ledger key, ``leakage`` by (state of the chip, block), ``clock`` by state of the
+    chip, ``standby`` by state of the DRAM.
     """
 
     dynamic: dict[Key, float]
-    leakage: dict[str, float]
+    leakage: dict[tuple[str, str], float]
+    clock: dict[str, float]
     standby: dict[str, float]
 
     @property
     def total(self) -> float:
         """All energy of the run [J]."""
-        return self.dynamic_sum() + sum(self.leakage.values()) + sum(self.standby.values())
+        parts = (self.leakage, self.clock, self.standby)
+        return self.dynamic_sum() + sum(sum(part.values()) for part in parts)
+
+    def leakage_of(self, block: str) -> float:
+        """Return the leakage of a block over the run [J]."""
+        return sum(joules for (_, name), joules in self.leakage.items() if name == block)
 
     def dynamic_sum(self, keep: Callable[[Key], bool] = lambda key: True) -> float:
         """Return the dynamic energy of the keys that are kept [J]."""
@@ -51,11 +59,21 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
             continue
         if action not in prices.joules:
             raise ConservationError(f"{key.block}.{key.action} was counted but has no price")
-        dynamic[key] = amount * prices.joules[action]
-    on = to_seconds(ledger.residency["chip", "on"])
-    leakage = {block: watts * on for block, watts in prices.watts.items()}
+        factor = prices.supplies.dynamic(key.point, key.block)
+        dynamic[key] = amount * prices.joules[action] * factor
+    seconds = {
+        state: to_seconds(ticks)
+        for (domain, state), ticks in ledger.residency.items()
+        if domain == CHIP
+    }
+    leakage = {
+        (state, block): watts * prices.supplies.leakage(state, block) * time
+        for state, time in seconds.items()
+        for block, watts in prices.watts.items()
+    }
+    clock = {state: prices.supplies.clock(state) * time for state, time in seconds.items()}
     standby = {
         state: to_seconds(ledger.residency[DRAM, state]) * watts
         for state, watts in prices.dram_states.items()
     }
-    return EnergyAccount(dynamic, leakage, standby)
+    return EnergyAccount(dynamic, leakage, clock, standby)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelsim.account.energy import EnergyAccount, price
-from accelsim.account.prices import PriceList, price_list
+from accelsim.account.prices import PriceList, design_prices
 from accelsim.account.scopes import ScopeFigures, parameter_memories, scopes_of
-from accelsim.engine.run import Execution, Run
+from accelsim.engine.run import ProgramTotal, Run
 from accelsim.mapping.design import Design
 from accelsim.memory.placement import DRAM
 from accelsim.program import ProgramKind
@@ -35,26 +35,24 @@ class DesignFigures:
 
 def measure(design: Design, run: Run, rounds: int) -> DesignFigures:
     """Return the figures of a run of some rounds."""
-    prices = price_list(design.hardware)
+    prices = design_prices(design)
     account = price(run.ledger, prices)
-    switches = run.executions_of(ProgramKind.SWITCH)
-    inferences = run.executions_of(ProgramKind.INFER)
+    switches, inferences = run.total(ProgramKind.SWITCH), run.total(ProgramKind.INFER)
     return DesignFigures(
         scopes=scopes_of(design, run, account, prices, rounds),
         parts={part: joules / rounds for part, joules in _parts(design, account).items()},
         account=account,
         prices=prices,
         rounds=rounds,
-        switches=len(switches),
-        inferences=len(inferences),
+        switches=switches.count,
+        inferences=inferences.count,
         switch_latency=_mean_seconds(switches),
         inference_latency=_mean_seconds(inferences),
     )
 
 
-def _mean_seconds(executions: list[Execution]) -> float:
-    total = to_seconds(sum(execution.duration for execution in executions))
-    return total / max(1, len(executions))
+def _mean_seconds(total: ProgramTotal) -> float:
+    return to_seconds(total.ticks) / max(1, total.count)
 
 
 PARTS = (
@@ -67,6 +65,7 @@ PARTS = (
     "DRAM standby",
     "leakage of parameter memories",
     "leakage of the rest",
+    "clock",
     "wake-up",
 )
 
@@ -78,9 +77,10 @@ def _parts(design: Design, account: EnergyAccount) -> dict[str, float]:
     parts = dict.fromkeys(PARTS, 0.0)
     for block, joules in account.dynamic_by(lambda key: key.block).items():
         parts[_part_of(block, memories, activations)] += joules
-    for block, joules in account.leakage.items():
+    for (_, block), joules in account.leakage.items():
         own = block in memories
         parts["leakage of parameter memories" if own else "leakage of the rest"] += joules
+    parts["clock"] += sum(account.clock.values())
     parts["DRAM standby"] += sum(account.standby.values())
     return parts
 

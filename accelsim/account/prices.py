@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from accelsim.account.supplies import Supplies, supplies_of
 from accelsim.config.hardware import HardwareConfig
+from accelsim.mapping.design import Design
 from accelsim.memory.dram import load_dram
 from accelsim.memory.dram import prices as dram_prices
 from accelsim.memory.logic import Logic, logic_of
+from accelsim.memory.protection import codec_cost
 from accelsim.memory.regions import Region, regions
 
 
@@ -15,8 +19,9 @@ from accelsim.memory.regions import Region, regions
 class PriceList:
     """Joules of one unit of each (block, action); watts of each block; square meters of each.
 
-    ``dram_states`` are watts by state of the DRAM. An action that is missing is free: its cost is
-    in the actions that it causes (DRAM bytes are paid as bursts).
+    All at the nominal operating point. ``dram_states`` are watts by state of the DRAM. An action
+    that is missing is free: its cost is in the actions that it causes (DRAM bytes are paid as
+    bursts). ``supplies`` says how each chip state and operating point scales them.
     """
 
     joules: dict[tuple[str, str], float]
@@ -24,6 +29,7 @@ class PriceList:
     areas: dict[str, float]
     dram_states: dict[str, float]
     sources: dict[str, str]
+    supplies: Supplies
 
 
 # Multiplications and additions of 16 bits for each element. The passes are EdgeBERT's (softmax:
@@ -44,8 +50,14 @@ _REGISTER_BITS = 32
 FREE_ACTIONS = frozenset({("dram", "read"), ("dram", "write")})
 
 
-def price_list(hardware: HardwareConfig) -> PriceList:
-    """Return the prices of a machine."""
+def price_list(
+    hardware: HardwareConfig, codecs: Iterable[tuple[str, int]] = frozenset()
+) -> PriceList:
+    """Return the prices of a machine.
+
+    ``codecs`` are those that stand at its memories: (memory, data bits of a code word). Their area
+    and leakage are part of the memory's.
+    """
     logic = logic_of(hardware)
     joules = _compute_prices(hardware, logic)
     areas = _compute_areas(hardware, logic)
@@ -55,6 +67,12 @@ def price_list(hardware: HardwareConfig) -> PriceList:
         joules |= _memory_prices(region)
         watts[name], areas[name] = region.leakage, region.area
         sources[name] = region.array.source
+    for name, word in sorted(codecs):
+        cost = codec_cost(word, logic)
+        joules[name, f"correct_{word}"] = cost.decode_energy
+        joules[name, f"encode_{word}"] = cost.encode_energy
+        areas[name] += cost.area
+        watts[name] += cost.area * logic.leakage
     states: dict[str, float] = {}
     if hardware.dram:
         technology = load_dram(hardware.dram.technology)
@@ -63,7 +81,14 @@ def price_list(hardware: HardwareConfig) -> PriceList:
         states = dram["watts"]
         timing, power = technology.timing.source, technology.power.source
         sources["dram"] = f"{technology.name}: {timing}; {power}"
-    return PriceList(joules, watts, areas, states, sources)
+    supplies = supplies_of(hardware, frozenset(watts))
+    return PriceList(joules, watts, areas, states, sources, supplies)
+
+
+def design_prices(design: Design) -> PriceList:
+    """Return the prices of a design's machine with the codecs that its tensors need."""
+    placements = design.placements.values()
+    return price_list(design.hardware, {codec for each in placements for codec in each.codecs})
 
 
 def _compute_prices(hardware: HardwareConfig, logic: Logic) -> dict[tuple[str, str], float]:
@@ -76,12 +101,24 @@ def _compute_prices(hardware: HardwareConfig, logic: Logic) -> dict[tuple[str, s
         # Expanding a vector is a prefix sum over its mask: one narrow addition a lane.
         ("codec", "decode"): hardware.pe_array.vector_size * logic.add_8_bit.energy,
         ("host", "register_write"): _REGISTER_BITS * wire,
-        ("power", "wake_up"): hardware.power.wake_up_energy,
+        **_supply_prices(hardware),
     }
     multiply, add = logic.multiply_16_bit.energy, logic.add_16_bit.energy
     for function, (multiplications, additions) in _SFU_WORK.items():
         joules["sfu", function] = multiplications * multiply + additions * add
     return joules
+
+
+def _supply_prices(hardware: HardwareConfig) -> dict[tuple[str, str], float]:
+    power = hardware.power
+    joules = {"wake_up": power.wake_up_energy}
+    if power.clock_gated:
+        joules["wake_up_clock"] = power.clock_gated.wake_up_energy
+    if power.retention:
+        joules["wake_up_retention"] = power.retention.wake_up_energy
+    if hardware.scaling:
+        joules["settle"] = hardware.scaling.settle_energy
+    return {("power", action): energy for action, energy in joules.items()}
 
 
 def _compute_areas(hardware: HardwareConfig, logic: Logic) -> dict[str, float]:

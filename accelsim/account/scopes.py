@@ -12,6 +12,7 @@ rounds; energies include it. The bus and the DRAM also carry activations that ar
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from accelsim.engine.run import Run
 from accelsim.mapping.design import Design
 from accelsim.memory.placement import DRAM, Placement
 from accelsim.memory.regions import regions
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import Operator
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
 
@@ -82,7 +83,7 @@ class _Scopes:
         self.table = regions(design.hardware)
         self.memories = parameter_memories(design.hardware)
         self.path = {*self.memories, _BUS, DRAM}
-        self.switches = len(run.executions_of(ProgramKind.SWITCH))
+        self.switches = run.total(ProgramKind.SWITCH).count
 
     def switch(self) -> ScopeFigures | None:
         """One switch: dynamic energy, leakage of the whole chip and standby meanwhile."""
@@ -98,23 +99,26 @@ class _Scopes:
 
         Memories are read side by side; meanwhile they leak and the DRAM idles.
         """
-        tasks = [e.task for e in self.run.executions_of(ProgramKind.INFER)]
-        once = {task: self._words_once(task) for task in dict.fromkeys(tasks)}
+        visits = {
+            task: total.count
+            for (kind, task), total in self.run.totals.items()
+            if kind is ProgramKind.INFER
+        }
+        once = {task: self._words_once(task) for task in visits}
         if any(DRAM in found or not found for found in once.values()):
             return None
-        words = [once[task] for task in tasks]
-        count = max(1, self.switches)
+        count, visited = max(1, self.switches), sum(visits.values())
         energy = self._switch_energy(lambda key: key.block in self.path) / count
         seconds = self._seconds(ProgramKind.SWITCH) / count
-        reading = sum(map(self._reading_time, words)) / len(words)
-        energy += sum(map(self._reading_energy, words)) / len(words)
+        reading = sum(n * self._reading_time(once[task]) for task, n in visits.items()) / visited
+        energy += sum(n * self._reading_energy(once[task]) for task, n in visits.items()) / visited
         energy += sum(self.prices.watts[name] for name in self.memories) * (seconds + reading)
         return ScopeFigures("visit", energy + self._idle_watts() * reading, seconds + reading)
 
     def memory(self) -> ScopeFigures:
         """A round; its latency is that of loads, then of the busiest block of the path."""
         dynamic = self.account.dynamic_sum(lambda key: key.block in self.path)
-        leakage = sum(self.account.leakage[name] for name in self.memories)
+        leakage = sum(self.account.leakage_of(name) for name in self.memories)
         energy = dynamic + leakage + sum(self.account.standby.values())
         loads = self._seconds(ProgramKind.SWITCH) + self._seconds(ProgramKind.POWER_UP)
         busy = max(self._busy(port) for port in self.path if port in self.run.ledger.busy)
@@ -123,7 +127,7 @@ class _Scopes:
 
     def system(self) -> ScopeFigures:
         """A round of everything; the chip's area."""
-        seconds = to_seconds(sum(e.duration for e in self.run.executions))
+        seconds = to_seconds(sum(total.ticks for total in self.run.totals.values()))
         return self._round(self.account.total, seconds, sum(self.prices.areas.values()))
 
     # -- parts ---------------------------------------------------------------------------------
@@ -132,24 +136,19 @@ class _Scopes:
         return ScopeFigures("round", energy / self.rounds, seconds / self.rounds, area)
 
     def _seconds(self, kind: ProgramKind) -> float:
-        return to_seconds(sum(e.duration for e in self.run.executions_of(kind)))
+        return to_seconds(self.run.total(kind).ticks)
 
     def _switch_energy(self, keep: Callable[[Key], bool]) -> float:
         """Return dynamic energy of all switches, and the DRAM's standby meanwhile [J]."""
         dynamic = self.account.dynamic_sum(
             lambda key: key.program == ProgramKind.SWITCH and keep(key)
         )
-        states = self.run.dram_residency(ProgramKind.SWITCH)
+        states = self.run.total(ProgramKind.SWITCH).dram_residency
         standby = (to_seconds(n) * self.prices.dram_states[s] for s, n in states.items())
         return dynamic + sum(standby)
 
     def _busy(self, port: str) -> int:
-        return sum(
-            record.ports[port][0]
-            for execution in self.run.executions_of(ProgramKind.INFER)
-            for _, record in execution.segments
-            if port in record.ports
-        )
+        return self.run.total(ProgramKind.INFER).busy[port]
 
     def _idle_watts(self) -> float:
         dram = self.design.hardware.dram
@@ -182,22 +181,20 @@ class _Scopes:
 
 
 def _bits_once(operators: Iterable[Operator], placement: Placement) -> Counter[str]:
-    """Return the bits by memory of every needed parameter, each counted once.
+    """Return the array bits by memory of every needed parameter, each counted once.
 
     Of an embedding table the rows that the sentence can need at most.
     """
     bits: Counter[str] = Counter()
     seen: set[str] = set()
     for operator in operators:
-        gathered = operator.kind is OperatorKind.GATHER
-        for parameter in operator.parameters:
+        for parameter, shape in zip(operator.parameters, operator.used_shapes, strict=True):
             if parameter.name in seen:
                 continue
             seen.add(parameter.name)
             tensor = placement.tensors[parameter.name]
-            rows = min(operator.rows, parameter.shape[0]) if gathered else parameter.shape[0]
-            part = parameter.elements * rows // parameter.shape[0]
-            bits[tensor.values] += tensor.value_bits_between(0, part)
+            part = math.prod(shape)
+            bits[tensor.values] += tensor.values_between(0, part).array
             if tensor.masked:
-                bits[tensor.masks] += part
+                bits[tensor.masks] += tensor.masks_between(0, part).array
     return bits

@@ -16,6 +16,8 @@ __all__ = ["DramChannel", "DramTicks", "IdleState", "prices"]
 _ACTIVATES_IN_WINDOW = 4  # tFAW is the four-activate window of JESD209-3 and JESD209-4.
 
 
+# The key of a channel that has slept for so long that only sleep is left of its past.
+_QUIET = ("quiet",)
 _TIMES = ("_now", "_end", "_due", "_asleep_since", "_can_read", "_can_write", "_counted_to")
 
 
@@ -96,6 +98,7 @@ class DramChannel:
         self._state: DramState = "precharge_standby" if idle_state == "standby" else idle_state
         self._changes: deque[tuple[Tick, DramState]] = deque()
         self._counted_to: Tick = 0
+        self._note_quiet()
 
     @property
     def settled(self) -> Tick:
@@ -141,6 +144,8 @@ class DramChannel:
         """
         self.settle(now)
         now = self._now
+        if now >= self._quiet_from and self._asleep and self.idle_state == "self_refresh":
+            return _QUIET
         phase = self._due - now
         in_self_refresh = self._asleep and self.idle_state == "self_refresh"
         return (
@@ -181,6 +186,8 @@ class DramChannel:
         self._can_activate = [tick + now for tick in state.activate_from]
         self._activates = deque((tick + now for tick in state.activates), _ACTIVATES_IN_WINDOW)
         self._changes = deque((tick + now, name) for tick, name in state.changes)
+        if self._asleep:
+            self._note_quiet()
 
     def _activate_limits(self, now: Tick) -> tuple[Tick, ...]:
         ticks = self._ticks
@@ -301,6 +308,19 @@ class DramChannel:
         self._changes.append((since, self.idle_state))
         self._asleep = True
         self._asleep_since = since
+        self._note_quiet()
+
+    def _note_quiet(self) -> None:
+        """Note from when on nothing of the past binds any more, if the channel stays asleep."""
+        ticks = self._ticks
+        window = max(ticks.four_activates, ticks.activate_to_activate)
+        self._quiet_from = max(
+            self._asleep_since + ticks.idle_minimum,
+            self._activates[-1] + window if self._activates else 0,
+            *self._can_activate,
+            self._can_read,
+            self._can_write,
+        )
 
     def _advance(self, now: Tick) -> None:
         """Perform the refreshes and state changes that are decided by ``now``, at or after end."""

@@ -13,6 +13,8 @@ from accelsim.memory.dram import load_dram
 from accelsim.program import Use
 from accelsim.units import Tick, ceil_div
 
+_NOTHING: Counter[str] = Counter()
+
 
 class Dram(Block):
     """Serves one sequential access at a time; commands and refreshes are counted as they happen.
@@ -49,6 +51,8 @@ class Dram(Block):
     def take_background(self, now: Tick) -> Counter[str]:
         """Settle the channel and return the background commands since the last call."""
         self.channel.settle(now)
+        if self.channel.counts == self._seen and not self._background:
+            return _NOTHING
         found = self._background + self._new_commands()
         self._background = Counter()
         return found
@@ -73,6 +77,8 @@ class Dram(Block):
             self.channel.residency[name] += residency[name]
 
     def _new_commands(self) -> Counter[str]:
+        if self.channel.counts == self._seen:
+            return Counter()
         counts = Counter(self.channel.counts)
         new, self._seen = counts - self._seen, counts
         return new

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from accelsim.blocks.block import Block
 from accelsim.blocks.bus_timing import BusTiming
+from accelsim.blocks.clocked import ClockedBlock
 from accelsim.config.hardware import BusConfig, HostConfig
 from accelsim.program import Use
 from accelsim.units import Tick
 
 
-class Bus(Block):
+class Bus(ClockedBlock):
     """The AXI path: a load is a mask command and a data command, one after the other.
 
     ``transfer`` moves data towards the buffers, ``store`` back; ``bus_timing`` gives the cycles.
     """
 
     def __init__(self, name: str, config: BusConfig, vector_size: int, period: Tick) -> None:
-        super().__init__(name)
+        super().__init__(name, period)
         self._vector_size = vector_size
-        self._period = period
         self._timing = BusTiming(
             width=config.width,
             burst=config.burst_beats,
@@ -39,41 +41,39 @@ class Bus(Block):
         else:
             cycles += timing.load_cycles(data_bytes) if data_bytes else 0
             cycles += timing.mask_load_cycles(mask_vectors, size) if mask_vectors else 0
-        return cycles * self._period
+        return cycles * self.period
 
 
-class Codec(Block):
+class Codec(ClockedBlock):
     """The bit-mask decoder: one vector a cycle whatever its mask."""
 
     def __init__(self, name: str, period: Tick) -> None:
-        super().__init__(name)
-        self._period = period
+        super().__init__(name, period)
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of ``amount`` vectors; two decoders that share them give a shape."""
-        return (use.shape[0] if use.shape else use.amount) * self._period
+        return (use.shape[0] if use.shape else use.amount) * self.period
 
 
-class Host(Block):
+class Host(ClockedBlock):
     """The controller that writes configuration registers."""
 
     def __init__(self, name: str, config: HostConfig, period: Tick) -> None:
-        super().__init__(name)
+        super().__init__(name, period)
         self._cycles = config.register_write_cycles
-        self._period = period
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of ``amount`` register writes."""
-        return use.amount * self._cycles * self._period
+        return use.amount * self._cycles * self.period
 
 
 class Supply(Block):
-    """The switchable supply of the chip."""
+    """The supplies and the clock of the chip: each action is a change that takes its own time."""
 
-    def __init__(self, name: str, wake_up_time: Tick) -> None:
+    def __init__(self, name: str, times: Mapping[str, Tick]) -> None:
         super().__init__(name)
-        self._wake_up_time = wake_up_time
+        self._times = times
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a wake-up."""
-        return self._wake_up_time
+        """Return the ticks of a change: a wake-up, or a new operating point."""
+        return self._times[use.action]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from accelsim.blocks.block import Block
+from accelsim.blocks.clocked import ClockedBlock
 from accelsim.blocks.dram_block import Dram
 from accelsim.blocks.interconnect import Bus, Codec, Host, Supply
 from accelsim.blocks.memory import BufferPort, Memory
 from accelsim.blocks.pe_array import PeArray
 from accelsim.blocks.sfu import SpecialFunctionUnit
 from accelsim.config.hardware import HardwareConfig
+from accelsim.config.power import OperatingPoint
 from accelsim.errors import ProgramError
 from accelsim.memory.regions import regions
 from accelsim.units import Tick, period_of, to_ticks
@@ -41,6 +43,17 @@ class Machine:
             raise ProgramError(f"no block serves '{action}' of '{block}'; known blocks: {known}")
         return port
 
+    def move_to(self, point: OperatingPoint | None) -> None:
+        """Run the clock at an operating point (None: the nominal one) from now on.
+
+        Nothing may be booked beyond this tick.
+        """
+        frequency = point.frequency if point else self.hardware.clock.frequency
+        self.period = period_of(frequency)
+        for block in self.blocks.values():
+            if isinstance(block, ClockedBlock):
+                block.retime(self.period)
+
     def _add(self, block: Block) -> None:
         self.blocks[block.name] = block
 
@@ -52,15 +65,29 @@ class Machine:
         self._add(Codec("codec", period))
         self._add(Bus("bus", hardware.bus, size, period))
         self._add(Host("host", hardware.host, period))
-        self._add(Supply("power", to_ticks(hardware.power.wake_up_time)))
+        self._add(Supply("power", _supply_times(hardware)))
 
     def _add_memories(self) -> None:
-        size = self.hardware.pe_array.vector_size
+        size, scaling = self.hardware.pe_array.vector_size, self.hardware.scaling
         for name, region in regions(self.hardware).items():
             if region.kind != "buffer":
-                self._add(Memory(name, region, self.period))
+                scales = bool(scaling and scaling.memories and region.array.volatile)
+                self._add(Memory(name, region, self.period, scales=scales))
                 continue
             for port in _PORTS:
                 block = BufferPort(f"{name}.{port}", size, self.period)
                 self._add(block)
                 self._ports[name, port] = block
+
+
+def _supply_times(hardware: HardwareConfig) -> dict[str, Tick]:
+    """Return how long each change of supply or clock takes, by action."""
+    power = hardware.power
+    seconds = {"wake_up": power.wake_up_time}
+    if power.clock_gated:
+        seconds["wake_up_clock"] = power.clock_gated.wake_up_time
+    if power.retention:
+        seconds["wake_up_retention"] = power.retention.wake_up_time
+    if hardware.scaling:
+        seconds["settle"] = hardware.scaling.settle_time
+    return {action: to_ticks(time) for action, time in seconds.items()}

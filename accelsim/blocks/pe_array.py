@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.blocks.block import Block
+from accelsim.blocks.clocked import ClockedBlock
 from accelsim.blocks.pe_pipeline import PeTiming
 from accelsim.blocks.pe_timing import product_cycles
 from accelsim.blocks.systolic import reported_cycles
@@ -11,7 +11,7 @@ from accelsim.program import Use
 from accelsim.units import Tick, ceil_div
 
 
-class PeArray(Block):
+class PeArray(ClockedBlock):
     """Cycles of a panel C[rows x columns] = A[rows x depth] W[columns x depth]^T.
 
     Rows, columns and depth are cut into n x n x n tiles, partial tiles cost whole ones;
@@ -19,13 +19,12 @@ class PeArray(Block):
     """
 
     def __init__(self, name: str, config: PeArrayConfig, period: Tick) -> None:
-        super().__init__(name)
+        super().__init__(name, period)
         self._config = config
-        self._period = period
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a panel with the shape (rows, columns, depth)."""
-        return panel_cycles(self._config, *use.shape) * self._period
+        return panel_cycles(self._config, *use.shape) * self.period
 
 
 def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:

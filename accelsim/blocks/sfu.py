@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from accelsim.blocks import sfu_timing
-from accelsim.blocks.block import Block
+from accelsim.blocks.clocked import ClockedBlock
 from accelsim.blocks.sfu_timing import SfuTiming
 from accelsim.config.hardware import SfuConfig
 from accelsim.program import Use
 from accelsim.units import Tick, ceil_div
 
 
-class SpecialFunctionUnit(Block):
+class SpecialFunctionUnit(ClockedBlock):
     """Cycles of one command on rows x columns elements, vectors of n elements.
 
     As coded every read is a round trip and nothing is pipelined. The ``pipelined`` option lets
@@ -18,16 +18,15 @@ class SpecialFunctionUnit(Block):
     """
 
     def __init__(self, name: str, config: SfuConfig, vector_size: int, period: Tick) -> None:
-        super().__init__(name)
+        super().__init__(name, period)
         self._config = config
         self._vector_size = vector_size
-        self._period = period
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a command with the shape (rows, columns, operands)."""
         rows, columns, operands = use.shape
         vectors = ceil_div(columns, self._vector_size)
-        return command_cycles(self._config, use.action, rows, vectors, operands) * self._period
+        return command_cycles(self._config, use.action, rows, vectors, operands) * self.period
 
 
 def command_cycles(

@@ -21,6 +21,9 @@ from accelsim.errors import INTERRUPTED, AccelsimError, OutputError
 PIPE_CLOSED = 141
 _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",
+    "crossover": "Find the request rate at which two cases cost the same energy.",
+    "scaling": "Show what grows with the number of tasks.",
+    "faults": "Compare storage schemes of the weights: cost, faults, consequence.",
     "validate": "Compare the models with published and measured figures.",
     "op": "Run one operator alone on a machine.",
     "tech": "Print the memory-technology table or one array of it.",

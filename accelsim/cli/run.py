@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,7 +17,11 @@ from accelsim.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from accelsim.config.workload import Workload
+    from accelsim.engine.run import Window
     from accelsim.study.cases import CaseResult, Comparison
+
+# Requests from which on a process for each case pays; starting one takes about a second.
+_LONG_STREAM = 10_000
 
 
 @click.command()
@@ -33,6 +38,12 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print results.json, no report.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--verbose", is_flag=True, help="Also print events, mapping choices and warnings.")
+@click.option(
+    "--window",
+    metavar="START..END",
+    help="Draw this time of the run, such as 10s..12s. [first round or requests]",
+)
+@click.option("--per-request", is_flag=True, help="Also write requests.csv, a row a request.")
 @click.option("--no-trace", is_flag=True, help="Write no timeline.")
 @click.option("--no-replay", is_flag=True, help="Simulate every segment, also equal ones.")
 def run(
@@ -41,6 +52,8 @@ def run(
     assignments: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    window: str | None,
+    per_request: bool,
     verbose: bool,
     no_trace: bool,
     no_replay: bool,
@@ -51,23 +64,21 @@ def run(
     ui.perfetto.dev.
     """
     from accelsim.config.workload import load_workload
-    from accelsim.export.files import write_all
     from accelsim.export.results import results_document, results_text
-    from accelsim.study.cases import compare, simulate
 
+    drawn = _parse_window(window, no_trace=no_trace)
     loaded = load_workload(workload, assignments)
-    with _progress(loaded, shown=not (quiet or as_json)) as step:
-        results = simulate(loaded, replay=not no_replay, trace=not no_trace, progress=step)
-    comparisons = compare(results)
+    traced, progress = not no_trace, not (quiet or as_json)
+    results = _simulate(loaded, drawn, replay=not no_replay, trace=traced, progress=progress)
+    comparisons = _compare(loaded, results)
     text = results_text(results_document(loaded, results, comparisons, _command(workload)))
     files: dict[str, Iterable[str]] = {"results.json": [text]}
     if not no_trace:
         files["timeline.json"] = _timeline(loaded, results)
+    if per_request:
+        files["requests.csv"] = _request_rows(results)
     folder = out or Path("out") / loaded.config.name
-    write_all(folder, files)
-    if no_trace:
-        # A timeline of an earlier run would not belong to these results.
-        (folder / "timeline.json").unlink(missing_ok=True)
+    _write(folder, files)
     try:
         if as_json:
             click.echo(text, nl=False)
@@ -76,6 +87,67 @@ def run(
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {folder} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _parse_window(text: str | None, *, no_trace: bool) -> Window | None:
+    from accelsim.cli.options import parse_option
+    from accelsim.engine.run import Window
+    from accelsim.errors import ConfigError
+    from accelsim.units import to_ticks
+
+    if text is None:
+        return None
+    if no_trace:
+        raise ConfigError("--window limits the timeline, but --no-trace writes none; drop one")
+    start, separator, end = text.partition("..")
+    if not separator:
+        raise ConfigError(f"--window: expected START..END such as 10s..12s, got '{text}'")
+    ticks = [to_ticks(parse_option("--window", part, "s")) for part in (start, end)]
+    if not 0 <= ticks[0] < ticks[1]:
+        raise ConfigError(
+            f"--window: expected a start of 0 s or later and an end after it, got '{text}'"
+        )
+    return Window(*ticks)
+
+
+def _simulate(
+    workload: Workload, window: Window | None, *, replay: bool, trace: bool, progress: bool
+) -> dict[str, CaseResult]:
+    from accelsim.engine.simulator import Options
+    from accelsim.study.cases import requests_of, simulate
+
+    requests = requests_of(workload)
+    options = Options(replay=replay, trace=trace, window=window)
+    workers = min(os.cpu_count() or 1, len(workload.cases))
+    with _progress(len(requests) * len(workload.cases), shown=progress) as step:
+        if workers > 1 and len(requests) >= _LONG_STREAM:
+            from accelsim.study.side_by_side import simulate_side_by_side
+
+            return simulate_side_by_side(workload, options, workers, step)
+        return simulate(workload, requests=requests, options=options, progress=step)
+
+
+def _write(folder: Path, files: dict[str, Iterable[str]]) -> None:
+    from accelsim.export.files import write_all
+
+    write_all(folder, files)
+    for name in {"timeline.json", "requests.csv"} - set(files):
+        # A file of an earlier run would not belong to these results.
+        (folder / name).unlink(missing_ok=True)
+
+
+def _request_rows(results: dict[str, CaseResult]) -> Iterator[str]:
+    from accelsim.export.request_rows import request_rows
+
+    return request_rows(results)
+
+
+def _compare(workload: Workload, results: dict[str, CaseResult]) -> list[Comparison]:
+    from accelsim.study.cases import compare
+    from accelsim.study.service_gains import compare_service
+
+    closed = workload.config.requests.closed_loop
+    return compare(results) if closed else compare_service(results)
 
 
 def _command(workload: Path) -> list[str]:
@@ -100,22 +172,26 @@ def _timeline(workload: Workload, results: dict[str, CaseResult]) -> Iterator[st
 
 
 @contextlib.contextmanager
-def _progress(workload: Workload, *, shown: bool) -> Iterator[Callable[[str], None] | None]:
-    """Show a bar on the terminal's error stream while the simulation works."""
+def _progress(count: int, *, shown: bool) -> Iterator[Callable[..., None] | None]:
+    """Show a bar of ``count`` requests on the terminal's error stream meanwhile."""
     if not shown or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    requests = workload.config.requests
-    each = requests.rounds * requests.sentences_per_task * len(workload.config.tasks)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    # A bar is some hundred characters wide; to redraw it for each request would take longer.
+    stride = max(1, count // 500)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("simulating", total=each * len(workload.cases))
+        line = bar.add_task("simulating", total=count)
+        done = 0
 
-        def step(case: str) -> None:
-            bar.update(line, advance=1, description=f"simulating {case}")
+        def step(case: str, count: int = 1) -> None:
+            nonlocal done
+            done += count
+            if done % stride < count:
+                bar.update(line, completed=done, description=f"simulating {case}")
 
         yield step
 
@@ -137,7 +213,8 @@ def _print_report(
     console.print(report(workload, results, comparisons))
     if verbose:
         console.print(details(results))
-    names = " and ".join(str(folder / name) for name in files)
+    paths = [str(folder / name) for name in files]
+    names = " and ".join(filter(None, (", ".join(paths[:-1]), paths[-1])))
     console.print(f"\nWrote {names}", style="dim", soft_wrap=True)
     if "timeline.json" in files:
         console.print("Open the timeline at https://ui.perfetto.dev", style="dim")

@@ -15,14 +15,13 @@ from pydantic import Field, field_validator, model_validator
 
 from accelsim.config.document import Document, describe, merge, override, read_document
 from accelsim.config.paths import KeyPath, suggest
+from accelsim.config.power import OperatingPoint, PowerConfig, ScalingConfig
 from accelsim.config.quantities import (
     Bits,
     Bytes,
     Hertz,
-    Joules,
     Kelvin,
     Meters,
-    SimulatedSeconds,
     Volts,
 )
 from accelsim.config.shipped import find_input, is_file
@@ -204,13 +203,6 @@ class PlacementConfig(ConfigModel):
     activation_spill: Literal["dram"] | None = None
 
 
-class PowerConfig(ConfigModel):
-    """The switchable supply of the whole chip (the DRAM has its own states)."""
-
-    wake_up_time: SimulatedSeconds
-    wake_up_energy: Joules
-
-
 class OverlapConfig(ConfigModel):
     """What may run at the same time; each is off in EdgeBERT's published code."""
 
@@ -236,6 +228,7 @@ class HardwareConfig(ConfigModel):
     dram: DramConfig | None
     placement: PlacementConfig
     power: PowerConfig
+    scaling: ScalingConfig | None = None
     overlap: OverlapConfig
 
     @field_validator("memories")
@@ -264,6 +257,16 @@ class HardwareConfig(ConfigModel):
         if wrong:
             raise RuleError(*wrong)
         return self
+
+    @property
+    def lower_points(self) -> tuple[OperatingPoint, ...]:
+        """Operating points below the nominal one in voltage and frequency, lowest first."""
+        nominal, points = self.clock, self.scaling.points if self.scaling else ()
+        return tuple(
+            point
+            for point in points
+            if point.voltage < nominal.voltage and point.frequency < nominal.frequency
+        )
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

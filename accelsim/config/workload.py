@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -26,47 +26,32 @@ from accelsim.config.document import (
 )
 from accelsim.config.hardware import HardwareConfig, hardware_document
 from accelsim.config.paths import suggest
-from accelsim.config.quantities import SimulatedSeconds
+from accelsim.config.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.config.shipped import find_input, is_file
 from accelsim.config.validation import ConfigModel, RuleError, validate
 from accelsim.errors import ConfigError
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.tasks import find_task
+from accelsim.requests import RequestContext, RequestsConfig
+from accelsim.requests.patterns.file import RequestFile
+from accelsim.weights.settings import CaseWeights
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 
 
-class RequestsConfig(ConfigModel):
-    """Requests: every round asks ``sentences_per_task`` times for each task, in order.
+class CaseConfig(ServiceChanges):
+    """One design: ``hardware`` is a machine file, relative to the workload file.
 
-    A sentence is asked for when the one before is done. Before each round the device may be idle,
-    with the chip's supply on or off.
+    With ``weights`` the density of every tensor is measured; without, it is as stated.
+    ``policy``, ``idle``, ``residency`` and ``early_exit`` take the place of the workload's.
     """
-
-    pattern: Literal["round_robin"] = "round_robin"
-    rounds: PositiveInt
-    sentences_per_task: PositiveInt = 1
-    idle_between_rounds: Annotated[
-        SimulatedSeconds, Field(json_schema_extra={"default": "0 s"})
-    ] = 0.0
-    power_off_when_idle: bool = False
-
-    @model_validator(mode="after")
-    def _something_to_switch_off(self) -> RequestsConfig:
-        if self.power_off_when_idle and not self.idle_between_rounds:
-            message = "nothing to switch off: set requests.idle_between_rounds, such as 1 s"
-            raise RuleError((("power_off_when_idle",), message))
-        return self
-
-
-class CaseConfig(ConfigModel):
-    """One design: ``hardware`` is a machine file, relative to the workload file."""
 
     hardware: str
     adaptation: AdaptationConfig
     storage: StorageConfig
+    weights: CaseWeights | None = None
     baseline: str | None = None
 
 
@@ -79,13 +64,22 @@ class PublishedGains(ConfigModel):
     latency: float | None = None
 
 
-class WorkloadConfig(ConfigModel):
-    """One workload. Results go to a folder of its ``name``."""
+Spans = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(min_length=1)]
+
+
+class WorkloadConfig(ServiceConfig):
+    """One workload. Results go to a folder of its ``name``.
+
+    ``pad_to`` is the ``sequence_length`` or a number whose multiples sentences are padded to.
+    ``attention_spans`` give each head of a task its span in tokens; heads of span 0 are off.
+    """
 
     name: str
     description: str = ""
     model: ModelConfig
     sequence_length: PositiveInt
+    pad_to: PadTo = "sequence_length"
+    attention_spans: dict[str, Spans] = Field(default_factory=dict)
     tasks: Annotated[list[str], Field(min_length=1)]
     requests: RequestsConfig
     cases: Annotated[dict[str, CaseConfig], Field(min_length=1)]
@@ -129,9 +123,29 @@ class WorkloadConfig(ConfigModel):
                 f"{self.model.name}; shorten it or raise model.maximum_positions"
             )
             wrong.append((("sequence_length",), message))
+        wrong += _wrong_spans(self)
         if wrong:
             raise RuleError(*wrong)
         return self
+
+    def service_of(self, case: CaseConfig) -> ServiceConfig:
+        """Return how the requests of a case are served."""
+        return case.applied_to(self)
+
+
+def _wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    heads = workload.model.heads
+    for task, spans in workload.attention_spans.items():
+        path = ("attention_spans", task)
+        if task not in workload.tasks:
+            hint = suggest(task, workload.tasks, "tasks")
+            yield path, f"there is no task '{task}' in this workload; {hint}"
+        elif len(spans) != heads or not any(spans):
+            yield (
+                path,
+                f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
+                f"with {sum(map(bool, spans))} above 0",
+            )
 
 
 def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:
@@ -194,9 +208,40 @@ def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload
             document = change.apply(document)
     config = validate(document, WorkloadConfig)
     _check_override_cases(parsed, config)
+    _check_requests(document, config)
     cases = _load_cases(document, config, parsed)
-    digest = _digest([document.data, *(case.digest for case in cases.values())])
-    return Workload(config, cases, digest, found, overrides)
+    inputs = [document.data, *(case.digest for case in cases.values())]
+    if isinstance(config.requests, RequestFile):
+        trace = config.requests.find(found.parent)
+        # What is wrong with the file is told when its requests are read.
+        if is_file(trace):
+            inputs.append(hashlib.sha256(trace.read_bytes()).hexdigest())
+    return Workload(config, cases, _digest(inputs), found, overrides)
+
+
+def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
+    """Return what the requests of a workload in ``folder`` depend on."""
+    return RequestContext(
+        tasks=tuple(config.tasks),
+        sequence_length=config.sequence_length,
+        maximum_positions=config.model.maximum_positions,
+        layers=config.model.layers,
+        folder=folder,
+    )
+
+
+def _check_requests(document: Document, config: WorkloadConfig) -> None:
+    """Refuse requests and exits that do not fit the workload's tasks and model."""
+    context = request_context(config, document.path.parent)
+    found = [(("requests", *path), text) for path, text in config.requests.problems(context)]
+    sections: list[tuple[KeyPath, ServiceConfig]] = [((), config)]
+    sections += [(("cases", name), config.service_of(case)) for name, case in config.cases.items()]
+    for place, service in sections:
+        if service.early_exit and (not place or service.early_exit is not config.early_exit):
+            problems = service.early_exit.problems(config.tasks, config.model.layers)
+            found += [((*place, "early_exit", *path), text) for path, text in problems]
+    if found:
+        raise ConfigError("\n".join(str(document.error(path, text)) for path, text in found))
 
 
 def _load_cases(

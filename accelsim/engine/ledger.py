@@ -9,6 +9,9 @@ from typing import NamedTuple
 from accelsim.errors import ConservationError
 from accelsim.units import Tick
 
+# The operating point of the machine's ``clock``.
+NOMINAL = "nominal"
+
 
 class Key(NamedTuple):
     """What an amount belongs to: block, action, operating point; and on whose behalf.

@@ -1,51 +1,80 @@
-"""Which tasks' parameters lie on the chip: least recently used goes first."""
+"""Which tasks' parameters lie on the chip, and who makes room for whom."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from enum import StrEnum
 
 from accelsim.config.hardware import HardwareConfig
+from accelsim.config.service import ResidencyPolicy
 from accelsim.mapping.switching import volatile_bits
 from accelsim.memory.placement import DRAM, Placement
+
+
+class Missing(StrEnum):
+    """What must be loaded before a task can run."""
+
+    NOTHING = "nothing"
+    VOLATILE = "volatile"
+    ALL = "all"
 
 
 class Residency:
     """Task-specific parameters in their memories, beside what is shared.
 
-    A task is resident as a whole or not at all. ``placements`` maps tasks to placements.
+    A task has room as a whole or not at all. Without supply it loses what lies in volatile
+    memories and keeps its room and the rest. ``placements`` maps tasks to placements.
     """
 
-    def __init__(self, hardware: HardwareConfig, placements: Mapping[str, Placement]) -> None:
+    def __init__(
+        self,
+        hardware: HardwareConfig,
+        placements: Mapping[str, Placement],
+        policy: ResidencyPolicy = "least_recently_used",
+    ) -> None:
+        self._policy = policy
         self._needs = {t: _on_chip(p.bits(task_specific=True)) for t, p in placements.items()}
         shared = _on_chip(next(iter(placements.values())).bits(task_specific=False))
         memories = {m for needs in self._needs.values() for m in needs}
         self._room = {m: 8 * hardware.memories[m].capacity - shared[m] for m in sorted(memories)}
-        self._volatile = bool(volatile_bits(self._room, hardware))
-        self._resident: list[str] = []
-        if hardware.dram is None:
+        self._lost = {t: _loss(needs, hardware) for t, needs in self._needs.items()}
+        # In order of eviction, each with what is missing.
+        self._resident: dict[str, Missing] = {}
+        self._loadable = hardware.dram is not None
+        if not self._loadable:
             # Nothing can be loaded: every task was programmed before the device was switched on.
-            self._resident = list(placements)
-            self._volatile = False
+            self._resident = dict.fromkeys(placements, Missing.NOTHING)
 
-    def __contains__(self, task: str) -> bool:
-        return task in self._resident
-
-    def touch(self, task: str) -> None:
-        """Note a use of a resident task."""
-        self._resident.remove(task)
-        self._resident.append(task)
+    def missing(self, task: str) -> Missing:
+        """Return what a task lacks."""
+        return self._resident.get(task, Missing.ALL) if self._needs[task] else Missing.NOTHING
 
     def admit(self, task: str) -> None:
-        """Make room for a task, the least recently used ones going first, and note it."""
-        while not self._fits(task):
-            self._resident.pop(0)
-        self._resident.append(task)
+        """Note that a task is used and complete, others making room for it if they must."""
+        if self._policy == "one_task" and self._loadable and task not in self._resident:
+            self._resident.clear()
+        while task not in self._resident and not self._fits(task):
+            del self._resident[next(iter(self._resident))]
+        if self._policy == "least_recently_used":
+            self._resident.pop(task, None)
+        self._resident[task] = Missing.NOTHING
 
     def power_off(self) -> None:
         """Forget what volatile memories held."""
-        if self._volatile:
-            self._resident.clear()
+        if not self._loadable:
+            return
+        for task, missing in list(self._resident.items()):
+            after = max(missing, self._lost[task], key=_SEVERITY.index)
+            if after is Missing.ALL:
+                del self._resident[task]
+            else:
+                self._resident[task] = after
+
+    def losses(self) -> list[tuple[str, Missing]]:
+        """Return the tasks that a power-off would take something from, and what they then lack."""
+        lost = ((task, self._lost[task]) for task in self._resident)
+        return [loss for loss in lost if loss[1] is not Missing.NOTHING]
 
     def _fits(self, task: str) -> bool:
         total: Counter[str] = Counter(self._needs[task])
@@ -54,5 +83,15 @@ class Residency:
         return all(bits <= self._room[memory] for memory, bits in total.items())
 
 
+_SEVERITY = [Missing.NOTHING, Missing.VOLATILE, Missing.ALL]
+
+
+def _loss(needs: Counter[str], hardware: HardwareConfig) -> Missing:
+    lost = volatile_bits(needs, hardware)
+    if not lost:
+        return Missing.NOTHING
+    return Missing.ALL if lost.keys() == needs.keys() else Missing.VOLATILE
+
+
 def _on_chip(bits: Mapping[str, int]) -> Counter[str]:
-    return Counter({memory: n for memory, n in bits.items() if memory != DRAM})
+    return Counter({memory: n for memory, n in bits.items() if memory != DRAM and n})

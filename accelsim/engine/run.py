@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.program import ProgramKind
 from accelsim.units import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One segment of an execution: when it began, at which operating point, what happened."""
+
+    began: Tick
+    point: str
+    record: SegmentRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class Execution:
     request: int
     start: Tick
     end: Tick
-    segments: tuple[tuple[Tick, SegmentRecord], ...]
+    parts: tuple[Part, ...]
     dram_residency: Mapping[str, Tick]
 
     @property
@@ -36,38 +45,111 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class RequestOutcome:
-    """When a request began (a switch included) and ended."""
+    """When a request came, began (a switch included) and ended; what became of it.
+
+    ``tokens`` are those computed, padding included; ``layers`` the encoder layers that ran, and
+    ``planned`` those that were predicted (None: no prediction). ``exit_layer`` is where the
+    entropy would have let it leave. ``switched`` says that parameters were loaded for it.
+    ``point`` is the operating point after the first layer; ``late`` says that the inference took
+    longer than its latency target.
+    """
 
     number: int
     round: int
     task: str
+    arrival: Tick
     start: Tick
     end: Tick
+    tokens: int
+    deadline: Tick | None = None
+    switched: bool = False
+    layers: int | None = None
+    planned: int | None = None
+    exit_layer: int | None = None
+    point: str = "nominal"
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpan:
+    """A stay of the idle chip in one power state."""
+
+    start: Tick
+    end: Tick
+    state: str
+
+
+@dataclass
+class ProgramTotal:
+    """All executions of one kind of program for one task.
+
+    ``ticks`` is their duration, ``busy`` booked ticks by port, ``dram_residency`` the ticks that
+    the DRAM spent in each state during pieces that used it.
+    """
+
+    count: int = 0
+    ticks: Tick = 0
+    busy: Counter[str] = field(default_factory=Counter)
+    dram_residency: Counter[str] = field(default_factory=Counter)
+
+    def __iadd__(self, other: ProgramTotal) -> ProgramTotal:
+        self.count += other.count
+        self.ticks += other.ticks
+        self.busy += other.busy
+        self.dram_residency += other.dram_residency
+        return self
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a run whose executions are kept, to be drawn: from ``start`` to ``end`` [ticks].
+
+    ``requests`` keeps what is done for the first requests served; None: for all.
+    """
+
+    start: Tick = 0
+    end: Tick | None = None
+    requests: int | None = None
+
+    def may_show(self, start: Tick, served: int) -> bool:
+        """Say whether something that begins when so many requests were served may be kept."""
+        in_time = self.end is None or start < self.end
+        return in_time and (self.requests is None or served < self.requests)
+
+    def shows(self, start: Tick, end: Tick, served: int) -> bool:
+        """Say whether something that lasted from start to end is to be kept."""
+        return end > self.start and self.may_show(start, served)
 
 
 @dataclass(frozen=True)
 class Run:
     """What a simulation returns.
 
-    ``event_count`` counts SimPy events, ``simulated`` and ``replayed`` segments.
+    ``executions`` and ``states`` are those of the window, ``requests`` and ``totals`` (by kind and
+    task) of the whole run. ``event_count`` counts SimPy events, ``simulated`` and ``replayed``
+    segments.
     """
 
     makespan: Tick
     ledger: Ledger
+    window: Window
     executions: tuple[Execution, ...]
+    states: tuple[StateSpan, ...]
     requests: tuple[RequestOutcome, ...]
+    totals: Mapping[tuple[ProgramKind, str], ProgramTotal]
     event_count: int
     simulated: int
     replayed: int
     traced: bool
 
     def executions_of(self, kind: ProgramKind) -> list[Execution]:
-        """Return the executions of one kind of program."""
+        """Return the kept executions of one kind of program."""
         return [execution for execution in self.executions if execution.kind is kind]
 
-    def dram_residency(self, kind: ProgramKind) -> Counter[str]:
-        """Return the ticks in each DRAM state while programs of a kind ran."""
-        total: Counter[str] = Counter()
-        for execution in self.executions_of(kind):
-            total.update(execution.dram_residency)
+    def total(self, kind: ProgramKind) -> ProgramTotal:
+        """Return the total over all tasks of one kind of program."""
+        total = ProgramTotal()
+        for (of, _), part in self.totals.items():
+            if of is kind:
+                total += part
         return total

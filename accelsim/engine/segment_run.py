@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import simpy
 
@@ -36,7 +36,7 @@ class CountingEnvironment(simpy.Environment):
     @property
     def now(self) -> Tick:
         """The present tick: delays are integers, so it always is one."""
-        return cast("Tick", self._now)
+        return self._now  # type: ignore[return-value]
 
     def schedule(self, event: Any, priority: Any = 1, delay: Any = 0) -> None:
         """Schedule an event and count it."""

@@ -1,213 +1,374 @@
-"""The host controller: takes requests in turn, switches tasks, runs programs, powers off.
+"""The host controller: takes requests, switches tasks, runs programs, lets the chip sleep.
 
-All that depends on run-time state lives here; what a program does was decided by the mapping.
+All that depends on run-time state lives here; what a program does was decided by the mapping, in
+which order requests are served and when the chip sleeps by the policies.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from accelsim.blocks.machine import Machine
-from accelsim.config.workload import RequestsConfig
-from accelsim.engine.ledger import Key, Ledger, check_conservation
-from accelsim.engine.requests import Request, round_robin
-from accelsim.engine.residency import Residency
-from accelsim.engine.run import Execution, RequestOutcome, Run
-from accelsim.engine.segment_run import (
-    BACKGROUND,
-    CountingEnvironment,
-    SegmentRecord,
-    SegmentRun,
+from accelsim.config.power import OperatingPoint
+from accelsim.config.service import ServiceConfig
+from accelsim.engine.early_exit import choose_point, exit_plan
+from accelsim.engine.ledger import NOMINAL, Ledger
+from accelsim.engine.pieces import PieceRecord, PieceRunner, Process
+from accelsim.engine.residency import Missing, Residency
+from accelsim.engine.run import (
+    Execution,
+    Part,
+    ProgramTotal,
+    RequestOutcome,
+    Run,
+    StateSpan,
+    Window,
 )
+from accelsim.engine.streams import Stream
 from accelsim.errors import ProgramError
-from accelsim.mapping.accesses import buffer_capacities
 from accelsim.mapping.design import Design
-from accelsim.memory.placement import DRAM
-from accelsim.program import Program, Segment
+from accelsim.mapping.inference import InferenceProgram
+from accelsim.policies.idle import PowerState, StateCost
+from accelsim.program import Program, ProgramKind, Segment
+from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
 
-POINT = "nominal"
-Process = Generator[Any, Any, None]
+
+@dataclass(frozen=True)
+class IdleCosts:
+    """What idleness costs, for a policy that knows the future.
+
+    ``states`` are those that the machine can take; waking from ``off`` includes shared parameters,
+    not those of tasks: ``reloads`` are the joules of loading what a task lacks.
+    """
+
+    states: Mapping[PowerState, StateCost]
+    reloads: Mapping[tuple[str, Missing], float]
+
+
+_NO_COSTS = IdleCosts({PowerState.IDLE: StateCost(0.0, 0.0, 0)}, {})
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to simulate; none changes a result.
+
+    ``replay`` reuses the outcome of a piece that starts from an equal state; ``trace`` records
+    spans; ``window`` says which executions to keep (None: all); ``progress`` is called after every
+    request.
+    """
+
+    replay: bool = True
+    trace: bool = False
+    window: Window | None = None
+    progress: Callable[[], None] | None = None
 
 
 def simulate_design(
     design: Design,
-    requests: RequestsConfig,
+    stream: Stream,
+    service: ServiceConfig,
     *,
-    replay: bool = True,
-    trace: bool = False,
-    progress: Callable[[], None] | None = None,
+    costs: IdleCosts = _NO_COSTS,
+    horizon: Tick = 0,
+    options: Options = Options(),
 ) -> Run:
-    """Serve all requests on a design and return what happened.
+    """Serve all requests of a stream on a design and return what happened.
 
-    ``replay`` reuses the outcome of a segment that starts from an equal state; the result is
-    the same to the last integer. ``progress`` is called after every request.
+    ``costs`` are what an idle policy may know; after the last request the chip is idle until
+    ``horizon``.
     """
-    controller = _Controller(design, requests, replay=replay, trace=trace, progress=progress)
-    return controller.run()
+    return _Controller(design, stream, service, costs, horizon, options).run()
+
+
+def run_program(design: Design, program: Program) -> PieceRecord:
+    """Run one program alone on a fresh machine; return what happened."""
+    runner = PieceRunner(design.hardware, replay=False, trace=False)
+    process = runner.env.process(runner.run(program.segments, program.kind, "-"))
+    record = runner.env.run(until=process)
+    assert isinstance(record, PieceRecord)
+    return record
 
 
 class _Controller:
     def __init__(
         self,
         design: Design,
-        requests: RequestsConfig,
-        *,
-        replay: bool,
-        trace: bool,
-        progress: Callable[[], None] | None,
+        stream: Stream,
+        service: ServiceConfig,
+        costs: IdleCosts,
+        horizon: Tick,
+        options: Options,
     ) -> None:
         self.design = design
-        self.requests = requests
-        self.replay = replay
-        self.trace = trace
-        self.progress = progress
-        self.env = CountingEnvironment()
-        self.machine = Machine(design.hardware)
-        self.ledger = Ledger()
-        self.residency = Residency(design.hardware, design.placements)
-        self.levels: dict[str, int] = {}
-        self.records: dict[object, SegmentRecord] = {}
+        self.stream = stream
+        self.service = service
+        self.costs = costs
+        self.horizon = horizon
+        self.options = options
+        self.runner = PieceRunner(design.hardware, replay=options.replay, trace=options.trace)
+        self.env = self.runner.env
+        self.window = options.window or Window()
+        self.residency = Residency(design.hardware, design.placements, service.residency)
+        self.states: Counter[str] = Counter()
+        self.totals: dict[str, dict[str, ProgramTotal]] = {kind.value: {} for kind in ProgramKind}
         self.executions: list[Execution] = []
+        self.spans: list[StateSpan] = []
         self.outcomes: list[RequestOutcome] = []
-        self.simulated = self.replayed = 0
+        self.present: str | None = None
 
     def run(self) -> Run:
-        finished = self.env.process(self._serve())
+        finished = self.env.process(self._serve_all())
         try:
             self.env.run(until=finished)
         except RuntimeError as error:
             if "until" not in str(error):
                 raise
             raise ProgramError("the simulation stopped before all requests were served") from None
-        self._settle()
+        ledger = Ledger()
+        for state, ticks in self.states.items():
+            ledger.residency["chip", state] = ticks
+        self.runner.settle(ledger)
+        self._close_totals()
         return Run(
             makespan=self.env.now,
-            ledger=self.ledger,
+            ledger=ledger,
+            window=self.window,
             executions=tuple(self.executions),
+            states=tuple(self.spans),
             requests=tuple(self.outcomes),
+            totals={
+                (kind, task): total
+                for kind in ProgramKind
+                for task, total in self.totals[kind.value].items()
+            },
             event_count=self.env.event_count,
-            simulated=self.simulated,
-            replayed=self.replayed,
-            traced=self.trace,
+            simulated=self.runner.simulated,
+            replayed=self.runner.replayed,
+            traced=self.options.trace,
         )
 
-    # -- the host ------------------------------------------------------------------------------
+    def _close_totals(self) -> None:
+        for (piece, account), times in self.runner.tally.items():
+            total = self._total(account.kind, account.task)
+            for port, busy in piece.busy.items():
+                total.busy[port] += busy * times
+            for state, ticks in piece.dram_residency.items():
+                total.dram_residency[state] += ticks * times
 
-    def _serve(self) -> Process:
-        present = -1
-        for request in round_robin(self.requests, list(self.design.placements)):
-            if request.round != present:
-                present = request.round
-                yield from self._idle(request)
-            yield from self._serve_request(request)
-            if self.progress:
-                self.progress()
+    def _total(self, kind: ProgramKind, task: str) -> ProgramTotal:
+        by_task = self.totals[kind.value]
+        if task not in by_task:
+            by_task[task] = ProgramTotal()
+        return by_task[task]
 
-    def _serve_request(self, request: Request) -> Process:
-        start = self.env.now
-        if request.task in self.residency:
-            self.residency.touch(request.task)
+    # -- requests ------------------------------------------------------------------------------
+
+    def _serve_all(self) -> Process:
+        waiting: list[Request] = []
+        while True:
+            waiting += self.stream.take(self.env.now)
+            if waiting:
+                chosen = self.service.policy.choose(waiting, self.present, self.env.now)
+                yield from self._serve(waiting.pop(chosen))
+                continue
+            following = self.stream.following(self.env.now)
+            if following is None:
+                break
+            if following.arrival > self.env.now:
+                yield from self._idle(following)
+        if self.horizon > self.env.now:
+            yield from self._idle(None)
+
+    def _serve(self, request: Request) -> Process:
+        start, task = self.env.now, request.task
+        missing = self.residency.missing(task)
+        if missing is not Missing.NOTHING:
+            whole = missing is Missing.ALL
+            programs = self.design.switches if whole else self.design.restores
+            yield from self._execute(programs[task], request)
+        self.residency.admit(task)
+        self.present = task
+        tokens = self.design.padded(request.tokens)
+        inference = self.design.inferences[task, tokens]
+        departure = yield from self._infer(inference, request)
+        self.outcomes.append(
+            RequestOutcome(
+                request.number, request.round, task, request.arrival, start, departure.end,
+                tokens, request.deadline, missing is not Missing.NOTHING,
+                departure.layers, request.predicted_layer, request.exit_layer, departure.point,
+                departure.late,
+            )
+        )  # fmt: skip
+        if self.options.progress:
+            self.options.progress()
+
+    # -- inference -----------------------------------------------------------------------------
+
+    def _infer(self, inference: InferenceProgram, request: Request) -> Process:
+        program, early_exit = inference.program, self.service.early_exit
+        if early_exit is None or not inference.exits:
+            yield from self._execute(program, request)
+            return _Departure(self.env.now)
+        plan = exit_plan(request, len(inference.exits), early_exit)
+        segments = program.segments[: inference.exits[plan.layers - 1]]
+        points = self.design.hardware.lower_points
+        if early_exit.latency_target is None or not points:
+            yield from self._execute(program, request, segments)
+            departure = _Departure(self.env.now, plan.layers)
         else:
-            self.residency.admit(request.task)
-            yield from self._execute(self.design.switches[request.task], request)
-        yield from self._execute(self.design.inferences[request.task].program, request)
-        outcome = RequestOutcome(request.number, request.round, request.task, start, self.env.now)
-        self.outcomes.append(outcome)
+            departure = yield from self._infer_scaled(inference, request, points)
+        self.runner.drop_levels()
+        return departure
 
-    def _idle(self, following: Request) -> Process:
-        """Let the idle time before a round pass, with the supply of the chip on or off."""
-        gap = to_ticks(self.requests.idle_between_rounds)
-        if not gap:
+    def _infer_scaled(
+        self, inference: InferenceProgram, request: Request, points: Sequence[OperatingPoint]
+    ) -> Process:
+        """Run the first layer at the nominal point, then the rest at the lowest that will do."""
+        early_exit = self.service.early_exit
+        assert early_exit is not None
+        program, exits, start = inference.program, inference.exits, self.env.now
+        plan = exit_plan(request, len(exits), early_exit)
+        first = yield from self._execute(program, request, program.segments[: exits[0]])
+        # The first segment is the embedding; the rest is a layer with its check.
+        layer = first.duration - first.parts[1][0]
+        point = None
+        if min(plan.layers, plan.planned) > 1:
+            left = self._time_left(request, start, early_exit.latency_target or 0.0)
+            work = layer * (plan.planned - 1)
+            point = choose_point(points, self.runner.machine.period, work, left)
+        ahead = min(plan.layers, max(plan.planned, 1))
+        yield from self._run_at(point, request, program, exits[0], exits[ahead - 1])
+        if plan.layers > ahead:
+            last = exits[plan.layers - 1]
+            yield from self._run_at(None, request, program, exits[ahead - 1], last)
+        end = self.env.now
+        yield from self._scale(None, request)
+        late = end > start + to_ticks(early_exit.latency_target or 0.0)
+        return _Departure(end, plan.layers, point.name if point else NOMINAL, late)
+
+    def _time_left(self, request: Request, start: Tick, target: float) -> Tick:
+        """Return the ticks until the latency target or the deadline, settling taken off."""
+        until = start + to_ticks(target)
+        if request.deadline is not None:
+            until = min(until, request.deadline)
+        return until - self.env.now - self._settling
+
+    @cached_property
+    def _settling(self) -> Tick:
+        return run_program(self.design, self.design.settle).duration
+
+    def _run_at(
+        self,
+        point: OperatingPoint | None,
+        request: Request,
+        program: Program,
+        first: int,
+        last: int,
+    ) -> Process:
+        if first < last:
+            yield from self._scale(point, request)
+            yield from self._execute(program, request, program.segments[first:last], again=True)
+
+    def _scale(self, point: OperatingPoint | None, request: Request) -> Process:
+        if (point.name if point else NOMINAL) == self.runner.point:
             return
-        yield self.env.timeout(gap)
-        if self.requests.power_off_when_idle:
-            self.ledger.residency["chip", "off"] += gap
+        # The clock stands still while regulator and clock settle; that costs as at the old point.
+        yield from self._execute(self.design.settle, request)
+        self.runner.move_to(point)
+
+    # -- idleness ------------------------------------------------------------------------------
+
+    def _idle(self, following: Request | None) -> Process:
+        """Let the time until the next arrival pass, or that until the horizon."""
+        now = self.env.now
+        arrival = following.arrival if following else None
+        costs = self._idle_costs(following)
+        plan = self.service.idle.plan(None if arrival is None else arrival - now, costs)
+        until = self.horizon if arrival is None else arrival
+        if plan.wakes_early and arrival is not None:
+            until = max(now, arrival - costs[plan.steps[-1][1]].wake_time)
+        state, begins = PowerState.IDLE, now
+        for state, stay in plan.stays(until - now):
+            self._stay(state, begins, begins + stay)
+            begins += stay
+        yield self.env.timeout(until - now)
+        if arrival is None:
+            return
+        yield from self._wake(state)
+        if arrival > self.env.now:
+            self._stay(PowerState.IDLE, self.env.now, arrival)
+            yield self.env.timeout(arrival - self.env.now)
+
+    def _idle_costs(self, following: Request | None) -> Mapping[PowerState, StateCost]:
+        """Return what each state costs: off also the reload of all tasks that it would lose."""
+        states, reloads = self.costs.states, self.costs.reloads
+        if following is None or PowerState.OFF not in states:
+            return states
+        lost = sum(reloads.get(loss, 0.0) for loss in self.residency.losses())
+        if not lost:
+            return states
+        off = states[PowerState.OFF]
+        return {**states, PowerState.OFF: replace(off, wake_energy=off.wake_energy + lost)}
+
+    def _stay(self, state: PowerState, start: Tick, end: Tick) -> None:
+        self.states[state.value] += end - start
+        if self.window.shows(start, end, len(self.outcomes)):
+            self.spans.append(StateSpan(start, end, state.value))
+
+    def _wake(self, state: PowerState) -> Process:
+        if state is PowerState.OFF:
             self.residency.power_off()
-            yield from self._execute(self.design.power_up, following)
+            self.runner.drop_levels()
+        if wake := self.design.wakes.get(state):
+            yield from self._execute(wake, None)
 
     # -- programs ------------------------------------------------------------------------------
 
-    def _execute(self, program: Program, request: Request) -> Process:
-        start = self.env.now
-        dram_before = self._take_background()
-        parts: list[tuple[Tick, SegmentRecord]] = []
-        for segment in program.segments:
-            began = self.env.now
-            record = yield from self._run_segment(segment)
-            parts.append((began, record))
-            self._count(record, program, request.task)
-        execution = Execution(
-            program.kind, program.name, request.task, request.number, start, self.env.now,
-            tuple(parts), self._take_background() - dram_before,
-        )  # fmt: skip
-        self.executions.append(execution)
-
-    def _take_background(self) -> Counter[str]:
-        """Count the DRAM's commands of the time between programs; return its ticks by state."""
-        dram = self.machine.dram
-        if dram is None:
-            return Counter()
-        for action, amount in dram.take_background(self.env.now).items():
-            self.ledger.amounts[Key(DRAM, action, POINT, "idle", "-", BACKGROUND)] += amount
-        return dram.residency
-
-    def _run_segment(self, segment: Segment) -> Generator[Any, Any, SegmentRecord]:
-        # At a barrier every block is free; only buffers and the DRAM carry something over.
-        self._take_background()
-        dram = self.machine.dram
-        uses_dram = dram is not None and DRAM in segment.blocks
-        channel = dram.state_key(self.env.now) if dram and uses_dram else None
-        state = (segment, tuple(sorted(self.levels.items())), channel)
-        if self.replay and state in self.records:
-            self.replayed += 1
-            return (yield from self._replay_segment(self.records[state]))
-        self.simulated += 1
-        run = SegmentRun(self.env, self.machine, segment, self.levels, trace=self.trace)
-        record: SegmentRecord = yield from run.run()
-        self.records[state] = record
+    def _execute(
+        self,
+        program: Program,
+        request: Request | None,
+        segments: tuple[Segment, ...] | None = None,
+        *,
+        again: bool = False,
+    ) -> Process:
+        """Run a program, or some of its segments; ``again`` continues one that was counted."""
+        start, runner = self.env.now, self.runner
+        task, number = (request.task, request.number) if request else ("-", len(self.outcomes))
+        # A program ends after its start, at an unknown time: it may be seen if it begins in time.
+        shown = self.window.may_show(start, len(self.outcomes))
+        before = runner.take_background() if shown else None
+        record: PieceRecord = yield from runner.run(
+            program.segments if segments is None else segments, program.kind, task
+        )
+        end = self.env.now
+        self.states[_active(runner.point)] += end - start
+        total = self._total(program.kind, task)
+        total.count += not again
+        total.ticks += end - start
+        if before is not None and self.window.shows(start, end, len(self.outcomes)):
+            parts = tuple(Part(start + at, runner.point, part) for at, part in record.parts)
+            residency = runner.take_background() - before
+            self.executions.append(
+                Execution(program.kind, program.name, task, number, start, end, parts, residency)
+            )
         return record
 
-    def _replay_segment(self, record: SegmentRecord) -> Generator[Any, Any, SegmentRecord]:
-        now = self.env.now
-        for name, (busy, idle, last) in record.ports.items():
-            self.machine.blocks[name].replay(now, busy, idle, last)
-        self.levels.update(record.end_levels)
-        yield self.env.timeout(record.duration)
-        if record.dram and self.machine.dram:
-            self.machine.dram.resume(record.dram, self.env.now, record.dram_residency)
-        return record
 
-    def _count(self, record: SegmentRecord, program: Program, task: str) -> None:
-        kind = program.kind.value
-        for (block, action, operator), amount in record.amounts.items():
-            self.ledger.amounts[Key(block, action, POINT, kind, task, operator)] += amount
-        for buffer, size in record.peak.items():
-            self.ledger.peak[buffer] = max(size, self.ledger.peak.get(buffer, 0))
+def _active(point: str) -> str:
+    """Return the name of the chip's state while a program runs."""
+    active = PowerState.ACTIVE.value
+    return active if point == NOMINAL else f"{active} {point}"
 
-    # -- the end -------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        ledger, makespan = self.ledger, self.env.now
-        for name, block in self.machine.blocks.items():
-            block.settle(makespan)
-            ledger.busy[name], ledger.idle[name] = block.busy, block.idle
-        ledger.residency["chip", "on"] = makespan - ledger.residency["chip", "off"]
-        for state, ticks in self._take_background().items():
-            ledger.residency[DRAM, state] += ticks
-        capacities = buffer_capacities(self.design.hardware)
-        check_conservation(ledger, self._scheduled(), makespan, capacities)
+@dataclass(frozen=True, slots=True)
+class _Departure:
+    """When a sentence was done, after how many layers, at which point; late for its target."""
 
-    def _scheduled(self) -> Counter[Key]:
-        """Return the amounts that the programs ask for, from their static tasks alone."""
-        runs: Counter[tuple[Segment, str, str]] = Counter()
-        for execution in self.executions:
-            for _, record in execution.segments:
-                runs[record.segment, execution.kind.value, execution.task] += 1
-        total: Counter[Key] = Counter()
-        for (segment, kind, task), times in runs.items():
-            for (block, action, operator), amount in segment.amounts.items():
-                total[Key(block, action, POINT, kind, task, operator)] += amount * times
-        return total
+    end: Tick
+    layers: int | None = None
+    point: str = NOMINAL
+    late: bool = False

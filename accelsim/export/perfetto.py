@@ -1,8 +1,9 @@
 """The timeline of a run as a Chrome JSON trace, which ui.perfetto.dev and chrome://tracing open.
 
-Every case is a process; its lanes are the requests (request, program, segment) and one for
-each port in use. The first round is shown. Times are microseconds with three decimals: ticks
-rounded to whole nanoseconds, begin and end separately, so that neighbours touch.
+Every case is a process; its lanes are the requests (request, program, segment), the state of the
+chip where it changes, and one for each port in use. The window of the run is shown, from time 0
+on. Times are microseconds with three decimals: ticks rounded to whole nanoseconds, begin and end
+separately, so that neighbours touch.
 """
 
 from __future__ import annotations
@@ -14,26 +15,29 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from accelsim.config.hardware import HardwareConfig
-from accelsim.engine.run import Execution
+from accelsim.engine.run import Execution, Part, RequestOutcome, Run
 from accelsim.engine.segment_run import SegmentRecord
-from accelsim.export.power import power_series, round_to_nanoseconds
+from accelsim.export.power import chip_watts, power_series, round_to_nanoseconds
 from accelsim.export.timeline import (
     CaseTrace,
     Detail,
-    Round,
     Slice,
-    first_round,
+    View,
     loads,
+    queue_lengths,
     slices,
+    view_of,
 )
 from accelsim.mapping import accesses
 from accelsim.memory.placement import DRAM
 from accelsim.program import ProgramKind
-from accelsim.units import TICKS_PER_SECOND, Tick
+from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 __all__ = ["CaseTrace", "Detail", "trace_events"]
 
 CONTROL_LANE = "requests"
+STATE_LANE = "power state"
+QUEUE = "waiting requests"
 # Viewers take thread 0, and a thread with the number of its process, for the process itself.
 _FIRST_THREAD = 101
 _TICKS_PER_MICROSECOND = TICKS_PER_SECOND // 10**6
@@ -45,13 +49,15 @@ def trace_events(
     detail: Detail = "operator",
     other_data: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """Yield the text of a trace of the first round of each case, piece by piece.
+    """Yield the text of a trace of the window of each case, piece by piece.
 
     ``detail`` is ``operator`` (consecutive spans of an operator are one slice, and so are operators
-    that alternate within 1/500 of the round) or ``task`` (every span is a slice: some 12 MB for an
-    inference of ALBERT-base). ``other_data`` stands at the head of the file: version, workload,
-    digests. Power is a counter in mW by part of the machine; arrows lead from a switch's DRAM
-    slice to the memory that receives the parameters. Raises OutputError when a run has no spans.
+    that alternate within 1/500 of the active time) or ``task`` (every span is a slice: some 12 MB
+    for an inference of ALBERT-base). ``other_data`` stands at the head of the file: version,
+    workload, digests. Power is a counter in mW by part of the machine, and so is the number of
+    requests that wait, if any do; arrows lead from a switch's DRAM slice to the memory that
+    receives the parameters. Raises OutputError when a run has no spans or its window cannot be
+    drawn.
     """
     head = json.dumps(dict(other_data or {}))
     yield f'{{"displayTimeUnit":"ns","otherData":{head},\n"traceEvents":['
@@ -66,25 +72,31 @@ def _events(cases: Mapping[str, CaseTrace], detail: Detail) -> Iterator[str]:
     threads = count(max(_FIRST_THREAD, len(cases) + 1))
     arrows = count(1)
     for process, (name, case) in enumerate(cases.items(), 1):
-        shown = first_round(name, case)
+        shown = view_of(name, case)
         lanes = {lane: next(threads) for lane in _lanes(case.design.hardware, shown)}
         picture = _Picture(process, lanes, case, shown, detail, arrows)
         yield from picture.names(name)
         yield from picture.control()
+        yield from picture.states()
         for execution in shown.executions:
             yield from picture.ports(execution)
         yield from picture.power()
+        yield from picture.waiting()
 
 
-def _lanes(hardware: HardwareConfig, shown: Round) -> list[str]:
-    """Return the lanes from top to bottom: control, compute, memories, buffers, outside."""
+def _lanes(hardware: HardwareConfig, shown: View) -> list[str]:
+    """Return the lanes from top to bottom: control, state, compute, memories, buffers, outside.
+
+    A chip that is always active at one operating point has no lane of states.
+    """
     used = shown.ports
     activations = hardware.placement.activations
     first = [accesses.PE_ARRAY, accesses.SFU, accesses.CODEC, accesses.BUS]
     first += [memory for memory in hardware.memories if memory != activations]
     last = [accesses.HOST, DRAM, accesses.POWER]
     buffers = sorted(used - {*first, activations, *last})
-    return [CONTROL_LANE, *(p for p in [*first, activations, *buffers, *last] if p in used)]
+    control = [CONTROL_LANE, STATE_LANE] if len(shown.stays) > 1 else [CONTROL_LANE]
+    return [*control, *(p for p in [*first, activations, *buffers, *last] if p in used)]
 
 
 @dataclass
@@ -94,12 +106,14 @@ class _Picture:
     process: int
     lanes: dict[str, int]
     case: CaseTrace
-    shown: Round
+    shown: View
     detail: Detail
     arrows: Iterator[int]
     tails: dict[int, list[tuple[int, Tick, Tick, str]]] = field(default_factory=dict)
 
     def names(self, name: str) -> Iterator[str]:
+        if self.shown.start:
+            name += f" from {to_seconds(self.shown.start):.12g} s"
         yield self._name("process_name", 0, f'"name":{json.dumps(name)}')
         yield self._name("process_sort_index", 0, f'"sort_index":{self.process}')
         for place, (lane, thread) in enumerate(self.lanes.items()):
@@ -114,37 +128,43 @@ class _Picture:
 
     def control(self) -> Iterator[str]:
         """Yield the nested slices of the control lane, the outer ones first."""
-        sentences: Counter[str] = Counter()
-        thread = self.lanes[CONTROL_LANE]
+        thread, sentences = self.lanes[CONTROL_LANE], _sentences(self.case.run)
         for request in self.shown.requests:
-            sentences[request.task] += 1
-            name = f"{request.task} sentence {sentences[request.task]}"
-            tail = _tail("request", name, {"request": str(request.number)})
+            name = f"{request.task} sentence {sentences[request.number]}"
+            tail = _tail("request", name, _request_facts(request))
             yield self._slice(thread, request.start, request.end, tail)
         for execution in self.shown.executions:
             yield from self._program(execution, thread)
 
     def _program(self, execution: Execution, thread: int) -> Iterator[str]:
-        joules = sum(self.shown.joules_of(record) for _, record in execution.segments)
+        parts = execution.parts
+        joules = sum(self.shown.joules_of(part.record) for part in parts)
         category = execution.kind.value
         infers = execution.kind is ProgramKind.INFER
         name = f"infer {execution.task}" if infers else execution.name
         tail = _tail(category, name, {"dynamic_energy_nJ": _nanojoules(joules)})
         yield self._slice(thread, execution.start, execution.end, tail)
-        if len(execution.segments) == 1:
+        if len(parts) == 1:
             return
-        for (began, record), name in zip(execution.segments, _numbered(execution), strict=True):
-            energy = {"dynamic_energy_nJ": _nanojoules(self.shown.joules_of(record))}
+        for part, name in zip(parts, _numbered(execution), strict=True):
+            energy = {"dynamic_energy_nJ": _nanojoules(self.shown.joules_of(part.record))}
             tail = _tail(category, name, energy)
-            yield self._slice(thread, began, began + record.duration, tail)
+            yield self._slice(thread, part.began, part.began + part.record.duration, tail)
+
+    def states(self) -> Iterator[str]:
+        """Yield the slices of the lane of power states."""
+        for stay in self.shown.stays if STATE_LANE in self.lanes else ():
+            watts = chip_watts(self.case.prices, stay.state)
+            tail = _tail("state", stay.state, {"leakage_and_clock_mW": f"{1e3 * watts:.6g}"})
+            yield self._slice(self.lanes[STATE_LANE], stay.start, stay.end, tail)
 
     def ports(self, execution: Execution) -> Iterator[str]:
         """Yield the slices of the port lanes, and the arrows of a switch after them."""
-        for began, record in execution.segments:
-            for thread, start, end, tail in self._tails(record, execution.kind):
-                yield self._slice(thread, began + start, began + end, tail)
+        for part in execution.parts:
+            for thread, start, end, tail in self._tails(part.record, execution.kind):
+                yield self._slice(thread, part.began + start, part.began + end, tail)
             if execution.kind is ProgramKind.SWITCH:
-                yield from self._arrows(began, record)
+                yield from self._arrows(part)
 
     def _tails(self, record: SegmentRecord, kind: ProgramKind) -> list[tuple[int, Tick, Tick, str]]:
         known = self.tails.get(id(record))
@@ -158,31 +178,35 @@ class _Picture:
         return known
 
     def _slice(self, thread: int, start: Tick, end: Tick, tail: str) -> str:
-        begin = round_to_nanoseconds(start)
-        length = round_to_nanoseconds(end) - begin
+        """Return a slice of ticks of the run, cut to the view."""
+        begin = self._nanoseconds(max(start, self.shown.start))
+        length = self._nanoseconds(min(end, self.shown.end)) - begin
         return (
             f'{{"ph":"X","pid":{self.process},"tid":{thread},"ts":{_microseconds(begin)},'
             f'"dur":{_microseconds(length)},{tail}'
         )
 
+    def _nanoseconds(self, tick: Tick) -> int:
+        return round_to_nanoseconds(tick - self.shown.start)
+
     # -- arrows and counters -------------------------------------------------------------------
 
-    def _arrows(self, began: Tick, record: SegmentRecord) -> Iterator[str]:
+    def _arrows(self, part: Part) -> Iterator[str]:
         memories = list(self.case.design.hardware.memories)
-        for load in loads(self.shown.bookings_of(record), memories):
-            number = next(self.arrows)
-            yield self._arrow('"ph":"s"', number, DRAM, began + load.sent)
-            yield self._arrow('"ph":"f","bp":"e"', number, load.memory, began + load.received)
+        for load in loads(self.shown.bookings_of(part.record), memories):
+            number, received = next(self.arrows), part.began + load.received
+            yield self._arrow('"ph":"s"', number, DRAM, part.began + load.sent)
+            yield self._arrow('"ph":"f","bp":"e"', number, load.memory, received)
 
     def _arrow(self, phase: str, number: int, port: str, at: Tick) -> str:
-        time = _microseconds(round_to_nanoseconds(at))
+        time = _microseconds(self._nanoseconds(at))
         return (
             f'{{{phase},"id":{number},"pid":{self.process},"tid":{self.lanes[port]},"ts":{time},'
             f'"cat":"switch","name":"load parameters"}}'
         )
 
     def power(self) -> Iterator[str]:
-        """Yield the power counter where it changes, and zeros at the end of the round."""
+        """Yield the power counter where it changes, and zeros at the end of the view."""
         series = power_series(self.shown, self.case)
         columns = zip(*(watts.tolist() for watts in series.watts.values()), strict=True)
         names = [f'"{part} mW":' for part in series.watts]
@@ -192,24 +216,53 @@ class _Picture:
             pairs = zip(names, watts, strict=True)
             args = ",".join(f"{name}{1e3 * value:.12g}" for name, value in pairs)
             if args != before:
-                yield self._counter(edge, args)
+                yield self._counter("power", edge, args)
             before = args
-        yield self._counter(series.edges[-1], ",".join(f"{name}0" for name in names))
+        yield self._counter("power", series.edges[-1], ",".join(f"{name}0" for name in names))
 
-    def _counter(self, edge: int, args: str) -> str:
+    def waiting(self) -> Iterator[str]:
+        """Yield the number of requests that wait, where it changes; nothing if none ever waits."""
+        steps = queue_lengths(self.case.run.requests, self.shown.start, self.shown.end)
+        for tick, length in steps if len(steps) > 1 else ():
+            yield self._counter(QUEUE, self._nanoseconds(tick), f'"requests":{length}')
+
+    def _counter(self, name: str, edge: int, args: str) -> str:
         return (
-            f'{{"ph":"C","pid":{self.process},"ts":{_microseconds(edge)},"name":"power",'
+            f'{{"ph":"C","pid":{self.process},"ts":{_microseconds(edge)},"name":"{name}",'
             f'"args":{{{args}}}}}'
         )
 
 
 def _numbered(execution: Execution) -> Iterable[str]:
     """Return the names of the segments, those that occur several times with their number."""
-    names = [record.segment.name for _, record in execution.segments]
+    names = [part.record.segment.name for part in execution.parts]
     several, seen = Counter(names), Counter[str]()
     for name in names:
         seen[name] += 1
         yield f"{name} {seen[name]}" if several[name] > 1 else name
+
+
+def _sentences(run: Run) -> dict[int, int]:
+    """Return by number of the request which one of its task's it was, counted from 1 as served."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for request in run.requests:
+        seen[request.task] += 1
+        found[request.number] = seen[request.task]
+    return found
+
+
+def _request_facts(request: RequestOutcome) -> dict[str, str]:
+    """Return what a viewer shows of a request; early exit and deadlines where there are any."""
+    facts = {"request": str(request.number), "tokens": str(request.tokens)}
+    facts["waited_us"] = _exact_microseconds(request.start - request.arrival)
+    if request.layers is not None:
+        facts |= {"layers": str(request.layers), "point": json.dumps(request.point)}
+    if request.planned is not None:
+        facts["planned_layers"] = str(request.planned)
+    if request.deadline is not None:
+        facts["deadline_missed"] = json.dumps(request.end > request.deadline)
+    return facts
 
 
 def _port_tail(port: str, piece: Slice, kind: ProgramKind) -> str:
@@ -232,7 +285,7 @@ _UNITS = {
     accesses.CODEC: "vectors",
     accesses.BUS: "bytes",
     accesses.HOST: "register_writes",
-    accesses.POWER: "wake_ups",
+    accesses.POWER: "changes",
 }
 
 

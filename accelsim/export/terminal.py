@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from accelsim.config.service import ServiceConfig
 from accelsim.config.workload import PublishedGains, Workload
 from accelsim.export.footprint import Footprint, footprints
 from accelsim.export.results import array_warnings, ledger_digest
+from accelsim.export.stream_report import (
+    duration_text,
+    exits_text,
+    lifetime_table,
+    plain_table,
+    purpose_table,
+    service_table,
+    service_text,
+    states_text,
+)
+from accelsim.requests.patterns.file import RequestFile
+from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.study.cases import METRICS, CaseResult, Comparison
-from accelsim.units import ceil_div, format_si
+from accelsim.units import ceil_div, format_si, to_seconds
 
 _SCOPE_NAMES = {
     "switch": "one task switch",
@@ -21,18 +33,33 @@ _SCOPE_NAMES = {
     "memory": "memory, a round",
     "system": "system, a round",
 }
+_STREAM_SCOPE_NAMES = {
+    "memory": "parameter memories",
+    "system": "chip",
+    "request": "a request, mean",
+    "request_p99": "a request, p99",
+}
 
 
 def report(
     workload: Workload, results: Mapping[str, CaseResult], comparisons: Sequence[Comparison]
 ) -> RenderableType:
-    """Return the whole report."""
+    """Return the whole report: of rounds for a closed loop, of a stream of requests otherwise."""
+    closed = workload.config.requests.closed_loop
     parts: list[RenderableType] = [_header(workload, results)]
     for name, result in results.items():
-        parts += [Text(), _title(name, result), _memory_table(result)]
-        parts += [_cost_table(result), _summary(result)]
+        parts += [Text(), _title(workload, name, result), _memory_table(result)]
+        if closed:
+            parts += [_cost_table(result), _summary(result)]
+        else:
+            parts += [purpose_table(result), Text(), service_table(result), _chip_text(result)]
+        parts += [part for part in (states_text(result), exits_text(result)) if part]
+        if worn := lifetime_table(result):
+            parts += [Text(), worn]
     if comparisons:
-        parts += [Text(), _comparison(comparisons, workload.config.published)]
+        published = workload.config.published if closed else None
+        names = _SCOPE_NAMES if closed else _STREAM_SCOPE_NAMES
+        parts += [Text(), _comparison(comparisons, published, names)]
     return Group(*parts)
 
 
@@ -40,15 +67,24 @@ def _header(workload: Workload, results: Mapping[str, CaseResult]) -> Text:
     config, requests = workload.config, workload.config.requests
     text = Text(config.name, style="bold")
     text.append(f"\n{config.description}\n" if config.description else "\n", style="not bold")
-    text.append(
-        f"{config.model.name}, {config.sequence_length} tokens; tasks {', '.join(config.tasks)}; "
-        f"{_count(requests.rounds, 'round')} of "
-        f"{_count(requests.sentences_per_task, 'sentence')} a task",
-        style="not bold",
-    )
+    model = f"{config.model.name}, {config.sequence_length} tokens; tasks {', '.join(config.tasks)}"
+    text.append(f"{model}; {_requests_text(workload, results)}", style="not bold")
+    if not requests.closed_loop or service_text(config) != service_text(ServiceConfig()):
+        text.append(f"\nServed {service_text(config)}", style="not bold")
     processes = dict.fromkeys(_process(result) for result in results.values())
     text.append("\nArrays: " + "; ".join(processes), style="not bold")
     return text
+
+
+def _requests_text(workload: Workload, results: Mapping[str, CaseResult]) -> str:
+    requests = workload.config.requests
+    if isinstance(requests, RoundRobin):
+        sentences = _count(requests.sentences_per_task, "sentence")
+        return f"{_count(requests.rounds, 'round')} of {sentences} a task"
+    run = next(iter(results.values())).run
+    span = duration_text(to_seconds(requests.horizon() or run.makespan))
+    origin = f"file {requests.path}" if isinstance(requests, RequestFile) else requests.pattern
+    return f"{_count(len(run.requests), 'request')} ({origin}) in {span}"
 
 
 def _process(result: CaseResult) -> str:
@@ -64,24 +100,26 @@ def _process(result: CaseResult) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _title(name: str, result: CaseResult) -> Text:
+def _title(workload: Workload, name: str, result: CaseResult) -> Text:
     adaptation = result.case.config.adaptation
     size = f", bottleneck {adaptation.bottleneck}" if adaptation.bottleneck else ""
     text = Text(name, style="bold cyan")
     text.append(f"  {adaptation.method} fine-tuning{size}", style="not bold default")
     text.append(f"\n{result.case.hardware.description}", style="not bold dim")
+    if result.design.weights:
+        text.append(f"\nWeights: {result.design.weights}", style="not bold default")
+    config = workload.config
+    own, shared = (service_text(s) for s in (config.service_of(result.case.config), config))
+    if own != shared:
+        text.append(f"\nServed {own}", style="not bold default")
     return text
 
 
-def _plain_table(**options: object) -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1), **options)  # type: ignore[arg-type]
-
-
 def _memory_table(result: CaseResult) -> Table:
-    table = _plain_table()
+    table = plain_table()
     table.add_column("memory", no_wrap=True)
     table.add_column("array", no_wrap=True)
     for name in ("holds / capacity", "full", "mm2", "leakage"):
@@ -119,7 +157,7 @@ def _of(held: int, capacity: int) -> str:
 
 def _cost_table(result: CaseResult) -> Table:
     figures = result.figures
-    table = _plain_table()
+    table = plain_table()
     table.add_column("energy and time of a round")
     table.add_column("energy", justify="right")
     table.add_column("share", justify="right")
@@ -156,14 +194,22 @@ def _summary(result: CaseResult) -> Text:
     return Text(f"{switch if figures.switches else none} Chip: {_chip(result)}.")
 
 
+def _chip_text(result: CaseResult) -> Text:
+    return Text(f"Chip: {_chip(result)}.")
+
+
 def _chip(result: CaseResult) -> str:
     system = result.figures.scopes["system"].area or 0.0
     memory = result.figures.scopes["memory"].area or 0.0
     return f"{1e6 * system:.2f} mm2, of which {1e6 * memory:.2f} mm2 for parameters"
 
 
-def _comparison(comparisons: Sequence[Comparison], published: PublishedGains | None) -> Group:
-    table = _plain_table(title="Gain over the baseline, by scope", title_justify="left")
+def _comparison(
+    comparisons: Sequence[Comparison],
+    published: PublishedGains | None,
+    scope_names: Mapping[str, str],
+) -> Group:
+    table = plain_table(title="Gain over the baseline, by scope", title_justify="left")
     table.title_style = "bold"
     table.add_column("")
     table.add_column("scope")
@@ -175,9 +221,9 @@ def _comparison(comparisons: Sequence[Comparison], published: PublishedGains | N
     values = [{(g.metric, g.scope): g.value for g in c.gains} for c in comparisons]
     for metric in METRICS:
         paper = getattr(published, metric) if published else None
-        known = [s for s in _SCOPE_NAMES if any((metric, s) in found for found in values)]
+        known = [s for s in scope_names if any((metric, s) in found for found in values)]
         for number, scope in enumerate(known):
-            row = [metric if number == 0 else "", _SCOPE_NAMES[scope]]
+            row = [metric if number == 0 else "", scope_names[scope]]
             row += [_gain(found.get((metric, scope))) for found in values]
             row += [f"{paper:g}x" if paper else ""] if published else []
             table.add_row(*row)
@@ -217,6 +263,8 @@ def details(results: Mapping[str, CaseResult]) -> Group:
         lines += [Text(f"mapping: {choice}") for choice in made.choices]
         if made.spilled:
             lines.append(Text(f"spilled to DRAM: {', '.join(made.spilled)}"))
+        if worn := lifetime_table(result, every=True):
+            lines.append(worn)
         for memory, warnings in array_warnings(result).items():
             lines += [Text(f"{memory}: {warning}", style="yellow") for warning in warnings]
     return Group(*lines)

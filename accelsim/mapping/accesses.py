@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accelsim.config.hardware import HardwareConfig
 from accelsim.memory.placement import DRAM
-from accelsim.memory.storage import StoredTensor
+from accelsim.memory.storage import Extent, StoredTensor
 from accelsim.program import Use
 from accelsim.units import ceil_div
 
@@ -56,50 +56,68 @@ def bus_use(data_bytes: int, mask_vectors: int = 0, mask_bytes: int = 0) -> Use:
     return Use(BUS, "transfer", data_bytes + mask_bytes, (data_bytes, mask_vectors))
 
 
+def codec_use(memory: str, action: str, word: int, code_words: int, cycles: int = 0) -> Use:
+    """Return the use of the codec of a memory: ``correct`` on reading, ``encode`` on writing.
+
+    ``word`` are the data bits of a code word. The shape is (cycles that it takes longer,): words
+    stream through the codec at the pace of the memory.
+    """
+    return Use(memory, f"{action}_{word}", code_words, (cycles,))
+
+
 @dataclass(frozen=True)
 class Part:
-    """A contiguous part of a stored tensor: value bits, mask bits, and elements.
+    """A contiguous part of a stored tensor: extents of values and mask, and elements.
 
     ``offset`` is the byte of the tensor's values at which the part starts.
     """
 
     tensor: StoredTensor
-    value_bits: int
-    mask_bits: int
+    values: Extent
+    masks: Extent
     elements: int
     offset: int = 0
 
     @property
     def data_bytes(self) -> int:
         """Bytes of the values, rounded up."""
-        return ceil_div(self.value_bits, 8)
+        return ceil_div(self.values.data, 8)
 
     @property
     def mask_bytes(self) -> int:
         """Bytes of the mask, rounded up."""
-        return ceil_div(self.mask_bits, 8)
+        return ceil_div(self.masks.data, 8)
 
 
 def part_of(tensor: StoredTensor, start: int, stop: int) -> Part:
     """Return the part of the elements start..stop, in storage order."""
-    masks = stop - start if tensor.masked else 0
+    values, masks = tensor.values_between(start, stop), tensor.masks_between(start, stop)
     offset = tensor.value_bits_between(0, start) // 8 if start else 0
-    return Part(tensor, tensor.value_bits_between(start, stop), masks, stop - start, offset)
+    return Part(tensor, values, masks, stop - start, offset)
 
 
 def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
     """Return the uses that read a part from its home, without the bus.
 
+    A memory is read in whole words of the array bits that the part takes; its codec corrects the
+    code words that begin in the part, so that one which two parts share is counted once.
     ``address`` is that of the tensor, if its home is DRAM.
     """
-    tensor, uses = part.tensor, []
-    for memory, bits in ((tensor.values, part.value_bits), (tensor.masks, part.mask_bits)):
-        if not bits:
+    tensor = part.tensor
+    uses: list[Use] = []
+    for memory, packing, extent in (
+        (tensor.values, tensor.value_packing, part.values),
+        (tensor.masks, tensor.mask_packing, part.masks),
+    ):
+        if not extent.data:
             continue
         if memory == DRAM:
-            uses.append(Use(DRAM, "read", ceil_div(bits, 8), (address + part.offset,)))
-        else:
-            uses.append(memory_use(hardware, memory, "read", bits))
+            uses.append(Use(DRAM, "read", ceil_div(extent.data, 8), (address + part.offset,)))
+            continue
+        uses.append(memory_use(hardware, memory, "read", extent.array))
+        if packing and extent.code_words:
+            words, cycles = extent.code_words, packing.decoder_cycles
+            uses.append(codec_use(memory, "correct", packing.word, words, cycles))
     return merge_uses(uses)
 
 

@@ -2,76 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from accelsim.config.hardware import HardwareConfig
+from accelsim.config.service import ServiceConfig
 from accelsim.config.workload import Case, WorkloadConfig
 from accelsim.errors import MappingError
 from accelsim.mapping.accesses import whole_pages
 from accelsim.mapping.inference import InferenceProgram, SegmentCache, compile_inference
-from accelsim.mapping.switching import compile_power_up, compile_switch, volatile_bits
+from accelsim.mapping.switching import (
+    compile_settle,
+    compile_switch,
+    compile_wake_ups,
+    volatile_bits,
+)
 from accelsim.memory.placement import DRAM, Placement, check_capacity, place
+from accelsim.memory.storage import MeasuredTensor
 from accelsim.model.adaptation import adapt
 from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
+from accelsim.policies.idle import PowerState, StateCost
 from accelsim.program import Program
 from accelsim.units import ceil_div
 
 
 @dataclass(frozen=True)
 class Design:
-    """Everything that is decided before the simulation starts, by task name."""
+    """Everything that is decided before the simulation starts.
+
+    By task name: ``graphs`` (of the workload's sequence length), ``placements``, ``switches`` that
+    load all of a task and ``restores`` that load what volatile memories lost. ``inferences`` are
+    by task and tokens; ``wakes`` by the power state that they leave. ``weights`` says which weights
+    were measured, if any.
+    """
 
     hardware: HardwareConfig
     graphs: Mapping[str, LayerGraph]
     placements: Mapping[str, Placement]
-    inferences: Mapping[str, InferenceProgram]
+    inferences: Mapping[tuple[str, int], InferenceProgram]
     switches: Mapping[str, Program]
-    power_up: Program
+    restores: Mapping[str, Program]
+    wakes: Mapping[PowerState, Program]
+    settle: Program
+    lengths: tuple[int, ...]
+    weights: str = ""
+
+    def padded(self, tokens: int) -> int:
+        """Return the compiled sequence length that a sentence is padded to."""
+        return self.lengths[bisect_left(self.lengths, tokens)]
+
+    def inference(self, task: str) -> InferenceProgram:
+        """Return the program of a task's longest sentences."""
+        return self.inferences[task, self.lengths[-1]]
 
 
-def compile_design(workload: WorkloadConfig, case: Case) -> Design:
-    """Return the compiled case. Raises CapacityError when something does not fit.
+Measured = Mapping[str, Mapping[str, MeasuredTensor]]
+"""What was counted in real weights, by task and parameter."""
 
-    Tasks with equal graphs (the same number of classes) share their programs.
+
+def compile_design(
+    workload: WorkloadConfig,
+    case: Case,
+    lengths: Iterable[int] | None = None,
+    measured: Measured | None = None,
+) -> Design:
+    """Return the compiled case, for sentences of some lengths [tokens] after padding.
+
+    ``measured`` takes the place of the stated densities. Raises CapacityError when something does
+    not fit. Tasks with equal graphs (the same number of
+    classes and spans) share their programs.
     """
-    hardware = case.hardware
-    graphs: dict[str, LayerGraph] = {}
-    placements: dict[str, Placement] = {}
-    inferences: dict[str, InferenceProgram] = {}
-    by_classes: dict[int, str] = {}
-    for task in workload.tasks:
-        classes = find_task(task).classes
-        twin = by_classes.setdefault(classes, task)
-        if twin != task:
-            graphs[task], placements[task] = graphs[twin], placements[twin]
-            continue
-        pretrained = build_encoder(
-            workload.model, sequence_length=workload.sequence_length, classes=classes
-        )
-        graphs[task] = adapt(pretrained, case.config.adaptation)
-        placements[task] = place(graphs[task], case.config.storage, hardware)
+    hardware, service = case.hardware, workload.service_of(case.config)
+    known = tuple(sorted({*(lengths or (workload.sequence_length,))}))
+    twins = _twins(workload, measured)
+    graphs = {
+        task: task_graph(workload, case, task, workload.sequence_length)
+        for task, twin in twins.items()
+        if task == twin
+    }
+    places = {
+        task: place(graph, case.config.storage, hardware, _of_task(measured, task))
+        for task, graph in graphs.items()
+    }
+    graphs = {task: graphs[twin] for task, twin in twins.items()}
+    placements = {task: places[twin] for task, twin in twins.items()}
     _check_homes(placements, hardware)
-    _check_power_off(workload, placements, hardware)
+    _check_service(service, placements, hardware)
     check_capacity(placements, hardware)
     addresses, end = _task_addresses(placements)
     first = placements[workload.tasks[0]]
     base = end + _image_bytes(first, task_specific=False)
     cache = SegmentCache()
-    for task in workload.tasks:
-        twin = by_classes[find_task(task).classes]
-        if twin != task:
-            inferences[task] = inferences[twin]
-            continue
-        inferences[task] = compile_inference(graphs[task], placements[task], hardware, base, cache)
-    switches = {
-        task: compile_switch(task, placement, hardware, addresses[task])
-        for task, placement in placements.items()
+    inferences: dict[tuple[str, int], InferenceProgram] = {}
+    for tokens in known:
+        for task, twin in twins.items():
+            if task == twin:
+                graph = task_graph(workload, case, task, tokens)
+                made = compile_inference(graph, placements[task], hardware, base, cache)
+                inferences[task, tokens] = made
+            inferences[task, tokens] = inferences[twin, tokens]
+    switches, restores = (
+        {
+            task: compile_switch(task, placement, hardware, addresses[task], volatile_alone=part)
+            for task, placement in placements.items()
+        }
+        for part in (False, True)
+    )
+    wakes = compile_wake_ups(hardware, first, end)
+    return Design(
+        hardware, graphs, placements, inferences, switches, restores, wakes, compile_settle(), known
+    )
+
+
+def _of_task(measured: Measured | None, task: str) -> Mapping[str, MeasuredTensor] | None:
+    return None if measured is None else measured.get(task, {})
+
+
+def _twins(workload: WorkloadConfig, measured: Measured | None) -> dict[str, str]:
+    """Map each task to the first one with an equal graph and, where measured, equal sizes."""
+    first: dict[object, str] = {}
+    kinds = {
+        task: (
+            find_task(task).classes,
+            tuple(workload.attention_spans.get(task, ())),
+            tuple(sorted((_of_task(measured, task) or {}).items())),
+        )
+        for task in workload.tasks
     }
-    power_up = compile_power_up(hardware, first, end)
-    return Design(hardware, graphs, placements, inferences, switches, power_up)
+    return {task: first.setdefault(kind, task) for task, kind in kinds.items()}
+
+
+def task_graph(workload: WorkloadConfig, case: Case, task: str, tokens: int) -> LayerGraph:
+    """Return the graph of one inference of a task in a case, of so many tokens."""
+    service, classes = workload.service_of(case.config), find_task(task).classes
+    early_exit, spans = service.early_exit, workload.attention_spans.get(task)
+    pretrained = build_encoder(
+        workload.model,
+        sequence_length=tokens,
+        classes=classes,
+        # The entropy of one output says nothing: a regression runs all layers.
+        exits=early_exit.heads if early_exit and classes > 1 else "none",
+        attention_spans=tuple(spans) if spans else None,
+    )
+    return adapt(pretrained, case.config.adaptation)
 
 
 def _check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:
@@ -88,19 +164,45 @@ def _check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) 
                 )
 
 
-def _check_power_off(
-    workload: WorkloadConfig, placements: Mapping[str, Placement], hardware: HardwareConfig
+def _check_service(
+    service: ServiceConfig, placements: Mapping[str, Placement], hardware: HardwareConfig
 ) -> None:
-    """Refuse to switch off volatile parameters that nothing can bring back."""
-    if not workload.requests.power_off_when_idle or hardware.dram:
-        return
+    """Refuse states that the machine lacks, and losing what nothing can bring back."""
+    awake = {PowerState.IDLE: StateCost(0.0, 0.0, 0)}
+    wanted = {state for _, state in service.idle.plan(None, awake).steps}
+    for state, section in (
+        (PowerState.CLOCK_GATED, "clock_gated"),
+        (PowerState.RETENTION, "retention"),
+    ):
+        if state in wanted and getattr(hardware.power, section) is None:
+            raise MappingError(
+                f"idle: the machine '{hardware.name}' has no state '{state.value}'; give it "
+                f"power.{section} or leave idle.{section}_after out"
+            )
+    target = service.early_exit.latency_target if service.early_exit else None
+    if target is not None and not hardware.lower_points:
+        raise MappingError(
+            f"early_exit.latency_target: the machine '{hardware.name}' has no operating point "
+            "below the nominal one; give it scaling.points or leave the target out"
+        )
+    if PowerState.OFF in wanted and (lost := lost_for_good(placements, hardware)):
+        raise MappingError(
+            f"idle.off_after: '{lost[0]}' loses the parameters of {lost[1]} and the machine has no "
+            "dram to load them from; place them in non-volatile memory"
+        )
+
+
+def lost_for_good(
+    placements: Mapping[str, Placement], hardware: HardwareConfig
+) -> tuple[str, str] | None:
+    """Return a memory and a task whose parameters there a power-off would lose for good."""
+    if hardware.dram:
+        return None
     for task, placement in placements.items():
         bits = placement.bits(task_specific=True) + placement.bits(task_specific=False)
         if lost := volatile_bits(bits, hardware):
-            raise MappingError(
-                f"requests.power_off_when_idle: '{min(lost)}' loses the parameters of {task} and "
-                "the machine has no dram to load them from; place them in non-volatile memory"
-            )
+            return min(lost), task
+    return None
 
 
 def _task_addresses(placements: Mapping[str, Placement]) -> tuple[dict[str, int], int]:
@@ -114,6 +216,6 @@ def _task_addresses(placements: Mapping[str, Placement]) -> tuple[dict[str, int]
 
 def _image_bytes(placement: Placement, *, task_specific: bool) -> int:
     """Return the whole pages in DRAM that hold what belongs on the chip."""
-    bits = placement.bits(task_specific=task_specific)
+    bits = placement.data_bits(task_specific=task_specific)
     size = sum(ceil_div(n, 8) for memory, n in bits.items() if memory != DRAM)
     return whole_pages(size)

@@ -241,7 +241,10 @@ def _operator_signature(
     context: Context, operator: Operator, position: dict[str, int]
 ) -> tuple[object, ...]:
     stored = tuple(
-        (t.parameter.shape, t.bits, t.density.as_integer_ratio(), t.masked, t.values, t.masks)
+        (
+            *(t.parameter.shape, t.bits, t.density.as_integer_ratio(), t.masked),
+            *(t.values, t.masks, t.value_packing, t.mask_packing),
+        )
         for t in context.stored(operator)
     )
     # Where an input comes from: its place in the segment, or its shape and order outside.

@@ -3,40 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from accelsim.config.hardware import HardwareConfig
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import bus_use, memory_use, merge_uses
+from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
 from accelsim.memory.placement import DRAM, Placement
 from accelsim.memory.regions import regions
+from accelsim.policies.idle import PowerState
 from accelsim.program import Program, ProgramKind, SegmentBuilder, Use
 from accelsim.units import ceil_div
 
 
 def compile_switch(
-    task: str, placement: Placement, hardware: HardwareConfig, address: int
+    task: str,
+    placement: Placement,
+    hardware: HardwareConfig,
+    address: int,
+    *,
+    volatile_alone: bool = False,
 ) -> Program:
     """Return the program that brings a task's parameters from DRAM into their homes.
 
-    The stored form travels as it is, non-zeros and masks one after the other. A load streams:
-    DRAM, bus and memory work at the same time.
+    Non-zeros and masks travel as they are stored, one after the other; check bits do not: DRAM
+    holds data alone, and the codec of a memory encodes what is written. A load streams: DRAM, bus
+    and memory work at the same time. ``volatile_alone`` leaves out what a memory has kept without
+    supply.
     """
-    builder = SegmentBuilder(f"switch_to_{task}")
-    bits = placement.bits(task_specific=True)
-    _load(builder, "switch.load_parameters", bits, hardware, address)
-    return Program(f"switch to {task}", ProgramKind.SWITCH, (builder.build(),))
+    verb = "restore" if volatile_alone else "switch to"
+    builder = SegmentBuilder(f"{verb.replace(' ', '_')}_{task}")
+    content = _Content.of(placement, task_specific=True)
+    wanted = volatile_bits(content.data, hardware) if volatile_alone else content.data
+    _load(builder, "switch.load_parameters", content, hardware, address, wanted=wanted)
+    return Program(f"{verb} {task}", ProgramKind.SWITCH, (builder.build(),))
 
 
-def compile_power_up(hardware: HardwareConfig, placement: Placement, address: int) -> Program:
-    """Return the program that wakes the chip.
+def compile_wake_ups(
+    hardware: HardwareConfig, placement: Placement, address: int
+) -> dict[PowerState, Program]:
+    """Return the program that leaves each power state that the machine has.
 
-    It brings back the shared parameters whose homes are volatile, from ``address`` in DRAM; the
-    task's own come back by a switch.
+    From ``off`` it brings back the shared parameters whose homes are volatile, from ``address`` in
+    DRAM; the task's own come back by a switch.
     """
+    wakes = {PowerState.OFF: _power_up(hardware, placement, address)}
+    if hardware.power.clock_gated:
+        wakes[PowerState.CLOCK_GATED] = _supply_change(ProgramKind.POWER_UP, "wake_up_clock")
+    if hardware.power.retention:
+        wakes[PowerState.RETENTION] = _supply_change(ProgramKind.POWER_UP, "wake_up_retention")
+    return wakes
+
+
+def compile_settle() -> Program:
+    """Return the program of one change of the operating point: look it up, then settle."""
+    builder = SegmentBuilder("settle")
+    found = builder.add("sfu", "dvfs_lookup", [Use(accesses.SFU, "dvfs_lookup", 1, (1, 1, 1))])
+    builder.add("host", "settle", [Use(accesses.POWER, "settle", 1)], after=(found,))
+    return Program("settle", ProgramKind.SCALE, (builder.build(),))
+
+
+def _supply_change(kind: ProgramKind, action: str) -> Program:
+    builder = SegmentBuilder(action)
+    builder.add("host", action, [Use(accesses.POWER, action, 1)])
+    return Program(action, kind, (builder.build(),))
+
+
+def _power_up(hardware: HardwareConfig, placement: Placement, address: int) -> Program:
     builder = SegmentBuilder("power_up")
     woken = builder.add("host", "power_up", [Use(accesses.POWER, "wake_up", 1)])
-    lost = volatile_bits(placement.bits(task_specific=False), hardware)
-    _load(builder, "power_up.load_parameters", lost, hardware, address, after=(woken,))
+    content = _Content.of(placement, task_specific=False)
+    lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
+    _load(builder, name, content, hardware, address, wanted=lost, after=(woken,))
     return Program("power_up", ProgramKind.POWER_UP, (builder.build(),))
 
 
@@ -46,23 +83,53 @@ def volatile_bits(bits: Mapping[str, int], hardware: HardwareConfig) -> dict[str
     return {m: n for m, n in bits.items() if m != DRAM and arrays[m].array.volatile}
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What is loaded: bits of data and array bits by memory, protected words by memory and size."""
+
+    data: Mapping[str, int]
+    array: Mapping[str, int]
+    code_words: Mapping[tuple[str, int], int]
+
+    @classmethod
+    def of(cls, placement: Placement, *, task_specific: bool) -> _Content:
+        return cls(
+            placement.data_bits(task_specific=task_specific),
+            placement.bits(task_specific=task_specific),
+            placement.code_words(task_specific=task_specific),
+        )
+
+
 def _load(
     builder: SegmentBuilder,
     operator: str,
-    bits: Mapping[str, int],
+    content: _Content,
     hardware: HardwareConfig,
     address: int,
+    *,
+    wanted: Mapping[str, int],
     after: tuple[int, ...] = (),
 ) -> None:
-    for memory, amount in bits.items():
+    """Load what belongs into the ``wanted`` memories; everything has its place in DRAM."""
+    for memory, bits in content.data.items():
         if memory == DRAM:
             continue
-        size = ceil_div(amount, 8)
-        uses = [
-            Use(DRAM, "read", size, (address,)),
-            bus_use(size),
-            memory_use(hardware, memory, "write", amount),
-            Use(accesses.HOST, "register_write", hardware.host.register_writes_per_command),
-        ]
-        builder.add("load", operator, merge_uses(uses), after)
+        size = ceil_div(bits, 8)
+        if memory in wanted:
+            uses = [
+                Use(DRAM, "read", size, (address,)),
+                bus_use(size),
+                memory_use(hardware, memory, "write", content.array[memory]),
+                *_encoding(content, memory),
+                Use(accesses.HOST, "register_write", hardware.host.register_writes_per_command),
+            ]
+            builder.add("load", operator, merge_uses(uses), after)
         address += size
+
+
+def _encoding(content: _Content, memory: str) -> list[Use]:
+    return [
+        codec_use(memory, "encode", word, count)
+        for (home, word), count in content.code_words.items()
+        if home == memory
+    ]

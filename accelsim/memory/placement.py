@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from accelsim.config.hardware import HardwareConfig
-from accelsim.errors import CapacityError
-from accelsim.memory.storage import StorageConfig, StoredTensor, store
+from accelsim.errors import CapacityError, ConfigError
+from accelsim.memory.logic import logic_of
+from accelsim.memory.protection import codec_cost
+from accelsim.memory.storage import (
+    Extent,
+    MeasuredTensor,
+    Packing,
+    StorageConfig,
+    StorageFormat,
+    StoredTensor,
+    mask_packing,
+    store,
+    value_packing,
+)
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.units import ceil_div, format_bytes
@@ -29,24 +41,125 @@ class Placement:
         return tuple(t for t in self.tensors.values() if t.parameter.role is Role.TASK)
 
     def bits(self, *, task_specific: bool) -> Counter[str]:
-        """Bits by memory, of the task's own tensors or of the shared ones."""
-        total: Counter[str] = Counter()
-        for tensor in self.tensors.values():
-            if (tensor.parameter.role is Role.TASK) == task_specific:
-                total[tensor.values] += tensor.value_bits
-                if tensor.masked:
-                    total[tensor.masks] += tensor.mask_bits
+        """Bits taken up by memory, of the task's own tensors or of the shared ones.
+
+        On the chip array bits, check bits included; in DRAM bits of data.
+        """
+        return _sum((memory, extent.array) for memory, _, extent in self._parts(task_specific))
+
+    def data_bits(self, *, task_specific: bool) -> Counter[str]:
+        """Bits of data by memory: what travels, and what an image in DRAM holds."""
+        return _sum((memory, extent.data) for memory, _, extent in self._parts(task_specific))
+
+    def code_words(self, *, task_specific: bool) -> Counter[tuple[str, int]]:
+        """Protected words by memory and data bits of a word."""
+        total: Counter[tuple[str, int]] = Counter()
+        for memory, packing, extent in self._parts(task_specific):
+            if packing and packing.word:
+                total[memory, packing.word] += extent.code_words
         return total
 
+    @property
+    def codecs(self) -> frozenset[tuple[str, int]]:
+        """The codecs that the tensors need: memory and data bits of a word."""
+        return frozenset(
+            (memory, packing.word)
+            for tensor in self.tensors.values()
+            for memory, packing, _ in tensor.parts
+            if packing and packing.word
+        )
 
-def place(graph: LayerGraph, storage: StorageConfig, hardware: HardwareConfig) -> Placement:
-    """Return the homes of all parameters of a graph."""
+    def _parts(self, task_specific: bool) -> Iterator[tuple[str, Packing | None, Extent]]:
+        for tensor in self.tensors.values():
+            if (tensor.parameter.role is Role.TASK) == task_specific:
+                yield from tensor.parts
+
+
+def _sum(amounts: Iterator[tuple[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for memory, amount in amounts:
+        total[memory] += amount
+    return total
+
+
+def place(
+    graph: LayerGraph,
+    storage: StorageConfig,
+    hardware: HardwareConfig,
+    measured: Mapping[str, MeasuredTensor] | None = None,
+) -> Placement:
+    """Return the homes of all parameters of a graph.
+
+    ``measured``, by parameter name, takes the place of the stated densities. Raises ConfigError
+    when it misses a masked tensor or does not fit one, for protected parts in DRAM, and for
+    partial cells that are refused.
+    """
+    packings = {
+        role: _packings(role, getattr(storage, role.value), hardware)
+        for role in dict.fromkeys(parameter.role for parameter in graph.parameters)
+    }
     tensors = {}
     for parameter in graph.parameters:
         home = getattr(hardware.placement, parameter.role.value)
-        how = getattr(storage, parameter.role.value)
-        tensors[parameter.name] = store(parameter, how, home.values, home.masks)
+        tensors[parameter.name] = store(
+            parameter,
+            getattr(storage, parameter.role.value),
+            home.values,
+            home.masks,
+            packings=packings[parameter.role],
+            measured=measured.get(parameter.name) if measured else None,
+        )
+    if measured is not None:
+        _check_measured(tensors, measured)
     return Placement(tensors)
+
+
+def _check_measured(
+    tensors: Mapping[str, StoredTensor], measured: Mapping[str, MeasuredTensor]
+) -> None:
+    masked = [name for name, tensor in tensors.items() if tensor.masked]
+    if missing := [name for name in masked if name not in measured]:
+        raise ConfigError(
+            f"the non-zeros of {', '.join(missing)} were not measured; expected those of every "
+            "matrix that is stored with a mask, so measure the weights of this model"
+        )
+
+
+def _packings(
+    role: Role, how: StorageFormat, hardware: HardwareConfig
+) -> tuple[Packing | None, Packing | None]:
+    """Return how values and masks of a role lie in their homes; None in DRAM or without masks."""
+    home = getattr(hardware.placement, role.value)
+    homes = {"values": home.values} | ({"masks": home.masks} if how.format == "bitmask" else {})
+    cycles = _decoder_cycles(role, how, homes, hardware)
+    cells = {
+        part: hardware.memories[memory].bits_per_cell
+        for part, memory in homes.items()
+        if memory != DRAM
+    }
+    try:
+        return (
+            value_packing(how, cells["values"], cycles) if "values" in cells else None,
+            mask_packing(how, cells["masks"], cycles) if "masks" in cells else None,
+        )
+    except ConfigError as error:
+        where = f"storage.{role.value}.cells, values in memory '{home.values}'"
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _decoder_cycles(
+    role: Role, how: StorageFormat, homes: Mapping[str, str], hardware: HardwareConfig
+) -> int:
+    """Return the latency of the role's codecs. Raises ConfigError for protected parts in DRAM."""
+    protected = [part for part in homes if getattr(how.protection, part) != "none"]
+    for part in protected:
+        if homes[part] == DRAM:
+            raise ConfigError(
+                f"storage.{role.value}.protection.{part}: machine '{hardware.name}' keeps them in "
+                "dram, but codecs stand at the memories of the chip; write none, or place them "
+                "on the chip"
+            )
+    return codec_cost(how.protection.word, logic_of(hardware)).cycles if protected else 0
 
 
 def check_capacity(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:
@@ -96,12 +209,13 @@ def _check_together(tensors: Mapping[str, list[StoredTensor]], hardware: Hardwar
 
 
 def _parts(tensor: StoredTensor) -> list[_Part]:
-    """Return (tensor, part, memory, bits) of what lies on the chip."""
-    parts = [
-        (tensor, "values", tensor.values, tensor.value_bits),
-        (tensor, "mask", tensor.masks, tensor.mask_bits),
+    """Return (tensor, part, memory, array bits) of what lies on the chip."""
+    named = zip(("values", "mask"), tensor.parts, strict=False)
+    return [
+        (tensor, name, memory, extent.array)
+        for name, (memory, _, extent) in named
+        if memory != DRAM and extent.array
     ]
-    return [part for part in parts if part[2] != DRAM and part[3]]
 
 
 def _does_not_fit(part: _Part, free: int, total: int, who: str) -> CapacityError:

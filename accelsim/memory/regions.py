@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from accelsim.config.hardware import HardwareConfig, MemoryConfig
 from accelsim.errors import AccelsimError
@@ -55,7 +56,26 @@ class Region:
 
 def regions(hardware: HardwareConfig) -> dict[str, Region]:
     """Return all on-chip arrays of a machine by block name. Raises ConfigError for a bad query."""
-    return {**_memories(hardware), **_buffers(hardware)}
+    return dict(_regions(_Same(hardware)))
+
+
+class _Same:
+    """A machine that equals itself alone: configurations hold mappings and have no hash."""
+
+    def __init__(self, hardware: HardwareConfig) -> None:
+        self.hardware = hardware
+
+    def __hash__(self) -> int:
+        return id(self.hardware)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.hardware is self.hardware
+
+
+# A machine is asked for its arrays some ten times a run, a sweep has some tens of machines.
+@lru_cache(maxsize=64)
+def _regions(machine: _Same) -> dict[str, Region]:
+    return {**_memories(machine.hardware), **_buffers(machine.hardware)}
 
 
 def _memories(hardware: HardwareConfig) -> dict[str, Region]:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -39,6 +39,7 @@ from accelsim.memory.faults.levels import CellLevels
 from accelsim.units import UnitError, parse_quantity
 
 Grade = Literal["optimistic", "reference", "pessimistic"]
+Kind = Literal["array", "estimate"]
 
 
 def _positive(dimension: str, example: str) -> Any:
@@ -129,7 +130,7 @@ class TechnologyFile(ConfigModel):
     """
 
     name: str
-    kind: Literal["array", "estimate"]
+    kind: Kind
     description: str
     volatile: bool
     cell_area: CellArea
@@ -222,13 +223,13 @@ def load_technology(name_or_path: str | Path) -> MemoryTechnology:
     return _read_technology(path, path.resolve(), version)
 
 
-def list_technologies() -> list[str]:
+def list_technologies(kind: Kind = "array") -> list[str]:
     """Return the names of the array technologies that travel with accelsim, sorted.
 
-    Estimates are left out.
+    Estimates are left out, or listed alone.
     """
     documents = [read_document(path).data for path in _folder().glob("*.yaml")]
-    return sorted(str(data["name"]) for data in documents if data.get("kind") == "array")
+    return sorted(str(data["name"]) for data in documents if data.get("kind") == kind)
 
 
 def _folder() -> Path:
@@ -249,7 +250,7 @@ def _unknown_name(name: str) -> str:
 def _read_technology(path: Path, resolved: Path, version: int) -> MemoryTechnology:
     """Read a file; ``resolved`` and ``version`` are there to tell files apart in the cache."""
     document = read_document(path)
-    if document.data.get("kind") not in ("array", "estimate"):
+    if document.data.get("kind") not in get_args(Kind):
         raise document.error(
             ("kind",),
             f"expected a technology of kind 'array', got {document.data.get('kind')!r}; "

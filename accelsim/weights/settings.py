@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from accelsim.config.validation import ConfigModel
+from accelsim.errors import ConfigError
 from accelsim.memory.storage import StorageConfig, StorageFormat
 
 # EdgeBERT's operands are AdaptivFloat<8,3>: harvard-acc/EdgeBERT, hw/cmod/include/AdpfloatSpec.h.
@@ -99,3 +100,44 @@ class WeightFiles(ConfigModel):
         if not (self.shared or self.tasks):
             raise ValueError("shared and tasks are empty; name a file, or leave the weights out")
         return self
+
+
+class CaseWeights(ConfigModel):
+    """The weights of a case: real ones from files, or seeded synthetic ones.
+
+    ``shared`` and ``tasks`` are as in WeightFiles, relative to the workload file; ``seed`` stands
+    alone. They are pruned to the densities of the case's storage and quantised to its bits with
+    ``numbers``; what is then measured takes the place of the stated densities.
+    """
+
+    shared: list[str] = Field(default_factory=list)
+    tasks: dict[str, str] = Field(default_factory=dict)
+    seed: Annotated[int, Field(ge=0)] | None = None
+    numbers: NumberFormat = NumberFormat()
+    prune_over: Literal["tensor", "role"] = "tensor"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CaseWeights:
+        if bool(self.shared or self.tasks) == (self.seed is not None):
+            raise ValueError(
+                "expected files (shared, tasks) or a seed for synthetic weights, and not both"
+            )
+        return self
+
+    @property
+    def files(self) -> WeightFiles | None:
+        """The files, None for synthetic weights."""
+        return None if self.seed is not None else WeightFiles(shared=self.shared, tasks=self.tasks)
+
+    def compression_of(self, storage: StorageConfig) -> CompressionConfig:
+        """Return the compression to a storage. Raises ConfigError for bits that do not fit."""
+        roles = {}
+        for role in StorageConfig.model_fields:
+            how = getattr(storage, role).model_dump()
+            roles[role] = {**how, "numbers": self.numbers}
+            try:
+                RoleCompression.model_validate(roles[role])
+            except ValidationError as error:
+                reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+                raise ConfigError(f"storage.{role}: {reason}, or leave weights out") from None
+        return CompressionConfig.model_validate({**roles, "prune_over": self.prune_over})

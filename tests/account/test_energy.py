@@ -50,7 +50,8 @@ def test_leakage_is_power_times_the_time_the_chip_is_on(case: str) -> None:
     result = small_results()[case]
     on = to_seconds(result.run.makespan)
     for block, watts in result.figures.prices.watts.items():
-        assert result.figures.account.leakage[block] == watts * on
+        assert result.figures.account.leakage["active", block] == watts * on
+        assert result.figures.account.leakage_of(block) == watts * on
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -71,7 +72,9 @@ def test_the_memory_area_is_that_of_the_parameter_memories() -> None:
 
 def test_power_off_saves_leakage_and_the_dram_goes_on() -> None:
     on = small_results("requests.idle_between_rounds=1 ms")
-    off = small_results("requests.idle_between_rounds=1 ms", "requests.power_off_when_idle=true")
+    off = small_results(
+        "requests.idle_between_rounds=1 ms", "idle={policy: timeout, off_after: 0 s}"
+    )
     for case in CASES:
         slept = off[case].run.ledger.residency["chip", "off"]
         # Before each of two rounds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -26,7 +27,7 @@ def test_writes_results_and_timeline(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run("--out", str(tmp_path / "o")) == 0
     assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["results.json", "timeline.json"]
     results = json.loads((tmp_path / "o" / "results.json").read_text())
-    assert results["schema_version"] == 1
+    assert results["schema_version"] == 2
     assert set(results["cases"]) == {"vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"}
     timeline = json.loads((tmp_path / "o" / "timeline.json").read_text())
     assert timeline["traceEvents"]
@@ -74,9 +75,93 @@ def test_verbose_prints_the_event_count(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(re.findall(r"^\d+ SimPy events;", capsys.readouterr().out, re.MULTILINE)) == 4
 
 
+# A second and a half of a hundred requests, all that a report can show.
+STREAM = [
+    part
+    for text in (
+        "requests={pattern: poisson, mean_interval: 40 ms, duration: 1.5 s, deadline: 150 us}",
+        "idle={policy: timeout, clock_gated_after: 0 s, retention_after: 1 ms, off_after: 10 ms}",
+        "early_exit={exit_layer: {mean: 2}, prediction: {errors: {-1: 1, 0: 2, 1: 1}}, "
+        "latency_target: 600 us}",
+        "cases.adapter_slc.policy={name: earliest_deadline}",
+        "cases.adapter_slc.hardware.placement.task={values: rram, masks: rram}",
+    )
+    for part in ("--set", text)
+]
+
+
+def test_a_stream_is_reported_by_purpose_and_task(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*STREAM, "--out", str(tmp_path)) == 0
+    shown = capsys.readouterr().out
+    (count,) = re.findall(r"; (\d+) requests \(poisson\) in 1\.50 s$", shown, re.MULTILINE)
+    assert len(re.findall(rf"^all +{count} ", shown, re.MULTILINE)) == 4
+    assert len(re.findall(r"^DRAM standby  .*\d %$", shown, re.MULTILINE)) == 4
+    flat = " ".join(shown.split())
+    assert len(re.findall(r"Time: active [^:]*, off \d", flat)) == 4
+    assert len(re.findall(r"Early exit: \d\.\d\d layers on average; planned for", flat)) == 4
+    assert shown.count("Served in order fifo") == shown.count("Served in order earliest") == 1
+    assert len(re.findall(r"^rram +RRAM .* wears out$", shown, re.MULTILINE)) == 1
+    assert re.search(r"^latency   a request, mean ", shown, re.MULTILINE)
+    assert "a round" not in shown
+
+
+def test_a_round_is_reported_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--out", str(tmp_path)) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("energy and time of a round") == 4
+    assert len(re.findall(r"^energy    one task switch ", shown, re.MULTILINE)) == 1
+    for absent in ("clock ", "Served", "Time:", "Early exit", "lifetime", "a request"):
+        assert absent not in shown
+
+
+def test_a_window_limits_the_timeline(tmp_path: Path) -> None:
+    assert run(*STREAM, "--window", "0.5s..700 ms", "--quiet", "--out", str(tmp_path)) == 0
+    events = json.loads((tmp_path / "timeline.json").read_text())["traceEvents"]
+    last = max(event["ts"] + event.get("dur", 0) for event in events if "ts" in event)
+    # Programs that the window cuts are whole.
+    assert 200_000 <= last <= 210_000
+
+
+def test_per_request_rows_are_those_of_the_statistics(tmp_path: Path) -> None:
+    assert run(*STREAM, "--per-request", "--no-trace", "--quiet", "--out", str(tmp_path)) == 0
+    results = json.loads((tmp_path / "results.json").read_text())
+    with (tmp_path / "requests.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name, case in results["cases"].items():
+        mine = [row for row in rows if row["case"] == name]
+        service = case["service"]["all"]
+        assert len(mine) == service["requests"] == results["requests"]["count"]
+        assert sum(int(row["deadline_missed"]) for row in mine) == service["missed"] > 0
+        assert max(
+            float(row["start [s]"]) - float(row["arrival [s]"]) for row in mine
+        ) == pytest.approx(service["waiting_s"]["maximum"])
+        assert {row["point"] for row in mine} == set(service["points"])
+        assert sorted(int(row["number"]) for row in mine) == [*range(len(mine))]
+
+
+def test_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
+    assert run("--per-request", "--quiet", "--out", str(tmp_path)) == 0
+    assert len(list(tmp_path.iterdir())) == 3
+    assert run("--no-trace", "--quiet", "--out", str(tmp_path)) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
 @pytest.mark.parametrize("width", [80, 160])
-def test_the_report_fits_the_width(width: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "accelsim", "run", MAIN, *QUICK, "--no-trace"]
+@pytest.mark.parametrize("stream", [[], STREAM], ids=["rounds", "stream"])
+def test_the_report_fits_the_width(width: int, stream: list[str], tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "accelsim",
+        "run",
+        MAIN,
+        *QUICK,
+        *stream,
+        "--no-trace",
+        "--verbose",
+    ]
     environment = {"COLUMNS": str(width), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(
         [*command, "--out", str(tmp_path)], capture_output=True, text=True, env=environment
@@ -94,6 +179,16 @@ BAD = [
     (["--set", "hardware.clock.frequency=1"], 2, r"clock\.frequency: .*bare number 1"),
     (["--set", "hardware.clock.frequency=1 ns"], 2, r"clock\.frequency: .*unit of Hz, got 'ns'"),
     (["--set", "sequence_length=4096"], 2, r"4096"),
+    (["--window", "12s"], 2, r"^accelsim: --window: expected START\.\.END such as .*, got '12s'$"),
+    (
+        ["--window", "2s..1s"],
+        2,
+        r"^accelsim: --window: expected a start of 0 s or later and an end",
+    ),
+    (["--window", "-1s..1s"], 2, r"^accelsim: --window: expected a start of 0 s or later"),
+    (["--window", "1..2"], 2, r"^accelsim: --window: expected a unit of s after 1, got none$"),
+    (["--window", "0s..1s", "--no-trace"], 2, r"^accelsim: --window limits the timeline, but"),
+    (["--window", "5s..6s"], 6, r"nothing happens in its window, which begins at 5 s; the run"),
     (["--set", "sequence_length=0"], 2, r"sequence_length"),
     (["--set", "tasks=[MNLI, QNLJ]"], 2, r"unknown task 'QNLJ'; did you mean 'QNLI'\?"),
     (

@@ -17,7 +17,7 @@ name: small
 model: {name: albert-base}
 sequence_length: 128
 tasks: [MNLI, QNLI]
-requests: {rounds: 1}
+requests: {pattern: round_robin, rounds: 1}
 cases:
   plain:
     hardware: machine.yaml

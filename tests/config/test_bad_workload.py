@@ -35,19 +35,14 @@ WORKLOAD_VALUES = [
     ("model: {name: albert-base}", "model: {name: albert}", "model.name: expected 'albert-base', "
      "'albert-large', 'albert-xlarge', 'albert-xxlarge', 'bert-base', 'bert-large' or 'custom', "
      "got the text 'albert'; did you mean 'albert-base'?"),
-    ("{rounds: 1}", "{rounds: 1, idle_between_rounds: 5}", "requests.idle_between_rounds: expected "
+    ("rounds: 1}", "rounds: 1, idle_between_rounds: 5}", "requests.idle_between_rounds: expected "
      "a quantity in s such as '1.5 ns', got the bare number 5"),
-    ("{rounds: 1}", "{rounds: 1, idle_between_rounds: 1e300 s}", "requests.idle_between_rounds: "
+    ("rounds: 1}", "rounds: 1, idle_between_rounds: 1e300 s}", "requests.idle_between_rounds: "
      "1e300 s is too large; expected at most 1e7 s"),
-    ("{rounds: 1}", "{rounds: 1000001}", "requests.rounds: input should be less than or equal to "
+    ("rounds: 1}", "rounds: 1000001}", "requests.rounds: input should be less than or equal to "
      "1000000, got 1000001"),
-    ("{rounds: 1}", "{rounds: 1, sentences_per_task: 1000001}", "requests.sentences_per_task: "
+    ("rounds: 1}", "rounds: 1, sentences_per_task: 1000001}", "requests.sentences_per_task: "
      "input should be less than or equal to 1000000, got 1000001"),
-    ("{rounds: 1}", "{rounds: 1, power_off_when_idle: true}", "requests.power_off_when_idle: "
-     "nothing to switch off: set requests.idle_between_rounds, such as 1 s"),
-    ("{rounds: 1}", "{rounds: 1, power_off_when_idle: true, idle_between_rounds: 0 s}",
-     "requests.power_off_when_idle: nothing to switch off: set requests.idle_between_rounds, such "
-     "as 1 s"),
     ("model: {name: albert-base}", "model: {name: albert-base, layers: 1001}", "model.layers: "
      "input should be less than or equal to 1000, got 1001"),
     ("model: {name: albert-base}", "model: {name: albert-base, hidden_size: 1000001}",
@@ -100,13 +95,6 @@ def test_a_workload_has_the_name_of_a_folder(folder: Path, name: str) -> None:
 def test_what_names_no_folder_is_refused(folder: Path, name: str) -> None:
     message = workload_error(folder / "workload.yaml", f"name={json.dumps(name)}")
     assert re.search(r": name: the text '[^']*' cannot name the folder of the results; ", message)
-
-
-def test_the_chip_is_switched_off_in_any_idle_time(folder: Path) -> None:
-    idle = ("requests.idle_between_rounds=1 fs", "requests.power_off_when_idle=true")
-    requests = load_workload(folder / "workload.yaml", idle).config.requests
-    assert requests.power_off_when_idle
-    assert requests.idle_between_rounds == 1e-15
 
 
 SLIPS = [

@@ -20,12 +20,23 @@ def written(kind: str) -> Any:
     return json.loads(result.stdout)
 
 
+def branches(node: Any, root: Any) -> list[Any]:
+    """Return a node of the schema with all that it may be instead."""
+    if "$ref" in node:
+        return branches(root["$defs"][node["$ref"].split("/")[-1]], root)
+    others = [*node.get("anyOf", []), *node.get("oneOf", [])]
+    return [node, *(one for other in others for one in branches(other, root))]
+
+
 def unknown_keys(data: Any, node: Any, root: Any) -> list[str]:
     """Return the keys of the data that an editor with the schema would mark."""
-    options = [node, *node.get("anyOf", [])]
-    options = [root["$defs"][o["$ref"].split("/")[-1]] if "$ref" in o else o for o in options]
+    options = branches(node, root)
     if isinstance(data, list):
-        return [key for item in data for key in unknown_keys(item, options[0]["items"], root)]
+        return [
+            key
+            for item in data
+            for key in unknown_keys(item, next(o["items"] for o in options if "items" in o), root)
+        ]
     if not isinstance(data, dict):
         return []
     properties: dict[str, Any] = {}
@@ -60,7 +71,7 @@ def test_the_keys_of_shipped_files_are_all_in_the_schema(kind: str, path: Path) 
 def test_quantities_are_text_with_an_example() -> None:
     frequency = written("hardware")["$defs"]["ClockConfig"]["properties"]["frequency"]
     assert frequency == {"examples": ["1 GHz"], "title": "Frequency", "type": "string"}
-    idle = written("workload")["$defs"]["RequestsConfig"]["properties"]["idle_between_rounds"]
+    idle = written("workload")["$defs"]["RoundRobin"]["properties"]["idle_between_rounds"]
     assert (idle["type"], idle["default"]) == ("string", "0 s")
 
 

@@ -20,14 +20,15 @@ from accelsim.config.workload import Workload, load_workload
 from accelsim.engine.ledger import Key, Ledger, check_conservation
 from accelsim.engine.run import Run
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
-from accelsim.engine.simulator import simulate_design
+from accelsim.engine.simulator import Options
 from accelsim.errors import ConservationError
 from accelsim.mapping.accesses import buffer_capacities
 from accelsim.mapping.design import Design, compile_design
 from accelsim.program import ProgramKind
+from accelsim.study.cases import requests_of, run_case
 
 DRAM_COMMANDS = {"activate", "read_burst", "write_burst", "refresh"}
-IDLE = ("requests.idle_between_rounds=3 ms", "requests.power_off_when_idle=true")
+IDLE = ("requests.idle_between_rounds=3 ms", "idle={policy: timeout, off_after: 0 s}")
 
 
 @lru_cache(maxsize=32)
@@ -38,7 +39,8 @@ def compiled(case: str, *overrides: str) -> tuple[Workload, Design]:
 
 def run(case: str, *overrides: str, replay: bool = True, trace: bool = False) -> Run:
     loaded, design = compiled(case, *overrides)
-    return simulate_design(design, loaded.config.requests, replay=replay, trace=trace)
+    options = Options(replay=replay, trace=trace)
+    return run_case(loaded, loaded.cases[case], design, requests_of(loaded), options)
 
 
 def facts(result: Run) -> tuple[object, ...]:
@@ -92,9 +94,10 @@ def test_spans_of_a_whole_run_do_not_overlap_and_sum_to_busy(case: str) -> None:
     result = run(case, *SMALL, trace=True)
     by_port: dict[str, list[tuple[int, int]]] = {}
     for execution in result.executions:
-        for began, record in execution.segments:
-            for span in record.spans:
-                by_port.setdefault(span.port, []).append((began + span.start, began + span.end))
+        for part in execution.parts:
+            for span in part.record.spans:
+                times = (part.began + span.start, part.began + span.end)
+                by_port.setdefault(span.port, []).append(times)
     assert len(by_port) > 10
     for port, spans in by_port.items():
         spans.sort()
@@ -109,7 +112,7 @@ def test_buffers_stay_within_their_capacity_and_end_empty(case: str) -> None:
     capacities = buffer_capacities(design.hardware)
     assert all(0 < peak <= capacities[buffer] for buffer, peak in result.ledger.peak.items())
     for execution in result.executions_of(ProgramKind.INFER):
-        assert set(execution.segments[-1][1].end_levels.values()) <= {0}
+        assert set(execution.parts[-1].record.end_levels.values()) <= {0}
 
 
 def test_all_macs_of_all_requests_are_counted() -> None:
@@ -198,7 +201,7 @@ def inference_time(design: Design, period_scale: int) -> int:
             block.word_cycles = {"read": 2, "write": 3}
     env, levels = CountingEnvironment(), dict[str, int]()
     assert machine.period == 10**6 * period_scale
-    for segment in design.inferences["MNLI"].program.segments:
+    for segment in design.inference("MNLI").program.segments:
         env.run(until=env.process(SegmentRun(env, machine, segment, levels, trace=False).run()))
     return int(env.now)
 
@@ -216,12 +219,13 @@ _DIGEST = """
 import hashlib
 from accelsim.config.workload import load_workload
 from accelsim.mapping.design import compile_design
-from accelsim.engine.simulator import simulate_design
+from accelsim.engine.simulator import Options
+from accelsim.study.cases import requests_of, run_case
 loaded = load_workload({main!r}, {small!r})
 for name, case in loaded.cases.items():
     design = compile_design(loaded.config, case)
-    result = simulate_design(design, loaded.config.requests, trace=True)
-    spans = [r.spans for e in result.executions for _, r in e.segments]
+    result = run_case(loaded, case, design, requests_of(loaded), Options(trace=True))
+    spans = [part.record.spans for e in result.executions for part in e.parts]
     text = repr((list(result.ledger.amounts.items()), result.ledger.busy, result.makespan, spans))
     print(hashlib.sha256(text.encode()).hexdigest())
 """
@@ -247,7 +251,7 @@ def test_hash_seeds_change_nothing() -> None:
 
 # One event starts each wave of tasks of a tick and one ends each task; a queue adds two, a segment
 # some more, and a replayed segment costs one. More tasks (smaller blocks or panels) mean more.
-@pytest.mark.parametrize(("case", "events"), [("vanilla_mixed", 2378), ("adapter_mixed", 2329)])
+@pytest.mark.parametrize(("case", "events"), [("vanilla_mixed", 2223), ("adapter_mixed", 2174)])
 def test_events_of_the_main_workload(case: str, events: int) -> None:
     result = run(case)
     assert result.event_count == events

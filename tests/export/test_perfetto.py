@@ -10,23 +10,25 @@ from dataclasses import replace
 import pytest
 from trace_checks import (
     SHORT,
+    SLEEPY,
+    WHOLE,
     Event,
+    between,
     depths,
     events_of,
     femtoseconds,
     lanes_of,
     nanoseconds,
     phase,
-    round_of,
     simulated,
     slices_by_lane,
     text_of,
 )
 
-from accelsim.engine.run import Run
+from accelsim.engine.run import Run, Window
 from accelsim.errors import OutputError
-from accelsim.export.perfetto import CONTROL_LANE, trace_events
-from accelsim.export.timeline import COLUMNS, first_round
+from accelsim.export.perfetto import CONTROL_LANE, QUEUE, STATE_LANE, trace_events
+from accelsim.export.timeline import COLUMNS, view_of
 from accelsim.memory.placement import DRAM
 from accelsim.program import ProgramKind
 
@@ -48,6 +50,12 @@ def test_the_check_of_depths_refuses_a_partial_overlap() -> None:
 def test_only_the_control_lane_nests(overrides: tuple[str, ...]) -> None:
     for process, _ in enumerate(simulated(*overrides), 1):
         for lane, drawn in slices_by_lane(events_of(*overrides), process).items():
+            assert set(depths(drawn)) == ({0, 1, 2} if lane == CONTROL_LANE else {0}), lane
+
+
+def test_in_a_stream_too_only_the_control_lane_nests() -> None:
+    for process, _ in enumerate(simulated(*SLEEPY, window=WHOLE), 1):
+        for lane, drawn in slices_by_lane(events_of(*SLEEPY, window=WHOLE), process).items():
             assert set(depths(drawn)) == ({0, 1, 2} if lane == CONTROL_LANE else {0}), lane
 
 
@@ -86,7 +94,7 @@ def test_more_cases_than_a_hundred_share_no_number() -> None:
 
 def _without_spans(run: Run) -> Run:
     """A run of the first switch alone, to keep a trace of many cases small."""
-    switch = run.executions[0]
+    (switch, *_) = run.executions_of(ProgramKind.SWITCH)
     return replace(run, executions=(switch,), requests=(replace(run.requests[0], end=switch.end),))
 
 
@@ -110,11 +118,11 @@ def test_busy_time_and_amounts_of_each_lane_are_those_of_the_run(
     for process, case in enumerate(simulated(*overrides).values(), 1):
         busy: Counter[str] = Counter()
         amounts: Counter[str] = Counter()
-        for execution in round_of(case):
-            for _, record in execution.segments:
-                busy.update({port: ticks for port, (ticks, _, _) in record.ports.items()})
-                for (block, _, _), amount in record.segment.amounts.items():
-                    amounts[block] += amount
+        for part in (part for execution in case.run.executions for part in execution.parts):
+            ports = part.record.ports.items()
+            busy.update({port: ticks for port, (ticks, _, _) in ports})
+            for (block, _, _), amount in part.record.segment.amounts.items():
+                amounts[block] += amount
         lanes = slices_by_lane(events_of(*overrides), process)
         del lanes[CONTROL_LANE]
         drawn = {
@@ -179,17 +187,130 @@ def test_task_detail_has_a_slice_for_each_span() -> None:
     for process, case in enumerate(simulated(*SHORT).values(), 1):
         lanes = slices_by_lane(events_of(*SHORT, detail="task"), process)
         del lanes[CONTROL_LANE]
-        spans = sum(len(r.spans) for execution in round_of(case) for _, r in execution.segments)
+        parts = [part for execution in case.run.executions for part in execution.parts]
+        spans = sum(len(part.record.spans) for part in parts)
         assert sum(map(len, lanes.values())) == spans
         assert all(set(depths(lane)) == {0} for lane in lanes.values())
 
 
 def test_the_file_stays_small() -> None:
     for process, case in enumerate(simulated().values(), 1):
-        segments = sum(len(execution.segments) for execution in round_of(case))
+        segments = sum(len(execution.parts) for execution in case.run.executions)
         for lane, found in slices_by_lane(events_of(), process).items():
             assert len(found) <= 2 * COLUMNS + 2 * segments, lane
     assert len(text_of()) < 7_000_000
+
+
+# -- streams, states and windows ---------------------------------------------------------------
+
+
+def test_the_lane_of_states_has_the_residency_of_the_ledger() -> None:
+    for process, case in enumerate(simulated(*SLEEPY, window=WHOLE).values(), 1):
+        drawn: Counter[str] = Counter()
+        for event in slices_by_lane(events_of(*SLEEPY, window=WHOLE), process)[STATE_LANE]:
+            drawn[event["name"]] += femtoseconds(event["dur"])
+        ledger = case.run.ledger.residency
+        counted = {s: ticks for (domain, s), ticks in ledger.items() if domain == "chip"}
+        assert {*drawn} == {*counted} >= {"active", "active 0.50 V", "retention", "off"}
+        # Ends are rounded to nanoseconds, two for each stay.
+        for state, ticks in counted.items():
+            assert abs(drawn[state] - ticks) <= len(case.run.states) * 10**6
+
+
+def test_wake_ups_and_scaling_are_seen() -> None:
+    lanes = slices_by_lane(events_of(*SLEEPY, window=WHOLE), 2)
+    names = {e["name"] for e in lanes[CONTROL_LANE] if e["cat"] in ("power_up", "scale")}
+    assert names == {"power_up", "wake_up_clock", "wake_up_retention", "settle"}
+    assert {e["name"] for e in lanes["power"]} >= {"wake_up_retention", "settle"}
+    assert all(event["args"]["changes"] == 1 for event in lanes["power"])
+
+
+def test_an_active_chip_has_no_lane_of_states() -> None:
+    assert STATE_LANE not in slices_by_lane(events_of(*SHORT), 1)
+
+
+def test_waiting_requests_over_time_are_the_sum_of_waiting_times() -> None:
+    crowded = (*SHORT, "requests={pattern: poisson, mean_interval: 300 us, duration: 4 ms}")
+    for process, case in enumerate(simulated(*crowded, window=WHOLE).values(), 1):
+        samples = [
+            (femtoseconds(e["ts"]), e["args"]["requests"])
+            for e in phase(events_of(*crowded, window=WHOLE), "C")
+            if e["pid"] == process and e["name"] == QUEUE
+        ]
+        lasting = zip(samples, [*samples[1:], (case.run.makespan, 0)], strict=True)
+        area = sum(length * (end - start) for (start, length), (end, _) in lasting)
+        waited = sum(request.start - request.arrival for request in case.run.requests)
+        assert waited > 0
+        assert abs(area - waited) <= 2 * len(case.run.requests) * 10**6
+        assert max(length for _, length in samples) > 1
+        assert samples[-1][1] == 0
+
+
+def test_the_facts_of_a_request() -> None:
+    outcomes = {r.number: r for r in simulated(*SLEEPY, window=WHOLE)["vanilla_slc"].run.requests}
+    control = slices_by_lane(events_of(*SLEEPY, window=WHOLE), 3)[CONTROL_LANE]
+    drawn = [event for event in control if event["cat"] == "request"]
+    assert len(drawn) == len(outcomes)
+    for event in drawn:
+        outcome = outcomes[event["args"]["request"]]
+        assert event["name"].startswith(outcome.task)
+        assert femtoseconds(event["args"]["waited_us"]) == outcome.start - outcome.arrival
+        assert event["args"]["layers"] == outcome.layers
+        assert event["args"]["point"] == outcome.point
+        assert event["args"]["planned_layers"] == outcome.planned
+
+
+def test_a_window_shows_its_part_of_the_whole_in_the_same_places() -> None:
+    window = between(12e-3, 25e-3)
+    for process, (name, case) in enumerate(simulated(*SLEEPY, window=window).items(), 1):
+        shown = view_of(name, case)
+        assert 0 < shown.start <= window.start
+        assert shown.end >= (window.end or 0)
+        part = slices_by_lane(events_of(*SLEEPY, window=window), process)
+        whole = slices_by_lane(events_of(*SLEEPY, window=WHOLE), process)
+        for lane in (CONTROL_LANE, "power"):
+            drawn = [(e["name"], femtoseconds(e["ts"]) + shown.start) for e in part[lane]]
+            every = [(e["name"], femtoseconds(e["ts"])) for e in whole[lane]]
+            expected = [(n, t) for n, t in every if shown.start <= t + 10**6 and t < shown.end]
+            assert [name for name, _ in drawn] == [name for name, _ in expected]
+            assert all(abs(a - b) <= 10**6 for (_, a), (_, b) in zip(drawn, expected, strict=True))
+        last = max(femtoseconds(e["ts"] + e["dur"]) for e in part[STATE_LANE])
+        assert abs(last - (shown.end - shown.start)) <= 10**6
+
+
+def test_the_process_says_where_its_window_begins() -> None:
+    window = between(12e-3, 25e-3)
+    named = [e for e in events_of(*SLEEPY, window=window) if e["name"] == "process_name"]
+    assert named[0]["args"]["name"] == "vanilla_mixed from 0.012 s"
+
+
+def test_a_window_may_show_sleep_alone() -> None:
+    case = simulated(*SLEEPY, window=WHOLE)["vanilla_mixed"]
+    stay = max(case.run.states, key=lambda stay: stay.end - stay.start)
+    third = (stay.end - stay.start) // 3
+    window = Window(stay.start + third, stay.end - third)
+    lanes = slices_by_lane(events_of(*SLEEPY, window=window), 1)
+    assert not lanes.get("pe_array")
+    samples = [e for e in phase(events_of(*SLEEPY, window=window), "C") if e["pid"] == 1]
+    assert len(samples) == 2
+
+
+def test_a_window_beyond_the_end_is_refused() -> None:
+    case = simulated(*SLEEPY, window=between(1.0, 2.0))["vanilla_mixed"]
+    message = (
+        r"^cannot draw the timeline of 'vanilla_mixed': nothing happens in its window, which "
+        r"begins at 1 s; the run ends at 0\.04 s$"
+    )
+    with pytest.raises(OutputError, match=message):
+        view_of("vanilla_mixed", case)
+
+
+def test_too_many_programs_are_refused() -> None:
+    case = simulated(*SHORT)["vanilla_mixed"]
+    many = replace(case.run, executions=case.run.executions * 1000)
+    message = r"its window shows 9,000 programs, expected at most 2,000; shorten the window$"
+    with pytest.raises(OutputError, match=message):
+        view_of("vanilla_mixed", replace(case, run=many))
 
 
 # -- arrows ------------------------------------------------------------------------------------
@@ -205,9 +326,9 @@ def test_arrows_lead_from_dram_to_each_memory_that_a_switch_loads(
     assert [e["id"] for e in begins] == [e["id"] for e in ends] == [*range(1, len(begins) + 1)]
     expected = []
     for process, case in enumerate(simulated(*overrides).values(), 1):
-        for execution in round_of(case):
+        for execution in case.run.executions:
             if execution.kind is ProgramKind.SWITCH:
-                for task in execution.segments[0][1].segment.tasks:
+                for task in execution.parts[0].record.segment.tasks:
                     memories = [use.block for use in task.uses if use.action == "write"]
                     expected += [(process, memory) for memory in memories]
     assert [(e["pid"], lanes[e["pid"], e["tid"]]) for e in ends] == expected
@@ -251,6 +372,6 @@ def test_a_run_without_spans_is_refused() -> None:
         r"simulate it with trace=True$"
     )
     with pytest.raises(OutputError, match=message):
-        first_round("adapter_slc", case)
+        view_of("adapter_slc", case)
     with pytest.raises(OutputError, match=message):
         "".join(trace_events({"adapter_slc": case}))

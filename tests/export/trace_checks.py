@@ -1,4 +1,4 @@
-"""Traces of the main workload, read back with exact numbers."""
+"""Traces of the main workload and of a stream of requests, read back with exact numbers."""
 
 from __future__ import annotations
 
@@ -10,44 +10,71 @@ from typing import Any
 
 from accelsim.account.prices import price_list
 from accelsim.config.workload import load_workload
-from accelsim.engine.run import Execution
-from accelsim.engine.simulator import simulate_design
+from accelsim.engine.run import Window
+from accelsim.engine.simulator import Options
 from accelsim.export.perfetto import CaseTrace, Detail, trace_events
-from accelsim.mapping.design import compile_design
+from accelsim.study.cases import compile_cases, first_window, requests_of, run_case
+from accelsim.units import to_ticks
 
 MAIN = "workloads/mti_mnli_mrpc_qnli.yaml"
-SHORT = (
+_MODEL = (
     "model={name: custom, family: albert, vocabulary_size: 1000, embedding_size: 32, "
     "hidden_size: 64, layers: 3, heads: 2, intermediate_size: 256, maximum_positions: 128, "
     "type_vocabulary_size: 2, shared_layers: true, pooler: true}",
     "sequence_length=32",
-    "requests.sentences_per_task=2",
 )
+SHORT = (*_MODEL, "requests.sentences_per_task=2")
+# Sleeps in every state, scales its voltage, and now and then lets a request wait.
+SLEEPY = (
+    *_MODEL,
+    "requests={pattern: poisson, mean_interval: 5 ms, duration: 40 ms, lengths: full, seed: 3}",
+    "idle={policy: timeout, clock_gated_after: 0 s, retention_after: 300 us, off_after: 1 ms}",
+    "early_exit={exit_layer: {mean: 2}, prediction: exact, latency_target: 1 ms}",
+    "hardware.power.clock_power=2 mW",
+    "hardware.power.gated_leakage=0.01",
+    "hardware.power.wake_up_energy=20 nJ",
+    "hardware.scaling.settle_energy=5 nJ",
+    "hardware.scaling.memories=true",
+)
+AWAKE = (*SLEEPY, "hardware.dram.idle_state=power_down")
+WHOLE = Window()
 
 Event = dict[str, Any]
 
 
+def between(start: float, end: float) -> Window:
+    """Return the window between two times in seconds."""
+    return Window(to_ticks(start), to_ticks(end))
+
+
 @lru_cache
-def simulated(*overrides: str, trace: bool = True) -> dict[str, CaseTrace]:
+def simulated(
+    *overrides: str, trace: bool = True, window: Window | None = None
+) -> dict[str, CaseTrace]:
     workload = load_workload(MAIN, overrides)
+    requests = requests_of(workload)
+    shown = window or first_window(workload, requests)
     found = {}
-    for name, case in workload.cases.items():
-        design = compile_design(workload.config, case)
-        run = simulate_design(design, workload.config.requests, trace=trace)
+    for name, design in compile_cases(workload, requests).items():
+        options = Options(trace=trace, window=shown)
+        run = run_case(workload, workload.cases[name], design, requests, options)
         found[name] = CaseTrace(design, run, price_list(design.hardware))
     return found
 
 
 @lru_cache
-def text_of(*overrides: str, detail: Detail = "operator") -> str:
+def text_of(*overrides: str, detail: Detail = "operator", window: Window | None = None) -> str:
     data = {"version": "1.2.3", "workload": "mti"}
-    return "".join(trace_events(simulated(*overrides), detail=detail, other_data=data))
+    cases = simulated(*overrides, window=window)
+    return "".join(trace_events(cases, detail=detail, other_data=data))
 
 
 @lru_cache
-def events_of(*overrides: str, detail: Detail = "operator") -> list[Event]:
-    trace = json.loads(text_of(*overrides, detail=detail), parse_float=Decimal)
-    events: list[Event] = trace["traceEvents"]
+def events_of(
+    *overrides: str, detail: Detail = "operator", window: Window | None = None
+) -> list[Event]:
+    text = text_of(*overrides, detail=detail, window=window)
+    events: list[Event] = json.loads(text, parse_float=Decimal)["traceEvents"]
     return events
 
 
@@ -79,11 +106,6 @@ def slices_by_lane(events: list[Event], process: int) -> dict[str, list[Event]]:
         if event["pid"] == process:
             found[lanes[process, event["tid"]]].append(event)
     return found
-
-
-def round_of(case: CaseTrace) -> list[Execution]:
-    first = {request.number for request in case.run.requests if request.round == 0}
-    return [execution for execution in case.run.executions if execution.request in first]
 
 
 def depths(lane: list[Event]) -> list[int]:

@@ -8,11 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.config.hardware import HardwareConfig, load_hardware
-from accelsim.errors import CapacityError
+from accelsim.errors import CapacityError, ConfigError
 from accelsim.memory.placement import Placement, check_capacity, place
-from accelsim.memory.storage import StorageConfig, StorageFormat, store
+from accelsim.memory.protection import ProtectionConfig
+from accelsim.memory.storage import (
+    CellChoice,
+    MeasuredTensor,
+    Packing,
+    StorageConfig,
+    StorageFormat,
+    store,
+)
 from accelsim.model.adaptation import adapt
 from accelsim.model.encoder import build_encoder
+from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.tensors import Parameter, Role
 
@@ -177,3 +186,94 @@ def test_dram_has_no_capacity_to_check() -> None:
 
 def test_nothing_fits_anywhere() -> None:
     check_capacity({}, without_dram())
+
+
+# -- protection, cells and measured sizes ------------------------------------------------------
+
+
+def small_graph() -> LayerGraph:
+    model = ModelConfig(name="albert-base")
+    pretrained = build_encoder(model, sequence_length=16, classes=2)
+    return adapt(pretrained, AdaptationConfig(method="houlsby", bottleneck=32))
+
+
+def storage_of(**changes: Any) -> StorageConfig:
+    sparse = SPARSE.model_copy(update=changes)
+    return StorageConfig(embedding=SPARSE, backbone=sparse, task=DENSE)
+
+
+SECDED = ProtectionConfig(values="secded", masks="secded")
+
+
+@pytest.mark.parametrize("bits_per_cell", [1, 2, 3])
+def test_cells_and_check_bits_are_counted_where_they_lie(bits_per_cell: int) -> None:
+    hardware = machine(*SPLIT, f"memories.rram.bits_per_cell={bits_per_cell}")
+    plain = place(small_graph(), storage_of(), machine(*SPLIT))
+    placed = place(small_graph(), storage_of(protection=SECDED), hardware)
+    assert placed.codecs == {("rram", 64), ("sram", 64)}
+    assert plain.codecs == frozenset()
+    for own in (True, False):
+        data, words = placed.data_bits(task_specific=own), placed.code_words(task_specific=own)
+        assert data == plain.data_bits(task_specific=own) == plain.bits(task_specific=own)
+        assert sum(words.values()) == (0 if own else sum(_code_words(placed)))
+        taken = placed.bits(task_specific=own)
+        per_word = 9 if bits_per_cell == 3 else 8
+        partial = data["rram"] // 8 if bits_per_cell == 3 else 0
+        assert taken["rram"] == data["rram"] + per_word * words["rram", 64] + partial
+        assert taken["sram"] == data["sram"] + 8 * words["sram", 64]
+
+
+def _code_words(placed: Placement) -> list[int]:
+    backbone = [t for t in placed.tensors.values() if t.parameter.role is Role.BACKBONE]
+    return [-(-n // 64) for t in backbone for n in (t.value_bits, t.mask_bits)]
+
+
+@pytest.mark.parametrize(("byte", "needed"), [(8, 9000), (9, 10125)])
+def test_capacity_counts_check_bits_and_partly_empty_cells(byte: int, needed: int) -> None:
+    """8000 bytes and 1000 words' check bits, each of 8 bits or of three cells of 3 bits."""
+    parameter, packing = Parameter("w", (1, 8000), Role.BACKBONE), Packing(8, byte, 64, byte)
+    tensor = store(parameter, DENSE, "rram", "rram", packings=(packing, None))
+    placed = {"MNLI": Placement({"w": tensor})}
+    check_capacity(placed, _sized(needed, 1))
+    assert shortage(placed, _sized(needed - 1, 1)).args[3] == 8 * needed
+
+
+def test_only_the_chip_has_codecs() -> None:
+    hardware = machine("placement.backbone={values: dram, masks: rram}")
+    masks = ProtectionConfig(masks="secded")
+    placed = place(small_graph(), storage_of(protection=masks), hardware)
+    assert placed.codecs == {("rram", 64)}
+    taken, data = placed.bits(task_specific=False), placed.data_bits(task_specific=False)
+    assert taken["dram"] == data["dram"]
+    message = (
+        r"^storage\.backbone\.protection\.values: machine 'edgebert_overlapped' keeps them in "
+        r"dram, but codecs stand at the memories of the chip; write none, or place them on the "
+        r"chip$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        place(small_graph(), storage_of(protection=SECDED), hardware)
+
+
+def test_a_refused_partial_cell_names_role_and_memory() -> None:
+    storage = storage_of(cells=CellChoice(partial_cells="refuse"))
+    message = r"^storage\.backbone\.cells, values in memory 'rram': 8 bits do not divide into "
+    place(small_graph(), storage, machine("memories.rram.bits_per_cell=2"))
+    with pytest.raises(ConfigError, match=message):
+        place(small_graph(), storage, machine("memories.rram.bits_per_cell=3"))
+
+
+def test_measured_sizes_take_the_place_of_stated_densities() -> None:
+    graph = small_graph()
+    matrices = [p for p in graph.parameters if len(p.shape) > 1 and p.role is not Role.TASK]
+    measured = {p.name: MeasuredTensor(n) for n, p in enumerate(matrices)}
+    placed = place(graph, storage_of(), machine(), measured)
+    for number, parameter in enumerate(matrices):
+        assert placed.tensors[parameter.name].value_bits == 8 * number
+    unmeasured = place(graph, storage_of(), machine())
+    vectors = [t for t in placed.tensors.values() if not t.masked]
+    assert vectors == [t for t in unmeasured.tensors.values() if not t.masked]
+
+
+def test_every_masked_matrix_is_measured_or_none() -> None:
+    with pytest.raises(ConfigError, match=r"^the non-zeros of embeddings\.\S+, .* not measured; "):
+        place(small_graph(), storage_of(), machine(), {})

@@ -4,12 +4,34 @@ import itertools
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from accelsim.memory.storage import StorageFormat, StoredTensor, store
+from accelsim.errors import ConfigError
+from accelsim.memory.cells import CellFormat
+from accelsim.memory.faults.stored import store_part
+from accelsim.memory.protection import (
+    ProtectionConfig,
+    Scheme,
+    WordBits,
+    check_bits,
+    protected_bits,
+)
+from accelsim.memory.storage import (
+    CellChoice,
+    Extent,
+    MeasuredTensor,
+    Packing,
+    StorageFormat,
+    StoredTensor,
+    cell_format,
+    mask_packing,
+    store,
+    value_packing,
+)
 from accelsim.model.tensors import Parameter, Role
 
 shapes = st.lists(st.integers(1, 400), min_size=1, max_size=3).map(tuple)
@@ -50,7 +72,9 @@ def test_a_dense_tensor_stores_every_element_and_no_mask(
 
 
 @given(stored(), st.data())
-def test_the_parts_of_a_tensor_add_up_to_the_tensor(tensor: StoredTensor, data: st.DataObject):
+def test_the_parts_of_a_tensor_add_up_to_the_tensor(
+    tensor: StoredTensor, data: st.DataObject
+) -> None:
     elements = tensor.parameter.elements
     cuts = sorted(data.draw(st.lists(st.integers(0, elements), max_size=6)))
     edges = [0, *cuts, elements]
@@ -96,3 +120,130 @@ def test_a_density_is_a_share(density: float) -> None:
 def test_values_have_1_to_32_bits(width: int) -> None:
     with pytest.raises(ValidationError, match="bits"):
         StorageFormat(format="dense", bits=width)
+
+
+# -- on the chip: cells and check bits -------------------------------------------------------------
+
+words: st.SearchStrategy[WordBits] = st.sampled_from([8, 16, 32, 64, 128])
+schemes: st.SearchStrategy[Scheme] = st.sampled_from(["none", "secded"])
+cells = st.integers(1, 3)
+
+
+@st.composite
+def protected(draw: st.DrawFn) -> StorageFormat:
+    return StorageFormat(
+        format="bitmask",
+        bits=draw(bits),
+        density=draw(densities),
+        protection=ProtectionConfig(values=draw(schemes), masks=draw(schemes), word=draw(words)),
+    )
+
+
+@given(shapes, protected(), cells, st.data())
+def test_extents_of_parts_add_up_in_every_figure(
+    shape: tuple[int, ...], how: StorageFormat, bits_per_cell: int, data: st.DataObject
+) -> None:
+    packings = (value_packing(how, bits_per_cell), mask_packing(how, bits_per_cell))
+    tensor = store(Parameter("w", shape, Role.TASK), how, "rram", "sram", packings=packings)
+    elements = tensor.parameter.elements
+    cuts = sorted(data.draw(st.lists(st.integers(0, elements), max_size=6)))
+    for between in (tensor.values_between, tensor.masks_between):
+        parts = [between(a, b) for a, b in itertools.pairwise([0, *cuts, elements])]
+        assert tuple(map(sum, zip(*parts, strict=True))) == between(0, elements)
+        assert all(part.array >= part.data >= 0 <= part.code_words for part in parts)
+
+
+@given(shapes, bits, densities)
+def test_unprotected_one_bit_cells_hold_data_alone(
+    shape: tuple[int, ...], width: int, density: float
+) -> None:
+    how = StorageFormat(format="bitmask", bits=width, density=density)
+    packings = (value_packing(how, 1), mask_packing(how, 1))
+    plain, packed = (
+        store(Parameter("w", shape, Role.TASK), how, "a", "a", packings=each)
+        for each in ((None, None), packings)
+    )
+    assert [extent for *_, extent in plain.parts] == [extent for *_, extent in packed.parts]
+    assert sum(extent.array for *_, extent in packed.parts) == plain.value_bits + plain.mask_bits
+
+
+@given(st.integers(0, 10**6), bits, words)
+def test_one_bit_cells_take_the_protected_bits(values: int, width: int, word: WordBits) -> None:
+    how = StorageFormat(
+        format="dense", bits=width, protection=ProtectionConfig(values="secded", word=word)
+    )
+    extent = value_packing(how, 1).between(0, values)
+    assert extent.array == protected_bits(values * width, "secded", word)
+    assert extent.array == extent.data + extent.code_words * check_bits(word)
+
+
+@given(st.integers(1, 200), st.integers(1, 16), cells, words, schemes)
+def test_the_array_bits_are_those_of_the_cells_that_faults_strike(
+    values: int, width: int, bits_per_cell: int, word: WordBits, scheme: Scheme
+) -> None:
+    protection = ProtectionConfig(values=scheme, word=word)
+    how = StorageFormat(format="dense", bits=width, protection=protection)
+    packed = value_packing(how, bits_per_cell).between(0, values)
+    form = CellFormat(bits_per_cell=bits_per_cell)
+    stored_part = store_part(np.zeros(values, np.uint32), width, form, protection.values, word)
+    assert packed.array == stored_part.cells * bits_per_cell
+
+
+def test_eight_bits_take_nine_in_cells_of_three() -> None:
+    how = StorageFormat(format="dense", bits=8)
+    assert value_packing(how, 3) == Packing(8, 9)
+    assert value_packing(how, 3).between(10, 30) == Extent(160, 180, 0)
+    # 160 bits are three words, 8 check bits of each take three cells.
+    secded = StorageFormat(format="dense", bits=8, protection=ProtectionConfig(values="secded"))
+    assert value_packing(secded, 3).between(0, 20) == Extent(160, 180 + 27, 3)
+
+
+def test_masks_fill_cells_of_any_kind() -> None:
+    how = StorageFormat(format="bitmask", bits=8, protection=ProtectionConfig(masks="secded"))
+    assert [mask_packing(how, n).between(0, 6400).array for n in (1, 2, 3)] == [7200, 7200, 7300]
+    assert value_packing(how, 1) == Packing(8, 8)
+
+
+def test_coding_changes_no_size() -> None:
+    gray = StorageFormat(format="dense", bits=8, cells=CellChoice(coding="gray"))
+    for bits_per_cell in (1, 2, 3):
+        plain = StorageFormat(format="dense", bits=8)
+        assert value_packing(gray, bits_per_cell) == value_packing(plain, bits_per_cell)
+        assert cell_format(gray, bits_per_cell).coding == "gray"
+        assert cell_format(gray, bits_per_cell).bits_per_cell == bits_per_cell
+
+
+def test_a_partial_cell_can_be_refused() -> None:
+    how = StorageFormat(format="dense", bits=8, cells=CellChoice(partial_cells="refuse"))
+    assert value_packing(how, 2) == Packing(8, 8)
+    with pytest.raises(ConfigError, match=r"^8 bits do not divide into cells of 3 bits: "):
+        value_packing(how, 3)
+
+
+def test_high_bits_have_no_home_of_their_own() -> None:
+    with pytest.raises(ValidationError, match=r"high bits in cells of their own .* remove high"):
+        CellChoice.model_validate({"high": [{"bits": 1, "bits_per_cell": 1}]})
+
+
+# -- measured ------------------------------------------------------------------------------------
+
+
+@given(shapes, bits, st.data())
+def test_a_measured_tensor_has_the_counted_size(
+    shape: tuple[int, ...], width: int, data: st.DataObject
+) -> None:
+    parameter = Parameter("w", shape, Role.TASK)
+    nonzeros = data.draw(st.integers(0, parameter.elements))
+    how = StorageFormat(format="bitmask", bits=width, density=0.5)
+    tensor = store(parameter, how, "a", "a", measured=MeasuredTensor(nonzeros))
+    stored_values = nonzeros if len(shape) > 1 else parameter.elements
+    assert tensor.value_bits == stored_values * width
+    assert tensor.density == Fraction(stored_values, parameter.elements)
+
+
+@pytest.mark.parametrize("nonzeros", [-1, 101])
+def test_more_non_zeros_than_elements_are_refused(nonzeros: int) -> None:
+    how = StorageFormat(format="bitmask", bits=8)
+    message = rf"^w: {nonzeros} non-zeros were measured, expected 0 to its 100 elements; measure "
+    with pytest.raises(ConfigError, match=message):
+        store(Parameter("w", (10, 10), Role.TASK), how, "a", "a", measured=MeasuredTensor(nonzeros))

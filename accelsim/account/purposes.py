@@ -1,0 +1,98 @@
+"""What the energy of a run was spent for, per inference and per day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from accelsim.account.energy import DRAM, EnergyAccount
+from accelsim.config.hardware import HardwareConfig
+from accelsim.engine.ledger import Key
+from accelsim.engine.run import Run
+from accelsim.engine.segment_run import BACKGROUND
+from accelsim.memory.regions import regions
+from accelsim.program import ProgramKind
+from accelsim.units import TICKS_PER_SECOND, to_ticks
+
+PURPOSES = (
+    "compute",
+    "memory accesses",
+    "bus and host",
+    "DRAM transfers",
+    "switch",
+    "wake-up",
+    "voltage scaling",
+    "memory leakage",
+    "logic leakage",
+    "clock",
+    "DRAM standby",
+)
+_OF_PROGRAMS = {
+    ProgramKind.SWITCH.value: "switch",
+    ProgramKind.POWER_UP.value: "wake-up",
+    ProgramKind.SCALE.value: "voltage scaling",
+}
+_COMPUTE = ("pe_array", "sfu", "codec")
+
+
+def purposes(hardware: HardwareConfig, account: EnergyAccount) -> dict[str, float]:
+    """Return the joules of a run by purpose, those of PURPOSES; they add up to all energy.
+
+    ``switch``, ``wake-up`` and ``voltage scaling`` are the dynamic energy of such programs, DRAM
+    commands included; leakage, clock and standby meanwhile stand under their own names. The
+    accesses are those of inferences: of all arrays, buffers too. ``DRAM standby`` is background
+    power, self-refresh included, and the commands that no transfer caused, such as refreshes.
+    """
+    arrays = frozenset(regions(hardware))
+    spent = dict.fromkeys(PURPOSES, 0.0)
+    for key, joules in account.dynamic.items():
+        spent[_purpose_of(key, arrays)] += joules
+    for (_, block), joules in account.leakage.items():
+        spent["memory leakage" if block in arrays else "logic leakage"] += joules
+    spent["clock"] += sum(account.clock.values())
+    spent["DRAM standby"] += sum(account.standby.values())
+    return spent
+
+
+def _purpose_of(key: Key, arrays: frozenset[str]) -> str:
+    if key.operator == BACKGROUND:
+        return "DRAM standby"
+    if key.program in _OF_PROGRAMS:
+        return _OF_PROGRAMS[key.program]
+    if key.block in arrays:
+        return "memory accesses"
+    if key.block in _COMPUTE:
+        return "compute"
+    return "DRAM transfers" if key.block == DRAM else "bus and host"
+
+
+def leakage_by_state(account: EnergyAccount) -> dict[str, float]:
+    """Return the leakage of the whole chip [J] by its state, such as ``active`` or ``off``."""
+    total: dict[str, float] = defaultdict(float)
+    for (state, _), joules in account.leakage.items():
+        total[state] += joules
+    return dict(total)
+
+
+_DAY = to_ticks(86_400.0)
+# [ours] A run within a thousandth of a day is one: its last request may end after midnight.
+_DAY_TOLERANCE = 1000
+
+
+def day_factor(run: Run) -> float:
+    """Return what the energy of a run is multiplied by to be that of a day of its kind.
+
+    Exactly 1 for a run that lasts a day; else the run is repeated, or cut, in proportion.
+    """
+    if abs(run.makespan - _DAY) * _DAY_TOLERANCE <= _DAY:
+        return 1.0
+    return _DAY / run.makespan
+
+
+def energy_per_inference(run: Run, account: EnergyAccount) -> float:
+    """Return all energy of a run over its requests [J]: those who are served pay for idleness."""
+    return account.total / len(run.requests)
+
+
+def mean_power(run: Run, account: EnergyAccount) -> float:
+    """Return the mean power of the whole device over a run [W]."""
+    return account.total * TICKS_PER_SECOND / run.makespan

@@ -1,0 +1,153 @@
+"""How requests were served: waiting, latency, deadlines, utilisation, by task and over all."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from accelsim.engine.run import RequestOutcome, Run
+from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_seconds
+
+# The name under which the statistics of all tasks together stand.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Mean, nearest-rank percentiles and maximum of some times [s]."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class TaskService:
+    """How the requests of one task, or of all, were served.
+
+    ``switches`` are requests that had to load parameters. ``waiting`` lasts from arrival to start,
+    ``service`` from start (a switch included) to end, ``latency`` is both. ``deadlines`` are the
+    requests that have one, ``missed`` those that ended after it. ``utilisation`` is the share of
+    the makespan in which the chip serves these requests, ``throughput`` requests per second of
+    it. ``mean_layers`` is None where all layers always run. Of the requests with a planned and a
+    known exit layer, ``planned_short`` and ``planned_long`` are those whose plan was too low and
+    too high. ``points`` counts requests by the operating point after their first layer, ``late``
+    those whose inference took longer than its latency target.
+    """
+
+    requests: int
+    switches: int
+    waiting: Distribution
+    service: Distribution
+    latency: Distribution
+    deadlines: int
+    missed: int
+    utilisation: float
+    throughput: float
+    mean_tokens: float
+    mean_layers: float | None
+    planned_short: int
+    planned_long: int
+    points: dict[str, int]
+    late: int
+
+
+def service_statistics(run: Run) -> dict[str, TaskService]:
+    """Return the statistics by task, in the order of first service, and of ``all`` last.
+
+    Empty for a run without requests.
+    """
+    by_task: dict[str, list[RequestOutcome]] = defaultdict(list)
+    for outcome in run.requests:
+        by_task[outcome.task].append(outcome)
+    found = {task: _statistics(outcomes, run.makespan) for task, outcomes in by_task.items()}
+    return {**found, ALL: _statistics(run.requests, run.makespan)} if found else {}
+
+
+def _statistics(outcomes: Sequence[RequestOutcome], makespan: Tick) -> TaskService:
+    deadlines = [(o.end, o.deadline) for o in outcomes if o.deadline is not None]
+    plans = [(o.planned, o.exit_layer) for o in outcomes if o.planned and o.exit_layer]
+    layers = [o.layers for o in outcomes if o.layers is not None]
+    return TaskService(
+        requests=len(outcomes),
+        switches=sum(o.switched for o in outcomes),
+        waiting=distribution(o.start - o.arrival for o in outcomes),
+        service=distribution(o.end - o.start for o in outcomes),
+        latency=distribution(o.end - o.arrival for o in outcomes),
+        deadlines=len(deadlines),
+        missed=sum(end > deadline for end, deadline in deadlines),
+        utilisation=sum(o.end - o.start for o in outcomes) / makespan,
+        throughput=len(outcomes) * TICKS_PER_SECOND / makespan,
+        mean_tokens=sum(o.tokens for o in outcomes) / len(outcomes),
+        mean_layers=sum(layers) / len(layers) if layers else None,
+        planned_short=sum(planned < leaves for planned, leaves in plans),
+        planned_long=sum(planned > leaves for planned, leaves in plans),
+        points=dict(sorted(Counter(o.point for o in outcomes).items())),
+        late=sum(o.late for o in outcomes),
+    )
+
+
+def distribution(times: Iterable[Tick]) -> Distribution:
+    """Return the distribution of some times. Raises ValueError when there are none."""
+    ordered = sorted(times)
+    if not ordered:
+        raise ValueError("no times: expected at least one")
+    return Distribution(
+        mean=sum(ordered) / (len(ordered) * TICKS_PER_SECOND),
+        p50=to_seconds(nearest_rank(ordered, 50)),
+        p95=to_seconds(nearest_rank(ordered, 95)),
+        p99=to_seconds(nearest_rank(ordered, 99)),
+        maximum=to_seconds(ordered[-1]),
+    )
+
+
+def nearest_rank(ordered: Sequence[Tick], percent: int) -> Tick:
+    """Return the smallest of ascending times that ``percent`` of them do not exceed.
+
+    ``percent`` is 1 to 100.
+    """
+    return ordered[ceil_div(percent * len(ordered), 100) - 1]
+
+
+@dataclass(frozen=True)
+class LittlesLaw:
+    """Both sides of Little's law, in integers.
+
+    ``area`` is the number of requests in the system, waiting or in service, added up over time
+    [requests x ticks], ``latencies`` the sum over all requests [ticks]. Divided by the makespan
+    they are the mean number in the system, and arrival rate times mean latency. ``most`` is the
+    greatest number in the system.
+    """
+
+    area: int
+    latencies: int
+    most: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two sides are equal."""
+        return self.area == self.latencies
+
+
+def littles_law(run: Run) -> LittlesLaw:
+    """Return both sides of Little's law, each counted in its own way.
+
+    The area comes from a sweep over arrivals and departures up to the makespan: no request is
+    looked at as a whole, and one that is still there at the end breaks the law.
+    """
+    changes: Counter[Tick] = Counter()
+    for outcome in run.requests:
+        changes[outcome.arrival] += 1
+        changes[outcome.end] -= 1
+    area = present = most = last = 0
+    for time, change in sorted(changes.items()):
+        if time > run.makespan:
+            break
+        area += present * (time - last)
+        present += change
+        most, last = max(most, present), time
+    area += present * (run.makespan - last)
+    return LittlesLaw(area, sum(o.end - o.arrival for o in run.requests), most)

@@ -1,0 +1,81 @@
+"""What the supply and the clock make of a price: factors by operating point and power state.
+
+Dynamic energy scales with the square of the voltage, leakage with the voltage. Both rules are
+first order: leakage also falls by drain-induced barrier lowering, which is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.config.hardware import HardwareConfig
+from accelsim.config.power import PowerConfig
+from accelsim.engine.ledger import NOMINAL
+from accelsim.memory.regions import regions
+from accelsim.policies.idle import PowerState
+
+_RUNNING = PowerState.ACTIVE.value
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """Factors on the nominal prices.
+
+    ``voltages`` and ``clocks`` are relative to the nominal operating point, by its name.
+    ``scaled`` are the blocks that follow the chip's supply, ``retained`` those that keep their
+    contents in retention.
+    """
+
+    power: PowerConfig
+    voltages: dict[str, float]
+    clocks: dict[str, float]
+    scaled: frozenset[str]
+    retained: frozenset[str]
+
+    def dynamic(self, point: str, block: str) -> float:
+        """Return the factor on the energy of an action at an operating point: V^2."""
+        return float(self.voltages[point] ** 2) if block in self.scaled else 1.0
+
+    def leakage(self, state: str, block: str) -> float:
+        """Return the factor on the leakage of a block in a state of the chip."""
+        kind, point = _split(state)
+        if kind in (_RUNNING, PowerState.IDLE, PowerState.CLOCK_GATED):
+            return self.voltages[point] if block in self.scaled else 1.0
+        if kind == PowerState.RETENTION and self.power.retention and block in self.retained:
+            return self.power.retention.leakage_fraction
+        return self.power.gated_leakage
+
+    def clock(self, state: str) -> float:
+        """Return the power of the clock in a state of the chip [W]: f V^2 where it runs."""
+        kind, point = _split(state)
+        if kind not in (_RUNNING, PowerState.IDLE):
+            return 0.0
+        return float(self.power.clock_power * self.clocks[point] * self.voltages[point] ** 2)
+
+
+def _split(state: str) -> tuple[str, str]:
+    """Return (power state, operating point) of a state's name: ``active 0.60 V`` or ``idle``."""
+    kind, _, point = state.partition(" ")
+    return kind, point or NOMINAL
+
+
+def supplies_of(hardware: HardwareConfig, blocks: frozenset[str]) -> Supplies:
+    """Return the factors of a machine with these leaking blocks."""
+    nominal, scaling = hardware.clock, hardware.scaling
+    voltages, clocks = {NOMINAL: 1.0}, {NOMINAL: 1.0}
+    for point in hardware.lower_points:
+        voltages[point.name] = point.voltage / nominal.voltage
+        clocks[point.name] = point.frequency / nominal.frequency
+    arrays = regions(hardware)
+    own_supply = {
+        name
+        for name, region in arrays.items()
+        if not (scaling and scaling.memories and region.array.volatile)
+    }
+    retained = {
+        name
+        for name, region in arrays.items()
+        if region.kind == "parameters" and region.array.volatile
+    }
+    scaled = (blocks | {"bus", "host", "power"}) - own_supply - {"power"}
+    return Supplies(hardware.power, voltages, clocks, frozenset(scaled), frozenset(retained))

@@ -1,0 +1,63 @@
+"""``accelsim scaling``: what grows with the number of tasks."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from accelsim.cli.studies import deliver, status
+from accelsim.errors import ConfigError
+
+
+@click.command()
+@click.argument("workload", type=click.Path(path_type=Path))
+@click.option(
+    "--tasks", default="1..9", show_default=True, help="Numbers of tasks: 1..9, 3 or 1,3,9."
+)
+@click.option(
+    "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value, as in run."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Also write scaling.json here.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
+def scaling(
+    workload: Path, tasks: str, assignments: tuple[str, ...], out: Path | None, as_json: bool
+) -> None:
+    """Show what storage, chip, energy and traffic of a WORKLOAD grow to with more GLUE tasks.
+
+    The tasks of the workload come first, then the rest of GLUE; they are served in turn. Storage is
+    exact; the energy of a request is that of rounds after the first.
+
+    \b
+    accelsim scaling WORKLOAD
+    accelsim scaling WORKLOAD --tasks 1,3,9 \\
+        --set cases.adapter_slc.adaptation.bottleneck=16
+    """
+    from accelsim.config.workload import load_workload
+    from accelsim.export.studies import scaling_document, scaling_report
+    from accelsim.study.scaling import find_scaling
+
+    loaded = load_workload(workload, assignments)
+    numbers = _numbers(tasks)
+    with status(shown=not as_json) as step:
+        found = find_scaling(loaded, numbers, progress=step)
+    document = scaling_document(loaded, found, ["accelsim", *sys.argv[1:]])
+    deliver(scaling_report(loaded, found), document, "scaling.json", out, as_json=as_json)
+
+
+# Two digits suffice: there are nine tasks, and the study checks the numbers.
+_RANGE = re.compile(r"\s*([0-9]{1,2})\s*(?:\.\.\s*([0-9]{1,2})\s*)?")
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the numbers of ``1..9``, ``3`` or ``1,3,9``. Raises ConfigError for anything else."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise ConfigError(f"--tasks: expected numbers such as 1..9, 3 or 1,3,9, got '{text}'")
+        first, last = match.groups()
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers

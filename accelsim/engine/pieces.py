@@ -1,0 +1,240 @@
+"""Runs pieces of programs on the machine and keeps count; equal pieces are replayed.
+
+A *piece* is a run of segments at one operating point. From an equal state (segments, point,
+buffer levels, DRAM where it is used) it has an equal outcome, which is then replayed instead of
+simulated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from accelsim.blocks.dram_ticks import ChannelState
+from accelsim.blocks.machine import Machine
+from accelsim.config.hardware import HardwareConfig
+from accelsim.config.power import OperatingPoint
+from accelsim.engine.ledger import NOMINAL, Key, Ledger, check_conservation
+from accelsim.engine.segment_run import BACKGROUND, CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.mapping.accesses import buffer_capacities
+from accelsim.memory.placement import DRAM
+from accelsim.program import ProgramKind, Segment
+from accelsim.units import Tick
+
+Process = Generator[Any, Any, Any]
+
+
+@dataclass(eq=False)
+class PieceRecord:
+    """The outcome of a piece, times relative to its start.
+
+    ``parts`` are its segments with their starts; ``busy`` are ticks by port; ``background`` are
+    DRAM commands between its segments. ``dram`` is the state of the DRAM at the end, if a segment
+    uses it, with the ticks in each state.
+    """
+
+    parts: tuple[tuple[Tick, SegmentRecord], ...]
+    duration: Tick
+    busy: dict[str, Tick]
+    end_levels: dict[str, int]
+    background: Counter[str] = field(default_factory=Counter)
+    dram: ChannelState | None = None
+    dram_residency: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Account:
+    """On whose behalf pieces run: the kind of program, the NLP task, the operating point."""
+
+    kind: ProgramKind
+    task: str
+    point: str
+
+
+class PieceRunner:
+    """The machine with its clock, and how often each piece ran on whose behalf."""
+
+    def __init__(self, hardware: HardwareConfig, *, replay: bool, trace: bool) -> None:
+        self.env = CountingEnvironment()
+        self.machine = Machine(hardware)
+        self.point = NOMINAL
+        self.levels: dict[str, int] = {}
+        self.tally: Counter[tuple[PieceRecord, Account]] = Counter()
+        self.background: Counter[str] = Counter()
+        self.simulated = 0
+        self._replay = replay
+        self._trace = trace
+        self._pieces: dict[object, PieceRecord] = {}
+        self._segments: dict[object, SegmentRecord] = {}
+        self._with_dram: dict[tuple[Segment, ...], bool] = {}
+        self._accounts: dict[tuple[str, str, str], Account] = {}
+        self._replays: Counter[PieceRecord] = Counter()
+        self._replayed = 0
+
+    def move_to(self, point: OperatingPoint | None) -> None:
+        """Run what follows at another operating point; None is the nominal one."""
+        self.machine.move_to(point)
+        self.point = point.name if point else NOMINAL
+
+    def drop_levels(self) -> None:
+        """Empty all buffers: what they hold is not needed any more."""
+        self.levels.clear()
+
+    def run(self, segments: tuple[Segment, ...], kind: ProgramKind, task: str) -> Process:
+        """Run segments one after the other (a SimPy process fragment); return the PieceRecord."""
+        uses_dram, channel = self._uses_dram(segments), None
+        if uses_dram and self.machine.dram:
+            self._note_background()
+            channel = self.machine.dram.state_key(self.env.now)
+        key = (segments, self.point, self._held(), channel)
+        record = self._pieces.get(key) if self._replay else None
+        if record is None:
+            record = yield from self._run_piece(segments, uses_dram=uses_dram)
+            self._pieces[key] = record
+        else:
+            # Blocks take the time for idle; the end sets right what was busy.
+            self._replays[record] += 1
+            self.levels.update(record.end_levels)
+            yield self.env.timeout(record.duration)
+            if record.dram and self.machine.dram:
+                self.machine.dram.resume(record.dram, self.env.now, record.dram_residency)
+        self.tally[record, self._account(kind, task)] += 1
+        return record
+
+    @property
+    def replayed(self) -> int:
+        """Segments that were not simulated."""
+        pieces = sum(len(record.parts) * times for record, times in self._replays.items())
+        return pieces + self._replayed
+
+    def take_background(self) -> Counter[str]:
+        """Count the DRAM's commands of the time between pieces; return its ticks by state."""
+        self._note_background()
+        return self.machine.dram.residency if self.machine.dram else Counter()
+
+    def _note_background(self) -> None:
+        dram = self.machine.dram
+        if dram and (found := dram.take_background(self.env.now)):
+            self.background += found
+
+    def _uses_dram(self, segments: tuple[Segment, ...]) -> bool:
+        known = self._with_dram.get(segments)
+        if known is None:
+            present = self.machine.dram is not None
+            known = present and any(DRAM in segment.blocks for segment in segments)
+            self._with_dram[segments] = known
+        return known
+
+    def _account(self, kind: ProgramKind, task: str) -> Account:
+        key = (kind.value, task, self.point)
+        if key not in self._accounts:
+            self._accounts[key] = Account(kind, task, self.point)
+        return self._accounts[key]
+
+    def _held(self) -> tuple[tuple[str, int], ...]:
+        if not any(self.levels.values()):
+            return ()
+        return tuple(sorted(pair for pair in self.levels.items() if pair[1]))
+
+    # -- one piece -----------------------------------------------------------------------------
+
+    def _run_piece(self, segments: Sequence[Segment], *, uses_dram: bool) -> Process:
+        start, blocks = self.env.now, self.machine.blocks
+        for block in blocks.values():
+            block.settle(start)
+        before = {name: block.busy for name, block in blocks.items()}
+        dram = self.machine.dram if uses_dram else None
+        residency = dram.residency if dram else Counter[str]()
+        between: Counter[str] = Counter()
+        parts = []
+        for segment in segments:
+            if dram:
+                between += dram.take_background(self.env.now)
+            began = self.env.now - start
+            parts.append((began, (yield from self._run_segment(segment))))
+        busy = {name: block.busy - before[name] for name, block in blocks.items()}
+        record = PieceRecord(
+            tuple(parts),
+            self.env.now - start,
+            {name: ticks for name, ticks in busy.items() if ticks},
+            dict(self.levels),
+        )
+        if dram:
+            record.background = between + dram.take_background(self.env.now)
+            record.dram = dram.state_at(self.env.now)
+            record.dram_residency = dram.residency - residency
+        return record
+
+    def _run_segment(self, segment: Segment) -> Process:
+        # At a barrier every block is free; only buffers and the DRAM carry something over.
+        dram = self.machine.dram
+        uses_dram = dram is not None and DRAM in segment.blocks
+        channel = dram.state_key(self.env.now) if dram and uses_dram else None
+        state = (segment, self.point, self._held(), channel)
+        if self._replay and state in self._segments:
+            self._replayed += 1
+            return (yield from self._replay_segment(self._segments[state]))
+        self.simulated += 1
+        run = SegmentRun(self.env, self.machine, segment, self.levels, trace=self._trace)
+        record: SegmentRecord = yield from run.run()
+        self._segments[state] = record
+        return record
+
+    def _replay_segment(self, record: SegmentRecord) -> Process:
+        now = self.env.now
+        for name, (busy, idle, last) in record.ports.items():
+            self.machine.blocks[name].replay(now, busy, idle, last)
+        self.levels.update(record.end_levels)
+        yield self.env.timeout(record.duration)
+        dram = self.machine.dram
+        if record.dram and dram:
+            dram.resume(record.dram, self.env.now, record.dram_residency)
+        return record
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def settle(self, ledger: Ledger) -> None:
+        """Fill the ledger with all that was counted and check that it balances."""
+        makespan = self.env.now
+        residency = self.take_background()
+        scheduled = self._count(ledger)
+        replayed: Counter[str] = Counter()
+        for piece, times in self._replays.items():
+            for port, busy in piece.busy.items():
+                replayed[port] += busy * times
+        for name, block in self.machine.blocks.items():
+            block.settle(makespan)
+            ledger.busy[name] = block.busy + replayed[name]
+            ledger.idle[name] = block.idle - replayed[name]
+        for state, ticks in residency.items():
+            ledger.residency[DRAM, state] += ticks
+        check_conservation(ledger, scheduled, makespan, buffer_capacities(self.machine.hardware))
+
+    def _count(self, ledger: Ledger) -> Counter[Key]:
+        """Add up all amounts executed; return those that the programs ask for."""
+        scheduled: Counter[Key] = Counter()
+        background = Counter(self.background)
+        for (piece, account), times in self.tally.items():
+            behalf = (account.point, account.kind.value, account.task)
+            for _, record in piece.parts:
+                _add(ledger.amounts, record.amounts, behalf, times)
+                _add(scheduled, record.segment.amounts, behalf, times)
+                for buffer, size in record.peak.items():
+                    ledger.peak[buffer] = max(size, ledger.peak.get(buffer, 0))
+            for action, amount in piece.background.items():
+                background[action] += amount * times
+        for action, amount in background.items():
+            ledger.amounts[Key(DRAM, action, NOMINAL, "idle", "-", BACKGROUND)] += amount
+        return scheduled
+
+
+def _add(
+    total: Counter[Key],
+    amounts: Counter[tuple[str, str, str]],
+    behalf: tuple[str, str, str],
+    times: int,
+) -> None:
+    for (block, action, operator), amount in amounts.items():
+        total[Key(block, action, *behalf, operator)] += amount * times

@@ -1,0 +1,76 @@
+"""Request streams: an open one has arrival times of its own, a closed one waits for answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from accelsim.requests.request import Request
+from accelsim.units import Tick
+
+
+class Stream(Protocol):
+    """What the controller asks: each request is handed out once, in order of (arrival, number).
+
+    ``following`` is the next request with its arrival, ``None`` when none will come; it is asked
+    for only when nothing waits and all that were handed out have been answered.
+    """
+
+    def take(self, now: Tick) -> list[Request]:
+        """Return the requests that have come by now and were not handed out before."""
+
+    def following(self, now: Tick) -> Request | None:
+        """Return the next request, or None."""
+
+
+class OpenStream:
+    """Requests that arrive at times of their own, sorted by arrival."""
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self._requests = requests
+        self._next = 0
+
+    def take(self, now: Tick) -> list[Request]:
+        """Return the new arrivals up to and including ``now``."""
+        first = last = self._next
+        while last < len(self._requests) and self._requests[last].arrival <= now:
+            last += 1
+        self._next = last
+        return list(self._requests[first:last])
+
+    def following(self, now: Tick) -> Request | None:
+        """Return the next request."""
+        return self._requests[self._next] if self._next < len(self._requests) else None
+
+
+@dataclass
+class ClosedStream:
+    """One client that asks again when it has its answer, and ``gap`` ticks before each round."""
+
+    requests: Sequence[Request]
+    gap: Tick = 0
+
+    def __post_init__(self) -> None:
+        self._rest: Iterator[Request] = iter(self.requests)
+        self._asked: Request | None = None
+        self._round = -1
+
+    def take(self, now: Tick) -> list[Request]:
+        """Return the request that has been asked, if its time has come."""
+        following = self.following(now)
+        if following is None or following.arrival > now:
+            return []
+        self._asked = None
+        return [following]
+
+    def following(self, now: Tick) -> Request | None:
+        """Return the next request; its pause counts from the first call after an answer."""
+        if self._asked is None:
+            request = next(self._rest, None)
+            if request is None:
+                return None
+            pause = self.gap if request.round != self._round else 0
+            self._round = request.round
+            self._asked = replace(request, arrival=now + pause)
+        return self._asked

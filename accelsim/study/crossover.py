@@ -1,0 +1,311 @@
+"""The request rate from which on one case costs less than another.
+
+Both cases serve the same requests, stretched in time to each rate, and what they cost is all
+energy of the device, idleness included, per request. A logarithmic grid of rates is simulated
+first; between neighbours of opposite sign the rate is bisected on further simulations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from accelsim.account.energy import CHIP, price
+from accelsim.account.idle import idle_costs
+from accelsim.account.prices import design_prices
+from accelsim.account.purposes import energy_per_inference, mean_power
+from accelsim.config.paths import suggest
+from accelsim.config.workload import Workload
+from accelsim.engine.run import Run, Window
+from accelsim.engine.simulator import Options, simulate_design
+from accelsim.engine.streams import OpenStream
+from accelsim.errors import ConfigError
+from accelsim.mapping.design import Design
+from accelsim.policies.idle import PowerState
+from accelsim.requests import Request
+from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.study.cases import compile_cases, requests_of
+from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
+
+# [ours] Rates of the grid in a decade; two crossings between neighbours go unseen.
+POINTS_PER_DECADE = 3
+# Crossings are found to this ratio of rates: 1 %.
+_PRECISION = 1.01
+
+
+@dataclass(frozen=True)
+class RateCost:
+    """What one case costs at a rate.
+
+    ``energy`` is all energy of the device per request [J], ``power`` its mean power [W]. ``load``
+    is the time that the chip is active for the requests, over the time in which they come: from 1
+    on they come faster than they are served, and ``saturated`` is true.
+    """
+
+    energy: float
+    power: float
+    load: float
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the queue grows without bound at this rate."""
+        return self.load >= 1
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """Both cases at one rate [requests/s]."""
+
+    rate: float
+    design: RateCost
+    baseline: RateCost
+
+    @property
+    def difference(self) -> float:
+        """Energy per request of the design less that of the baseline [J]."""
+        return self.design.energy - self.baseline.energy
+
+    @property
+    def saturated(self) -> bool:
+        """Whether one of the two cannot serve this rate."""
+        return self.design.saturated or self.baseline.saturated
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A rate at which both cost the same: ``energy`` [J] a request; who costs less on each side."""
+
+    rate: float
+    energy: float
+    below: str
+    above: str
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """The grid in ascending rates, and the crossings. ``requests`` are those of each simulation."""
+
+    design: str
+    baseline: str
+    requests: int
+    points: tuple[RatePoint, ...]
+    crossings: tuple[Crossing, ...]
+
+    @property
+    def served(self) -> tuple[RatePoint, ...]:
+        """The points that both cases can serve."""
+        return tuple(point for point in self.points if not point.saturated)
+
+    def cheaper(self, point: RatePoint) -> str | None:
+        """Return the case that costs less at a point, None for neither."""
+        if point.difference == 0:
+            return None
+        return self.design if point.difference < 0 else self.baseline
+
+
+@dataclass(frozen=True)
+class RequestShape:
+    """Requests to be stretched in time: those that come within ``horizon`` ticks."""
+
+    requests: tuple[Request, ...]
+    horizon: Tick
+
+    def at(self, rate: float) -> tuple[list[Request], Tick]:
+        """Return the requests at a mean rate [1/s], with the new horizon.
+
+        Deadlines keep their distance from the arrival.
+        """
+        horizon = to_ticks(len(self.requests) / rate)
+        return [self._moved(request, horizon) for request in self.requests], horizon
+
+    def _moved(self, request: Request, horizon: Tick) -> Request:
+        arrival = request.arrival * horizon // self.horizon
+        if request.deadline is None:
+            return replace(request, arrival=arrival)
+        return replace(
+            request, arrival=arrival, deadline=arrival + request.deadline - request.arrival
+        )
+
+
+def find_crossover(
+    workload: Workload,
+    design: str,
+    baseline: str,
+    *,
+    lowest: float,
+    highest: float,
+    requests: int = 300,
+    progress: Callable[[float], None] | None = None,
+) -> Crossover:
+    """Return the rates between ``lowest`` and ``highest`` [1/s] at which two cases cost the same.
+
+    ``requests`` bounds those of a simulation; ``progress`` is called with every rate before it is
+    simulated. Raises ConfigError for unknown or equal cases, a bad range, and requests that have
+    no rate; CapacityError when a case does not fit.
+    """
+    _check(workload, design, baseline, lowest, highest, requests)
+    shape = request_shape(workload, requests)
+    chosen = replace(workload, cases={name: workload.cases[name] for name in (design, baseline)})
+    designs = compile_cases(chosen, shape.requests)
+    first, second = (
+        _Contender(workload, name, designs[name], shape) for name in (design, baseline)
+    )
+
+    def point_at(rate: float) -> RatePoint:
+        if progress:
+            progress(rate)
+        return RatePoint(rate, first.cost_at(rate), second.cost_at(rate))
+
+    points = tuple(point_at(rate) for rate in rate_grid(lowest, highest))
+    found = Crossover(design, baseline, len(shape.requests), points, ())
+    if not found.served:
+        raise ConfigError(_all_saturated(points[0], design, baseline))
+    crossings = (
+        _crossing(found, *_bisect(low, high, point_at)) for low, high in brackets(found.served)
+    )
+    return replace(found, crossings=tuple(crossings))
+
+
+def _check(
+    workload: Workload, design: str, baseline: str, lowest: float, highest: float, requests: int
+) -> None:
+    for option, name in (("--design", design), ("--baseline", baseline)):
+        if name not in workload.cases:
+            hint = suggest(name, workload.cases, "cases")
+            raise ConfigError(f"{option}: there is no case '{name}'; {hint}")
+    if design == baseline:
+        raise ConfigError(f"--baseline: '{design}' is the design itself; name another case")
+    if not 1e-6 <= lowest < highest <= 1e6:
+        raise ConfigError(
+            f"--from, --to: expected two ascending rates from 1e-6 Hz to 1e6 Hz, got {lowest:g} Hz "
+            f"and {highest:g} Hz"
+        )
+    if requests < 1:
+        raise ConfigError(f"--requests: expected 1 or more, got {requests}")
+
+
+# -- requests ----------------------------------------------------------------------------------
+
+
+def request_shape(workload: Workload, limit: int) -> RequestShape:
+    """Return the first requests of a workload, up to a number, and the time in which they come.
+
+    Of an open pattern that time ends with the next arrival, or with the pattern's duration. The
+    rounds of a closed loop are repeated up to the number and come at equal intervals, all requests
+    of a round at once: served one after the other, with the idle time between rounds that the rate
+    leaves. Raises ConfigError when no rate can be told.
+    """
+    if workload.config.requests.closed_loop:
+        return _rounds(workload, limit)
+    requests = requests_of(workload)
+    horizon = workload.config.requests.horizon()
+    if limit < len(requests):
+        horizon = requests[limit].arrival
+    elif horizon is None:
+        # Nothing says when the next one would have come: a mean interval after the last.
+        horizon = requests[-1].arrival * len(requests) // max(1, len(requests) - 1)
+    if not horizon:
+        raise ConfigError(
+            f"requests: the first {min(limit, len(requests))} all arrive at 0 s, so they have no "
+            "rate to change; raise --requests, or give requests.duration"
+        )
+    return RequestShape(tuple(requests[:limit]), horizon)
+
+
+def _rounds(workload: Workload, limit: int) -> RequestShape:
+    config, pattern = workload.config, workload.config.requests
+    if isinstance(pattern, RoundRobin):
+        each = pattern.sentences_per_task * len(config.tasks)
+        pattern = pattern.model_copy(update={"rounds": max(1, limit // each)})
+    repeated = config.model_copy(update={"requests": pattern})
+    requests = requests_of(replace(workload, config=repeated))
+    each = sum(request.round == 0 for request in requests)
+    interval = each * TICKS_PER_SECOND
+    moved = tuple(replace(request, arrival=request.round * interval) for request in requests)
+    return RequestShape(moved, len(requests) * TICKS_PER_SECOND)
+
+
+# -- simulations -------------------------------------------------------------------------------
+
+
+class _Contender:
+    """A compiled case that is simulated at many rates."""
+
+    def __init__(self, workload: Workload, name: str, design: Design, shape: RequestShape) -> None:
+        self._design = design
+        self._service = workload.config.service_of(workload.cases[name].config)
+        self._costs = idle_costs(design)
+        self._prices = design_prices(design)
+        early_exit = self._service.early_exit
+        if early_exit:
+            drawn = early_exit.draw(shape.requests, workload.config.model.layers)
+            shape = replace(shape, requests=tuple(drawn))
+        self._shape = shape
+
+    def cost_at(self, rate: float) -> RateCost:
+        requests, horizon = self._shape.at(rate)
+        run = simulate_design(
+            self._design,
+            OpenStream(requests),
+            self._service,
+            costs=self._costs,
+            horizon=horizon,
+            options=Options(window=Window(requests=0)),
+        )
+        account = price(run.ledger, self._prices)
+        load = _active(run) / horizon
+        return RateCost(energy_per_inference(run, account), mean_power(run, account), load)
+
+
+def _active(run: Run) -> Tick:
+    return sum(
+        ticks
+        for (domain, state), ticks in run.ledger.residency.items()
+        if domain == CHIP and state.startswith(PowerState.ACTIVE)
+    )
+
+
+def rate_grid(lowest: float, highest: float) -> list[float]:
+    """Return rates from the lowest to the highest, at equal ratios."""
+    steps = max(1, math.ceil(POINTS_PER_DECADE * math.log10(highest / lowest) - 1e-9))
+    inner = (lowest * (highest / lowest) ** (step / steps) for step in range(1, steps))
+    return [lowest, *inner, highest]
+
+
+def brackets(points: Sequence[RatePoint]) -> Iterator[tuple[RatePoint, RatePoint]]:
+    """Yield neighbours of opposite sign; points without a difference stand between them."""
+    unequal = [point for point in points if point.difference]
+    for low, high in pairwise(unequal):
+        if (low.difference < 0) != (high.difference < 0):
+            yield low, high
+
+
+def _bisect(
+    low: RatePoint, high: RatePoint, point_at: Callable[[float], RatePoint]
+) -> tuple[RatePoint, RatePoint]:
+    while high.rate > _PRECISION * low.rate:
+        middle = point_at(math.sqrt(low.rate * high.rate))
+        if (middle.difference < 0) == (low.difference < 0):
+            low = middle
+        else:
+            high = middle
+    return low, high
+
+
+def _crossing(found: Crossover, low: RatePoint, high: RatePoint) -> Crossing:
+    before = found.design if low.difference < 0 else found.baseline
+    after = found.baseline if low.difference < 0 else found.design
+    costs = [cost.energy for point in (low, high) for cost in (point.design, point.baseline)]
+    return Crossing(math.sqrt(low.rate * high.rate), sum(costs) / len(costs), before, after)
+
+
+def _all_saturated(point: RatePoint, design: str, baseline: str) -> str:
+    name, cost = max(
+        ((design, point.design), (baseline, point.baseline)), key=lambda pair: pair[1].load
+    )
+    return (
+        f"--from: {name} cannot serve even {point.rate:.3g} Hz: requests keep it busy "
+        f"{100 * cost.load:.0f} % of the time; lower --from below {point.rate / cost.load:.3g} Hz"
+    )

@@ -1,0 +1,260 @@
+"""What grows with the number of tasks: storage, chip, energy and traffic, task by task.
+
+Tasks are those of the workload, in its order, then the rest of GLUE. Each number of tasks is run
+as a round robin on the machine as it is. Figures are those of a round after the first, so loads
+that happen only once are left out: the difference of two runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from accelsim.account.idle import idle_costs
+from accelsim.account.metrics import DesignFigures, measure
+from accelsim.config.hardware import HardwareConfig, MemoryConfig
+from accelsim.config.workload import Case, Workload
+from accelsim.engine.run import Run, Window
+from accelsim.engine.simulator import IdleCosts, Options, simulate_design
+from accelsim.engine.streams import ClosedStream
+from accelsim.errors import CapacityError, ConfigError
+from accelsim.mapping.design import Design
+from accelsim.memory.placement import DRAM, Placement
+from accelsim.memory.regions import regions
+from accelsim.model.tasks import GLUE_TASKS
+from accelsim.requests import Request
+from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.study.cases import compile_cases, requests_of
+from accelsim.units import Tick, ceil_div, to_ticks
+
+# [ours] Rounds after the first. One would do where rounds are alike; drawn lengths and exit layers
+# are not.
+_FURTHER_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Served:
+    """What serving a number of tasks in turn costs on the machine as it is.
+
+    ``energy`` is all energy of the device [J], ``dram_bytes`` reads and writes, ``switches`` loads
+    of a task, each per request. ``switch_energy`` [J] and ``switch_latency`` [s] are those of one
+    load, None where the run has none.
+    """
+
+    energy: float
+    dram_bytes: float
+    switches: float
+    switch_energy: float | None
+    switch_latency: float | None
+
+
+@dataclass(frozen=True)
+class ScalingPoint:
+    """One case with a number of tasks.
+
+    ``stored_bytes`` are all parameters of all tasks in their stored form, wherever they lie.
+    ``resident_bytes`` of them have their home on the chip, so that is the capacity that keeps all
+    tasks there; its memories take ``resident_area`` [m2]. ``served`` is None where the tasks do not
+    fit the machine and nothing could load them.
+    """
+
+    tasks: int
+    stored_bytes: int
+    resident_bytes: int
+    resident_area: float
+    served: Served | None
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The points of every case, for each of the ``counts`` of tasks; ``tasks`` in their order."""
+
+    tasks: tuple[str, ...]
+    counts: tuple[int, ...]
+    cases: Mapping[str, tuple[ScalingPoint, ...]]
+
+
+def scaling_tasks(workload: Workload) -> tuple[str, ...]:
+    """Return the tasks of a workload, then the rest of GLUE."""
+    own = workload.config.tasks
+    return (*own, *(task.name for task in GLUE_TASKS if task.name not in own))
+
+
+def find_scaling(
+    workload: Workload,
+    counts: Iterable[int] = range(1, len(GLUE_TASKS) + 1),
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Scaling:
+    """Return how every case of a workload scales over numbers of tasks, in ascending order.
+
+    ``progress`` is called with a text before each step. Raises ConfigError for a number that
+    there are no tasks for, and CapacityError when even one task does not fit.
+    """
+    tasks, numbers = scaling_tasks(workload), tuple(sorted(set(counts)))
+    if not numbers or numbers[0] < 1 or numbers[-1] > len(tasks):
+        raise ConfigError(f"--tasks: expected numbers from 1 to {len(tasks)}, such as 1..9 or 3")
+    cases = {}
+    for name, case in workload.cases.items():
+        study = _CaseStudy(workload, case, tasks[: numbers[-1]])
+        points = []
+        for number in numbers:
+            if progress:
+                progress(f"{name}, {number} of {numbers[-1]} tasks")
+            points.append(study.point(number))
+        cases[name] = tuple(points)
+    return Scaling(tasks, numbers, cases)
+
+
+class _CaseStudy:
+    """A case compiled for all tasks, of which any number can be run.
+
+    The DRAM holds the image of all, whatever the number that is served.
+    """
+
+    def __init__(self, workload: Workload, case: Case, tasks: Sequence[str]) -> None:
+        self._workload = workload
+        self._case = case
+        self._tasks = tasks
+        self._service = workload.config.service_of(case.config)
+        try:
+            self._design: Design | None = self._compiled(tasks)
+            self.placements = self._design.placements
+            self._costs = idle_costs(self._design)
+        except CapacityError:
+            # Nothing can be loaded. Each task alone must fit, and its storage is the same.
+            self._design = None
+            self.placements = {task: self._compiled([task]).placements[task] for task in tasks}
+
+    def point(self, number: int) -> ScalingPoint:
+        """Return the figures of the first so many tasks."""
+        placements = [self.placements[task] for task in self._tasks[:number]]
+        return _point(self._case, placements, self._serve(self._tasks[:number]))
+
+    def _compiled(self, tasks: Sequence[str]) -> Design:
+        wanted = _with_tasks(self._workload, self._case, tasks)
+        return compile_cases(wanted, requests_of(wanted))[self._case.name]
+
+    def _subset(self, tasks: Sequence[str]) -> tuple[Design, IdleCosts] | None:
+        if self._design:
+            placements = {task: self.placements[task] for task in tasks}
+            return replace(self._design, placements=placements), self._costs
+        try:
+            design = self._compiled(tasks)
+        except CapacityError:
+            return None
+        return design, idle_costs(design)
+
+    def _serve(self, tasks: Sequence[str]) -> Served | None:
+        """Return what a further round costs, per request; None where the tasks do not fit."""
+        made = self._subset(tasks)
+        if made is None:
+            return None
+        wanted = _with_tasks(self._workload, self._case, tasks)
+        requests = requests_of(wanted)
+        if self._service.early_exit:
+            layers = wanted.config.model.layers
+            requests = self._service.early_exit.draw(requests, layers)
+        first = [request for request in requests if request.round == 0]
+        gap = to_ticks(_round_robin(self._workload).idle_between_rounds)
+        before, after = (self._run(*made, served, gap) for served in (first, requests))
+        figures = (measure(made[0], before, 1), measure(made[0], after, 1 + _FURTHER_ROUNDS))
+        return _further((before, after), figures, len(requests) - len(first))
+
+    def _run(self, design: Design, costs: IdleCosts, requests: Sequence[Request], gap: Tick) -> Run:
+        options = Options(window=Window(requests=0))
+        stream = ClosedStream(requests, gap)
+        return simulate_design(design, stream, self._service, costs=costs, options=options)
+
+
+def _with_tasks(workload: Workload, case: Case, tasks: Sequence[str]) -> Workload:
+    """Return a workload of one case that serves tasks in turn."""
+    changed = {"tasks": list(tasks), "requests": _round_robin(workload)}
+    config = workload.config.model_copy(update=changed)
+    return replace(workload, config=config, cases={case.name: case})
+
+
+def _round_robin(workload: Workload) -> RoundRobin:
+    """Return the workload's round robin, or a plain one, with the rounds that the study needs."""
+    pattern, rounds = workload.config.requests, 1 + _FURTHER_ROUNDS
+    if isinstance(pattern, RoundRobin):
+        return pattern.model_copy(update={"rounds": rounds})
+    return RoundRobin(pattern="round_robin", rounds=rounds)
+
+
+# -- storage -----------------------------------------------------------------------------------
+
+
+def _point(case: Case, placements: Sequence[Placement], served: Served | None) -> ScalingPoint:
+    bits = placements[0].bits(task_specific=False)
+    for placement in placements:
+        bits.update(placement.bits(task_specific=True))
+    stored = {memory: ceil_div(amount, 8) for memory, amount in bits.items() if amount}
+    resident = Counter({memory: size for memory, size in stored.items() if memory != DRAM})
+    return ScalingPoint(
+        tasks=len(placements),
+        stored_bytes=sum(stored.values()),
+        resident_bytes=resident.total(),
+        resident_area=sum(resident_area(case.hardware, m, size) for m, size in resident.items()),
+        served=served,
+    )
+
+
+# [ours] Capacities are rounded up to it; a bank of the largest array of the table is far larger.
+_CAPACITY_STEP = 1024
+_MOST_BANKS = 64
+
+
+def resident_area(hardware: HardwareConfig, memory: str, size: int) -> float:
+    """Return the area [m2] of a memory of a machine if it held ``size`` bytes instead.
+
+    Where the technology table has no array so large it is made of banks; where it has none so small
+    the table is extended below. Raises ConfigError for more than 64 times its banks.
+    """
+    config = hardware.memories[memory]
+    banks = config.banks
+    while banks <= _MOST_BANKS * config.banks:
+        try:
+            return _area(hardware, memory, _resized(config, size, banks))
+        except ConfigError:
+            banks *= 2
+    smaller = _resized(config, size, config.banks).model_copy(update={"extrapolate": True})
+    if smaller.capacity >= config.capacity:
+        raise ConfigError(
+            f"machine '{hardware.name}': memories.{memory} of {size} B is more than "
+            f"{_MOST_BANKS} times the largest array of {config.technology}"
+        )
+    return _area(hardware, memory, smaller)
+
+
+def _resized(config: MemoryConfig, size: int, banks: int) -> MemoryConfig:
+    step = _CAPACITY_STEP * banks
+    return config.model_copy(update={"capacity": ceil_div(size, step) * step, "banks": banks})
+
+
+def _area(hardware: HardwareConfig, memory: str, config: MemoryConfig) -> float:
+    memories = {**hardware.memories, memory: config}
+    return regions(hardware.model_copy(update={"memories": memories}))[memory].area
+
+
+# -- service -----------------------------------------------------------------------------------
+
+
+def _further(
+    runs: tuple[Run, Run], figures: tuple[DesignFigures, DesignFigures], requests: int
+) -> Served:
+    """Return the difference of a longer run and its first round, per request."""
+    (before, after), (first, last) = runs, figures
+    switch = last.scopes.get("switch")
+    return Served(
+        energy=(last.account.total - first.account.total) / requests,
+        dram_bytes=(_dram_bytes(after) - _dram_bytes(before)) / requests,
+        switches=(last.switches - first.switches) / requests,
+        switch_energy=switch.energy if switch else None,
+        switch_latency=switch.latency if switch else None,
+    )
+
+
+def _dram_bytes(run: Run) -> int:
+    return run.ledger.amount(DRAM, "read") + run.ledger.amount(DRAM, "write")
