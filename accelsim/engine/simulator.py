@@ -26,7 +26,7 @@ from accelsim.engine.run import (
     StateSpan,
     Window,
 )
-from accelsim.engine.streams import Stream
+from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.errors import ProgramError
 from accelsim.mapping.design import Design
 from accelsim.mapping.inference import InferenceProgram
@@ -167,12 +167,11 @@ class _Controller:
     # -- requests ------------------------------------------------------------------------------
 
     def _serve_all(self) -> Process:
-        waiting: list[Request] = []
+        waiting = WaitingRequests(self.service.policy)
         while True:
-            waiting += self.stream.take(self.env.now)
+            waiting.add(self.stream.take(self.env.now))
             if waiting:
-                chosen = self.service.policy.choose(waiting, self.present, self.env.now)
-                yield from self._serve(waiting.pop(chosen))
+                yield from self._serve(waiting.take(self.present, self.env.now))
                 continue
             following = self.stream.following(self.env.now)
             if following is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 from typing import Protocol
 
+from accelsim.policies.scheduling import SchedulingPolicy
 from accelsim.requests.request import Request
 from accelsim.units import Tick
 
@@ -74,3 +76,33 @@ class ClosedStream:
             self._round = request.round
             self._asked = replace(request, arrival=now + pause)
         return self._asked
+
+
+@dataclass
+class WaitingRequests:
+    """Requests that have come and are not served yet, in the order of a policy.
+
+    ``ranked`` is a heap, for a policy that ranks requests; ``listed`` is in order of arrival.
+    """
+
+    policy: SchedulingPolicy
+    ranked: list[tuple[tuple[int, ...], Request]] = field(default_factory=list)
+    listed: list[Request] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.ranked or self.listed)
+
+    def add(self, requests: Sequence[Request]) -> None:
+        """Let requests wait that come after all that were added before."""
+        for request in requests:
+            rank = self.policy.rank(request)
+            if rank is None:
+                self.listed.append(request)
+            else:
+                heappush(self.ranked, (rank, request))
+
+    def take(self, present: str | None, now: Tick) -> Request:
+        """Return the request to serve next; it waits no longer."""
+        if self.ranked:
+            return heappop(self.ranked)[1]
+        return self.listed.pop(self.policy.choose(self.listed, present, now))

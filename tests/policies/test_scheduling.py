@@ -157,3 +157,13 @@ def test_a_choice_among_thousands_takes_milliseconds_at_most(policy: SchedulingP
 
 def test_the_shipped_policies() -> None:
     assert list(SCHEDULING_POLICIES) == ["earliest_deadline", "fifo", "task_affinity"]
+
+
+@pytest.mark.parametrize("policy", [FIFO, DEADLINE], ids=str)
+@given(requests=streams())
+def test_a_rank_says_what_choose_says(policy: SchedulingPolicy, requests: list[Request]) -> None:
+    waiting = sorted(requests, key=age)
+    ranks = [policy.rank(each) for each in waiting]
+    assert None not in ranks
+    assert ranks.index(min(rank for rank in ranks if rank)) == policy.choose(waiting, None, 10**20)
+    assert affinity(1).rank(requests[0]) is None

@@ -29,3 +29,11 @@ class SchedulingPolicy(ConfigModel):
         ``waiting`` holds at least one request, in the order of (arrival, number), all arrived by
         ``now``; ``present`` is the task of the request served last, None before the first.
         """
+
+    def rank(self, request: Request) -> tuple[int, ...] | None:
+        """Return a rank that says the same as ``choose``, the least being served first, or None.
+
+        A policy whose choice depends on the requests alone may have one: a long queue is then not
+        searched at every choice.
+        """
+        return None

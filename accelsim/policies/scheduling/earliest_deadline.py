@@ -32,3 +32,8 @@ class EarliestDeadline(SchedulingPolicy):
             if deadline is not None and (earliest is None or deadline < earliest):
                 best, earliest = at, deadline
         return best
+
+    def rank(self, request: Request) -> tuple[int, ...]:
+        """Return (without a deadline, deadline, arrival, number)."""
+        without = request.deadline is None
+        return int(without), request.deadline or 0, request.arrival, request.number

@@ -20,3 +20,7 @@ class Fifo(SchedulingPolicy):
     def choose(self, waiting: Sequence[Request], present: str | None, now: Tick) -> int:
         """Return the position of the oldest request."""
         return 0
+
+    def rank(self, request: Request) -> tuple[int, ...]:
+        """Return (arrival, number)."""
+        return request.arrival, request.number
