@@ -1,0 +1,306 @@
+"""What a storage scheme costs: cells, capacity, area; energy and latency of a run; programming.
+
+The non-volatile memories of the case give way to one memory for each kind of cell, of the same
+technology, word and optimisation target, as large as the tensors need.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from accelsim.account.metrics import DesignFigures, measure
+from accelsim.account.scopes import parameter_memories
+from accelsim.config.hardware import HardwareConfig
+from accelsim.config.workload import Case
+from accelsim.engine.simulator import Options
+from accelsim.errors import ConfigError
+from accelsim.mapping.design import Design, compile_design
+from accelsim.memory.faults.stored import StoredPart
+from accelsim.memory.programming import ProgrammingCost, programming_cost
+from accelsim.memory.protection import ProtectionConfig, check_bits
+from accelsim.memory.regions import regions
+from accelsim.memory.storage import CellChoice, MeasuredTensor, StorageConfig
+from accelsim.memory.technology import load_technology
+from accelsim.model.tensors import Role
+from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.study.cases import first_window, requests_of, run_case
+from accelsim.study.faults.schemes import StorageScheme
+from accelsim.study.faults.stored_model import StoredModel
+from accelsim.study.faults.subject import Subject
+from accelsim.units import ceil_div
+
+# Banks are whole multiples of the smallest array of RRAM in the technology tables [ours].
+_STEP = 64 * 1024
+
+
+@dataclass(frozen=True)
+class RunCosts:
+    """Figures of a simulated run of the case.
+
+    Energy [J] and latency [s] of a round, of everything (``system``) and of the parameter path
+    alone (``memory``); ``inference``, the mean latency of a sentence [s].
+    """
+
+    system_energy: float
+    system_latency: float
+    memory_energy: float
+    memory_latency: float
+    inference: float
+
+
+@dataclass(frozen=True)
+class SchemeCosts:
+    """What a scheme costs.
+
+    ``bits`` are those of values and masks, ``check_bits`` those of protection. ``cells`` and
+    ``capacities`` [B] are by memory, ``area`` [m2] that of all parameter memories. ``programming``
+    writes all non-volatile tensors once. Where the technology table has no such arrays or
+    placement cannot store the scheme, figures are None and ``missing`` says why. ``estimates``
+    are warnings of cells whose figures are estimated, ``warnings`` those of single arrays.
+    """
+
+    bits: int
+    check_bits: int
+    cells: Mapping[str, int]
+    capacities: Mapping[str, int]
+    area: float | None
+    run: RunCosts | None
+    programming: Mapping[str, ProgrammingCost] | None
+    missing: str | None
+    estimates: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def scheme_costs(subject: Subject, scheme: StorageScheme, stored: StoredModel) -> SchemeCosts:
+    """Return the costs of a scheme for the subject's tensors."""
+    occupied = occupied_bits(stored, scheme)
+    hardware = machine_of(subject, scheme, occupied)
+    costs = SchemeCosts(
+        bits=_data_bits(stored),
+        check_bits=_check_bits(stored, scheme),
+        cells={_name(subject, kind): bits // kind for kind, bits in sorted(occupied.items())},
+        capacities={
+            name: memory.capacity
+            for name, memory in hardware.memories.items()
+            if name not in subject.case.hardware.memories
+        },
+        area=None,
+        run=None,
+        programming=None,
+        missing=None,
+        estimates=(),
+        warnings=(),
+    )
+    return _priced(subject, scheme, hardware, occupied, costs)
+
+
+def _priced(
+    subject: Subject,
+    scheme: StorageScheme,
+    hardware: HardwareConfig,
+    occupied: Counter[int],
+    costs: SchemeCosts,
+) -> SchemeCosts:
+    """Return the costs with what arrays and a simulation say, as far as they can."""
+    try:
+        arrays = regions(hardware)
+    except ConfigError as error:
+        return replace(costs, missing=str(error))
+    programming = {
+        (name := _name(subject, kind)): programming_cost(
+            arrays[name], load_technology(_technology(subject, kind)), bits
+        )
+        for kind, bits in sorted(occupied.items())
+    }
+    devices = {
+        (name := _name(subject, kind)): load_technology(_technology(subject, kind)).devices[kind]
+        for kind in sorted(occupied)
+    }
+    estimates = [f"{name}: {one.warning}" for name, one in devices.items() if one.warning]
+    warnings = [f"{name}: {text}" for name in devices for text in arrays[name].array.warnings]
+    costs = replace(
+        costs,
+        area=math.fsum(arrays[name].area for name in parameter_memories(hardware)),
+        programming=programming,
+        estimates=tuple(estimates),
+        warnings=tuple(text for text in warnings if text not in estimates),
+    )
+    if scheme.high:
+        return replace(costs, missing="values in two kinds of cells are not simulated")
+    figures = _simulate(subject, scheme, hardware)
+    return replace(costs, area=figures.scopes["memory"].area, run=_run_costs(figures))
+
+
+def _run_costs(figures: DesignFigures) -> RunCosts:
+    system, memory = figures.scopes["system"], figures.scopes["memory"]
+    return RunCosts(
+        system.energy, system.latency, memory.energy, memory.latency, figures.inference_latency
+    )
+
+
+def _simulate(subject: Subject, scheme: StorageScheme, hardware: HardwareConfig) -> DesignFigures:
+    workload = subject.workload
+    requests = requests_of(workload)
+    config = subject.case.config.model_copy(update={"storage": storage_of(subject, scheme)})
+    case = Case(subject.case.name, config, hardware, subject.case.digest)
+    stated = subject.design
+    measured = {task: _measured(subject, stated, task) for task in workload.config.tasks}
+    design = compile_design(workload.config, case, stated.lengths, measured)
+    options = Options(window=first_window(workload, requests), trace=False)
+    run = run_case(workload, case, design, requests, options)
+    pattern = workload.config.requests
+    return measure(design, run, pattern.rounds if isinstance(pattern, RoundRobin) else 1)
+
+
+def _measured(subject: Subject, stated_design: Design, task: str) -> dict[str, MeasuredTensor]:
+    """Return the non-zeros of a task's masked tensors: counted, or of the stated density.
+
+    Counted are the tensors of the subject's task and those that it shares with others.
+    """
+    counted = subject.compressed.tensors
+    found = {}
+    for name, stored in stated_design.placements[task].tensors.items():
+        if not stored.masked:
+            continue
+        known = task == subject.task or stored.parameter.role is not Role.TASK
+        elements = stored.parameter.elements
+        stated = stored.nonzeros_between(0, elements)
+        found[name] = MeasuredTensor(
+            counted[name].nonzeros if known and name in counted else stated
+        )
+    return found
+
+
+def machine_of(
+    subject: Subject, scheme: StorageScheme, occupied: Mapping[int, int]
+) -> HardwareConfig:
+    """Return the case's machine with memories for the occupied bits by bits per cell.
+
+    Banks are rounded up to 64 KiB, and to the smallest array of the technology table.
+    """
+    hardware = subject.case.hardware
+    sized = {
+        _name(subject, kind): subject.home.model_copy(
+            update={
+                "technology": _technology(subject, kind),
+                "bits_per_cell": kind,
+                "capacity": _capacity(subject, kind, bits),
+            }
+        )
+        for kind, bits in sorted(occupied.items())
+    }
+    kinds = {"values": scheme.values, "masks": scheme.masks}
+    homes = {
+        role.value: getattr(hardware.placement, role.value).model_copy(
+            update={part: _name(subject, kind) for part, kind in kinds.items() if kind in occupied}
+        )
+        for role in subject.roles
+    }
+    placement = hardware.placement.model_copy(update=homes)
+    kept = {
+        name: memory
+        for name, memory in hardware.memories.items()
+        if name in _homes_of(placement) or name == placement.activations
+    }
+    return hardware.model_copy(update={"memories": {**sized, **kept}, "placement": placement})
+
+
+def _homes_of(placement: object) -> set[str]:
+    homes = (getattr(placement, role) for role in ("embedding", "backbone", "task"))
+    return {name for home in homes for name in (home.values, home.masks)}
+
+
+def _capacity(subject: Subject, kind: int, bits: int) -> int:
+    """Return the bytes of a memory for so many bits, in banks that the table has arrays for."""
+    banks = subject.home.banks
+    bank = ceil_div(bits, 8 * _STEP * banks) * _STEP
+    return max(bank, _smallest(subject, kind)) * banks
+
+
+def _smallest(subject: Subject, kind: int) -> int:
+    """Return the least bytes of an array in the table, at the words about the memory's own.
+
+    0 where the table has none of such cells: ``regions`` says so.
+    """
+    home, process = subject.home, subject.case.hardware.process
+    technology = load_technology(_technology(subject, kind))
+    for conditions, targets in technology.tables.items():
+        alike = conditions.bits_per_cell == kind and home.target in targets
+        alike &= conditions.roadmap == (home.roadmap or technology.default_roadmap)
+        alike &= math.isclose(conditions.node, process.node)
+        if alike and math.isclose(conditions.temperature, process.temperature):
+            columns = targets[home.target]
+            below = max((each for each in columns if each <= home.word), default=min(columns))
+            above = min((each for each in columns if each >= home.word), default=max(columns))
+            return max(columns[below][0].capacity, columns[above][0].capacity)
+    return 0
+
+
+def _name(subject: Subject, kind: int) -> str:
+    """Return the name of the memory of cells with so many bits."""
+    return f"{subject.technology.name.lower()}_{kind}bit"
+
+
+def _technology(subject: Subject, kind: int) -> str:
+    """Return the name of the technology of cells with so many bits.
+
+    Where the case's own has none, an estimate may travel with it: ``rram_3bit`` for ``rram``.
+    """
+    if kind not in subject.technology.devices:
+        with suppress(ConfigError):
+            return load_technology(_name(subject, kind)).path.stem
+    return subject.home.technology
+
+
+def storage_of(subject: Subject, scheme: StorageScheme) -> StorageConfig:
+    """Return the case's storage with the cells and protection of a scheme for its roles."""
+    storage = subject.case.config.storage
+    cells = CellChoice(coding=scheme.coding)
+    protection = ProtectionConfig(values=scheme.protect_values, masks=scheme.protect_masks)
+    changes = {
+        role.value: getattr(storage, role.value).model_copy(
+            update={"cells": cells, "protection": protection}
+        )
+        for role in subject.roles
+    }
+    return storage.model_copy(update=changes)
+
+
+def occupied_bits(stored: StoredModel, scheme: StorageScheme) -> Counter[int]:
+    """Return the capacity in bits that tensors and check bits take, by bits per cell.
+
+    Equal to what placement counts: a mask is not filled up to whole units.
+    """
+    bits: Counter[int] = Counter()
+    for one in stored.tensors.values():
+        bits += one.values.data.layout.occupied_bits(one.values.data.codes.size)
+        if one.masks:
+            bits[scheme.masks] += one.tensor.mask_bits
+    for kind, data, part in _protected(stored, scheme):
+        taken = ceil_div(check_bits(part.word), kind) * kind
+        bits[kind] += ceil_div(data, part.word) * taken
+    return bits
+
+
+def _check_bits(stored: StoredModel, scheme: StorageScheme) -> int:
+    return sum(
+        ceil_div(data, part.word) * check_bits(part.word)
+        for _, data, part in _protected(stored, scheme)
+    )
+
+
+def _protected(stored: StoredModel, scheme: StorageScheme) -> Iterator[tuple[int, int, StoredPart]]:
+    """Yield bits per cell and bits of data of every part with check bits."""
+    for one in stored.tensors.values():
+        if one.values.checks:
+            yield scheme.values, one.tensor.value_bits, one.values
+        if one.masks and one.masks.checks:
+            yield scheme.masks, one.tensor.mask_bits, one.masks
+
+
+def _data_bits(stored: StoredModel) -> int:
+    return sum(one.tensor.value_bits + one.tensor.mask_bits for one in stored.tensors.values())

@@ -1,0 +1,115 @@
+"""Storage schemes: in which cells values and masks lie, and what protects them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accelsim.config.paths import suggest
+from accelsim.errors import ConfigError
+from accelsim.memory.cells import BitsPerCell, CellFormat, CellSpan, Coding
+from accelsim.memory.protection import Scheme as Code
+from accelsim.weights.settings import NumberFormat
+
+
+@dataclass(frozen=True)
+class StorageScheme:
+    """How the values and masks in non-volatile memory are stored.
+
+    ``values`` and ``masks`` are bits per cell, ``coding`` that of both. ``high``: sign and
+    exponent lie in one-bit cells, ``values`` holds for the rest. ``protect_values`` and
+    ``protect_masks`` name the error-correcting code of each part, in words of 64 bits.
+    """
+
+    name: str
+    description: str
+    values: BitsPerCell
+    masks: BitsPerCell
+    coding: Coding = "binary"
+    high: bool = False
+    protect_values: Code = "none"
+    protect_masks: Code = "none"
+
+    def value_cells(self, bits: int, numbers: NumberFormat, *, partial: bool = True) -> CellFormat:
+        """Return the cells of a value of ``bits`` bits; ``partial`` allows cells partly filled.
+
+        Sign and exponent are 1 + exponent bits of AdaptivFloat. An integer has no exponent: its
+        more significant half takes their place [ours].
+        """
+        floating = numbers.kind == "adaptivfloat"
+        leading = 1 + numbers.exponent_width if floating else (bits + 1) // 2
+        return CellFormat(
+            bits_per_cell=self.values,
+            coding=self.coding,
+            high=[CellSpan(bits=min(bits, leading), bits_per_cell=1)] if self.high else [],
+            partial_cells="allow" if partial else "refuse",
+        )
+
+    def mask_cells(self) -> CellFormat:
+        """Return the cells of mask bits, which fill each cell."""
+        return CellFormat(bits_per_cell=self.masks, coding=self.coding)
+
+    @property
+    def protected(self) -> bool:
+        """Whether any part has check bits."""
+        return self.protect_values != "none" or self.protect_masks != "none"
+
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        StorageScheme("slc", "values and masks single-level", 1, 1),
+        StorageScheme("mlc2", "values and masks 2 bits per cell", 2, 2),
+        StorageScheme("mixed2", "masks single-level, values 2 bits per cell", 2, 1),
+        StorageScheme("mixed3", "masks single-level, values 3 bits per cell", 3, 1),
+        StorageScheme("mlc3", "values and masks 3 bits per cell", 3, 3),
+        StorageScheme(
+            "mlc2-secded",
+            "2 bits per cell, Gray, SECDED on both",
+            2,
+            2,
+            "gray",
+            protect_values="secded",
+            protect_masks="secded",
+        ),
+        StorageScheme(
+            "mlc3-mask-secded",
+            "3 bits per cell, Gray, SECDED on masks",
+            3,
+            3,
+            "gray",
+            protect_masks="secded",
+        ),
+        StorageScheme(
+            "mlc3-secded",
+            "3 bits per cell, Gray, SECDED on both",
+            3,
+            3,
+            "gray",
+            protect_values="secded",
+            protect_masks="secded",
+        ),
+        StorageScheme(
+            "mixed3-secded",
+            "masks single-level; values 3 bits, Gray, SECDED",
+            3,
+            1,
+            "gray",
+            protect_values="secded",
+        ),
+        StorageScheme(
+            "high-mixed2", "masks, sign, exponent single-level; rest 2 bits", 2, 1, high=True
+        ),
+        StorageScheme(
+            "high-mixed3", "masks, sign, exponent single-level; rest 3 bits", 3, 1, high=True
+        ),
+    )
+}
+
+
+def find_schemes(names: Sequence[str]) -> list[StorageScheme]:
+    """Return the schemes of some names, all of them for none. Raises ConfigError for others."""
+    for name in names:
+        if name not in SCHEMES:
+            raise ConfigError(f"unknown scheme '{name}'; {suggest(name, SCHEMES, 'schemes')}")
+    return [SCHEMES[name] for name in dict.fromkeys(names)] if names else list(SCHEMES.values())

@@ -1,0 +1,143 @@
+"""The study of faults: every scheme's costs, expected faults and measured damage; the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from accelsim.config.workload import Workload
+from accelsim.memory.faults.levels import Transitions
+from accelsim.memory.faults.model import fault_model
+from accelsim.study.faults.costs import SchemeCosts, scheme_costs
+from accelsim.study.faults.damage import DamageSummary, Judge
+from accelsim.study.faults.options import FaultOptions
+from accelsim.study.faults.schemes import SCHEMES, StorageScheme, find_schemes
+from accelsim.study.faults.stored_model import CellFaults, FaultCounts, StoredModel, store_model
+from accelsim.study.faults.subject import Subject, load_subject
+from accelsim.study.faults.sweep import Sweep, sweep_faults
+
+# Below so many expected faults of a reading none is drawn: a thousand readings see one [ours].
+RARE = 1e-3
+# The scheme of the sweep: that of Fu, Avaliani and Donato.
+_SWEPT = SCHEMES["mixed2"]
+
+
+@dataclass(frozen=True)
+class SchemeResult:
+    """A scheme, what it costs, what to expect and what injections did.
+
+    ``transitions`` are those of cells by the bits that they hold. ``damage`` is None where fewer
+    than RARE faults are expected: nothing was injected, and the result is that without faults.
+    """
+
+    scheme: StorageScheme
+    costs: SchemeCosts
+    expected: FaultCounts
+    transitions: Mapping[int, Transitions]
+    damage: DamageSummary | None
+
+
+@dataclass(frozen=True, eq=False)
+class FaultStudy:
+    """The outcome for a case and a task.
+
+    ``accuracy`` is that without faults, None without labels. ``sweep`` is None where no fault
+    rates were asked for or no tensor has a mask.
+    """
+
+    subject: Subject
+    options: FaultOptions
+    schemes: tuple[SchemeResult, ...]
+    sweep: Sweep | None
+    accuracy: float | None
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the injections."""
+        return seeds_of(self.options)
+
+
+def seeds_of(options: FaultOptions) -> list[int]:
+    """Return the seeds of the injections: the first and those after it."""
+    return list(range(options.seed, options.seed + options.seeds))
+
+
+def study_faults(
+    workload: Workload,
+    options: FaultOptions,
+    progress: Callable[[str], None] | None = None,
+) -> FaultStudy:
+    """Return costs and damage of storage schemes for one case and task of a workload.
+
+    ``progress`` is called with what is being done. Raises ConfigError for unknown names, wrong
+    weights, labels or densities, refused partial cells, and a technology without cell levels.
+    """
+    step = progress or _silent
+    schemes = find_schemes(options.schemes)
+    step("loading and compressing the weights")
+    subject = load_subject(workload, options)
+    faults = {scheme.name: cell_faults(subject, scheme, options) for scheme in schemes}
+    step("running the sentences without faults")
+    judge = Judge(subject)
+    results = []
+    for scheme in schemes:
+        step(f"{scheme.name}: writing and simulating")
+        stored = write(subject, scheme, options)
+        results.append(_study(subject, judge, scheme, stored, faults[scheme.name], options, step))
+    sweep = _sweep(subject, judge, options, step)
+    return FaultStudy(subject, options, tuple(results), sweep, judge.unharmed.accuracy)
+
+
+def _silent(text: str) -> None:
+    """Report no progress."""
+
+
+def write(subject: Subject, scheme: StorageScheme, options: FaultOptions) -> StoredModel:
+    """Return the subject's non-volatile tensors in the cells of a scheme."""
+    return store_model(
+        subject.compressed,
+        subject.stored,
+        scheme,
+        subject.numbers,
+        partial=options.partial_cells,
+    )
+
+
+def cell_faults(subject: Subject, scheme: StorageScheme, options: FaultOptions) -> CellFaults:
+    """Return how likely the cells of a scheme are misread. Raises ConfigError for unknown ones."""
+    widths = range(1, max(scheme.values, scheme.masks) + 1)
+    model = {bits: fault_model(subject.technology, bits, options.faults) for bits in widths}
+    return CellFaults(model, model)
+
+
+def _study(
+    subject: Subject,
+    judge: Judge,
+    scheme: StorageScheme,
+    stored: StoredModel,
+    faults: CellFaults,
+    options: FaultOptions,
+    step: Callable[[str], None],
+) -> SchemeResult:
+    costs = scheme_costs(subject, scheme, stored)
+    expected = stored.expected(faults)
+    damage = None
+    if expected.total >= RARE:
+        seeds = _announced(seeds_of(options), f"{scheme.name}: seed", step)
+        damage = judge.judge_seeds(lambda seed: stored.read(faults, seed, options.resync), seeds)
+    return SchemeResult(scheme, costs, expected, faults.values, damage)
+
+
+def _announced(seeds: Iterable[int], what: str, step: Callable[[str], None]) -> Iterator[int]:
+    for seed in seeds:
+        step(f"{what} {seed}")
+        yield seed
+
+
+def _sweep(
+    subject: Subject, judge: Judge, options: FaultOptions, step: Callable[[str], None]
+) -> Sweep | None:
+    stored = write(subject, _SWEPT, options)
+    if not options.fault_rates or not stored.mask_cells:
+        return None
+    return sweep_faults(judge, _SWEPT, stored, options.fault_rates, seeds_of(options), RARE, step)

@@ -1,0 +1,181 @@
+"""What is stored, judged and simulated: a case of a workload with its compressed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from accelsim.config.hardware import MemoryConfig
+from accelsim.config.paths import suggest
+from accelsim.config.workload import Case, Workload
+from accelsim.errors import ConfigError
+from accelsim.mapping.design import Design
+from accelsim.memory.technology import MemoryTechnology, load_technology
+from accelsim.model.adaptation import adapt
+from accelsim.model.encoder import build_encoder
+from accelsim.model.graph import LayerGraph
+from accelsim.model.tasks import find_task
+from accelsim.model.tensors import Role
+from accelsim.study.cases import compile_cases, requests_of
+from accelsim.study.faults.options import FaultOptions
+from accelsim.weights.compression import CompressedModel, compress
+from accelsim.weights.forward_data import Sentences, random_sentences
+from accelsim.weights.forward_labelled import load_labelled
+from accelsim.weights.settings import CompressionConfig, NumberFormat, WeightFiles
+from accelsim.weights.synthetic import synthetic_weights
+from accelsim.weights.tasks import load_task_weights
+from accelsim.weights.weight_set import WeightSet
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A case and a task of a workload, the task's compressed weights, and sentences.
+
+    ``home`` is the non-volatile memory of the case whose technology, word and target hold for the
+    memories of every scheme; ``roles`` are those whose values lie in non-volatile memory.
+    """
+
+    workload: Workload
+    case: Case
+    task: str
+    compressed: CompressedModel
+    numbers: NumberFormat
+    sentences: Sentences
+    home: MemoryConfig
+    roles: tuple[Role, ...]
+
+    @property
+    def stored(self) -> list[str]:
+        """Names of the parameters in non-volatile memory."""
+        tensors = self.compressed.tensors
+        return [name for name, one in tensors.items() if one.parameter.role in self.roles]
+
+    @cached_property
+    def technology(self) -> MemoryTechnology:
+        """The technology of the non-volatile memories."""
+        return load_technology(self.home.technology)
+
+    @cached_property
+    def design(self) -> Design:
+        """The case as it is stated, compiled for the lengths of its requests."""
+        alone = replace(self.workload, cases={self.case.name: self.case})
+        return compile_cases(alone, requests_of(alone))[self.case.name]
+
+
+def load_subject(workload: Workload, options: FaultOptions) -> Subject:
+    """Return the case, task, weights and sentences of a study.
+
+    Raises ConfigError for an unknown case or task, one without classes to choose between, a case
+    without non-volatile parameters, and for weights, labels and densities that are wrong.
+    """
+    case = _find_case(workload, options.case)
+    task = _find_task(workload, options.task)
+    home, roles = _non_volatile(case)
+    numbers = NumberFormat(kind=options.numbers)
+    graph = _graph(workload, case, task)
+    compressed = compress(
+        graph, _load(workload, case, task, options), _compression(case, numbers, options.numbers)
+    )
+    sentences = _sentences(workload, task, options)
+    return Subject(workload, case, task, compressed, numbers, sentences, home, roles)
+
+
+def _find_case(workload: Workload, name: str | None) -> Case:
+    if name is None:
+        adapted = (case for case in workload.cases.values() if _has_adapters(case))
+        return next(adapted, next(iter(workload.cases.values())))
+    if name not in workload.cases:
+        hint = suggest(name, workload.cases, "cases")
+        raise ConfigError(f"--case: there is no case '{name}'; {hint}")
+    return workload.cases[name]
+
+
+def _has_adapters(case: Case) -> bool:
+    return case.config.adaptation.method != "full"
+
+
+def _find_task(workload: Workload, name: str | None) -> str:
+    tasks = workload.config.tasks
+    if name is None:
+        name = next((task for task in tasks if find_task(task).classes > 1), tasks[0])
+    if name not in tasks:
+        raise ConfigError(f"--task: there is no task '{name}'; {suggest(name, tasks, 'tasks')}")
+    if find_task(name).classes < 2:
+        raise ConfigError(
+            f"--task: {name} is a regression: no predictions agree; choose a task with classes"
+        )
+    return name
+
+
+def _non_volatile(case: Case) -> tuple[MemoryConfig, tuple[Role, ...]]:
+    memories, placement = case.hardware.memories, case.hardware.placement
+    homes = {role: getattr(placement, role.value).values for role in Role}
+    kept = {
+        role: memories[name]
+        for role, name in homes.items()
+        if name in memories and not load_technology(memories[name].technology).volatile
+    }
+    if not kept:
+        raise ConfigError(
+            f"case '{case.name}' keeps no parameter in non-volatile memory: nothing there can be "
+            "misread; choose another with --case, or place a role in such a memory"
+        )
+    technologies = sorted({memory.technology for memory in kept.values()})
+    if len(technologies) > 1:
+        raise ConfigError(
+            f"case '{case.name}' keeps parameters in {' and '.join(technologies)}; the schemes "
+            "take one technology, place them in one"
+        )
+    return next(iter(kept.values())), tuple(kept)
+
+
+def _graph(workload: Workload, case: Case, task: str) -> LayerGraph:
+    config = workload.config
+    encoder = build_encoder(
+        config.model, sequence_length=config.sequence_length, classes=find_task(task).classes
+    )
+    return adapt(encoder, case.config.adaptation)
+
+
+def _load(workload: Workload, case: Case, task: str, options: FaultOptions) -> WeightSet:
+    if not (options.weights or options.task_weights):
+        return synthetic_weights(_graph(workload, case, task), options.seed, task)
+    files = WeightFiles(shared=list(options.weights), tasks=dict(options.task_weights))
+    names = dict.fromkeys([task, *_known(workload, options.task_weights)])
+    graphs = {name: _graph(workload, case, name) for name in names}
+    return load_task_weights(files, graphs, options.folder)[task]
+
+
+def _known(workload: Workload, names: Iterable[str]) -> list[str]:
+    """Return the tasks of the workload among names; what is no task is refused on loading."""
+    return [name for name in names if name in workload.config.tasks]
+
+
+def _compression(case: Case, numbers: NumberFormat, kind: str) -> CompressionConfig:
+    """Return the storage of the case with a number format. Raises ConfigError where it misfits."""
+    storage = case.config.storage
+    roles = {}
+    for role in Role:
+        how = getattr(storage, role.value)
+        if not 2 <= how.bits <= 16 or how.bits < 1 + numbers.exponent_width:
+            raise ConfigError(
+                f"case '{case.name}': storage.{role.value}.bits is {how.bits}; numbers of kind "
+                f"{kind} have {1 + numbers.exponent_width} to 16 bits, change one of the two"
+            )
+        roles[role.value] = {
+            "format": how.format,
+            "bits": how.bits,
+            "density": how.density,
+            "numbers": numbers,
+        }
+    return CompressionConfig.model_validate(roles)
+
+
+def _sentences(workload: Workload, task: str, options: FaultOptions) -> Sentences:
+    model = workload.config.model
+    if options.labelled:
+        return load_labelled(options.labelled, model, find_task(task).classes)
+    return random_sentences(
+        model, sentences=options.sentences, tokens=options.tokens, seed=options.seed
+    )

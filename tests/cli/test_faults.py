@@ -1,0 +1,216 @@
+"""``accelsim faults`` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from functools import lru_cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_workload import MAIN, SMALL, small_workload
+
+from accelsim.cli.main import run_command_line
+from accelsim.model.adaptation import adapt
+from accelsim.model.encoder import build_encoder
+from accelsim.weights.synthetic import synthetic_weights
+
+QUICK = [part for text in SMALL for part in ("--set", text)]
+FAST = ["--seeds", "3", "--sentences", "6", "--tokens", "8", "--schemes", "slc,mixed2,mlc3"]
+RATES = ["--fault-rates", "1e-5,1e-4,1e-2"]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+
+
+def faults(*arguments: str) -> int:
+    return run_command_line(["faults", MAIN, *QUICK, *FAST, *arguments])
+
+
+@lru_cache
+def tensors() -> dict[str, np.ndarray]:
+    config = small_workload().config
+    encoder = build_encoder(config.model, sequence_length=32, classes=3)
+    graph = adapt(encoder, small_workload().cases["adapter_mixed"].config.adaptation)
+    return dict(synthetic_weights(graph, 7, "MNLI").tensors)
+
+
+def write_weights(path: Path, **changes: np.ndarray) -> str:
+    np.savez(path, **{**tensors(), **changes})
+    return str(path)
+
+
+def write_labels(path: Path, count: int = 6) -> str:
+    rows = ({"input_ids": [2, 5 + n, 3], "label": n % 3} for n in range(count))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> None:
+    assert faults(*RATES) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = shown.out.splitlines()
+    assert all(len(line) <= 80 for line in lines if not line.startswith("Wrote "))
+    assert "…" not in shown.out
+    folder = tmp_path / "out" / "mti_mnli_mrpc_qnli" / "faults"
+    assert sorted(path.name for path in folder.iterdir()) == ["faults.html", "faults.json"]
+    file = json.loads((folder / "faults.json").read_text())
+    assert [one["scheme"]["name"] for one in file["schemes"]] == ["slc", "mixed2", "mlc3"]
+    assert file["schemes"][0]["damage"] is None
+    assert file["schemes"][2]["damage"]["logits_relative_error"]["mean"] > 0
+    assert [len(curve["points"]) for curve in file["sweep"]["curves"]] == [3, 3, 3]
+    # Where the weights come from stands in every output.
+    page = (folder / "faults.html").read_text()
+    assert file["weights"].startswith("synthetic, seed 0")
+    assert "synthetic, seed 0" in page
+    assert "weights: synthetic, seed 0" in shown.out
+    assert "agreement" in shown.out
+    assert "accuracy" not in re.sub("no accuracy", "", shown.out)
+
+
+class _Balanced(HTMLParser):
+    """Checks that every element that must be closed is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_its_plots_lie_in_their_frames(tmp_path: Path) -> None:
+    assert faults(*RATES, "--quiet", "--out", str(tmp_path / "o")) == 0
+    page = (tmp_path / "o" / "faults.html").read_text()
+    parser = _Balanced()
+    parser.feed(page)
+    assert not parser.open
+    plots = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(plots) == 3
+    for plot in plots:
+        root = ElementTree.fromstring(plot)
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        lines = [line.attrib["points"].split() for line in root.iter("polyline")]
+        drawn = [tuple(map(float, pair.split(","))) for line in lines for pair in line]
+        drawn += [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in root.iter("circle")]
+        assert len(drawn) >= 3
+        assert all(0 <= x <= width and 0 <= y <= height for x, y in drawn)
+    error, agreement, schemes = map(ElementTree.fromstring, plots)
+    assert len(list(error.iter("polyline"))) == 3
+    # Three rates of three curves: agreement is never left out, a logit error of zero is.
+    assert len(list(agreement.iter("circle"))) == 9
+    assert 6 <= len(list(error.iter("circle"))) <= 9
+    assert len(list(schemes.iter("circle"))) == 3
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path: Path, capsys: Captured) -> None:
+    texts = []
+    for seed in ("3", "3", "4"):
+        out = tmp_path / f"run{len(texts)}"
+        assert (
+            faults(
+                "--seed", seed, "--fault-rates", "1e-3", "--seeds", "1", "--json", "--out", str(out)
+            )
+            == 0
+        )
+        texts.append([(out / name).read_text() for name in ("faults.json", "faults.html")])
+        assert capsys.readouterr().out == texts[-1][0]
+    assert texts[0] == texts[1]
+    assert texts[0][1] != texts[2][1]
+
+
+def test_quiet_prints_nothing(tmp_path: Path, capsys: Captured) -> None:
+    assert faults("--quiet", "--fault-rates", "none", "--out", str(tmp_path / "o")) == 0
+    assert capsys.readouterr() == ("", "")
+    file = json.loads((tmp_path / "o" / "faults.json").read_text())
+    assert file["sweep"] is None
+
+
+def test_real_weights_and_labels_give_accuracy(tmp_path: Path, capsys: Captured) -> None:
+    weights = write_weights(tmp_path / "w.npz")
+    labels = write_labels(tmp_path / "l.jsonl")
+    arguments = ("--fault-rates", "none", "--labelled", labels)
+    assert faults("--weights", weights, *arguments, "--json") == 0
+    file = json.loads(capsys.readouterr().out)
+    assert file["weights"] == weights
+    assert file["sentences"] == f"6 labelled sentences of {labels}"
+    assert 0 <= file["accuracy_without_faults"] <= 1
+    assert 0 <= file["schemes"][2]["damage"]["accuracy"]["mean"] <= 1
+    assert faults("--task-weights", f"MNLI={weights}", *arguments) == 0
+    assert "accuracy without faults:" in capsys.readouterr().out
+
+
+def test_one_wrong_line_of_the_command(tmp_path: Path, capsys: Captured) -> None:
+    weights = write_weights(tmp_path / "w.npz")
+    torn = tmp_path / "torn.safetensors"
+    torn.write_bytes(b"\x40\x00\x00\x00\x00\x00\x00\x00{}")
+    name = "embeddings.word_embeddings.weight"
+    spoilt = tensors()[name].copy()
+    spoilt[1, 2] = np.nan
+    wrong = write_weights(tmp_path / "nan.npz", **{name: spoilt})
+    fewer = tmp_path / "few.npz"
+    np.savez(fewer, **{k: v for k, v in tensors().items() if k != name})
+    labels = write_labels(tmp_path / "l.jsonl")
+    cases: dict[str, list[str]] = {
+        r"--case: there is no case 'adapter'; did you mean .*\?": ["--case", "adapter"],
+        r"unknown scheme 'mlc4'; did you mean 'mlc\d'\?": ["--schemes", "slc,mlc4"],
+        r"--task: there is no task 'RTE'; .*": ["--task", "RTE"],
+        rf"{re.escape(str(torn))}: .*cannot be read: .*": ["--weights", str(torn)],
+        rf"{re.escape(wrong)}: 1 tensor with NaN: {name} \(1 of 32000\); repair the checkpoint": [
+            "--weights",
+            wrong,
+        ],
+        rf"{re.escape(str(fewer))}: 1 tensor missing: {name} \(1000 x 32\); .*": [
+            "--weights",
+            str(fewer),
+        ],
+        r"--labelled needs real weights: .*; add --weights or --task-weights": [
+            "--labelled",
+            labels,
+        ],
+        r"--task-weights: expected TASK=FILE such as .*, got 'MNLI'": ["--task-weights", "MNLI"],
+        r"weights\.tasks\.RTE: no such task in the workload; .*": [
+            "--task-weights",
+            f"RTE={weights}",
+        ],
+        r"8 bits do not divide into cells of 3 bits: .*; choose other bits_per_cell or .*": [
+            "--partial-cells",
+            "refuse",
+        ],
+        r"--fault-rates: expected probabilities such as .*, got '1e-3;2'": [
+            "--fault-rates",
+            "1e-3;2",
+        ],
+        r"--fault-rates: 2 is no probability; expected more than 0, at most 1": [
+            "--fault-rates",
+            "1e-3,2",
+        ],
+        r"--fault-rates: expected rising rates, each once; sort them": [
+            "--fault-rates",
+            "1e-3,1e-4",
+        ],
+        r"--seed is -1; expected 0 or more": ["--seed", "-1"],
+        r".*density: .*greater than 0.*": [
+            "--set",
+            "cases.adapter_mixed.storage.backbone.density=0",
+        ],
+        r"fault_scale 1e\+09 makes the probability of misreading .*": ["--fault-scale", "1e9"],
+    }
+    for message, arguments in cases.items():
+        assert faults(*arguments) == 2, arguments
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert re.fullmatch(rf"accelsim: {message}\n", shown.err), shown.err
+    assert not (tmp_path / "out").exists()
