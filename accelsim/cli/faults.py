@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ import rich_click as click
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from accelsim.memory.faults.model import FaultConfig
     from accelsim.study.faults.options import FaultOptions
 
 
@@ -69,18 +71,20 @@ if TYPE_CHECKING:
     help="Of the sweep over values and masks, or none.",
 )
 @click.option(
+    "--faults",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="YAML with relaxation (elapsed: 30 d), read_disturb, transitions, ...",
+)
+@click.option(
     "--fault-scale",
     type=click.FloatRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="Factor on every probability of a misread.",
+    help="Factor on every probability of a misread. [1]",
 )
 @click.option(
     "--sigma-scale",
     type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Factor on the width of every level.",
+    help="Factor on the width of every level. [1]",
 )
 @click.option(
     "--one-bit-error-rate",
@@ -143,15 +147,9 @@ def faults(
 
 
 def _options(choices: dict[str, Any]) -> FaultOptions:
-    from accelsim.memory.faults.model import FaultConfig
     from accelsim.study.faults.options import FaultOptions
 
     names = choices["schemes"]
-    changes = FaultConfig(
-        fault_scale=choices["fault_scale"],
-        sigma_scale=choices["sigma_scale"],
-        one_bit_error_rate=choices["one_bit_error_rate"],
-    )
     kept = ("case", "task", "weights", "labelled", "numbers", "resync", "seed", "seeds")
     return FaultOptions(
         **{key: choices[key] for key in kept},
@@ -161,8 +159,27 @@ def _options(choices: dict[str, Any]) -> FaultOptions:
         sentences=choices["sentences"],
         tokens=choices["tokens"],
         fault_rates=_rates(choices["fault_rates"]),
-        faults=changes,
+        faults=_fault_config(choices),
     )
+
+
+def _fault_config(choices: dict[str, Any]) -> FaultConfig:
+    """Return the model of --faults with the changes of the other options."""
+    from accelsim.config.document import read_document
+    from accelsim.config.validation import validate
+    from accelsim.memory.faults.model import FaultConfig
+
+    file = choices["faults"]
+    config = validate(read_document(file), FaultConfig) if file else FaultConfig()
+    changes = {}
+    for key in ("fault_scale", "sigma_scale", "one_bit_error_rate"):
+        value = choices[key]
+        if value is None:
+            continue
+        if not math.isfinite(value):
+            raise ConfigError(f"--{key.replace('_', '-')}: expected a finite number, got {value}")
+        changes[key] = value
+    return config.model_copy(update=changes)
 
 
 def _task_weights(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -183,15 +183,16 @@ def _curve_line(sweep: Sweep, curve: Curve) -> str:
     where = ", rows starting afresh" if curve.resync == "row" else ""
     one, ratio = sweep.harm_of_one(curve), sweep.harm_per_fault(curve)
     errors = [with_error(each.one.logits) for each in (curve, sweep.values)]
-    times = f", about {number(one)} times as much" if one else ""
+    times = f", at least {number(one)} times as much" if one else ""
     line = (
         f"one wrong mask bit{where}: logit error {errors[0]}, one wrong value: {errors[1]}{times}"
     )
     if ratio is None:
-        return f"{line}; masks and values do not both reach an error of {LEVEL:g} within the sweep"
+        return f"{line}; the errors do not both cross {LEVEL:g} between two rates of the sweep"
     return (
         f"{line}; an error of {LEVEL:g} takes a fault rate of {number(curve.rate)} in masks, "
-        f"{number(sweep.values.rate)} in values: per fault, masks do {number(ratio)} times the harm"
+        f"{number(sweep.values.rate)} in values: per fault, masks do roughly {number(ratio)} times "
+        "the harm"
     )
 
 

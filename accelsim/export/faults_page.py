@@ -29,7 +29,8 @@ table {{ border-collapse: collapse; margin: 1rem 0 2rem; font-size: .9rem; }}
 th, td {{ border-bottom: 1px solid #8884; padding: .25rem .6rem; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
 td {{ font-variant-numeric: tabular-nums; white-space: nowrap; }}
-.wide {{ overflow-x: auto; }} svg {{ max-width: 100%; height: auto; }} svg text {{ font-size: 12px; fill: currentColor; }}
+.wide {{ overflow-x: auto; }}
+svg {{ max-width: 100%; height: auto; }} svg text {{ font-size: 12px; fill: currentColor; }}
 .axis {{ stroke: currentColor; }} .grid {{ stroke: #8884; }}
 .c0 {{ stroke: #0072b2; fill: #0072b2; }} .c1 {{ stroke: #d55e00; fill: #d55e00; }}
 .c2 {{ stroke: #009e73; fill: #009e73; }} polyline {{ fill: none !important; stroke-width: 2; }}

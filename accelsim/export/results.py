@@ -22,6 +22,7 @@ from typing import Any
 import accelsim
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.metrics import DesignFigures
+from accelsim.account.programming import backbone_programming
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power, purposes
 from accelsim.account.service import service_statistics
 from accelsim.config.workload import Workload
@@ -135,6 +136,16 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "energy": _energy(result, closed=closed),
         "purposes": _purposes(result),
         "lifetime": [_lifetime(one) for one in lifetimes_of(result)],
+        "programming_once": {
+            name: {
+                "words": cost.words,
+                "cells": cost.cells,
+                "seconds": cost.seconds,
+                "joules": cost.joules,
+                "endurance_writes": cost.endurance,
+            }
+            for name, cost in backbone_programming(result.design).items()
+        },
         "area_mm2": {block: 1e6 * area for block, area in result.figures.prices.areas.items()},
         "scopes": _scopes(result.figures),
         "simulation": {

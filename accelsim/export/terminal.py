@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from accelsim.account.programming import backbone_programming
 from accelsim.config.service import ServiceConfig
 from accelsim.config.workload import PublishedGains, Workload
 from accelsim.export.footprint import Footprint, footprints
@@ -191,11 +192,22 @@ def _summary(result: CaseResult) -> Text:
     inference = f"an inference {format_si(figures.inference_latency, 's')}"
     switch = f"A task switch takes {format_si(figures.switch_latency, 's')}, {inference}."
     none = f"No task switch: all parameters stay on the chip; {inference}."
-    return Text(f"{switch if figures.switches else none} Chip: {_chip(result)}.")
+    return Text(f"{switch if figures.switches else none} Chip: {_chip(result)}.{_written(result)}")
 
 
 def _chip_text(result: CaseResult) -> Text:
-    return Text(f"Chip: {_chip(result)}.")
+    return Text(f"Chip: {_chip(result)}.{_written(result)}")
+
+
+def _written(result: CaseResult) -> str:
+    """Return what writing the shared non-volatile parameters costs, if there are any."""
+    costs = backbone_programming(result.design).values()
+    if not costs:
+        return ""
+    seconds, joules = sum(c.seconds for c in costs), sum(c.joules for c in costs)
+    return (
+        f" Writing the shared parameters once: {format_si(seconds, 's')}, {format_si(joules, 'J')}."
+    )
 
 
 def _chip(result: CaseResult) -> str:

@@ -214,3 +214,32 @@ def test_one_wrong_line_of_the_command(tmp_path: Path, capsys: Captured) -> None
         assert shown.out == ""
         assert re.fullmatch(rf"accelsim: {message}\n", shown.err), shown.err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_weights_of_the_case_are_taken(tmp_path: Path, capsys: Captured) -> None:
+    file = write_weights(tmp_path / "own.npz")
+    chosen = f"cases.adapter_mixed.weights={{shared: [{file}], numbers: {{kind: symmetric}}}}"
+    assert faults("--set", "tasks=[MNLI]", "--set", chosen, "--fault-rates", "none", "--json") == 0
+    origin = json.dumps(json.loads(capsys.readouterr().out))
+    assert "own.npz" in origin
+    assert "symmetric" in origin
+
+
+def test_retention_and_read_disturb_come_from_a_file(tmp_path: Path, capsys: Captured) -> None:
+    model = tmp_path / "model.yaml"
+    model.write_text("read_disturb: {probability: 1.0e-9, reads: 1000000, toward: up}\n")
+    found = []
+    for more in ([], ["--faults", str(model)]):
+        assert faults("--fault-rates", "none", "--seeds", "1", "--json", *more) == 0
+        document = json.loads(capsys.readouterr().out)
+        found.append(document["schemes"][1]["expected_faults"])
+    assert found[1]["value_cells"] > 100 * found[0]["value_cells"]
+    model.write_text("read_disturb: {probability: 2.0, reads: 1, toward: up}\n")
+    assert faults("--faults", str(model)) == 2
+    assert "model.yaml:1: read_disturb.probability: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--fault-scale", "--sigma-scale", "--one-bit-error-rate"])
+def test_factors_are_finite(option: str, capsys: Captured) -> None:
+    assert faults(option, "nan") == 2
+    assert f"{option}: expected a finite number, got nan" in capsys.readouterr().err

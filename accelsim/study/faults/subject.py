@@ -19,6 +19,7 @@ from accelsim.model.tasks import find_task
 from accelsim.model.tensors import Role
 from accelsim.study.cases import compile_cases, requests_of
 from accelsim.study.faults.options import FaultOptions
+from accelsim.study.weights import compressed_weights
 from accelsim.weights.compression import CompressedModel, compress
 from accelsim.weights.forward_data import Sentences, random_sentences
 from accelsim.weights.forward_labelled import load_labelled
@@ -72,11 +73,15 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
     case = _find_case(workload, options.case)
     task = _find_task(workload, options.task)
     home, roles = _non_volatile(case)
-    numbers = NumberFormat(kind=options.numbers)
-    graph = _graph(workload, case, task)
-    compressed = compress(
-        graph, _load(workload, case, task, options), _compression(case, numbers, options.numbers)
-    )
+    chosen = case.config.weights
+    if chosen and not (options.weights or options.task_weights):
+        # The weights of the case, down to their numbers; a file of the options comes before them.
+        numbers, compressed = chosen.numbers, compressed_weights(workload, case)[task]
+    else:
+        numbers = NumberFormat(kind=options.numbers)
+        weights = _load(workload, case, task, options)
+        how = _compression(case, numbers, options.numbers)
+        compressed = compress(_graph(workload, case, task), weights, how)
     sentences = _sentences(workload, task, options)
     return Subject(workload, case, task, compressed, numbers, sentences, home, roles)
 

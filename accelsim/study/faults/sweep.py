@@ -79,9 +79,17 @@ class Sweep:
         return None if ratio is None else ratio * self.values.cells / curve.cells
 
     def harm_of_one(self, curve: Curve) -> float | None:
-        """Return the logit error of a single fault over that of one in values."""
-        own, other = curve.one.logits.mean, self.values.one.logits.mean
-        return own / other if other and math.isfinite(own) else None
+        """Return the logit error of one fault over that of one in values, at the least.
+
+        The lower end of the one interval over the upper end of the other; None where that says
+        nothing. Errors of single faults are so skewed that the ratio of two means is noise.
+        """
+        own, other = curve.one.logits.low, self.values.one.logits.high
+        return own / other if own and own > 0 and other else None
+
+
+# Single faults differ more than seeds of many: so many times as many are judged [ours].
+_SINGLES = 4
 
 
 def sweep_faults(
@@ -113,7 +121,8 @@ def sweep_faults(
             if expected >= rare:
                 damage = judge.judge_seeds(_reader(stored, faults, resync), seeds)
             points.append(SweepPoint(rate, expected, damage))
-        one = judge.judge_seeds(_one_reader(stored, part, resync), seeds)
+        many = range(seeds[0], seeds[0] + _SINGLES * len(seeds))
+        one = judge.judge_seeds(_one_reader(stored, part, resync), many)
         cells = stored.value_cells if part == "values" else stored.mask_cells
         curves.append(Curve(name, part, resync, cells, tuple(points), one, crossing(points)))
     return Sweep(scheme, tuple(curves), _resync_bits(stored))
