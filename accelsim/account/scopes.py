@@ -197,4 +197,6 @@ def _bits_once(operators: Iterable[Operator], placement: Placement) -> Counter[s
             bits[tensor.values] += tensor.values_between(0, part).array
             if tensor.masked:
                 bits[tensor.masks] += tensor.masks_between(0, part).array
+            if tensor.high:
+                bits[tensor.high] += tensor.high_between(0, part).array
     return bits

@@ -184,10 +184,15 @@ class DramConfig(ConfigModel):
 
 
 class HomeConfig(ConfigModel):
-    """Where the tensors of one role lie: non-zeros and masks in named memories, or ``dram``."""
+    """Where the tensors of one role lie: non-zeros and masks in named memories, or ``dram``.
+
+    ``high`` is the memory of the values' leading bits, where storage puts them into cells of their
+    own.
+    """
 
     values: str
     masks: str
+    high: str | None = None
 
 
 class PlacementConfig(ConfigModel):
@@ -280,7 +285,8 @@ def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     named: dict[KeyPath, str] = {
         (role, part): getattr(getattr(homes, role), part)
         for role in ("embedding", "backbone", "task")
-        for part in ("values", "masks")
+        for part in ("values", "masks", "high")
+        if getattr(getattr(homes, role), part) is not None
     }
     parameter_homes = [*machine.memories, *(["dram"] if machine.dram else [])]
     for path, memory in named.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accelsim.config.hardware import HardwareConfig
 from accelsim.memory.placement import DRAM
-from accelsim.memory.storage import Extent, StoredTensor
+from accelsim.memory.storage import NOTHING, Extent, StoredTensor
 from accelsim.program import Use
 from accelsim.units import ceil_div
 
@@ -67,7 +67,7 @@ def codec_use(memory: str, action: str, word: int, code_words: int, cycles: int 
 
 @dataclass(frozen=True)
 class Part:
-    """A contiguous part of a stored tensor: extents of values and mask, and elements.
+    """A contiguous part of a stored tensor: extents of values, mask, high bits, and elements.
 
     ``offset`` is the byte of the tensor's values at which the part starts.
     """
@@ -77,11 +77,12 @@ class Part:
     masks: Extent
     elements: int
     offset: int = 0
+    high: Extent = NOTHING
 
     @property
     def data_bytes(self) -> int:
-        """Bytes of the values, rounded up."""
-        return ceil_div(self.values.data, 8)
+        """Bytes of the values, high bits included, rounded up."""
+        return ceil_div(self.values.data + self.high.data, 8)
 
     @property
     def mask_bytes(self) -> int:
@@ -93,7 +94,7 @@ def part_of(tensor: StoredTensor, start: int, stop: int) -> Part:
     """Return the part of the elements start..stop, in storage order."""
     values, masks = tensor.values_between(start, stop), tensor.masks_between(start, stop)
     offset = tensor.value_bits_between(0, start) // 8 if start else 0
-    return Part(tensor, values, masks, stop - start, offset)
+    return Part(tensor, values, masks, stop - start, offset, tensor.high_between(start, stop))
 
 
 def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
@@ -108,6 +109,7 @@ def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
     for memory, packing, extent in (
         (tensor.values, tensor.value_packing, part.values),
         (tensor.masks, tensor.mask_packing, part.masks),
+        (tensor.high or "", tensor.high_packing, part.high),
     ):
         if not extent.data:
             continue

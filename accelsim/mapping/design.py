@@ -155,7 +155,7 @@ def _check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) 
     activations = hardware.placement.activations
     for placement in placements.values():
         for tensor in placement.tensors.values():
-            homes = (tensor.values, tensor.masks) if tensor.masked else (tensor.values,)
+            homes = [memory for memory, _, _ in tensor.parts]
             if activations in homes:
                 raise MappingError(
                     f"{tensor.parameter.name} (role {tensor.parameter.role.value}) lies in "

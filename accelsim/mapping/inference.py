@@ -243,7 +243,7 @@ def _operator_signature(
     stored = tuple(
         (
             *(t.parameter.shape, t.bits, t.density.as_integer_ratio(), t.masked),
-            *(t.values, t.masks, t.value_packing, t.mask_packing),
+            *(t.values, t.masks, t.high, t.value_packing, t.mask_packing, t.high_packing),
         )
         for t in context.stored(operator)
     )

@@ -18,6 +18,7 @@ from accelsim.memory.storage import (
     StorageConfig,
     StorageFormat,
     StoredTensor,
+    high_packing,
     mask_packing,
     store,
     value_packing,
@@ -94,10 +95,9 @@ def place(
     when it misses a masked tensor or does not fit one, for protected parts in DRAM, and for
     partial cells that are refused.
     """
-    packings = {
-        role: _packings(role, getattr(storage, role.value), hardware)
-        for role in dict.fromkeys(parameter.role for parameter in graph.parameters)
-    }
+    roles = dict.fromkeys(parameter.role for parameter in graph.parameters)
+    packings = {role: _packings(role, getattr(storage, role.value), hardware) for role in roles}
+    highs = {role: _high(role, getattr(storage, role.value), hardware) for role in roles}
     tensors = {}
     for parameter in graph.parameters:
         home = getattr(hardware.placement, parameter.role.value)
@@ -107,6 +107,7 @@ def place(
             home.values,
             home.masks,
             packings=packings[parameter.role],
+            high=highs[parameter.role],
             measured=measured.get(parameter.name) if measured else None,
         )
     if measured is not None:
@@ -145,6 +146,28 @@ def _packings(
     except ConfigError as error:
         where = f"storage.{role.value}.cells, values in memory '{home.values}'"
         raise ConfigError(f"{where}: {error}") from None
+
+
+def _high(
+    role: Role, how: StorageFormat, hardware: HardwareConfig
+) -> tuple[str | None, Packing | None]:
+    """Return home and packing of the high bits of a role. Raises ConfigError for a wrong home."""
+    home = getattr(hardware.placement, role.value)
+    if not how.high_bits:
+        return None, None
+    where, stated = f"storage.{role.value}.cells.high", how.cells.high[0].bits_per_cell
+    if home.high is None or DRAM in (home.high, home.values):
+        raise ConfigError(
+            f"{where}: the machine '{hardware.name}' has no memory on the chip for them; name one "
+            f"in placement.{role.value}.high, and values on the chip"
+        )
+    found = hardware.memories[home.high].bits_per_cell
+    if found != stated:
+        raise ConfigError(
+            f"{where}: {stated} bits a cell, but memory '{home.high}' has {found}; change one"
+        )
+    cycles = _decoder_cycles(role, how, {"values": home.high}, hardware)
+    return home.high, high_packing(how, found, cycles)
 
 
 def _decoder_cycles(
@@ -210,7 +233,12 @@ def _check_together(tensors: Mapping[str, list[StoredTensor]], hardware: Hardwar
 
 def _parts(tensor: StoredTensor) -> list[_Part]:
     """Return (tensor, part, memory, array bits) of what lies on the chip."""
-    named = zip(("values", "mask"), tensor.parts, strict=False)
+    names = [
+        "values",
+        *(["mask"] if tensor.masked else []),
+        *(["high bits"] if tensor.high else []),
+    ]
+    named = zip(names, tensor.parts, strict=True)
     return [
         (tensor, name, memory, extent.array)
         for name, (memory, _, extent) in named
@@ -222,7 +250,7 @@ def _does_not_fit(part: _Part, free: int, total: int, who: str) -> CapacityError
     tensor, name, memory, bits = part
     needed_text, free_text = _sizes(ceil_div(bits, 8), free // 8)
     smaller = "density" if tensor.masked and name == "values" else "number of bits"
-    advice = f"lower the {smaller}" if name == "values" else "store it dense"
+    advice = "store it dense" if name == "mask" else f"lower the {smaller}"
     return CapacityError(
         f"{tensor.parameter.name} ({name}, role {tensor.parameter.role.value}, {who}) needs "
         f"{needed_text}; memory '{memory}' has {free_text} free; raise "

@@ -28,7 +28,8 @@ class CellChoice(ConfigModel):
     """How values are cut into the cells of the memory that they lie in.
 
     The bits per cell are the memory's; ``coding`` and ``partial_cells`` are those of CellFormat.
-    ``high`` must be empty: a role has no third memory for leading bits.
+    ``high`` may name one span of leading bits that lie in a memory of their own, the role's home
+    ``high``; its cells must have the bits that the span states.
     """
 
     coding: Coding = "binary"
@@ -37,10 +38,10 @@ class CellChoice(ConfigModel):
 
     @model_validator(mode="after")
     def _one_home(self) -> CellChoice:
-        if self.high:
+        if len(self.high) > 1:
             raise ValueError(
-                "high bits in cells of their own would need a third memory, which a role does not "
-                "have; remove high, or place all bits in a memory with fewer bits per cell"
+                f"high has {len(self.high)} spans, but a role has one memory for leading bits; "
+                "keep one span"
             )
         return self
 
@@ -57,6 +58,20 @@ class StorageFormat(ConfigModel):
     density: Annotated[float, Field(gt=0, le=1)] = 1.0
     cells: CellChoice = CellChoice()
     protection: ProtectionConfig = ProtectionConfig()
+
+    @property
+    def high_bits(self) -> int:
+        """Leading bits of a value that lie in a memory of their own."""
+        return sum(span.bits for span in self.cells.high)
+
+    @model_validator(mode="after")
+    def _low_bits_are_left(self) -> StorageFormat:
+        if self.high_bits >= self.bits:
+            raise ValueError(
+                f"cells.high takes {self.high_bits} of {self.bits} bits; leave one or more for "
+                "the other memory"
+            )
+        return self
 
     @model_validator(mode="after")
     def _dense_has_no_density(self) -> StorageFormat:
@@ -85,6 +100,10 @@ class Extent(NamedTuple):
     data: int
     array: int
     code_words: int
+
+
+# What a part takes that is not there.
+NOTHING = Extent(0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -125,13 +144,22 @@ def cell_format(how: StorageFormat, bits_per_cell: int) -> CellFormat:
 
 
 def value_packing(how: StorageFormat, bits_per_cell: int, decoder_cycles: int = 0) -> Packing:
-    """Return how values lie in cells: each begins a new cell.
+    """Return how values lie in cells, high bits left out: each begins a new cell.
 
     Raises ConfigError for a partial cell where the format refuses it.
     """
-    taken = cell_format(how, bits_per_cell).layout(how.bits).occupied_bits(1).total()
+    return _packing(how, how.bits - how.high_bits, bits_per_cell, decoder_cycles)
+
+
+def high_packing(how: StorageFormat, bits_per_cell: int, decoder_cycles: int = 0) -> Packing:
+    """Return how the high bits of values lie in cells of their own."""
+    return _packing(how, how.high_bits, bits_per_cell, decoder_cycles)
+
+
+def _packing(how: StorageFormat, bits: int, bits_per_cell: int, decoder_cycles: int) -> Packing:
+    taken = cell_format(how, bits_per_cell).layout(bits).occupied_bits(1).total()
     scheme, word = how.protection.values, how.protection.word
-    return _protected(Packing(how.bits, taken), scheme, word, bits_per_cell, decoder_cycles)
+    return _protected(Packing(bits, taken), scheme, word, bits_per_cell, decoder_cycles)
 
 
 def mask_packing(how: StorageFormat, bits_per_cell: int, decoder_cycles: int = 0) -> Packing:
@@ -161,8 +189,9 @@ class MeasuredTensor:
 class StoredTensor:
     """A parameter with its storage and home.
 
-    ``values`` and ``masks`` name the memories of the two parts; ``density`` is exact, so that the
-    parts of a tensor add up to the tensor to the bit. Without packings a part is data alone, as
+    ``values`` and ``masks`` name the memories of the two parts, ``high`` that of the values'
+    leading bits if they lie apart; ``density`` is exact, so that the parts of a tensor add up to
+    the tensor to the bit. Without packings a part is data alone, as
     in DRAM and in unprotected cells of one bit.
     """
 
@@ -174,6 +203,8 @@ class StoredTensor:
     masks: str
     value_packing: Packing | None = None
     mask_packing: Packing | None = None
+    high: str | None = None
+    high_packing: Packing | None = None
 
     @property
     def value_bits(self) -> int:
@@ -199,23 +230,30 @@ class StoredTensor:
         """Bits of the stored values among the elements start..stop, check bits left out."""
         return self.nonzeros_between(start, stop) * self.bits
 
+    def high_between(self, start: int, stop: int) -> Extent:
+        """Return what the high bits of the elements start..stop take: nothing if not apart."""
+        if self.high_packing is None:
+            return NOTHING
+        return self.high_packing.between(self._stored_before(start), self._stored_before(stop))
+
     def values_between(self, start: int, stop: int) -> Extent:
-        """Return what the stored values of the elements start..stop take."""
+        """Return what the stored values of the elements start..stop take, high bits left out."""
         packing = self.value_packing or Packing(self.bits, self.bits)
         return packing.between(self._stored_before(start), self._stored_before(stop))
 
     def masks_between(self, start: int, stop: int) -> Extent:
         """Return what the mask of the elements start..stop takes: nothing for a dense tensor."""
         packing = self.mask_packing or Packing(1, 1)
-        return packing.between(start, stop) if self.masked else Extent(0, 0, 0)
+        return packing.between(start, stop) if self.masked else NOTHING
 
     @property
     def parts(self) -> tuple[tuple[str, Packing | None, Extent], ...]:
-        """Memory, packing and whole extent of the values and, where there is one, of the mask."""
+        """Memory, packing and whole extent of values, mask and high bits, where there are any."""
         whole = self.parameter.elements
         values = (self.values, self.value_packing, self.values_between(0, whole))
         masks = (self.masks, self.mask_packing, self.masks_between(0, whole))
-        return (values, masks) if self.masked else (values,)
+        high = (self.high or "", self.high_packing, self.high_between(0, whole))
+        return (values, *([masks] if self.masked else []), *([high] if self.high else []))
 
 
 def store(
@@ -225,18 +263,20 @@ def store(
     masks: str,
     *,
     packings: tuple[Packing | None, Packing | None] = (None, None),
+    high: tuple[str | None, Packing | None] = (None, None),
     measured: MeasuredTensor | None = None,
 ) -> StoredTensor:
     """Return the stored form of a parameter in the given homes.
 
-    ``packings`` are those of values and masks. ``measured`` takes the place of the stated density
-    of a masked tensor. Raises ConfigError for more non-zeros than elements.
+    ``packings`` are those of values and masks, ``high`` home and packing of high bits.
+    ``measured`` takes the place of the stated density of a masked tensor. Raises ConfigError for
+    more non-zeros than elements.
     """
     masked = how.format == "bitmask" and len(parameter.shape) > 1
     density = Fraction(str(how.density)) if masked else Fraction(1)
     if masked and measured:
         density = _measured_density(parameter, measured)
-    return StoredTensor(parameter, how.bits, density, masked, values, masks, *packings)
+    return StoredTensor(parameter, how.bits, density, masked, values, masks, *packings, *high)
 
 
 def _measured_density(parameter: Parameter, measured: MeasuredTensor) -> Fraction:

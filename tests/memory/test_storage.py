@@ -220,9 +220,14 @@ def test_a_partial_cell_can_be_refused() -> None:
         value_packing(how, 3)
 
 
-def test_high_bits_have_no_home_of_their_own() -> None:
-    with pytest.raises(ValidationError, match=r"high bits in cells of their own .* remove high"):
-        CellChoice.model_validate({"high": [{"bits": 1, "bits_per_cell": 1}]})
+def test_high_bits_have_one_home_and_leave_some() -> None:
+    span = {"bits": 1, "bits_per_cell": 1}
+    with pytest.raises(ValidationError, match=r"high has 2 spans, but a role has one memory"):
+        CellChoice.model_validate({"high": [span, span]})
+    with pytest.raises(ValidationError, match=r"cells\.high takes 8 of 8 bits; leave one or more"):
+        StorageFormat.model_validate(
+            {"format": "dense", "bits": 8, "cells": {"high": [{**span, "bits": 8}]}}
+        )
 
 
 # -- measured ------------------------------------------------------------------------------------

@@ -129,8 +129,6 @@ def _priced(
         estimates=tuple(estimates),
         warnings=tuple(text for text in warnings if text not in estimates),
     )
-    if scheme.high:
-        return replace(costs, missing="values in two kinds of cells are not simulated")
     figures = _simulate(subject, scheme, hardware)
     return replace(costs, area=figures.scopes["memory"].area, run=_run_costs(figures))
 
@@ -194,6 +192,8 @@ def machine_of(
         for kind, bits in sorted(occupied.items())
     }
     kinds = {"values": scheme.values, "masks": scheme.masks}
+    if scheme.high:
+        kinds["high"] = 1
     homes = {
         role.value: getattr(hardware.placement, role.value).model_copy(
             update={part: _name(subject, kind) for part, kind in kinds.items() if kind in occupied}
@@ -211,7 +211,7 @@ def machine_of(
 
 def _homes_of(placement: object) -> set[str]:
     homes = (getattr(placement, role) for role in ("embedding", "backbone", "task"))
-    return {name for home in homes for name in (home.values, home.masks)}
+    return {name for home in homes for name in (home.values, home.masks, home.high) if name}
 
 
 def _capacity(subject: Subject, kind: int, bits: int) -> int:
@@ -259,14 +259,13 @@ def _technology(subject: Subject, kind: int) -> str:
 def storage_of(subject: Subject, scheme: StorageScheme) -> StorageConfig:
     """Return the case's storage with the cells and protection of a scheme for its roles."""
     storage = subject.case.config.storage
-    cells = CellChoice(coding=scheme.coding)
     protection = ProtectionConfig(values=scheme.protect_values, masks=scheme.protect_masks)
-    changes = {
-        role.value: getattr(storage, role.value).model_copy(
-            update={"cells": cells, "protection": protection}
-        )
-        for role in subject.roles
-    }
+    changes = {}
+    for role in subject.roles:
+        how = getattr(storage, role.value)
+        high = scheme.value_cells(how.bits, subject.numbers).high
+        cells = CellChoice(coding=scheme.coding, high=high)
+        changes[role.value] = how.model_copy(update={"cells": cells, "protection": protection})
     return storage.model_copy(update=changes)
 
 
