@@ -77,5 +77,5 @@ def supplies_of(hardware: HardwareConfig, blocks: frozenset[str]) -> Supplies:
         for name, region in arrays.items()
         if region.kind == "parameters" and region.array.volatile
     }
-    scaled = (blocks | {"bus", "host", "power"}) - own_supply - {"power"}
+    scaled = (blocks | {"bus", "host"}) - own_supply
     return Supplies(hardware.power, voltages, clocks, frozenset(scaled), frozenset(retained))

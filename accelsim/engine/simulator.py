@@ -13,7 +13,7 @@ from functools import cached_property
 
 from accelsim.config.power import OperatingPoint
 from accelsim.config.service import ServiceConfig
-from accelsim.engine.early_exit import choose_point, exit_plan
+from accelsim.engine.early_exit import ExitPlan, choose_point, exit_plan
 from accelsim.engine.ledger import NOMINAL, Ledger
 from accelsim.engine.pieces import PieceRecord, PieceRunner, Process
 from accelsim.engine.residency import Missing, Residency
@@ -218,18 +218,21 @@ class _Controller:
             yield from self._execute(program, request, segments)
             departure = _Departure(self.env.now, plan.layers)
         else:
-            departure = yield from self._infer_scaled(inference, request, points)
+            departure = yield from self._infer_scaled(inference, request, plan, points)
         self.runner.drop_levels()
         return departure
 
     def _infer_scaled(
-        self, inference: InferenceProgram, request: Request, points: Sequence[OperatingPoint]
+        self,
+        inference: InferenceProgram,
+        request: Request,
+        plan: ExitPlan,
+        points: Sequence[OperatingPoint],
     ) -> Process:
         """Run the first layer at the nominal point, then the rest at the lowest that will do."""
         early_exit = self.service.early_exit
         assert early_exit is not None
         program, exits, start = inference.program, inference.exits, self.env.now
-        plan = exit_plan(request, len(exits), early_exit)
         first = yield from self._execute(program, request, program.segments[: exits[0]])
         # The first segment is the embedding; the rest is a layer with its check.
         layer = first.duration - first.parts[1][0]

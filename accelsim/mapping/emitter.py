@@ -19,7 +19,7 @@ from accelsim.units import ceil_div
 LOAD, MOVE, PE, SFU, HOST = "load", "move", "pe", "sfu", "host"
 
 # Reads of the row's data, and of the auxiliary memory, for each vector (EdgeBERT's passes).
-_DATA_PASSES = {OperatorKind.SOFTMAX: 3, OperatorKind.LAYER_NORM: 2, OperatorKind.ENTROPY: 2}
+_DATA_PASSES = {OperatorKind.SOFTMAX: 3, OperatorKind.LAYER_NORM: 2}
 _AUXILIARY_READS = {OperatorKind.SOFTMAX: 1, OperatorKind.LAYER_NORM: 2}
 
 

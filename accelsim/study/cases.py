@@ -79,7 +79,7 @@ def simulate(
                 progress(name)
 
         run = run_case(workload, case, designs[name], requests, replace(options, progress=step))
-        figures = measure(designs[name], run, _rounds(workload))
+        figures = measure(designs[name], run, rounds_of(workload))
         service = workload.config.service_of(case.config)
         results[name] = CaseResult(case, service, designs[name], run, figures)
     return results
@@ -155,7 +155,7 @@ def _stream(workload: Workload, requests: Sequence[Request]) -> Stream:
     return OpenStream(requests)
 
 
-def _rounds(workload: Workload) -> int:
+def rounds_of(workload: Workload) -> int:
     """Return the rounds of a closed stream; an open one is one round."""
     pattern = workload.config.requests
     return pattern.rounds if isinstance(pattern, RoundRobin) else 1

@@ -26,8 +26,7 @@ from accelsim.memory.regions import regions
 from accelsim.memory.storage import CellChoice, MeasuredTensor, StorageConfig
 from accelsim.memory.technology import load_technology
 from accelsim.model.tensors import Role
-from accelsim.requests.patterns.round_robin import RoundRobin
-from accelsim.study.cases import first_window, requests_of, run_case
+from accelsim.study.cases import first_window, requests_of, rounds_of, run_case
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import StoredModel
 from accelsim.study.faults.subject import Subject
@@ -150,8 +149,7 @@ def _simulate(subject: Subject, scheme: StorageScheme, hardware: HardwareConfig)
     design = compile_design(workload.config, case, stated.lengths, measured)
     options = Options(window=first_window(workload, requests), trace=False)
     run = run_case(workload, case, design, requests, options)
-    pattern = workload.config.requests
-    return measure(design, run, pattern.rounds if isinstance(pattern, RoundRobin) else 1)
+    return measure(design, run, rounds_of(workload))
 
 
 def _measured(subject: Subject, stated_design: Design, task: str) -> dict[str, MeasuredTensor]:
