@@ -14,26 +14,26 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from accelsim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from accelsim.config.hardware import load_hardware
-    from accelsim.config.workload import load_workload
+    from accelsim.evaluate.cases import compare, simulate
+    from accelsim.machine.schema import load_hardware
     from accelsim.memory.arrays import find_array
     from accelsim.memory.technology import load_technology
     from accelsim.model.adaptation import adapt
     from accelsim.model.encoder import build_encoder
-    from accelsim.study.cases import compare, simulate
+    from accelsim.workload.schema import load_workload
 
 _HOMES = {
     "adapt": "accelsim.model.adaptation",
     "build_encoder": "accelsim.model.encoder",
-    "compare": "accelsim.study.cases",
+    "compare": "accelsim.evaluate.cases",
     "find_array": "accelsim.memory.arrays",
-    "load_hardware": "accelsim.config.hardware",
+    "load_hardware": "accelsim.machine.schema",
     "load_technology": "accelsim.memory.technology",
-    "load_workload": "accelsim.config.workload",
-    "simulate": "accelsim.study.cases",
+    "load_workload": "accelsim.workload.schema",
+    "simulate": "accelsim.evaluate.cases",
 }
 
 __all__ = [

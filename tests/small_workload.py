@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from accelsim.config.workload import Workload, load_workload
-from accelsim.study.cases import CaseResult, simulate
+from accelsim.evaluate.cases import CaseResult, simulate
+from accelsim.workload.schema import Workload, load_workload
 
 MAIN = "workloads/mti_mnli_mrpc_qnli.yaml"
 SMALL = (

@@ -20,13 +20,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from accelsim.config.hardware import HardwareConfig
-from accelsim.config.service import ResidencyPolicy
+from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.run import Run
-from accelsim.mapping.design import Design
-from accelsim.memory.regions import Region, regions
+from accelsim.machine.regions import Region, regions
+from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.technology import Grade, load_technology
+from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount, price
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.account.scopes import ScopeFigures, parameter_memories, scopes_of
 from accelsim.engine.run import ProgramTotal, Run
-from accelsim.mapping.design import Design
-from accelsim.memory.placement import DRAM
+from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
 from accelsim.units import to_seconds
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from accelsim.accelerators.design import Design
 from accelsim.account.supplies import Supplies, supplies_of
-from accelsim.config.hardware import HardwareConfig
-from accelsim.mapping.design import Design
+from accelsim.machine.regions import Region, logic_of, regions
+from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.dram import load_dram
 from accelsim.memory.dram import prices as dram_prices
-from accelsim.memory.logic import Logic, logic_of
+from accelsim.memory.logic import Logic
 from accelsim.memory.protection import codec_cost
-from accelsim.memory.regions import Region, regions
 
 
 @dataclass(frozen=True)

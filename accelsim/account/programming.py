@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accelsim.mapping.design import Design
-from accelsim.memory.programming import ProgrammingCost, programming_cost
-from accelsim.memory.regions import regions
+from accelsim.accelerators.design import Design
+from accelsim.machine.programming import ProgrammingCost, programming_cost
+from accelsim.machine.regions import regions
 from accelsim.memory.technology import load_technology
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 
 from accelsim.account.energy import DRAM, EnergyAccount
-from accelsim.config.hardware import HardwareConfig
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
 from accelsim.engine.segment_run import BACKGROUND
-from accelsim.memory.regions import regions
+from accelsim.machine.regions import regions
+from accelsim.machine.schema import HardwareConfig
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 

@@ -17,15 +17,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount
 from accelsim.account.prices import PriceList
-from accelsim.config.hardware import HardwareConfig
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
-from accelsim.mapping.design import Design
-from accelsim.memory.placement import DRAM, Placement
-from accelsim.memory.regions import regions
+from accelsim.machine.regions import regions
+from accelsim.machine.schema import HardwareConfig
 from accelsim.model.operators import Operator
+from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.config.hardware import HardwareConfig
-from accelsim.config.power import PowerConfig
 from accelsim.engine.ledger import NOMINAL
-from accelsim.memory.regions import regions
+from accelsim.machine.power import PowerConfig
+from accelsim.machine.regions import regions
+from accelsim.machine.schema import HardwareConfig
 from accelsim.policies.idle import PowerState
 
 _RUNNING = PowerState.ACTIVE.value

@@ -12,7 +12,7 @@ from accelsim.cli.options import parse_option
 from accelsim.cli.studies import deliver, status
 
 if TYPE_CHECKING:
-    from accelsim.config.workload import Workload
+    from accelsim.workload.schema import Workload
 
 
 @click.command()
@@ -55,10 +55,10 @@ def crossover(
     accelsim crossover WORKLOAD --from 0.01Hz --to 20Hz \\
         --set 'idle={policy: timeout, off_after: 1 s}'
     """
-    from accelsim.config.workload import load_workload
-    from accelsim.export.studies import crossover_document, crossover_report
+    from accelsim.report.studies import crossover_document, crossover_report
     from accelsim.study.crossover import find_crossover
     from accelsim.units import format_si
+    from accelsim.workload.schema import load_workload
 
     loaded = load_workload(workload, assignments)
     chosen = design or _with_baseline(loaded)
@@ -88,8 +88,8 @@ def _with_baseline(workload: Workload) -> str:
 
 
 def _baseline_of(workload: Workload, design: str) -> str:
-    from accelsim.config.paths import suggest
     from accelsim.errors import ConfigError
+    from accelsim.inputs.paths import suggest
 
     case = workload.config.cases.get(design)
     if case is None:

@@ -118,13 +118,13 @@ def faults(
     # the sums are the same on every machine. Read when NumPy is first imported. [measured]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-    from accelsim.config.workload import load_workload
-    from accelsim.export.faults import faults_report
-    from accelsim.export.faults_document import faults_document
-    from accelsim.export.faults_page import faults_page
-    from accelsim.export.files import write_all
-    from accelsim.export.studies import study_text
+    from accelsim.report.faults import faults_report
+    from accelsim.report.faults_document import faults_document
+    from accelsim.report.faults_page import faults_page
+    from accelsim.report.files import write_all
+    from accelsim.report.studies import study_text
     from accelsim.study.faults.study import study_faults
+    from accelsim.workload.schema import load_workload
 
     options = _options(choices)
     loaded = load_workload(workload, assignments)
@@ -165,8 +165,8 @@ def _options(choices: dict[str, Any]) -> FaultOptions:
 
 def _fault_config(choices: dict[str, Any]) -> FaultConfig:
     """Return the model of --faults with the changes of the other options."""
-    from accelsim.config.document import read_document
-    from accelsim.config.validation import validate
+    from accelsim.inputs.document import read_document
+    from accelsim.inputs.validation import validate
     from accelsim.memory.faults.model import FaultConfig
 
     file = choices["faults"]

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import click as plain_click
 import rich_click as click
 
-import accelsim
 from accelsim.errors import INTERRUPTED, AccelsimError, OutputError
+from accelsim.version import __version__
 
 PIPE_CLOSED = 141
 _COMMANDS = {
@@ -55,7 +55,7 @@ class LazyGroup(click.RichGroup):
 
 
 @click.group(cls=LazyGroup)
-@click.version_option(accelsim.__version__, prog_name="accelsim")
+@click.version_option(__version__, prog_name="accelsim")
 def commands() -> None:
     """Where should the parameters of a multi-task network live on an edge chip?
 

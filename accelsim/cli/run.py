@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import click as plain_click
 import rich_click as click
 
-import accelsim
 from accelsim.errors import INTERRUPTED
+from accelsim.version import __version__
 
 if TYPE_CHECKING:
-    from accelsim.config.workload import Workload
     from accelsim.engine.run import Window
-    from accelsim.study.cases import CaseResult, Comparison
+    from accelsim.evaluate.cases import CaseResult, Comparison
+    from accelsim.workload.schema import Workload
 
 # Requests from which on a process for each case pays; starting one takes about a second.
 _LONG_STREAM = 10_000
@@ -63,8 +63,8 @@ def run(
     Writes results.json and, unless --no-trace is given, timeline.json, which opens at
     ui.perfetto.dev.
     """
-    from accelsim.config.workload import load_workload
-    from accelsim.export.results import results_document, results_text
+    from accelsim.report.results import results_document, results_text
+    from accelsim.workload.schema import load_workload
 
     drawn = _parse_window(window, no_trace=no_trace)
     loaded = load_workload(workload, assignments)
@@ -114,21 +114,21 @@ def _simulate(
     workload: Workload, window: Window | None, *, replay: bool, trace: bool, progress: bool
 ) -> dict[str, CaseResult]:
     from accelsim.engine.simulator import Options
-    from accelsim.study.cases import requests_of, simulate
+    from accelsim.evaluate.cases import requests_of, simulate
 
     requests = requests_of(workload)
     options = Options(replay=replay, trace=trace, window=window)
     workers = min(os.cpu_count() or 1, len(workload.cases))
     with _progress(len(requests) * len(workload.cases), shown=progress) as step:
         if workers > 1 and len(requests) >= _LONG_STREAM:
-            from accelsim.study.side_by_side import simulate_side_by_side
+            from accelsim.evaluate.side_by_side import simulate_side_by_side
 
             return simulate_side_by_side(workload, options, workers, step)
         return simulate(workload, requests=requests, options=options, progress=step)
 
 
 def _write(folder: Path, files: dict[str, Iterable[str]]) -> None:
-    from accelsim.export.files import write_all
+    from accelsim.report.files import write_all
 
     write_all(folder, files)
     for name in {"timeline.json", "requests.csv"} - set(files):
@@ -137,14 +137,14 @@ def _write(folder: Path, files: dict[str, Iterable[str]]) -> None:
 
 
 def _request_rows(results: dict[str, CaseResult]) -> Iterator[str]:
-    from accelsim.export.request_rows import request_rows
+    from accelsim.report.request_rows import request_rows
 
     return request_rows(results)
 
 
 def _compare(workload: Workload, results: dict[str, CaseResult]) -> list[Comparison]:
-    from accelsim.study.cases import compare
-    from accelsim.study.service_gains import compare_service
+    from accelsim.evaluate.cases import compare
+    from accelsim.evaluate.service_gains import compare_service
 
     closed = workload.config.requests.closed_loop
     return compare(results) if closed else compare_service(results)
@@ -156,14 +156,14 @@ def _command(workload: Path) -> list[str]:
 
 
 def _timeline(workload: Workload, results: dict[str, CaseResult]) -> Iterator[str]:
-    from accelsim.export.perfetto import CaseTrace, trace_events
+    from accelsim.report.perfetto import CaseTrace, trace_events
 
     traces = {
         name: CaseTrace(result.design, result.run, result.figures.prices)
         for name, result in results.items()
     }
     about = {
-        "accelsim": accelsim.__version__,
+        "accelsim": __version__,
         "workload": workload.config.name,
         "workload digest": workload.digest,
         **{f"{name} machine digest": case.digest for name, case in workload.cases.items()},
@@ -207,7 +207,7 @@ def _print_report(
 ) -> None:
     from rich.console import Console
 
-    from accelsim.export.terminal import details, report
+    from accelsim.report.terminal import details, report
 
     console = Console(highlight=False)
     console.print(report(workload, results, comparisons))

@@ -35,9 +35,9 @@ def scaling(
     accelsim scaling WORKLOAD --tasks 1,3,9 \\
         --set cases.adapter_slc.adaptation.bottleneck=16
     """
-    from accelsim.config.workload import load_workload
-    from accelsim.export.studies import scaling_document, scaling_report
+    from accelsim.report.studies import scaling_document, scaling_report
     from accelsim.study.scaling import find_scaling
+    from accelsim.workload.schema import load_workload
 
     loaded = load_workload(workload, assignments)
     numbers = _numbers(tasks)

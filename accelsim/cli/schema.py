@@ -15,7 +15,7 @@ def schema(kind: str) -> None:
     Editors with a YAML language server complete and check keys by it: save the output and name
     the file in a first line such as "# yaml-language-server: $schema=workload.json".
     """
-    from accelsim.config.schema import hardware_schema, workload_schema
+    from accelsim.workload.json_schema import hardware_schema, workload_schema
 
     written = hardware_schema() if kind == "hardware" else workload_schema()
     click.echo(json.dumps(written, indent=2))

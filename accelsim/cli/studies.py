@@ -37,8 +37,8 @@ def deliver(
     """Write a study's JSON to ``out``, if given, then print it or the report."""
     from rich.console import Console
 
-    from accelsim.export.files import write_all
-    from accelsim.export.studies import study_text
+    from accelsim.report.files import write_all
+    from accelsim.report.studies import study_text
 
     text = study_text(document)
     if out is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click as plain_click
 import rich_click as click
 
-import accelsim
+from accelsim.version import __version__
 
 
 @click.command()
@@ -21,8 +21,8 @@ def validate(every: bool, as_json: bool, html: Path | None, reference: Path | No
 
     from rich.console import Console
 
-    from accelsim.export.files import write_all
-    from accelsim.export.validation import (
+    from accelsim.report.files import write_all
+    from accelsim.report.validation import (
         validation_document,
         validation_page,
         validation_report,
@@ -32,7 +32,7 @@ def validate(every: bool, as_json: bool, html: Path | None, reference: Path | No
 
     checks = run_validation(reference or reference_folder())
     if html is not None:
-        page = validation_page(checks, accelsim.__version__)
+        page = validation_page(checks, __version__)
         write_all(html.parent, {html.name: [page]})
     if as_json:
         click.echo(json.dumps(validation_document(checks), indent=1))

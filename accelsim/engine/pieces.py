@@ -12,14 +12,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from accelsim.blocks.dram_ticks import ChannelState
-from accelsim.blocks.machine import Machine
-from accelsim.config.hardware import HardwareConfig
-from accelsim.config.power import OperatingPoint
 from accelsim.engine.ledger import NOMINAL, Key, Ledger, check_conservation
 from accelsim.engine.segment_run import BACKGROUND, CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.machine.components.dram_ticks import ChannelState
+from accelsim.machine.machine import Machine
+from accelsim.machine.power import OperatingPoint
+from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import buffer_capacities
-from accelsim.memory.placement import DRAM
+from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind, Segment
 from accelsim.units import Tick
 

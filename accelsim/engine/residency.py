@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
-from accelsim.config.hardware import HardwareConfig
-from accelsim.config.service import ResidencyPolicy
+from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.switching import volatile_bits
-from accelsim.memory.placement import DRAM, Placement
+from accelsim.placement.placement import DRAM, Placement
+from accelsim.policies.service import ResidencyPolicy
 
 
 class Missing(StrEnum):

@@ -13,9 +13,9 @@ from typing import Any
 
 import simpy
 
-from accelsim.blocks.dram_ticks import ChannelState
-from accelsim.blocks.machine import Machine
 from accelsim.errors import ConservationError
+from accelsim.machine.components.dram_ticks import ChannelState
+from accelsim.machine.machine import Machine
 from accelsim.program import Segment, Task
 from accelsim.units import Tick
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from accelsim.config.power import OperatingPoint
-from accelsim.config.service import ServiceConfig
+from accelsim.accelerators.design import Design, InferenceProgram
 from accelsim.engine.early_exit import ExitPlan, choose_point, exit_plan
 from accelsim.engine.ledger import NOMINAL, Ledger
 from accelsim.engine.pieces import PieceRecord, PieceRunner, Process
@@ -28,9 +27,9 @@ from accelsim.engine.run import (
 )
 from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.errors import ProgramError
-from accelsim.mapping.design import Design
-from accelsim.mapping.inference import InferenceProgram
+from accelsim.machine.power import OperatingPoint
 from accelsim.policies.idle import PowerState, StateCost
+from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.config.hardware import HardwareConfig
-from accelsim.memory.placement import DRAM
+from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.storage import NOTHING, Extent, StoredTensor
+from accelsim.placement.placement import DRAM
 from accelsim.program import Use
 from accelsim.units import ceil_div
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from accelsim.mapping.accesses import Part, part_of
-from accelsim.memory.placement import Placement
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator
+from accelsim.placement.placement import Placement
 
 _NUMBER = re.compile(r"\.\d+(?=\.)")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accelsim.config.hardware import HardwareConfig
+from accelsim.machine.regions import regions
+from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
-from accelsim.memory.placement import DRAM, Placement
-from accelsim.memory.regions import regions
+from accelsim.placement.placement import DRAM, Placement
 from accelsim.policies.idle import PowerState
 from accelsim.program import Program, ProgramKind, SegmentBuilder, Use
 from accelsim.units import ceil_div

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from accelsim.config.validation import ConfigModel
 from accelsim.errors import ConfigError
+from accelsim.inputs.validation import ConfigModel
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,11 +17,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.config.document import read_document
-from accelsim.config.quantities import Amperes, Bits, Bytes, Seconds, Volts
-from accelsim.config.shipped import find_input, shipped_folder
-from accelsim.config.validation import ConfigModel, validate
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import read_document
+from accelsim.inputs.quantities import Amperes, Bits, Bytes, Seconds, Volts
+from accelsim.inputs.shipped import find_input, shipped_folder
+from accelsim.inputs.validation import ConfigModel, validate
 
 DramState = Literal["active_standby", "precharge_standby", "power_down", "self_refresh"]
 DRAM_STATES: tuple[DramState, ...] = (

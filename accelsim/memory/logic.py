@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from accelsim.config.document import read_document
-from accelsim.config.hardware import HardwareConfig
-from accelsim.config.quantities import Joules, Meters, SquareMeters, Volts
-from accelsim.config.shipped import shipped_folder
-from accelsim.config.validation import ConfigModel, validate
+from accelsim.inputs.document import read_document
+from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts
+from accelsim.inputs.shipped import shipped_folder
+from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
 from accelsim.memory.technology import load_technology
 
@@ -87,12 +86,14 @@ class Logic:
     sources: tuple[str, ...]
 
 
-def logic_of(hardware: HardwareConfig) -> Logic:
-    """Return the machine's logic technology, scaled. Raises ConfigError for a bad file."""
-    file = load_logic(hardware.process.logic)
+def scaled_logic(name: str, *, node: float, temperature: float, voltage: float) -> Logic:
+    """Return a logic technology, scaled to a node [m], a temperature [K] and a supply [V].
+
+    Raises ConfigError for a bad file.
+    """
+    file = load_logic(name)
     known = file.arithmetic
-    shrink = hardware.process.node / known.node
-    volts = hardware.clock.voltage
+    shrink, volts = node / known.node, voltage
 
     def scale(energy: float, area: float) -> ScaledCircuit:
         return ScaledCircuit(energy * shrink * (volts / known.voltage) ** 2, area * shrink**2)
@@ -106,7 +107,7 @@ def logic_of(hardware: HardwareConfig) -> Logic:
             math.sqrt(small.energy * large.energy), math.sqrt(small.area * large.area)
         ),
         wire=1e3 * file.wires.energy_per_bit_mm * (volts / file.wires.voltage) ** 2,
-        leakage=_leakage(file.leakage.like, hardware),
+        leakage=_leakage(file.leakage.like, node, temperature),
         sources=(known.source, file.wires.source, file.leakage.source),
     )
 
@@ -117,13 +118,13 @@ def load_logic(name: str) -> LogicFile:
     return validate(read_document(path if path.is_file() else Path(name)), LogicFile)
 
 
-def _leakage(technology: str, hardware: HardwareConfig) -> float:
+def _leakage(technology: str, node: float, temperature: float) -> float:
     array = find_array(
         load_technology(technology),
         capacity=64 * 1024,
         word=64,
-        node=hardware.process.node,
-        temperature=hardware.process.temperature,
+        node=node,
+        temperature=temperature,
         extrapolate=True,
     )
     return array.leakage / array.area

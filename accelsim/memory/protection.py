@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from accelsim.config.validation import ConfigModel
 from accelsim.errors import ConfigError
+from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.cells import CellLayout
 from accelsim.memory.faults.levels import BitFlips, Transitions
 from accelsim.units import ceil_div

@@ -16,8 +16,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from accelsim.config.validation import ConfigModel
 from accelsim.errors import ConfigError
+from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.cells import CellFormat, CellSpan, Coding
 from accelsim.memory.protection import ProtectionConfig, Scheme, check_bits
 from accelsim.model.tensors import Parameter

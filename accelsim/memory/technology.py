@@ -30,11 +30,11 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, get_ar
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from accelsim.config.document import Document, read_document
-from accelsim.config.quantities import Joules, Kelvin, Meters, Seconds
-from accelsim.config.shipped import find_input, shipped_folder
-from accelsim.config.validation import ConfigModel, validate
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import Document, read_document
+from accelsim.inputs.quantities import Joules, Kelvin, Meters, Seconds
+from accelsim.inputs.shipped import find_input, shipped_folder
+from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.faults.levels import CellLevels
 from accelsim.units import UnitError, parse_quantity
 

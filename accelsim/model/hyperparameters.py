@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.config.validation import ConfigModel
+from accelsim.inputs.validation import ConfigModel
 
 # No published encoder has larger sizes, and the deepest has 1000 layers: Wang et al., "DeepNet:
 # Scaling Transformers to 1,000 Layers", 2022. A value beyond is a slip.

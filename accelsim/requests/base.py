@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from accelsim.config.paths import KeyPath, format_path
-from accelsim.config.validation import ConfigModel
 from accelsim.errors import ConfigError
+from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.validation import ConfigModel
 from accelsim.requests.lengths import Lengths, LengthsConfig, length_problems
 from accelsim.requests.per_task import PositiveSeconds, SecondsPerTask, value_of
 from accelsim.requests.request import Request, RequestContext

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from accelsim.config.document import describe
-from accelsim.config.paths import KeyPath, format_path
-from accelsim.config.validation import ConfigModel, RuleError
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import describe
+from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.requests.draws import stream, uniform
 from accelsim.requests.exit_statistics import (
     MEASURED_LAYERS,

@@ -32,8 +32,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from accelsim.config.paths import KeyPath
-from accelsim.config.validation import ConfigModel
+from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.validation import ConfigModel
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.requests.draws import lognormal, stream
 from accelsim.requests.per_task import known_tasks, unequal_tasks

@@ -7,9 +7,9 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from accelsim.config.quantities import SimulatedSeconds
-from accelsim.config.validation import RuleError
 from accelsim.errors import ConfigError
+from accelsim.inputs.quantities import SimulatedSeconds
+from accelsim.inputs.validation import RuleError
 from accelsim.model.tasks import find_task
 
 Value = TypeVar("Value")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from accelsim.config.document import describe
+from accelsim.inputs.document import describe
 from accelsim.units import TICKS_PER_SECOND, Tick, UnitError, parse_unit
 
 # [ours] As long as any simulated time may be (SimulatedSeconds): four months.

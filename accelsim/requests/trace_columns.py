@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from accelsim.config.document import describe
-from accelsim.config.paths import suggest
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import describe
+from accelsim.inputs.paths import suggest
 from accelsim.model.tasks import find_task
 from accelsim.requests.request import Request, RequestContext
 from accelsim.requests.times import parse_time, seconds_text, ticks_of_unit

@@ -12,22 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from accelsim.accelerators.design import Design
 from accelsim.account.energy import CHIP, price
-from accelsim.account.idle import idle_costs
 from accelsim.account.prices import design_prices
 from accelsim.account.purposes import energy_per_inference, mean_power
-from accelsim.config.paths import suggest
-from accelsim.config.workload import Workload
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import OpenStream
 from accelsim.errors import ConfigError
-from accelsim.mapping.design import Design
+from accelsim.evaluate.cases import compile_cases, requests_of
+from accelsim.evaluate.idle_costs import idle_costs
+from accelsim.inputs.paths import suggest
 from accelsim.policies.idle import PowerState
 from accelsim.requests import Request
 from accelsim.requests.patterns.round_robin import RoundRobin
-from accelsim.study.cases import compile_cases, requests_of
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
+from accelsim.workload.schema import Workload
 
 # [ours] Rates of the grid in a decade; two crossings between neighbours go unseen.
 POINTS_PER_DECADE = 3

@@ -11,22 +11,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from accelsim.account.idle import idle_costs
+from accelsim.accelerators.design import Design
 from accelsim.account.metrics import DesignFigures, measure
-from accelsim.config.hardware import HardwareConfig, MemoryConfig
-from accelsim.config.workload import Case, Workload
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import IdleCosts, Options, simulate_design
 from accelsim.engine.streams import ClosedStream
 from accelsim.errors import CapacityError, ConfigError
-from accelsim.mapping.design import Design
-from accelsim.memory.placement import DRAM, Placement
-from accelsim.memory.regions import regions
+from accelsim.evaluate.cases import compile_cases, requests_of
+from accelsim.evaluate.idle_costs import idle_costs
+from accelsim.machine.regions import regions
+from accelsim.machine.schema import HardwareConfig, MemoryConfig
 from accelsim.model.tasks import GLUE_TASKS
+from accelsim.placement.placement import DRAM, Placement
 from accelsim.requests import Request
 from accelsim.requests.patterns.round_robin import RoundRobin
-from accelsim.study.cases import compile_cases, requests_of
 from accelsim.units import Tick, ceil_div, to_ticks
+from accelsim.workload.schema import Case, Workload
 
 # [ours] Rounds after the first. One would do where rounds are alike; drawn lengths and exit layers
 # are not.

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from accelsim.config.validation import ConfigModel
 from accelsim.errors import ConfigError
+from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.storage import StorageConfig, StorageFormat
 
 # EdgeBERT's operands are AdaptivFloat<8,3>: harvard-acc/EdgeBERT, hw/cmod/include/AdpfloatSpec.h.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from accelsim.config.paths import suggest
 from accelsim.errors import ConfigError
+from accelsim.inputs.paths import suggest
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.weights.files import load_weights

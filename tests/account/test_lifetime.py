@@ -8,8 +8,8 @@ import pytest
 from small_workload import small_results
 
 from accelsim.account.lifetime import RegionLifetime, lifetimes
-from accelsim.config.service import ResidencyPolicy
-from accelsim.study.cases import CaseResult
+from accelsim.evaluate.cases import CaseResult
+from accelsim.policies.service import ResidencyPolicy
 from accelsim.units import to_seconds
 
 CASE = "vanilla_slc"

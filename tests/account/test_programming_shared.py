@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small_workload import small_results
 
+from accelsim.accelerators.design import Design
 from accelsim.account.programming import backbone_programming
-from accelsim.mapping.design import Design
 from accelsim.units import ceil_div
 
 

@@ -9,9 +9,9 @@ from typing import Any, cast
 import simpy
 from hypothesis import strategies as st
 
-from accelsim.blocks.block import Block
-from accelsim.blocks.machine import Machine
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.machine.components.server import Block
+from accelsim.machine.machine import Machine
 from accelsim.program import Segment, Task, Use
 from accelsim.units import Tick
 

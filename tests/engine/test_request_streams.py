@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_workload import small_workload
 
-from accelsim.config.workload import Workload
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options
 from accelsim.engine.streams import ClosedStream
 from accelsim.errors import ConfigError, MappingError
-from accelsim.mapping.design import compile_design
+from accelsim.evaluate.cases import compile_cases, horizon_of, requests_of, run_case
+from accelsim.evaluate.design import compile_design
 from accelsim.program import ProgramKind
 from accelsim.requests.request import Request
-from accelsim.study.cases import compile_cases, horizon_of, requests_of, run_case
 from accelsim.units import to_seconds, to_ticks
+from accelsim.workload.schema import Workload
 
 CASE = "adapter_mixed"
 EXITS = "early_exit={exit_layer: {mean: 2}, prediction: {errors: {-1: 1, 0: 2, 1: 1}}, seed: 3%s}"
@@ -296,7 +296,7 @@ def test_the_oracle_is_awake_when_a_request_comes() -> None:
 
 
 def energy(*overrides: str) -> float:
-    from accelsim.study.cases import simulate
+    from accelsim.evaluate.cases import simulate
 
     return simulate(small_workload(*(SLOW, *overrides)))[CASE].figures.account.total
 

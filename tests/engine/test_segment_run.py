@@ -17,9 +17,9 @@ from engine.engine_gold import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.blocks.machine import Machine
-from accelsim.config.hardware import load_hardware
 from accelsim.errors import ConservationError, ProgramError
+from accelsim.machine.machine import Machine
+from accelsim.machine.schema import load_hardware
 from accelsim.program import Segment, SegmentBuilder, Task, Use
 
 RUNS = settings(max_examples=150, deadline=None)

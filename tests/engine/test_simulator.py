@@ -14,18 +14,19 @@ from pathlib import Path
 import pytest
 from small_workload import MAIN, SMALL
 
-from accelsim.blocks.machine import Machine
-from accelsim.blocks.memory import Memory
-from accelsim.config.workload import Workload, load_workload
+from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Key, Ledger, check_conservation
 from accelsim.engine.run import Run
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConservationError
+from accelsim.evaluate.cases import requests_of, run_case
+from accelsim.evaluate.design import compile_design
+from accelsim.machine.components.memory import Memory
+from accelsim.machine.machine import Machine
 from accelsim.mapping.accesses import buffer_capacities
-from accelsim.mapping.design import Design, compile_design
 from accelsim.program import ProgramKind
-from accelsim.study.cases import requests_of, run_case
+from accelsim.workload.schema import Workload, load_workload
 
 DRAM_COMMANDS = {"activate", "read_burst", "write_burst", "refresh"}
 IDLE = ("requests.idle_between_rounds=3 ms", "idle={policy: timeout, off_after: 0 s}")
@@ -217,10 +218,10 @@ def test_three_times_slower_clocks_and_memories_take_three_times_as_long(case: s
 
 _DIGEST = """
 import hashlib
-from accelsim.config.workload import load_workload
-from accelsim.mapping.design import compile_design
+from accelsim.workload.schema import load_workload
+from accelsim.evaluate.design import compile_design
 from accelsim.engine.simulator import Options
-from accelsim.study.cases import requests_of, run_case
+from accelsim.evaluate.cases import requests_of, run_case
 loaded = load_workload({main!r}, {small!r})
 for name, case in loaded.cases.items():
     design = compile_design(loaded.config, case)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from accelsim.config.shipped import shipped_folder
 from accelsim.errors import ConfigError
+from accelsim.inputs.shipped import shipped_folder
 from accelsim.memory.dram import DRAM_STATES, DramTechnology, list_drams, load_dram, prices
 
 _REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "dram_energies.csv"

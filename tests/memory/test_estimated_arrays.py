@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from accelsim.config.hardware import load_hardware
+from accelsim.machine.regions import regions
+from accelsim.machine.schema import load_hardware
 from accelsim.memory.arrays import find_array
-from accelsim.memory.regions import regions
 from accelsim.memory.technology import Conditions, Row, list_technologies, load_technology
 
 RRAM, ESTIMATE = load_technology("RRAM"), load_technology("RRAM_3bit")

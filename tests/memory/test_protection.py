@@ -9,14 +9,14 @@ from fault_parts import even
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.config.hardware import load_hardware
 from accelsim.errors import ConfigError
+from accelsim.machine.regions import logic_of
+from accelsim.machine.schema import load_hardware
 from accelsim.memory.cells import CellFormat
 from accelsim.memory.faults.hamming import encode
 from accelsim.memory.faults.injection import fault_generator
 from accelsim.memory.faults.levels import BitFlips
 from accelsim.memory.faults.stored import read_part, store_part
-from accelsim.memory.logic import logic_of
 from accelsim.memory.protection import (
     check_bits,
     code_word_cells,

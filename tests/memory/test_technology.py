@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from accelsim.config.shipped import shipped_folder
 from accelsim.errors import ConfigError
+from accelsim.inputs.shipped import shipped_folder
 from accelsim.memory.technology import Conditions, Graded, list_technologies, load_technology
 
 HEADER = (

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from model_strategies import SIZES, exactly, model_configs
 
-from accelsim.config.document import Document, parse_document
-from accelsim.config.validation import validate
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import Document, parse_document
+from accelsim.inputs.validation import validate
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 
 CUSTOM = """

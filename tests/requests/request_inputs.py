@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from accelsim.config.document import parse_document
-from accelsim.config.validation import ConfigModel, validate
+from accelsim.inputs.document import parse_document
+from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.requests import RequestContext, RequestPattern, RequestsConfig
 
 

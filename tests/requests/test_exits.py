@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.config.document import parse_document
-from accelsim.config.validation import ConfigModel, RuleError, validate
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import parse_document
+from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.requests.exit_statistics import (
     maximum_entropy,
     mean_layer,

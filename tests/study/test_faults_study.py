@@ -8,9 +8,9 @@ from fault_subject import OPTIONS, stored, subject
 from small_workload import small_workload
 
 from accelsim.errors import ConfigError
+from accelsim.evaluate.cases import simulate
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.model import FaultConfig
-from accelsim.study.cases import simulate
 from accelsim.study.faults.costs import _measured, machine_of, occupied_bits, scheme_costs
 from accelsim.study.faults.findings import double_share, exchanges, savings
 from accelsim.study.faults.schemes import SCHEMES

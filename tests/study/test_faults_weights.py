@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.memory.placement import place
+from accelsim.placement.placement import place
 from accelsim.study.faults.costs import machine_of, occupied_bits, storage_of
 from accelsim.study.faults.schemes import SCHEMES, find_schemes
 from accelsim.study.faults.stored_model import _mask_of, _store_mask

@@ -10,9 +10,8 @@ from itertools import pairwise
 import pytest
 from small_workload import small_results, small_workload
 
-from accelsim.config.workload import Workload
 from accelsim.errors import CapacityError, ConfigError
-from accelsim.memory.regions import regions
+from accelsim.machine.regions import regions
 from accelsim.model.tasks import GLUE_TASKS, find_task
 from accelsim.study.scaling import (
     Scaling,
@@ -21,6 +20,7 @@ from accelsim.study.scaling import (
     resident_area,
     scaling_tasks,
 )
+from accelsim.workload.schema import Workload
 
 # Never two tasks at once: every request of another task is a switch.
 ALONE = "residency=one_task"

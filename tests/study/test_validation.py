@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from accelsim.cli.main import run_command_line
-from accelsim.export.validation import validation_page
+from accelsim.report.validation import validation_page
 from accelsim.study.validation.check import Check, reference_folder
 from accelsim.study.validation.dram import dram_checks
 from accelsim.study.validation.memory import array_checks
@@ -121,4 +121,4 @@ def test_no_model_reads_the_reference() -> None:
             if module and module.startswith("accelsim.study.validation"):
                 importers.add(str(path.relative_to(PACKAGE).parent / path.stem))
     outside = {name for name in importers if not name.startswith("study/validation/")}
-    assert outside == {"cli/validate", "export/validation"}
+    assert outside == {"cli/validate", "report/validation"}

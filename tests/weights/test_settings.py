@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from accelsim.config.document import parse_document
-from accelsim.config.validation import validate
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import parse_document
+from accelsim.inputs.validation import validate
 from accelsim.weights.settings import CompressionConfig, NumberFormat, WeightFiles
 
 GOOD = """\

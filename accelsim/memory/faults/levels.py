@@ -16,8 +16,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from accelsim.config.validation import ConfigModel
 from accelsim.errors import ConfigError
+from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.cells import BitsPerCell, Coding, data_of
 
 Sigma = Annotated[float, Field(gt=0)]

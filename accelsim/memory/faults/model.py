@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.config.quantities import Seconds
-from accelsim.config.validation import ConfigModel, RuleError
 from accelsim.errors import ConfigError
+from accelsim.inputs.quantities import Seconds
+from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.memory.cells import BitsPerCell
 from accelsim.memory.faults.levels import (
     CellLevels,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelsim.policies.discovery import choice, discover
+from accelsim.inputs.discovery import choice, discover
 from accelsim.policies.idle.base import IDLE_STATES as IDLE_STATES
 from accelsim.policies.idle.base import IdlePlan as IdlePlan
 from accelsim.policies.idle.base import IdlePolicy as IdlePolicy

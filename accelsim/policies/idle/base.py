@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from accelsim.config.validation import ConfigModel
+from accelsim.inputs.validation import ConfigModel
 from accelsim.units import Tick
 
 

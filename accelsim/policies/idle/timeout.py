@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from accelsim.config.quantities import SimulatedSeconds
-from accelsim.config.validation import RuleError
+from accelsim.inputs.quantities import SimulatedSeconds
+from accelsim.inputs.validation import RuleError
 from accelsim.policies.idle.base import IDLE_STATES, IdlePlan, IdlePolicy, PowerState, StateCost
 from accelsim.units import Tick, format_si, to_seconds, to_ticks
 

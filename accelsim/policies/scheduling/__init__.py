@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelsim.policies.discovery import choice, discover
+from accelsim.inputs.discovery import choice, discover
 from accelsim.policies.scheduling.base import SchedulingPolicy as SchedulingPolicy
 from accelsim.policies.scheduling.fifo import Fifo as Fifo
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from accelsim.config.validation import ConfigModel
+from accelsim.inputs.validation import ConfigModel
 from accelsim.units import Tick
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from accelsim.config.quantities import SimulatedSeconds
+from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.policies.scheduling.base import SchedulingPolicy
 from accelsim.units import Tick, to_ticks
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelsim.policies.discovery import choice, discover
+from accelsim.inputs.discovery import choice, discover
 from accelsim.requests.base import RequestPattern
 
 REQUEST_PATTERNS = discover(__name__, __path__, RequestPattern, "pattern")

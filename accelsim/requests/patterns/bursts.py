@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from accelsim.config.paths import KeyPath
-from accelsim.config.quantities import SimulatedSeconds
+from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.requests.base import GeneratedRequests
 from accelsim.requests.draws import exponential, geometric, stream, uniform
 from accelsim.requests.per_task import PositiveSeconds, known_tasks, unequal_tasks

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from accelsim.config.paths import KeyPath
-from accelsim.config.shipped import find_input, is_file
 from accelsim.errors import ConfigError
+from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.shipped import find_input, is_file
 from accelsim.requests.base import OpenLoop
 from accelsim.requests.per_task import PositiveSeconds
 from accelsim.requests.request import Request, RequestContext

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.config.paths import KeyPath
+from accelsim.inputs.paths import KeyPath
 from accelsim.requests.base import GeneratedRequests
 from accelsim.requests.per_task import (
     PositiveSecondsPerTask,

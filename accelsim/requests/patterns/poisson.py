@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from accelsim.config.paths import KeyPath
+from accelsim.inputs.paths import KeyPath
 from accelsim.requests.base import GeneratedRequests
 from accelsim.requests.draws import exponential, stream
 from accelsim.requests.per_task import PositiveSecondsPerTask, unequal_tasks, value_of

@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.config.paths import KeyPath
-from accelsim.config.quantities import SimulatedSeconds
-from accelsim.config.validation import RuleError
+from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.quantities import SimulatedSeconds
+from accelsim.inputs.validation import RuleError
 from accelsim.requests.base import MAXIMUM_REQUESTS, RequestPattern, Seed, too_many
 from accelsim.requests.lengths import Lengths, LengthsConfig, length_problems
 from accelsim.requests.request import Request, RequestContext

@@ -12,25 +12,26 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from accelsim.accelerators.design import Design
 from accelsim.account.metrics import DesignFigures, measure
 from accelsim.account.scopes import parameter_memories
-from accelsim.config.hardware import HardwareConfig
-from accelsim.config.workload import Case
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.mapping.design import Design, compile_design
+from accelsim.evaluate.cases import first_window, requests_of, rounds_of, run_case
+from accelsim.evaluate.design import compile_design
+from accelsim.machine.programming import ProgrammingCost, programming_cost
+from accelsim.machine.regions import regions
+from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.faults.stored import StoredPart
-from accelsim.memory.programming import ProgrammingCost, programming_cost
 from accelsim.memory.protection import ProtectionConfig, check_bits
-from accelsim.memory.regions import regions
 from accelsim.memory.storage import CellChoice, MeasuredTensor, StorageConfig
 from accelsim.memory.technology import load_technology
 from accelsim.model.tensors import Role
-from accelsim.study.cases import first_window, requests_of, rounds_of, run_case
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import StoredModel
 from accelsim.study.faults.subject import Subject
 from accelsim.units import ceil_div
+from accelsim.workload.schema import Case
 
 # Banks are whole multiples of the smallest array of RRAM in the technology tables [ours].
 _STEP = 64 * 1024

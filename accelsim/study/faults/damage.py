@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
+from accelsim.inference.compare import accuracy, agreement, layer_errors, relative_error
+from accelsim.inference.forward import ForwardResult, forward
 from accelsim.study.faults.statistics import Estimate, mean_of, share_of
 from accelsim.study.faults.stored_model import FaultCounts, Reading
 from accelsim.study.faults.subject import Subject
-from accelsim.weights.forward import ForwardResult, forward
-from accelsim.weights.forward_compare import accuracy, agreement, layer_errors, relative_error
 from accelsim.weights.weight_set import Values
 
 

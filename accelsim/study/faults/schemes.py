@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accelsim.config.paths import suggest
 from accelsim.errors import ConfigError
+from accelsim.inputs.paths import suggest
 from accelsim.memory.cells import BitsPerCell, CellFormat, CellSpan, Coding
 from accelsim.memory.protection import Scheme as Code
 from accelsim.weights.settings import NumberFormat

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from accelsim.config.workload import Workload
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.model import fault_model
 from accelsim.study.faults.costs import SchemeCosts, scheme_costs
@@ -15,6 +14,7 @@ from accelsim.study.faults.schemes import SCHEMES, StorageScheme, find_schemes
 from accelsim.study.faults.stored_model import CellFaults, FaultCounts, StoredModel, store_model
 from accelsim.study.faults.subject import Subject, load_subject
 from accelsim.study.faults.sweep import Sweep, sweep_faults
+from accelsim.workload.schema import Workload
 
 # Below so many expected faults of a reading none is drawn: a thousand readings see one [ours].
 RARE = 1e-3

@@ -6,27 +6,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from accelsim.config.hardware import MemoryConfig
-from accelsim.config.paths import suggest
-from accelsim.config.workload import Case, Workload
+from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
-from accelsim.mapping.design import Design
+from accelsim.evaluate.cases import compile_cases, requests_of
+from accelsim.evaluate.weights import compressed_weights
+from accelsim.inference.data import Sentences, random_sentences
+from accelsim.inference.labelled import load_labelled
+from accelsim.inputs.paths import suggest
+from accelsim.machine.schema import MemoryConfig
 from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.model.adaptation import adapt
 from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
 from accelsim.model.tensors import Role
-from accelsim.study.cases import compile_cases, requests_of
 from accelsim.study.faults.options import FaultOptions
-from accelsim.study.weights import compressed_weights
 from accelsim.weights.compression import CompressedModel, compress
-from accelsim.weights.forward_data import Sentences, random_sentences
-from accelsim.weights.forward_labelled import load_labelled
 from accelsim.weights.settings import CompressionConfig, NumberFormat, WeightFiles
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
 from accelsim.weights.weight_set import WeightSet
+from accelsim.workload.schema import Case, Workload
 
 
 @dataclass(frozen=True, eq=False)

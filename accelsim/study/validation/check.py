@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from accelsim.config.shipped import shipped_folder
 from accelsim.errors import ConfigError
+from accelsim.inputs.shipped import shipped_folder
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from accelsim.account.scopes import SCOPES
-from accelsim.config.shipped import shipped_file
-from accelsim.config.workload import load_workload
 from accelsim.errors import ConfigError
+from accelsim.evaluate.cases import METRICS, CaseResult, compare, simulate
+from accelsim.inputs.shipped import shipped_file
 from accelsim.memory.dram import load_dram
 from accelsim.model.encoder import build_encoder
 from accelsim.model.hyperparameters import ModelConfig
-from accelsim.study.cases import METRICS, CaseResult, compare, simulate
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import to_seconds
+from accelsim.workload.schema import load_workload
 
 MAIN_WORKLOAD = shipped_file("workloads/mti_mnli_mrpc_qnli.yaml")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from accelsim.config.hardware import HardwareConfig, load_hardware
-from accelsim.config.shipped import shipped_file
+from accelsim.evaluate import single
+from accelsim.inputs.shipped import shipped_file
+from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.program import Segment
-from accelsim.study import single
 from accelsim.study.validation.check import Check, read_rows
 
 _SYSTEMC = "harvard-acc/EdgeBERT hw/cmod, simulated"

@@ -1,0 +1,1 @@
+"""EdgeBERT-style accelerator: vector MACs, special-function unit, operand buffers."""

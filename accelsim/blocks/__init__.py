@@ -1,1 +1,0 @@
-"""Pieces of hardware: servers that say for how long a use occupies them."""

@@ -1,1 +1,0 @@
-"""YAML files to frozen, validated values."""

@@ -1,0 +1,1 @@
+"""From a point of the design space to its figures."""

@@ -1,0 +1,186 @@
+"""Runs the cases of a workload and compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from accelsim.accelerators.design import Design
+from accelsim.account.lifetime import RegionLifetime, lifetimes
+from accelsim.account.metrics import DesignFigures, measure
+from accelsim.account.scopes import SCOPES
+from accelsim.engine.run import Run, Window
+from accelsim.engine.simulator import Options, simulate_design
+from accelsim.engine.streams import ClosedStream, OpenStream, Stream
+from accelsim.errors import ConfigError
+from accelsim.evaluate.design import compile_design
+from accelsim.evaluate.idle_costs import idle_costs
+from accelsim.policies.service import ServiceConfig, padded
+from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.requests.request import Request
+from accelsim.units import Tick, to_ticks
+from accelsim.workload.schema import Case, Workload, request_context
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """A case, how its requests were served, what was compiled, what happened, what it cost."""
+
+    case: Case
+    service: ServiceConfig
+    design: Design
+    run: Run
+    figures: DesignFigures
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Baseline figure over the design's figure: above one, the design is better."""
+
+    scope: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A design against its baseline in every scope."""
+
+    design: str
+    baseline: str
+    gains: tuple[Gain, ...]
+
+
+METRICS = ("area", "energy", "latency")
+
+
+def simulate(
+    workload: Workload,
+    *,
+    requests: Sequence[Request] | None = None,
+    options: Options | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, CaseResult]:
+    """Compile and run every case of a workload, on its own requests unless others are given.
+
+    Options without a window keep the executions of the first round, or the first requests.
+    ``progress`` is called with the name of the case after every request. Raises MappingError when
+    a case cannot be mapped, before any case is simulated.
+    """
+    requests = requests_of(workload) if requests is None else requests
+    options = options or Options()
+    if options.window is None:
+        options = replace(options, window=first_window(workload, requests))
+    designs = compile_cases(workload, requests)
+    results = {}
+    for name, case in workload.cases.items():
+
+        def step(name: str = name) -> None:
+            if progress:
+                progress(name)
+
+        run = run_case(workload, case, designs[name], requests, replace(options, progress=step))
+        figures = measure(designs[name], run, rounds_of(workload))
+        service = workload.config.service_of(case.config)
+        results[name] = CaseResult(case, service, designs[name], run, figures)
+    return results
+
+
+def lifetimes_of(result: CaseResult) -> list[RegionLifetime]:
+    """Return the lifetime of each memory at the request stream of a run."""
+    return list(lifetimes(result.design, result.run, result.service.residency).values())
+
+
+def requests_of(workload: Workload) -> list[Request]:
+    """Return the requests of a workload, in order of arrival. Raises ConfigError for bad ones."""
+    context = request_context(workload.config, workload.path.parent)
+    requests = workload.config.requests.generate(context)
+    if not requests:
+        raise ConfigError("requests: none arrives in this time; lengthen it or ask more often")
+    return requests
+
+
+def compile_cases(workload: Workload, requests: Sequence[Request]) -> dict[str, Design]:
+    """Return the compiled cases, for the lengths of these requests."""
+    config = workload.config
+    tokens = {request.tokens for request in requests}
+    lengths = {padded(n, config.pad_to, config.sequence_length) for n in tokens}
+    return {name: _compile(workload, case, lengths) for name, case in workload.cases.items()}
+
+
+def _compile(workload: Workload, case: Case, lengths: set[int]) -> Design:
+    if case.config.weights is None:
+        return compile_design(workload.config, case, lengths)
+    # numpy and the loaders are needed only here.
+    from accelsim.evaluate.weights import compressed_weights, measured_sizes, weights_origin
+
+    models = compressed_weights(workload, case)
+    design = compile_design(workload.config, case, lengths, measured_sizes(models))
+    return replace(design, weights=weights_origin(models))
+
+
+def run_case(
+    workload: Workload, case: Case, design: Design, requests: Sequence[Request], options: Options
+) -> Run:
+    """Serve the requests on one compiled case."""
+    config = workload.config
+    service = config.service_of(case.config)
+    if service.early_exit:
+        requests = service.early_exit.draw(requests, config.model.layers)
+    return simulate_design(
+        design,
+        _stream(workload, requests),
+        service,
+        costs=idle_costs(design),
+        horizon=horizon_of(workload),
+        options=options,
+    )
+
+
+def first_window(workload: Workload, requests: Sequence[Request]) -> Window:
+    """Return the window of the first round, or of as many requests as there are tasks."""
+    if isinstance(workload.config.requests, RoundRobin):
+        return Window(requests=sum(request.round == 0 for request in requests))
+    return Window(requests=len(workload.config.tasks))
+
+
+def horizon_of(workload: Workload) -> Tick:
+    """Return the tick at which an open stream ends at the earliest; 0 for a closed one."""
+    return workload.config.requests.horizon() or 0
+
+
+def _stream(workload: Workload, requests: Sequence[Request]) -> Stream:
+    pattern = workload.config.requests
+    if isinstance(pattern, RoundRobin):
+        return ClosedStream(requests, to_ticks(pattern.idle_between_rounds))
+    return OpenStream(requests)
+
+
+def rounds_of(workload: Workload) -> int:
+    """Return the rounds of a closed stream; an open one is one round."""
+    pattern = workload.config.requests
+    return pattern.rounds if isinstance(pattern, RoundRobin) else 1
+
+
+def compare(results: dict[str, CaseResult]) -> list[Comparison]:
+    """Return the gains of every case that names a baseline."""
+    comparisons = []
+    for name, result in results.items():
+        baseline = result.case.config.baseline
+        if baseline is not None:
+            gains = tuple(_gains(results[baseline].figures, result.figures))
+            comparisons.append(Comparison(name, baseline, gains))
+    return comparisons
+
+
+def _gains(baseline: DesignFigures, design: DesignFigures) -> list[Gain]:
+    gains = []
+    for metric in METRICS:
+        for scope in SCOPES:
+            if scope not in baseline.scopes or scope not in design.scopes:
+                continue
+            before = getattr(baseline.scopes[scope], metric)
+            after = getattr(design.scopes[scope], metric)
+            if before is not None and after:
+                gains.append(Gain(scope, metric, before / after))
+    return gains

@@ -1,0 +1,54 @@
+"""What idleness costs on a machine: power in each state, energy and time of leaving it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from accelsim.accelerators.design import Design
+from accelsim.account.prices import FREE_ACTIONS, PriceList, design_prices
+from accelsim.engine.pieces import PieceRecord
+from accelsim.engine.residency import Missing
+from accelsim.engine.simulator import IdleCosts, run_program
+from accelsim.evaluate.design import lost_for_good
+from accelsim.policies.idle import IDLE_STATES, PowerState, StateCost
+from accelsim.program import Program
+from accelsim.units import to_seconds
+
+
+def idle_costs(design: Design) -> IdleCosts:
+    """Return the states that a machine can take without losing data, with their costs.
+
+    Programs are run alone on a machine that has been idle for long. The DRAM's standby is left
+    out: it is the same in every state.
+    """
+    prices = design_prices(design)
+    states = {PowerState.IDLE: StateCost(_watts(prices, PowerState.IDLE), 0.0, 0)}
+    for state in IDLE_STATES[1:]:
+        if state not in design.wakes:
+            continue
+        if state is PowerState.OFF and lost_for_good(design.placements, design.hardware):
+            continue
+        record, joules = _run(design, prices, design.wakes[state])
+        states[state] = StateCost(_watts(prices, state), joules, record.duration)
+    reloads = {}
+    if design.hardware.dram:
+        for task in design.placements:
+            reloads[task, Missing.ALL] = _run(design, prices, design.switches[task])[1]
+            reloads[task, Missing.VOLATILE] = _run(design, prices, design.restores[task])[1]
+    return IdleCosts(states, reloads)
+
+
+def _watts(prices: PriceList, state: PowerState) -> float:
+    leakage = sum(w * prices.supplies.leakage(state, block) for block, w in prices.watts.items())
+    return leakage + prices.supplies.clock(state)
+
+
+def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceRecord, float]:
+    """Return what happens when a program runs alone, and its joules, leakage meanwhile included."""
+    record = run_program(design, program)
+    amounts: Counter[tuple[str, str]] = Counter()
+    for _, part in record.parts:
+        for (block, action, _), amount in part.amounts.items():
+            amounts[block, action] += amount
+    dynamic = sum(n * prices.joules[k] for k, n in amounts.items() if k not in FREE_ACTIONS)
+    return record, dynamic + _watts(prices, PowerState.ACTIVE) * to_seconds(record.duration)

@@ -1,0 +1,82 @@
+"""Cases side by side: a process for each, for streams that take long.
+
+Only a program's own main module may use it: new processes import that module again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from typing import Any
+
+from accelsim.engine.simulator import Options
+from accelsim.evaluate.cases import CaseResult, requests_of, simulate
+from accelsim.workload.schema import Workload
+
+# Seconds between two looks at how far the processes are.
+_LOOK = 0.1
+
+# In a worker: how many requests each case has served, shared with the parent.
+_served: Any = None
+
+
+def simulate_side_by_side(
+    workload: Workload,
+    options: Options,
+    workers: int,
+    progress: Callable[[str, int], None] | None = None,
+) -> dict[str, CaseResult]:
+    """Return what ``simulate`` returns, each case simulated in a process of its own.
+
+    ``progress`` is called with a case and the requests that it served since the last call.
+    """
+    context = multiprocessing.get_context("spawn")
+    served = context.Array("q", len(workload.cases), lock=False)
+    with ProcessPoolExecutor(workers, context, _share, (served,)) as pool:
+        running: dict[str, Future[CaseResult]] = {
+            name: pool.submit(_simulate_one, workload, name, number, options)
+            for number, name in enumerate(workload.cases)
+        }
+        try:
+            _watch(running, served, progress)
+            return {name: future.result() for name, future in running.items()}
+        except BaseException:
+            # What is left to do is of no use any more.
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+
+
+def _watch(
+    running: Mapping[str, Future[CaseResult]],
+    served: Any,
+    progress: Callable[[str, int], None] | None,
+) -> None:
+    """Wait for all, or for the first that fails, and tell how far they are."""
+    seen, pending = dict.fromkeys(running, 0), set(running.values())
+    while pending:
+        done, pending = wait(pending, timeout=_LOOK)
+        for number, name in enumerate(running):
+            if progress and served[number] > seen[name]:
+                progress(name, served[number] - seen[name])
+                seen[name] = served[number]
+        if any(future.exception() for future in done):
+            return
+
+
+def _share(served: Any) -> None:
+    global _served
+    _served = served
+    # An interrupt is for the parent, which ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _simulate_one(workload: Workload, name: str, number: int, options: Options) -> CaseResult:
+    def step(case: str) -> None:
+        _served[number] += 1
+
+    alone = replace(workload, cases={name: workload.cases[name]})
+    return simulate(alone, requests=requests_of(workload), options=options, progress=step)[name]

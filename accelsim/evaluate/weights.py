@@ -1,0 +1,59 @@
+"""The weights of a case: loaded or drawn, compressed, and measured for placement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from accelsim.errors import ConfigError
+from accelsim.evaluate.design import Measured, task_graph
+from accelsim.memory.storage import MeasuredTensor
+from accelsim.model.graph import LayerGraph
+from accelsim.weights.compression import CompressedModel, compress
+from accelsim.weights.settings import CaseWeights
+from accelsim.weights.synthetic import synthetic_weights
+from accelsim.weights.tasks import load_task_weights
+from accelsim.weights.weight_set import WeightSet
+from accelsim.workload.schema import Case, Workload
+
+
+def compressed_weights(workload: Workload, case: Case) -> dict[str, CompressedModel]:
+    """Return the compressed weights of each task of a case that has weights.
+
+    Raises ConfigError for files that are wrong and bits that no number format fits.
+    """
+    config, chosen = workload.config, case.config.weights
+    assert chosen is not None
+    graphs = {task: task_graph(config, case, task, config.sequence_length) for task in config.tasks}
+    try:
+        how = chosen.compression_of(case.config.storage)
+    except ConfigError as error:
+        raise ConfigError(f"cases.{case.name}.{error}") from None
+    sets = _weight_sets(chosen, graphs, workload.path.parent)
+    return {task: compress(graphs[task], sets[task], how) for task in graphs}
+
+
+def _weight_sets(
+    chosen: CaseWeights, graphs: dict[str, LayerGraph], folder: Path
+) -> dict[str, WeightSet]:
+    if chosen.files:
+        return load_task_weights(chosen.files, graphs, folder)
+    seed = chosen.seed or 0
+    return {task: synthetic_weights(graph, seed, task) for task, graph in graphs.items()}
+
+
+def measured_sizes(models: dict[str, CompressedModel]) -> Measured:
+    """Return the non-zeros of every masked tensor, by task and name."""
+    return {
+        task: {
+            name: MeasuredTensor(tensor.nonzeros)
+            for name, tensor in model.tensors.items()
+            if tensor.masked
+        }
+        for task, model in models.items()
+    }
+
+
+def weights_origin(models: dict[str, CompressedModel]) -> str:
+    """Return where the weights of all tasks come from, each source once."""
+    sources = (model.origin.replace(f" for task {task}", "") for task, model in models.items())
+    return "; ".join(dict.fromkeys(sources))

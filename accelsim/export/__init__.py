@@ -1,1 +1,0 @@
-"""Reports, results and timelines."""

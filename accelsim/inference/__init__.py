@@ -1,0 +1,1 @@
+"""Forward pass in NumPy, for the consequences of faults."""

@@ -1,0 +1,93 @@
+"""How far two forward passes differ: agreement of predictions, errors of layers, accuracy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.errors import ConfigError
+from accelsim.inference.forward import ForwardResult
+
+_Floats = NDArray[np.floating]
+
+
+def agreement(logits: _Floats, reference: _Floats) -> float:
+    """Return the fraction of sentences for which two models choose the same class.
+
+    Both are (sentences, classes); of equal logits the first class is chosen. A sentence with a
+    logit that is infinite or NaN in either agrees with nothing. This is no accuracy: it says
+    whether two models answer alike, not whether they are right. Raises ConfigError for other
+    shapes, and for one class, where there is nothing to choose.
+    """
+    _check_logits(logits, reference)
+    usable = np.isfinite(logits).all(axis=1) & np.isfinite(reference).all(axis=1)
+    return float((usable & (logits.argmax(axis=1) == reference.argmax(axis=1))).mean())
+
+
+def accuracy(logits: _Floats, labels: NDArray[np.int64]) -> float:
+    """Return the fraction of sentences whose class is the label, for real weights and labels.
+
+    A sentence with a logit that is infinite or NaN is wrong. Raises ConfigError for labels of
+    another shape than (sentences,), and for one class.
+    """
+    if labels.shape != logits.shape[:1]:
+        raise ConfigError(f"labels have shape {labels.shape}, expected {logits.shape[:1]}")
+    _check_logits(logits, logits)
+    usable = np.isfinite(logits).all(axis=1)
+    return float((usable & (logits.argmax(axis=1) == labels)).mean())
+
+
+def _check_logits(logits: _Floats, reference: _Floats) -> None:
+    if logits.shape != reference.shape:
+        raise ConfigError(
+            f"logits of shapes {logits.shape} and {reference.shape} cannot be compared; run the "
+            "same sentences and task"
+        )
+    if logits.ndim != 2 or len(logits) < 1 or logits.shape[1] < 2:
+        raise ConfigError(
+            f"logits of shape {logits.shape} choose no class, expected 1 or more sentences and 2 "
+            "or more classes"
+        )
+
+
+def relative_error(value: _Floats, reference: _Floats) -> float:
+    """Return |value - reference| / |reference|, Euclidean norms over all elements.
+
+    0 for equal arrays, infinite where the reference is 0 or the value is not finite. Raises
+    ConfigError for different shapes.
+    """
+    if value.shape != reference.shape:
+        raise ConfigError(
+            f"arrays of shapes {value.shape} and {reference.shape} cannot be compared"
+        )
+    wanted = reference.astype(np.float64)
+    # Equal infinities give NaN, which counts as an infinite error below.
+    with np.errstate(invalid="ignore"):
+        difference = _norm(value.astype(np.float64) - wanted)
+    if difference == 0:
+        return 0.0
+    size = _norm(wanted)
+    return difference / size if np.isfinite(difference) and size > 0 else float("inf")
+
+
+def _norm(value: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(value.reshape(-1)))
+
+
+def layer_errors(
+    result: ForwardResult, reference: ForwardResult, mask: NDArray[np.bool_] | None = None
+) -> list[float]:
+    """Return the relative error of each encoder layer's output.
+
+    Both results must have been captured from the same sentences. ``mask`` (batch, sequence)
+    leaves out the padding, whose outputs nobody reads. Raises ConfigError where nothing was
+    captured or the shapes differ.
+    """
+    if not result.hidden or len(result.hidden) != len(reference.hidden):
+        raise ConfigError(
+            f"results of {len(result.hidden)} and {len(reference.hidden)} captured layers cannot "
+            "be compared; run both with capture=True"
+        )
+    chosen = slice(None) if mask is None else mask
+    pairs = zip(result.hidden, reference.hidden, strict=True)
+    return [relative_error(value[chosen], wanted[chosen]) for value, wanted in pairs]

@@ -1,0 +1,1 @@
+"""What a user gives: YAML text with places, documents, overrides, quantities, validation."""

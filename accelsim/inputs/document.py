@@ -1,0 +1,232 @@
+"""A YAML document that remembers where each value stands, and how documents are combined."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.paths import KeyPath as KeyPath
+from accelsim.inputs.paths import format_path as format_path
+from accelsim.inputs.paths import parse_path as parse_path
+from accelsim.inputs.paths import suggest
+from accelsim.inputs.yaml_text import YamlReader
+from accelsim.inputs.yaml_text import read_scalar as read_scalar
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands: file (or ``--set``) and line, counted from one."""
+
+    file: str
+    line: int | None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass
+class Document:
+    """Plain data (dicts, lists, scalars) with the place of every key path.
+
+    ``data`` is the value, ``places`` maps a path such as ``("dram", "banks")`` to its place.
+    """
+
+    data: Any
+    places: dict[KeyPath, Place]
+    path: Path
+    inputs: list[Path] = field(default_factory=list)
+
+    def place(self, path: Iterable[str | int]) -> Place:
+        """Return the place of the path, or of its nearest parent that stands in a file."""
+        key = tuple(path)
+        while key and key not in self.places:
+            key = key[:-1]
+        return self.places.get(key, Place(str(self.path), 1))
+
+    def error(self, path: Iterable[str | int], message: str) -> ConfigError:
+        """Return the error for a wrong value at a path."""
+        key = tuple(path)
+        return ConfigError(f"{self.place(key)}: {format_path(key)}: {message}")
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file. Raises ConfigError when it is missing, no YAML, or has duplicate keys."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; {_advice(path)}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: this is a folder; name a YAML file in it") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 text (byte 0x{error.object[error.start]:02x} at {error.start}); "
+            "save it as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    return parse_document(text, path)
+
+
+def _advice(path: Path) -> str:
+    try:
+        names = [other.name for other in path.parent.glob("*.y*ml")]
+    except (OSError, ValueError):
+        names = []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    hint = f"; did you mean '{path.parent / close[0]}'?" if close else ""
+    return f"check the path or run from its folder{hint}"
+
+
+def parse_document(text: str, path: Path) -> Document:
+    """Parse YAML text; ``path`` is named in errors."""
+    read = YamlReader(text, str(path))
+    if read.empty:
+        raise ConfigError(f"{path}:1: the file is empty; expected a YAML mapping")
+    if not isinstance(read.data, dict):
+        raise ConfigError(
+            f"{path}:{read.lines[()]}: expected a YAML mapping ('key: value'), "
+            f"got {describe(read.data)}"
+        )
+    places = {key: Place(str(path), line) for key, line in read.lines.items()}
+    return Document(read.data, places, path, [path])
+
+
+def describe(value: Any) -> str:
+    """Return what a value is, for an error message: ``the text 'no'``, ``a list``, ``4``."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        text = value if value.isprintable() else repr(value)[1:-1]
+        return f"the text '{text}'" if len(text) <= 60 else f"the text '{text[:57]}...'"
+    words = {"None": "nothing", "True": "true", "False": "false"}
+    return words.get(repr(value), repr(value))
+
+
+def merge(base: Document, over: Document) -> Document:
+    """Return ``base`` with the mappings of ``over`` laid over it; lists and scalars replace."""
+    data = _merge_values(base.data, over.data)
+    known = {**base.places, **over.places}
+    places = {path: known[path] for path in _paths(data, ())}
+    return Document(data, places, over.path, [*base.inputs, *over.inputs])
+
+
+def _merge_values(base: Any, over: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    laid = {key: _merge_values(base[key], over[key]) if key in base else over[key] for key in over}
+    return {**base, **laid}
+
+
+def _paths(data: Any, path: KeyPath) -> Iterator[KeyPath]:
+    """Yield the path of every value."""
+    yield path
+    items: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(data, dict):
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data)
+    for key, value in items:
+        yield from _paths(value, (*path, key))
+
+
+# The first '=' that is not in quotes.
+_ASSIGNMENT = re.compile(r"""(?P<path>(?:"[^"]*"|'[^']*'|[^="'])*)=(?P<value>.*)""", re.DOTALL)
+
+
+def override(document: Document, assignment: str) -> Document:
+    """Return the document with one ``path=value`` applied, as given to ``--set``.
+
+    The value is read as a YAML flow value. A parent that is missing is an error, a parent without
+    a value (``dram: null``) becomes a mapping; whether the last key is known is decided by the
+    validation that follows.
+    """
+    path, text = split_assignment(assignment)
+    return override_at(document, path, text, f"--set {assignment}")
+
+
+def split_assignment(assignment: str) -> tuple[KeyPath, str]:
+    """Return the key path and the text of ``path=value``. Raises ConfigError when it is neither."""
+    origin = f"--set {assignment}"
+    match = _ASSIGNMENT.fullmatch(assignment)
+    if match is None or not match["path"].strip():
+        raise ConfigError(f"{origin}: expected path=value, such as dram.devices=2")
+    try:
+        return parse_path(match["path"].strip()), match["value"]
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {error}, such as dram.devices=2") from None
+
+
+def override_at(document: Document, path: KeyPath, text: str, origin: str) -> Document:
+    """Return the document with the value of a YAML text at a path; errors name ``origin``."""
+    data, names = _replace(document.data, path, (), parse_value(text, origin), origin)
+    places = {key: at for key, at in document.places.items() if key[: len(names)] != names}
+    here = Place(origin, None)
+    # A mapping that stands in place of nothing was made by this override as well.
+    for length in range(1, len(names)):
+        if _value_at(document.data, names[:length]) is None:
+            places[names[:length]] = here
+    return Document(
+        data,
+        {**places, **{key: here for key in _paths(_value_at(data, names), names)}},
+        document.path,
+        document.inputs,
+    )
+
+
+def parse_value(text: str, origin: str) -> Any:
+    """Return the value of a YAML flow text such as ``8``, ``4 MiB`` or ``[MNLI, QNLI]``."""
+    return YamlReader(text, origin, numbered=False).data
+
+
+def _value_at(data: Any, path: KeyPath) -> Any:
+    for key in path:
+        if data is None:
+            return None
+        data = data[key]
+    return data
+
+
+def _replace(
+    data: Any, path: KeyPath, done: KeyPath, value: Any, origin: str
+) -> tuple[Any, KeyPath]:
+    """Return the data with the value at ``path``, and the path with keys as the data has them."""
+    if not path:
+        return value, done
+    key, rest = path[0], path[1:]
+    if isinstance(data, list):
+        index = _index(data, key, done, origin)
+        item, names = _replace(data[index], rest, (*done, index), value, origin)
+        return [*data[:index], item, *data[index + 1 :]], names
+    # A mapping may have keys made of digits, hence str.
+    name = str(key)
+    if data is None:
+        data = {}
+    elif not isinstance(data, dict):
+        raise ConfigError(
+            f"{origin}: {format_path(done)} is {describe(data)}; nothing can be set below it"
+        )
+    elif rest and name not in data:
+        raise ConfigError(f"{origin}: {_missing(data, name, done)}")
+    item, names = _replace(data.get(name), rest, (*done, name), value, origin)
+    return {**data, name: item}, names
+
+
+def _index(items: list[Any], key: str | int, done: KeyPath, origin: str) -> int:
+    if isinstance(key, int) and key < len(items):
+        return key
+    indices = f"0 to {len(items) - 1}" if items else "none, it is empty"
+    raise ConfigError(f"{origin}: {format_path(done)} has no item '{key}'; indices: {indices}")
+
+
+def _missing(data: dict[str, Any], name: str, done: KeyPath) -> str:
+    hint = suggest(name, data, "known keys")
+    where = format_path(done) if done else "the file"
+    return f"{where} has no '{name}'; {hint}"

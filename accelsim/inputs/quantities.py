@@ -1,0 +1,108 @@
+"""Field types for configuration values that carry a unit: ``read_latency: Seconds``.
+
+Each has a range, far wider than anything built: a value outside it is a slip of the pen, and
+would end in an overflow somewhere in the middle of a simulation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from accelsim.inputs.document import describe
+from accelsim.units import UnitError, parse_quantity, parse_whole
+
+
+@dataclass(frozen=True)
+class _Range:
+    """The least and greatest value of a dimension, as one would write them, and an example."""
+
+    example: str
+    most: str
+    least: str | None = None
+
+
+_RANGES = {
+    # The longest retention of a memory cell in NVMExplorer's survey is 1.3e10 s.
+    "s": _Range("1.5 ns", "1e11 s"),
+    "Hz": _Range("1 GHz", "100 GHz", "1 kHz"),
+    "J": _Range("0.3 pJ", "1 J"),
+    "W": _Range("1.2 mW", "1 MW"),
+    "V": _Range("0.8 V", "10 V", "0.1 V"),
+    "A": _Range("45 mA", "1000 A"),
+    "K": _Range("350 K", "1000 K", "1 K"),
+    "B": _Range("64 KiB", "1024 TiB"),
+    "b": _Range("64 b", "1024 Tib"),
+    "m": _Range("22 nm", "1 m"),
+    "m2": _Range("0.5 mm2", "1 m2"),
+    "J/b": _Range("0.3 pJ/b", "1 J/b"),
+    "W/m2": _Range("40 mW/mm2", "1 kW/mm2"),
+    "B/s": _Range("6.4 GB/s", "1000 TB/s"),
+}
+
+
+def _quantity(
+    dimension: str, *, whole: bool = False, zero: bool = False, most: str | None = None
+) -> Any:
+    """Return the annotations of a field: in the range of its dimension, or zero if that may be.
+
+    ``most`` narrows the range.
+    """
+    limits = _RANGES[dimension]
+    most = most or limits.most
+
+    def read(value: object) -> float | int:
+        text = _text(value, dimension)
+        number = _parse(text, dimension, whole=False)
+        if number < 0 or (number == 0 and not zero):
+            bound = "greater than or equal to 0" if zero else "greater than 0"
+            raise _error(f"input should be {bound}, got '{text}'")
+        if limits.least and number < parse_quantity(limits.least, dimension):
+            raise _error(f"{text.strip()} is too small; expected at least {limits.least}")
+        if number > parse_quantity(most, dimension):
+            raise _error(f"{text.strip()} is too large; expected at most {most}")
+        return _parse(text, dimension, whole=True) if whole else number
+
+    schema = {"type": "string", "examples": [limits.example]}
+    return (BeforeValidator(read), WithJsonSchema(schema))
+
+
+def _text(value: object, dimension: str) -> str:
+    if isinstance(value, str):
+        return value
+    bare = isinstance(value, (int, float)) and not isinstance(value, bool)
+    got = f"the bare number {value}" if bare else describe(value)
+    example = _RANGES[dimension].example
+    raise _error(f"expected a quantity in {dimension} such as '{example}', got {got}")
+
+
+def _parse(text: str, dimension: str, *, whole: bool) -> float | int:
+    try:
+        return parse_whole(text, dimension) if whole else parse_quantity(text, dimension)
+    except UnitError as error:
+        example = _RANGES[dimension].example
+        raise _error(f"{error} (write for instance '{example}')") from None
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError("quantity", "{reason}", {"reason": message})
+
+
+Seconds = Annotated[float, *_quantity("s", zero=True)]
+# A time that is simulated: 1e7 s are four months.
+SimulatedSeconds = Annotated[float, *_quantity("s", zero=True, most="1e7 s")]
+Hertz = Annotated[float, *_quantity("Hz")]
+Joules = Annotated[float, *_quantity("J", zero=True)]
+Watts = Annotated[float, *_quantity("W", zero=True)]
+Volts = Annotated[float, *_quantity("V")]
+Amperes = Annotated[float, *_quantity("A", zero=True)]
+Kelvin = Annotated[float, *_quantity("K")]
+Meters = Annotated[float, *_quantity("m")]
+SquareMeters = Annotated[float, *_quantity("m2", zero=True)]
+Bytes = Annotated[int, *_quantity("B", whole=True)]
+Bits = Annotated[int, *_quantity("b", whole=True)]
+JoulesPerBit = Annotated[float, *_quantity("J/b", zero=True)]
+WattsPerSquareMeter = Annotated[float, *_quantity("W/m2", zero=True)]

@@ -1,0 +1,114 @@
+"""From a document to a frozen, validated value; all problems of a file in one error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.document import Document, Place
+from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.reasons import guess_key, reason
+from accelsim.inputs.schema_keys import known_keys
+
+
+class ConfigModel(BaseModel):
+    """Base of all configuration values: frozen, unknown keys refused, numbers finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class RuleError(ValueError):
+    """Rules between several keys that do not hold, raised by a validator of a ConfigModel.
+
+    ``problems`` are pairs of a key path below the validated value and what is wrong there. A
+    plain ValueError does for one problem: its line is that of the key its message begins with.
+    """
+
+    def __init__(self, *problems: tuple[KeyPath, str]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "; ".join(f"{format_path(path)}: {message}" for path, message in self.problems)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(document: Document, kind: type[Model]) -> Model:
+    """Return the document as a value of ``kind``.
+
+    Raises ConfigError with one line for each problem: ``file:line: path: what is wrong``, in the
+    order of the file.
+    """
+    try:
+        return kind.model_validate(document.data)
+    except ValidationError as error:
+        found = [line for item in error.errors() for line in _describe(document, kind, item)]
+        renamed = {
+            (*path[:-1], guess_key(document.data, kind, path))
+            for path, problem in _located(document, error)
+            if problem["type"] == "extra_forbidden"
+        }
+        lines = [
+            (
+                place.file,
+                place.line or 0,
+                f"{place}: {format_path(path)}: {' '.join(message.split())}",
+            )
+            for place, path, message in found
+            # A misspelt key is one problem, not an unknown key and a missing one.
+            if not (path in renamed and message.startswith("this key is missing"))
+        ]
+        raise ConfigError("\n".join(dict.fromkeys(text for *_, text in sorted(lines)))) from None
+
+
+def _located(document: Document, error: ValidationError) -> Iterator[tuple[KeyPath, Any]]:
+    for problem in error.errors():
+        yield _path_in(document.data, problem["loc"], problem["type"]), problem
+
+
+def _describe(
+    document: Document, kind: type[BaseModel], problem: Any
+) -> Iterator[tuple[Place, KeyPath, str]]:
+    path = _path_in(document.data, problem["loc"], problem["type"])
+    broken = problem.get("ctx", {}).get("error")
+    if isinstance(broken, RuleError):
+        for below, message in broken.problems:
+            yield document.place((*path, *below)), (*path, *below), message
+        return
+    message = reason(document.data, kind, path, problem)
+    about: KeyPath = ()
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
+        about = _key_in_question(message, problem["input"], known_keys(kind, path))
+    yield document.place((*path, *about)), path, message
+
+
+def _key_in_question(message: str, data: dict[str, Any], known: list[str]) -> KeyPath:
+    """Return the first key given of those that a message is about, if it begins with a key."""
+    words = re.findall(r"[\w.]+", message)
+    if not words or words[0] not in known:
+        return ()
+    return next(((word,) for word in words if word in data), ())
+
+
+def _path_in(data: Any, location: tuple[Any, ...], kind: str) -> KeyPath:
+    """Drop the steps of a pydantic location that name a union's branch, not a key."""
+    path: list[str | int] = []
+    for position, step in enumerate(location):
+        if _has(data, step):
+            data = data[step]
+            path.append(step)
+        elif kind == "missing" and position == len(location) - 1:
+            path.append(step)
+    return tuple(path)
+
+
+def _has(data: Any, step: Any) -> bool:
+    if isinstance(data, dict):
+        return step in data
+    return isinstance(data, list) and isinstance(step, int) and step < len(data)

@@ -1,0 +1,1 @@
+"""The schema of a machine, and the components that it is made of."""

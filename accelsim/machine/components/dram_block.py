@@ -1,0 +1,84 @@
+"""The DRAM channel as a block of the machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+
+from accelsim.machine.components.dram import DramChannel
+from accelsim.machine.components.dram_ticks import ChannelState
+from accelsim.machine.components.server import Block
+from accelsim.machine.schema import DramConfig
+from accelsim.memory.dram import load_dram
+from accelsim.program import Use
+from accelsim.units import Tick, ceil_div
+
+_NOTHING: Counter[str] = Counter()
+
+
+class Dram(Block):
+    """Serves one sequential access at a time; commands and refreshes are counted as they happen.
+
+    The shape of a use is (address,) for one sequential range, or (address, pieces, stride) for
+    equal pieces that start ``stride`` bytes apart: scattered rows, or one range read again.
+    Commands of an access are told from those of the background (refreshes while nothing is
+    asked for).
+    """
+
+    def __init__(self, name: str, config: DramConfig) -> None:
+        super().__init__(name)
+        technology = load_dram(config.technology)
+        self.channel = DramChannel(technology, config.devices, config.idle_state)
+        self._seen: Counter[str] = Counter()
+        self._own: Counter[str] = Counter()
+        self._background: Counter[str] = Counter()
+
+    def occupancy(self, use: Use, start: Tick) -> Tick:
+        """Return the ticks of ``amount`` bytes from the address ``shape[0]`` on."""
+        self.channel.settle(start)
+        self._background += self._new_commands()
+        address, pieces, stride = use.shape if len(use.shape) > 1 else (*use.shape, 1, 0)
+        end, size = start, ceil_div(use.amount, pieces)
+        for piece in range(pieces):
+            end = self.channel.access(end, address + piece * stride, size, use.action == "write")
+        self._own = self._new_commands()
+        return end - start
+
+    def extra_amounts(self) -> Counter[str]:
+        """Return the commands of the last access: activate, read_burst, write_burst, refresh."""
+        return self._own
+
+    def take_background(self, now: Tick) -> Counter[str]:
+        """Settle the channel and return the background commands since the last call."""
+        self.channel.settle(now)
+        if self.channel.counts == self._seen and not self._background:
+            return _NOTHING
+        found = self._background + self._new_commands()
+        self._background = Counter()
+        return found
+
+    @property
+    def residency(self) -> Counter[str]:
+        """Ticks in each state up to the last settlement."""
+        return Counter({str(state): ticks for state, ticks in self.channel.residency.items()})
+
+    def state_key(self, now: Tick) -> Hashable:
+        """Return the state relative to now: equal keys, equal futures."""
+        return self.channel.state_key(now)
+
+    def state_at(self, now: Tick) -> ChannelState:
+        """Return the state to hand to ``resume``; the channel must be settled to now."""
+        return self.channel.state_at(now)
+
+    def resume(self, state: ChannelState, now: Tick, residency: Counter[str]) -> None:
+        """Go on from a recorded state, after the ticks in each state of what is replayed."""
+        self.channel.resume(state, now)
+        for name in self.channel.residency:
+            self.channel.residency[name] += residency[name]
+
+    def _new_commands(self) -> Counter[str]:
+        if self.channel.counts == self._seen:
+            return Counter()
+        counts = Counter(self.channel.counts)
+        new, self._seen = counts - self._seen, counts
+        return new

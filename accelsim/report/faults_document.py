@@ -1,0 +1,160 @@
+"""The study of faults as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from accelsim.machine.programming import ProgrammingCost
+from accelsim.study.faults.damage import DamageSummary
+from accelsim.study.faults.findings import exchanges, savings
+from accelsim.study.faults.statistics import INTERVALS, Estimate
+from accelsim.study.faults.study import FaultStudy, SchemeResult
+from accelsim.study.faults.sweep import LEVEL, Sweep
+from accelsim.version import __version__
+
+# Of faults.json.
+SCHEMA_VERSION = 1
+
+
+def faults_document(study: FaultStudy, command: Sequence[str]) -> dict[str, Any]:
+    """Return the outcome for JSON; numbers that are not finite become null."""
+    subject, options = study.subject, study.options
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "accelsim", "version": __version__},
+        "study": "faults",
+        "command": list(command),
+        "workload": {
+            "name": subject.workload.config.name,
+            "digest": subject.workload.digest,
+            "overrides": list(subject.workload.overrides),
+        },
+        "case": subject.case.name,
+        "task": subject.task,
+        "weights": subject.compressed.origin,
+        "numbers": subject.numbers.kind,
+        "sentences": subject.sentences.origin,
+        "technology": subject.technology.name,
+        "seeds": study.seeds,
+        "resync": options.resync,
+        "faults": options.faults.model_dump(mode="json"),
+        "intervals": INTERVALS,
+        "accuracy_without_faults": study.accuracy,
+        "schemes": [_scheme(result) for result in study.schemes],
+        "exchanges": [asdict(exchange) for exchange in exchanges(study)],
+        "savings": [asdict(saving) for saving in savings(study)],
+        "sweep": _sweep(study.sweep) if study.sweep else None,
+    }
+    finite: dict[str, Any] = _finite(document)
+    return finite
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _scheme(result: SchemeResult) -> dict[str, Any]:
+    costs, run = result.costs, result.costs.run
+    return {
+        "scheme": asdict(result.scheme),
+        "bits": costs.bits,
+        "check_bits": costs.check_bits,
+        "cells": dict(costs.cells),
+        "capacity_B": dict(costs.capacities),
+        "parameter_memory_area_mm2": None if costs.area is None else 1e6 * costs.area,
+        "round": {
+            "system_energy_J": run.system_energy,
+            "system_latency_s": run.system_latency,
+            "memory_energy_J": run.memory_energy,
+            "memory_latency_s": run.memory_latency,
+            "inference_latency_s": run.inference,
+        }
+        if run
+        else None,
+        "programming": {name: _programming(cost) for name, cost in costs.programming.items()}
+        if costs.programming
+        else None,
+        "not_known": costs.missing,
+        "estimates": list(costs.estimates),
+        "warnings": list(costs.warnings),
+        "cell_fault_probability": {
+            str(bits): table.fault_probability() for bits, table in result.transitions.items()
+        },
+        "expected_faults": {
+            "value_cells": result.expected.values,
+            "mask_cells": result.expected.masks,
+            "words_beyond_correction": result.expected.detected,
+        },
+        "damage": _damage(result.damage),
+    }
+
+
+def _programming(cost: ProgrammingCost) -> dict[str, Any]:
+    return {
+        "cells": cost.cells,
+        "pulses": cost.pulses,
+        "seconds": cost.seconds,
+        "joules": cost.joules,
+        "verify_seconds": cost.verify_seconds,
+        "verify_joules": cost.verify_joules,
+        "endurance_writes": cost.endurance,
+        "grade": cost.grade,
+    }
+
+
+def _damage(damage: DamageSummary | None) -> dict[str, Any] | None:
+    """Return the damage; None where nothing was injected."""
+    if damage is None:
+        return None
+    return {
+        "seeds_with_a_changed_weight": damage.harmed,
+        "mean_faults": asdict(damage.faults),
+        "weights_relative_rms": _estimate(damage.weights),
+        "weights_largest_error": _estimate(damage.largest),
+        "sign_flips_share": _estimate(damage.sign_flips),
+        "layers_relative_error": [_estimate(layer) for layer in damage.layers],
+        "logits_relative_error": _estimate(damage.logits),
+        "agreement": _estimate(damage.agreement),
+        "accuracy": _estimate(damage.accuracy) if damage.accuracy else None,
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
+
+
+def _sweep(sweep: Sweep) -> dict[str, Any]:
+    return {
+        "scheme": sweep.scheme.name,
+        "logit_error_level": LEVEL,
+        "row_counts_bits": sweep.resync_bits,
+        "curves": [
+            {
+                "name": curve.name,
+                "part": curve.part,
+                "resync": curve.resync,
+                "cells": curve.cells,
+                "rate_at_level": curve.rate,
+                "harm_per_cell_against_values": sweep.harm_per_cell(curve),
+                "harm_per_fault_against_values": sweep.harm_per_fault(curve),
+                "harm_of_one_against_values": sweep.harm_of_one(curve),
+                "one_fault": _damage(curve.one),
+                "points": [
+                    {
+                        "rate": point.rate,
+                        "expected_faults": point.expected,
+                        "damage": _damage(point.damage),
+                    }
+                    for point in curve.points
+                ],
+            }
+            for curve in sweep.curves
+        ],
+    }

@@ -1,0 +1,217 @@
+"""Power over time: the energy of a view in steps, by part of the machine."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.account.prices import PriceList
+from accelsim.engine.run import Execution
+from accelsim.machine.schema import HardwareConfig
+from accelsim.mapping import accesses
+from accelsim.placement.placement import DRAM
+from accelsim.policies.idle import PowerState
+from accelsim.report.timeline import Booking, CaseTrace, View
+from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
+
+TICKS_PER_NANOSECOND = TICKS_PER_SECOND // 10**9
+
+# Steps of the active time: about the width of a screen in pixels.
+STEPS = 1000
+
+# ``activations`` are the activation memory and the buffers; ``bus and host`` has the wake-ups.
+PARTS = ("compute", "parameters", "activations", "bus and host", "DRAM", "leakage")
+
+_FIXED_PARTS = {
+    accesses.PE_ARRAY: "compute",
+    accesses.SFU: "compute",
+    accesses.CODEC: "compute",
+    accesses.BUS: "bus and host",
+    accesses.HOST: "bus and host",
+    accesses.POWER: "bus and host",
+    DRAM: "DRAM",
+}
+
+Floats = npt.NDArray[np.float64]
+# Starts, ends (ticks from the start of the view) and joules of pieces that do not overlap, in
+# order of time.
+Pieces = tuple[Floats, Floats, Floats]
+
+
+@dataclass(frozen=True)
+class PowerSeries:
+    """Power in steps. ``edges`` are nanoseconds from the start of the view, one more than steps;
+    ``watts`` holds for each of PARTS one figure a step.
+
+    Power times time, summed over all steps, is the energy of the view: dynamic energy of every
+    span, leakage and clock of the chip, and the DRAM's standby. A view of a whole run has all of
+    the run's energy.
+    """
+
+    edges: tuple[int, ...]
+    watts: dict[str, Floats]
+
+
+def power_series(shown: View, case: CaseTrace) -> PowerSeries:
+    """Return the power of a view: active time in some 1,000 equal steps, each idle stay in one.
+
+    A span's energy is spread evenly over it, the DRAM's standby energy over each program that uses
+    the DRAM. Else the DRAM draws what it does on average while nothing in the run uses it.
+    Refreshes that no access waited for are spread over the whole run.
+    """
+    edges = _edges(shown)
+    ticks = edges.astype(np.float64) * TICKS_PER_NANOSECOND
+    # The edges are drawn in whole nanoseconds; the last step takes in all that is left.
+    ticks[-1] = shown.end - shown.start
+    joules = {part: np.zeros(len(edges) - 1) for part in PARTS}
+    for port, pieces in _dynamic(shown).items():
+        joules[part_of(port, case.design.hardware)] += spread(ticks, pieces)
+    joules["DRAM"] += spread(ticks, _standby(shown, case))
+    joules["leakage"] += spread(ticks, _leakage(shown, case))
+    seconds = np.diff(edges) * 1e-9
+    return PowerSeries(
+        tuple(map(int, edges)), {part: energy / seconds for part, energy in joules.items()}
+    )
+
+
+def part_of(port: str, hardware: HardwareConfig) -> str:
+    """Return the part of the machine, one of PARTS, that a port belongs to."""
+    if port in hardware.memories and port != hardware.placement.activations:
+        return "parameters"
+    return _FIXED_PARTS.get(port, "activations")
+
+
+def _edges(shown: View) -> npt.NDArray[np.int64]:
+    """Return the ends of steps: active stays are cut into equal ones of 1/1,000 of active time."""
+    active = max(1, round_to_nanoseconds(shown.active))
+    edges = [0]
+    for stay in shown.stays:
+        begin, end = edges[-1], round_to_nanoseconds(stay.end - shown.start)
+        length = end - begin
+        wanted = STEPS * length // active if stay.state.startswith(PowerState.ACTIVE) else 1
+        steps = min(max(1, wanted), length)
+        edges += [begin + length * step // steps for step in range(1, steps + 1)]
+    # A view of less than a nanosecond has a step all the same.
+    return np.array(edges if len(edges) > 1 else [0, 1], dtype=np.int64)
+
+
+def round_to_nanoseconds(tick: Tick) -> int:
+    """Return the nearest whole nanosecond, half up."""
+    return (tick + TICKS_PER_NANOSECOND // 2) // TICKS_PER_NANOSECOND
+
+
+def _dynamic(shown: View) -> dict[str, Pieces]:
+    known: dict[int, dict[str, Pieces]] = {}
+    found: defaultdict[str, list[Pieces]] = defaultdict(list)
+    for execution in shown.executions:
+        for part in execution.parts:
+            key, began = id(part.record), part.began - shown.start
+            if key not in known:
+                known[key] = _by_port(shown.bookings_of(part.record))
+            for port, (starts, ends, joules) in known[key].items():
+                found[port].append((starts + began, ends + began, joules))
+    return {port: _concatenate(pieces) for port, pieces in found.items()}
+
+
+def _by_port(bookings: Sequence[Booking]) -> dict[str, Pieces]:
+    found: defaultdict[str, list[Booking]] = defaultdict(list)
+    for booking in bookings:
+        found[booking.port].append(booking)
+    return {
+        port: (
+            np.array([booking.start for booking in booked], dtype=np.float64),
+            np.array([booking.end for booking in booked], dtype=np.float64),
+            np.array([booking.joules for booking in booked]),
+        )
+        for port, booked in found.items()
+    }
+
+
+def _concatenate(pieces: list[Pieces]) -> Pieces:
+    starts, ends, joules = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return starts, ends, joules
+
+
+def _leakage(shown: View, case: CaseTrace) -> Pieces:
+    """Return leakage and clock of each stay."""
+    return _pieces(shown, [(s.start, s.end, chip_watts(case.prices, s.state)) for s in shown.stays])
+
+
+def chip_watts(prices: PriceList, state: str) -> float:
+    """Return leakage and clock of the chip in one of its states, as the ledger names them [W]."""
+    supplies = prices.supplies
+    leakage = sum(watts * supplies.leakage(state, block) for block, watts in prices.watts.items())
+    return leakage + supplies.clock(state)
+
+
+def _standby(shown: View, case: CaseTrace) -> Pieces:
+    """Return what the DRAM draws beside accesses: with the programs that use it, and between."""
+    unasked, refreshes = _unasked_watts(case)
+    found, now = [], shown.start
+    for execution in shown.executions:
+        if not uses_dram(execution):
+            continue
+        found.append((now, execution.start, unasked + refreshes))
+        seconds = to_seconds(execution.duration)
+        drawn = _standby_joules(execution.dram_residency, case) / seconds + refreshes
+        found.append((execution.start, execution.end, drawn))
+        now = execution.end
+    return _pieces(shown, [*found, (now, shown.end, unasked + refreshes)])
+
+
+def uses_dram(execution: Execution) -> bool:
+    """Say whether a program asks anything of the DRAM."""
+    return any(part.record.dram is not None for part in execution.parts)
+
+
+def _unasked_watts(case: CaseTrace) -> tuple[float, float]:
+    """Return mean powers of the run: standby while no program uses the DRAM, refreshes at large."""
+    run = case.run
+    rest = {s: n for (domain, s), n in run.ledger.residency.items() if domain == DRAM}
+    for total in run.totals.values():
+        for state, ticks in total.dram_residency.items():
+            rest[state] -= ticks
+    refreshes = sum(
+        amount * case.prices.joules[key.block, key.action]
+        for key, amount in run.ledger.amounts.items()
+        if key.program == "idle"
+    )
+    seconds = to_seconds(sum(rest.values()))
+    unasked = _standby_joules(rest, case) / seconds if seconds else 0.0
+    return unasked, refreshes / to_seconds(run.makespan)
+
+
+def _standby_joules(residency: Mapping[str, Tick], case: CaseTrace) -> float:
+    watts = case.prices.dram_states
+    return sum(to_seconds(ticks) * watts[state] for state, ticks in residency.items())
+
+
+def _pieces(shown: View, rates: Sequence[tuple[Tick, Tick, float]]) -> Pieces:
+    """Return pieces of (start, end, watts); their ticks are those of the run."""
+    return (
+        np.array([start - shown.start for start, _, _ in rates], dtype=np.float64),
+        np.array([end - shown.start for _, end, _ in rates], dtype=np.float64),
+        np.array([to_seconds(end - start) * watts for start, end, watts in rates]),
+    )
+
+
+def spread(edges: Floats, pieces: Pieces) -> Floats:
+    """Return the joules between consecutive edges, each piece spread evenly over its length.
+
+    All pieces lie between the first and the last edge.
+    """
+    starts, ends, joules = pieces
+    spent = np.cumsum(joules)
+    before = np.concatenate([[0.0], spent[:-1]])
+    times = np.stack([starts, ends], axis=1).ravel()
+    totals = np.stack([before, spent], axis=1).ravel()
+    at_edges = np.interp(edges, times, totals)
+    # A piece without length at the very start or end belongs to the view all the same.
+    at_edges[0], at_edges[-1] = 0.0, spent[-1]
+    # Interpolation may overshoot the end of a piece by the last bit of a float.
+    between: Floats = np.maximum(np.diff(at_edges), 0.0)
+    return between

@@ -1,0 +1,317 @@
+"""results.json: everything a run found, with units in the names and what it was made from.
+
+The file holds no time of day: the same input gives the same file. It has no rows for requests or
+executions, so it stays as small for 100,000 requests as for ten.
+
+Version 2: ``requests`` says where the requests came from. Of each case, ``programs`` (count and
+seconds by kind and task) takes the place of the list of all executions; ``service``, ``purposes``
+and ``lifetime`` are new; ``leakage_J`` is by state of the chip, then block; ``ledger`` has an
+operating point in each row; ``mapping`` is a list, with the sequence lengths that have it.
+``per_round_J`` is for rounds of a closed loop alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
+from accelsim.account.metrics import DesignFigures
+from accelsim.account.programming import backbone_programming
+from accelsim.account.purposes import day_factor, energy_per_inference, mean_power, purposes
+from accelsim.account.service import service_statistics
+from accelsim.engine.ledger import Ledger
+from accelsim.evaluate.cases import CaseResult, Comparison, lifetimes_of
+from accelsim.machine.regions import regions
+from accelsim.report.footprint import Footprint, footprints
+from accelsim.requests.patterns.file import RequestFile
+from accelsim.units import to_seconds
+from accelsim.version import __version__
+from accelsim.workload.schema import Workload
+
+SCHEMA_VERSION = 2
+
+
+def results_document(
+    workload: Workload,
+    results: Mapping[str, CaseResult],
+    comparisons: Sequence[Comparison],
+    command: Sequence[str],
+) -> dict[str, Any]:
+    """Return the content of results.json."""
+    published = workload.config.published
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "accelsim", "version": __version__},
+        "command": list(command),
+        "workload": {
+            "name": workload.config.name,
+            "digest": workload.digest,
+            "overrides": list(workload.overrides),
+            "seeds": _seeds(workload),
+            "configuration": workload.config.model_dump(mode="json"),
+        },
+        "requests": _requests(workload, results),
+        "published": published.model_dump(mode="json") if published else None,
+        "comparisons": [
+            {
+                "design": comparison.design,
+                "baseline": comparison.baseline,
+                "gains": [
+                    {"scope": gain.scope, "metric": gain.metric, "gain": gain.value}
+                    for gain in comparison.gains
+                ],
+            }
+            for comparison in comparisons
+        ],
+        "cases": {
+            name: _case(result, closed=workload.config.requests.closed_loop)
+            for name, result in results.items()
+        },
+    }
+
+
+def results_text(document: Mapping[str, Any]) -> str:
+    """Return the text of results.json."""
+    return json.dumps(document, indent=1) + "\n"
+
+
+def ledger_digest(ledger: Ledger) -> str:
+    """Return a digest of all that was counted: equal ledgers, equal digests."""
+    content = [
+        sorted((*key, amount) for key, amount in ledger.amounts.items()),
+        sorted(ledger.busy.items()),
+        sorted(ledger.idle.items()),
+        sorted((*key, ticks) for key, ticks in ledger.residency.items()),
+        sorted(ledger.peak.items()),
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _seeds(workload: Workload) -> dict[str, int]:
+    """Return the seeds by the key path of what they are for."""
+    config = workload.config
+    sections = {
+        "requests": config.requests,
+        "early_exit": config.early_exit,
+        **{f"cases.{name}.early_exit": case.early_exit for name, case in config.cases.items()},
+    }
+    return {path: s.seed for path, s in sections.items() if s is not None and hasattr(s, "seed")}
+
+
+def _requests(workload: Workload, results: Mapping[str, CaseResult]) -> dict[str, Any]:
+    """Return the origin of the requests: their pattern and, of a trace, its file."""
+    pattern = workload.config.requests
+    found: dict[str, Any] = {
+        "pattern": pattern.pattern,
+        "closed_loop": pattern.closed_loop,
+        "count": max((len(result.run.requests) for result in results.values()), default=0),
+    }
+    horizon = pattern.horizon()
+    found["horizon_s"] = None if horizon is None else to_seconds(horizon)
+    if isinstance(pattern, RequestFile):
+        path = pattern.find(workload.path.parent)
+        found |= {"file": path.name, "digest": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return found
+
+
+def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
+    run, hardware = result.run, result.case.hardware
+    return {
+        "machine": hardware.name,
+        "machine_digest": result.case.digest,
+        "machine_configuration": hardware.model_dump(mode="json"),
+        "adaptation": result.case.config.adaptation.model_dump(mode="json"),
+        "weights": result.design.weights or "none: densities as stated",
+        "memories": [_memory(footprint) for footprint in footprints(result.design)],
+        "array_warnings": array_warnings(result),
+        "mapping": _mapping(result),
+        "time": _time(result),
+        "programs": _programs(result),
+        "service": _service(result),
+        "energy": _energy(result, closed=closed),
+        "purposes": _purposes(result),
+        "lifetime": [_lifetime(one) for one in lifetimes_of(result)],
+        "programming_once": {
+            name: {
+                "words": cost.words,
+                "cells": cost.cells,
+                "seconds": cost.seconds,
+                "joules": cost.joules,
+                "endurance_writes": cost.endurance,
+            }
+            for name, cost in backbone_programming(result.design).items()
+        },
+        "area_mm2": {block: 1e6 * area for block, area in result.figures.prices.areas.items()},
+        "scopes": _scopes(result.figures),
+        "simulation": {
+            "events": run.event_count,
+            "segments_simulated": run.simulated,
+            "segments_replayed": run.replayed,
+            "ledger_digest": ledger_digest(run.ledger),
+        },
+        "peak_bytes": dict(sorted(run.ledger.peak.items())),
+        "busy_s": {port: to_seconds(ticks) for port, ticks in run.ledger.busy.items()},
+        "residency_s": {
+            f"{domain}.{state}": to_seconds(ticks)
+            for (domain, state), ticks in run.ledger.residency.items()
+        },
+        "ledger": _ledger_rows(result),
+        "sources": result.figures.prices.sources,
+    }
+
+
+def array_warnings(result: CaseResult) -> dict[str, list[str]]:
+    """Return what the technology table has to say about the machine's arrays, by memory."""
+    table = regions(result.case.hardware)
+    return {name: list(r.array.warnings) for name, r in table.items() if r.array.warnings}
+
+
+def _memory(footprint: Footprint) -> dict[str, Any]:
+    array = footprint.region.array
+    return {
+        "name": footprint.region.name,
+        "kind": footprint.region.kind,
+        "technology": array.technology,
+        "bits_per_cell": array.bits_per_cell,
+        "node_nm": 1e9 * array.node,
+        "roadmap": array.roadmap,
+        "temperature_K": array.temperature,
+        "target": array.target,
+        "grade": array.grade,
+        "word_b": int(8 * footprint.region.word_bytes),
+        "banks": footprint.region.banks,
+        "lanes": footprint.region.lanes,
+        "capacity_B": footprint.region.capacity,
+        "shared_b": footprint.shared_bits,
+        "task_b": footprint.task_bits,
+        "area_mm2": 1e6 * footprint.region.area,
+        "read_latency_ns": 1e9 * array.read_latency,
+        "write_latency_ns": 1e9 * array.write_latency,
+        "read_energy_pJ": 1e12 * footprint.region.read_energy,
+        "write_energy_pJ": 1e12 * footprint.region.write_energy,
+        "leakage_mW": 1e3 * footprint.region.leakage,
+        "interpolated": not array.exact,
+    }
+
+
+def _time(result: CaseResult) -> dict[str, Any]:
+    figures, run = result.figures, result.run
+    return {
+        "makespan_s": to_seconds(run.makespan),
+        "rounds": figures.rounds,
+        "mean_switch_s": figures.switch_latency,
+        "mean_inference_s": figures.inference_latency,
+    }
+
+
+def _mapping(result: CaseResult) -> list[dict[str, Any]]:
+    """Return the choices of the mapping, equal ones once, with their tasks and lengths."""
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[set[str], set[int]]] = {}
+    for (task, tokens), made in result.design.inferences.items():
+        tasks, lengths = found.setdefault((made.choices, made.spilled), (set(), set()))
+        tasks.add(task)
+        lengths.add(tokens)
+    return [
+        {
+            "tasks": sorted(tasks),
+            "tokens": sorted(lengths),
+            "choices": list(choices),
+            "spilled": list(spilled),
+        }
+        for (choices, spilled), (tasks, lengths) in found.items()
+    ]
+
+
+def _programs(result: CaseResult) -> list[dict[str, Any]]:
+    return [
+        {"kind": kind.value, "task": task, "count": total.count, "time_s": to_seconds(total.ticks)}
+        for (kind, task), total in result.run.totals.items()
+    ]
+
+
+def _service(result: CaseResult) -> dict[str, Any]:
+    return {
+        task: {_SERVICE_UNITS.get(name, name): value for name, value in asdict(found).items()}
+        for task, found in service_statistics(result.run).items()
+    }
+
+
+_SERVICE_UNITS = {
+    "waiting": "waiting_s",
+    "service": "service_s",
+    "latency": "latency_s",
+    "throughput": "throughput_Hz",
+}
+
+
+def _energy(result: CaseResult, *, closed: bool) -> dict[str, Any]:
+    figures = result.figures
+    account = figures.account
+    leakage: dict[str, dict[str, float]] = {}
+    for (state, block), joules in account.leakage.items():
+        leakage.setdefault(state, {})[block] = joules
+    return {
+        "total_J": account.total,
+        **({"per_round_J": figures.parts} if closed else {}),
+        "leakage_J": leakage,
+        "clock_J": account.clock,
+        "dram_standby_J": account.standby,
+    }
+
+
+def _purposes(result: CaseResult) -> dict[str, Any]:
+    """Return the energy of the run by purpose, and what makes a day of it."""
+    run, account = result.run, result.figures.account
+    return {
+        "run_J": purposes(result.design.hardware, account),
+        "request_J": energy_per_inference(run, account),
+        "day_J": account.total * day_factor(run),
+        "runs_per_day": day_factor(run),
+        "mean_power_W": mean_power(run, account),
+    }
+
+
+def _lifetime(one: RegionLifetime) -> dict[str, Any]:
+    """Return the wear of a memory; null where nothing wears."""
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "technology": one.technology,
+        "words_written": one.words_written,
+        "worst_cell_writes": one.worst_writes,
+        "levelled_writes": one.even_writes,
+        "endurance_writes": dict(one.endurance),
+        "years_worst_cell": _finite(one.years()),
+        "years_levelled": _finite(one.years(levelled=True)),
+        "required_years": REQUIRED_YEARS,
+        "lasts": one.lasts(),
+    }
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _scopes(figures: DesignFigures) -> dict[str, Any]:
+    return {
+        scope: {
+            "per": found.per,
+            "energy_J": found.energy,
+            "latency_s": found.latency,
+            "area_mm2": None if found.area is None else 1e6 * found.area,
+        }
+        for scope, found in figures.scopes.items()
+    }
+
+
+def _ledger_rows(result: CaseResult) -> list[dict[str, Any]]:
+    dynamic = result.figures.account.dynamic
+    return [
+        {**key._asdict(), "amount": amount, "energy_J": dynamic.get(key, 0.0)}
+        for key, amount in sorted(result.run.ledger.amounts.items())
+    ]

@@ -1,0 +1,1 @@
+"""The schema of a workload: models, tasks, cases, requests."""

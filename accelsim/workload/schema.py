@@ -1,0 +1,295 @@
+"""The schema of a workload: ``workloads/*.yaml``. Which tasks run, in which cases, how often.
+
+A case is a machine and a model with its adaptation and storage. A case with a ``baseline`` is
+compared with that other case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.document import (
+    Document,
+    KeyPath,
+    describe,
+    override_at,
+    read_document,
+    split_assignment,
+)
+from accelsim.inputs.paths import suggest
+from accelsim.inputs.shipped import find_input, is_file
+from accelsim.inputs.validation import ConfigModel, RuleError, validate
+from accelsim.machine.schema import HardwareConfig, hardware_document
+from accelsim.memory.storage import StorageConfig
+from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
+from accelsim.model.tasks import find_task
+from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
+from accelsim.requests import RequestContext, RequestsConfig
+from accelsim.requests.patterns.file import RequestFile
+from accelsim.weights.settings import CaseWeights
+
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
+_FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+
+
+class CaseConfig(ServiceChanges):
+    """One design: ``hardware`` is a machine file, relative to the workload file.
+
+    With ``weights`` the density of every tensor is measured; without, it is as stated.
+    ``policy``, ``idle``, ``residency`` and ``early_exit`` take the place of the workload's.
+    """
+
+    hardware: str
+    adaptation: AdaptationConfig
+    storage: StorageConfig
+    weights: CaseWeights | None = None
+    baseline: str | None = None
+
+
+class PublishedGains(ConfigModel):
+    """Gains that a publication reports, to print beside the computed ones."""
+
+    source: str
+    area: float | None = None
+    energy: float | None = None
+    latency: float | None = None
+
+
+Spans = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(min_length=1)]
+
+
+class WorkloadConfig(ServiceConfig):
+    """One workload. Results go to a folder of its ``name``.
+
+    ``pad_to`` is the ``sequence_length`` or a number whose multiples sentences are padded to.
+    ``attention_spans`` give each head of a task its span in tokens; heads of span 0 are off.
+    """
+
+    name: str
+    description: str = ""
+    model: ModelConfig
+    sequence_length: PositiveInt
+    pad_to: PadTo = "sequence_length"
+    attention_spans: dict[str, Spans] = Field(default_factory=dict)
+    tasks: Annotated[list[str], Field(min_length=1)]
+    requests: RequestsConfig
+    cases: Annotated[dict[str, CaseConfig], Field(min_length=1)]
+    published: PublishedGains | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not _FOLDER_NAME.fullmatch(name):
+            raise ValueError(
+                f"{describe(name)} cannot name the folder of the results; expected up to 100 "
+                "letters, digits, '_', '-' and '.', not beginning with '.'"
+            )
+        return name
+
+    @field_validator("tasks")
+    @classmethod
+    def _known_tasks(cls, tasks: list[str]) -> list[str]:
+        names: list[str] = []
+        wrong: list[tuple[KeyPath, str]] = []
+        for index, task in enumerate(tasks):
+            try:
+                name = find_task(task).name
+            except ConfigError as error:
+                wrong.append(((index,), str(error)))
+                continue
+            if name in names:
+                wrong.append(((index,), f"task {name} stands twice; name every task once"))
+            names.append(name)
+        if wrong:
+            raise RuleError(*wrong)
+        return names
+
+    @model_validator(mode="after")
+    def _check_cases(self) -> WorkloadConfig:
+        wrong = list(_wrong_baselines(self.cases))
+        longest = self.model.maximum_positions
+        if self.sequence_length > longest:
+            message = (
+                f"{self.sequence_length} tokens are more than the {longest} positions of "
+                f"{self.model.name}; shorten it or raise model.maximum_positions"
+            )
+            wrong.append((("sequence_length",), message))
+        wrong += _wrong_spans(self)
+        if wrong:
+            raise RuleError(*wrong)
+        return self
+
+    def service_of(self, case: CaseConfig) -> ServiceConfig:
+        """Return how the requests of a case are served."""
+        return case.applied_to(self)
+
+
+def _wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    heads = workload.model.heads
+    for task, spans in workload.attention_spans.items():
+        path = ("attention_spans", task)
+        if task not in workload.tasks:
+            hint = suggest(task, workload.tasks, "tasks")
+            yield path, f"there is no task '{task}' in this workload; {hint}"
+        elif len(spans) != heads or not any(spans):
+            yield (
+                path,
+                f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
+                f"with {sum(map(bool, spans))} above 0",
+            )
+
+
+def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:
+    for name, case in cases.items():
+        path = ("cases", name, "baseline")
+        if case.baseline == name:
+            yield path, "a case is not its own baseline; name another case or remove this key"
+        elif case.baseline is not None and case.baseline not in cases:
+            hint = suggest(case.baseline, cases, "cases")
+            yield path, f"there is no case '{case.baseline}'; {hint}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case with its machine."""
+
+    name: str
+    config: CaseConfig
+    hardware: HardwareConfig
+    digest: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload with the machines of its cases, and digests of all that it was made from."""
+
+    config: WorkloadConfig
+    cases: dict[str, Case]
+    digest: str
+    path: Path
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Override:
+    """One ``path=value``, for the workload or for the machines of all cases or of one."""
+
+    path: KeyPath
+    text: str
+    origin: str
+    for_machines: bool
+    case: str | None
+
+    def apply(self, document: Document) -> Document:
+        return override_at(document, self.path, self.text, self.origin)
+
+
+def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload:
+    """Return a workload with its machines.
+
+    Overrides are ``path=value``: ``requests.rounds=5`` changes the workload,
+    ``hardware.dram.devices=2`` every machine, and ``cases.adapter.hardware.dram.devices=2`` one.
+    Raises ConfigError with one line for each problem.
+    """
+    found = find_input(Path(path))
+    document = read_document(found)
+    parsed = [_parse_override(assignment) for assignment in overrides]
+    for change in parsed:
+        if not change.for_machines:
+            document = change.apply(document)
+    config = validate(document, WorkloadConfig)
+    _check_override_cases(parsed, config)
+    _check_requests(document, config)
+    cases = _load_cases(document, config, parsed)
+    inputs = [document.data, *(case.digest for case in cases.values())]
+    if isinstance(config.requests, RequestFile):
+        trace = config.requests.find(found.parent)
+        # What is wrong with the file is told when its requests are read.
+        if is_file(trace):
+            inputs.append(hashlib.sha256(trace.read_bytes()).hexdigest())
+    return Workload(config, cases, _digest(inputs), found, overrides)
+
+
+def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
+    """Return what the requests of a workload in ``folder`` depend on."""
+    return RequestContext(
+        tasks=tuple(config.tasks),
+        sequence_length=config.sequence_length,
+        maximum_positions=config.model.maximum_positions,
+        layers=config.model.layers,
+        folder=folder,
+    )
+
+
+def _check_requests(document: Document, config: WorkloadConfig) -> None:
+    """Refuse requests and exits that do not fit the workload's tasks and model."""
+    context = request_context(config, document.path.parent)
+    found = [(("requests", *path), text) for path, text in config.requests.problems(context)]
+    sections: list[tuple[KeyPath, ServiceConfig]] = [((), config)]
+    sections += [(("cases", name), config.service_of(case)) for name, case in config.cases.items()]
+    for place, service in sections:
+        if service.early_exit and (not place or service.early_exit is not config.early_exit):
+            problems = service.early_exit.problems(config.tasks, config.model.layers)
+            found += [((*place, "early_exit", *path), text) for path, text in problems]
+    if found:
+        raise ConfigError("\n".join(str(document.error(path, text)) for path, text in found))
+
+
+def _load_cases(
+    document: Document, config: WorkloadConfig, overrides: list[_Override]
+) -> dict[str, Case]:
+    cases: dict[str, Case] = {}
+    problems: list[str] = []
+    for name, case in config.cases.items():
+        mine = [one for one in overrides if one.for_machines and one.case in (None, name)]
+        try:
+            cases[name] = _load_case(name, case, document, mine)
+        except ConfigError as error:
+            problems += str(error).split("\n")
+    if problems:
+        # Machines with a common base have its problems in common.
+        raise ConfigError("\n".join(dict.fromkeys(problems)))
+    return cases
+
+
+def _load_case(name: str, case: CaseConfig, document: Document, overrides: list[_Override]) -> Case:
+    path = document.path.parent / case.hardware
+    if not is_file(path):
+        raise document.error(
+            ("cases", name, "hardware"),
+            f"no such file '{path}'; the path is relative to the workload file",
+        )
+    machine = hardware_document(path)
+    for change in overrides:
+        machine = change.apply(machine)
+    return Case(name, case, validate(machine, HardwareConfig), _digest([machine.data]))
+
+
+def _parse_override(assignment: str) -> _Override:
+    path, text = split_assignment(assignment)
+    origin = f"--set {assignment}"
+    if path[0] == "hardware" and len(path) > 1:
+        return _Override(path[1:], text, origin, True, None)
+    if path[0] == "cases" and len(path) > 3 and path[2] == "hardware":
+        return _Override(path[3:], text, origin, True, str(path[1]))
+    return _Override(path, text, origin, False, None)
+
+
+def _check_override_cases(overrides: list[_Override], config: WorkloadConfig) -> None:
+    for change in overrides:
+        if change.case is not None and change.case not in config.cases:
+            hint = suggest(change.case, config.cases, "cases")
+            raise ConfigError(f"{change.origin}: there is no case '{change.case}'; {hint}")
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

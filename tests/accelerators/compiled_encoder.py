@@ -1,0 +1,110 @@
+"""Encoders compiled for the shipped machines without a workload's design, and their execution."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import simpy
+from small_workload import MAIN
+
+from accelsim.accelerators.edgebert.inference import InferenceProgram, compile_inference
+from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.machine.machine import Machine
+from accelsim.machine.schema import HardwareConfig
+from accelsim.model.adaptation import adapt
+from accelsim.model.encoder import build_encoder
+from accelsim.model.graph import LayerGraph
+from accelsim.model.hyperparameters import ModelConfig
+from accelsim.placement.placement import Placement, place
+from accelsim.program import Segment
+from accelsim.workload.schema import load_workload
+
+Amounts = Counter[tuple[str, str, str]]
+SMALL_MODEL = ModelConfig(
+    name="custom",
+    family="albert",
+    vocabulary_size=1000,
+    embedding_size=32,
+    hidden_size=64,
+    layers=4,
+    heads=4,
+    intermediate_size=256,
+    maximum_positions=128,
+    type_vocabulary_size=2,
+    shared_layers=True,
+    pooler=True,
+)
+# Layers with parameters of their own, and no pooler.
+UNSHARED_MODEL = SMALL_MODEL.model_copy(
+    update={"family": "bert", "embedding_size": 64, "shared_layers": False, "pooler": False}
+)
+CASES = ("vanilla_mixed", "adapter_mixed")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A program with what it was compiled from."""
+
+    graph: LayerGraph
+    placement: Placement
+    hardware: HardwareConfig
+    inference: InferenceProgram
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return self.inference.program.segments
+
+
+def compiled(
+    case: str, model: ModelConfig, tokens: int, overrides: tuple[str, ...] = (), **options: Any
+) -> Compiled:
+    """Return a model of 3 classes on the machine of a case; ``options`` are build_encoder's."""
+    loaded = _case(case, overrides)
+    options = {"classes": 3} | options
+    pretrained = build_encoder(model, sequence_length=tokens, **options)
+    graph = adapt(pretrained, loaded.config.adaptation)
+    placement = place(graph, loaded.config.storage, loaded.hardware)
+    inference = compile_inference(graph, placement, loaded.hardware)
+    return Compiled(graph, placement, loaded.hardware, inference)
+
+
+@lru_cache
+def _case(name: str, overrides: tuple[str, ...]) -> Any:
+    return load_workload(MAIN, overrides).cases[name]
+
+
+def amounts_of(segments: Iterable[Segment]) -> Amounts:
+    total: Amounts = Counter()
+    for segment in segments:
+        total.update(segment.amounts)
+    return total
+
+
+def sum_of(amounts: Amounts, block: str, action: str, operator: str = "") -> int:
+    """Return the amount of an action, of all operators or of those with this name or prefix."""
+    return sum(
+        n
+        for (b, a, o), n in amounts.items()
+        if (b, a) == (block, action) and o.startswith(operator)
+    )
+
+
+def run_segments(
+    made: Compiled, count: int | None = None, *, trace: bool = False
+) -> list[SegmentRecord]:
+    """Run the first segments one after the other on one machine; return their records."""
+    environment, machine = CountingEnvironment(), Machine(made.hardware)
+    levels: dict[str, int] = {}
+    records: list[SegmentRecord] = []
+
+    def run() -> Generator[simpy.Event, Any, None]:
+        for segment in made.segments[:count]:
+            piece = SegmentRun(environment, machine, segment, levels, trace=trace)
+            records.append((yield from piece.run()))
+
+    environment.run(until=environment.process(run()))
+    return records

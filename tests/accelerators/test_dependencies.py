@@ -1,0 +1,202 @@
+"""Every read waits for its write, and nothing is overwritten or given back before its last read.
+
+The laws are checked on models of one block of rows and one panel a matrix, where each operator
+has one task a head; whatever the timing, a task starts after its ancestors have ended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import lru_cache
+
+import pytest
+from small_workload import MAIN, SMALL
+
+from accelsim.evaluate.design import compile_design
+from accelsim.mapping.context import label_of
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import Operator, OperatorKind
+from accelsim.program import Segment, Task
+from accelsim.workload.schema import load_workload
+
+ONE_BLOCK = (SMALL[0], "sequence_length=16")
+MACHINES = {
+    "overlapped": (),
+    "no_double_buffering": ("hardware.overlap.double_buffering=false",),
+    "shared_special_functions": ("hardware.overlap.special_functions=false",),
+    "host_in_turn": ("hardware.host.command_queue=false",),
+    "spilling": (
+        "hardware.memories.activation_sram.capacity=5.5 KiB",
+        "hardware.memories.activation_sram.extrapolate=true",
+    ),
+}
+PRODUCTS = {
+    OperatorKind.MATMUL,
+    OperatorKind.ATTENTION_SCORES,
+    OperatorKind.ATTENTION_CONTEXT,
+}
+
+
+class Ancestry:
+    """The tasks of a layer by label and role, and what each waits for, directly or not."""
+
+    def __init__(self, segment: Segment) -> None:
+        self.by_role: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self.ancestors: list[set[int]] = []
+        last_of_queue: dict[str, int] = {}
+        for task in segment.tasks:
+            before = {*task.after}
+            if task.queue in last_of_queue:
+                before.add(last_of_queue[task.queue])
+            last_of_queue[task.queue] = task.id
+            self.ancestors.append(before.union(*(self.ancestors[other] for other in before)))
+            self.by_role[task.operator, role_of(task)].append(task.id)
+
+    def check(self, earlier: list[int], later: list[int], why: str) -> None:
+        assert earlier, why
+        assert later, why
+        for after in later:
+            assert set(earlier) <= self.ancestors[after], why
+
+
+def role_of(task: Task) -> str:
+    """Say what a task is by what it uses: compute, load parameters or move an operand."""
+    used = {(use.block, use.action) for use in task.uses}
+    if used & {("pe_array", "mac")} or any(block == "sfu" for block, _ in used):
+        return "compute"
+    if ("activation_buffer", "write") in used:
+        return "move"
+    writes_weights = ("weight_buffer", "write") in used or ("auxiliary_memory", "write") in used
+    if writes_weights and {block for block, _ in used} & {"sram", "rram"}:
+        return "load"
+    return "move_weights" if writes_weights else "other"
+
+
+@lru_cache
+def compiled(case: str, machine: str) -> tuple[LayerGraph, Ancestry]:
+    loaded = load_workload(MAIN, (*ONE_BLOCK, *MACHINES[machine]))
+    design = compile_design(loaded.config, loaded.cases[case])
+    inference = design.inference("MNLI")
+    assert bool(inference.spilled) == (machine == "spilling")
+    return design.graphs["MNLI"], Ancestry(inference.program.segments[1])
+
+
+cases = pytest.mark.parametrize("case", ["vanilla_mixed", "adapter_mixed"])
+machines = pytest.mark.parametrize("machine", list(MACHINES))
+
+
+def layer(graph: LayerGraph) -> list[Operator]:
+    return list(graph.layer_operators(0))
+
+
+def is_of_attention(operator: Operator) -> bool:
+    names = ("query", "key", "value", "scores", "softmax", "context")
+    return operator.name.endswith(names)
+
+
+@cases
+@machines
+def test_products_wait_for_both_operands(case: str, machine: str) -> None:
+    graph, ancestry = compiled(case, machine)
+    for operator in layer(graph):
+        label, roles = label_of(operator), ancestry.by_role
+        if operator.kind is not OperatorKind.MATMUL:
+            continue
+        computes, loads = roles[label, "compute"], roles[label, "load"]
+        assert len(computes) == len(loads)
+        for compute, load in zip(computes, loads, strict=True):
+            ancestry.check([load], [compute], f"{label}: weights")
+        if not is_of_attention(operator):
+            ancestry.check(roles[label, "move"], computes, f"{label}: operand")
+
+
+@cases
+@machines
+def test_readers_wait_for_their_producers(case: str, machine: str) -> None:
+    graph, ancestry = compiled(case, machine)
+    own = {operator.name for operator in layer(graph)}
+    for operator in layer(graph):
+        if is_of_attention(operator):
+            continue
+        label = label_of(operator)
+        first = "move" if operator.kind in PRODUCTS else "compute"
+        for producer in graph.predecessors(operator):
+            if producer.name in own:
+                written = ancestry.by_role[label_of(producer), "compute"]
+                why = f"{label} reads {producer.name}"
+                ancestry.check(written, ancestry.by_role[label, first], why)
+
+
+@cases
+@machines
+def test_layer_norms_wait_for_their_parameters(case: str, machine: str) -> None:
+    _, ancestry = compiled(case, machine)
+    for half in ("attention", "ffn"):
+        roles, label = ancestry.by_role, f"encoder.{half}_layer_norm"
+        ancestry.check(roles[label, "load"], roles[label, "compute"], label)
+
+
+@cases
+@machines
+def test_attention_waits_head_by_head(case: str, machine: str) -> None:
+    _, ancestry = compiled(case, machine)
+    tasks = {
+        name: ancestry.by_role[f"encoder.{name}", "compute"]
+        for name in ("query", "key", "value", "scores", "softmax", "context")
+    }
+    heads = len(tasks["scores"])
+    assert heads == 2
+    for head in range(heads):
+        for earlier, later in (
+            ("query", "scores"),
+            ("key", "scores"),
+            ("scores", "softmax"),
+            ("softmax", "context"),
+            ("value", "context"),
+        ):
+            why = f"{later} of head {head} reads {earlier}"
+            ancestry.check([tasks[earlier][head]], [tasks[later][head]], why)
+        for stationary, product in (("scores", "scores"), ("context", "context")):
+            moved = ancestry.by_role[f"encoder.{stationary}", "move_weights"][head]
+            source = {"scores": "key", "context": "value"}[stationary]
+            ancestry.check([tasks[source][head]], [moved], f"move of {source} {head}")
+            ancestry.check([moved], [tasks[product][head]], f"{product} {head} uses {source}")
+
+
+@cases
+@machines
+def test_the_last_reader_waits_for_all_others(case: str, machine: str) -> None:
+    # The last reader overwrites its input or gives it back.
+    graph, ancestry = compiled(case, machine)
+    for producer in [*graph.predecessors("encoder.0.query"), *layer(graph)]:
+        readers = [o for o in graph.successors(producer) if o.layer == 0]
+        order = {operator.name: number for number, operator in enumerate(layer(graph))}
+        readers.sort(key=lambda operator: order[operator.name])
+        if len(readers) < 2 or is_of_attention(readers[-1]):
+            continue
+        last = ancestry.by_role[label_of(readers[-1]), "compute"]
+        for reader in readers[:-1]:
+            # Queries, keys and values share one copy of their operand, moved for the first.
+            reads = [
+                *ancestry.by_role[label_of(reader), "move"],
+                *(
+                    ancestry.by_role[label_of(reader), "compute"]
+                    if reader.kind not in PRODUCTS
+                    else []
+                ),
+            ]
+            if reads:
+                ancestry.check(reads, last, f"{readers[-1].name} after {reader.name}")
+
+
+@cases
+def test_without_double_buffering_nothing_is_loaded_while_the_array_works(case: str) -> None:
+    _, ancestry = compiled(case, "no_double_buffering")
+    computes = sorted(
+        t for (_, role), tasks in ancestry.by_role.items() if role == "compute" for t in tasks
+    )
+    for (_, role), tasks in ancestry.by_role.items():
+        if role in ("load", "move", "move_weights"):
+            for task in tasks:
+                earlier = [compute for compute in computes if compute < task]
+                assert set(earlier) <= ancestry.ancestors[task]

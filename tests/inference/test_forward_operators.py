@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from accelsim.inference.operators import (
+    compute,
+    entropy,
+    erf,
+    gelu_erf,
+    gelu_tanh,
+    in_blocks,
+    join_heads,
+    softmax,
+    split_heads,
+)
+from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.tensors import Parameter, Role
+
+GRID = np.linspace(-8, 8, 40_001)
+EXACT = np.array([math.erf(x) for x in GRID])
+
+
+def test_erf_is_exact_to_the_last_digits_of_float32() -> None:
+    error = np.abs(erf(GRID) - EXACT)
+    assert error.max() <= 1.6e-8
+    assert error[np.abs(GRID) <= 4].max() <= 1.1e-8
+    single = GRID.astype(np.float32)
+    exact = np.array([math.erf(x) for x in single.tolist()])
+    assert np.abs(erf(single) - exact).max() <= 2.5e-7
+    assert_array_equal(erf(-GRID), -erf(GRID))
+
+
+@pytest.mark.parametrize("x", [-6.0, -2.5, -1.0, -0.1, 0.0, 0.1, 1.0, 2.5, 6.0])
+def test_both_gelus_are_their_definitions(x: float) -> None:
+    value = np.array([x], np.float32)
+    exact = x / 2 * (1 + math.erf(x / math.sqrt(2)))
+    tanh = x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    assert_allclose(gelu_erf(value), exact, rtol=0, atol=2e-6)
+    assert_allclose(gelu_tanh(value), tanh, rtol=0, atol=2e-6)
+
+
+def test_the_two_gelus_differ_by_less_than_a_thousandth() -> None:
+    gap = np.abs(gelu_erf(GRID) - gelu_tanh(GRID)).max()
+    assert 1e-4 < gap < 1e-3
+
+
+@given(st.integers(1, 3), st.integers(1, 200_000))
+def test_blocks_do_not_show(rows: int, columns: int) -> None:
+    value = np.linspace(-3, 3, rows * columns, dtype=np.float32).reshape(rows, columns)
+    assert_array_equal(in_blocks(np.square, value), np.square(value))
+
+
+def test_softmax_rows_sum_to_one_and_hide_what_is_masked() -> None:
+    scores = np.random.default_rng(1).normal(0, 30, (2, 3, 4, 5)).astype(np.float32)
+    mask = np.array([[1, 1, 0, 1, 0], [0, 0, 0, 1, 0]], bool)
+    found = softmax(scores, mask)
+    assert_allclose(found.sum(axis=-1), 1, rtol=1e-6)
+    assert not found[0, :, :, [2, 4]].any()
+    assert_array_equal(found[1, :, :, 3], 1)
+    kept = softmax(np.ascontiguousarray(scores[:1, :, :, mask[0]]))
+    assert_allclose(found[:1][:, :, :, mask[0]], kept, rtol=1e-6)
+
+
+def test_softmax_does_not_see_a_shift() -> None:
+    scores = np.arange(12, dtype=np.float32).reshape(1, 1, 3, 4)
+    assert_array_equal(softmax(scores + 512), softmax(scores))
+
+
+def test_entropy_is_zero_for_certainty_and_largest_for_none() -> None:
+    logits = np.array([[500, 0, 0], [7, 7, 7], [0, 1, 2]], np.float32)
+    certain, none, some = entropy(logits).tolist()
+    probabilities = np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum()
+    assert certain == 0
+    assert none == pytest.approx(math.log(3), rel=1e-6)
+    assert some == pytest.approx(-(probabilities * np.log(probabilities)).sum(), rel=1e-6)
+    operator = Operator("exit.entropy", OperatorKind.ENTROPY, 1, 1, 1)
+    found = compute(operator, [logits[:, None]], [], family="albert", mask=None)
+    assert_array_equal(found[:, 0, 0], entropy(logits))
+
+
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3))
+def test_heads_are_split_and_joined_without_loss(
+    batch: int, rows: int, heads: int, width: int
+) -> None:
+    value = np.arange(batch * rows * heads * width, dtype=np.float32)
+    value = value.reshape(batch, rows, heads * width)
+    split = split_heads(value, heads)
+    assert split.shape == (batch, heads, rows, width)
+    assert_array_equal(split[:, heads - 1], value[:, :, -width:])
+    assert_array_equal(join_heads(split), value)
+
+
+def test_layer_norm_gives_rows_of_mean_0_and_variance_1() -> None:
+    value = np.random.default_rng(2).normal(5, 3, (2, 3, 64)).astype(np.float32)
+    parameters = tuple(Parameter(f"norm.{n}", (64,), Role.TASK) for n in ("weight", "bias"))
+    operator = Operator("norm", OperatorKind.LAYER_NORM, 3, 64, 64, parameters=parameters)
+    scale, shift = np.full(64, 2, np.float32), np.full(64, 0.5, np.float32)
+    found = compute(operator, [value], [scale, shift], family="albert", mask=None)
+    assert_allclose(found.mean(axis=-1), 0.5, atol=1e-5)
+    assert_allclose(found.std(axis=-1), 2, rtol=1e-5)
+
+
+def test_a_sum_of_three_is_the_sum() -> None:
+    operator = Operator("sum", OperatorKind.ADD, 2, 3, 3)
+    values = [np.full((1, 2, 3), n, np.float32) for n in (1, 2, 4)]
+    assert_array_equal(compute(operator, values, [], family="bert", mask=None), 7)

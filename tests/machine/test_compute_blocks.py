@@ -1,0 +1,162 @@
+"""Closed forms of the blocks: cycles measured on EdgeBERT's SystemC, and rules of the rest."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim.machine.components.interconnect import Bus, Codec, Host
+from accelsim.machine.components.pe_array import PeArray, panel_cycles
+from accelsim.machine.components.sfu import SpecialFunctionUnit, command_cycles
+from accelsim.machine.machine import Machine
+from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.program import Use
+from accelsim.units import ceil_div, to_ticks
+
+PERIOD = 10**6  # 1 ns in femtoseconds
+SIZES = st.integers(1, 200)
+
+
+def machine(*overrides: str) -> HardwareConfig:
+    return load_hardware("hwconfigs/edgebert_overlapped.yaml", overrides)
+
+
+OVERLAPPED = machine()
+SERIAL = machine("pe_array.tile_schedule=serial", "pe_array.write_port=shared")
+
+
+# Measured from start command to interrupt (SystemC of harvard-acc/EdgeBERT, hw/cmod, n = 16). The
+# controller looks for the start command every other cycle: a cycle more or less.
+@pytest.mark.parametrize(
+    ("shape", "cycles"), [((64, 64, 64), 2271), ((64, 64, 768), 25_503), ((128, 128, 512), 68_127)]
+)
+def test_serial_matmul_takes_the_measured_cycles(shape: tuple[int, int, int], cycles: int) -> None:
+    ours = panel_cycles(SERIAL.pe_array, *shape)
+    assert abs(ours - cycles) <= 1
+    array = PeArray("pe_array", SERIAL.pe_array, PERIOD)
+    assert array.book(Use("pe_array", "mac", 1, shape), 7) == (7, 7 + ours * PERIOD)
+
+
+@given(SIZES, SIZES, st.integers(33, 400))
+def test_deep_matmul_formula(rows: int, columns: int, depth: int) -> None:
+    outputs, deep = -(-rows // 16) * -(-columns // 16), -(-depth // 16)
+    serial = panel_cycles(SERIAL.pe_array, rows, columns, depth)
+    # The flush of a tile of sums exposes 8 cycles, the last one as much as drains behind it.
+    assert abs(serial - (outputs * (33 * deep + 8) + 31)) <= 1
+    overlapped = panel_cycles(OVERLAPPED.pe_array, rows, columns, depth)
+    assert overlapped == outputs * 16 * deep + 2 * 16 + 19 + OVERLAPPED.pe_array.command_cycles
+
+
+@given(SIZES, SIZES, SIZES, st.integers(1, 199))
+def test_a_matmul_in_whole_tiles_splits_without_loss_but_its_fill(
+    rows: int, columns: int, depth: int, at: int
+) -> None:
+    cut = min(rows, at * 16)
+    parts = [cut, rows - cut] if cut < rows else [rows]
+    fill = 2 * 16 + 19 + OVERLAPPED.pe_array.command_cycles
+    whole = panel_cycles(OVERLAPPED.pe_array, rows, columns, depth) - fill
+    assert whole == sum(panel_cycles(OVERLAPPED.pe_array, p, columns, depth) - fill for p in parts)
+
+
+@pytest.mark.parametrize(
+    ("function", "rows", "vectors", "cycles"),
+    [("softmax", 128, 8, 59_529), ("layer_norm", 16, 48, 36_137), ("add", 16, 48, 27_688)],
+)
+def test_special_functions_take_the_measured_cycles(
+    function: str, rows: int, vectors: int, cycles: int
+) -> None:
+    assert command_cycles(OVERLAPPED.sfu, function, rows, vectors, 2) == cycles
+
+
+@given(st.integers(1, 50), st.integers(2, 50))
+def test_special_function_formulas(rows: int, vectors: int) -> None:
+    config = OVERLAPPED.sfu
+    expected = {"softmax": (58, 1, 9), "layer_norm": (47, 2, 9), "add": (36, 2, 8)}
+    for function, (per_vector, per_row, setup) in expected.items():
+        cycles = command_cycles(config, function, rows, vectors, 2)
+        assert cycles == rows * (per_vector * vectors + per_row) + setup
+
+
+@given(st.integers(1, 50), st.integers(1, 20), st.integers(2, 5))
+def test_an_add_of_more_operands_is_several_adds(rows: int, vectors: int, operands: int) -> None:
+    config = OVERLAPPED.sfu
+    more = command_cycles(config, "add", rows, vectors, operands)
+    assert more == command_cycles(config, "add", rows * (operands - 1), vectors, 2)
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.sampled_from(["softmax", "layer_norm", "gelu"]))
+def test_pipelined_reads_pay_one_round_trip_a_pass(rows: int, vectors: int, function: str) -> None:
+    pipelined = machine("sfu.pipelined=true").sfu
+    passes = {"softmax": 3, "layer_norm": 2, "gelu": 1}[function]
+    one = command_cycles(pipelined, function, rows, vectors)
+    assert command_cycles(pipelined, function, rows, vectors + 1) - one == rows * passes
+
+
+def test_the_special_function_unit_works_on_whole_vectors() -> None:
+    unit = SpecialFunctionUnit("sfu", OVERLAPPED.sfu, 16, PERIOD)
+    assert unit.occupancy(Use("sfu", "softmax", 0, (128, 113, 1)), 0) == 59_529 * PERIOD
+    assert unit.occupancy(Use("sfu", "softmax", 0, (128, 112, 1)), 0) < 59_529 * PERIOD
+
+
+# Data: 64-bit words, masks: one 16-bit mask a cycle (SystemC of harvard-acc/EdgeBERT).
+@pytest.mark.parametrize(
+    ("shape", "cycles"), [((4096, 0), 529), ((0, 256), 268), ((0, 4096), 4123), ((4096, 256), 797)]
+)
+def test_bus_loads_take_the_measured_cycles(shape: tuple[int, int], cycles: int) -> None:
+    bus = Bus("bus", OVERLAPPED.bus, 16, PERIOD)
+    assert bus.occupancy(Use("bus", "transfer", 1, shape), 0) == cycles * PERIOD
+
+
+@given(st.integers(1, 10**5), st.integers(0, 10**5))
+def test_bus_formula(data_bytes: int, masks: int) -> None:
+    words = -(-data_bytes // 8)
+    cycles = words + 12 + 5 * (-(-words // 256) - 1)
+    if masks:
+        cycles += masks + 12 + 5 * (-(-masks // 1024) - 1)
+    bus = Bus("bus", OVERLAPPED.bus, 16, PERIOD)
+    assert bus.occupancy(Use("bus", "transfer", 1, (data_bytes, masks)), 0) == cycles * PERIOD
+
+
+@given(st.integers(1, 10**4))
+def test_host_and_codec(amount: int) -> None:
+    host, codec = Host("host", OVERLAPPED.host, PERIOD), Codec("codec", PERIOD)
+    assert host.occupancy(Use("host", "register_write", amount), 0) == 4 * amount * PERIOD
+    assert codec.occupancy(Use("codec", "decode", amount), 0) == amount * PERIOD
+
+
+@given(st.integers(1, 10**4), st.sampled_from([1, 2, 4, 8]))
+def test_banks_take_turns_and_the_port_takes_one_word_a_cycle(words: int, banks: int) -> None:
+    memory = Machine(machine(f"memories.rram.banks={banks}")).blocks["rram"]
+    one = memory.occupancy(Use("rram", "write", 1), 0)
+    many = memory.occupancy(Use("rram", "write", words), 0)
+    assert one > banks * PERIOD  # The array is slow enough for the banks to matter.
+    assert many == ceil_div(words, banks) * one
+    assert memory.occupancy(Use("rram", "read", words), 0) >= words * PERIOD
+
+
+def test_buffers_move_one_vector_a_cycle_in_each_direction() -> None:
+    blocks = Machine(OVERLAPPED)
+    read, write = (blocks.port("weight_buffer", action) for action in ("read", "write"))
+    assert read is not write
+    assert write.occupancy(Use("weight_buffer", "write", 33), 0) == 3 * PERIOD
+    assert read.occupancy(Use("weight_buffer", "read", 33, (700,)), 0) == 700 * PERIOD
+
+
+def test_a_wake_up_takes_its_time() -> None:
+    supply = Machine(machine('power.wake_up_time="3 us"')).blocks["power"]
+    assert supply.occupancy(Use("power", "wake_up", 1), 0) == to_ticks(3e-6)
+
+
+def test_dram_pieces_are_accesses_of_their_own() -> None:
+    size = 64
+    scattered, alone = Machine(OVERLAPPED).dram, Machine(OVERLAPPED).dram
+    assert scattered is not None
+    assert alone is not None
+    page = 1 << 20
+    scattered.book(Use("dram", "read", 4 * size, (0, 4, page)), 0)
+    for piece in range(4):
+        alone.book(Use("dram", "read", size, (piece * page,)), alone.free_at)
+    assert scattered.free_at == alone.free_at
+    assert scattered.channel.counts == alone.channel.counts
+    assert scattered.channel.counts["activate"] == 4

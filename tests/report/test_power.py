@@ -1,0 +1,164 @@
+"""Power over time: no joule is lost on the way to the screen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trace_checks import (
+    AWAKE,
+    SHORT,
+    SLEEPY,
+    WHOLE,
+    Event,
+    between,
+    events_of,
+    nanoseconds,
+    phase,
+    simulated,
+)
+
+from accelsim.account.energy import price
+from accelsim.engine.ledger import NOMINAL, Key, Ledger
+from accelsim.engine.run import Window
+from accelsim.program import ProgramKind
+from accelsim.report.perfetto import CaseTrace
+from accelsim.report.power import PARTS, STEPS, chip_watts, part_of, spread
+from accelsim.report.timeline import View, price_spans, view_of
+from accelsim.units import to_seconds
+
+both = pytest.mark.parametrize("overrides", [(), SHORT], ids=["main", "short"])
+
+
+def power_of(events: list[Event], process: int) -> list[tuple[int, dict[str, float]]]:
+    counters = [e for e in phase(events, "C") if e["pid"] == process and e["name"] == "power"]
+    return [
+        (nanoseconds(e["ts"]), {key: float(mw) for key, mw in e["args"].items()}) for e in counters
+    ]
+
+
+def drawn_joules(samples: list[tuple[int, dict[str, float]]]) -> dict[str, float]:
+    drawn = dict.fromkeys(PARTS, 0.0)
+    for (start, milliwatts), (end, _) in pairwise(samples):
+        for part in PARTS:
+            drawn[part] += milliwatts[f"{part} mW"] * 1e-3 * (end - start) * 1e-9
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("overrides", "window"),
+    [((), None), (SHORT, None), (SLEEPY, between(12e-3, 25e-3))],
+    ids=["main", "short", "window"],
+)
+def test_power_times_time_is_the_energy_of_the_view(
+    overrides: tuple[str, ...], window: Window | None
+) -> None:
+    for process, (name, case) in enumerate(simulated(*overrides, window=window).items(), 1):
+        drawn = drawn_joules(power_of(events_of(*overrides, window=window), process))
+        expected = energy_by_part(case, view_of(name, case))
+        # A DRAM that goes to sleep after the program that used it draws its mean meanwhile.
+        assert drawn.pop("DRAM") == pytest.approx(expected.pop("DRAM"), rel=1e-2)
+        assert drawn == pytest.approx(expected, rel=1e-9)
+
+
+def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
+    """The energy of a view whose DRAM refreshes itself."""
+    hardware, prices = case.design.hardware, case.prices
+    ledger, joules, covered = Ledger(), dict.fromkeys(PARTS, 0.0), 0
+    for execution in shown.executions:
+        for part in execution.parts:
+            for (block, action, operator), amount in part.record.amounts.items():
+                ledger.amounts[Key(block, action, part.point, "infer", "-", operator)] += amount
+        for state, ticks in execution.dram_residency.items():
+            joules["DRAM"] += to_seconds(ticks) * prices.dram_states[state]
+        covered += execution.duration
+    for stay in shown.stays:
+        ledger.residency["chip", stay.state] += stay.end - stay.start
+    idle = to_seconds(shown.end - shown.start - covered)
+    joules["DRAM"] += idle * prices.dram_states["self_refresh"]
+    account = price(ledger, prices)
+    joules["leakage"] = sum(account.leakage.values()) + sum(account.clock.values())
+    for block, energy in account.dynamic_by(lambda key: key.block).items():
+        joules[part_of(block, hardware)] += energy
+    return joules
+
+
+@pytest.mark.parametrize(
+    "overrides", [("requests.rounds=1",), SLEEPY, AWAKE], ids=["round", "sleepy", "awake"]
+)
+def test_the_power_of_a_whole_run_is_the_energy_of_its_report(overrides: tuple[str, ...]) -> None:
+    for process, case in enumerate(simulated(*overrides, window=WHOLE).values(), 1):
+        drawn = drawn_joules(power_of(events_of(*overrides, window=WHOLE), process))
+        total = price(case.run.ledger, case.prices).total
+        assert sum(drawn.values()) == pytest.approx(total, rel=1e-9)
+
+
+def test_a_lower_voltage_and_a_deeper_state_draw_less() -> None:
+    case = simulated(*SLEEPY, window=WHOLE)["vanilla_mixed"]
+    states = ["active", "active 0.50 V", "clock_gated", "retention", "off"]
+    watts = [chip_watts(case.prices, state) for state in states]
+    assert watts[1] < watts[0]
+    assert watts[0] > watts[2] > watts[3] > watts[4] > 0
+
+
+def test_spans_cost_the_square_of_the_voltage_but_for_what_has_its_own_supply() -> None:
+    case = simulated(*SLEEPY, window=WHOLE)["vanilla_mixed"]
+    inferences = case.run.executions_of(ProgramKind.INFER)
+    record = next(part.record for each in inferences for part in each.parts)
+    nominal, low = (price_spans(record, point, case.prices) for point in (NOMINAL, "0.50 V"))
+    factors: dict[str, set[float]] = defaultdict(set)
+    for before, after in zip(nominal, low, strict=True):
+        factors[before.block].add(round(after.joules / before.joules, 12))
+    square = round((0.5 / 0.8) ** 2, 12)
+    assert factors.pop("rram") == factors.pop("rram_masks") == {1.0}
+    assert {*factors} >= {"pe_array", "sfu", "bus", "host", "weight_buffer"}
+    assert all(found == {square} for found in factors.values())
+
+
+@both
+def test_power_is_drawn_where_it_changes_and_closed_at_the_end(overrides: tuple[str, ...]) -> None:
+    for process, case in enumerate(simulated(*overrides).values(), 1):
+        samples = power_of(events_of(*overrides), process)
+        times = [time for time, _ in samples]
+        assert times == sorted(set(times))
+        assert len(samples) <= STEPS + 2
+        assert all(a != b for (_, a), (_, b) in pairwise(samples))
+        assert min(min(milliwatts.values()) for _, milliwatts in samples) >= 0
+        assert set(samples[-1][1].values()) == {0.0}
+        end = max(execution.end for execution in case.run.executions)
+        assert abs(times[-1] * 10**6 - end) <= 500_000
+
+
+pieces = st.lists(
+    st.tuples(st.integers(0, 50), st.integers(0, 50), st.floats(0, 1)), min_size=1, max_size=20
+)
+
+
+@given(pieces, st.integers(1, 30))
+def test_spreading_loses_nothing_and_puts_it_in_its_place(
+    gaps: list[tuple[int, int, float]], steps: int
+) -> None:
+    starts, ends, now = [], [], 0
+    for gap, length, _ in gaps:
+        starts.append(now + gap)
+        now += gap + length
+        ends.append(now)
+    joules = np.array([energy for _, _, energy in gaps])
+    edges = np.linspace(0, max(1, now), steps + 1)
+    found = spread(edges, (np.array(starts, float), np.array(ends, float), joules))
+    assert found.sum() == pytest.approx(joules.sum(), abs=1e-12)
+    for left, right, part in zip(edges[:-1], edges[1:], found, strict=True):
+        inside = outside = 0.0
+        for start, end, energy in zip(starts, ends, joules, strict=True):
+            if start == end:
+                # On an edge it may fall to either side.
+                outside += energy * (left <= start <= right)
+                inside += energy * (left < start < right)
+            else:
+                share = energy * max(0.0, min(right, end) - max(left, start)) / (end - start)
+                inside, outside = inside + share, outside + share
+        assert inside - 1e-9 <= part <= outside + 1e-9
