@@ -13,6 +13,7 @@ from accelsim.memory.dram import load_dram
 from accelsim.memory.dram import prices as dram_prices
 from accelsim.memory.logic import Logic
 from accelsim.memory.protection import codec_cost
+from accelsim.model.operators import Reach, Recipe, all_kinds
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,8 @@ class PriceList:
     supplies: Supplies
 
 
-# Multiplications and additions of 16 bits for each element. The passes are EdgeBERT's (softmax:
-# maximum, sum of exponentials, normalise; layer norm: moments, normalise); an exponential, GELU
-# or tanh is one piecewise-linear step: a comparison, a multiplication and an addition.
-_SFU_WORK = {
-    "softmax": (4, 7),
-    "layer_norm": (3, 4),
-    "add": (0, 1),
-    "gelu": (1, 2),
-    "tanh": (1, 2),
-    "entropy": (3, 5),
-    # A binary search over 16 thresholds.
-    "dvfs_lookup": (0, 4),
-}
+_BY_RECIPE = frozenset({Reach.ELEMENT, Reach.ROW})
+_DVFS_LOOKUP = Recipe(1, 0, 4)  # a binary search over 16 thresholds
 _REGISTER_BITS = 32
 # Actions that are priced by what they cause.
 FREE_ACTIONS = frozenset({("dram", "read"), ("dram", "write")})
@@ -104,8 +94,9 @@ def _compute_prices(hardware: HardwareConfig, logic: Logic) -> dict[tuple[str, s
         **_supply_prices(hardware),
     }
     multiply, add = logic.multiply_16_bit.energy, logic.add_16_bit.energy
-    for function, (multiplications, additions) in _SFU_WORK.items():
-        joules["sfu", function] = multiplications * multiply + additions * add
+    recipes = {str(kind): kind.recipe() for kind in all_kinds() if kind.reach in _BY_RECIPE}
+    for function, recipe in {**recipes, "dvfs_lookup": _DVFS_LOOKUP}.items():
+        joules["sfu", function] = recipe.multiplications * multiply + recipe.additions * add
     return joules
 
 

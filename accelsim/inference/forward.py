@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import ConfigError
 from accelsim.inference.data import Sentences, check_sentences
-from accelsim.inference.operators import Array, compute
 from accelsim.model.adaptation import adapt
 from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.operators import Operator
+from accelsim.model.operators.base import Array
 from accelsim.model.tensors import format_shape
 
 # Sentences that go through the encoder together [ours]: larger matrices gain no speed, and the
@@ -75,7 +76,7 @@ def forward(
     parameters = _take_weights(graph, weights)
     chunks = [sentences.part(start, _BATCH) for start in range(0, len(sentences), _BATCH)]
     with np.errstate(over="ignore", invalid="ignore"):
-        run = _Run(graph, parameters, model.family, exits, capture)
+        run = _Run(graph, parameters, exits, capture)
         results = [run.forward(chunk) for chunk in chunks]
     return ForwardResult(
         np.concatenate([result.logits for result in results]),
@@ -130,7 +131,6 @@ class _Run:
 
     graph: LayerGraph
     parameters: Mapping[str, Array]
-    family: str
     exits: bool
     capture: bool
 
@@ -172,11 +172,12 @@ class _Run:
     def _compute(
         self,
         operator: Operator,
-        operands: list[Array] | list[NDArray[np.int64]],
+        operands: list[NDArray[Any]],
         mask: NDArray[np.bool_] | None,
     ) -> Array:
         parameters = [self.parameters[parameter.name] for parameter in operator.parameters]
-        return compute(operator, operands, parameters, family=self.family, mask=mask)
+        outside = [mask] if operator.masked and mask is not None else []
+        return operator.kind.compute(operator, [*operands, *outside], parameters, {})
 
 
 def _looked_up(sentences: Sentences) -> dict[str, NDArray[np.int64]]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import AdaptationConfig
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import ADD, GELU, LAYER_NORM, MATMUL, Operator
 from accelsim.model.tensors import Parameter, Role
 
 # Half of a layer -> the operator whose output its adapter takes (Houlsby et al., figure 2).
@@ -46,7 +46,7 @@ def _full_role(operator: Operator, parameter: Parameter) -> Role:
 
 
 def _houlsby_role(operator: Operator, parameter: Parameter) -> Role:
-    return Role.TASK if operator.kind is OperatorKind.LAYER_NORM else parameter.role
+    return Role.TASK if operator.kind is LAYER_NORM else parameter.role
 
 
 def _assign_roles(
@@ -71,7 +71,7 @@ def _add_adapters(
 ) -> tuple[list[Operator], list[tuple[str, str]]]:
     """Return the graph's operators and edges with adapters."""
     assert adaptation.bottleneck is not None  # AdaptationConfig has checked it
-    hosts = _find_hosts(graph)
+    hosts, form = _find_hosts(graph), _gelu_form(graph)
     shared = adaptation.shared_across_layers
     if shared is None:
         shared = _layers_share_parameters(graph)
@@ -82,7 +82,7 @@ def _add_adapters(
         if operator.name in hosts:
             prefix = hosts[operator.name]
             module = _module_of(prefix, None if shared else operator.layer)
-            operators += _adapter(operator, prefix, module, adaptation.bottleneck)
+            operators += _adapter(operator, prefix, module, adaptation.bottleneck, form)
             edges += _adapter_edges(operator.name, prefix)
     return operators, edges
 
@@ -122,16 +122,22 @@ def _module_of(prefix: str, layer: int | None) -> str:
     return f"adapters.{half}" if layer is None else f"adapters.{layer}.{half}"
 
 
-def _adapter(host: Operator, prefix: str, module: str, bottleneck: int) -> list[Operator]:
+def _gelu_form(graph: LayerGraph) -> str:
+    """Return the form of the model's own GELUs, as in the code that Houlsby et al. released."""
+    return next((operator.form for operator in graph.operators if operator.kind is GELU), "")
+
+
+def _adapter(
+    host: Operator, prefix: str, module: str, bottleneck: int, form: str
+) -> list[Operator]:
     rows, width, layer = host.rows, host.columns, host.layer
     down = _linear(f"{module}.down", bottleneck, width)
     up = _linear(f"{module}.up", width, bottleneck)
-    matmul, gelu, add = OperatorKind.MATMUL, OperatorKind.GELU, OperatorKind.ADD
     return [
-        Operator(f"{prefix}.down", matmul, rows, bottleneck, width, parameters=down, layer=layer),
-        Operator(f"{prefix}.gelu", gelu, rows, bottleneck, bottleneck, layer=layer),
-        Operator(f"{prefix}.up", matmul, rows, width, bottleneck, parameters=up, layer=layer),
-        Operator(f"{prefix}.add", add, rows, width, width, layer=layer),
+        Operator(f"{prefix}.down", MATMUL, rows, bottleneck, width, parameters=down, layer=layer),
+        Operator(f"{prefix}.gelu", GELU, rows, bottleneck, bottleneck, layer=layer, form=form),
+        Operator(f"{prefix}.up", MATMUL, rows, width, bottleneck, parameters=up, layer=layer),
+        Operator(f"{prefix}.add", ADD, rows, width, width, layer=layer),
     ]
 
 

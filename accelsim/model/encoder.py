@@ -12,12 +12,25 @@ and a classifier of its own for each layer, or one of both for all layers (``one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import ModelConfig
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import (
+    ADD,
+    ATTENTION_CONTEXT,
+    ATTENTION_SCORES,
+    ENTROPY,
+    GATHER,
+    GELU,
+    LAYER_NORM,
+    MATMUL,
+    SOFTMAX,
+    TANH,
+    Operator,
+    OperatorKind,
+)
 from accelsim.model.tensors import Parameter, Role
 
 _LAYER_PREFIX = {
@@ -46,6 +59,9 @@ _LAYER_MODULES = {
         "ffn_layer_norm": "output.LayerNorm",
     },
 }
+# Source: `hidden_act` in config.json of albert-*-v2 (gelu_new, the tanh form) and bert-*-uncased
+# (gelu), the defaults of AlbertConfig and BertConfig.
+_GELU_FORM = {"albert": "tanh", "bert": ""}
 _POOLER_MODULE = {"albert": "pooler", "bert": "pooler.dense"}
 
 
@@ -163,7 +179,7 @@ class _EncoderBuilder:
             self._gather("type", "token_type_embeddings", model.type_vocabulary_size),
         ]
         width = model.embedding_size
-        total = self._elementwise("embedding.add", OperatorKind.ADD, width, *tables)
+        total = self._elementwise("embedding.add", ADD, width, *tables)
         norm = self._layer_norm(
             "embedding.layer_norm", "embeddings.LayerNorm", width, total, Role.EMBEDDING
         )
@@ -180,8 +196,8 @@ class _EncoderBuilder:
         attended = self._close(layer, "attention", output, hidden)
         inner_width = self.model.intermediate_size
         inner = self._linear(layer, "ffn1", attended, (inner_width, width))
-        name = f"encoder.{layer}.gelu"
-        gelu = self._elementwise(name, OperatorKind.GELU, inner_width, inner, layer=layer)
+        form, name = _GELU_FORM[self.model.family], f"encoder.{layer}.gelu"
+        gelu = self._elementwise(name, GELU, inner_width, inner, layer=layer, form=form)
         ffn = self._linear(layer, "ffn2", gelu, (width, inner_width))
         return self._close(layer, "ffn", ffn, attended)
 
@@ -191,7 +207,7 @@ class _EncoderBuilder:
     def add_exit(self, layer: int, hidden: str, classes: int, *, own: bool) -> str:
         module = f"exits.{layer}.classifier" if own else "classifier"
         logits = self._classify(f"exit.{layer}.", module, hidden, classes)
-        entropy = Operator(f"exit.{layer}.entropy", OperatorKind.ENTROPY, 1, 1, classes)
+        entropy = Operator(f"exit.{layer}.entropy", ENTROPY, 1, 1, classes)
         return self._place(entropy, logits)
 
     def _classify(self, prefix: str, module: str, hidden: str, classes: int) -> str:
@@ -200,7 +216,7 @@ class _EncoderBuilder:
         if self.model.pooler:
             name, pooler = f"{prefix}pooler", _POOLER_MODULE[self.model.family]
             pooled = self._matmul(name, pooler, 1, (width, width), hidden, Role.BACKBONE)
-            tanh = Operator(f"{name}.tanh", OperatorKind.TANH, 1, width, width)
+            tanh = Operator(f"{name}.tanh", TANH, 1, width, width)
             first = self._place(tanh, pooled)
         return self._matmul(f"{prefix}classifier", module, 1, (classes, width), first, Role.TASK)
 
@@ -216,18 +232,18 @@ class _EncoderBuilder:
         query, key, value = (
             self._linear(layer, part, hidden, shape, used) for part in ("query", "key", "value")
         )
-        kind, name = OperatorKind.ATTENTION_SCORES, f"encoder.{layer}.scores"
-        scores = Operator(name, kind, tokens, tokens, width, heads, layer=layer)
+        name = f"encoder.{layer}.scores"
+        scores = Operator(name, ATTENTION_SCORES, tokens, tokens, width, heads, layer=layer)
         self._place(scores, query, key)
         softmax = self._place(self._softmax(layer), scores.name)
-        kind, name = OperatorKind.ATTENTION_CONTEXT, f"encoder.{layer}.context"
-        context = Operator(name, kind, tokens, width, tokens, heads, layer=layer)
+        name = f"encoder.{layer}.context"
+        context = Operator(name, ATTENTION_CONTEXT, tokens, width, tokens, heads, layer=layer)
         return self._place(context, softmax, value)
 
     def _softmax(self, layer: int) -> Operator:
         return Operator(
             f"encoder.{layer}.softmax",
-            OperatorKind.SOFTMAX,
+            SOFTMAX,
             self.tokens,
             self.tokens,
             self.tokens,
@@ -239,7 +255,7 @@ class _EncoderBuilder:
     def _close(self, layer: int, half: str, output: str, residual: str) -> str:
         """Place the residual addition and layer norm that close one half of a layer."""
         name, width = f"encoder.{layer}.{half}", self.model.hidden_size
-        kind = OperatorKind.ADD
+        kind = ADD
         total = self._elementwise(f"{name}_add", kind, width, output, residual, layer=layer)
         module = self._layer_module(layer, f"{half}_layer_norm")
         return self._layer_norm(
@@ -267,7 +283,7 @@ class _EncoderBuilder:
     def _gather(self, name: str, table: str, entries: int) -> str:
         width = self.model.embedding_size
         weight = self._parameter(f"embeddings.{table}.weight", (entries, width), Role.EMBEDDING)
-        kind, name = OperatorKind.GATHER, f"embedding.{name}"
+        kind, name = GATHER, f"embedding.{name}"
         return self._place(Operator(name, kind, self.tokens, width, 1, parameters=(weight,)))
 
     def _matmul(
@@ -286,7 +302,7 @@ class _EncoderBuilder:
         columns, depth = used or shape
         matmul = Operator(
             name,
-            OperatorKind.MATMUL,
+            MATMUL,
             rows,
             columns,
             depth,
@@ -307,14 +323,15 @@ class _EncoderBuilder:
     ) -> str:
         scale = self._parameter(f"{module}.weight", (width,), role)
         shift = self._parameter(f"{module}.bias", (width,), role)
-        kind, both = OperatorKind.LAYER_NORM, (scale, shift)
+        kind, both = LAYER_NORM, (scale, shift)
         norm = Operator(name, kind, self.tokens, width, width, parameters=both, layer=layer)
         return self._place(norm, source)
 
     def _elementwise(
-        self, name: str, kind: OperatorKind, width: int, *sources: str, layer: int | None = None
+        self, name: str, kind: OperatorKind, width: int, *sources: str, **options: Any
     ) -> str:
-        return self._place(Operator(name, kind, self.tokens, width, width, layer=layer), *sources)
+        operator = Operator(name, kind, self.tokens, width, width, **options)
+        return self._place(operator, *sources)
 
     def _place(self, operator: Operator, *sources: str) -> str:
         self.operators.append(operator)

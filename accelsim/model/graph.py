@@ -10,10 +10,8 @@ from functools import cached_property
 import networkx
 
 from accelsim.errors import ConfigError
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import Operator
 from accelsim.model.tensors import Activation, Parameter, Role, format_shape
-
-_TWO_INPUTS = frozenset({OperatorKind.ATTENTION_SCORES, OperatorKind.ATTENTION_CONTEXT})
 
 
 class LayerGraph:
@@ -142,7 +140,8 @@ class LayerGraph:
 def _operator_content(operator: Operator) -> list[object]:
     shape = [operator.batch, operator.rows, operator.columns, operator.depth]
     names = [parameter.name for parameter in operator.parameters]
-    return [operator.name, operator.kind, shape, names, operator.layer, operator.masked]
+    choice = [operator.layer, operator.masked, operator.form]
+    return [operator.name, operator.kind.name, shape, names, *choice]
 
 
 def _index_operators(operators: Iterable[Operator]) -> dict[str, Operator]:
@@ -189,19 +188,13 @@ def _connect(
 
 
 def _check_input_count(operator: Operator, count: int) -> None:
-    if count == 0:
-        return
-    if operator.kind is OperatorKind.ADD:
-        fits, wanted = count >= 2, "2 or more inputs"
-    elif operator.kind is OperatorKind.GATHER:
-        fits, wanted = False, "no input from another operator"
-    elif operator.kind in _TWO_INPUTS:
-        fits, wanted = count == 2, "2 inputs"
-    else:
-        fits, wanted = count == 1, "1 input"
-    if not fits:
+    wanted = len(operator.kind.inputs(operator))
+    more = " or more" if operator.kind.repeats else ""
+    if count and not (count == wanted or (more and count > wanted)):
+        plural = "" if wanted == 1 and not more else "s"
+        what = f"{wanted}{more} input{plural}" if wanted else "no input from another operator"
         raise ConfigError(
-            f"operator '{operator.name}': {operator.kind} takes {wanted}, got {count}; an "
+            f"operator '{operator.name}': {operator.kind} takes {what}, got {count}; an "
             "operator that reads from outside the graph has no edges to it"
         )
 
@@ -212,9 +205,9 @@ def _read(producer: Operator, consumer: Operator, operand: int) -> Activation:
     Splitting a row of width heads x n into heads, and joining them, moves no data: only the
     width of a whole row has to agree.
     """
-    rows, width = _operand_shape(consumer, operand)
-    # A pooler or classifier takes the first token of the sequence.
-    first_rows = consumer.kind is OperatorKind.MATMUL and rows < producer.rows
+    shapes = consumer.kind.inputs(consumer)
+    rows, width = shapes[min(operand, len(shapes) - 1)]
+    first_rows = consumer.kind.first_rows and rows < producer.rows
     if width != producer.batch * producer.columns or not (rows == producer.rows or first_rows):
         raise ConfigError(
             f"edge {producer.name} -> {consumer.name}: the producer gives "
@@ -223,15 +216,6 @@ def _read(producer: Operator, consumer: Operator, operand: int) -> Activation:
             "the producer's columns and the consumer's depth agree"
         )
     return Activation(producer.name, rows, producer.columns, producer.batch)
-
-
-def _operand_shape(consumer: Operator, operand: int) -> tuple[int, int]:
-    """Return (rows, width over all heads) that a consumer expects of an operand."""
-    if operand == 1 and consumer.kind is OperatorKind.ATTENTION_SCORES:
-        return consumer.columns, consumer.batch * consumer.depth
-    if operand == 1 and consumer.kind is OperatorKind.ATTENTION_CONTEXT:
-        return consumer.depth, consumer.batch * consumer.columns
-    return consumer.rows, consumer.batch * consumer.depth
 
 
 def _sort(digraph: networkx.DiGraph[str], order: dict[str, int]) -> list[str]:

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from accelsim.errors import ConfigError
 
+Shape = tuple[int, ...]
+
 
 class Role(StrEnum):
     """Who uses a parameter: this decides in which memory it may live.
@@ -34,7 +36,7 @@ class Parameter:
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     role: Role
     module: str = ""
 
@@ -72,6 +74,6 @@ class Activation:
         return self.batch * self.rows * self.columns
 
 
-def format_shape(shape: tuple[int, ...]) -> str:
+def format_shape(shape: Shape) -> str:
     """Return ``128 x 768`` for (128, 768)."""
     return " x ".join(map(str, shape)) or "()"

@@ -14,7 +14,6 @@ import numpy as np
 
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import OperatorKind
 from accelsim.model.tensors import Parameter, Role
 from accelsim.weights.weight_set import Values, WeightSet
 
@@ -41,9 +40,9 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
     if seed < 0:
         raise ConfigError(f"seed is {seed}; expected 0 or more")
     ones = {
-        operator.parameters[0].name
+        operator.parameters[position].name
         for operator in graph.operators
-        if operator.kind is OperatorKind.LAYER_NORM
+        for position in operator.kind.ones
     }
     tensors = {p.name: _draw(p, seed, task, p.name in ones) for p in graph.parameters}
     for values in tensors.values():

@@ -15,7 +15,7 @@ from small_workload import MAIN, SMALL
 from accelsim.evaluate.design import compile_design
 from accelsim.mapping.context import label_of
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, MATMUL, Operator
 from accelsim.program import Segment, Task
 from accelsim.workload.schema import load_workload
 
@@ -31,9 +31,9 @@ MACHINES = {
     ),
 }
 PRODUCTS = {
-    OperatorKind.MATMUL,
-    OperatorKind.ATTENTION_SCORES,
-    OperatorKind.ATTENTION_CONTEXT,
+    MATMUL,
+    ATTENTION_SCORES,
+    ATTENTION_CONTEXT,
 }
 
 
@@ -100,7 +100,7 @@ def test_products_wait_for_both_operands(case: str, machine: str) -> None:
     graph, ancestry = compiled(case, machine)
     for operator in layer(graph):
         label, roles = label_of(operator), ancestry.by_role
-        if operator.kind is not OperatorKind.MATMUL:
+        if operator.kind is not MATMUL:
             continue
         computes, loads = roles[label, "compute"], roles[label, "load"]
         assert len(computes) == len(loads)

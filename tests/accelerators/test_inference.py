@@ -15,7 +15,7 @@ from accelsim.errors import CapacityError, MappingError
 from accelsim.evaluate.design import compile_design
 from accelsim.mapping.context import label_of
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import OperatorKind
+from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, GATHER, MATMUL
 from accelsim.program import Segment
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Workload, load_workload
@@ -121,9 +121,9 @@ def special_elements(amounts: Amounts) -> Counter[str]:
 
 def expected_special(graph: LayerGraph) -> Counter[str]:
     expected: Counter[str] = Counter()
-    products = {OperatorKind.MATMUL, OperatorKind.ATTENTION_SCORES, OperatorKind.ATTENTION_CONTEXT}
+    products = {MATMUL, ATTENTION_SCORES, ATTENTION_CONTEXT}
     for operator in graph.operators:
-        if operator.kind not in products | {OperatorKind.GATHER}:
+        if operator.kind not in products | {GATHER}:
             expected[label_of(operator)] += operator.elements
     return expected
 
@@ -169,9 +169,7 @@ def test_one_block_of_rows_brings_every_weight_over_the_bus_once(case: str) -> N
     placement, amounts = made.placements["MNLI"], amounts_of(made)
     wanted: Counter[str] = Counter()
     for operator in made.graphs["MNLI"].operators:
-        if operator.kind is OperatorKind.MATMUL and not label_of(operator).endswith(
-            ("query", "key", "value")
-        ):
+        if operator.kind is MATMUL and not label_of(operator).endswith(("query", "key", "value")):
             for parameter in operator.parameters:
                 stored = placement.tensors[parameter.name]
                 wanted[label_of(operator)] += ceil_div(stored.value_bits, 8)
@@ -213,7 +211,7 @@ def test_every_parameter_is_read_from_its_home(case: str) -> None:
     amounts, placement = amounts_of(made), made.placements["MNLI"]
     memories = made.hardware.memories
     for operator in made.graphs["MNLI"].operators:
-        if operator.kind is OperatorKind.GATHER:
+        if operator.kind is GATHER:
             continue
         need: Counter[str] = Counter()
         for parameter in operator.parameters:

@@ -15,7 +15,7 @@ from accelsim.machine.regions import logic_of, regions
 from accelsim.mapping.context import label_of
 from accelsim.memory.protection import codec_cost
 from accelsim.memory.storage import MeasuredTensor
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import GATHER, Operator
 from accelsim.program import Program
 from accelsim.units import ceil_div
 from accelsim.workload.schema import load_workload
@@ -130,7 +130,7 @@ def one_pass(of: Compiled, operator: Operator, memory: str) -> tuple[int, int]:
     words = code_words = 0
     for parameter in operator.parameters:
         tensor = of.placement.tensors[parameter.name]
-        gathered = operator.kind is OperatorKind.GATHER
+        gathered = operator.kind is GATHER
         count = operator.columns if gathered else parameter.elements
         for home, extent in (
             (tensor.values, tensor.values_between(0, count)),

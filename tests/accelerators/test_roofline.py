@@ -12,7 +12,7 @@ from accelsim.evaluate.single import run_alone
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import GATHER, MATMUL, Operator
 from accelsim.model.tensors import Parameter, Role
 from accelsim.placement.placement import place
 from accelsim.program import Segment
@@ -46,8 +46,8 @@ def one_product(hardware: HardwareConfig, rows: int, columns: int, depth: int) -
     """Return the segment of a look-up of rows and one product with dense weights."""
     table = Parameter("table", (rows, depth), Role.EMBEDDING)
     weight = Parameter("weight", (columns, depth), Role.BACKBONE)
-    look_up = Operator("look.up", OperatorKind.GATHER, rows, depth, 1, parameters=(table,))
-    matmul = Operator("product", OperatorKind.MATMUL, rows, columns, depth, parameters=(weight,))
+    look_up = Operator("look.up", GATHER, rows, depth, 1, parameters=(table,))
+    matmul = Operator("product", MATMUL, rows, columns, depth, parameters=(weight,))
     graph = LayerGraph([look_up, matmul], [("look.up", "product")], sequence_length=rows)
     dense = {"format": "dense", "bits": 8}
     storage = StorageConfig.model_validate({r: dense for r in ("embedding", "backbone", "task")})

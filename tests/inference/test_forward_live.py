@@ -10,8 +10,9 @@ from forward_models import RECIPE, STORED
 from numpy.testing import assert_allclose
 
 from accelsim.inference.forward import forward
-from accelsim.inference.operators import erf, gelu_erf, gelu_tanh
+from accelsim.model.error_function import erf
 from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.operators.gelu import gelu_erf, gelu_tanh
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -7,7 +7,7 @@ import re
 from hypothesis import strategies
 
 from accelsim.model.hyperparameters import ModelConfig
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import ADD, GELU, Operator
 
 SIZES = (
     "albert-base",
@@ -48,8 +48,8 @@ def model_configs(draw: strategies.DrawFn) -> ModelConfig:
 
 
 def gelu(name: str, columns: int = 8, rows: int = 4) -> Operator:
-    return Operator(name, OperatorKind.GELU, rows, columns, columns)
+    return Operator(name, GELU, rows, columns, columns)
 
 
 def add(name: str, columns: int = 8, rows: int = 4) -> Operator:
-    return Operator(name, OperatorKind.ADD, rows, columns, columns)
+    return Operator(name, ADD, rows, columns, columns)

@@ -10,7 +10,7 @@ from accelsim.model.adaptation import adapt
 from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import MATMUL, Operator
 from accelsim.model.tensors import Activation, Parameter, Role
 
 FULL = AdaptationConfig(method="full")
@@ -171,7 +171,7 @@ def test_a_graph_without_the_operators_of_an_encoder_is_refused() -> None:
     with pytest.raises(ConfigError, match=exactly(message)):
         adapt(outside, HOULSBY_48)
     weight = Parameter("w", (8, 8), Role.BACKBONE)
-    other = Operator("dense", OperatorKind.MATMUL, 4, 8, 8, parameters=(weight,), layer=0)
+    other = Operator("dense", MATMUL, 4, 8, 8, parameters=(weight,), layer=0)
     message = (
         "houlsby adapters follow operator 'encoder.0.output', but the graph has none of this "
         "name; name the operators as build_encoder does"

@@ -10,7 +10,7 @@ from accelsim.errors import ConfigError
 from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import ModelConfig
-from accelsim.model.operators import OperatorKind
+from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, GATHER, SOFTMAX
 from accelsim.model.tensors import Role
 
 LAYER_PARTS = [
@@ -72,7 +72,7 @@ def test_the_graph_is_one_acyclic_piece_from_the_embedding_to_the_classifier(
 ) -> None:
     graph = build_encoder(model, sequence_length=tokens, classes=2)
     assert networkx.is_directed_acyclic_graph(graph.digraph)
-    assert {o.kind for o in graph.operators if not graph.predecessors(o)} == {OperatorKind.GATHER}
+    assert {o.kind for o in graph.operators if not graph.predecessors(o)} == {GATHER}
     assert [o.name for o in graph.operators if not graph.successors(o)] == ["classifier"]
     assert (graph.layers, graph.sequence_length) == (model.layers, tokens)
 
@@ -85,7 +85,7 @@ def test_matmuls_grow_linearly_and_attention_quadratically_with_the_sequence(
     long = build_encoder(model, sequence_length=factor * tokens, classes=2)
     for before in short.operators:
         after = long[before.name]
-        if before.kind in (OperatorKind.ATTENTION_SCORES, OperatorKind.ATTENTION_CONTEXT):
+        if before.kind in (ATTENTION_SCORES, ATTENTION_CONTEXT):
             assert after.macs == factor**2 * before.macs
         elif before.name in ("pooler", "pooler.tanh", "classifier"):
             assert after == before
@@ -167,9 +167,7 @@ def test_the_classifier_reads_one_token_with_and_without_pooler() -> None:
 def test_the_padding_mask_marks_the_softmax_alone(masked: bool) -> None:
     model = ModelConfig(name="albert-base")
     graph = build_encoder(model, sequence_length=8, classes=2, padding_mask=masked)
-    assert {o.kind for o in graph.operators if o.masked} == (
-        {OperatorKind.SOFTMAX} if masked else set()
-    )
+    assert {o.kind for o in graph.operators if o.masked} == ({SOFTMAX} if masked else set())
 
 
 def test_pretrained_roles() -> None:

@@ -12,12 +12,20 @@ from accelsim.model.adaptation import adapt
 from accelsim.model.encoder import Exits, build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import (
+    ATTENTION_CONTEXT,
+    ATTENTION_SCORES,
+    GATHER,
+    GELU,
+    MATMUL,
+    SOFTMAX,
+    Operator,
+)
 from accelsim.model.tensors import Parameter, Role
 
 FULL = AdaptationConfig(method="full")
 HOULSBY = AdaptationConfig(method="houlsby", bottleneck=8)
-PER_HEAD = (OperatorKind.ATTENTION_SCORES, OperatorKind.SOFTMAX, OperatorKind.ATTENTION_CONTEXT)
+PER_HEAD = (ATTENTION_SCORES, SOFTMAX, ATTENTION_CONTEXT)
 deep_models = model_configs().filter(lambda model: model.layers > 1)
 exit_kinds = st.sampled_from(["shared", "per_layer"])
 
@@ -149,7 +157,7 @@ def test_all_that_is_used_is_used_whole_without_spans(model: ModelConfig, tokens
     length = min(tokens, model.maximum_positions)
     for operator in build_encoder(model, sequence_length=length, classes=2).operators:
         shapes = tuple(parameter.shape for parameter in operator.parameters)
-        if operator.kind is OperatorKind.GATHER:
+        if operator.kind is GATHER:
             [(entries, width)] = shapes
             shapes = ((min(length, entries), width),)
         assert operator.used_shapes == shapes
@@ -161,9 +169,7 @@ def test_spans_mask_the_softmax() -> None:
     graph = build_encoder(
         model, sequence_length=8, classes=2, padding_mask=False, attention_spans=spans
     )
-    assert {operator.kind for operator in graph.operators if operator.masked} == {
-        OperatorKind.SOFTMAX
-    }
+    assert {operator.kind for operator in graph.operators if operator.masked} == {SOFTMAX}
     assert graph["encoder.11.softmax"].batch == 4
 
 
@@ -202,7 +208,7 @@ SHORT_BIAS = Parameter("m.bias", (4,), Role.BACKBONE)
 def test_a_partial_matmul_uses_a_part_of_its_weight(
     parameters: tuple[Parameter, ...], columns: int, depth: int
 ) -> None:
-    kind = OperatorKind.MATMUL
+    kind = MATMUL
     matmul = Operator("m", kind, 4, columns, depth, parameters=parameters, partial=True)
     assert matmul.macs == 4 * columns * depth
     assert matmul.used_shapes == ((columns, depth), (columns,))[: len(parameters)]
@@ -228,7 +234,7 @@ def test_a_partial_matmul_needs_a_weight_that_holds_its_part(
         f"{found}, expected a weight of at least {columns} x {depth} and one bias for each of its "
         "outputs"
     )
-    kind = OperatorKind.MATMUL
+    kind = MATMUL
     with pytest.raises(ConfigError, match=exactly(message)):
         Operator("m", kind, 4, columns, depth, parameters=parameters, partial=True)
 
@@ -236,4 +242,4 @@ def test_a_partial_matmul_needs_a_weight_that_holds_its_part(
 def test_only_a_matmul_is_partial() -> None:
     message = "operator 'g': partial is for a matmul, not for gelu"
     with pytest.raises(ConfigError, match=exactly(message)):
-        Operator("g", OperatorKind.GELU, 4, 8, 8, partial=True)
+        Operator("g", GELU, 4, 8, 8, partial=True)

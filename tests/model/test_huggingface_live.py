@@ -14,7 +14,7 @@ from model_strategies import SIZES
 from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import ModelConfig
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import GATHER, Operator
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -74,7 +74,7 @@ def evaluate(graph: LayerGraph, weights: dict[str, Any], tokens: Any) -> dict[st
     values: dict[str, Any] = {}
     for operator in graph.operators:
         operands = [values[activation.name] for activation in graph.inputs(operator)]
-        operands += [numbers[operator.name]] if operator.kind is OperatorKind.GATHER else []
+        operands += [numbers[operator.name]] if operator.kind is GATHER else []
         parameters = [weights[parameter.name] for parameter in operator.parameters]
         values[operator.name] = apply(operator, operands, parameters)
     return values
@@ -82,27 +82,27 @@ def evaluate(graph: LayerGraph, weights: dict[str, Any], tokens: Any) -> dict[st
 
 def apply(operator: Operator, operands: list[Any], parameters: list[Any]) -> Any:
     functional = torch.nn.functional
-    match operator.kind:
-        case OperatorKind.GATHER:
+    match operator.kind.name:
+        case "gather":
             return parameters[0][operands[0]]
-        case OperatorKind.MATMUL:
+        case "matmul":
             return functional.linear(operands[0][: operator.rows], *parameters)
-        case OperatorKind.ATTENTION_SCORES:
+        case "attention_scores":
             query, key = (split(operand, operator.batch) for operand in operands)
             # The graph counts the scaling to the softmax; here the head width is at hand.
             return query @ key.transpose(1, 2) / math.sqrt(operator.depth)
-        case OperatorKind.SOFTMAX:
+        case "softmax":
             return operands[0].softmax(-1)
-        case OperatorKind.ATTENTION_CONTEXT:
+        case "attention_context":
             heads = operands[0] @ split(operands[1], operator.batch)
             return heads.transpose(0, 1).reshape(operator.rows, -1)
-        case OperatorKind.ADD:
+        case "add":
             return sum(operands)
-        case OperatorKind.LAYER_NORM:
+        case "layer_norm":
             return functional.layer_norm(operands[0], (operator.columns,), *parameters, eps=1e-12)
-        case OperatorKind.GELU:
+        case "gelu":
             return functional.gelu(operands[0])
-        case OperatorKind.TANH:
+        case "tanh":
             return operands[0].tanh()
         case _:
             raise AssertionError(operator)

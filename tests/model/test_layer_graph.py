@@ -15,11 +15,19 @@ from model_strategies import add, exactly, gelu
 
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import (
+    ATTENTION_CONTEXT,
+    ATTENTION_SCORES,
+    ENTROPY,
+    GATHER,
+    MATMUL,
+    SOFTMAX,
+    Operator,
+)
 from accelsim.model.tensors import Activation, Parameter, Role
 
 WEIGHT = Parameter("m.weight", (6, 8), Role.BACKBONE)
-MATMUL = Operator("m", OperatorKind.MATMUL, 4, 6, 8, parameters=(WEIGHT,))
+PRODUCT = Operator("m", MATMUL, 4, 6, 8, parameters=(WEIGHT,))
 
 
 def build(operators: list[Operator], edges: list[tuple[str, str]]) -> LayerGraph:
@@ -71,20 +79,20 @@ def test_operands_keep_the_order_of_their_edges() -> None:
 
 
 def test_the_first_token_is_one_row_of_the_sequence() -> None:
-    graph = build([gelu("x"), replace(MATMUL, rows=1)], [("x", "m")])
+    graph = build([gelu("x"), replace(PRODUCT, rows=1)], [("x", "m")])
     assert graph.inputs("m") == (Activation("x", 1, 8),)
 
 
 def test_an_entropy_follows_a_classifier() -> None:
-    entropy = Operator("entropy", OperatorKind.ENTROPY, 4, 1, 6)
-    graph = build([MATMUL, entropy], [("m", "entropy")])
+    entropy = Operator("entropy", ENTROPY, 4, 1, 6)
+    graph = build([PRODUCT, entropy], [("m", "entropy")])
     assert graph.inputs("entropy") == (Activation("m", 4, 6),)
 
 
 def test_parameters_are_unique_and_counted_once() -> None:
     bias = Parameter("m.bias", (6,), Role.TASK)
-    twin = replace(MATMUL, name="n", parameters=(WEIGHT, bias))
-    graph = build([MATMUL, twin], [])
+    twin = replace(PRODUCT, name="n", parameters=(WEIGHT, bias))
+    graph = build([PRODUCT, twin], [])
     assert graph.parameters == (WEIGHT, bias)
     assert graph.parameter_count() == 54
     assert graph.parameter_count(Role.TASK) == graph.parameter_count(module="m") - 48 == 6
@@ -93,9 +101,7 @@ def test_parameters_are_unique_and_counted_once() -> None:
 
 def test_a_module_is_counted_with_all_below_it_but_not_its_namesakes() -> None:
     parameters = [Parameter(name, (1, 8), Role.BACKBONE) for name in ("a.w", "a.b.w", "ab.w")]
-    operators = [
-        Operator(p.name, OperatorKind.MATMUL, 4, 1, 8, parameters=(p,)) for p in parameters
-    ]
+    operators = [Operator(p.name, MATMUL, 4, 1, 8, parameters=(p,)) for p in parameters]
     graph = build(operators, [])
     assert [graph.parameter_count(module=m) for m in ("a", "a.b", "ab", "b")] == [16, 8, 8, 0]
 
@@ -117,7 +123,7 @@ def test_the_graph_cannot_be_changed() -> None:
 
 
 def test_a_graph_survives_pickling() -> None:
-    graph = build([gelu("x"), MATMUL], [("x", "m")])
+    graph = build([gelu("x"), PRODUCT], [("x", "m")])
     again = pickle.loads(pickle.dumps(graph))
     assert again == graph
     assert again.operators == graph.operators
@@ -146,8 +152,8 @@ def test_the_digest_is_the_same_in_every_process() -> None:
 
 def test_the_digest_sees_every_part_of_the_content() -> None:
     operators, edges = [gelu("a"), gelu("b"), add("s", 8)], [("a", "s"), ("b", "s")]
-    norm = Operator("n", OperatorKind.SOFTMAX, 4, 8, 8)
-    task = replace(MATMUL, parameters=(replace(WEIGHT, role=Role.TASK),))
+    norm = Operator("n", SOFTMAX, 4, 8, 8)
+    task = replace(PRODUCT, parameters=(replace(WEIGHT, role=Role.TASK),))
     graphs = [
         build(operators, edges),
         build(operators, edges[::-1]),
@@ -157,9 +163,9 @@ def test_the_digest_sees_every_part_of_the_content() -> None:
         build([replace(norm, masked=True)], []),
         build([replace(norm, batch=2)], []),
         build([replace(norm, rows=5)], []),
-        build([MATMUL], []),
+        build([PRODUCT], []),
         build([task], []),
-        LayerGraph([MATMUL], [], sequence_length=5),
+        LayerGraph([PRODUCT], [], sequence_length=5),
     ]
     assert len({graph.digest() for graph in graphs}) == len(graphs)
     assert len(set(graphs)) == len(graphs)
@@ -201,7 +207,7 @@ def test_shapes_that_do_not_fit_name_both_operators_and_both_shapes() -> None:
         "as input 1; make the producer's columns and the consumer's depth agree"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        build([gelu("x", 7), MATMUL], [("x", "m")])
+        build([gelu("x", 7), PRODUCT], [("x", "m")])
 
 
 def test_only_a_matmul_may_read_fewer_rows() -> None:
@@ -209,13 +215,13 @@ def test_only_a_matmul_may_read_fewer_rows() -> None:
     with pytest.raises(ConfigError, match=pattern):
         build([gelu("a"), gelu("b", rows=3)], [("a", "b")])
     with pytest.raises(ConfigError, match=r"^edge a -> m: the producer gives 3 x 8, .*$"):
-        build([gelu("a", rows=3), MATMUL], [("a", "m")])
+        build([gelu("a", rows=3), PRODUCT], [("a", "m")])
 
 
 HEADS = {"batch": 2}
-SCORES = Operator("scores", OperatorKind.ATTENTION_SCORES, 4, 5, 3, **HEADS)
-SOFTMAX = Operator("softmax", OperatorKind.SOFTMAX, 4, 5, 5, **HEADS)
-CONTEXT = Operator("context", OperatorKind.ATTENTION_CONTEXT, 4, 3, 5, **HEADS)
+PER_HEAD_SCORES = Operator("scores", ATTENTION_SCORES, 4, 5, 3, **HEADS)
+PER_HEAD_SOFTMAX = Operator("softmax", SOFTMAX, 4, 5, 5, **HEADS)
+PER_HEAD_CONTEXT = Operator("context", ATTENTION_CONTEXT, 4, 3, 5, **HEADS)
 ATTENTION_EDGES = [
     ("query", "scores"),
     ("key", "scores"),
@@ -226,7 +232,9 @@ ATTENTION_EDGES = [
 
 
 def attention(query: Operator, key: Operator, value: Operator) -> LayerGraph:
-    return build([query, key, value, SCORES, SOFTMAX, CONTEXT], ATTENTION_EDGES)
+    return build(
+        [query, key, value, PER_HEAD_SCORES, PER_HEAD_SOFTMAX, PER_HEAD_CONTEXT], ATTENTION_EDGES
+    )
 
 
 def test_attention_splits_rows_into_heads() -> None:
@@ -260,12 +268,12 @@ def test_attention_operands_must_fit(sizes: dict[str, tuple[int, int]], edge: st
     [
         (gelu("x"), 2, "gelu takes 1 input"),
         (add("x"), 1, "add takes 2 or more inputs"),
-        (replace(SCORES, name="x"), 1, "attention_scores takes 2 inputs"),
-        (replace(CONTEXT, name="x"), 3, "attention_context takes 2 inputs"),
+        (replace(PER_HEAD_SCORES, name="x"), 1, "attention_scores takes 2 inputs"),
+        (replace(PER_HEAD_CONTEXT, name="x"), 3, "attention_context takes 2 inputs"),
         (
             Operator(
                 "x",
-                OperatorKind.GATHER,
+                GATHER,
                 4,
                 8,
                 1,
@@ -287,13 +295,13 @@ def test_the_number_of_inputs_must_fit(consumer: Operator, count: int, wanted: s
 
 
 def test_two_parameters_of_one_name_are_refused() -> None:
-    other = replace(MATMUL, name="n", parameters=(replace(WEIGHT, role=Role.TASK),))
+    other = replace(PRODUCT, name="n", parameters=(replace(WEIGHT, role=Role.TASK),))
     message = (
         "operator 'n': parameter 'm.weight' is 6 x 8 of role task, but an earlier one of this "
         "name is 6 x 8 of role backbone; give one of them another name"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        build([MATMUL, other], [])
+        build([PRODUCT, other], [])
 
 
 def test_an_unknown_operator_and_an_empty_sequence_are_refused() -> None:

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from model_strategies import exactly
 
 from accelsim.errors import ConfigError
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import (
+    ATTENTION_SCORES,
+    ENTROPY,
+    GELU,
+    LAYER_NORM,
+    MATMUL,
+    Operator,
+    find_kind,
+)
 from accelsim.model.tensors import Activation, Parameter, Role
 
 WEIGHT = Parameter("m.weight", (6, 5), Role.BACKBONE)
@@ -19,29 +27,16 @@ def test_a_product_has_depth_macs_for_each_output_element(
     rows: int, columns: int, depth: int, batch: int
 ) -> None:
     weight = Parameter("m.weight", (columns, depth), Role.TASK)
-    matmul = Operator("m", OperatorKind.MATMUL, rows, columns, depth, batch, (weight,))
-    scores = Operator("s", OperatorKind.ATTENTION_SCORES, rows, columns, depth, batch)
+    matmul = Operator("m", MATMUL, rows, columns, depth, batch, (weight,))
+    scores = Operator("s", ATTENTION_SCORES, rows, columns, depth, batch)
     assert matmul.elements == batch * rows * columns
     assert matmul.macs == scores.macs == batch * rows * columns * depth
 
 
 @pytest.mark.parametrize("kind", ["softmax", "add", "gelu", "tanh"])
 def test_only_products_have_macs(kind: str) -> None:
-    operator = Operator("x", OperatorKind(kind), 4, 8, 8, batch=3)
+    operator = Operator("x", find_kind(kind), 4, 8, 8, batch=3)
     assert (operator.macs, operator.elements, operator.shape) == (0, 96, (3, 4, 8))
-
-
-def test_only_attention_products_mix_rows() -> None:
-    def build(kind: OperatorKind) -> Operator:
-        parameters = {
-            OperatorKind.GATHER: (Parameter("t", (9, 6), Role.EMBEDDING),),
-            OperatorKind.MATMUL: (Parameter("w", (6, 6), Role.BACKBONE),),
-            OperatorKind.LAYER_NORM: (BIAS, Parameter("b", (6,), Role.BACKBONE)),
-        }
-        return Operator("x", kind, 2, 6, 6, parameters=parameters.get(kind, ()))
-
-    mixing = {kind for kind in OperatorKind if not build(kind).rowwise}
-    assert mixing == {OperatorKind.ATTENTION_SCORES, OperatorKind.ATTENTION_CONTEXT}
 
 
 def test_a_parameter_knows_its_module_and_size() -> None:
@@ -70,13 +65,13 @@ def test_a_size_below_one_is_refused(size: str) -> None:
     sizes = {"rows": 1, "columns": 1, "depth": 1, "batch": 1, size: 0}
     message = f"operator 'x': {size} is 0, must be 1 or more"
     with pytest.raises(ConfigError, match=exactly(message)):
-        Operator("x", OperatorKind.ENTROPY, **sizes)
+        Operator("x", ENTROPY, **sizes)
 
 
 def test_an_operator_that_keeps_the_width_has_equal_depth_and_columns() -> None:
     message = "operator 'x': gelu keeps the width of its input, so depth (7) must equal columns (8)"
     with pytest.raises(ConfigError, match=exactly(message)):
-        Operator("x", OperatorKind.GELU, 4, 8, 7)
+        Operator("x", GELU, 4, 8, 7)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +92,7 @@ def test_parameters_that_do_not_fit_are_refused(
         f"operator 'x': {kind} of 6 columns and depth 5 has parameters {found}, expected {expected}"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        Operator("x", OperatorKind(kind), 4, 6, 5, parameters=parameters)
+        Operator("x", find_kind(kind), 4, 6, 5, parameters=parameters)
 
 
 def test_a_layer_norm_needs_scale_and_shift() -> None:
@@ -105,4 +100,4 @@ def test_a_layer_norm_needs_scale_and_shift() -> None:
         "operator 'x': layer_norm of 6 columns and depth 6 has parameters [6], expected [6, 6]"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        Operator("x", OperatorKind.LAYER_NORM, 4, 6, 6, parameters=(BIAS,))
+        Operator("x", LAYER_NORM, 4, 6, 6, parameters=(BIAS,))

@@ -13,7 +13,7 @@ from accelsim.accelerators.edgebert.panels import load_panel, operand_blocks, we
 from accelsim.errors import MappingError
 from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.values import Rows, Value, split_rows
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, MATMUL, SOFTMAX, Operator
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class AttentionStage:
         self._context = context
         producers = context.producers
         by_kind = {operator.kind: operator for operator in operators}
-        self.scores = by_kind[OperatorKind.ATTENTION_SCORES]
-        self.softmax = by_kind[OperatorKind.SOFTMAX]
-        self.weighted = by_kind[OperatorKind.ATTENTION_CONTEXT]
+        self.scores = by_kind[ATTENTION_SCORES]
+        self.softmax = by_kind[SOFTMAX]
+        self.weighted = by_kind[ATTENTION_CONTEXT]
         query, key = producers[self.scores.name]
         value = producers[self.weighted.name][1]
         self.projections = (query, key, value)
         for projection in self.projections:
-            if projection.kind is not OperatorKind.MATMUL:
+            if projection.kind is not MATMUL:
                 raise MappingError(
                     f"{projection.name}: expected a matmul before attention, got {projection.kind}"
                 )
@@ -159,7 +159,7 @@ class _AttentionRun:
             emitter.drop(head.stationary_key)
         shape2 = (count, operator.columns)
         emitter.special_function(
-            OperatorKind.SOFTMAX, label_of(stage.softmax), shape2, [scores], scores, mine, holds=[]
+            SOFTMAX, label_of(stage.softmax), shape2, [scores], scores, mine, holds=[]
         )
 
     def weigh(self, head: _Head, number: int, rows: Rows) -> None:

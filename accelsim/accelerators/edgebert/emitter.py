@@ -11,7 +11,7 @@ from accelsim.mapping import accesses
 from accelsim.mapping.accesses import Part, bus_use, memory_use, merge_uses, read_part
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
-from accelsim.model.operators import OperatorKind
+from accelsim.model.operators import LAYER_NORM, SOFTMAX, OperatorKind
 from accelsim.placement.placement import DRAM
 from accelsim.program import Use
 from accelsim.units import ceil_div
@@ -19,8 +19,8 @@ from accelsim.units import ceil_div
 LOAD, MOVE, PE, SFU, HOST = "load", "move", "pe", "sfu", "host"
 
 # Reads of the row's data, and of the auxiliary memory, for each vector (EdgeBERT's passes).
-_DATA_PASSES = {OperatorKind.SOFTMAX: 3, OperatorKind.LAYER_NORM: 2}
-_AUXILIARY_READS = {OperatorKind.SOFTMAX: 1, OperatorKind.LAYER_NORM: 2}
+_DATA_PASSES = {SOFTMAX: 3, LAYER_NORM: 2}
+_AUXILIARY_READS = {SOFTMAX: 1, LAYER_NORM: 2}
 
 
 @dataclass
@@ -252,7 +252,7 @@ class Emitter:
         operands = max(1, len(inputs))
         reads = [use for value in inputs for use in self.read_uses(value, rows, elements, passes)]
         uses = [
-            Use(accesses.SFU, kind.value, elements, (count, columns, operands)),
+            Use(accesses.SFU, kind.name, elements, (count, columns, operands)),
             Use(accesses.AUXILIARY, "read", auxiliary),
             *reads,
             *self.write_uses(out, rows, elements),

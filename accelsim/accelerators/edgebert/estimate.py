@@ -35,4 +35,4 @@ def exposed_norm_cycles(hardware: HardwareConfig, norm: Operator, block: int) ->
     last = norm.rows % block or block
     rows = last if hardware.overlap.special_functions else norm.rows
     vectors = ceil_div(norm.columns, hardware.pe_array.vector_size)
-    return command_cycles(hardware.sfu, norm.kind.value, rows, vectors)
+    return command_cycles(hardware.sfu, norm.kind.name, rows, vectors)

@@ -24,13 +24,19 @@ from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.plan import NoRoomError, Plan
 from accelsim.mapping.values import Value, row_blocks
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import (
+    ATTENTION_CONTEXT,
+    ATTENTION_SCORES,
+    ENTROPY,
+    LAYER_NORM,
+    Operator,
+)
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import ceil_div, format_bytes
 
 Stage = RowwiseStage | AttentionStage
-_ATTENTION = frozenset({OperatorKind.ATTENTION_SCORES, OperatorKind.ATTENTION_CONTEXT})
+_ATTENTION = frozenset({ATTENTION_SCORES, ATTENTION_CONTEXT})
 _Choice = TypeVar("_Choice")
 
 
@@ -114,7 +120,7 @@ def _join_stages(graph: LayerGraph, operators: list[Operator]) -> list[list[Oper
             stages.append(current)
             current = []
         current.append(operator)
-        if operator.kind is OperatorKind.LAYER_NORM:
+        if operator.kind is LAYER_NORM:
             stages.append(current)
             current = []
     return [*stages, current] if current else stages
@@ -189,9 +195,7 @@ def _compile(
 def _exits(segments: list[list[list[Operator]]]) -> tuple[int, ...]:
     """Return the numbers of leading segments that end with an exit check, or with the program."""
     checks = [
-        number
-        for number, stages in enumerate(segments, start=1)
-        if stages[-1][-1].kind is OperatorKind.ENTROPY
+        number for number, stages in enumerate(segments, start=1) if stages[-1][-1].kind is ENTROPY
     ]
     return (*checks, len(segments)) if checks else ()
 
@@ -283,7 +287,7 @@ def _enter(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> 
 def _leave(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> None:
     """Hand the final result to the host: nothing reads it on the chip any more."""
     final = stages[-1][-1]
-    if final.name not in context.last_reader and final.kind is not OperatorKind.ENTROPY:
+    if final.name not in context.last_reader and final.kind is not ENTROPY:
         hand_over(emitter, final)
 
 

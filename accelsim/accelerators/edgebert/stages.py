@@ -16,12 +16,12 @@ from accelsim.mapping import accesses
 from accelsim.mapping.accesses import BUS, merge_uses
 from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.values import Rows, Value, split_rows
-from accelsim.model.operators import Operator, OperatorKind
+from accelsim.model.operators import ADD, ENTROPY, GATHER, GELU, LAYER_NORM, MATMUL, TANH, Operator
 from accelsim.placement.placement import DRAM
 from accelsim.program import Use
 from accelsim.units import ceil_div
 
-_ELEMENTWISE = frozenset({OperatorKind.ADD, OperatorKind.GELU, OperatorKind.TANH})
+_ELEMENTWISE = frozenset({ADD, GELU, TANH})
 # Passes over the logits: the sums with their maximum, then the entropy (EdgeBERT, Enpy.h).
 _ENTROPY_PASSES = 2
 # A read of a configuration register takes 8 to 9 cycles, a write 4 (EdgeBERT's SystemC).
@@ -50,9 +50,9 @@ class RowwiseStage:
         """
         hardware, total = emitter.hardware, 0
         for operator in self._operators:
-            if operator.kind is OperatorKind.LAYER_NORM:
+            if operator.kind is LAYER_NORM:
                 total += exposed_norm_cycles(hardware, operator, block)
-            elif operator.kind is OperatorKind.MATMUL:
+            elif operator.kind is MATMUL:
                 stored = self._context.stored(operator)
                 for rows, times in _pass_rows(emitter, operator, block).items():
                     total += times * pass_cycles(hardware, operator, stored, rows)
@@ -87,11 +87,11 @@ class _StageRun:
             if operator.name in done:
                 continue
             done.add(operator.name)
-            if operator.kind is OperatorKind.GATHER:
+            if operator.kind is GATHER:
                 self._gather(operator, rows)
-            elif operator.kind is OperatorKind.MATMUL:
+            elif operator.kind is MATMUL:
                 done.update(self._matmul(operator, rows, done))
-            elif operator.kind is OperatorKind.ENTROPY:
+            elif operator.kind is ENTROPY:
                 self._check_exit(operator, rows)
             else:
                 self._by_rows(operator, rows)
@@ -249,7 +249,7 @@ class _StageRun:
         emitter, logits = self.emitter, self._inputs(operator)[0]
         shape, elements = (operator.rows, operator.depth, 1), operator.rows * operator.depth
         reads = emitter.read_uses(logits, rows, elements, _ENTROPY_PASSES)
-        uses = [Use(accesses.SFU, operator.kind.value, elements, shape), *reads]
+        uses = [Use(accesses.SFU, operator.kind.name, elements, shape), *reads]
         task = emitter.command(SFU, label_of(operator), uses, logits.writers(rows))
         logits.note_read(rows, SFU, task)
         read = Use(accesses.HOST, "register_write", _WRITES_AS_LONG_AS_A_READ)
@@ -262,7 +262,7 @@ class _StageRun:
             self._elementwise(operator, (rows[0] + first, rows[0] + last), operator.columns)
 
     def _norm_operand(self, operator: Operator) -> Operand | None:
-        if operator.kind is not OperatorKind.LAYER_NORM:
+        if operator.kind is not LAYER_NORM:
             return None
         if operator.name not in self.norms:
             tensors = self.context.stored(operator)

@@ -1,0 +1,38 @@
+"""Probabilities times values."""
+
+from __future__ import annotations
+
+from accelsim.model.operators.attention_scores import split_heads
+from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach
+from accelsim.model.tensors import Shape
+
+
+class AttentionContext(OperatorKind):
+    """Multiplies probabilities by values, one product for each head, and joins the heads."""
+
+    name = "attention_context"
+    reach = Reach.MATRIX
+    keeps_width = False
+
+    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
+        """Return probabilities and values."""
+        return (
+            (operator.rows, operator.batch * operator.depth),
+            (operator.depth, operator.batch * operator.columns),
+        )
+
+    def compute(
+        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
+    ) -> Array:
+        """Return the context of all heads (sentences, rows, heads x columns)."""
+        probabilities, value = operands
+        return join_heads(probabilities @ split_heads(value, operator.batch))
+
+
+def join_heads(value: Array) -> Array:
+    """Return (sentences, heads, rows, width) as (sentences, rows, heads x width)."""
+    sentences, _, rows, _ = value.shape
+    return value.swapaxes(1, 2).reshape(sentences, rows, -1)
+
+
+ATTENTION_CONTEXT = AttentionContext()

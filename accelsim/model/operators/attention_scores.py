@@ -1,0 +1,42 @@
+"""Queries times keys."""
+
+from __future__ import annotations
+
+import math
+
+from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach
+from accelsim.model.tensors import Shape
+
+
+class AttentionScores(OperatorKind):
+    """Multiplies queries by keys, one product for each head."""
+
+    name = "attention_scores"
+    reach = Reach.MATRIX
+    keeps_width = False
+
+    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
+        """Return queries and keys."""
+        width = operator.batch * operator.depth
+        return (operator.rows, width), (operator.columns, width)
+
+    def compute(
+        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
+    ) -> Array:
+        """Return the scaled scores (sentences, heads, rows, columns)."""
+        import numpy as np
+
+        query, key = (split_heads(operand, operator.batch) for operand in operands)
+        scores: Array = query @ key.swapaxes(-1, -2)
+        # The graph counts the scaling to the softmax; the width of a head is at hand here.
+        scores *= np.float32(1 / math.sqrt(operator.depth))
+        return scores
+
+
+def split_heads(value: Array, heads: int) -> Array:
+    """Return (sentences, rows, heads x width) as (sentences, heads, rows, width), a view."""
+    sentences, rows, _ = value.shape
+    return value.reshape(sentences, rows, heads, -1).swapaxes(1, 2)
+
+
+ATTENTION_SCORES = AttentionScores()

@@ -1,0 +1,249 @@
+"""What an operator is, and what its kind knows of it: all that is true on any machine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
+
+from accelsim.errors import ConfigError
+from accelsim.model.tensors import Parameter, Shape, format_shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Array: TypeAlias = "NDArray[np.float32]"
+Arrays: TypeAlias = "Sequence[NDArray[Any]]"
+Held: TypeAlias = "Mapping[str, Array]"
+
+
+class Reach(StrEnum):
+    """How much an output value needs: this decides what may be worked off piece by piece.
+
+    ``ELEMENT``  the same element of every input
+    ``ROW``      the whole row of its input
+    ``MATRIX``   a row of the first operand and all of a matrix: a parameter, or a second input
+    ``TABLE``    one row of a table, chosen by a number from outside the graph
+    """
+
+    ELEMENT = "element"
+    ROW = "row"
+    MATRIX = "matrix"
+    TABLE = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The work of a straightforward implementation that takes an operator row by row.
+
+    ``sweeps`` is how often it goes over a row of each input, one after the other: a sum over the
+    row must be complete before what depends on it. ``multiplications`` and ``additions`` are for
+    each element over all sweeps; a comparison counts as an addition, and an exponential or another
+    curve as one piecewise-linear step: a comparison, a multiplication and an addition.
+    """
+
+    sweeps: int
+    multiplications: int
+    additions: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateAccess:
+    """A tensor that persists between programs, such as a cache: what one run of an operator does.
+
+    ``shape`` is the whole tensor; ``read`` and ``written`` are in elements.
+    """
+
+    name: str
+    shape: Shape
+    read: int
+    written: int
+
+
+class OperatorKind(ABC):
+    """What operators of one name compute, whatever the machine.
+
+    A new kind is one new file here. There is one object of each class: ``Softmax() is Softmax()``.
+    It prints its ``name``, which is also what ledgers call it. ``repeats`` says that more inputs
+    may follow, shaped like the last; ``first_rows`` that an operator may read the first rows of a
+    longer input; ``keeps_width`` that a row of the output is as long as one of the input;
+    ``forms`` are the definitions of the function that an operator chooses from; ``ones`` are the
+    positions of the parameters that begin as 1 rather than 0, where they are vectors.
+    """
+
+    name: ClassVar[str]
+    reach: ClassVar[Reach]
+    repeats: ClassVar[bool] = False
+    first_rows: ClassVar[bool] = False
+    keeps_width: ClassVar[bool] = True
+    forms: ClassVar[frozenset[str]] = frozenset({""})
+    ones: ClassVar[frozenset[int]] = frozenset()
+
+    _object: ClassVar[Any]
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a kind that does not say what nobody can guess."""
+        for fact in ("name", "reach"):
+            if not hasattr(cls, fact):
+                raise TypeError(f"{cls.__name__}: give the operator kind its {fact}")
+        if cls.reach in (Reach.ELEMENT, Reach.ROW) and cls.recipe is OperatorKind.recipe:
+            raise TypeError(f"{cls.__name__}: a kind of reach {cls.reach} needs a recipe")
+
+    def __new__(cls) -> Self:
+        """Return the one object of the class."""
+        if "_object" not in vars(cls):
+            cls._object = super().__new__(cls)
+        found: Self = cls._object
+        return found
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<operator kind {self.name}>"
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        from accelsim.model.operators import find_kind
+
+        return find_kind, (self.name,)
+
+    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
+        """Return (rows, width over the whole batch) of each input, in order."""
+        return ((operator.rows, operator.batch * operator.depth),)
+
+    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
+        """Return the allowed lists of parameter shapes."""
+        return ((),)
+
+    def used(self, operator: Operator) -> tuple[Shape, ...]:
+        """Return the shape of what the operator uses of each of its parameters."""
+        return tuple(parameter.shape for parameter in operator.parameters)
+
+    def state(self, operator: Operator) -> tuple[StateAccess, ...]:
+        """Return what the operator reads and writes of tensors that persist between programs."""
+        return ()
+
+    def macs(self, operator: Operator) -> int:
+        """Return the multiply-accumulates of a matrix product; 0 for all that is none."""
+        return operator.elements * operator.depth if self.reach is Reach.MATRIX else 0
+
+    def recipe(self) -> Recipe:
+        """Return the work on a row; nothing where ``macs`` and look-ups say it all."""
+        return Recipe(0, 0, 0)
+
+    @abstractmethod
+    def compute(
+        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
+    ) -> Array:
+        """Return the output, in NumPy and float32, of a batch of sentences.
+
+        Activations have the sentences first: (sentences, rows, width), and (sentences, heads,
+        rows, columns) between the scores and the context of an attention. Behind its inputs, an
+        operator finds in ``operands`` what it takes from outside the graph. ``state`` are the
+        tensors of ``state()`` by name, which are changed in place.
+        """
+
+    def check(self, operator: Operator) -> None:
+        """Raise ConfigError, naming the operator, for what does not fit the kind."""
+        if self.keeps_width and operator.depth != operator.columns:
+            raise ConfigError(
+                f"operator '{operator.name}': {self} keeps the width of its input, so depth "
+                f"({operator.depth}) must equal columns ({operator.columns})"
+            )
+        if operator.partial:
+            raise ConfigError(
+                f"operator '{operator.name}': partial is for a matmul, not for {self}"
+            )
+        shapes, allowed = _shapes(operator), self.parameters(operator)
+        if shapes not in allowed:
+            raise ConfigError(
+                f"operator '{operator.name}': {self} of {operator.columns} columns and depth "
+                f"{operator.depth} has parameters {format_shapes(shapes)}, expected "
+                f"{' or '.join(map(format_shapes, allowed))}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One piece of work: ``batch`` outputs of ``rows`` x ``columns``.
+
+    A ``matmul`` is C[rows x columns] = A[rows x depth] W[columns x depth]^T + bias, with
+    ``parameters`` = (W,) or (W, bias). Attention products have one batch entry for each head:
+    scores are queries[rows x depth] keys[columns x depth]^T, context is
+    probabilities[rows x depth] values[depth x columns]. ``depth`` is the width of one input row:
+    equal to ``columns`` where the width is kept, 1 for a ``gather`` (the token's number).
+    ``layer`` is the encoder layer, counted from 0, or None outside the layers. ``masked`` says
+    that a softmax applies a mask, of padding or of attention spans. ``partial`` says that a
+    matmul uses only ``columns`` outputs and ``depth`` inputs of a larger weight matrix, because
+    heads are switched off. ``form`` is one of the kind's ``forms``.
+
+    Raises ConfigError, naming the operator, for a size below 1 or what does not fit its kind.
+    """
+
+    name: str
+    kind: OperatorKind
+    rows: int
+    columns: int
+    depth: int
+    batch: int = 1
+    parameters: tuple[Parameter, ...] = ()
+    layer: int | None = None
+    masked: bool = False
+    partial: bool = False
+    form: str = ""
+
+    def __post_init__(self) -> None:
+        for size in ("rows", "columns", "depth", "batch"):
+            value = getattr(self, size)
+            if value < 1:
+                raise ConfigError(f"operator '{self.name}': {size} is {value}, must be 1 or more")
+        if self.form not in self.kind.forms:
+            known = ", ".join(map(repr, sorted(self.kind.forms)))
+            raise ConfigError(
+                f"operator '{self.name}': {self.kind} has the forms {known}, got '{self.form}'"
+            )
+        self.kind.check(self)
+
+    @property
+    def shape(self) -> Shape:
+        """Output shape: (rows, columns), or (batch, rows, columns) for more than one product."""
+        matrix = (self.rows, self.columns)
+        return matrix if self.batch == 1 else (self.batch, *matrix)
+
+    @property
+    def elements(self) -> int:
+        """Number of output values."""
+        return self.batch * self.rows * self.columns
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of a matrix product (bias not counted); 0 for all other kinds."""
+        return self.kind.macs(self)
+
+    @property
+    def used_shapes(self) -> tuple[Shape, ...]:
+        """The shape of what is used of each parameter: all of it, but where ``partial``.
+
+        Of an embedding table these are the rows that the tokens can ask for at most.
+        """
+        return self.kind.used(self)
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether an output row depends on the same row of its inputs only."""
+        return self.kind.reach is not Reach.MATRIX or len(self.kind.inputs(self)) == 1
+
+
+def _shapes(operator: Operator) -> tuple[Shape, ...]:
+    return tuple(parameter.shape for parameter in operator.parameters)
+
+
+def format_shapes(shapes: Sequence[Shape]) -> str:
+    """Return ``[6 x 5, 6]`` for (6, 5) and (6,)."""
+    return f"[{', '.join(map(format_shape, shapes))}]"

@@ -1,0 +1,52 @@
+"""Layer normalisation of each row."""
+
+from __future__ import annotations
+
+from accelsim.model.operators.base import (
+    Array,
+    Arrays,
+    Held,
+    Operator,
+    OperatorKind,
+    Reach,
+    Recipe,
+)
+from accelsim.model.tensors import Shape
+
+# `layer_norm_eps` of AlbertConfig and BertConfig of Hugging Face transformers.
+_EPSILON = 1e-12
+
+
+class LayerNorm(OperatorKind):
+    """Gives each row the mean 0 and the variance 1, then scales and shifts it."""
+
+    name = "layer_norm"
+    reach = Reach.ROW
+    ones = frozenset({0})
+
+    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
+        """Return (scale, shift)."""
+        row = (operator.columns,)
+        return ((row, row),)
+
+    def recipe(self) -> Recipe:
+        """Return two sweeps: both moments, then all else."""
+        return Recipe(2, 3, 4)
+
+    def compute(
+        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
+    ) -> Array:
+        """Return the normalised rows."""
+        import numpy as np
+
+        scale, shift = parameters
+        value = operands[0]
+        centred: Array = value - value.mean(axis=-1, keepdims=True)
+        variance = np.square(centred).mean(axis=-1, keepdims=True)
+        centred /= np.sqrt(variance + np.float32(_EPSILON))
+        centred *= scale
+        centred += shift
+        return centred
+
+
+LAYER_NORM = LayerNorm()
