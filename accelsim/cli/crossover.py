@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from accelsim.cli.options import parse_option
-from accelsim.cli.studies import deliver, status
+from accelsim.cli.output import refuse_unused_media, show, status, write, write_option
 
 if TYPE_CHECKING:
+    from accelsim.report.media.base import Medium
     from accelsim.workload.schema import Workload
 
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 @click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value, as in run."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Also write crossover.json here.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write files into this folder.")
+@write_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
 def crossover(
     workload: Path,
@@ -42,6 +44,7 @@ def crossover(
     requests: int,
     assignments: tuple[str, ...],
     out: Path | None,
+    media: list[Medium],
     as_json: bool,
 ) -> None:
     """Find the request rate at which two cases of a WORKLOAD cost the same energy.
@@ -55,11 +58,12 @@ def crossover(
     accelsim crossover WORKLOAD --from 0.01Hz --to 20Hz \\
         --set 'idle={policy: timeout, off_after: 1 s}'
     """
-    from accelsim.report.studies import crossover_document, crossover_report
+    from accelsim.report.crossover import crossover_report
     from accelsim.study.crossover import find_crossover
     from accelsim.units import format_si
     from accelsim.workload.schema import load_workload
 
+    refuse_unused_media(out)
     loaded = load_workload(workload, assignments)
     chosen = design or _with_baseline(loaded)
     rates = [parse_option(*pair, "Hz") for pair in (("--from", lowest), ("--to", highest))]
@@ -73,9 +77,8 @@ def crossover(
             requests=requests,
             progress=(lambda rate: step(format_si(rate, "Hz"))) if step else None,
         )
-    document = crossover_document(loaded, found, ["accelsim", *sys.argv[1:]])
-    report = crossover_report(loaded, found)
-    deliver(report, document, "crossover.json", out, as_json=as_json)
+    report = crossover_report(loaded, found, ["accelsim", *sys.argv[1:]])
+    show(report, write(report, out, media) if out else [], as_json=as_json)
 
 
 def _with_baseline(workload: Workload) -> str:

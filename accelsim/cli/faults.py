@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from accelsim.cli.output import show, write, write_option
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.memory.faults.model import FaultConfig
+    from accelsim.report.media.base import Medium
     from accelsim.study.faults.options import FaultOptions
 
 
@@ -97,12 +99,14 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of the results. [out/NAME/faults]"
 )
+@write_option("json,html")
 @click.option("--json", "as_json", is_flag=True, help="Print faults.json, no report.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def faults(
     workload: Path,
     assignments: tuple[str, ...],
     out: Path | None,
+    media: list[Medium],
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -112,38 +116,23 @@ def faults(
     For each scheme: cells, area, energy, latency and programming cost, expected faults, and over
     seeded injections the errors of weights, layers and logits and the agreement of predictions
     with the model without faults. Then the same fault probability in values and in masks.
-    Writes faults.json and faults.html.
+    Writes faults.json and faults.html unless told otherwise.
     """
     # A second thread gains a fifth on an idle machine and loses tenfold on a busy one; with one,
     # the sums are the same on every machine. Read when NumPy is first imported. [measured]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     from accelsim.report.faults import faults_report
-    from accelsim.report.faults_document import faults_document
-    from accelsim.report.faults_page import faults_page
-    from accelsim.report.files import write_all
-    from accelsim.report.studies import study_text
     from accelsim.study.faults.study import study_faults
     from accelsim.workload.schema import load_workload
 
     options = _options(choices)
     loaded = load_workload(workload, assignments)
     study = study_faults(loaded, options, _progress(shown=not (quiet or as_json)))
-    text = study_text(faults_document(study, ["accelsim", *sys.argv[1:]]))
-    folder = out or Path("out") / loaded.config.name / "faults"
-    write_all(folder, {"faults.json": [text], "faults.html": [faults_page(study)]})
-    if as_json:
-        click.echo(text, nl=False)
-    elif not quiet:
-        from rich.console import Console
-
-        console = Console(highlight=False)
-        console.print(faults_report(study))
-        console.print(
-            f"\nWrote {folder / 'faults.json'} and {folder / 'faults.html'}",
-            style="dim",
-            soft_wrap=True,
-        )
+    report = faults_report(study, ["accelsim", *sys.argv[1:]])
+    paths = write(report, out or Path("out") / loaded.config.name / "faults", media)
+    if not quiet:
+        show(report, paths, as_json=as_json)
 
 
 def _options(choices: dict[str, Any]) -> FaultOptions:

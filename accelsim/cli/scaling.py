@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from accelsim.cli.studies import deliver, status
+from accelsim.cli.output import refuse_unused_media, show, status, write, write_option
 from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelsim.report.media.base import Medium
 
 
 @click.command()
@@ -20,10 +24,16 @@ from accelsim.errors import ConfigError
 @click.option(
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value, as in run."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Also write scaling.json here.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write files into this folder.")
+@write_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
 def scaling(
-    workload: Path, tasks: str, assignments: tuple[str, ...], out: Path | None, as_json: bool
+    workload: Path,
+    tasks: str,
+    assignments: tuple[str, ...],
+    out: Path | None,
+    media: list[Medium],
+    as_json: bool,
 ) -> None:
     """Show what storage, chip, energy and traffic of a WORKLOAD grow to with more GLUE tasks.
 
@@ -35,16 +45,17 @@ def scaling(
     accelsim scaling WORKLOAD --tasks 1,3,9 \\
         --set cases.adapter_slc.adaptation.bottleneck=16
     """
-    from accelsim.report.studies import scaling_document, scaling_report
+    from accelsim.report.scaling import scaling_report
     from accelsim.study.scaling import find_scaling
     from accelsim.workload.schema import load_workload
 
+    refuse_unused_media(out)
     loaded = load_workload(workload, assignments)
     numbers = _numbers(tasks)
     with status(shown=not as_json) as step:
         found = find_scaling(loaded, numbers, progress=step)
-    document = scaling_document(loaded, found, ["accelsim", *sys.argv[1:]])
-    deliver(scaling_report(loaded, found), document, "scaling.json", out, as_json=as_json)
+    report = scaling_report(loaded, found, ["accelsim", *sys.argv[1:]])
+    show(report, write(report, out, media) if out else [], as_json=as_json)
 
 
 # Two digits suffice: there are nine tasks, and the study checks the numbers.

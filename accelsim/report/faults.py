@@ -1,163 +1,187 @@
-"""The study of faults as tables and sentences for the terminal."""
+"""The report of the study of faults: costs, faults and damage by storage scheme, and findings."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
+from accelsim.report.faults_document import faults_document
+from accelsim.report.faults_plots import scheme_plot, sweep_plots
+from accelsim.report.table import (
+    RULE,
+    Column,
+    Field,
+    Heading,
+    Picture,
+    Prose,
+    Report,
+    Row,
+    Section,
+    Table,
+    listed,
+)
+from accelsim.report.text import Value, change, number
 from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.findings import Exchange, double_share, exchanges, savings
 from accelsim.study.faults.statistics import INTERVALS, Estimate
 from accelsim.study.faults.study import FaultStudy, SchemeResult
 from accelsim.study.faults.sweep import LEVEL, Curve, Sweep
+from accelsim.units import format_bytes
 
-
-def faults_report(study: FaultStudy) -> RenderableType:
-    """Return the tables and the findings, 80 columns wide."""
-    parts: list[RenderableType] = [_heading(study), Text(), *_cost_table(study)]
-    parts += [Text(), *_fault_table(study), Text(INTERVALS, style="dim")]
-    if study.sweep:
-        parts += [Text(), *_sweep_table(study.sweep)]
-    parts.append(Text())
-    parts += [Text(line, style="bold") for line in faults_findings(study)]
-    parts += [Text(line, style="dim") for line in faults_notes(study)]
-    return Group(*parts)
-
-
-def _heading(study: FaultStudy) -> Text:
-    subject = study.subject
-    return Text.assemble(
-        (subject.workload.config.name, "bold"),
-        f"\ncase {subject.case.name}, task {subject.task}, {subject.technology.name}, ",
-        f"{subject.numbers.kind} values\nweights: {subject.compressed.origin}",
-        f"\nsentences: {subject.sentences.origin}; {len(study.seeds)} seeds of faults",
-    )
-
-
-def _table(columns: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for place, name in enumerate(columns):
-        table.add_column(
-            Text(name, justify="right" if place else "left"),
-            justify="right" if place else "left",
-            no_wrap=True,
-        )
-    return table
-
-
-COST_COLUMNS = (
-    "scheme",
-    "cells\nM",
-    "capacity\nMiB",
-    "area\nmm2",
-    "energy\nmJ",
-    "latency\nms",
-    "write\nms",
-    "write\nuJ",
+_SCHEME: Field[SchemeResult] = (Column("scheme", "scheme"), lambda one: one.scheme.name)
+_COSTS: tuple[Field[SchemeResult], ...] = (
+    _SCHEME,
+    (Column("cells", "cells", "#"), lambda one: one.costs.cell_count),
+    (Column("capacity", "capacity", "MiB"), lambda one: one.costs.capacity),
+    (Column("area", "area", "mm2"), lambda one: one.costs.area),
+    (
+        Column("round_energy", "energy", "J"),
+        lambda one: one.costs.run.system_energy if one.costs.run else None,
+    ),
+    (
+        Column("round_latency", "latency", "s"),
+        lambda one: one.costs.run.system_latency if one.costs.run else None,
+    ),
+    (Column("writing_time", "write", "s"), lambda one: one.costs.writing_seconds),
+    (Column("writing_energy", "write", "J"), lambda one: one.costs.writing_joules),
+)
+_FAULTS: tuple[Field[SchemeResult], ...] = (
+    (Column("value_faults", "value\nfaults", "1"), lambda one: one.expected.values),
+    (Column("mask_faults", "mask\nfaults", "1"), lambda one: one.expected.masks),
+)
+_DAMAGE: tuple[Field[SchemeResult], ...] = (
+    _SCHEME,
+    *_FAULTS,
+    (Column("", "weights", "1"), lambda one: _weights(one.damage)),
+    (Column("", "logits", "1"), lambda one: _logits(one.damage)),
+    (Column("", "agreement", "1"), lambda one: _agreement(one.damage)),
 )
 
 
-def _cost_table(study: FaultStudy) -> list[RenderableType]:
-    title = "Costs: memories as large as needed; energy and latency of a round; writing once"
-    table = _table(COST_COLUMNS)
-    for result in study.schemes:
-        table.add_row(*cost_cells(result))
-    return [Text(title, style="bold"), table]
+def _mean(of: Callable[[DamageSummary], Estimate]) -> Callable[[SchemeResult], float | None]:
+    return lambda one: of(one.damage).mean if one.damage else None
 
 
-def cost_cells(result: SchemeResult) -> list[str]:
-    """Return the costs of a scheme as texts, by COST_COLUMNS."""
-    costs, run = result.costs, result.costs.run
-    writes = costs.programming.values() if costs.programming else None
-    figures = (
-        sum(costs.cells.values()) / 1e6,
-        sum(costs.capacities.values()) / 2**20,
-        None if costs.area is None else 1e6 * costs.area,
-        1e3 * run.system_energy if run else None,
-        1e3 * run.system_latency if run else None,
-        None if writes is None else 1e3 * math.fsum(cost.seconds for cost in writes),
-        None if writes is None else 1e6 * math.fsum(cost.joules for cost in writes),
-    )
-    return [result.scheme.name, *map(number, figures)]
+_MEANS: tuple[Field[SchemeResult], ...] = (
+    (Column("weight_error", "weights", "1"), _mean(lambda damage: damage.weights)),
+    (Column("logit_error", "logits", "1"), _mean(lambda damage: damage.logits)),
+    (Column("agreement", "agreement", "1"), _mean(lambda damage: damage.agreement)),
+)
 
 
-FAULT_COLUMNS = ("scheme", "value\nfaults", "mask\nfaults", "weights", "logits", "agreement")
-
-
-def _fault_table(study: FaultStudy) -> list[RenderableType]:
-    title = "Expected faults of a reading; relative errors of weights and logits; agreement"
-    table = _table(FAULT_COLUMNS)
-    for result in study.schemes:
-        table.add_row(*fault_cells(result))
-    return [Text(title, style="bold"), table]
-
-
-def fault_cells(result: SchemeResult) -> list[str]:
-    """Return faults and damage of a scheme as texts, by FAULT_COLUMNS."""
-    faults = [number(result.expected.values), number(result.expected.masks)]
-    damage = result.damage
-    if damage is None:
-        return [result.scheme.name, *faults, "0", "not injected", "1"]
-    if not damage.harmed:
-        return [result.scheme.name, *faults, "0", f"0 in {damage.logits.seeds} seeds", "1"]
-    return [
-        result.scheme.name,
-        *faults,
-        number(damage.weights.mean),
-        with_error(damage.logits),
-        with_interval(damage.agreement),
+def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
+    """Return the tables, the plots, and what they come to."""
+    plot = scheme_plot(study.schemes)
+    sections: list[Section] = [
+        *_about(study),
+        listed(
+            "Costs: memories as large as needed; energy and latency of a round; writing once",
+            _COSTS,
+            study.schemes,
+        ),
+        *([Picture("Area against damage", plot)] if plot else []),
+        _damage_table(study),
+        *(_sweep(study.sweep) if study.sweep else ()),
     ]
+    verdict = [Prose(line, "strong") for line in faults_findings(study)]
+    return Report(
+        name="faults",
+        title=f"{study.subject.workload.config.name}: storage schemes and faults",
+        sections=tuple(sections),
+        verdict=(*verdict, *(Prose(line, "note") for line in faults_notes(study))),
+        data=listed("", (*_COSTS, *_FAULTS, *_MEANS), study.schemes),
+        document=faults_document(study, command),
+        details=(_layers(study), Heading("Schemes"), *_meanings(study)),
+    )
 
 
-def number(value: float | None) -> str:
-    """Return a number in at most seven characters."""
-    if value is None:
-        return "-"
-    plain = value == 0 or 1e-2 <= abs(value) < 1e4
-    text = f"{value:.3g}" if plain else f"{value:.1e}"
-    if plain and "e" in text:
-        text = f"{value:.0f}"
-    return text.replace(".0e", "e").replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+def _about(study: FaultStudy) -> Iterator[Prose]:
+    subject = study.subject
+    yield Prose(
+        f"case {subject.case.name}, task {subject.task}, {subject.technology.name}, "
+        f"{subject.numbers.kind} values"
+    )
+    yield Prose(f"weights: {subject.compressed.origin}")
+    yield Prose(f"sentences: {subject.sentences.origin}; {len(study.seeds)} seeds of faults")
+
+
+def _meanings(study: FaultStudy) -> Iterator[Prose]:
+    for one in study.schemes:
+        yield Prose(f"{one.scheme.name}: {one.scheme.description}", "note")
+
+
+def _damage_table(study: FaultStudy) -> Table:
+    title = "Expected faults of a reading; relative errors of weights and logits; agreement"
+    table = listed(title, _DAMAGE, study.schemes)
+    return Table(table.title, table.columns, table.rows, (INTERVALS,))
+
+
+def _weights(damage: DamageSummary | None) -> float:
+    return damage.weights.mean if damage and damage.harmed else 0.0
+
+
+def _logits(damage: DamageSummary | None) -> str:
+    if damage is None:
+        return "not injected"
+    return with_error(damage.logits) if damage.harmed else f"0 in {damage.logits.seeds} seeds"
+
+
+def _agreement(damage: DamageSummary | None) -> str:
+    return with_interval(damage.agreement) if damage and damage.harmed else "1"
 
 
 def with_error(estimate: Estimate) -> str:
     """Return a mean and half the width of its interval, where there is one."""
-    if estimate.high is None:
-        return number(estimate.mean)
-    return f"{number(estimate.mean)} ±{number(estimate.high - estimate.mean)}"
+    half = "" if estimate.half is None else f" ±{number(estimate.half)}"
+    return number(estimate.mean) + half
 
 
 def with_interval(estimate: Estimate) -> str:
     """Return a mean and its interval, where there is one."""
     if estimate.low is None or estimate.high is None:
         return number(estimate.mean)
-    return f"{estimate.mean:.3g} ({estimate.low:.2f}..{estimate.high:.2f})"
+    return f"{number(estimate.mean)} ({estimate.low:.2f}..{estimate.high:.2f})"
 
 
-def _sweep_table(sweep: Sweep) -> list[RenderableType]:
-    names = {"values": "values", "masks": "masks", "row": "row start"}
-    heads = [names[c.resync if c.resync == "row" else c.part] for c in sweep.curves]
-    columns = [text for head in heads for text in (f"{head}\nfaults", "logits", "agree")]
-    title = f"The same fault probability of each cell in values or in masks ({sweep.scheme.name})"
-    table = _table(["rate", *columns])
+def _layers(study: FaultStudy) -> Table:
+    harmed = [(one.scheme.name, one.damage) for one in study.schemes if one.damage]
+    count = max((len(damage.layers) for _, damage in harmed), default=0)
+    columns = (Column("", str(layer + 1), "1") for layer in range(count))
+    rows: list[Row] = [(name, *(layer.mean for layer in damage.layers)) for name, damage in harmed]
+    return Table("Error of each layer's output", (_SCHEME[0], *columns), tuple(rows))
+
+
+# -- the sweep -------------------------------------------------------------------------------------
+
+_HEADS = {"values": "values", "masks": "masks", "row": "row start"}
+
+
+def _sweep(sweep: Sweep) -> Iterator[Section]:
+    yield Picture("The same fault probability in values and in masks", sweep_plots(sweep))
+    columns = [Column("", "rate", "1")]
+    for curve in sweep.curves:
+        head = _HEADS[curve.resync if curve.resync == "row" else curve.part]
+        columns += [
+            Column("", f"{head}\nfaults", "1"),
+            Column("", "weights", "1", brief=False),
+            Column("", "logits", "1"),
+            Column("", "agree", "1", 2),
+        ]
+    rows: list[Row] = []
     for points in zip(*(curve.points for curve in sweep.curves), strict=True):
-        cells = [text for p in points for text in (number(p.expected), *_effects(p.damage))]
-        table.add_row(number(points[0].rate), *cells)
-    table.add_section()
-    ones = [text for curve in sweep.curves for text in ("1", *_effects(curve.one))]
-    table.add_row("one", *ones)
-    return [Text(title, style="bold"), table]
+        cells = (cell for p in points for cell in (p.expected, *_effects(p.damage)))
+        rows.append((points[0].rate, *cells))
+    ones = (cell for curve in sweep.curves for cell in (1, *_effects(curve.one)))
+    title = f"The same fault probability of each cell in values or in masks ({sweep.scheme.name})"
+    yield Table(title, tuple(columns), (*rows, RULE, ("one", *ones)))
 
 
-def _effects(damage: DamageSummary | None) -> list[str]:
+def _effects(damage: DamageSummary | None) -> tuple[Value, ...]:
     if damage is None:
-        return ["0", "1"]
-    return [number(damage.logits.mean), f"{damage.agreement.mean:.2f}"]
+        return 0.0, 0.0, 1.0
+    return damage.weights.mean, damage.logits.mean, damage.agreement.mean
+
+
+# -- in words --------------------------------------------------------------------------------------
 
 
 def faults_findings(study: FaultStudy) -> Iterator[str]:
@@ -187,7 +211,7 @@ def _curve_line(sweep: Sweep, curve: Curve) -> str:
     line = (
         f"one wrong mask bit{where}: logit error {errors[0]}, one wrong value: {errors[1]}{times}"
     )
-    if ratio is None:
+    if ratio is None or curve.rate is None or sweep.values.rate is None:
         return f"{line}; the errors do not both cross {LEVEL:g} between two rates of the sweep"
     return (
         f"{line}; an error of {LEVEL:g} takes a fault rate of {number(curve.rate)} in masks, "
@@ -197,31 +221,20 @@ def _curve_line(sweep: Sweep, curve: Curve) -> str:
 
 
 def _exchange_line(exchange: Exchange) -> str:
-    costs = [
-        f"{name} {100 * (ratio - 1):+.1f} %"
-        for name, ratio in (
-            ("area", exchange.area),
-            ("energy", exchange.energy),
-            ("latency", exchange.latency),
-        )
-        if ratio is not None
-    ]
-    change = " -> ".join
+    ratios = {"area": exchange.area, "energy": exchange.energy, "latency": exchange.latency}
+    costs = [f"{name} {change(ratio)}" for name, ratio in ratios.items() if ratio is not None]
+    arrow = " -> ".join
+    spared = (
+        ""
+        if exchange.spared is None
+        else (f"; without it {100 * exchange.spared:.3g} % of readings have a wrong mask cell")
+    )
     return (
         f"{exchange.scheme} against {exchange.against}: {', '.join(costs) or 'costs not known'}; "
-        f"mask faults {change(map(number, reversed(exchange.mask_faults)))}, "
-        f"value faults {change(map(number, reversed(exchange.value_faults)))}, "
-        f"logit error {change(map(number, reversed(exchange.logits)))}"
-        f"{_spared(exchange)}"
+        f"mask faults {arrow(map(number, reversed(exchange.mask_faults)))}, "
+        f"value faults {arrow(map(number, reversed(exchange.value_faults)))}, "
+        f"logit error {arrow(map(number, reversed(exchange.logits)))}{spared}"
     )
-
-
-def _spared(exchange: Exchange) -> str:
-    """Say how many readings meet a wrong mask cell where the scheme has none."""
-    own, other = exchange.mask_faults
-    if own or not other:
-        return ""
-    return f"; without it {-100 * math.expm1(-other):.3g} % of readings have a wrong mask cell"
 
 
 def faults_notes(study: FaultStudy) -> Iterator[str]:
@@ -243,13 +256,13 @@ def faults_notes(study: FaultStudy) -> Iterator[str]:
         if result.scheme.protected:
             yield (
                 f"{result.scheme.name}: {number(result.expected.detected)} words beyond correction "
-                f"expected, {100 * result.costs.check_bits / result.costs.bits:.1f} % check bits"
+                f"expected, {100 * result.costs.check_share:.1f} % check bits"
             )
         if result.costs.missing:
             yield f"{result.scheme.name}: {result.costs.missing}"
     if study.sweep:
         yield (
-            f"starts of rows would add {study.sweep.resync_bits / 8 / 1024:.1f} KiB of counts, "
+            f"starts of rows would add {format_bytes(study.sweep.resync_bits / 8)} of counts, "
             "not stored here and taken to be free of faults"
         )
     for estimate in dict.fromkeys(text for one in study.schemes for text in one.costs.estimates):

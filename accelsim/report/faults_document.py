@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from accelsim.machine.programming import ProgrammingCost
+from accelsim.report.origin import origin
 from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.findings import exchanges, savings
 from accelsim.study.faults.statistics import INTERVALS, Estimate
 from accelsim.study.faults.study import FaultStudy, SchemeResult
 from accelsim.study.faults.sweep import LEVEL, Sweep
-from accelsim.version import __version__
 
 # Of faults.json.
 SCHEMA_VERSION = 1
@@ -23,15 +23,8 @@ def faults_document(study: FaultStudy, command: Sequence[str]) -> dict[str, Any]
     """Return the outcome for JSON; numbers that are not finite become null."""
     subject, options = study.subject, study.options
     document = {
-        "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "accelsim", "version": __version__},
+        **origin(SCHEMA_VERSION, command, subject.workload),
         "study": "faults",
-        "command": list(command),
-        "workload": {
-            "name": subject.workload.config.name,
-            "digest": subject.workload.digest,
-            "overrides": list(subject.workload.overrides),
-        },
         "case": subject.case.name,
         "task": subject.task,
         "weights": subject.compressed.origin,

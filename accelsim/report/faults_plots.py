@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from accelsim.report.faults import number
+from accelsim.report.text import number, printable
 from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.statistics import Estimate
 from accelsim.study.faults.study import SchemeResult
@@ -32,16 +32,17 @@ def sweep_plots(sweep: Sweep) -> str:
     )
 
 
-def scheme_plot(results: Sequence[SchemeResult]) -> str:
+def scheme_plot(results: Sequence[SchemeResult]) -> str | None:
     """Return the logit error of each scheme over the area of its parameter memories.
 
-    Schemes without a measured error stand on the axis below the smallest decade.
+    Schemes without a measured error stand on the axis below the smallest decade. None where no
+    scheme has an area.
     """
     errors = {one.scheme.name: one.damage.logits.mean if one.damage else 0.0 for one in results}
     scale, decades = _decades(errors.values())
     areas = {one.scheme.name: 1e6 * one.costs.area for one in results if one.costs.area}
     if not areas:
-        return "<p>No scheme has an area.</p>"
+        return None
     # Half as much again leaves room for the names.
     widest = 1.5 * max(areas.values())
     ticks = [(number(widest * n / 6), n / 6) for n in range(7)]
@@ -55,7 +56,7 @@ def scheme_plot(results: Sequence[SchemeResult]) -> str:
         while any(abs(y - other) < 12 and abs(x - at) < 130 for at, other in taken):
             y -= 13
         taken.append((x, y))
-        parts.append(f'<text x="{x + 7:.1f}" y="{y - 3:.1f}">{html.escape(name)}</text>')
+        parts.append(f'<text x="{x + 7:.1f}" y="{y - 3:.1f}">{html.escape(printable(name))}</text>')
     return _svg(parts)
 
 
@@ -103,7 +104,7 @@ def _plot(
             if point.damage and (scale is _linear or 0 < figure(point.damage).mean < math.inf)
         ]
         parts.append(_series(f"c{place}", drawn, scale))
-        name, y = html.escape(curve.name), top + _LINE * place
+        name, y = html.escape(printable(curve.name)), top + _LINE * place
         parts.append(f'<text class="c{place}" stroke="none" x="{_LEFT + 10}" y="{y}">{name}</text>')
     return _svg(parts)
 

@@ -75,6 +75,14 @@ class Scaling:
     cases: Mapping[str, tuple[ScalingPoint, ...]]
 
 
+def growth(points: Sequence[ScalingPoint], figure: Callable[[ScalingPoint], float]) -> float | None:
+    """Return what a further task adds to a figure, in the mean; None for a single point."""
+    first, last = points[0], points[-1]
+    if len(points) < 2:
+        return None
+    return (figure(last) - figure(first)) / (last.tasks - first.tasks)
+
+
 def scaling_tasks(workload: Workload) -> tuple[str, ...]:
     """Return the tasks of a workload, then the rest of GLUE."""
     own = workload.config.tasks

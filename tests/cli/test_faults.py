@@ -107,7 +107,7 @@ def test_the_page_is_whole_and_its_plots_lie_in_their_frames(tmp_path: Path) -> 
         drawn += [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in root.iter("circle")]
         assert len(drawn) >= 3
         assert all(0 <= x <= width and 0 <= y <= height for x, y in drawn)
-    error, agreement, schemes = map(ElementTree.fromstring, plots)
+    schemes, error, agreement = map(ElementTree.fromstring, plots)
     assert len(list(error.iter("polyline"))) == 3
     # Three rates of three curves: agreement is never left out, a logit error of zero is.
     assert len(list(agreement.iter("circle"))) == 9

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from accelsim.cli.main import run_command_line
-from accelsim.report.validation import validation_page
+from accelsim.report.media.html import Html
+from accelsim.report.validation import validation_report
 from accelsim.study.validation.check import Check, reference_folder
 from accelsim.study.validation.dram import dram_checks
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
-from accelsim.study.validation.suite import summarise
+from accelsim.study.validation.suite import Outcome, summarise
 from accelsim.study.validation.timing import edgebert_checks, onnxim_checks, scalesim_checks
 
 FOLDER = reference_folder()
@@ -76,14 +77,17 @@ def test_a_wrong_figure_fails_the_command(
     shutil.copytree(FOLDER, folder)
     table = folder / "torch_macs.csv"
     table.write_text(table.read_text().replace("11186798592", "11186798593"))
-    page = tmp_path / "page.html"
-    options = ["--reference", str(folder), "--json", "--html", str(page)]
+    out = tmp_path / "out"
+    options = ["--reference", str(folder), "--json", "--out", str(out)]
     assert run_command_line(["validate", *options]) == 1
-    document = json.loads(capsys.readouterr().out)
+    shown = capsys.readouterr().out
+    document = json.loads(shown)
+    assert shown == (out / "validation.json").read_text()
     failed = [c for c in document["checks"] if c["verdict"] == "FAIL"]
     assert [c["quantity"] for c in failed] == ["albert-base, 128 tokens"]
     assert document["failed"] == 1
-    assert page.read_text().count('class="FAIL"') == 1
+    # Once among what failed, once among all.
+    assert (out / "validation.html").read_text().count('<td class="alert">FAIL</td>') == 2
 
 
 def test_a_missing_folder_is_one_clear_message(
@@ -107,7 +111,8 @@ def test_deviation_and_verdict() -> None:
 
 
 def test_the_page_is_self_contained_and_escapes() -> None:
-    page = validation_page([Check("g", "a < b", "u", 1, 1, 0.0, "s & t")], "1.0")
+    outcome = Outcome((Check("g", "a < b", "u", 1, 1, 0.0, "s & t"),))
+    page = "".join(Html().render(validation_report(outcome)))
     assert "a &lt; b" in page
     assert "s &amp; t" in page
     assert "http" not in page

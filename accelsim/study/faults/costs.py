@@ -74,6 +74,33 @@ class SchemeCosts:
     estimates: tuple[str, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def cell_count(self) -> int:
+        """All cells."""
+        return sum(self.cells.values())
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of all memories."""
+        return sum(self.capacities.values())
+
+    @property
+    def check_share(self) -> float:
+        """Check bits over bits of data."""
+        return self.check_bits / self.bits
+
+    @property
+    def writing_seconds(self) -> float | None:
+        """Time of writing all memories once, one after the other [s]."""
+        writes = self.programming.values() if self.programming else None
+        return None if writes is None else math.fsum(cost.seconds for cost in writes)
+
+    @property
+    def writing_joules(self) -> float | None:
+        """Energy of writing all memories once [J]."""
+        writes = self.programming.values() if self.programming else None
+        return None if writes is None else math.fsum(cost.joules for cost in writes)
+
 
 def scheme_costs(subject: Subject, scheme: StorageScheme, stored: StoredModel) -> SchemeCosts:
     """Return the costs of a scheme for the subject's tensors."""

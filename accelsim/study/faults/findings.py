@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from accelsim.memory.faults.levels import Transitions
@@ -34,6 +35,12 @@ class Exchange:
     value_faults: tuple[float, float]
     mask_faults: tuple[float, float]
     logits: tuple[float, float]
+
+    @property
+    def spared(self) -> float | None:
+        """The share of readings that meet a wrong mask cell, where the scheme alone has none."""
+        own, other = self.mask_faults
+        return None if own or not other else -math.expm1(-other)
 
 
 def exchanges(study: FaultStudy) -> list[Exchange]:

@@ -22,10 +22,50 @@ class GroupSummary:
     failed: int
     worst: Check
 
+    @property
+    def nearest(self) -> str:
+        """What is nearest to failing."""
+        return self.worst.quantity if self.worst.deviation else "all equal"
 
-def run_validation(folder: Path) -> list[Check]:
+
+@dataclass(frozen=True)
+class Outcome:
+    """All comparisons, in the order in which they were made."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def groups(self) -> list[GroupSummary]:
+        """The summary of each group with a verdict."""
+        return summarise(self.checks)
+
+    @property
+    def by_group(self) -> dict[str, list[Check]]:
+        """All comparisons by group."""
+        found: dict[str, list[Check]] = {}
+        for check in self.checks:
+            found.setdefault(check.group, []).append(check)
+        return found
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return sum(check.passed is False for check in self.checks)
+
+    @property
+    def reported(self) -> int:
+        """How many figures have no verdict."""
+        return sum(check.allowed is None for check in self.checks)
+
+    @property
+    def compared(self) -> int:
+        """How many have a verdict."""
+        return len(self.checks) - self.reported
+
+
+def run_validation(folder: Path) -> Outcome:
     """Run every comparison with the reference data of a folder."""
-    return [
+    checks = [
         *edgebert_checks(folder),
         *scalesim_checks(folder),
         *onnxim_checks(folder),
@@ -35,14 +75,12 @@ def run_validation(folder: Path) -> list[Check]:
         *theory_checks(),
         *headline_checks(),
     ]
+    return Outcome(tuple(checks))
 
 
 def summarise(checks: Sequence[Check]) -> list[GroupSummary]:
     """Return one summary for each group with a verdict, in order."""
-    groups: dict[str, list[Check]] = {}
-    for check in checks:
-        if check.allowed is not None:
-            groups.setdefault(check.group, []).append(check)
+    judged = Outcome(tuple(check for check in checks if check.allowed is not None))
     return [
         GroupSummary(
             group,
@@ -50,7 +88,7 @@ def summarise(checks: Sequence[Check]) -> list[GroupSummary]:
             sum(check.passed is False for check in members),
             max(members, key=_strain),
         )
-        for group, members in groups.items()
+        for group, members in judged.by_group.items()
     ]
 
 

@@ -1,0 +1,97 @@
+"""Where what a command found goes: into files, and onto the terminal. Nothing else prints names."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click as plain_click
+import rich_click as click
+from click.core import ParameterSource
+
+from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelsim.report.media.base import Medium
+    from accelsim.report.table import Report
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def write_option(default: str = "json") -> Decorator:
+    """Return the option ``--write``, whose value is a list of output media."""
+    return click.option(
+        "--write",
+        "media",
+        default=default,
+        show_default=True,
+        metavar="MEDIA",
+        callback=_media,
+        help="Files to write, separated by commas: json, csv, html, txt.",
+    )
+
+
+def _media(context: click.Context, option: click.Parameter, names: str) -> list[Medium]:
+    from accelsim.report.media import chosen_media
+
+    return chosen_media(names)
+
+
+def refuse_unused_media(out: Path | None) -> None:
+    """Refuse a ``--write`` of a command that writes nothing without ``--out``."""
+    source = plain_click.get_current_context().get_parameter_source("media")
+    if out is None and source is ParameterSource.COMMANDLINE:
+        raise ConfigError("--write says what to write into a folder; name it with --out")
+
+
+@contextlib.contextmanager
+def status(*, shown: bool) -> Iterator[Callable[[str], None] | None]:
+    """Show what is being simulated on the terminal's error stream, if there is one."""
+    if not shown or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("compiling") as line:
+        yield lambda text: line.update(f"simulating {text}")
+
+
+def write(
+    report: Report,
+    folder: Path,
+    media: Sequence[Medium],
+    more: Mapping[str, Iterable[str]] | None = None,
+) -> list[Path]:
+    """Write a report by each of the media, and more files, all together; return their paths."""
+    from accelsim.report.files import write_all
+
+    files = {f"{report.name}.{medium.name}": medium.render(report) for medium in media}
+    files |= more or {}
+    write_all(folder, files)
+    return [folder / name for name in files]
+
+
+def show(
+    report: Report, paths: Sequence[Path] = (), *, as_json: bool = False, details: bool = False
+) -> None:
+    """Print a report, or its JSON, and where it was written to."""
+    if as_json:
+        from accelsim.report.media.json import Json
+
+        click.echo("".join(Json().render(report)), nl=False)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    from accelsim.report.media.terminal import shown
+    from accelsim.report.text import printable
+
+    console = Console(highlight=False)
+    click.echo(shown(report, console, details=details), nl=False)
+    if paths:
+        *most, last = map(str, paths)
+        names = " and ".join(filter(None, (", ".join(most), last)))
+        console.print(Text(f"\nWrote {printable(names)}", style="dim"), soft_wrap=True)

@@ -1,0 +1,23 @@
+"""Where a report comes from, for its JSON: the tool, the command, the workload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from accelsim.version import __version__
+from accelsim.workload.schema import Workload
+
+
+def origin(version: int, command: Sequence[str], workload: Workload) -> dict[str, Any]:
+    """Return the head of a document whose layout has a version."""
+    return {
+        "schema_version": version,
+        "tool": {"name": "accelsim", "version": __version__},
+        "command": list(command),
+        "workload": {
+            "name": workload.config.name,
+            "digest": workload.digest,
+            "overrides": list(workload.overrides),
+        },
+    }

@@ -1,0 +1,193 @@
+"""One report in every medium: values, units, and nothing that commands its reader."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from accelsim.errors import ConfigError
+from accelsim.report.media import chosen_media, media
+from accelsim.report.media.terminal import shown
+from accelsim.report.table import (
+    RULE,
+    Alert,
+    Column,
+    Heading,
+    Picture,
+    Prose,
+    Report,
+    Table,
+    listed,
+    recorded,
+)
+
+NAME = Column("name", "name")
+COLUMNS = (
+    NAME,
+    Column("energy", "energy", "J"),
+    Column("area", "area", "mm2"),
+    Column("share", "share", "%"),
+    Column("", "for people", "1"),
+    Column("sound", "sound", brief=False),
+)
+HARMFUL = '[/red]<b>\x1b]0;owned\x07\x9b31m,"=1\u202e'
+
+
+def report_of(*rows: tuple[object, ...], names: str = "r", **more: object) -> Report:
+    table = Table("all", COLUMNS, rows, total=True)  # type: ignore[arg-type]
+    return Report(
+        name="toy",
+        title=names,
+        sections=(
+            Heading(names, f"{names}\n{names}"),
+            Prose(names),
+            table,
+            Picture(names, "<svg/>"),
+        ),
+        verdict=(Prose(f"so {names}", "strong"),),
+        data=table,
+        document={"rows": table.records, "name": names},
+        **more,  # type: ignore[arg-type]
+    )
+
+
+ROWS = (("a", 1.25e-6, 2.5e-6, 0.125, 7, True), RULE, ("b", None, 0.0, 1.0, "none", False))
+
+
+def drawn(medium: str, report: Report) -> str:
+    return "".join(media()[medium].render(report))
+
+
+def test_media_are_found_and_named() -> None:
+    assert {"csv", "html", "json", "txt"} <= set(media())
+    assert [medium.name for medium in chosen_media("html, csv,html")] == ["html", "csv"]
+    with pytest.raises(
+        ConfigError, match=r"^--write: unknown medium 'htm'; did you mean 'html'\?$"
+    ):
+        chosen_media("json,htm")
+
+
+def test_programs_get_units_in_names_and_values_in_units() -> None:
+    first, last = json.loads(drawn("json", report_of(*ROWS)))["rows"]
+    assert first == {
+        "name": "a", "energy_J": 1.25e-6, "area_mm2": 2.5, "share": 0.125, "sound": True,
+    }  # fmt: skip
+    assert last["energy_J"] is None
+    rows = list(csv.DictReader(io.StringIO(drawn("csv", report_of(*ROWS)))))
+    assert rows[0] == {key: str(value) for key, value in first.items()}
+    assert rows[1]["energy_J"] == ""
+
+
+def test_people_get_prefixes_and_one_unit_a_column() -> None:
+    lines = drawn("txt", report_of(*ROWS)).splitlines()
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("name"))
+    assert lines[at].split() == ["name", "energy", "mm2", "share", "for", "people"]
+    assert lines[at - 1].split() == ["area"]
+    assert re.fullmatch(r"a +1\.25 uJ +2\.5 +12\.5 % +7", lines[at + 2])
+    assert re.fullmatch(r"b +- +0 +100 % +none", lines[at + 4])
+    assert lines[-1] == "so r"
+
+
+class Page(HTMLParser):
+    """Collects cells and checks that what must be closed is."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.texts: list[str] = []
+        self.tags: list[str] = []
+        self.seen: set[str] = set()
+        self.feed(text)
+        assert not self.tags
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+        if tag != "meta":
+            self.tags.append(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.tags.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+        if self.tags and self.tags[-1] == "td":
+            self.cells[-1] += data
+
+
+def test_a_page_shows_all_columns_and_loads_nothing() -> None:
+    page = drawn("html", report_of(*ROWS))
+    assert Page(page).cells == [
+        "a", "1.25 uJ", "2.5", "12.5 %", "7", "yes", "b", "-", "0", "100 %", "none", "no",
+    ]  # fmt: skip
+    assert "http" not in page
+    assert page.index("so r") < page.index("<table")
+
+
+@pytest.mark.parametrize("medium", ["txt", "html", "json", "csv"])
+@given(name=st.text(min_size=1, max_size=12) | st.just(HARMFUL))
+def test_names_are_data_in_every_medium(medium: str, name: str) -> None:
+    text = drawn(medium, report_of((name, 1.0, 1.0, 0.5, Alert(name), True), names=name))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    if medium == "html":
+        assert Page(text).seen <= {
+            "html", "head", "meta", "title", "style", "body", "h1", "h2", "small", "p", "div",
+            "table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg",
+        }  # fmt: skip
+    elif medium == "json":
+        assert json.loads(text)["name"] == name
+    elif medium == "csv":
+        ((cell, *_),) = list(csv.reader(io.StringIO(text, newline="")))[1:]
+        assert cell == name or not name.isprintable()
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_a_terminal_prints_markup_as_it_stands(colours: bool) -> None:
+    console = Console(
+        file=io.StringIO(), width=80, force_terminal=colours,
+        color_system="standard" if colours else None,
+    )  # fmt: skip
+    text = shown(report_of((HARMFUL, *ROWS[0][1:]), names=HARMFUL), console)
+    assert "[/red]<b>\\x1b]0;owned\\x07" in text
+    assert ("\x1b[" in text) is colours
+    assert "\x1b]" not in text
+    assert "\x07" not in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_wide_texts_wrap_and_numbers_stay_whole(width: int) -> None:
+    long = "one two three " * 12
+    console = Console(file=io.StringIO(), width=width)
+    text = shown(report_of((long, *ROWS[0][1:]), names="x" * 200), console)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert "1.25 uJ" in text
+    assert text.replace("\n", "").count("x" * 100) >= 4
+
+
+def test_details_are_for_those_who_ask() -> None:
+    report = report_of(*ROWS, details=(Prose("more to say"),))
+    console = Console(file=io.StringIO(), width=80)
+    assert "more to say" not in shown(report, console)
+    assert "more to say" in shown(report, console, details=True)
+    assert "more to say" in drawn("html", report)
+
+
+def test_a_row_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="6 columns, but a row"):
+        report_of(("a", 1.0))
+
+
+def test_a_column_is_written_once_for_lists_and_records() -> None:
+    fields = ((NAME, str.upper), (Column("length", "length", "1"), len))
+    assert listed("", fields, ["ab", "c"]).rows == (("AB", 2), ("C", 1))
+    assert recorded(fields, "ab") == {"name": "AB", "length": 2}
