@@ -46,6 +46,12 @@ SMALL = (
     "type_vocabulary_size: 2, shared_layers: true, pooler: true}",
     "sequence_length=32",
 )
+SMALL_BERT = (
+    SMALL[0]
+    .replace("family: albert", "family: bert")
+    .replace("embedding_size: 32", "embedding_size: 64")
+    .replace("shared_layers: true", "shared_layers: false")
+)
 
 
 def _both(setting: str, *cases: str) -> tuple[str, ...]:
@@ -64,7 +70,7 @@ _MAIN_VARIANTS: dict[str, tuple[str, ...]] = {
     "no_command_queue": ("hardware.host.command_queue=false",),
     "spans": (f"attention_spans={{MNLI: {SPANS}, QNLI: {SPANS}}}",),
     "backbone_in_dram": _both(
-        "hardware.placement.backbone={values: dram, masks: dram}", "adapter_mixed", "vanilla_slc"
+        "hardware.placement.backbone={values: dram, masks: dram}", *_ADAPTERS
     ),
     "embedding_in_dram": ("hardware.placement.embedding={values: dram, masks: dram}",),
     "high_bits": (
@@ -115,6 +121,11 @@ _MAIN_VARIANTS: dict[str, tuple[str, ...]] = {
     "sram_routing": ("hardware.memories.sram.technology=sram",),
     "vector_8": ("hardware.pe_array.vector_size=8",),
     "small_model": SMALL,
+    "small_bert": (SMALL_BERT, "sequence_length=32"),
+    "one_task_resident": (
+        "residency=one_task",
+        *_both("adaptation.bottleneck=8", *_ADAPTERS),
+    ),
     "task_affinity": (
         STREAM % "poisson, mean_interval: 80 ms",
         "pad_to=16",
@@ -135,6 +146,15 @@ RUNS = [
         "early_exit_scaled_memories",
         EXITS,
         ("requests.duration=5 s", "hardware.scaling.memories=true"),
+    ),
+    Case(
+        "early_exit_as_coded",
+        EXITS,
+        (
+            "requests.duration=5 s",
+            "hardware.overlap={double_buffering: false, special_functions: false}",
+            "hardware.host.command_queue=false",
+        ),
     ),
 ]
 
