@@ -61,8 +61,8 @@ def _run(case: Case) -> dict[str, Any]:
     This function alone calls the package.
     """
     import accelsim
-    from accelsim.export.results import results_document
-    from accelsim.study.service_gains import compare_service
+    from accelsim.evaluate.service_gains import compare_service
+    from accelsim.report.results import results_document
 
     workload = accelsim.load_workload(ROOT / case.workload, case.assignments)
     results = accelsim.simulate(workload)
