@@ -156,7 +156,8 @@ def _command(workload: Path) -> list[str]:
 
 
 def _timeline(workload: Workload, results: dict[str, CaseResult]) -> Iterator[str]:
-    from accelsim.report.perfetto import CaseTrace, trace_events
+    from accelsim.account.window import CaseTrace
+    from accelsim.report.timeline.perfetto import trace_events
 
     traces = {
         name: CaseTrace(result.design, result.run, result.figures.prices)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from accelsim.errors import ConfigError
-from accelsim.report.media import chosen_media, media
+from accelsim.report.media import MEDIA, chosen_media
 from accelsim.report.media.terminal import shown
 from accelsim.report.table import (
     RULE,
@@ -63,14 +63,14 @@ ROWS = (("a", 1.25e-6, 2.5e-6, 0.125, 7, True), RULE, ("b", None, 0.0, 1.0, "non
 
 
 def drawn(medium: str, report: Report) -> str:
-    return "".join(media()[medium].render(report))
+    return "".join(MEDIA.find(medium)().render(report))
 
 
 def test_media_are_found_and_named() -> None:
-    assert {"csv", "html", "json", "txt"} <= set(media())
+    assert {"csv", "html", "json", "txt"} <= set(MEDIA.all())
     assert [medium.name for medium in chosen_media("html, csv,html")] == ["html", "csv"]
     with pytest.raises(
-        ConfigError, match=r"^--write: unknown medium 'htm'; did you mean 'html'\?$"
+        ConfigError, match=r"^there is no output medium 'htm'; did you mean 'html'\?$"
     ):
         chosen_media("json,htm")
 

@@ -25,12 +25,19 @@ from trace_checks import (
     text_of,
 )
 
+from accelsim.account.window import view_of
 from accelsim.engine.run import Run, Window
 from accelsim.errors import OutputError
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
-from accelsim.report.perfetto import CONTROL_LANE, QUEUE, STATE_LANE, trace_events
-from accelsim.report.timeline import COLUMNS, view_of
+from accelsim.report.timeline.perfetto import (
+    CONTROL_LANE,
+    QUEUE,
+    STATE_LANE,
+    drawable_view,
+    trace_events,
+)
+from accelsim.report.timeline.slices import COLUMNS
 
 both = pytest.mark.parametrize("overrides", [(), SHORT], ids=["main", "short"])
 
@@ -263,7 +270,7 @@ def test_the_facts_of_a_request() -> None:
 def test_a_window_shows_its_part_of_the_whole_in_the_same_places() -> None:
     window = between(12e-3, 25e-3)
     for process, (name, case) in enumerate(simulated(*SLEEPY, window=window).items(), 1):
-        shown = view_of(name, case)
+        shown = view_of(case)
         assert 0 < shown.start <= window.start
         assert shown.end >= (window.end or 0)
         part = slices_by_lane(events_of(*SLEEPY, window=window), process)
@@ -302,7 +309,7 @@ def test_a_window_beyond_the_end_is_refused() -> None:
         r"begins at 1 s; the run ends at 0\.04 s$"
     )
     with pytest.raises(OutputError, match=message):
-        view_of("vanilla_mixed", case)
+        drawable_view("vanilla_mixed", case)
 
 
 def test_too_many_programs_are_refused() -> None:
@@ -310,7 +317,7 @@ def test_too_many_programs_are_refused() -> None:
     many = replace(case.run, executions=case.run.executions * 1000)
     message = r"its window shows 9,000 programs, expected at most 2,000; shorten the window$"
     with pytest.raises(OutputError, match=message):
-        view_of("vanilla_mixed", replace(case, run=many))
+        drawable_view("vanilla_mixed", replace(case, run=many))
 
 
 # -- arrows ------------------------------------------------------------------------------------
@@ -372,6 +379,6 @@ def test_a_run_without_spans_is_refused() -> None:
         r"simulate it with trace=True$"
     )
     with pytest.raises(OutputError, match=message):
-        view_of("adapter_slc", case)
+        drawable_view("adapter_slc", case)
     with pytest.raises(OutputError, match=message):
         "".join(trace_events({"adapter_slc": case}))

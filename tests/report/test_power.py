@@ -22,13 +22,13 @@ from trace_checks import (
     simulated,
 )
 
+from accelsim.account.blocks import POWER_PARTS, power_part
 from accelsim.account.energy import price
+from accelsim.account.power import STEPS, chip_watts, spread
+from accelsim.account.window import CaseTrace, View, price_spans, view_of
 from accelsim.engine.ledger import NOMINAL, Key, Ledger
 from accelsim.engine.run import Window
 from accelsim.program import ProgramKind
-from accelsim.report.perfetto import CaseTrace
-from accelsim.report.power import PARTS, STEPS, chip_watts, part_of, spread
-from accelsim.report.timeline import View, price_spans, view_of
 from accelsim.units import to_seconds
 
 both = pytest.mark.parametrize("overrides", [(), SHORT], ids=["main", "short"])
@@ -42,9 +42,9 @@ def power_of(events: list[Event], process: int) -> list[tuple[int, dict[str, flo
 
 
 def drawn_joules(samples: list[tuple[int, dict[str, float]]]) -> dict[str, float]:
-    drawn = dict.fromkeys(PARTS, 0.0)
+    drawn = dict.fromkeys(POWER_PARTS, 0.0)
     for (start, milliwatts), (end, _) in pairwise(samples):
-        for part in PARTS:
+        for part in POWER_PARTS:
             drawn[part] += milliwatts[f"{part} mW"] * 1e-3 * (end - start) * 1e-9
     return drawn
 
@@ -57,9 +57,9 @@ def drawn_joules(samples: list[tuple[int, dict[str, float]]]) -> dict[str, float
 def test_power_times_time_is_the_energy_of_the_view(
     overrides: tuple[str, ...], window: Window | None
 ) -> None:
-    for process, (name, case) in enumerate(simulated(*overrides, window=window).items(), 1):
+    for process, case in enumerate(simulated(*overrides, window=window).values(), 1):
         drawn = drawn_joules(power_of(events_of(*overrides, window=window), process))
-        expected = energy_by_part(case, view_of(name, case))
+        expected = energy_by_part(case, view_of(case))
         # A DRAM that goes to sleep after the program that used it draws its mean meanwhile.
         assert drawn.pop("DRAM") == pytest.approx(expected.pop("DRAM"), rel=1e-2)
         assert drawn == pytest.approx(expected, rel=1e-9)
@@ -68,7 +68,7 @@ def test_power_times_time_is_the_energy_of_the_view(
 def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
     """The energy of a view whose DRAM refreshes itself."""
     hardware, prices = case.design.hardware, case.prices
-    ledger, joules, covered = Ledger(), dict.fromkeys(PARTS, 0.0), 0
+    ledger, joules, covered = Ledger(), dict.fromkeys(POWER_PARTS, 0.0), 0
     for execution in shown.executions:
         for part in execution.parts:
             for (block, action, operator), amount in part.record.amounts.items():
@@ -83,7 +83,7 @@ def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
     account = price(ledger, prices)
     joules["leakage"] = sum(account.leakage.values()) + sum(account.clock.values())
     for block, energy in account.dynamic_by(lambda key: key.block).items():
-        joules[part_of(block, hardware)] += energy
+        joules[power_part(block, hardware)] += energy
     return joules
 
 

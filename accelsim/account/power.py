@@ -9,32 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.account.blocks import POWER_PARTS, power_part
 from accelsim.account.prices import PriceList
+from accelsim.account.window import Booking, CaseTrace, View
 from accelsim.engine.run import Execution
-from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping import accesses
 from accelsim.placement.placement import DRAM
 from accelsim.policies.idle import PowerState
-from accelsim.report.timeline import Booking, CaseTrace, View
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 TICKS_PER_NANOSECOND = TICKS_PER_SECOND // 10**9
 
 # Steps of the active time: about the width of a screen in pixels.
 STEPS = 1000
-
-# ``activations`` are the activation memory and the buffers; ``bus and host`` has the wake-ups.
-PARTS = ("compute", "parameters", "activations", "bus and host", "DRAM", "leakage")
-
-_FIXED_PARTS = {
-    accesses.PE_ARRAY: "compute",
-    accesses.SFU: "compute",
-    accesses.CODEC: "compute",
-    accesses.BUS: "bus and host",
-    accesses.HOST: "bus and host",
-    accesses.POWER: "bus and host",
-    DRAM: "DRAM",
-}
 
 Floats = npt.NDArray[np.float64]
 # Starts, ends (ticks from the start of the view) and joules of pieces that do not overlap, in
@@ -45,7 +31,7 @@ Pieces = tuple[Floats, Floats, Floats]
 @dataclass(frozen=True)
 class PowerSeries:
     """Power in steps. ``edges`` are nanoseconds from the start of the view, one more than steps;
-    ``watts`` holds for each of PARTS one figure a step.
+    ``watts`` holds for each of POWER_PARTS one figure a step.
 
     Power times time, summed over all steps, is the energy of the view: dynamic energy of every
     span, leakage and clock of the chip, and the DRAM's standby. A view of a whole run has all of
@@ -67,22 +53,15 @@ def power_series(shown: View, case: CaseTrace) -> PowerSeries:
     ticks = edges.astype(np.float64) * TICKS_PER_NANOSECOND
     # The edges are drawn in whole nanoseconds; the last step takes in all that is left.
     ticks[-1] = shown.end - shown.start
-    joules = {part: np.zeros(len(edges) - 1) for part in PARTS}
+    joules = {part: np.zeros(len(edges) - 1) for part in POWER_PARTS}
     for port, pieces in _dynamic(shown).items():
-        joules[part_of(port, case.design.hardware)] += spread(ticks, pieces)
+        joules[power_part(port, case.design.hardware)] += spread(ticks, pieces)
     joules["DRAM"] += spread(ticks, _standby(shown, case))
     joules["leakage"] += spread(ticks, _leakage(shown, case))
     seconds = np.diff(edges) * 1e-9
     return PowerSeries(
         tuple(map(int, edges)), {part: energy / seconds for part, energy in joules.items()}
     )
-
-
-def part_of(port: str, hardware: HardwareConfig) -> str:
-    """Return the part of the machine, one of PARTS, that a port belongs to."""
-    if port in hardware.memories and port != hardware.placement.activations:
-        return "parameters"
-    return _FIXED_PARTS.get(port, "activations")
 
 
 def _edges(shown: View) -> npt.NDArray[np.int64]:

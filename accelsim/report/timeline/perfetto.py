@@ -14,30 +14,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
+from accelsim.account.blocks import counted, lanes
+from accelsim.account.power import chip_watts, power_series, round_to_nanoseconds
+from accelsim.account.window import CaseTrace, View, queue_lengths, view_of
 from accelsim.engine.run import Execution, Part, RequestOutcome, Run
 from accelsim.engine.segment_run import SegmentRecord
+from accelsim.errors import OutputError
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping import accesses
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
-from accelsim.report.power import chip_watts, power_series, round_to_nanoseconds
-from accelsim.report.timeline import (
-    CaseTrace,
-    Detail,
-    Slice,
-    View,
-    loads,
-    queue_lengths,
-    slices,
-    view_of,
-)
+from accelsim.report.timeline.slices import Detail, Slice, column_of, loads, slices
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
-
-__all__ = ["CaseTrace", "Detail", "trace_events"]
 
 CONTROL_LANE = "requests"
 STATE_LANE = "power state"
 QUEUE = "waiting requests"
+# [ours] Some hundred MB of text; viewers take no more.
+MOST_PROGRAMS = 2_000
 # Viewers take thread 0, and a thread with the number of its process, for the process itself.
 _FIRST_THREAD = 101
 _TICKS_PER_MICROSECOND = TICKS_PER_SECOND // 10**6
@@ -72,9 +65,9 @@ def _events(cases: Mapping[str, CaseTrace], detail: Detail) -> Iterator[str]:
     threads = count(max(_FIRST_THREAD, len(cases) + 1))
     arrows = count(1)
     for process, (name, case) in enumerate(cases.items(), 1):
-        shown = view_of(name, case)
-        lanes = {lane: next(threads) for lane in _lanes(case.design.hardware, shown)}
-        picture = _Picture(process, lanes, case, shown, detail, arrows)
+        shown = drawable_view(name, case)
+        threads_of = {lane: next(threads) for lane in _lanes(case.design.hardware, shown)}
+        picture = _Picture(process, threads_of, case, shown, detail, arrows)
         yield from picture.names(name)
         yield from picture.control()
         yield from picture.states()
@@ -85,18 +78,34 @@ def _events(cases: Mapping[str, CaseTrace], detail: Detail) -> Iterator[str]:
 
 
 def _lanes(hardware: HardwareConfig, shown: View) -> list[str]:
-    """Return the lanes from top to bottom: control, state, compute, memories, buffers, outside.
+    """Return the lanes from top to bottom: control, states, ports.
 
     A chip that is always active at one operating point has no lane of states.
     """
-    used = shown.ports
-    activations = hardware.placement.activations
-    first = [accesses.PE_ARRAY, accesses.SFU, accesses.CODEC, accesses.BUS]
-    first += [memory for memory in hardware.memories if memory != activations]
-    last = [accesses.HOST, DRAM, accesses.POWER]
-    buffers = sorted(used - {*first, activations, *last})
     control = [CONTROL_LANE, STATE_LANE] if len(shown.stays) > 1 else [CONTROL_LANE]
-    return [*control, *(p for p in [*first, activations, *buffers, *last] if p in used)]
+    return [*control, *lanes(shown.ports, hardware)]
+
+
+def drawable_view(name: str, case: CaseTrace) -> View:
+    """Return what the window of a case shows.
+
+    Raises OutputError when the run has no spans, and when its window shows nothing or more than
+    MOST_PROGRAMS programs.
+    """
+    run, refused = case.run, f"cannot draw the timeline of '{name}': "
+    if not run.traced:
+        raise OutputError(f"{refused}its run recorded no spans; simulate it with trace=True")
+    if not run.executions and not run.states:
+        raise OutputError(
+            f"{refused}nothing happens in its window, which begins at "
+            f"{to_seconds(run.window.start):g} s; the run ends at {to_seconds(run.makespan):g} s"
+        )
+    if len(run.executions) > MOST_PROGRAMS:
+        raise OutputError(
+            f"{refused}its window shows {len(run.executions):,} programs, expected at most "
+            f"{MOST_PROGRAMS:,}; shorten the window"
+        )
+    return view_of(case)
 
 
 @dataclass
@@ -169,7 +178,7 @@ class _Picture:
     def _tails(self, record: SegmentRecord, kind: ProgramKind) -> list[tuple[int, Tick, Tick, str]]:
         known = self.tails.get(id(record))
         if known is None:
-            by_port = slices(self.shown.bookings_of(record), self.shown.column, self.detail)
+            by_port = slices(self.shown.bookings_of(record), column_of(self.shown), self.detail)
             known = self.tails[id(record)] = [
                 (self.lanes[port], piece.start, piece.end, _port_tail(port, piece, kind))
                 for port, pieces in by_port.items()
@@ -270,32 +279,13 @@ def _port_tail(port: str, piece: Slice, kind: ProgramKind) -> str:
     name = f"{main} and {len(others)} more" if others else main
     amounts: Counter[str] = Counter()
     for (block, action), amount in piece.amounts.items():
-        amounts[_unit(port, block, action)] += amount
+        amounts[counted(port, block, action)] += amount
     args = {"tasks": str(piece.tasks), "busy_us": _exact_microseconds(piece.busy)}
     args |= {unit: str(amount) for unit, amount in amounts.items()}
     args["energy_nJ"] = _nanojoules(piece.joules)
     if others:
         args["others"] = json.dumps(", ".join(others))
     return _tail(kind.value, name, args)
-
-
-_UNITS = {
-    accesses.PE_ARRAY: "macs",
-    accesses.SFU: "elements",
-    accesses.CODEC: "vectors",
-    accesses.BUS: "bytes",
-    accesses.HOST: "register_writes",
-    accesses.POWER: "changes",
-}
-
-
-def _unit(port: str, block: str, action: str) -> str:
-    """Return the key of an amount: what is counted, and for memories in which direction."""
-    if block in _UNITS:
-        return _UNITS[block]
-    # A buffer has a port for each direction, and counts bytes.
-    in_bytes = block == DRAM or port != block
-    return f"{action}_bytes" if in_bytes else f"{action}_words"
 
 
 def _tail(category: str, name: str, args: Mapping[str, str]) -> str:

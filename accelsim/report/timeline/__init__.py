@@ -1,0 +1,1 @@
+"""Timelines of runs, for the viewers that people have."""
