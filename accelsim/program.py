@@ -14,23 +14,186 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import Protocol, Self, TypeVar
 
 from accelsim.errors import ProgramError
 
 
+class Demand(Protocol):
+    """What a use asks of a block; each kind holds all that its duration depends on.
+
+    ``amount`` is the integer that the ledger counts, in the unit that the block declares for the
+    action. ``join`` returns one demand for two of a kind, or None when they must stay apart.
+    """
+
+    @property
+    def amount(self) -> int:
+        """What the ledger counts."""
+
+    def join(self, other: Self) -> Self | None:
+        """Return one demand for both; None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A panel C[rows x columns] = A[rows x depth] W[columns x depth]^T, counted in MACs."""
+
+    rows: int
+    columns: int
+    depth: int
+
+    @property
+    def amount(self) -> int:
+        """Multiply-accumulates."""
+        return self.rows * self.columns * self.depth
+
+    def join(self, other: Product) -> None:
+        """Each panel is a command of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """A function of every element of rows x columns, of so many ``operands`` each."""
+
+    rows: int
+    columns: int
+    operands: int = 1
+
+    @property
+    def amount(self) -> int:
+        """Elements of the result."""
+        return self.rows * self.columns
+
+    def join(self, other: Elements) -> None:
+        """Each function is a command of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """``amount`` bytes or decodings that pass a port as so many vectors, one a cycle."""
+
+    amount: int
+    vectors: int
+
+    def join(self, other: Vectors) -> Vectors:
+        """Vectors follow one another."""
+        return Vectors(self.amount + other.amount, self.vectors + other.vectors)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``amount`` consecutive words of a memory."""
+
+    amount: int
+
+    def join(self, other: Words) -> Words:
+        """Words follow one another."""
+        return Words(self.amount + other.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeWords:
+    """``amount`` code words that stream through a codec; it takes ``cycles`` longer for all."""
+
+    amount: int
+    cycles: int = 0
+
+    def join(self, other: CodeWords) -> CodeWords:
+        """Code words stream behind one another: the longer latency is seen once."""
+        return CodeWords(self.amount + other.amount, max(self.cycles, other.cycles))
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes of data, and of masks of so many vectors: a mask memory takes one word a vector."""
+
+    data_bytes: int
+    mask_bytes: int = 0
+    mask_vectors: int = 0
+
+    @property
+    def amount(self) -> int:
+        """Bytes."""
+        return self.data_bytes + self.mask_bytes
+
+    def join(self, other: Transfer) -> Transfer:
+        """Data and masks are one command each."""
+        return Transfer(
+            self.data_bytes + other.data_bytes,
+            self.mask_bytes + other.mask_bytes,
+            self.mask_vectors + other.mask_vectors,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """``size`` bytes from an address on, or pieces of that size ``stride`` bytes apart.
+
+    A stride of 0 reads one range again and again.
+    """
+
+    address: int
+    size: int
+    pieces: int = 1
+    stride: int = 0
+
+    @property
+    def amount(self) -> int:
+        """Bytes."""
+        return self.size * self.pieces
+
+    def join(self, other: Range) -> Range | None:
+        """Ranges that begin at one place lie one behind the other; others stay apart."""
+        place = (self.address, self.pieces, self.stride)
+        if (other.address, other.pieces, other.stride) != place:
+            return None
+        return Range(self.address, self.size + other.size, self.pieces, self.stride)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``amount`` equal commands, such as register writes or changes of the supply."""
+
+    amount: int = 1
+
+    def join(self, other: Command) -> Command:
+        """Commands follow one another."""
+        return Command(self.amount + other.amount)
+
+
+_Kind = TypeVar("_Kind")
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One demand on one block.
-
-    ``amount`` is an integer in the unit that the block declares for the action (words of a
-    memory, bytes of a bus, MACs of the PE array); ``shape`` holds what else its duration depends
-    on and is described by the block.
-    """
+    """One demand on one block."""
 
     block: str
     action: str
-    amount: int
-    shape: tuple[int, ...] = ()
+    demand: Demand
+
+    @property
+    def amount(self) -> int:
+        """What the ledger counts, in the unit that the block declares for the action."""
+        return self.demand.amount
+
+    def expect(self, kind: type[_Kind]) -> _Kind:
+        """Return the demand. Raises ProgramError when it is not of the kind that a block takes."""
+        if isinstance(self.demand, kind):
+            return self.demand
+        raise ProgramError(
+            f"'{self.block}' cannot serve '{self.action}' of {self.demand}, expected a demand of "
+            f"the kind {kind.__name__}"
+        )
+
+    def join(self, other: Use) -> Use | None:
+        """Return one use for both; None when they must stay apart."""
+        if (self.block, self.action) != (other.block, other.action):
+            return None
+        if type(self.demand) is not type(other.demand):
+            return None
+        demand = self.demand.join(other.demand)
+        return None if demand is None else Use(self.block, self.action, demand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +311,7 @@ class SegmentBuilder:
     ) -> int:
         """Append a task and return its id. Uses of amount zero are left out."""
         number = len(self._tasks)
-        wanted = tuple(use for use in uses if use.amount)
+        wanted = tuple(use for use in uses if use.demand.amount)
         earlier = tuple(sorted(set(after)))
         self._tasks.append(Task(number, queue, operator, wanted, earlier, tuple(holds)))
         return number

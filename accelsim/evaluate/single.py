@@ -22,7 +22,18 @@ from accelsim.machine.components.systolic import (
 from accelsim.machine.machine import Machine
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
-from accelsim.program import Segment, SegmentBuilder, Use
+from accelsim.mapping.accesses import buffer_use
+from accelsim.program import (
+    Command,
+    Elements,
+    Product,
+    Range,
+    Segment,
+    SegmentBuilder,
+    Transfer,
+    Use,
+    Vectors,
+)
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, period_of, to_seconds
 
 # An access of the simple DRAM behind streamed products: 32 bytes, as ONNXim's.
@@ -121,13 +132,15 @@ def matmul(
     weights = for_weights * _encoded_bytes(columns, depth, density, size)
     activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
     decoded = (for_weights * columns + for_activations * rows) * depth_vectors
+    # Two decoders, one for each operand, work side by side.
+    decodings = 1 if systolic else ceil_div(decoded, 2)
+    written = 1 if systolic else ceil_div(rows * columns, size)
     uses = [
-        Use(accesses.PE_ARRAY, "mac", rows * columns * depth, (rows, columns, depth)),
-        Use(accesses.WEIGHT_BUFFER, "read", weights, (vectors,)),
-        Use(accesses.ACTIVATION_BUFFER, "read", activations, (vectors,)),
-        # Two decoders, one for each operand, work side by side.
-        Use(accesses.CODEC, "decode", decoded, (1 if systolic else ceil_div(decoded, 2),)),
-        Use(accesses.ACTIVATION_BUFFER, "write", rows * columns, (1,) if systolic else ()),
+        Use(accesses.PE_ARRAY, "mac", Product(rows, columns, depth)),
+        Use(accesses.WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
+        Use(accesses.ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
+        Use(accesses.CODEC, "decode", Vectors(decoded, decodings)),
+        Use(accesses.ACTIVATION_BUFFER, "write", Vectors(rows * columns, written)),
     ]
     return _single("matmul", "pe", uses)
 
@@ -136,10 +149,10 @@ def special_function(hardware: HardwareConfig, function: str, rows: int, columns
     """Return one command of the special-function unit on rows x columns elements."""
     _check_positive(rows=rows, columns=columns)
     operands = 2 if function == "add" else 1
-    use = Use(accesses.SFU, function, rows * columns, (rows, columns, operands))
+    use = Use(accesses.SFU, function, Elements(rows, columns, operands))
     moved = operands * rows * columns
-    reads = Use(accesses.ACTIVATION_BUFFER, "read", moved)
-    writes = Use(accesses.ACTIVATION_BUFFER, "write", rows * columns)
+    reads = buffer_use(hardware, accesses.ACTIVATION_BUFFER, "read", moved)
+    writes = buffer_use(hardware, accesses.ACTIVATION_BUFFER, "write", rows * columns)
     return _single(function, "sfu", [use, reads, writes])
 
 
@@ -158,15 +171,15 @@ def _transfer(
 ) -> Segment:
     _check_positive(bytes=size)
     vectors = ceil_div(8 * size, hardware.pe_array.vector_size)
-    shape = (size, 0) if kind == "data" else (0, vectors)
-    moved = Use(accesses.BUS, action, size, shape)
+    moved = Transfer(size) if kind == "data" else Transfer(0, size, vectors)
     name = "load" if action == "transfer" else "store"
-    return _single(name, "load", [moved, Use(accesses.WEIGHT_BUFFER, buffer_action, size)])
+    into = buffer_use(hardware, accesses.WEIGHT_BUFFER, buffer_action, size)
+    return _single(name, "load", [Use(accesses.BUS, action, moved), into])
 
 
 def register_write(hardware: HardwareConfig) -> Segment:
     """Return one write of a configuration register."""
-    return _single("register_write", "host", [Use(accesses.HOST, "register_write", 1)])
+    return _single("register_write", "host", [Use(accesses.HOST, "register_write", Command())])
 
 
 def dram_reads(
@@ -193,7 +206,7 @@ def dram_reads(
     builder = SegmentBuilder("dram")
     for number in range(count):
         length = min(access, size - number * access)
-        builder.add("load", "dram", [Use("dram", "read", length, (address(number),))])
+        builder.add("load", "dram", [Use("dram", "read", Range(address(number), length))])
     return builder.build()
 
 

@@ -68,14 +68,14 @@ class Machine:
         self._add(Supply("power", _supply_times(hardware)))
 
     def _add_memories(self) -> None:
-        size, scaling = self.hardware.pe_array.vector_size, self.hardware.scaling
+        scaling = self.hardware.scaling
         for name, region in regions(self.hardware).items():
             if region.kind != "buffer":
                 scales = bool(scaling and scaling.memories and region.array.volatile)
                 self._add(Memory(name, region, self.period, scales=scales))
                 continue
             for port in _PORTS:
-                block = BufferPort(f"{name}.{port}", size, self.period)
+                block = BufferPort(f"{name}.{port}", self.period)
                 self._add(block)
                 self._ports[name, port] = block
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.storage import NOTHING, Extent, StoredTensor
 from accelsim.placement.placement import DRAM
-from accelsim.program import Use
+from accelsim.program import CodeWords, Demand, Range, Transfer, Use, Vectors, Words
 from accelsim.units import ceil_div
 
 BUS = "bus"
@@ -43,26 +45,38 @@ def whole_pages(size: int) -> int:
     return ceil_div(size, _PAGE_BYTES) * _PAGE_BYTES
 
 
+@lru_cache(maxsize=4096)
+def shared_use(block: str, action: str, kind: Callable[..., Demand], *numbers: int) -> Use:
+    """Return the use with the demand ``kind(*numbers)``; equal ones are one object.
+
+    A program repeats few of them many thousand times.
+    """
+    return Use(block, action, kind(*numbers))
+
+
 def memory_use(hardware: HardwareConfig, memory: str, action: str, bits: int) -> Use:
     """Return the use of an on-chip memory for a contiguous access: whole words."""
-    return Use(memory, action, ceil_div(bits, hardware.memories[memory].word))
+    return shared_use(memory, action, Words, ceil_div(bits, hardware.memories[memory].word))
 
 
-def bus_use(data_bytes: int, mask_vectors: int = 0, mask_bytes: int = 0) -> Use:
-    """Return the use of the bus: bytes, with the shape (data bytes, mask vectors).
+def buffer_use(hardware: HardwareConfig, buffer: str, action: str, size: int) -> Use:
+    """Return the use of a buffer's port for bytes that fill whole vectors."""
+    vectors = ceil_div(size, hardware.pe_array.vector_size)
+    return shared_use(buffer, action, Vectors, size, vectors)
 
-    Masks on their way into a mask memory arrive one word a vector.
-    """
-    return Use(BUS, "transfer", data_bytes + mask_bytes, (data_bytes, mask_vectors))
+
+def bus_use(data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0) -> Use:
+    """Return the use of the bus on the way to the buffers."""
+    return shared_use(BUS, "transfer", Transfer, data_bytes, mask_bytes, mask_vectors)
 
 
 def codec_use(memory: str, action: str, word: int, code_words: int, cycles: int = 0) -> Use:
     """Return the use of the codec of a memory: ``correct`` on reading, ``encode`` on writing.
 
-    ``word`` are the data bits of a code word. The shape is (cycles that it takes longer,): words
-    stream through the codec at the pace of the memory.
+    ``word`` are the data bits of a code word. Words stream through the codec at the pace of the
+    memory, which takes ``cycles`` longer.
     """
-    return Use(memory, f"{action}_{word}", code_words, (cycles,))
+    return shared_use(memory, f"{action}_{word}", CodeWords, code_words, cycles)
 
 
 @dataclass(frozen=True)
@@ -97,12 +111,15 @@ def part_of(tensor: StoredTensor, start: int, stop: int) -> Part:
     return Part(tensor, values, masks, stop - start, offset, tensor.high_between(start, stop))
 
 
-def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
+def read_part(
+    hardware: HardwareConfig, part: Part, address: int, pieces: int = 1, stride: int = 0
+) -> list[Use]:
     """Return the uses that read a part from its home, without the bus.
 
     A memory is read in whole words of the array bits that the part takes; its codec corrects the
     code words that begin in the part, so that one which two parts share is counted once.
-    ``address`` is that of the tensor, if its home is DRAM.
+    ``address`` is that of the tensor, if its home is DRAM. The part may be one of equal
+    ``pieces``, which in DRAM begin ``stride`` bytes apart.
     """
     tensor = part.tensor
     uses: list[Use] = []
@@ -114,30 +131,26 @@ def read_part(hardware: HardwareConfig, part: Part, address: int) -> list[Use]:
         if not extent.data:
             continue
         if memory == DRAM:
-            uses.append(Use(DRAM, "read", ceil_div(extent.data, 8), (address + part.offset,)))
+            size = ceil_div(extent.data, 8)
+            uses.append(Use(DRAM, "read", Range(address + part.offset, size, pieces, stride)))
             continue
-        uses.append(memory_use(hardware, memory, "read", extent.array))
+        words = pieces * ceil_div(extent.array, hardware.memories[memory].word)
+        uses.append(shared_use(memory, "read", Words, words))
         if packing and extent.code_words:
-            words, cycles = extent.code_words, packing.decoder_cycles
+            words, cycles = pieces * extent.code_words, packing.decoder_cycles
             uses.append(codec_use(memory, "correct", packing.word, words, cycles))
     return merge_uses(uses)
 
 
-def merge_uses(uses: list[Use]) -> list[Use]:
-    """Join uses of one block and action, for instance values and masks of one memory.
-
-    The shapes of bus uses add up; DRAM uses of different places stay apart.
-    """
-    merged: dict[tuple[object, ...], Use] = {}
+def merge_uses(uses: Iterable[Use]) -> list[Use]:
+    """Join uses of one block and action, for instance values and masks of one memory."""
+    merged: list[Use] = []
     for use in uses:
-        key = (use.block, use.action, use.shape if use.block == DRAM else ())
-        before = merged.get(key)
-        merged[key] = use if before is None else _join(before, use)
-    return list(merged.values())
-
-
-def _join(first: Use, second: Use) -> Use:
-    shape = first.shape
-    if first.block == BUS:
-        shape = tuple(a + b for a, b in zip(first.shape, second.shape, strict=True))
-    return Use(first.block, first.action, first.amount + second.amount, shape)
+        for place, before in enumerate(merged):
+            joined = before.join(use)
+            if joined is not None:
+                merged[place] = joined
+                break
+        else:
+            merged.append(use)
+    return merged

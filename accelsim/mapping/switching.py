@@ -11,7 +11,15 @@ from accelsim.mapping import accesses
 from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.policies.idle import PowerState
-from accelsim.program import Program, ProgramKind, SegmentBuilder, Use
+from accelsim.program import (
+    Command,
+    Elements,
+    Program,
+    ProgramKind,
+    Range,
+    SegmentBuilder,
+    Use,
+)
 from accelsim.units import ceil_div
 
 
@@ -57,20 +65,20 @@ def compile_wake_ups(
 def compile_settle() -> Program:
     """Return the program of one change of the operating point: look it up, then settle."""
     builder = SegmentBuilder("settle")
-    found = builder.add("sfu", "dvfs_lookup", [Use(accesses.SFU, "dvfs_lookup", 1, (1, 1, 1))])
-    builder.add("host", "settle", [Use(accesses.POWER, "settle", 1)], after=(found,))
+    found = builder.add("sfu", "dvfs_lookup", [Use(accesses.SFU, "dvfs_lookup", Elements(1, 1))])
+    builder.add("host", "settle", [Use(accesses.POWER, "settle", Command())], after=(found,))
     return Program("settle", ProgramKind.SCALE, (builder.build(),))
 
 
 def _supply_change(kind: ProgramKind, action: str) -> Program:
     builder = SegmentBuilder(action)
-    builder.add("host", action, [Use(accesses.POWER, action, 1)])
+    builder.add("host", action, [Use(accesses.POWER, action, Command())])
     return Program(action, kind, (builder.build(),))
 
 
 def _power_up(hardware: HardwareConfig, placement: Placement, address: int) -> Program:
     builder = SegmentBuilder("power_up")
-    woken = builder.add("host", "power_up", [Use(accesses.POWER, "wake_up", 1)])
+    woken = builder.add("host", "power_up", [Use(accesses.POWER, "wake_up", Command())])
     content = _Content.of(placement, task_specific=False)
     lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
     _load(builder, name, content, hardware, address, wanted=lost, after=(woken,))
@@ -111,17 +119,18 @@ def _load(
     after: tuple[int, ...] = (),
 ) -> None:
     """Load what belongs into the ``wanted`` memories; everything has its place in DRAM."""
+    writes = Command(hardware.host.register_writes_per_command)
     for memory, bits in content.data.items():
         if memory == DRAM:
             continue
         size = ceil_div(bits, 8)
         if memory in wanted:
             uses = [
-                Use(DRAM, "read", size, (address,)),
+                Use(DRAM, "read", Range(address, size)),
                 bus_use(size),
                 memory_use(hardware, memory, "write", content.array[memory]),
                 *_encoding(content, memory),
-                Use(accesses.HOST, "register_write", hardware.host.register_writes_per_command),
+                Use(accesses.HOST, "register_write", writes),
             ]
             builder.add("load", operator, merge_uses(uses), after)
         address += size

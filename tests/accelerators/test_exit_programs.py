@@ -16,6 +16,7 @@ from compiled_encoder import (
 )
 
 from accelsim.model.hyperparameters import ModelConfig
+from accelsim.program import Elements
 
 TOKENS = 20
 LAYERS = SMALL_MODEL.layers
@@ -94,7 +95,7 @@ def test_a_check_is_one_short_entropy_of_the_logits(classes: int) -> None:
     made = compiled("adapter_mixed", SMALL_MODEL, TOKENS, exits="shared", classes=classes)
     check = made.segments[2]
     [entropy] = [use for task in check.tasks for use in task.uses if use.action == "entropy"]
-    assert (entropy.amount, entropy.shape) == (classes, (1, classes, 1))
+    assert (entropy.amount, entropy.demand) == (classes, Elements(1, classes))
     word = made.hardware.memories["activation_sram"].word // 8
     reads = check.amounts["activation_sram", "read", "exit.entropy"]
     assert reads == -(-2 * classes // word)

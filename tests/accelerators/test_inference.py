@@ -16,7 +16,7 @@ from accelsim.evaluate.design import compile_design
 from accelsim.mapping.context import label_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, GATHER, MATMUL
-from accelsim.program import Segment
+from accelsim.program import Product, Segment
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Workload, load_workload
 
@@ -187,7 +187,7 @@ def test_weights_cross_the_bus_once_a_block_of_rows(rows_in_buffer: int) -> None
     made = design("vanilla_mixed", *small, *DENSE, *ROOMY[:2], *ROOMY[3:], buffer)
     amounts, graph = amounts_of(made), made.graphs["MNLI"]
     rows = [
-        use.shape[0]
+        use.expect(Product).rows
         for task in segments_of(made)[1].tasks
         for use in task.uses
         if (task.operator, use.action) == ("encoder.ffn2", "mac")

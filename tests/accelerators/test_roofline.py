@@ -15,7 +15,7 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import GATHER, MATMUL, Operator
 from accelsim.model.tensors import Parameter, Role
 from accelsim.placement.placement import place
-from accelsim.program import Segment
+from accelsim.program import Segment, Transfer
 from accelsim.units import ceil_div, period_of
 
 
@@ -35,7 +35,7 @@ def test_no_span_is_faster_than_its_block_allows(case: str) -> None:
             if use.block == "pe_array":
                 assert cycles * macs_a_cycle >= use.amount
             elif use.block == "bus":
-                assert cycles * bus_bytes >= use.shape[0]
+                assert cycles * bus_bytes >= use.expect(Transfer).data_bytes
             elif use.block in hardware.memories:
                 assert cycles >= use.amount
     assert checked["pe_array"] > 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.machine.components.server import Block
 from accelsim.machine.machine import Machine
-from accelsim.program import Segment, Task, Use
+from accelsim.program import Command, Segment, Task, Use
 from accelsim.units import Tick
 
 PORTS = ("alpha", "beta", "gamma")
@@ -132,7 +132,8 @@ class _Gold:
 
 
 _uses = st.lists(
-    st.builds(Use, st.sampled_from(PORTS), st.just("work"), st.integers(0, 4)), max_size=3
+    st.builds(Use, st.sampled_from(PORTS), st.just("work"), st.builds(Command, st.integers(0, 4))),
+    max_size=3,
 )
 
 

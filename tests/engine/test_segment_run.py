@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from accelsim.errors import ConservationError, ProgramError
 from accelsim.machine.machine import Machine
 from accelsim.machine.schema import load_hardware
-from accelsim.program import Segment, SegmentBuilder, Task, Use
+from accelsim.program import Command, Segment, SegmentBuilder, Task, Transfer, Use
 
 RUNS = settings(max_examples=150, deadline=None)
 
@@ -51,10 +51,10 @@ def test_the_order_of_processes_changes_nothing(segment: Segment, seed: int) -> 
 
 def test_tasks_of_one_tick_start_in_the_order_of_their_ids() -> None:
     # The queue of task 0 is created first, but waits for task 1; 2 and 3 are ready with it.
-    use = (Use("alpha", "work", 5),)
+    use = (Use("alpha", "work", Command(5)),)
     tasks = (
-        Task(0, "load", "a", (Use("beta", "work", 3),)),
-        Task(1, "pe", "b", (Use("gamma", "work", 3),)),
+        Task(0, "load", "a", (Use("beta", "work", Command(3)),)),
+        Task(1, "pe", "b", (Use("gamma", "work", Command(3)),)),
         Task(2, "sfu", "c", use, after=(0, 1)),
         Task(3, "load", "d", use, after=(1,)),
         Task(4, "pe", "e", use),
@@ -176,7 +176,7 @@ def test_a_release_of_what_is_not_held_is_refused() -> None:
             r"^segment 's': task 0 \(a\) waits for -1, which is not an earlier task$",
         ),
         (
-            (Task(0, "pe", "a", (Use("bus", "transfer", -2),)),),
+            (Task(0, "pe", "a", (Use("bus", "transfer", Transfer(-2)),)),),
             r"^segment 's': task 0 \(a\) asks for -2 of 'bus', expected 0 or more$",
         ),
     ],
@@ -197,7 +197,7 @@ def test_an_unknown_block_is_refused() -> None:
 def test_equal_content_has_equal_digests() -> None:
     def build(amount: int) -> Segment:
         builder = SegmentBuilder("s")
-        builder.add("pe", "a", [Use("bus", "transfer", amount), Use("bus", "transfer", 0)])
+        builder.add("pe", "a", [Use("bus", "transfer", Transfer(size)) for size in (amount, 0)])
         return builder.build()
 
     assert build(1).digest == build(1).digest != build(2).digest

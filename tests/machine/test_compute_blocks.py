@@ -11,7 +11,8 @@ from accelsim.machine.components.pe_array import PeArray, panel_cycles
 from accelsim.machine.components.sfu import SpecialFunctionUnit, command_cycles
 from accelsim.machine.machine import Machine
 from accelsim.machine.schema import HardwareConfig, load_hardware
-from accelsim.program import Use
+from accelsim.mapping.accesses import buffer_use
+from accelsim.program import Command, Elements, Product, Range, Transfer, Use, Vectors, Words
 from accelsim.units import ceil_div, to_ticks
 
 PERIOD = 10**6  # 1 ns in femtoseconds
@@ -35,7 +36,7 @@ def test_serial_matmul_takes_the_measured_cycles(shape: tuple[int, int, int], cy
     ours = panel_cycles(SERIAL.pe_array, *shape)
     assert abs(ours - cycles) <= 1
     array = PeArray("pe_array", SERIAL.pe_array, PERIOD)
-    assert array.book(Use("pe_array", "mac", 1, shape), 7) == (7, 7 + ours * PERIOD)
+    assert array.book(Use("pe_array", "mac", Product(*shape)), 7) == (7, 7 + ours * PERIOD)
 
 
 @given(SIZES, SIZES, st.integers(33, 400))
@@ -95,17 +96,23 @@ def test_pipelined_reads_pay_one_round_trip_a_pass(rows: int, vectors: int, func
 
 def test_the_special_function_unit_works_on_whole_vectors() -> None:
     unit = SpecialFunctionUnit("sfu", OVERLAPPED.sfu, 16, PERIOD)
-    assert unit.occupancy(Use("sfu", "softmax", 0, (128, 113, 1)), 0) == 59_529 * PERIOD
-    assert unit.occupancy(Use("sfu", "softmax", 0, (128, 112, 1)), 0) < 59_529 * PERIOD
+    assert unit.occupancy(Use("sfu", "softmax", Elements(128, 113)), 0) == 59_529 * PERIOD
+    assert unit.occupancy(Use("sfu", "softmax", Elements(128, 112)), 0) < 59_529 * PERIOD
 
 
 # Data: 64-bit words, masks: one 16-bit mask a cycle (SystemC of harvard-acc/EdgeBERT).
 @pytest.mark.parametrize(
-    ("shape", "cycles"), [((4096, 0), 529), ((0, 256), 268), ((0, 4096), 4123), ((4096, 256), 797)]
+    ("moved", "cycles"),
+    [
+        (Transfer(4096), 529),
+        (Transfer(0, 512, 256), 268),
+        (Transfer(0, 8192, 4096), 4123),
+        (Transfer(4096, 512, 256), 797),
+    ],
 )
-def test_bus_loads_take_the_measured_cycles(shape: tuple[int, int], cycles: int) -> None:
+def test_bus_loads_take_the_measured_cycles(moved: Transfer, cycles: int) -> None:
     bus = Bus("bus", OVERLAPPED.bus, 16, PERIOD)
-    assert bus.occupancy(Use("bus", "transfer", 1, shape), 0) == cycles * PERIOD
+    assert bus.occupancy(Use("bus", "transfer", moved), 0) == cycles * PERIOD
 
 
 @given(st.integers(1, 10**5), st.integers(0, 10**5))
@@ -115,37 +122,40 @@ def test_bus_formula(data_bytes: int, masks: int) -> None:
     if masks:
         cycles += masks + 12 + 5 * (-(-masks // 1024) - 1)
     bus = Bus("bus", OVERLAPPED.bus, 16, PERIOD)
-    assert bus.occupancy(Use("bus", "transfer", 1, (data_bytes, masks)), 0) == cycles * PERIOD
+    moved = Transfer(data_bytes, 2 * masks, masks)
+    assert bus.occupancy(Use("bus", "transfer", moved), 0) == cycles * PERIOD
 
 
 @given(st.integers(1, 10**4))
 def test_host_and_codec(amount: int) -> None:
     host, codec = Host("host", OVERLAPPED.host, PERIOD), Codec("codec", PERIOD)
-    assert host.occupancy(Use("host", "register_write", amount), 0) == 4 * amount * PERIOD
-    assert codec.occupancy(Use("codec", "decode", amount), 0) == amount * PERIOD
+    assert host.occupancy(Use("host", "register_write", Command(amount)), 0) == 4 * amount * PERIOD
+    assert (
+        codec.occupancy(Use("codec", "decode", Vectors(2 * amount, amount)), 0) == amount * PERIOD
+    )
 
 
 @given(st.integers(1, 10**4), st.sampled_from([1, 2, 4, 8]))
 def test_banks_take_turns_and_the_port_takes_one_word_a_cycle(words: int, banks: int) -> None:
     memory = Machine(machine(f"memories.rram.banks={banks}")).blocks["rram"]
-    one = memory.occupancy(Use("rram", "write", 1), 0)
-    many = memory.occupancy(Use("rram", "write", words), 0)
+    one = memory.occupancy(Use("rram", "write", Words(1)), 0)
+    many = memory.occupancy(Use("rram", "write", Words(words)), 0)
     assert one > banks * PERIOD  # The array is slow enough for the banks to matter.
     assert many == ceil_div(words, banks) * one
-    assert memory.occupancy(Use("rram", "read", words), 0) >= words * PERIOD
+    assert memory.occupancy(Use("rram", "read", Words(words)), 0) >= words * PERIOD
 
 
 def test_buffers_move_one_vector_a_cycle_in_each_direction() -> None:
     blocks = Machine(OVERLAPPED)
     read, write = (blocks.port("weight_buffer", action) for action in ("read", "write"))
     assert read is not write
-    assert write.occupancy(Use("weight_buffer", "write", 33), 0) == 3 * PERIOD
-    assert read.occupancy(Use("weight_buffer", "read", 33, (700,)), 0) == 700 * PERIOD
+    assert write.occupancy(buffer_use(OVERLAPPED, "weight_buffer", "write", 33), 0) == 3 * PERIOD
+    assert read.occupancy(Use("weight_buffer", "read", Vectors(33, 700)), 0) == 700 * PERIOD
 
 
 def test_a_wake_up_takes_its_time() -> None:
     supply = Machine(machine('power.wake_up_time="3 us"')).blocks["power"]
-    assert supply.occupancy(Use("power", "wake_up", 1), 0) == to_ticks(3e-6)
+    assert supply.occupancy(Use("power", "wake_up", Command()), 0) == to_ticks(3e-6)
 
 
 def test_dram_pieces_are_accesses_of_their_own() -> None:
@@ -154,9 +164,9 @@ def test_dram_pieces_are_accesses_of_their_own() -> None:
     assert scattered is not None
     assert alone is not None
     page = 1 << 20
-    scattered.book(Use("dram", "read", 4 * size, (0, 4, page)), 0)
+    scattered.book(Use("dram", "read", Range(0, size, 4, page)), 0)
     for piece in range(4):
-        alone.book(Use("dram", "read", size, (piece * page,)), alone.free_at)
+        alone.book(Use("dram", "read", Range(piece * page, size)), alone.free_at)
     assert scattered.free_at == alone.free_at
     assert scattered.channel.counts == alone.channel.counts
     assert scattered.channel.counts["activate"] == 4

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.mapping.plan import NoRoomError, Plan
-from accelsim.program import Segment, Task, Use
+from accelsim.program import Command, Segment, Task, Use
 
 CAPACITIES = {"left": 10, "right": 6}
 
@@ -26,7 +26,8 @@ class Planned:
 _few = st.integers(0, 3)
 _bytes = st.lists(st.tuples(st.sampled_from(list(CAPACITIES)), st.integers(0, 6)), max_size=2)
 _uses = st.lists(
-    st.builds(Use, st.sampled_from(PORTS), st.just("work"), st.integers(0, 4)), max_size=2
+    st.builds(Use, st.sampled_from(PORTS), st.just("work"), st.builds(Command, st.integers(0, 4))),
+    max_size=2,
 )
 
 
@@ -84,7 +85,10 @@ def test_delays_of_any_task_cannot_overfill_a_buffer(planned: Planned, delays: l
     segment = planned.plan.build()
     tasks = tuple(
         replace(
-            t, uses=tuple(replace(u, amount=delays[(t.id + i) % 8]) for i, u in enumerate(t.uses))
+            t,
+            uses=tuple(
+                replace(u, demand=Command(delays[(t.id + i) % 8])) for i, u in enumerate(t.uses)
+            ),
         )
         for t in segment.tasks
     )
@@ -94,10 +98,10 @@ def test_delays_of_any_task_cannot_overfill_a_buffer(planned: Planned, delays: l
 
 def test_without_the_waits_of_a_plan_a_buffer_overflows() -> None:
     plan = Plan("two", {"left": 10}, {})
-    use = [Use("alpha", "work", 3)]
+    use = [Use("alpha", "work", Command(3))]
     first = plan.task("load", "first", use, holds=[("left", 6)])
     plan.release(first, "left", 6)
-    second = plan.task("pe", "second", [Use("beta", "work", 1)], holds=[("left", 6)])
+    second = plan.task("pe", "second", [Use("beta", "work", Command(1))], holds=[("left", 6)])
     segment = plan.build()
     assert segment.tasks[second].after == (first,)
     assert checked_run(segment, {})[0]["left"] == 6

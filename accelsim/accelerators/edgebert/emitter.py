@@ -8,12 +8,20 @@ from dataclasses import dataclass, replace
 from accelsim.machine.components.pe_array import operand_passes, port_vectors
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import Part, bus_use, memory_use, merge_uses, read_part
+from accelsim.mapping.accesses import (
+    Part,
+    buffer_use,
+    bus_use,
+    memory_use,
+    merge_uses,
+    read_part,
+    shared_use,
+)
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import LAYER_NORM, SOFTMAX, OperatorKind
 from accelsim.placement.placement import DRAM
-from accelsim.program import Use
+from accelsim.program import Command, Elements, Product, Range, Use, Vectors
 from accelsim.units import ceil_div
 
 LOAD, MOVE, PE, SFU, HOST = "load", "move", "pe", "sfu", "host"
@@ -45,6 +53,8 @@ class Emitter:
         self.hardware = hardware
         self.plan = plan
         self.vector_size = hardware.pe_array.vector_size
+        writes = Command(hardware.host.register_writes_per_command)
+        self._register_writes = Use(accesses.HOST, "register_write", writes)
         self.values: dict[str, Value] = {}
         self._activation_operands: dict[tuple[str, Rows], Operand] = {}
 
@@ -75,8 +85,7 @@ class Emitter:
 
         Without a command queue the host writes them when all that the task waits for has ended.
         """
-        host = self.hardware.host
-        writes = Use(accesses.HOST, "register_write", host.register_writes_per_command)
+        host, writes = self.hardware.host, self._register_writes
         if queue == SFU and not self.hardware.overlap.special_functions:
             queue = PE
         waits = set(after)
@@ -112,8 +121,8 @@ class Emitter:
     ) -> list[Use]:
         amount = elements * passes
         if value.spilled:
-            place = (value.address_of(rows), passes, 0)
-            return [Use(DRAM, action, amount, place), bus_use(amount)]
+            place = Range(value.address_of(rows), elements, passes)
+            return [Use(DRAM, action, place), bus_use(amount)]
         return [memory_use(self.hardware, self.activation_memory, action, 8 * amount)]
 
     def hold_for(self, value: Value, elements: int) -> list[tuple[str, int]]:
@@ -137,9 +146,9 @@ class Emitter:
         masks = panel.mask_bytes
         room = ceil_div(vectors * self.vector_size, 8) if masks else 0
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
-        into = Use(accesses.WEIGHT_BUFFER, "write", data + masks)
+        into = buffer_use(self.hardware, accesses.WEIGHT_BUFFER, "write", data + masks)
         holds = [(accesses.WEIGHT_BUFFER, data), (accesses.WEIGHT_MASKS, room)]
-        path = [*merge_uses(uses), bus_use(data, vectors if masks else 0, masks), into]
+        path = [*merge_uses(uses), bus_use(data, masks, vectors if masks else 0), into]
         task = self.command(LOAD, operator, path, (), holds)
         return Operand(accesses.WEIGHT_BUFFER, data, room, task, panel)
 
@@ -147,7 +156,7 @@ class Emitter:
         """Load layer-norm parameters into the auxiliary memory."""
         data = sum(part.data_bytes for part in parts)
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
-        into = Use(accesses.AUXILIARY, "write", data)
+        into = buffer_use(self.hardware, accesses.AUXILIARY, "write", data)
         holds = [(accesses.AUXILIARY, data)]
         task = self.command(LOAD, operator, [*merge_uses(uses), bus_use(data), into], (), holds)
         return Operand(accesses.AUXILIARY, data, 0, task)
@@ -172,7 +181,8 @@ class Emitter:
 
     def _move(self, operator: str, value: Value, rows: Rows, buffer: str) -> Operand:
         size = (rows[1] - rows[0]) * value.columns
-        uses = [*self.read_uses(value, rows, size), Use(buffer, "write", size)]
+        into = buffer_use(self.hardware, buffer, "write", size)
+        uses = [*self.read_uses(value, rows, size), into]
         task = self.command(MOVE, operator, uses, value.writers(rows), [(buffer, size)])
         value.note_read(rows, MOVE, task)
         return Operand(buffer, size, 0, task)
@@ -212,12 +222,13 @@ class Emitter:
         vectors = port_vectors(self.hardware.pe_array, *shape)
         weights, activations = operand_passes(self.hardware.pe_array, count, columns)
         stored, masks = self._stored_bytes(stationary, columns * depth)
+        read, moved = weights * (stored + masks), activations * count * depth
         decoded = weights * columns * ceil_div(depth, self.vector_size) if masks else 0
         uses = [
-            Use(accesses.PE_ARRAY, "mac", count * columns * depth, shape),
-            Use(accesses.WEIGHT_BUFFER, "read", weights * (stored + masks), (vectors,)),
-            Use(accesses.ACTIVATION_BUFFER, "read", activations * count * depth, (vectors,)),
-            Use(accesses.CODEC, "decode", decoded),
+            shared_use(accesses.PE_ARRAY, "mac", Product, count, columns, depth),
+            shared_use(accesses.WEIGHT_BUFFER, "read", Vectors, read, vectors),
+            shared_use(accesses.ACTIVATION_BUFFER, "read", Vectors, moved, vectors),
+            shared_use(accesses.CODEC, "decode", Vectors, decoded, decoded),
             *self.write_uses(out, rows, count * columns),
         ]
         waits = {moving.loaded_by, stationary.loaded_by, *after}
@@ -247,13 +258,14 @@ class Emitter:
         count, columns = shape
         elements = count * columns
         passes = _DATA_PASSES.get(kind, 1)
-        vectors = count * ceil_div(columns, self.vector_size)
-        auxiliary = vectors * _AUXILIARY_READS.get(kind, 0) * self.vector_size
+        size = self.vector_size
+        vectors = count * ceil_div(columns, size)
+        auxiliary = vectors * _AUXILIARY_READS.get(kind, 0)
         operands = max(1, len(inputs))
         reads = [use for value in inputs for use in self.read_uses(value, rows, elements, passes)]
         uses = [
-            Use(accesses.SFU, kind.name, elements, (count, columns, operands)),
-            Use(accesses.AUXILIARY, "read", auxiliary),
+            shared_use(accesses.SFU, kind.name, Elements, count, columns, operands),
+            shared_use(accesses.AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
             *reads,
             *self.write_uses(out, rows, elements),
         ]

@@ -13,12 +13,11 @@ from accelsim.accelerators.edgebert.emitter import HOST, LOAD, MOVE, SFU, Emitte
 from accelsim.accelerators.edgebert.estimate import exposed_norm_cycles, pass_cycles
 from accelsim.accelerators.edgebert.panels import load_panel, operand_blocks, weight_panels
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import BUS, merge_uses
+from accelsim.mapping.accesses import bus_use, merge_uses
 from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import ADD, ENTROPY, GATHER, GELU, LAYER_NORM, MATMUL, TANH, Operator
-from accelsim.placement.placement import DRAM
-from accelsim.program import Use
+from accelsim.program import Command, Elements, Use, Vectors
 from accelsim.units import ceil_div
 
 _ELEMENTWISE = frozenset({ADD, GELU, TANH})
@@ -132,18 +131,13 @@ class _StageRun:
         distinct = min(count, tensor.parameter.shape[0])
         row = self.context.part(tensor, 0, operator.columns)
         address = self.context.addresses.get(tensor.parameter.name, 0)
-        uses = accesses.read_part(emitter.hardware, row, address)
         stride = ceil_div(tensor.value_bits + tensor.mask_bits, 8) // distinct
-        scattered = {DRAM: (address, distinct, stride)}
-        reads = [
-            Use(use.block, use.action, use.amount * distinct, scattered.get(use.block, use.shape))
-            for use in uses
-        ]
+        reads = accesses.read_part(emitter.hardware, row, address, distinct, stride)
         crossing = row.data_bytes + row.mask_bytes
-        path = Use(BUS, "transfer", distinct * crossing, (distinct * crossing, 0))
+        path = bus_use(distinct * crossing)
         elements = count * operator.columns
         decoded = ceil_div(elements, emitter.vector_size) if tensor.masked else 0
-        decode = Use(accesses.CODEC, "decode", decoded)
+        decode = Use(accesses.CODEC, "decode", Vectors(decoded, decoded))
         task = emitter.command(
             LOAD,
             label_of(operator),
@@ -247,12 +241,12 @@ class _StageRun:
         Which check a sentence leaves by is not known here, so the host takes them at every check.
         """
         emitter, logits = self.emitter, self._inputs(operator)[0]
-        shape, elements = (operator.rows, operator.depth, 1), operator.rows * operator.depth
-        reads = emitter.read_uses(logits, rows, elements, _ENTROPY_PASSES)
-        uses = [Use(accesses.SFU, operator.kind.name, elements, shape), *reads]
+        checked = Elements(operator.rows, operator.depth)
+        reads = emitter.read_uses(logits, rows, checked.amount, _ENTROPY_PASSES)
+        uses = [Use(accesses.SFU, operator.kind.name, checked), *reads]
         task = emitter.command(SFU, label_of(operator), uses, logits.writers(rows))
         logits.note_read(rows, SFU, task)
-        read = Use(accesses.HOST, "register_write", _WRITES_AS_LONG_AS_A_READ)
+        read = Use(accesses.HOST, "register_write", Command(_WRITES_AS_LONG_AS_A_READ))
         emitter.plan.task(HOST, f"{label_of(operator)}.result", [read], {task})
         hand_over(emitter, self.context.producers[operator.name][0])
 

@@ -10,8 +10,8 @@ from accelsim.machine.components.dram_ticks import ChannelState
 from accelsim.machine.components.server import Block
 from accelsim.machine.schema import DramConfig
 from accelsim.memory.dram import load_dram
-from accelsim.program import Use
-from accelsim.units import Tick, ceil_div
+from accelsim.program import Range, Use
+from accelsim.units import Tick
 
 _NOTHING: Counter[str] = Counter()
 
@@ -19,10 +19,8 @@ _NOTHING: Counter[str] = Counter()
 class Dram(Block):
     """Serves one sequential access at a time; commands and refreshes are counted as they happen.
 
-    The shape of a use is (address,) for one sequential range, or (address, pieces, stride) for
-    equal pieces that start ``stride`` bytes apart: scattered rows, or one range read again.
-    Commands of an access are told from those of the background (refreshes while nothing is
-    asked for).
+    The pieces of a range are scattered rows, or one place that is read again. Commands of an access
+    are told from those of the background (refreshes while nothing is asked for).
     """
 
     def __init__(self, name: str, config: DramConfig) -> None:
@@ -34,13 +32,14 @@ class Dram(Block):
         self._background: Counter[str] = Counter()
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` bytes from the address ``shape[0]`` on."""
+        """Return the ticks of a range, one piece after the other."""
+        asked = use.expect(Range)
         self.channel.settle(start)
         self._background += self._new_commands()
-        address, pieces, stride = use.shape if len(use.shape) > 1 else (*use.shape, 1, 0)
-        end, size = start, ceil_div(use.amount, pieces)
-        for piece in range(pieces):
-            end = self.channel.access(end, address + piece * stride, size, use.action == "write")
+        end, writes = start, use.action == "write"
+        for piece in range(asked.pieces):
+            address = asked.address + piece * asked.stride
+            end = self.channel.access(end, address, asked.size, writes)
         self._own = self._new_commands()
         return end - start
 

@@ -8,7 +8,7 @@ from accelsim.machine.components.bus_timing import BusTiming
 from accelsim.machine.components.clocked import ClockedBlock
 from accelsim.machine.components.server import Block
 from accelsim.machine.schema import BusConfig, HostConfig
-from accelsim.program import Use
+from accelsim.program import Command, Transfer, Use, Vectors
 from accelsim.units import Tick
 
 
@@ -32,8 +32,9 @@ class Bus(ClockedBlock):
         )
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a transfer or store with the shape (data bytes, mask vectors)."""
-        data_bytes, mask_vectors = use.shape
+        """Return the ticks of a transfer or store."""
+        moved = use.expect(Transfer)
+        data_bytes, mask_vectors = moved.data_bytes, moved.mask_vectors
         timing, size, cycles = self._timing, self._vector_size, 0
         if use.action == "store":
             cycles += timing.store_cycles(data_bytes) if data_bytes else 0
@@ -51,8 +52,8 @@ class Codec(ClockedBlock):
         super().__init__(name, period)
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` vectors; two decoders that share them give a shape."""
-        return (use.shape[0] if use.shape else use.amount) * self.period
+        """Return the ticks of the vectors; two decoders may share those that are counted."""
+        return use.expect(Vectors).vectors * self.period
 
 
 class Host(ClockedBlock):
@@ -63,8 +64,8 @@ class Host(ClockedBlock):
         self._cycles = config.register_write_cycles
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` register writes."""
-        return use.amount * self._cycles * self.period
+        """Return the ticks of register writes."""
+        return use.expect(Command).amount * self._cycles * self.period
 
 
 class Supply(Block):
@@ -76,4 +77,4 @@ class Supply(Block):
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a change: a wake-up, or a new operating point."""
-        return self._times[use.action]
+        return use.expect(Command).amount * self._times[use.action]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accelsim.machine.components.clocked import ClockedBlock
 from accelsim.machine.regions import Region
-from accelsim.program import Use
+from accelsim.program import CodeWords, Use, Vectors, Words
 from accelsim.units import Tick, ceil_div, to_ticks
 
 
@@ -38,27 +38,22 @@ class Memory(ClockedBlock):
         return {action: ceil_div(t, self.period) for action, t in self._latencies.items()}
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` words, or the cycles of its shape for those of a codec."""
+        """Return the ticks of words read or written, or of code words."""
         if use.action not in self._latencies:
             # A codec works at the pace of the memory and takes its own cycles longer.
-            return use.shape[0] * self.period
+            return use.expect(CodeWords).cycles * self.period
         # One word a cycle is the most the port takes, however many banks stand behind it.
-        cycles = max(use.amount, ceil_div(use.amount, self._banks) * self.word_cycles[use.action])
+        words = use.expect(Words).amount
+        cycles = max(words, ceil_div(words, self._banks) * self.word_cycles[use.action])
         return cycles * self.period
 
 
 class BufferPort(ClockedBlock):
     """One port of an operand buffer or of the auxiliary memory: one vector a cycle.
 
-    A use without a shape moves whole vectors; an operand read gives its vectors as the shape.
     Loads go to the half that is not read, so reads and writes have a port each.
     """
 
-    def __init__(self, name: str, vector_bytes: int, period: Tick) -> None:
-        super().__init__(name, period)
-        self._vector_bytes = vector_bytes
-
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of ``amount`` bytes."""
-        vectors = use.shape[0] if use.shape else ceil_div(use.amount, self._vector_bytes)
-        return vectors * self.period
+        """Return the ticks of the vectors that hold the bytes."""
+        return use.expect(Vectors).vectors * self.period

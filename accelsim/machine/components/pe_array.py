@@ -7,7 +7,7 @@ from accelsim.machine.components.pe_pipeline import PeTiming
 from accelsim.machine.components.pe_timing import product_cycles
 from accelsim.machine.components.systolic import reported_cycles
 from accelsim.machine.schema import PeArrayConfig
-from accelsim.program import Use
+from accelsim.program import Product, Use
 from accelsim.units import Tick, ceil_div
 
 
@@ -23,8 +23,9 @@ class PeArray(ClockedBlock):
         self._config = config
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a panel with the shape (rows, columns, depth)."""
-        return panel_cycles(self._config, *use.shape) * self.period
+        """Return the ticks of a panel."""
+        panel = use.expect(Product)
+        return panel_cycles(self._config, panel.rows, panel.columns, panel.depth) * self.period
 
 
 def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:

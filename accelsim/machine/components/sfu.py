@@ -6,7 +6,7 @@ from accelsim.machine.components import sfu_timing
 from accelsim.machine.components.clocked import ClockedBlock
 from accelsim.machine.components.sfu_timing import SfuTiming
 from accelsim.machine.schema import SfuConfig
-from accelsim.program import Use
+from accelsim.program import Elements, Use
 from accelsim.units import Tick, ceil_div
 
 
@@ -23,10 +23,11 @@ class SpecialFunctionUnit(ClockedBlock):
         self._vector_size = vector_size
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a command with the shape (rows, columns, operands)."""
-        rows, columns, operands = use.shape
-        vectors = ceil_div(columns, self._vector_size)
-        return command_cycles(self._config, use.action, rows, vectors, operands) * self.period
+        """Return the ticks of a command."""
+        asked = use.expect(Elements)
+        vectors = ceil_div(asked.columns, self._vector_size)
+        cycles = command_cycles(self._config, use.action, asked.rows, vectors, asked.operands)
+        return cycles * self.period
 
 
 def command_cycles(
