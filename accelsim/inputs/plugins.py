@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -37,6 +38,11 @@ def load_plugins(paths: Iterable[str | Path]) -> tuple[str, ...]:
     return tuple(_load(file) for path in paths for file in _files_of(Path(path)))
 
 
+def loaded_plugins() -> tuple[str, ...]:
+    """Return what tells the loaded plug-ins from all others: the names of their modules."""
+    return tuple(module.__name__ for module in _plugins.values())
+
+
 def _files_of(path: Path) -> list[Path]:
     files = sorted(path.glob("*.py")) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.suffix == ".py" for file in files):
@@ -54,8 +60,6 @@ def _load(file: Path) -> str:
 
 
 def _import(name: str, file: Path, source: bytes) -> ModuleType:
-    import sys
-
     module = ModuleType(name)
     module.__file__ = str(file)
     sys.modules[name] = module  # where pickle finds the classes

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.plugins import loaded_plugins
 
 _TYPES = {
     "integer": "a whole number",
@@ -59,12 +60,12 @@ def _expected(part: Any) -> str:
 
 
 @lru_cache(maxsize=16)
-def _schema(kind: type[BaseModel]) -> dict[str, Any]:
+def _schema(kind: type[BaseModel], plugins: tuple[str, ...]) -> dict[str, Any]:
     return kind.model_json_schema()
 
 
 def _parts_at(kind: type[BaseModel], path: KeyPath) -> list[Any]:
-    schema = _schema(kind)
+    schema = _schema(kind, loaded_plugins())
     parts = _resolve(schema, schema)
     for step in path:
         parts = [part for node in _below(parts, step) for part in _resolve(node, schema)]

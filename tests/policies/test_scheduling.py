@@ -156,7 +156,7 @@ def test_a_choice_among_thousands_takes_milliseconds_at_most(policy: SchedulingP
 
 
 def test_the_shipped_policies() -> None:
-    assert list(SCHEDULING_POLICIES) == ["earliest_deadline", "fifo", "task_affinity"]
+    assert list(SCHEDULING_POLICIES.all()) == ["earliest_deadline", "fifo", "task_affinity"]
 
 
 @pytest.mark.parametrize("policy", [FIFO, DEADLINE], ids=str)

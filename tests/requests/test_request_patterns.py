@@ -25,8 +25,8 @@ OPEN_LOOP = [POISSON, PERIODIC, BURSTS]
 
 
 def test_every_file_is_a_pattern() -> None:
-    assert list(REQUEST_PATTERNS) == ["bursts", "file", "periodic", "poisson", "round_robin"]
-    closed = [name for name, pattern in REQUEST_PATTERNS.items() if pattern.closed_loop]
+    assert list(REQUEST_PATTERNS.all()) == ["bursts", "file", "periodic", "poisson", "round_robin"]
+    closed = [name for name, pattern in REQUEST_PATTERNS.all().items() if pattern.closed_loop]
     assert closed == ["round_robin"]
 
 

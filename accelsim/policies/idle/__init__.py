@@ -5,9 +5,10 @@ A new policy is one new file here: a subclass of IdlePolicy with a name of its o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from accelsim.inputs.discovery import choice, discover
+from accelsim.inputs.choices import Choice
+from accelsim.inputs.plugins import Registry
 from accelsim.policies.idle.base import IDLE_STATES as IDLE_STATES
 from accelsim.policies.idle.base import IdlePlan as IdlePlan
 from accelsim.policies.idle.base import IdlePolicy as IdlePolicy
@@ -16,9 +17,7 @@ from accelsim.policies.idle.base import StateCost as StateCost
 from accelsim.policies.idle.oracle import Oracle as Oracle
 from accelsim.policies.idle.timeout import Timeout as Timeout
 
-IDLE_POLICIES = discover(__name__, __path__, IdlePolicy, "policy")
-
-if TYPE_CHECKING:
-    IdlePolicyConfig = IdlePolicy
-else:
-    IdlePolicyConfig = choice(IDLE_POLICIES, "policy")
+IDLE_POLICIES = Registry(
+    __name__, IdlePolicy, "accelsim.idle_policies", "idle policy", key="policy"
+)
+IdlePolicyConfig = Annotated[IdlePolicy, Choice(IDLE_POLICIES)]

@@ -5,15 +5,14 @@ A new policy is one new file here: a subclass of SchedulingPolicy with a name of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from accelsim.inputs.discovery import choice, discover
+from accelsim.inputs.choices import Choice
+from accelsim.inputs.plugins import Registry
 from accelsim.policies.scheduling.base import SchedulingPolicy as SchedulingPolicy
 from accelsim.policies.scheduling.fifo import Fifo as Fifo
 
-SCHEDULING_POLICIES = discover(__name__, __path__, SchedulingPolicy, "name")
-
-if TYPE_CHECKING:
-    SchedulingPolicyConfig = SchedulingPolicy
-else:
-    SchedulingPolicyConfig = choice(SCHEDULING_POLICIES, "name")
+SCHEDULING_POLICIES = Registry(
+    __name__, SchedulingPolicy, "accelsim.scheduling_policies", "scheduling policy"
+)
+SchedulingPolicyConfig = Annotated[SchedulingPolicy, Choice(SCHEDULING_POLICIES)]

@@ -5,14 +5,13 @@ A new pattern is one new file here: a subclass of RequestPattern with a name of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from accelsim.inputs.discovery import choice, discover
+from accelsim.inputs.choices import Choice
+from accelsim.inputs.plugins import Registry
 from accelsim.requests.base import RequestPattern
 
-REQUEST_PATTERNS = discover(__name__, __path__, RequestPattern, "pattern")
-
-if TYPE_CHECKING:
-    RequestsConfig = RequestPattern
-else:
-    RequestsConfig = choice(REQUEST_PATTERNS, "pattern")
+REQUEST_PATTERNS = Registry(
+    __name__, RequestPattern, "accelsim.request_patterns", "request pattern", key="pattern"
+)
+RequestsConfig = Annotated[RequestPattern, Choice(REQUEST_PATTERNS)]
