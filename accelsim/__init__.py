@@ -1,10 +1,8 @@
 """accelsim: where should the parameters of a multi-task network live on an edge chip?
 
     import accelsim
-    workload = accelsim.load_workload("workloads/mti_mnli_mrpc_qnli.yaml")
-    results = accelsim.simulate(workload)
-    for comparison in accelsim.compare(results):
-        print(comparison.design, comparison.gains)
+    point = accelsim.Point("workloads/mti_mnli_mrpc_qnli.yaml", ("requests.rounds=4",))
+    print(accelsim.evaluate(point)["adapter_mixed.gain.energy.system"])
 
 The names below are imported when they are first used, so that ``import accelsim`` is quick.
 """
@@ -17,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from accelsim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from accelsim.evaluate.cases import compare, simulate
+    from accelsim.evaluation.comparison import compare
+    from accelsim.evaluation.examine import evaluate, examine
+    from accelsim.evaluation.point import Point
     from accelsim.machine.schema import load_hardware
     from accelsim.memory.arrays import find_array
     from accelsim.memory.technology import load_technology
@@ -26,25 +26,29 @@ if TYPE_CHECKING:
     from accelsim.workload.schema import load_workload
 
 _HOMES = {
+    "Point": "accelsim.evaluation.point",
     "adapt": "accelsim.model.adaptation",
     "build_encoder": "accelsim.model.encoder",
-    "compare": "accelsim.evaluate.cases",
+    "compare": "accelsim.evaluation.comparison",
+    "evaluate": "accelsim.evaluation.examine",
+    "examine": "accelsim.evaluation.examine",
     "find_array": "accelsim.memory.arrays",
     "load_hardware": "accelsim.machine.schema",
     "load_technology": "accelsim.memory.technology",
     "load_workload": "accelsim.workload.schema",
-    "simulate": "accelsim.evaluate.cases",
 }
 
 __all__ = [
+    "Point",
     "adapt",
     "build_encoder",
     "compare",
+    "evaluate",
+    "examine",
     "find_array",
     "load_hardware",
     "load_technology",
     "load_workload",
-    "simulate",
 ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
-from accelsim.evaluate.cases import CaseResult, simulate
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.stages import run_workload
 from accelsim.workload.schema import Workload, load_workload
 
 MAIN = "workloads/mti_mnli_mrpc_qnli.yaml"
@@ -23,6 +25,6 @@ def small_workload(*overrides: str) -> Workload:
 
 
 @lru_cache
-def small_results(*overrides: str) -> dict[str, CaseResult]:
+def small_results(*overrides: str) -> Mapping[str, CaseResult]:
     """Return the small workload's results."""
-    return simulate(small_workload(*overrides))
+    return run_workload(small_workload(*overrides)).cases

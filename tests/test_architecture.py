@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # The rooms of the house, the highest first: each imports only rooms below it.
 ORDER = (
-    "__main__", "cli", "report", "study", "evaluate", "workload", "account", "engine",
+    "__main__", "cli", "report", "study", "evaluation", "workload", "account", "engine",
     "accelerators", "mapping", "placement", "inference", "policies", "requests", "machine",
     "program", "weights", "memory", "model", "inputs", "errors", "units", "version",
 )  # fmt: skip

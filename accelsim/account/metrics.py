@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
-from accelsim.account.energy import EnergyAccount, price
+from accelsim.account.energy import CHIP, EnergyAccount, price
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.account.scopes import ScopeFigures, parameter_memories, scopes_of
 from accelsim.engine.run import ProgramTotal, Run
 from accelsim.placement.placement import DRAM
+from accelsim.policies.idle import PowerState
 from accelsim.program import ProgramKind
-from accelsim.units import to_seconds
+from accelsim.units import Tick, to_seconds
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,15 @@ def measure(design: Design, run: Run, rounds: int) -> DesignFigures:
         inferences=inferences.count,
         switch_latency=_mean_seconds(switches),
         inference_latency=_mean_seconds(inferences),
+    )
+
+
+def active_ticks(run: Run) -> Tick:
+    """Return for how long programs ran, at any operating point."""
+    return sum(
+        ticks
+        for (domain, state), ticks in run.ledger.residency.items()
+        if domain == CHIP and state.startswith(PowerState.ACTIVE)
     )
 
 

@@ -11,7 +11,7 @@ import rich_click as click
 from accelsim.cli.options import parse_option
 
 if TYPE_CHECKING:
-    from accelsim.evaluate.single import OperatorResult
+    from accelsim.evaluation.single import OperatorResult
     from accelsim.machine.schema import HardwareConfig
 
 _DEFAULT_MACHINE = "hwconfigs/edgebert_overlapped.yaml"
@@ -70,7 +70,7 @@ def matmul(
     accumulator: str,
 ) -> OperatorResult:
     """C[rows x columns] = A[rows x depth] W[columns x depth]^T."""
-    from accelsim.evaluate import single
+    from accelsim.evaluation import single
 
     segment = single.matmul(hardware, rows, columns, depth, density, activation_density)
     if dram_bandwidth is None:
@@ -105,7 +105,7 @@ def _special_function(name: str) -> None:
     @click.option("--columns", type=int, required=True)
     @_with_machine
     def command(hardware: HardwareConfig, rows: int, columns: int) -> OperatorResult:
-        from accelsim.evaluate import single
+        from accelsim.evaluation import single
 
         segment = single.special_function(hardware, name, rows, columns)
         return single.run_alone(hardware, segment)
@@ -121,7 +121,7 @@ def _transfer(name: str, text: str) -> None:
     @click.option("--bytes", "size", type=int, required=True, help="Bytes to move.")
     @_with_machine
     def command(hardware: HardwareConfig, kind: str, size: int) -> OperatorResult:
-        from accelsim.evaluate import single
+        from accelsim.evaluation import single
 
         return single.run_alone(hardware, getattr(single, name)(hardware, kind, size))
 
@@ -140,7 +140,7 @@ def dram(
     hardware: HardwareConfig, pattern: str, size: int, access: int, seed: int
 ) -> OperatorResult:
     """Read from DRAM, one access after the other."""
-    from accelsim.evaluate import single
+    from accelsim.evaluation import single
 
     segment = single.dram_reads(hardware, pattern, size, access, seed)
     return single.run_alone(hardware, segment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,8 @@ from accelsim.version import __version__
 
 if TYPE_CHECKING:
     from accelsim.engine.run import Window
-    from accelsim.evaluate.cases import CaseResult, Comparison
-    from accelsim.workload.schema import Workload
-
-# Requests from which on a process for each case pays; starting one takes about a second.
-_LONG_STREAM = 10_000
+    from accelsim.engine.simulator import Options
+    from accelsim.evaluation.cases import CaseResult, Result
 
 
 @click.command()
@@ -63,27 +60,25 @@ def run(
     Writes results.json and, unless --no-trace is given, timeline.json, which opens at
     ui.perfetto.dev.
     """
+    from accelsim.engine.simulator import Options
     from accelsim.report.results import results_document, results_text
-    from accelsim.workload.schema import load_workload
 
     drawn = _parse_window(window, no_trace=no_trace)
-    loaded = load_workload(workload, assignments)
-    traced, progress = not no_trace, not (quiet or as_json)
-    results = _simulate(loaded, drawn, replay=not no_replay, trace=traced, progress=progress)
-    comparisons = _compare(loaded, results)
-    text = results_text(results_document(loaded, results, comparisons, _command(workload)))
+    options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
+    result = _simulate(workload, assignments, options, shown=not (quiet or as_json))
+    text = results_text(results_document(result, _command(workload)))
     files: dict[str, Iterable[str]] = {"results.json": [text]}
     if not no_trace:
-        files["timeline.json"] = _timeline(loaded, results)
+        files["timeline.json"] = _timeline(result)
     if per_request:
-        files["requests.csv"] = _request_rows(results)
-    folder = out or Path("out") / loaded.config.name
+        files["requests.csv"] = _request_rows(result.cases)
+    folder = out or Path("out") / result.workload.config.name
     _write(folder, files)
     try:
         if as_json:
             click.echo(text, nl=False)
         elif not quiet:
-            _print_report(loaded, results, comparisons, folder, list(files), verbose=verbose)
+            _print_report(result, folder, list(files), verbose=verbose)
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {folder} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
@@ -111,20 +106,14 @@ def _parse_window(text: str | None, *, no_trace: bool) -> Window | None:
 
 
 def _simulate(
-    workload: Workload, window: Window | None, *, replay: bool, trace: bool, progress: bool
-) -> dict[str, CaseResult]:
-    from accelsim.engine.simulator import Options
-    from accelsim.evaluate.cases import requests_of, simulate
+    workload: Path, assignments: tuple[str, ...], options: Options, *, shown: bool
+) -> Result:
+    from accelsim.evaluation.examine import examine
+    from accelsim.evaluation.point import Point
 
-    requests = requests_of(workload)
-    options = Options(replay=replay, trace=trace, window=window)
-    workers = min(os.cpu_count() or 1, len(workload.cases))
-    with _progress(len(requests) * len(workload.cases), shown=progress) as step:
-        if workers > 1 and len(requests) >= _LONG_STREAM:
-            from accelsim.evaluate.side_by_side import simulate_side_by_side
-
-            return simulate_side_by_side(workload, options, workers, step)
-        return simulate(workload, requests=requests, options=options, progress=step)
+    with _progress(shown=shown) as step:
+        point = Point(workload, assignments)
+        return examine(point, options, workers=os.cpu_count() or 1, progress=step)
 
 
 def _write(folder: Path, files: dict[str, Iterable[str]]) -> None:
@@ -136,18 +125,10 @@ def _write(folder: Path, files: dict[str, Iterable[str]]) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _request_rows(results: dict[str, CaseResult]) -> Iterator[str]:
+def _request_rows(results: Mapping[str, CaseResult]) -> Iterator[str]:
     from accelsim.report.request_rows import request_rows
 
     return request_rows(results)
-
-
-def _compare(workload: Workload, results: dict[str, CaseResult]) -> list[Comparison]:
-    from accelsim.evaluate.cases import compare
-    from accelsim.evaluate.service_gains import compare_service
-
-    closed = workload.config.requests.closed_loop
-    return compare(results) if closed else compare_service(results)
 
 
 def _command(workload: Path) -> list[str]:
@@ -155,13 +136,14 @@ def _command(workload: Path) -> list[str]:
     return ["accelsim", *sys.argv[1:]] if called else ["accelsim", "run", str(workload)]
 
 
-def _timeline(workload: Workload, results: dict[str, CaseResult]) -> Iterator[str]:
+def _timeline(result: Result) -> Iterator[str]:
     from accelsim.account.window import CaseTrace
     from accelsim.report.timeline.perfetto import trace_events
 
+    workload = result.workload
     traces = {
-        name: CaseTrace(result.design, result.run, result.figures.prices)
-        for name, result in results.items()
+        name: CaseTrace(case.design, case.run, case.figures.prices)
+        for name, case in result.cases.items()
     }
     about = {
         "accelsim": __version__,
@@ -173,8 +155,8 @@ def _timeline(workload: Workload, results: dict[str, CaseResult]) -> Iterator[st
 
 
 @contextlib.contextmanager
-def _progress(count: int, *, shown: bool) -> Iterator[Callable[..., None] | None]:
-    """Show a bar of ``count`` requests on the terminal's error stream meanwhile."""
+def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show a bar of the requests on the terminal's error stream meanwhile."""
     if not shown or not sys.stderr.isatty():
         yield None
         return
@@ -182,38 +164,30 @@ def _progress(count: int, *, shown: bool) -> Iterator[Callable[..., None] | None
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    # A bar is some hundred characters wide; to redraw it for each request would take longer.
-    stride = max(1, count // 500)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("simulating", total=count)
+        line = bar.add_task("simulating", total=None)
         done = 0
 
-        def step(case: str, count: int = 1) -> None:
+        def step(case: str, served: int, total: int) -> None:
             nonlocal done
-            done += count
-            if done % stride < count:
-                bar.update(line, completed=done, description=f"simulating {case}")
+            done += served
+            # A bar is some hundred characters wide; to redraw it each time would take longer.
+            if done % max(1, total // 500) < served:
+                described = f"simulating {case}"
+                bar.update(line, completed=done, total=total, description=described)
 
         yield step
 
 
-def _print_report(
-    workload: Workload,
-    results: dict[str, CaseResult],
-    comparisons: list[Comparison],
-    folder: Path,
-    files: list[str],
-    *,
-    verbose: bool,
-) -> None:
+def _print_report(result: Result, folder: Path, files: list[str], *, verbose: bool) -> None:
     from rich.console import Console
 
     from accelsim.report.terminal import details, report
 
     console = Console(highlight=False)
-    console.print(report(workload, results, comparisons))
+    console.print(report(result))
     if verbose:
-        console.print(details(results))
+        console.print(details(result.cases))
     paths = [str(folder / name) for name in files]
     names = " and ".join(filter(None, (", ".join(paths[:-1]), paths[-1])))
     console.print(f"\nWrote {names}", style="dim", soft_wrap=True)

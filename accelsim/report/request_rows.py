@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from accelsim.engine.run import RequestOutcome
-from accelsim.evaluate.cases import CaseResult
+from accelsim.evaluation.cases import CaseResult
 from accelsim.requests.times import seconds_text
 
 COLUMNS = (

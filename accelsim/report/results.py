@@ -19,15 +19,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from accelsim.account.footprint import Footprint
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.metrics import DesignFigures
-from accelsim.account.programming import backbone_programming
-from accelsim.account.purposes import day_factor, energy_per_inference, mean_power, purposes
-from accelsim.account.service import service_statistics
+from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
 from accelsim.engine.ledger import Ledger
-from accelsim.evaluate.cases import CaseResult, Comparison, lifetimes_of
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.comparison import compare
 from accelsim.machine.regions import regions
-from accelsim.report.footprint import Footprint, footprints
 from accelsim.requests.patterns.file import RequestFile
 from accelsim.units import to_seconds
 from accelsim.version import __version__
@@ -36,13 +35,9 @@ from accelsim.workload.schema import Workload
 SCHEMA_VERSION = 2
 
 
-def results_document(
-    workload: Workload,
-    results: Mapping[str, CaseResult],
-    comparisons: Sequence[Comparison],
-    command: Sequence[str],
-) -> dict[str, Any]:
+def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
     """Return the content of results.json."""
+    workload = result.workload
     published = workload.config.published
     return {
         "schema_version": SCHEMA_VERSION,
@@ -55,7 +50,7 @@ def results_document(
             "seeds": _seeds(workload),
             "configuration": workload.config.model_dump(mode="json"),
         },
-        "requests": _requests(workload, results),
+        "requests": _requests(workload, result.cases),
         "published": published.model_dump(mode="json") if published else None,
         "comparisons": [
             {
@@ -66,11 +61,10 @@ def results_document(
                     for gain in comparison.gains
                 ],
             }
-            for comparison in comparisons
+            for comparison in compare(result)
         ],
         "cases": {
-            name: _case(result, closed=workload.config.requests.closed_loop)
-            for name, result in results.items()
+            name: _case(found, closed=result.closed_loop) for name, found in result.cases.items()
         },
     }
 
@@ -127,7 +121,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "machine_configuration": hardware.model_dump(mode="json"),
         "adaptation": result.case.config.adaptation.model_dump(mode="json"),
         "weights": result.design.weights or "none: densities as stated",
-        "memories": [_memory(footprint) for footprint in footprints(result.design)],
+        "memories": [_memory(footprint) for footprint in result.footprints.values()],
         "array_warnings": array_warnings(result),
         "mapping": _mapping(result),
         "time": _time(result),
@@ -135,7 +129,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "service": _service(result),
         "energy": _energy(result, closed=closed),
         "purposes": _purposes(result),
-        "lifetime": [_lifetime(one) for one in lifetimes_of(result)],
+        "lifetime": [_lifetime(one) for one in result.lifetimes.values()],
         "programming_once": {
             name: {
                 "words": cost.words,
@@ -144,7 +138,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
                 "joules": cost.joules,
                 "endurance_writes": cost.endurance,
             }
-            for name, cost in backbone_programming(result.design).items()
+            for name, cost in result.programming.items()
         },
         "area_mm2": {block: 1e6 * area for block, area in result.figures.prices.areas.items()},
         "scopes": _scopes(result.figures),
@@ -237,7 +231,7 @@ def _programs(result: CaseResult) -> list[dict[str, Any]]:
 def _service(result: CaseResult) -> dict[str, Any]:
     return {
         task: {_SERVICE_UNITS.get(name, name): value for name, value in asdict(found).items()}
-        for task, found in service_statistics(result.run).items()
+        for task, found in result.statistics.items()
     }
 
 
@@ -268,7 +262,7 @@ def _purposes(result: CaseResult) -> dict[str, Any]:
     """Return the energy of the run by purpose, and what makes a day of it."""
     run, account = result.run, result.figures.account
     return {
-        "run_J": purposes(result.design.hardware, account),
+        "run_J": result.purposes,
         "request_J": energy_per_inference(run, account),
         "day_J": account.total * day_factor(run),
         "runs_per_day": day_factor(run),

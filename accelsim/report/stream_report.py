@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
-from accelsim.account.purposes import day_factor, mean_power, purposes
-from accelsim.account.service import ALL, TaskService, service_statistics
+from accelsim.account.purposes import day_factor, mean_power
+from accelsim.account.service import ALL, TaskService
 from accelsim.engine.ledger import NOMINAL
-from accelsim.evaluate.cases import CaseResult, lifetimes_of
+from accelsim.evaluation.cases import CaseResult
 from accelsim.policies.idle import IDLE_STATES, PowerState, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import ProgramKind
@@ -82,7 +82,7 @@ def states_text(result: CaseResult) -> Text | None:
 
 def exits_text(result: CaseResult) -> Text | None:
     """Return how early sentences left; None without early exit."""
-    found = service_statistics(result.run)[ALL]
+    found = result.statistics[ALL]
     if found.mean_layers is None:
         return None
     parts = [f"Early exit: {found.mean_layers:.2f} layers on average", *_plan_texts(found)]
@@ -117,7 +117,7 @@ def purpose_table(result: CaseResult) -> Table:
     table.add_column("energy by purpose")
     for name in ("a request", "a day" if factor == 1 else "a day of it", "share"):
         table.add_column(name, justify="right")
-    for purpose, joules in purposes(result.design.hardware, account).items():
+    for purpose, joules in result.purposes.items():
         if joules:
             each = format_si(joules / len(run.requests), "J")
             share = f"{100 * joules / account.total:.1f} %"
@@ -135,7 +135,7 @@ def purpose_table(result: CaseResult) -> Table:
 
 def service_table(result: CaseResult) -> Table:
     """Return how requests were served, a row for each task."""
-    found = service_statistics(result.run)
+    found = result.statistics
     rows = {task: s for task, s in found.items() if task != ALL or len(found) > 2}
     deadlines = found[ALL].deadlines > 0
     unit, name = _unit_of(found[ALL].latency.maximum)
@@ -174,7 +174,7 @@ def lifetime_table(result: CaseResult, *, every: bool = False) -> Table | None:
 
     ``every`` shows those too that are not written or do not wear.
     """
-    found = lifetimes_of(result)
+    found = result.lifetimes.values()
     worn = [one for one in found if every or (one.endurance and one.words_written)]
     if not worn:
         return None

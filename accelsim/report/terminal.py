@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from accelsim.account.programming import backbone_programming
-from accelsim.evaluate.cases import METRICS, CaseResult, Comparison
+from accelsim.account.footprint import Footprint
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.comparison import KINDS, Comparison, compare
 from accelsim.policies.service import ServiceConfig
-from accelsim.report.footprint import Footprint, footprints
 from accelsim.report.results import array_warnings, ledger_digest
 from accelsim.report.stream_report import (
     duration_text,
@@ -25,7 +25,7 @@ from accelsim.report.stream_report import (
 )
 from accelsim.requests.patterns.file import RequestFile
 from accelsim.requests.patterns.round_robin import RoundRobin
-from accelsim.units import ceil_div, format_si, to_seconds
+from accelsim.units import format_si, to_seconds
 from accelsim.workload.schema import PublishedGains, Workload
 
 _SCOPE_NAMES = {
@@ -42,22 +42,20 @@ _STREAM_SCOPE_NAMES = {
 }
 
 
-def report(
-    workload: Workload, results: Mapping[str, CaseResult], comparisons: Sequence[Comparison]
-) -> RenderableType:
+def report(result: Result) -> RenderableType:
     """Return the whole report: of rounds for a closed loop, of a stream of requests otherwise."""
-    closed = workload.config.requests.closed_loop
-    parts: list[RenderableType] = [_header(workload, results)]
-    for name, result in results.items():
-        parts += [Text(), _title(workload, name, result), _memory_table(result)]
+    workload, closed = result.workload, result.closed_loop
+    parts: list[RenderableType] = [_header(workload, result.cases)]
+    for name, case in result.cases.items():
+        parts += [Text(), _title(workload, name, case), _memory_table(case)]
         if closed:
-            parts += [_cost_table(result), _summary(result)]
+            parts += [_cost_table(case), _summary(case)]
         else:
-            parts += [purpose_table(result), Text(), service_table(result), _chip_text(result)]
-        parts += [part for part in (states_text(result), exits_text(result)) if part]
-        if worn := lifetime_table(result):
+            parts += [purpose_table(case), Text(), service_table(case), _chip_text(case)]
+        parts += [part for part in (states_text(case), exits_text(case)) if part]
+        if worn := lifetime_table(case):
             parts += [Text(), worn]
-    if comparisons:
+    if comparisons := compare(result):
         published = workload.config.published if closed else None
         names = _SCOPE_NAMES if closed else _STREAM_SCOPE_NAMES
         parts += [Text(), _comparison(comparisons, published, names)]
@@ -90,7 +88,7 @@ def _requests_text(workload: Workload, results: Mapping[str, CaseResult]) -> str
 
 def _process(result: CaseResult) -> str:
     hardware = result.case.hardware
-    tables = footprints(result.design)
+    tables = result.footprints.values()
     roadmaps = "/".join(dict.fromkeys(f.region.array.roadmap for f in tables))
     targets = "/".join(dict.fromkeys(f.region.array.target for f in tables))
     process = hardware.process
@@ -125,19 +123,16 @@ def _memory_table(result: CaseResult) -> Table:
     table.add_column("array", no_wrap=True)
     for name in ("holds / capacity", "full", "mm2", "leakage"):
         table.add_column(name, justify="right", no_wrap=True)
-    found = footprints(result.design)
+    found = result.footprints.values()
     for kind in (["parameters"], ["activations", "buffer"]):
         for footprint in (f for f in found if f.region.kind in kind):
-            table.add_row(*_memory_row(footprint, result.run.ledger.peak))
+            table.add_row(*_memory_row(footprint))
         table.add_section()
     return table
 
 
-def _memory_row(footprint: Footprint, peaks: Mapping[str, int]) -> list[str]:
-    region, array = footprint.region, footprint.region.array
-    held = ceil_div(footprint.shared_bits + footprint.task_bits, 8)
-    if region.kind != "parameters":
-        held = peaks.get(region.name, 0) + peaks.get(f"{region.name}_masks", 0)
+def _memory_row(footprint: Footprint) -> list[str]:
+    region, array, held = footprint.region, footprint.region.array, footprint.held_bytes
     cells = f" {array.bits_per_cell} b/cell" if not array.volatile else ""
     return [
         region.name,
@@ -201,7 +196,7 @@ def _chip_text(result: CaseResult) -> Text:
 
 def _written(result: CaseResult) -> str:
     """Return what writing the shared non-volatile parameters costs, if there are any."""
-    costs = backbone_programming(result.design).values()
+    costs = result.programming.values()
     if not costs:
         return ""
     seconds, joules = sum(c.seconds for c in costs), sum(c.joules for c in costs)
@@ -231,7 +226,7 @@ def _comparison(
     if published:
         table.add_column("paper", justify="right", style="dim")
     values = [{(g.metric, g.scope): g.value for g in c.gains} for c in comparisons]
-    for metric in METRICS:
+    for metric in KINDS:
         paper = getattr(published, metric) if published else None
         known = [s for s in scope_names if any((metric, s) in found for found in values)]
         for number, scope in enumerate(known):

@@ -20,8 +20,8 @@ from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import OpenStream
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import compile_cases, requests_of
-from accelsim.evaluate.idle_costs import idle_costs
+from accelsim.evaluation.idle_costs import idle_costs
+from accelsim.evaluation.stages import compile_cases, requests_of
 from accelsim.inputs.paths import suggest
 from accelsim.policies.idle import PowerState
 from accelsim.requests import Request

@@ -17,8 +17,8 @@ from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import IdleCosts, Options, simulate_design
 from accelsim.engine.streams import ClosedStream
 from accelsim.errors import CapacityError, ConfigError
-from accelsim.evaluate.cases import compile_cases, requests_of
-from accelsim.evaluate.idle_costs import idle_costs
+from accelsim.evaluation.idle_costs import idle_costs
+from accelsim.evaluation.stages import compile_cases, requests_of
 from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig, MemoryConfig
 from accelsim.model.tasks import GLUE_TASKS

@@ -12,7 +12,7 @@ from functools import lru_cache
 import pytest
 from small_workload import MAIN, SMALL
 
-from accelsim.evaluate.design import compile_design
+from accelsim.evaluation.design import compile_design
 from accelsim.mapping.context import label_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, MATMUL, Operator

@@ -6,7 +6,8 @@ import pytest
 from small_workload import small_workload
 
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import CaseResult, compile_cases, requests_of, simulate
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.stages import compile_cases, requests_of, run_workload
 from accelsim.mapping.accesses import part_of, read_part
 
 CASE = "adapter_mixed"
@@ -16,7 +17,7 @@ APART = (HIGH % "backbone", HOME % "backbone", HIGH % "embedding", HOME % "embed
 
 
 def run(*overrides: str) -> CaseResult:
-    return simulate(small_workload(*overrides))[CASE]
+    return run_workload(small_workload(*overrides))[CASE]
 
 
 def test_the_bits_of_every_tensor_add_up() -> None:

@@ -12,7 +12,7 @@ from small_workload import MAIN, SMALL
 
 from accelsim.accelerators.design import Design
 from accelsim.errors import CapacityError, MappingError
-from accelsim.evaluate.design import compile_design
+from accelsim.evaluation.design import compile_design
 from accelsim.mapping.context import label_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, GATHER, MATMUL

@@ -10,7 +10,7 @@ from compiled_encoder import SMALL_MODEL, Amounts, Compiled, amounts_of, compile
 from small_workload import MAIN, SMALL, small_results, small_workload
 
 from accelsim.accelerators.design import Design
-from accelsim.evaluate.design import compile_design
+from accelsim.evaluation.design import compile_design
 from accelsim.machine.regions import logic_of, regions
 from accelsim.mapping.context import label_of
 from accelsim.memory.protection import codec_cost

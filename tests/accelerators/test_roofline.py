@@ -8,7 +8,7 @@ import pytest
 from compiled_encoder import CASES, SMALL_MODEL, compiled, run_segments
 
 from accelsim.accelerators.edgebert.inference import compile_inference
-from accelsim.evaluate.single import run_alone
+from accelsim.evaluation.single import run_alone
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.graph import LayerGraph

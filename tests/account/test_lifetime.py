@@ -8,7 +8,7 @@ import pytest
 from small_workload import small_results
 
 from accelsim.account.lifetime import RegionLifetime, lifetimes
-from accelsim.evaluate.cases import CaseResult
+from accelsim.evaluation.cases import CaseResult
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.units import to_seconds
 

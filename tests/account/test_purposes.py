@@ -18,7 +18,7 @@ from accelsim.account.purposes import (
     purposes,
 )
 from accelsim.engine.segment_run import BACKGROUND
-from accelsim.evaluate.cases import CaseResult
+from accelsim.evaluation.cases import CaseResult
 from accelsim.units import to_seconds, to_ticks
 
 POISSON = "requests={pattern: poisson, mean_interval: 2 ms, duration: 40 ms}"

@@ -17,8 +17,8 @@ from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options
 from accelsim.engine.streams import ClosedStream
 from accelsim.errors import ConfigError, MappingError
-from accelsim.evaluate.cases import compile_cases, horizon_of, requests_of, run_case
-from accelsim.evaluate.design import compile_design
+from accelsim.evaluation.design import compile_design
+from accelsim.evaluation.stages import compile_cases, horizon_of, requests_of, run_case
 from accelsim.program import ProgramKind
 from accelsim.requests.request import Request
 from accelsim.units import to_seconds, to_ticks
@@ -296,9 +296,9 @@ def test_the_oracle_is_awake_when_a_request_comes() -> None:
 
 
 def energy(*overrides: str) -> float:
-    from accelsim.evaluate.cases import simulate
+    from accelsim.evaluation.stages import run_workload
 
-    return simulate(small_workload(*(SLOW, *overrides)))[CASE].figures.account.total
+    return run_workload(small_workload(*(SLOW, *overrides)))[CASE].figures.account.total
 
 
 def test_what_keeps_its_contents_never_beats_the_oracle() -> None:

@@ -20,8 +20,8 @@ from accelsim.engine.run import Run
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConservationError
-from accelsim.evaluate.cases import requests_of, run_case
-from accelsim.evaluate.design import compile_design
+from accelsim.evaluation.design import compile_design
+from accelsim.evaluation.stages import requests_of, run_case
 from accelsim.machine.components.memory import Memory
 from accelsim.machine.machine import Machine
 from accelsim.mapping.accesses import buffer_capacities
@@ -219,9 +219,9 @@ def test_three_times_slower_clocks_and_memories_take_three_times_as_long(case: s
 _DIGEST = """
 import hashlib
 from accelsim.workload.schema import load_workload
-from accelsim.evaluate.design import compile_design
+from accelsim.evaluation.design import compile_design
 from accelsim.engine.simulator import Options
-from accelsim.evaluate.cases import requests_of, run_case
+from accelsim.evaluation.stages import requests_of, run_case
 loaded = load_workload({main!r}, {small!r})
 for name, case in loaded.cases.items():
     design = compile_design(loaded.config, case)

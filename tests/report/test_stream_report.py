@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -12,8 +14,9 @@ from rich.console import Console, RenderableType
 from trace_checks import MAIN, SLEEPY
 
 from accelsim.engine.simulator import Options
-from accelsim.evaluate.cases import CaseResult, compare, simulate
-from accelsim.evaluate.service_gains import compare_service
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.stages import run_workload
 from accelsim.policies.idle import Oracle, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import ProgramKind
@@ -41,8 +44,13 @@ def workload() -> Workload:
 
 
 @pytest.fixture(scope="module")
-def results(workload: Workload) -> dict[str, CaseResult]:
-    return simulate(workload, options=Options())
+def result(workload: Workload) -> Result:
+    return run_workload(workload, options=Options())
+
+
+@pytest.fixture(scope="module")
+def results(result: Result) -> Mapping[str, CaseResult]:
+    return result.cases
 
 
 def shown(renderable: RenderableType) -> str:
@@ -79,7 +87,7 @@ def test_service_in_words() -> None:
     assert service_text(known) == "in order fifo; idle: oracle; residency one_task"
 
 
-def test_shares_of_time_add_up(results: dict[str, CaseResult]) -> None:
+def test_shares_of_time_add_up(results: Mapping[str, CaseResult]) -> None:
     for result in results.values():
         text, _, woken = str(states_text(result)).partition(";")
         assert woken == f" {result.run.total(ProgramKind.POWER_UP).count} wake-ups."
@@ -93,7 +101,7 @@ def test_shares_of_time_add_up(results: dict[str, CaseResult]) -> None:
         assert whole + sum(others) == pytest.approx(100, abs=0.3)
 
 
-def test_exits_are_told(results: dict[str, CaseResult]) -> None:
+def test_exits_are_told(results: Mapping[str, CaseResult]) -> None:
     for result in results.values():
         layers = [request.layers or 0 for request in result.run.requests]
         text = str(exits_text(result))
@@ -103,7 +111,7 @@ def test_exits_are_told(results: dict[str, CaseResult]) -> None:
         assert "0.50 V" in text
 
 
-def test_tables_have_a_row_for_each_purpose_and_task(results: dict[str, CaseResult]) -> None:
+def test_tables_have_a_row_for_each_purpose_and_task(results: Mapping[str, CaseResult]) -> None:
     result = results["adapter_slc"]
     purposes = shown(purpose_table(result))
     for purpose in ("compute", "switch", "wake-up", "voltage scaling", "clock", "DRAM standby"):
@@ -114,7 +122,9 @@ def test_tables_have_a_row_for_each_purpose_and_task(results: dict[str, CaseResu
     assert sorted(tasks) == ["MNLI", "MRPC", "QNLI", "all"]
 
 
-def test_only_what_wears_is_shown_unless_all_is_asked_for(results: dict[str, CaseResult]) -> None:
+def test_only_what_wears_is_shown_unless_all_is_asked_for(
+    results: Mapping[str, CaseResult],
+) -> None:
     assert lifetime_table(results["vanilla_slc"]) is None
     worn = lifetime_table(results["adapter_slc"])
     assert worn is not None
@@ -128,8 +138,8 @@ def test_only_what_wears_is_shown_unless_all_is_asked_for(results: dict[str, Cas
 # -- gains -------------------------------------------------------------------------------------
 
 
-def test_gains_are_ratios_of_the_cases_own_figures(results: dict[str, CaseResult]) -> None:
-    (mixed, slc) = compare_service(results)
+def test_gains_are_ratios_of_the_cases_own_figures(result: Result) -> None:
+    (mixed, slc), results = compare(result), result.cases
     assert (mixed.design, mixed.baseline) == ("adapter_mixed", "vanilla_mixed")
     gains = {(gain.scope, gain.metric): gain.value for gain in slc.gains}
     before, after = results["vanilla_slc"], results["adapter_slc"]
@@ -140,23 +150,34 @@ def test_gains_are_ratios_of_the_cases_own_figures(results: dict[str, CaseResult
         for result in (before, after)
     ]
     assert gains["request", "latency"] == pytest.approx(latencies[0] / latencies[1])
-    areas = {(gain.scope, gain.metric): gain.value for gain in compare(results)[1].gains}
     for scope in ("memory", "system"):
-        assert gains[scope, "area"] == areas[scope, "area"]
-    assert {metric for _, metric in gains} == {"area", "energy", "latency"}
+        areas = [case.figures.scopes[scope].area or 0.0 for case in (before, after)]
+        assert gains[scope, "area"] == areas[0] / areas[1]
+    assert list(gains) == [
+        ("memory", "area"),
+        ("system", "area"),
+        ("request", "energy"),
+        ("request", "latency"),
+        ("request_p99", "latency"),
+    ]
 
 
-def test_a_case_compared_with_its_like_gains_nothing(results: dict[str, CaseResult]) -> None:
-    same = {**results, "vanilla_slc": results["adapter_slc"]}
-    assert {gain.value for gain in compare_service(same)[1].gains} == {1.0}
+def test_a_case_compared_with_its_like_gains_nothing(result: Result) -> None:
+    same = replace(result, cases={**result.cases, "vanilla_slc": result["adapter_slc"]})
+    assert {gain.value for gain in compare(same)[1].gains} == {1.0}
+
+
+def test_without_its_baseline_a_case_is_not_compared(result: Result) -> None:
+    alone = replace(result, cases={"adapter_slc": result["adapter_slc"]})
+    assert compare(alone) == []
 
 
 # -- files -------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def document(workload: Workload, results: dict[str, CaseResult]) -> dict[str, Any]:
-    made = results_document(workload, results, compare_service(results), ["accelsim"])
+def document(result: Result) -> dict[str, Any]:
+    made = results_document(result, ["accelsim"])
     read: dict[str, Any] = json.loads(results_text(made))
     return read
 
@@ -187,16 +208,12 @@ def test_results_agree_with_themselves(document: dict[str, Any]) -> None:
         assert [entry["tokens"] for entry in case["mapping"]] == [[32]] * len(case["mapping"])
 
 
-def test_results_have_no_rows_of_requests(results: dict[str, CaseResult]) -> None:
+def test_results_have_no_rows_of_requests(result: Result) -> None:
     long = load_workload(MAIN, (*WORN, "requests.duration=400 ms"))
-    more = simulate(long, options=Options())
-    few = load_workload(MAIN, WORN)
-    many = len(next(iter(more.values())).run.requests)
+    more = run_workload(long, options=Options())
+    many = len(next(iter(more.cases.values())).run.requests)
     assert many > 5 * 18
-    sizes = [
-        len(results_text(results_document(w, found, (), [])))
-        for w, found in ((few, results), (long, more))
-    ]
+    sizes = [len(results_text(results_document(found, []))) for found in (result, more)]
     assert sizes[1] < 1.1 * sizes[0]
 
 
@@ -208,7 +225,7 @@ def test_wear_without_end_is_null(document: dict[str, Any]) -> None:
     assert not found["rram"]["lasts"]
 
 
-def test_request_rows_are_exact(results: dict[str, CaseResult]) -> None:
+def test_request_rows_are_exact(results: Mapping[str, CaseResult]) -> None:
     rows = list(csv.DictReader(request_rows(results)))
     outcomes = [(name, r) for name, result in results.items() for r in result.run.requests]
     for row, (name, outcome) in zip(rows, outcomes, strict=True):

@@ -12,7 +12,7 @@ from accelsim.account.prices import price_list
 from accelsim.account.window import CaseTrace
 from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
-from accelsim.evaluate.cases import compile_cases, first_window, requests_of, run_case
+from accelsim.evaluation.stages import compile_cases, first_window, requests_of, run_case
 from accelsim.report.timeline.perfetto import trace_events
 from accelsim.report.timeline.slices import Detail
 from accelsim.units import to_ticks

@@ -8,7 +8,7 @@ from fault_subject import OPTIONS, stored, subject
 from small_workload import small_workload
 
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import simulate
+from accelsim.evaluation.stages import run_workload
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.model import FaultConfig
 from accelsim.study.faults.costs import _measured, machine_of, occupied_bits, scheme_costs
@@ -90,7 +90,7 @@ def test_the_run_is_that_of_the_case_on_its_own_machine() -> None:
     small = small_workload("cases.adapter_slc.hardware.memories.rram.capacity=64 KiB")
     options = replace(OPTIONS, case="adapter_slc", schemes=("slc",), fault_rates=())
     costs = study_faults(small_workload(), options).schemes[0].costs
-    scopes = simulate(small)["adapter_slc"].figures.scopes
+    scopes = run_workload(small)["adapter_slc"].figures.scopes
     assert costs.capacities == {"rram_1bit": 65536}
     assert costs.area == scopes["memory"].area
     assert costs.run is not None

@@ -17,8 +17,8 @@ from accelsim.account.metrics import DesignFigures, measure
 from accelsim.account.scopes import parameter_memories
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import first_window, requests_of, rounds_of, run_case
-from accelsim.evaluate.design import compile_design
+from accelsim.evaluation.design import compile_design
+from accelsim.evaluation.stages import first_window, requests_of, rounds_of, run_case
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig

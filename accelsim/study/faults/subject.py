@@ -8,8 +8,8 @@ from functools import cached_property
 
 from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import compile_cases, requests_of
-from accelsim.evaluate.weights import compressed_weights
+from accelsim.evaluation.stages import compile_cases, requests_of
+from accelsim.evaluation.weights import compressed_weights
 from accelsim.inference.data import Sentences, random_sentences
 from accelsim.inference.labelled import load_labelled
 from accelsim.inputs.paths import suggest

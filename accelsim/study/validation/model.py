@@ -8,7 +8,9 @@ from pathlib import Path
 
 from accelsim.account.scopes import SCOPES
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import METRICS, CaseResult, compare, simulate
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.comparison import KINDS, compare
+from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.shipped import shipped_file
 from accelsim.memory.dram import load_dram
 from accelsim.model.encoder import build_encoder
@@ -48,8 +50,8 @@ def model_checks(folder: Path) -> Iterator[Check]:
 
 def theory_checks() -> Iterator[Check]:
     """Nothing is faster than its block allows: busy time over the least time that theory gives."""
-    results = simulate(load_workload(MAIN_WORKLOAD))
-    for name, result in results.items():
+    results = run_workload(load_workload(MAIN_WORKLOAD))
+    for name, result in results.cases.items():
         for quantity, least, busy in _bounds(result):
             ok = 0.0 if busy >= least else 1.0
             text = f"{name}: {quantity} below its bound"
@@ -92,9 +94,9 @@ def headline_checks() -> Iterator[Check]:
         published = workload.config.published
         if published is None:
             return
-        for comparison in compare(simulate(workload)):
+        for comparison in compare(run_workload(workload)):
             found = {(gain.metric, gain.scope): gain.value for gain in comparison.gains}
-            for metric in METRICS:
+            for metric in KINDS:
                 paper = getattr(published, metric)
                 for scope in SCOPES:
                     if (metric, scope) in found and paper:

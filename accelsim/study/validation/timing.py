@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from accelsim.evaluate import single
+from accelsim.evaluation import single
 from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.program import Segment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from accelsim.errors import ConfigError
-from accelsim.evaluate.design import Measured, task_graph
+from accelsim.evaluation.design import Measured, task_graph
 from accelsim.memory.storage import MeasuredTensor
 from accelsim.model.graph import LayerGraph
 from accelsim.weights.compression import CompressedModel, compress

@@ -7,8 +7,8 @@ from small_workload import small_workload
 
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import requests_of, simulate
-from accelsim.evaluate.side_by_side import simulate_side_by_side
+from accelsim.evaluation.side_by_side import run_side_by_side
+from accelsim.evaluation.stages import requests_of, run_workload
 
 STREAM = "requests={pattern: poisson, mean_interval: 1 ms, duration: 40 ms}"
 
@@ -20,10 +20,10 @@ def test_results_and_progress_are_those_of_one_process() -> None:
     def progress(case: str, count: int) -> None:
         told[case] = told.get(case, 0) + count
 
-    apart = simulate_side_by_side(workload, Options(), 2, progress)
-    together = simulate(workload)
-    assert list(apart) == list(together)
-    for name, result in together.items():
+    apart = run_side_by_side(workload, Options(), 2, progress)
+    together = run_workload(workload)
+    assert list(apart.cases) == list(together.cases)
+    for name, result in together.cases.items():
         other = apart[name]
         assert other.run.ledger == result.run.ledger
         assert other.run.requests == result.run.requests
@@ -35,4 +35,4 @@ def test_results_and_progress_are_those_of_one_process() -> None:
 def test_an_error_in_a_process_is_told_as_elsewhere() -> None:
     empty = small_workload("requests={pattern: poisson, mean_interval: 1000 s, duration: 1 ms}")
     with pytest.raises(ConfigError, match=r"^requests: none arrives"):
-        simulate_side_by_side(empty, Options(), 2)
+        run_side_by_side(empty, Options(), 2)

@@ -1,66 +1,33 @@
-"""Runs the cases of a workload and compares them."""
+"""From a workload to its results, stage by stage: requests, designs, runs, figures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from accelsim.accelerators.design import Design
-from accelsim.account.lifetime import RegionLifetime, lifetimes
-from accelsim.account.metrics import DesignFigures, measure
-from accelsim.account.scopes import SCOPES
+from accelsim.account.metrics import measure
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
 from accelsim.errors import ConfigError
-from accelsim.evaluate.design import compile_design
-from accelsim.evaluate.idle_costs import idle_costs
-from accelsim.policies.service import ServiceConfig, padded
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.design import compile_design
+from accelsim.evaluation.idle_costs import idle_costs
+from accelsim.policies.service import padded
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
 from accelsim.workload.schema import Case, Workload, request_context
 
 
-@dataclass(frozen=True)
-class CaseResult:
-    """A case, how its requests were served, what was compiled, what happened, what it cost."""
-
-    case: Case
-    service: ServiceConfig
-    design: Design
-    run: Run
-    figures: DesignFigures
-
-
-@dataclass(frozen=True)
-class Gain:
-    """Baseline figure over the design's figure: above one, the design is better."""
-
-    scope: str
-    metric: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A design against its baseline in every scope."""
-
-    design: str
-    baseline: str
-    gains: tuple[Gain, ...]
-
-
-METRICS = ("area", "energy", "latency")
-
-
-def simulate(
+def run_workload(
     workload: Workload,
     *,
     requests: Sequence[Request] | None = None,
     options: Options | None = None,
     progress: Callable[[str], None] | None = None,
-) -> dict[str, CaseResult]:
+) -> Result:
     """Compile and run every case of a workload, on its own requests unless others are given.
 
     Options without a window keep the executions of the first round, or the first requests.
@@ -83,12 +50,7 @@ def simulate(
         figures = measure(designs[name], run, rounds_of(workload))
         service = workload.config.service_of(case.config)
         results[name] = CaseResult(case, service, designs[name], run, figures)
-    return results
-
-
-def lifetimes_of(result: CaseResult) -> list[RegionLifetime]:
-    """Return the lifetime of each memory at the request stream of a run."""
-    return list(lifetimes(result.design, result.run, result.service.residency).values())
+    return Result(workload, results)
 
 
 def requests_of(workload: Workload) -> list[Request]:
@@ -112,7 +74,7 @@ def _compile(workload: Workload, case: Case, lengths: set[int]) -> Design:
     if case.config.weights is None:
         return compile_design(workload.config, case, lengths)
     # numpy and the loaders are needed only here.
-    from accelsim.evaluate.weights import compressed_weights, measured_sizes, weights_origin
+    from accelsim.evaluation.weights import compressed_weights, measured_sizes, weights_origin
 
     models = compressed_weights(workload, case)
     design = compile_design(workload.config, case, lengths, measured_sizes(models))
@@ -160,27 +122,3 @@ def rounds_of(workload: Workload) -> int:
     """Return the rounds of a closed stream; an open one is one round."""
     pattern = workload.config.requests
     return pattern.rounds if isinstance(pattern, RoundRobin) else 1
-
-
-def compare(results: dict[str, CaseResult]) -> list[Comparison]:
-    """Return the gains of every case that names a baseline."""
-    comparisons = []
-    for name, result in results.items():
-        baseline = result.case.config.baseline
-        if baseline is not None:
-            gains = tuple(_gains(results[baseline].figures, result.figures))
-            comparisons.append(Comparison(name, baseline, gains))
-    return comparisons
-
-
-def _gains(baseline: DesignFigures, design: DesignFigures) -> list[Gain]:
-    gains = []
-    for metric in METRICS:
-        for scope in SCOPES:
-            if scope not in baseline.scopes or scope not in design.scopes:
-                continue
-            before = getattr(baseline.scopes[scope], metric)
-            after = getattr(design.scopes[scope], metric)
-            if before is not None and after:
-                gains.append(Gain(scope, metric, before / after))
-    return gains

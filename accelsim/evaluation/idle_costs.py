@@ -9,7 +9,7 @@ from accelsim.account.prices import FREE_ACTIONS, PriceList, design_prices
 from accelsim.engine.pieces import PieceRecord
 from accelsim.engine.residency import Missing
 from accelsim.engine.simulator import IdleCosts, run_program
-from accelsim.evaluate.design import lost_for_good
+from accelsim.evaluation.design import lost_for_good
 from accelsim.policies.idle import IDLE_STATES, PowerState, StateCost
 from accelsim.program import Program
 from accelsim.units import to_seconds

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.engine.simulator import Options
-from accelsim.evaluate.cases import CaseResult, requests_of, simulate
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.stages import requests_of, run_workload
 from accelsim.workload.schema import Workload
 
 # Seconds between two looks at how far the processes are.
@@ -23,13 +24,13 @@ _LOOK = 0.1
 _served: Any = None
 
 
-def simulate_side_by_side(
+def run_side_by_side(
     workload: Workload,
     options: Options,
     workers: int,
     progress: Callable[[str, int], None] | None = None,
-) -> dict[str, CaseResult]:
-    """Return what ``simulate`` returns, each case simulated in a process of its own.
+) -> Result:
+    """Return what ``run_workload`` returns, each case simulated in a process of its own.
 
     ``progress`` is called with a case and the requests that it served since the last call.
     """
@@ -42,7 +43,7 @@ def simulate_side_by_side(
         }
         try:
             _watch(running, served, progress)
-            return {name: future.result() for name, future in running.items()}
+            return Result(workload, {name: future.result() for name, future in running.items()})
         except BaseException:
             # What is left to do is of no use any more.
             for child in multiprocessing.active_children():
@@ -79,4 +80,5 @@ def _simulate_one(workload: Workload, name: str, number: int, options: Options) 
         _served[number] += 1
 
     alone = replace(workload, cases={name: workload.cases[name]})
-    return simulate(alone, requests=requests_of(workload), options=options, progress=step)[name]
+    requests = requests_of(workload)
+    return run_workload(alone, requests=requests, options=options, progress=step)[name]

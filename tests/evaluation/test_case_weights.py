@@ -10,9 +10,9 @@ import pytest
 from small_workload import SMALL, small_workload
 
 from accelsim.errors import ConfigError
-from accelsim.evaluate.cases import compile_cases, requests_of, simulate
-from accelsim.evaluate.design import task_graph
-from accelsim.evaluate.weights import compressed_weights
+from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.stages import compile_cases, requests_of, run_workload
+from accelsim.evaluation.weights import compressed_weights
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.workload.schema import load_workload
 
@@ -45,7 +45,7 @@ def test_sparser_weights_move_fewer_bytes(tmp_path: Path) -> None:
     np.savez(tmp_path / "sparse.npz", **tensors)
     one_task = ("tasks=[MNLI]", f"cases.{CASE}.weights={{shared: [{tmp_path / 'sparse.npz'}]}}")
     stated, measured = (
-        simulate(load_workload("workloads/mti_mnli_mrpc_qnli.yaml", (*SMALL, *more)))[CASE]
+        run_workload(load_workload("workloads/mti_mnli_mrpc_qnli.yaml", (*SMALL, *more)))[CASE]
         for more in (("tasks=[MNLI]",), one_task)
     )
     before, after = (r.run.ledger.amount("rram", "read") for r in (stated, measured))
@@ -68,4 +68,4 @@ def test_sparser_weights_move_fewer_bytes(tmp_path: Path) -> None:
 )
 def test_weights_that_cannot_be_are_one_line(overrides: tuple[str, ...], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        simulate(small_workload(*overrides))
+        run_workload(small_workload(*overrides))

@@ -1,0 +1,71 @@
+"""What examining a point returns: of each case what was decided, what happened, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from accelsim.accelerators.design import Design
+from accelsim.account.footprint import Footprint, footprints
+from accelsim.account.lifetime import RegionLifetime, lifetimes
+from accelsim.account.metrics import DesignFigures
+from accelsim.account.programming import backbone_programming
+from accelsim.account.purposes import purposes
+from accelsim.account.service import TaskService, service_statistics
+from accelsim.engine.run import Run
+from accelsim.machine.programming import ProgrammingCost
+from accelsim.policies.service import ServiceConfig
+from accelsim.workload.schema import Case, Workload
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """A case, how its requests were served, what was compiled, what happened, what it cost."""
+
+    case: Case
+    service: ServiceConfig
+    design: Design
+    run: Run
+    figures: DesignFigures
+
+    @cached_property
+    def statistics(self) -> dict[str, TaskService]:
+        """How requests were served, by task and of ``all``."""
+        return service_statistics(self.run)
+
+    @cached_property
+    def footprints(self) -> dict[str, Footprint]:
+        """What each memory holds, by name."""
+        return footprints(self.design, self.run.ledger)
+
+    @cached_property
+    def lifetimes(self) -> dict[str, RegionLifetime]:
+        """The lifetime of each memory at the request stream of the run, by name."""
+        return lifetimes(self.design, self.run, self.service.residency)
+
+    @cached_property
+    def purposes(self) -> dict[str, float]:
+        """Joules of the run by purpose."""
+        return purposes(self.design.hardware, self.figures.account)
+
+    @cached_property
+    def programming(self) -> dict[str, ProgrammingCost]:
+        """What writing the shared parameters once costs, by non-volatile memory."""
+        return backbone_programming(self.design)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A workload and the outcome of its cases, by name."""
+
+    workload: Workload
+    cases: Mapping[str, CaseResult]
+
+    def __getitem__(self, case: str) -> CaseResult:
+        return self.cases[case]
+
+    @property
+    def closed_loop(self) -> bool:
+        """Whether a round of requests waits for the answers of the one before."""
+        return self.workload.config.requests.closed_loop

@@ -1,0 +1,82 @@
+"""``evaluate`` and ``examine``: from a point to its row, or to all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from accelsim.engine.simulator import Options
+from accelsim.errors import ConfigError
+from accelsim.evaluation.cases import Result
+from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.metrics import METRICS, Figure
+from accelsim.evaluation.point import Point, Row
+from accelsim.evaluation.side_by_side import run_side_by_side
+from accelsim.evaluation.stages import requests_of, run_workload
+from accelsim.inputs.paths import suggest
+from accelsim.workload.schema import Workload, load_workload
+
+# Requests from which on a process for each case pays; starting one takes about a second.
+_LONG_STREAM = 10_000
+
+
+def evaluate(point: Point) -> Row:
+    """Return the figures of a point: pure and silent.
+
+    Raises ConfigError for wrong input, and MappingError or CapacityError for what cannot be mapped
+    or does not fit.
+    """
+    return Row(point, figures_of(examine(point)))
+
+
+def examine(
+    point: Point,
+    options: Options | None = None,
+    *,
+    workers: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """Return all that ``evaluate`` finds out on its way: designs, runs, accounts.
+
+    ``options`` may ask for spans. With several ``workers`` the cases of a long stream run in
+    processes of their own; new ones import the main module again. ``progress`` is called with a
+    case, the requests that it served since the last call, and those of all cases. Raises what
+    ``evaluate`` raises.
+    """
+    workload, options = resolve(point), options or Options()
+    requests = requests_of(workload)
+    total, count = len(requests) * len(workload.cases), min(workers, len(workload.cases))
+
+    def step(case: str, served: int = 1) -> None:
+        if progress:
+            progress(case, served, total)
+
+    if count > 1 and len(requests) >= _LONG_STREAM:
+        return run_side_by_side(workload, options, count, step)
+    return run_workload(workload, requests=requests, options=options, progress=step)
+
+
+def resolve(point: Point) -> Workload:
+    """Return the workload of a point, read and validated, with its cases alone."""
+    workload = load_workload(point.workload, point.assignments)
+    if point.cases is None:
+        return workload
+    for name in point.cases:
+        if name not in workload.cases:
+            hint = suggest(name, workload.cases, "cases")
+            raise ConfigError(f"there is no case '{name}'; {hint}")
+    return replace(workload, cases={name: workload.cases[name] for name in point.cases})
+
+
+def figures_of(result: Result) -> dict[str, Figure]:
+    """Return every figure of every case by name, then the gains over their baselines."""
+    found = {
+        f"{name}.{key}": value
+        for name, case in result.cases.items()
+        for metric in METRICS
+        for key, value in metric.figures(case)
+    }
+    for comparison in compare(result):
+        for gain in comparison.gains:
+            found[f"{comparison.design}.gain.{gain.metric}.{gain.scope}"] = gain.value
+    return found

@@ -1,0 +1,44 @@
+"""What a metric is: a figure with its name, title and unit, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from accelsim.evaluation.cases import CaseResult
+
+Figure = float | int | str | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of a case, or figures by a label: a task, a memory, a purpose.
+
+    ``key`` names it everywhere, ``title`` is for readers, ``unit`` its SI unit (``1``: a share or
+    a count). ``of`` returns None where a case has no such figure. ``compared`` says whether less
+    of it is a gain: in closed loops (``rounds``), open streams (``stream``), ``always`` or
+    ``never``.
+    """
+
+    key: str
+    title: str
+    unit: str
+    of: Callable[[CaseResult], Figure | Mapping[str, Figure]]
+    compared: Literal["rounds", "stream", "always", "never"] = "never"
+
+    def figures(self, case: CaseResult) -> Iterator[tuple[str, Figure]]:
+        """Yield (name, figure): the key, with the label behind it where there are several."""
+        found = self.of(case)
+        if isinstance(found, Mapping):
+            yield from ((f"{self.key}.{_word(label)}", value) for label, value in found.items())
+        elif found is not None:
+            yield self.key, found
+
+    def is_compared(self, *, closed_loop: bool) -> bool:
+        """Whether it is compared with the baseline in a closed loop, or else in a stream."""
+        return self.compared in ("always", "rounds" if closed_loop else "stream")
+
+
+def _word(label: str) -> str:
+    return label.replace(" ", "_")

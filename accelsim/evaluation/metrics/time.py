@@ -1,0 +1,70 @@
+"""How long a run and its programs took, how often they ran, and what they moved."""
+
+from __future__ import annotations
+
+from accelsim.account.energy import CHIP, DRAM
+from accelsim.account.metrics import active_ticks
+from accelsim.engine.run import ProgramTotal
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.metrics.base import Metric
+from accelsim.units import to_seconds
+
+
+def _programs(case: CaseResult) -> dict[str, ProgramTotal]:
+    return {f"{kind.value}.{task}": total for (kind, task), total in case.run.totals.items()}
+
+
+def _residency(case: CaseResult, domain: str) -> dict[str, float]:
+    return {
+        state: to_seconds(ticks)
+        for (name, state), ticks in case.run.ledger.residency.items()
+        if name == domain
+    }
+
+
+def _active(case: CaseResult) -> float:
+    return to_seconds(active_ticks(case.run))
+
+
+METRICS = (
+    Metric("time.run", "time of the run", "s", lambda case: to_seconds(case.run.makespan)),
+    Metric("time.active", "time of all programs", "s", _active),
+    Metric("time.switch", "mean time of a switch", "s", lambda case: case.figures.switch_latency),
+    Metric(
+        "time.inference",
+        "mean time of an inference",
+        "s",
+        lambda case: case.figures.inference_latency,
+    ),
+    Metric("time.chip", "time by state of the chip", "s", lambda case: _residency(case, CHIP)),
+    Metric("time.dram", "time by state of the DRAM", "s", lambda case: _residency(case, DRAM)),
+    Metric(
+        "time.busy",
+        "busy time by port",
+        "s",
+        lambda case: {port: to_seconds(n) for port, n in case.run.ledger.busy.items()},
+    ),
+    Metric(
+        "time.programs",
+        "time of programs by kind and task",
+        "s",
+        lambda case: {name: to_seconds(one.ticks) for name, one in _programs(case).items()},
+    ),
+    Metric(
+        "count.programs",
+        "programs by kind and task",
+        "1",
+        lambda case: {name: one.count for name, one in _programs(case).items()},
+    ),
+    Metric("count.switches", "task switches", "1", lambda case: case.figures.switches),
+    Metric("count.inferences", "inferences", "1", lambda case: case.figures.inferences),
+    Metric(
+        "dram.read", "bytes read from DRAM", "B", lambda case: case.run.ledger.amount(DRAM, "read")
+    ),
+    Metric(
+        "dram.written",
+        "bytes written to DRAM",
+        "B",
+        lambda case: case.run.ledger.amount(DRAM, "write"),
+    ),
+)
