@@ -61,16 +61,12 @@ def _run(case: Case) -> dict[str, Any]:
     This function alone calls the package.
     """
     import accelsim
-    from accelsim.evaluate.service_gains import compare_service
     from accelsim.report.results import results_document
 
-    workload = accelsim.load_workload(ROOT / case.workload, case.assignments)
-    results = accelsim.simulate(workload)
-    closed = workload.config.requests.closed_loop
-    comparisons = accelsim.compare(results) if closed else compare_service(results)
-    document = results_document(workload, results, comparisons, [])
+    result = accelsim.examine(accelsim.Point(ROOT / case.workload, case.assignments))
+    document = results_document(result, [])
     for name, found in document["cases"].items():
-        found["makespan_ticks"] = results[name].run.makespan
+        found["makespan_ticks"] = result[name].run.makespan
         totals: Counter[str] = Counter()
         for row in found["ledger"]:
             totals[f"{row['block']}.{row['action']}"] += row["amount"]
