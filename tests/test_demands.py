@@ -112,7 +112,7 @@ def test_a_block_refuses_demands_of_any_other_kind(block: str, action: str) -> N
 
 
 def test_a_wrong_demand_stops_the_run_with_the_same_words() -> None:
-    from accelsim.evaluate.single import run_alone
+    from accelsim.evaluation.single import run_alone
 
     builder = SegmentBuilder("wrong")
     builder.add("load", "load", [Use("bus", "transfer", Words(3))])
