@@ -340,4 +340,6 @@ class _EncoderBuilder:
 
     def _parameter(self, name: str, shape: tuple[int, ...], role: Role) -> Parameter:
         """Return the one parameter of a name: layers that share it hold the same object."""
-        return self._parameters.setdefault(name, Parameter(name, shape, role))
+        if name not in self._parameters:
+            self._parameters[name] = Parameter(name, shape, role)
+        return self._parameters[name]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-
-import networkx
+from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
 from accelsim.model.operators import Operator
-from accelsim.model.tensors import Activation, Parameter, Role, format_shape
+from accelsim.model.tensors import Activation, Parameter, Role, Shape, format_shape
+
+if TYPE_CHECKING:
+    import networkx
 
 
 class LayerGraph:
@@ -36,27 +38,40 @@ class LayerGraph:
         if sequence_length < 1:
             raise ConfigError(f"sequence_length is {sequence_length}, must be 1 or more")
         self.sequence_length = sequence_length
-        by_name = _index_operators(operators)
-        producers = _collect_producers(by_name, edges)
-        self._digraph = _connect(by_name, producers)
-        order = {name: position for position, name in enumerate(by_name)}
-        self.operators = tuple(by_name[name] for name in _sort(self._digraph, order))
+        given = _index_operators(operators)
+        producers = _collect_producers(given, edges)
+        self._inputs = {
+            name: _read_all([given[source] for source in sources], given[name])
+            for name, sources in producers.items()
+        }
+        self._producers = {n: tuple(given[s] for s in names) for n, names in producers.items()}
+        self._consumers = _collect_consumers(given, producers)
+        self._by_name = {name: given[name] for name in _sort(given, producers)}
+        self.operators = tuple(self._by_name.values())
         self.parameters = _unique_parameters(self.operators)
 
-    @property
+    @cached_property
     def digraph(self) -> networkx.DiGraph[str]:
         """The frozen networkx graph: names; attributes ``operator`` and ``activation``."""
-        return self._digraph
+        import networkx
+
+        digraph: networkx.DiGraph[str] = networkx.DiGraph()
+        for operator in self.operators:
+            digraph.add_node(operator.name, operator=operator)
+        for operator in self.operators:
+            for activation in self._inputs[operator.name]:
+                digraph.add_edge(activation.name, operator.name, activation=activation)
+        frozen: networkx.DiGraph[str] = networkx.freeze(digraph)
+        return frozen
 
     def __getitem__(self, name: str) -> Operator:
         """Return the operator of a name. Raises ConfigError when there is none."""
-        if name not in self._digraph:
+        if name not in self._by_name:
             raise ConfigError(f"the graph has no operator '{name}'")
-        found: Operator = self._digraph.nodes[name]["operator"]
-        return found
+        return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._digraph
+        return name in self._by_name
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LayerGraph) and self.digest() == other.digest()
@@ -69,16 +84,15 @@ class LayerGraph:
 
     def predecessors(self, operator: Operator | str) -> tuple[Operator, ...]:
         """Return the producers of an operator's inputs, in the order of its operands."""
-        return tuple(self[name] for name in self._digraph.predecessors(self._name(operator)))
+        return self._producers[self._name(operator)]
 
     def successors(self, operator: Operator | str) -> tuple[Operator, ...]:
         """Return the consumers of an operator's output."""
-        return tuple(self[name] for name in self._digraph.successors(self._name(operator)))
+        return self._consumers[self._name(operator)]
 
     def inputs(self, operator: Operator | str) -> tuple[Activation, ...]:
         """Return the activations that an operator reads, in the order of its operands."""
-        below = self._digraph.pred[self._name(operator)]
-        return tuple(attributes["activation"] for attributes in below.values())
+        return self._inputs[self._name(operator)]
 
     def layer_operators(self, layer: int) -> tuple[Operator, ...]:
         """Return the operators of one encoder layer, in order. Raises ConfigError if it is none."""
@@ -91,9 +105,9 @@ class LayerGraph:
     def edges(self) -> tuple[tuple[str, str], ...]:
         """All (producer, consumer) pairs, by consumer in order, then by operand."""
         return tuple(
-            (producer, operator.name)
+            (producer.name, operator.name)
             for operator in self.operators
-            for producer in self._digraph.predecessors(operator.name)
+            for producer in self._producers[operator.name]
         )
 
     @cached_property
@@ -172,56 +186,69 @@ def _collect_producers(
     return producers
 
 
-def _connect(
+def _collect_consumers(
     by_name: dict[str, Operator], producers: dict[str, list[str]]
-) -> networkx.DiGraph[str]:
-    digraph: networkx.DiGraph[str] = networkx.DiGraph()
-    for name, operator in by_name.items():
-        digraph.add_node(name, operator=operator)
+) -> dict[str, tuple[Operator, ...]]:
+    consumers: dict[str, list[Operator]] = {name: [] for name in by_name}
     for name, sources in producers.items():
-        _check_input_count(by_name[name], len(sources))
-        for operand, source in enumerate(sources):
-            activation = _read(by_name[source], by_name[name], operand)
-            digraph.add_edge(source, name, activation=activation)
-    frozen: networkx.DiGraph[str] = networkx.freeze(digraph)
-    return frozen
+        for source in sources:
+            consumers[source].append(by_name[name])
+    return {name: tuple(found) for name, found in consumers.items()}
 
 
-def _check_input_count(operator: Operator, count: int) -> None:
-    wanted = len(operator.kind.inputs(operator))
-    more = " or more" if operator.kind.repeats else ""
-    if count and not (count == wanted or (more and count > wanted)):
-        plural = "" if wanted == 1 and not more else "s"
-        what = f"{wanted}{more} input{plural}" if wanted else "no input from another operator"
-        raise ConfigError(
-            f"operator '{operator.name}': {operator.kind} takes {what}, got {count}; an "
-            "operator that reads from outside the graph has no edges to it"
-        )
+def _read_all(producers: Sequence[Operator], consumer: Operator) -> tuple[Activation, ...]:
+    if not producers:
+        return ()
+    shapes = consumer.kind.inputs(consumer)
+    _check_input_count(consumer, len(shapes), len(producers))
+    last = len(shapes) - 1
+    return tuple(
+        _read(producer, consumer, operand, shapes[min(operand, last)])
+        for operand, producer in enumerate(producers)
+    )
 
 
-def _read(producer: Operator, consumer: Operator, operand: int) -> Activation:
+def _check_input_count(operator: Operator, wanted: int, count: int) -> None:
+    repeats = operator.kind.repeats
+    if count == wanted or (repeats and count > wanted):
+        return
+    what = f"{wanted} or more inputs" if repeats else f"{wanted} input{'s' * (wanted > 1)}"
+    raise ConfigError(
+        f"operator '{operator.name}': {operator.kind} takes "
+        f"{what if wanted else 'no input from another operator'}, got {count}; an operator that "
+        "reads from outside the graph has no edges to it"
+    )
+
+
+def _read(producer: Operator, consumer: Operator, operand: int, shape: Shape) -> Activation:
     """Return what the consumer reads, with the heads where the producer puts them.
 
     Splitting a row of width heads x n into heads, and joining them, moves no data: only the
     width of a whole row has to agree.
     """
-    shapes = consumer.kind.inputs(consumer)
-    rows, width = shapes[min(operand, len(shapes) - 1)]
+    rows, width = shape
     first_rows = consumer.kind.first_rows and rows < producer.rows
     if width != producer.batch * producer.columns or not (rows == producer.rows or first_rows):
         raise ConfigError(
             f"edge {producer.name} -> {consumer.name}: the producer gives "
             f"{format_shape(producer.shape)}, but the consumer ({consumer.kind}, depth "
-            f"{consumer.depth}) reads {format_shape((rows, width))} as input {operand + 1}; make "
+            f"{consumer.depth}) reads {format_shape(shape)} as input {operand + 1}; make "
             "the producer's columns and the consumer's depth agree"
         )
     return Activation(producer.name, rows, producer.columns, producer.batch)
 
 
-def _sort(digraph: networkx.DiGraph[str], order: dict[str, int]) -> list[str]:
+def _sort(given: dict[str, Operator], producers: dict[str, list[str]]) -> list[str]:
+    order = {name: position for position, name in enumerate(given)}
+    edges = [(source, name) for name, sources in producers.items() for source in sources]
     # The given order is usually one already, and then the one that the sort would find.
-    if all(order[producer] < order[consumer] for producer, consumer in digraph.edges):
+    if all(order[source] < order[name] for source, name in edges):
         return list(order)
+    import networkx
+
+    digraph: networkx.DiGraph[str] = networkx.DiGraph()
+    digraph.add_nodes_from(order)
+    digraph.add_edges_from(edges)
     try:
         return list(networkx.lexicographical_topological_sort(digraph, key=order.__getitem__))
     except networkx.NetworkXUnfeasible:
@@ -236,7 +263,7 @@ def _unique_parameters(operators: Iterable[Operator]) -> tuple[Parameter, ...]:
     for operator in operators:
         for parameter in operator.parameters:
             known = found.setdefault(parameter.name, parameter)
-            if known != parameter:
+            if known is not parameter and known != parameter:
                 raise ConfigError(
                     f"operator '{operator.name}': parameter '{parameter.name}' is "
                     f"{format_shape(parameter.shape)} of role {parameter.role}, but an earlier "
