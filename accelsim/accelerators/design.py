@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement
-from accelsim.policies.idle import PowerState
 from accelsim.program import Program
 
 

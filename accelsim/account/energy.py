@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from accelsim.account.prices import FREE_ACTIONS, PriceList
 from accelsim.engine.ledger import Key, Ledger
 from accelsim.errors import ConservationError
+from accelsim.machine.chip_state import ChipState
 from accelsim.units import to_seconds
 
 DRAM = "dram"
-CHIP = "chip"
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class EnergyAccount:
     """
 
     dynamic: dict[Key, float]
-    leakage: dict[tuple[str, str], float]
-    clock: dict[str, float]
+    leakage: dict[tuple[ChipState, str], float]
+    clock: dict[ChipState, float]
     standby: dict[str, float]
 
     @property
@@ -61,11 +61,7 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
             raise ConservationError(f"{key.block}.{key.action} was counted but has no price")
         factor = prices.supplies.dynamic(key.point, key.block)
         dynamic[key] = amount * prices.joules[action] * factor
-    seconds = {
-        state: to_seconds(ticks)
-        for (domain, state), ticks in ledger.residency.items()
-        if domain == CHIP
-    }
+    seconds = {state: to_seconds(ticks) for state, ticks in ledger.chip_states.items()}
     leakage = {
         (state, block): watts * prices.supplies.leakage(state, block) * time
         for state, time in seconds.items()
@@ -73,7 +69,14 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
     }
     clock = {state: prices.supplies.clock(state) * time for state, time in seconds.items()}
     standby = {
-        state: to_seconds(ledger.residency[DRAM, state]) * watts
+        state: to_seconds(ledger.dram_states[state]) * watts
         for state, watts in prices.dram_states.items()
     }
     return EnergyAccount(dynamic, leakage, clock, standby)
+
+
+def chip_watts(prices: PriceList, state: ChipState) -> float:
+    """Return leakage and clock of the chip in one of its states [W]."""
+    supplies = prices.supplies
+    leakage = sum(watts * supplies.leakage(state, block) for block, watts in prices.watts.items())
+    return leakage + supplies.clock(state)

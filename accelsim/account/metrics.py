@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
-from accelsim.account.energy import CHIP, EnergyAccount, price
+from accelsim.account.energy import EnergyAccount, price
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.account.scopes import ScopeFigures, parameter_memories, scopes_of
 from accelsim.engine.run import ProgramTotal, Run
+from accelsim.machine.chip_state import PowerState
 from accelsim.placement.placement import DRAM
-from accelsim.policies.idle import PowerState
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, to_seconds
 
@@ -54,11 +54,8 @@ def measure(design: Design, run: Run, rounds: int) -> DesignFigures:
 
 def active_ticks(run: Run) -> Tick:
     """Return for how long programs ran, at any operating point."""
-    return sum(
-        ticks
-        for (domain, state), ticks in run.ledger.residency.items()
-        if domain == CHIP and state.startswith(PowerState.ACTIVE)
-    )
+    states = run.ledger.chip_states.items()
+    return sum(ticks for state, ticks in states if state.power is PowerState.ACTIVE)
 
 
 def _mean_seconds(total: ProgramTotal) -> float:

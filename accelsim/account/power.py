@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.account.blocks import POWER_PARTS, power_part
-from accelsim.account.prices import PriceList
+from accelsim.account.energy import chip_watts
 from accelsim.account.window import Booking, CaseTrace, View
 from accelsim.engine.run import Execution
-from accelsim.placement.placement import DRAM
-from accelsim.policies.idle import PowerState
+from accelsim.machine.chip_state import PowerState
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 TICKS_PER_NANOSECOND = TICKS_PER_SECOND // 10**9
@@ -71,7 +70,7 @@ def _edges(shown: View) -> npt.NDArray[np.int64]:
     for stay in shown.stays:
         begin, end = edges[-1], round_to_nanoseconds(stay.end - shown.start)
         length = end - begin
-        wanted = STEPS * length // active if stay.state.startswith(PowerState.ACTIVE) else 1
+        wanted = STEPS * length // active if stay.state.power is PowerState.ACTIVE else 1
         steps = min(max(1, wanted), length)
         edges += [begin + length * step // steps for step in range(1, steps + 1)]
     # A view of less than a nanosecond has a step all the same.
@@ -120,13 +119,6 @@ def _leakage(shown: View, case: CaseTrace) -> Pieces:
     return _pieces(shown, [(s.start, s.end, chip_watts(case.prices, s.state)) for s in shown.stays])
 
 
-def chip_watts(prices: PriceList, state: str) -> float:
-    """Return leakage and clock of the chip in one of its states, as the ledger names them [W]."""
-    supplies = prices.supplies
-    leakage = sum(watts * supplies.leakage(state, block) for block, watts in prices.watts.items())
-    return leakage + supplies.clock(state)
-
-
 def _standby(shown: View, case: CaseTrace) -> Pieces:
     """Return what the DRAM draws beside accesses: with the programs that use it, and between."""
     unasked, refreshes = _unasked_watts(case)
@@ -150,7 +142,7 @@ def uses_dram(execution: Execution) -> bool:
 def _unasked_watts(case: CaseTrace) -> tuple[float, float]:
     """Return mean powers of the run: standby while no program uses the DRAM, refreshes at large."""
     run = case.run
-    rest = {s: n for (domain, s), n in run.ledger.residency.items() if domain == DRAM}
+    rest = dict(run.ledger.dram_states)
     for total in run.totals.values():
         for state, ticks in total.dram_residency.items():
             rest[state] -= ticks

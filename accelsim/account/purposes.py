@@ -69,7 +69,7 @@ def leakage_by_state(account: EnergyAccount) -> dict[str, float]:
     """Return the leakage of the whole chip [J] by its state, such as ``active`` or ``off``."""
     total: dict[str, float] = defaultdict(float)
     for (state, _), joules in account.leakage.items():
-        total[state] += joules
+        total[str(state)] += joules
     return dict(total)
 
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.engine.ledger import NOMINAL
+from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.power import PowerConfig
 from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig
-from accelsim.policies.idle import PowerState
-
-_RUNNING = PowerState.ACTIVE.value
 
 
 @dataclass(frozen=True)
@@ -36,27 +33,20 @@ class Supplies:
         """Return the factor on the energy of an action at an operating point: V^2."""
         return float(self.voltages[point] ** 2) if block in self.scaled else 1.0
 
-    def leakage(self, state: str, block: str) -> float:
+    def leakage(self, state: ChipState, block: str) -> float:
         """Return the factor on the leakage of a block in a state of the chip."""
-        kind, point = _split(state)
-        if kind in (_RUNNING, PowerState.IDLE, PowerState.CLOCK_GATED):
-            return self.voltages[point] if block in self.scaled else 1.0
-        if kind == PowerState.RETENTION and self.power.retention and block in self.retained:
+        if state.power in (PowerState.ACTIVE, PowerState.IDLE, PowerState.CLOCK_GATED):
+            return self.voltages[state.point] if block in self.scaled else 1.0
+        if state.power is PowerState.RETENTION and self.power.retention and block in self.retained:
             return self.power.retention.leakage_fraction
         return self.power.gated_leakage
 
-    def clock(self, state: str) -> float:
+    def clock(self, state: ChipState) -> float:
         """Return the power of the clock in a state of the chip [W]: f V^2 where it runs."""
-        kind, point = _split(state)
-        if kind not in (_RUNNING, PowerState.IDLE):
+        if state.power not in (PowerState.ACTIVE, PowerState.IDLE):
             return 0.0
-        return float(self.power.clock_power * self.clocks[point] * self.voltages[point] ** 2)
-
-
-def _split(state: str) -> tuple[str, str]:
-    """Return (power state, operating point) of a state's name: ``active 0.60 V`` or ``idle``."""
-    kind, _, point = state.partition(" ")
-    return kind, point or NOMINAL
+        relative = self.clocks[state.point]
+        return float(self.power.clock_power * relative * self.voltages[state.point] ** 2)
 
 
 def supplies_of(hardware: HardwareConfig, blocks: frozenset[str]) -> Supplies:

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 from accelsim.accelerators.design import Design
 from accelsim.account.prices import FREE_ACTIONS, PriceList
-from accelsim.engine.ledger import NOMINAL
 from accelsim.engine.run import Execution, RequestOutcome, Run, StateSpan
 from accelsim.engine.segment_run import SegmentRecord
+from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.placement.placement import DRAM
-from accelsim.policies.idle import PowerState
 from accelsim.units import Tick
 
 
@@ -116,10 +115,9 @@ def _stays(run: Run, start: Tick, end: Tick) -> Iterator[StateSpan]:
         yield StateSpan(joined[0].start, joined[-1].end, state)
 
 
-def state_of(execution: Execution) -> str:
-    """Return the state of the chip while a program runs, as the ledger names it."""
-    active, point = PowerState.ACTIVE.value, execution.parts[0].point
-    return active if point == NOMINAL else f"{active} {point}"
+def state_of(execution: Execution) -> ChipState:
+    """Return the state of the chip while a program runs."""
+    return ChipState(PowerState.ACTIVE, execution.parts[0].point)
 
 
 def queue_lengths(

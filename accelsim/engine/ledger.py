@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from accelsim.errors import ConservationError
+from accelsim.machine.chip_state import ChipState
 from accelsim.units import Tick
-
-# The operating point of the machine's ``clock``.
-NOMINAL = "nominal"
 
 
 class Key(NamedTuple):
@@ -30,17 +29,23 @@ class Key(NamedTuple):
 
 @dataclass
 class Ledger:
-    """Amounts by key; busy and idle ticks by port; ticks by (domain, state); peak bytes held."""
+    """Amounts by key; busy and idle ticks by port; ticks by state of chip and DRAM; peak bytes."""
 
     amounts: Counter[Key] = field(default_factory=Counter)
     busy: dict[str, Tick] = field(default_factory=dict)
     idle: dict[str, Tick] = field(default_factory=dict)
-    residency: Counter[tuple[str, str]] = field(default_factory=Counter)
+    chip_states: Counter[ChipState] = field(default_factory=Counter)
+    dram_states: Counter[str] = field(default_factory=Counter)
     peak: dict[str, int] = field(default_factory=dict)
 
     def amount(self, block: str, action: str) -> int:
         """Return the total of one action of one block."""
         return sum(n for key, n in self.amounts.items() if key[:2] == (block, action))
+
+    def residency(self) -> Iterator[tuple[str, str, Tick]]:
+        """Yield (domain, state as it is printed, ticks)."""
+        yield from (("chip", str(state), ticks) for state, ticks in self.chip_states.items())
+        yield from (("dram", state, ticks) for state, ticks in self.dram_states.items())
 
 
 def check_conservation(
@@ -64,9 +69,9 @@ def check_conservation(
             raise ConservationError(
                 f"{port}: busy {busy} + idle {ledger.idle[port]} ticks, makespan {makespan}"
             )
-    for domain in {domain for domain, _ in ledger.residency}:
-        total = sum(ticks for (name, _), ticks in ledger.residency.items() if name == domain)
-        if total != makespan:
+    for domain, states in (("chip", ledger.chip_states), ("dram", ledger.dram_states)):
+        total = sum(states.values())
+        if states and total != makespan:
             raise ConservationError(f"{domain}: states last {total} ticks, makespan {makespan}")
     for buffer, peak in ledger.peak.items():
         if peak > capacities[buffer]:

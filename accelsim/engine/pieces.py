@@ -12,8 +12,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from accelsim.engine.ledger import NOMINAL, Key, Ledger, check_conservation
+from accelsim.engine.ledger import Key, Ledger, check_conservation
 from accelsim.engine.segment_run import BACKGROUND, CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.components.dram_ticks import ChannelState
 from accelsim.machine.machine import Machine
 from accelsim.machine.power import OperatingPoint
@@ -59,7 +60,7 @@ class PieceRunner:
     def __init__(self, hardware: HardwareConfig, *, replay: bool, trace: bool) -> None:
         self.env = CountingEnvironment()
         self.machine = Machine(hardware)
-        self.point = NOMINAL
+        self.state = ChipState(PowerState.ACTIVE)
         self.levels: dict[str, int] = {}
         self.tally: Counter[tuple[PieceRecord, Account]] = Counter()
         self.background: Counter[str] = Counter()
@@ -73,10 +74,15 @@ class PieceRunner:
         self._replays: Counter[PieceRecord] = Counter()
         self._replayed = 0
 
+    @property
+    def point(self) -> str:
+        """Name of the present operating point."""
+        return self.state.point
+
     def move_to(self, point: OperatingPoint | None) -> None:
         """Run what follows at another operating point; None is the nominal one."""
         self.machine.move_to(point)
-        self.point = point.name if point else NOMINAL
+        self.state = ChipState(PowerState.ACTIVE, point.name if point else NOMINAL)
 
     def drop_levels(self) -> None:
         """Empty all buffers: what they hold is not needed any more."""
@@ -209,7 +215,7 @@ class PieceRunner:
             ledger.busy[name] = block.busy + replayed[name]
             ledger.idle[name] = block.idle - replayed[name]
         for state, ticks in residency.items():
-            ledger.residency[DRAM, state] += ticks
+            ledger.dram_states[state] += ticks
         check_conservation(ledger, scheduled, makespan, buffer_capacities(self.machine.hardware))
 
     def _count(self, ledger: Ledger) -> Counter[Key]:

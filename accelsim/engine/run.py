@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
+from accelsim.machine.chip_state import NOMINAL, ChipState
 from accelsim.program import ProgramKind
 from accelsim.units import Tick
 
@@ -66,17 +67,17 @@ class RequestOutcome:
     layers: int | None = None
     planned: int | None = None
     exit_layer: int | None = None
-    point: str = "nominal"
+    point: str = NOMINAL
     late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StateSpan:
-    """A stay of the idle chip in one power state."""
+    """A stay of the chip in one state."""
 
     start: Tick
     end: Tick
-    state: str
+    state: ChipState
 
 
 @dataclass

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from accelsim.accelerators.design import Design, InferenceProgram
 from accelsim.engine.early_exit import ExitPlan, choose_point, exit_plan
-from accelsim.engine.ledger import NOMINAL, Ledger
+from accelsim.engine.ledger import Ledger
 from accelsim.engine.pieces import PieceRecord, PieceRunner, Process
 from accelsim.engine.residency import Missing, Residency
 from accelsim.engine.run import (
@@ -27,8 +27,9 @@ from accelsim.engine.run import (
 )
 from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.errors import ProgramError
+from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.power import OperatingPoint
-from accelsim.policies.idle import PowerState, StateCost
+from accelsim.policies.idle import StateCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.requests.request import Request
@@ -111,7 +112,7 @@ class _Controller:
         self.env = self.runner.env
         self.window = options.window or Window()
         self.residency = Residency(design.hardware, design.placements, service.residency)
-        self.states: Counter[str] = Counter()
+        self.states: Counter[ChipState] = Counter()
         self.totals: dict[str, dict[str, ProgramTotal]] = {kind.value: {} for kind in ProgramKind}
         self.executions: list[Execution] = []
         self.spans: list[StateSpan] = []
@@ -126,9 +127,7 @@ class _Controller:
             if "until" not in str(error):
                 raise
             raise ProgramError("the simulation stopped before all requests were served") from None
-        ledger = Ledger()
-        for state, ticks in self.states.items():
-            ledger.residency["chip", state] = ticks
+        ledger = Ledger(chip_states=self.states)
         self.runner.settle(ledger)
         self._close_totals()
         return Run(
@@ -315,9 +314,10 @@ class _Controller:
         return {**states, PowerState.OFF: replace(off, wake_energy=off.wake_energy + lost)}
 
     def _stay(self, state: PowerState, start: Tick, end: Tick) -> None:
-        self.states[state.value] += end - start
+        stay = StateSpan(start, end, ChipState(state))
+        self.states[stay.state] += end - start
         if self.window.shows(start, end, len(self.outcomes)):
-            self.spans.append(StateSpan(start, end, state.value))
+            self.spans.append(stay)
 
     def _wake(self, state: PowerState) -> Process:
         if state is PowerState.OFF:
@@ -346,7 +346,7 @@ class _Controller:
             program.segments if segments is None else segments, program.kind, task
         )
         end = self.env.now
-        self.states[_active(runner.point)] += end - start
+        self.states[runner.state] += end - start
         total = self._total(program.kind, task)
         total.count += not again
         total.ticks += end - start
@@ -357,12 +357,6 @@ class _Controller:
                 Execution(program.kind, program.name, task, number, start, end, parts, residency)
             )
         return record
-
-
-def _active(point: str) -> str:
-    """Return the name of the chip's state while a program runs."""
-    active = PowerState.ACTIVE.value
-    return active if point == NOMINAL else f"{active} {point}"
 
 
 @dataclass(frozen=True, slots=True)

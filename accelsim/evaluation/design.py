@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from accelsim.accelerators.design import Design, InferenceProgram
 from accelsim.accelerators.edgebert.inference import SegmentCache, compile_inference
 from accelsim.errors import MappingError
+from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import whole_pages
 from accelsim.mapping.switching import (
@@ -21,7 +22,7 @@ from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
 from accelsim.placement.placement import DRAM, Placement, check_capacity, place
-from accelsim.policies.idle import PowerState, StateCost
+from accelsim.policies.idle import StateCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, WorkloadConfig

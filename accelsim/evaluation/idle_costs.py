@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from accelsim.accelerators.design import Design
+from accelsim.account.energy import chip_watts
 from accelsim.account.prices import FREE_ACTIONS, PriceList, design_prices
 from accelsim.engine.pieces import PieceRecord
 from accelsim.engine.residency import Missing
 from accelsim.engine.simulator import IdleCosts, run_program
 from accelsim.evaluation.design import lost_for_good
-from accelsim.policies.idle import IDLE_STATES, PowerState, StateCost
+from accelsim.machine.chip_state import ChipState, PowerState
+from accelsim.policies.idle import IDLE_STATES, StateCost
 from accelsim.program import Program
 from accelsim.units import to_seconds
 
@@ -22,25 +24,20 @@ def idle_costs(design: Design) -> IdleCosts:
     out: it is the same in every state.
     """
     prices = design_prices(design)
-    states = {PowerState.IDLE: StateCost(_watts(prices, PowerState.IDLE), 0.0, 0)}
+    states = {PowerState.IDLE: StateCost(chip_watts(prices, ChipState(PowerState.IDLE)), 0.0, 0)}
     for state in IDLE_STATES[1:]:
         if state not in design.wakes:
             continue
         if state is PowerState.OFF and lost_for_good(design.placements, design.hardware):
             continue
         record, joules = _run(design, prices, design.wakes[state])
-        states[state] = StateCost(_watts(prices, state), joules, record.duration)
+        states[state] = StateCost(chip_watts(prices, ChipState(state)), joules, record.duration)
     reloads = {}
     if design.hardware.dram:
         for task in design.placements:
             reloads[task, Missing.ALL] = _run(design, prices, design.switches[task])[1]
             reloads[task, Missing.VOLATILE] = _run(design, prices, design.restores[task])[1]
     return IdleCosts(states, reloads)
-
-
-def _watts(prices: PriceList, state: PowerState) -> float:
-    leakage = sum(w * prices.supplies.leakage(state, block) for block, w in prices.watts.items())
-    return leakage + prices.supplies.clock(state)
 
 
 def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceRecord, float]:
@@ -51,4 +48,5 @@ def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceReco
         for (block, action, _), amount in part.amounts.items():
             amounts[block, action] += amount
     dynamic = sum(n * prices.joules[k] for k, n in amounts.items() if k not in FREE_ACTIONS)
-    return record, dynamic + _watts(prices, PowerState.ACTIVE) * to_seconds(record.duration)
+    watts = chip_watts(prices, ChipState(PowerState.ACTIVE))
+    return record, dynamic + watts * to_seconds(record.duration)

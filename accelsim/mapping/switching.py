@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from accelsim.machine.chip_state import PowerState
 from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
 from accelsim.placement.placement import DRAM, Placement
-from accelsim.policies.idle import PowerState
 from accelsim.program import (
     Command,
     Elements,

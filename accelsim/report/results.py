@@ -80,7 +80,7 @@ def ledger_digest(ledger: Ledger) -> str:
         sorted((*key, amount) for key, amount in ledger.amounts.items()),
         sorted(ledger.busy.items()),
         sorted(ledger.idle.items()),
-        sorted((*key, ticks) for key, ticks in ledger.residency.items()),
+        sorted(ledger.residency()),
         sorted(ledger.peak.items()),
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
@@ -152,7 +152,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "busy_s": {port: to_seconds(ticks) for port, ticks in run.ledger.busy.items()},
         "residency_s": {
             f"{domain}.{state}": to_seconds(ticks)
-            for (domain, state), ticks in run.ledger.residency.items()
+            for domain, state, ticks in run.ledger.residency()
         },
         "ledger": _ledger_rows(result),
         "sources": result.figures.prices.sources,
@@ -248,12 +248,12 @@ def _energy(result: CaseResult, *, closed: bool) -> dict[str, Any]:
     account = figures.account
     leakage: dict[str, dict[str, float]] = {}
     for (state, block), joules in account.leakage.items():
-        leakage.setdefault(state, {})[block] = joules
+        leakage.setdefault(str(state), {})[block] = joules
     return {
         "total_J": account.total,
         **({"per_round_J": figures.parts} if closed else {}),
         "leakage_J": leakage,
-        "clock_J": account.clock,
+        "clock_J": {str(state): joules for state, joules in account.clock.items()},
         "dram_standby_J": account.standby,
     }
 

@@ -12,9 +12,9 @@ from rich.text import Text
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.purposes import day_factor, mean_power
 from accelsim.account.service import ALL, TaskService
-from accelsim.engine.ledger import NOMINAL
 from accelsim.evaluation.cases import CaseResult
-from accelsim.policies.idle import IDLE_STATES, PowerState, Timeout
+from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
+from accelsim.policies.idle import IDLE_STATES, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import ProgramKind
 from accelsim.units import format_si, to_seconds
@@ -61,20 +61,17 @@ def duration_text(seconds: float) -> str:
 
 def states_text(result: CaseResult) -> Text | None:
     """Return the shares of time of the chip's states; None when it is always active."""
-    residency = result.run.ledger.residency
-    ticks = {state: n for (domain, state), n in residency.items() if domain == "chip" and n}
+    ticks = {state: n for state, n in result.run.ledger.chip_states.items() if n}
     if len(ticks) < 2:
         return None
-    total, active = sum(ticks.values()), {}
-    for state in sorted(ticks):
-        kind, _, point = state.partition(" ")
-        if kind == PowerState.ACTIVE:
-            active[point or NOMINAL] = ticks.pop(state) / total
+    total = sum(ticks.values())
+    running = sorted((s for s in ticks if s.power is PowerState.ACTIVE), key=str)
+    active = {state.point: ticks[state] / total for state in running}
     parts = [f"active {_percent(sum(active.values()))}"]
     if len(active) > 1:
         parts[0] += f" ({', '.join(f'{p} {_percent(share)}' for p, share in active.items())})"
-    asleep = [state for state in IDLE_STATES if state in ticks]
-    parts += [f"{s.value.replace('_', ' ')} {_percent(ticks[s] / total)}" for s in asleep]
+    asleep = [state for state in map(ChipState, IDLE_STATES) if state in ticks]
+    parts += [f"{str(s).replace('_', ' ')} {_percent(ticks[s] / total)}" for s in asleep]
     wakes = result.run.total(ProgramKind.POWER_UP).count
     woken = f"; {wakes:,} wake-ups" if wakes else ""
     return Text(f"Time: {', '.join(parts)}{woken}.")

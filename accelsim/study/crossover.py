@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from accelsim.accelerators.design import Design
-from accelsim.account.energy import CHIP, price
+from accelsim.account.energy import price
+from accelsim.account.metrics import active_ticks
 from accelsim.account.prices import design_prices
 from accelsim.account.purposes import energy_per_inference, mean_power
-from accelsim.engine.run import Run, Window
+from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import OpenStream
 from accelsim.errors import ConfigError
 from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.evaluation.stages import compile_cases, requests_of
 from accelsim.inputs.paths import suggest
-from accelsim.policies.idle import PowerState
 from accelsim.requests import Request
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
@@ -260,16 +260,8 @@ class _Contender:
             options=Options(window=Window(requests=0)),
         )
         account = price(run.ledger, self._prices)
-        load = _active(run) / horizon
+        load = active_ticks(run) / horizon
         return RateCost(energy_per_inference(run, account), mean_power(run, account), load)
-
-
-def _active(run: Run) -> Tick:
-    return sum(
-        ticks
-        for (domain, state), ticks in run.ledger.residency.items()
-        if domain == CHIP and state.startswith(PowerState.ACTIVE)
-    )
 
 
 def rate_grid(lowest: float, highest: float) -> list[float]:

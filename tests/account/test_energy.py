@@ -14,6 +14,7 @@ from accelsim.account.metrics import PARTS, measure, parameter_memories
 from accelsim.account.prices import FREE_ACTIONS, price_list
 from accelsim.engine.ledger import Key, Ledger
 from accelsim.errors import ConservationError
+from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.units import to_seconds
 
 CASES = ["vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"]
@@ -50,7 +51,7 @@ def test_leakage_is_power_times_the_time_the_chip_is_on(case: str) -> None:
     result = small_results()[case]
     on = to_seconds(result.run.makespan)
     for block, watts in result.figures.prices.watts.items():
-        assert result.figures.account.leakage["active", block] == watts * on
+        assert result.figures.account.leakage[ChipState(PowerState.ACTIVE), block] == watts * on
         assert result.figures.account.leakage_of(block) == watts * on
 
 
@@ -76,7 +77,7 @@ def test_power_off_saves_leakage_and_the_dram_goes_on() -> None:
         "requests.idle_between_rounds=1 ms", "idle={policy: timeout, off_after: 0 s}"
     )
     for case in CASES:
-        slept = off[case].run.ledger.residency["chip", "off"]
+        slept = off[case].run.ledger.chip_states[ChipState(PowerState.OFF)]
         # Before each of two rounds.
         assert to_seconds(slept) == 2e-3
         assert off[case].figures.account.total < on[case].figures.account.total

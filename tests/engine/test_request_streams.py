@@ -19,6 +19,7 @@ from accelsim.engine.streams import ClosedStream
 from accelsim.errors import ConfigError, MappingError
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.stages import compile_cases, horizon_of, requests_of, run_case
+from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.program import ProgramKind
 from accelsim.requests.request import Request
 from accelsim.units import to_seconds, to_ticks
@@ -65,7 +66,7 @@ def test_waiting_is_that_of_a_queue_with_poisson_arrivals_and_constant_service(l
     assert abs(statistics.mean(batches) - theory) < 2.6 * error  # 99 % of a normal distribution
     assert error < 0.2 * theory
     # Utilisation is arrival rate times service time; the first request also loads its task.
-    busy = run.makespan - run.ledger.residency["chip", "idle"]
+    busy = run.makespan - run.ledger.chip_states[ChipState(PowerState.IDLE)]
     loading = run.total(ProgramKind.SWITCH).ticks
     assert busy == len(run.requests) * to_ticks(service) + loading
     assert busy / run.makespan == pytest.approx(load, abs=3 * load / math.sqrt(count))
@@ -125,10 +126,10 @@ def test_littles_law_and_utilisation_hold_exactly(overrides: tuple[str, ...]) ->
         area += present * (then - now)
     # ... is the sum of all latencies.
     assert area == sum(r.end - r.arrival for r in run.requests)
-    states = run.ledger.residency
-    active = sum(n for (domain, s), n in states.items() if domain == "chip" and "active" in s)
+    states = run.ledger.chip_states
+    active = sum(n for state, n in states.items() if state.power is PowerState.ACTIVE)
     assert active == sum(total.ticks for total in run.totals.values())
-    assert run.makespan == sum(n for (domain, _), n in states.items() if domain == "chip")
+    assert run.makespan == sum(states.values())
     assert run.makespan >= horizon_of(small_workload(*overrides))
 
 
@@ -152,7 +153,7 @@ def facts(run: Run) -> tuple[object, ...]:
     ledger = run.ledger
     amounts = {key: n for key, n in ledger.amounts.items() if n}
     totals = {key: (t.count, t.ticks, +t.busy, +t.dram_residency) for key, t in run.totals.items()}
-    counted = (amounts, ledger.busy, ledger.idle, ledger.residency, ledger.peak)
+    counted = (amounts, ledger.busy, ledger.idle, [*ledger.residency()], ledger.peak)
     executions = [(e.kind, e.task, e.start, e.end, e.dram_residency) for e in run.executions]
     return run.makespan, counted, totals, run.requests, run.states, executions
 
@@ -242,7 +243,7 @@ SLOW = poisson("3 ms", "60 ms", seed=5)
 
 
 def slept(run: Run) -> dict[str, int]:
-    return {s: n for (domain, s), n in run.ledger.residency.items() if domain == "chip"}
+    return {str(state): n for state, n in run.ledger.chip_states.items()}
 
 
 def test_timeouts_are_kept_to_the_tick() -> None:

@@ -22,6 +22,7 @@ from accelsim.engine.simulator import Options
 from accelsim.errors import ConservationError
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.stages import requests_of, run_case
+from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.components.memory import Memory
 from accelsim.machine.machine import Machine
 from accelsim.mapping.accesses import buffer_capacities
@@ -51,7 +52,7 @@ def facts(result: Run) -> tuple[object, ...]:
         (e.kind, e.task, e.request, e.start, e.end, e.dram_residency) for e in result.executions
     ]
     amounts = {key: amount for key, amount in ledger.amounts.items() if amount}
-    counted = (amounts, ledger.busy, ledger.idle, ledger.residency, ledger.peak)
+    counted = (amounts, ledger.busy, ledger.idle, [*ledger.residency()], ledger.peak)
     return (result.makespan, counted, executions, result.requests)
 
 
@@ -261,7 +262,8 @@ def test_events_of_the_main_workload(case: str, events: int) -> None:
 
 def test_conservation_names_what_contradicts() -> None:
     key = Key("bus", "transfer", "nominal", "infer", "MNLI", "pooler")
-    good = Ledger(Counter({key: 5}), {"bus": 3}, {"bus": 4}, Counter({("chip", "on"): 7}), {"b": 2})
+    idle, off = ChipState(PowerState.IDLE), ChipState(PowerState.OFF)
+    good = Ledger(Counter({key: 5}), {"bus": 3}, {"bus": 4}, Counter({idle: 7}), peak={"b": 2})
     check_conservation(good, Counter({key: 5}), 7, {"b": 2})
     with pytest.raises(ConservationError, match=r"^Key\(block='bus'.*: scheduled 6, executed 5$"):
         check_conservation(good, Counter({key: 6}), 7, {"b": 2})
@@ -271,6 +273,6 @@ def test_conservation_names_what_contradicts() -> None:
         check_conservation(good, Counter({key: 5}), 8, {"b": 2})
     with pytest.raises(ConservationError, match=r"^b: held 2 B of 1 B$"):
         check_conservation(good, Counter({key: 5}), 7, {"b": 1})
-    good.residency["chip", "off"] = 1
+    good.chip_states[off] = 1
     with pytest.raises(ConservationError, match=r"^chip: states last 8 ticks, makespan 7$"):
         check_conservation(good, Counter({key: 5}), 7, {"b": 2})

@@ -6,7 +6,8 @@ from bisect import insort
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from accelsim.policies.idle import IdlePlan, PowerState, StateCost
+from accelsim.machine.chip_state import PowerState
+from accelsim.policies.idle import IdlePlan, StateCost
 from accelsim.policies.scheduling import SchedulingPolicy
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_seconds

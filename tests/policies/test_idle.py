@@ -5,7 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from policy_laws import joules
 
-from accelsim.policies.idle import IDLE_STATES, IdlePlan, PowerState, StateCost
+from accelsim.machine.chip_state import PowerState
+from accelsim.policies.idle import IDLE_STATES, IdlePlan, StateCost
 from accelsim.policies.idle.oracle import Oracle
 from accelsim.policies.idle.timeout import Timeout
 from accelsim.units import TICKS_PER_SECOND

@@ -216,8 +216,7 @@ def test_the_lane_of_states_has_the_residency_of_the_ledger() -> None:
         drawn: Counter[str] = Counter()
         for event in slices_by_lane(events_of(*SLEEPY, window=WHOLE), process)[STATE_LANE]:
             drawn[event["name"]] += femtoseconds(event["dur"])
-        ledger = case.run.ledger.residency
-        counted = {s: ticks for (domain, s), ticks in ledger.items() if domain == "chip"}
+        counted = {str(state): n for state, n in case.run.ledger.chip_states.items()}
         assert {*drawn} == {*counted} >= {"active", "active 0.50 V", "retention", "off"}
         # Ends are rounded to nanoseconds, two for each stay.
         for state, ticks in counted.items():

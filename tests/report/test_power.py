@@ -23,11 +23,12 @@ from trace_checks import (
 )
 
 from accelsim.account.blocks import POWER_PARTS, power_part
-from accelsim.account.energy import price
-from accelsim.account.power import STEPS, chip_watts, spread
+from accelsim.account.energy import chip_watts, price
+from accelsim.account.power import STEPS, spread
 from accelsim.account.window import CaseTrace, View, price_spans, view_of
-from accelsim.engine.ledger import NOMINAL, Key, Ledger
+from accelsim.engine.ledger import Key, Ledger
 from accelsim.engine.run import Window
+from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.program import ProgramKind
 from accelsim.units import to_seconds
 
@@ -77,7 +78,7 @@ def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
             joules["DRAM"] += to_seconds(ticks) * prices.dram_states[state]
         covered += execution.duration
     for stay in shown.stays:
-        ledger.residency["chip", stay.state] += stay.end - stay.start
+        ledger.chip_states[stay.state] += stay.end - stay.start
     idle = to_seconds(shown.end - shown.start - covered)
     joules["DRAM"] += idle * prices.dram_states["self_refresh"]
     account = price(ledger, prices)
@@ -99,8 +100,9 @@ def test_the_power_of_a_whole_run_is_the_energy_of_its_report(overrides: tuple[s
 
 def test_a_lower_voltage_and_a_deeper_state_draw_less() -> None:
     case = simulated(*SLEEPY, window=WHOLE)["vanilla_mixed"]
-    states = ["active", "active 0.50 V", "clock_gated", "retention", "off"]
-    watts = [chip_watts(case.prices, state) for state in states]
+    states = [ChipState(PowerState.ACTIVE), ChipState(PowerState.ACTIVE, "0.50 V")]
+    deeper = (PowerState.CLOCK_GATED, PowerState.RETENTION, PowerState.OFF)
+    watts = [chip_watts(case.prices, state) for state in (*states, *map(ChipState, deeper))]
     assert watts[1] < watts[0]
     assert watts[0] > watts[2] > watts[3] > watts[4] > 0
 

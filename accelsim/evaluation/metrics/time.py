@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from accelsim.account.energy import CHIP, DRAM
+from collections.abc import Mapping
+from typing import Any
+
+from accelsim.account.energy import DRAM
 from accelsim.account.metrics import active_ticks
 from accelsim.engine.run import ProgramTotal
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics.base import Metric
-from accelsim.units import to_seconds
+from accelsim.units import Tick, to_seconds
 
 
 def _programs(case: CaseResult) -> dict[str, ProgramTotal]:
     return {f"{kind.value}.{task}": total for (kind, task), total in case.run.totals.items()}
 
 
-def _residency(case: CaseResult, domain: str) -> dict[str, float]:
-    return {
-        state: to_seconds(ticks)
-        for (name, state), ticks in case.run.ledger.residency.items()
-        if name == domain
-    }
+def _residency(states: Mapping[Any, Tick]) -> dict[str, float]:
+    return {str(state): to_seconds(ticks) for state, ticks in states.items()}
 
 
 def _active(case: CaseResult) -> float:
@@ -36,8 +35,18 @@ METRICS = (
         "s",
         lambda case: case.figures.inference_latency,
     ),
-    Metric("time.chip", "time by state of the chip", "s", lambda case: _residency(case, CHIP)),
-    Metric("time.dram", "time by state of the DRAM", "s", lambda case: _residency(case, DRAM)),
+    Metric(
+        "time.chip",
+        "time by state of the chip",
+        "s",
+        lambda case: _residency(case.run.ledger.chip_states),
+    ),
+    Metric(
+        "time.dram",
+        "time by state of the DRAM",
+        "s",
+        lambda case: _residency(case.run.ledger.dram_states),
+    ),
     Metric(
         "time.busy",
         "busy time by port",

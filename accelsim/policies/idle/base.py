@@ -5,21 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from accelsim.inputs.validation import ConfigModel
+from accelsim.machine.chip_state import PowerState
 from accelsim.units import Tick
-
-
-class PowerState(StrEnum):
-    """What the chip's supply and clock do, from the shallowest state to the deepest."""
-
-    ACTIVE = "active"
-    IDLE = "idle"
-    CLOCK_GATED = "clock_gated"
-    RETENTION = "retention"
-    OFF = "off"
-
 
 # The states that a device without work can be in, by depth.
 IDLE_STATES = (PowerState.IDLE, PowerState.CLOCK_GATED, PowerState.RETENTION, PowerState.OFF)

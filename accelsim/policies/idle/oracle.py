@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from accelsim.policies.idle.base import IDLE_STATES, IdlePlan, IdlePolicy, PowerState, StateCost
+from accelsim.machine.chip_state import PowerState
+from accelsim.policies.idle.base import IDLE_STATES, IdlePlan, IdlePolicy, StateCost
 from accelsim.units import Tick, to_seconds
 
 

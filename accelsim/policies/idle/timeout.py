@@ -11,7 +11,8 @@ from pydantic import model_validator
 
 from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.inputs.validation import RuleError
-from accelsim.policies.idle.base import IDLE_STATES, IdlePlan, IdlePolicy, PowerState, StateCost
+from accelsim.machine.chip_state import PowerState
+from accelsim.policies.idle.base import IDLE_STATES, IdlePlan, IdlePolicy, StateCost
 from accelsim.units import Tick, format_si, to_seconds, to_ticks
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from accelsim.account.blocks import counted, lanes
-from accelsim.account.power import chip_watts, power_series, round_to_nanoseconds
+from accelsim.account.energy import chip_watts
+from accelsim.account.power import power_series, round_to_nanoseconds
 from accelsim.account.window import CaseTrace, View, queue_lengths, view_of
 from accelsim.engine.run import Execution, Part, RequestOutcome, Run
 from accelsim.engine.segment_run import SegmentRecord
@@ -164,7 +165,7 @@ class _Picture:
         """Yield the slices of the lane of power states."""
         for stay in self.shown.stays if STATE_LANE in self.lanes else ():
             watts = chip_watts(self.case.prices, stay.state)
-            tail = _tail("state", stay.state, {"leakage_and_clock_mW": f"{1e3 * watts:.6g}"})
+            tail = _tail("state", str(stay.state), {"leakage_and_clock_mW": f"{1e3 * watts:.6g}"})
             yield self._slice(self.lanes[STATE_LANE], stay.start, stay.end, tail)
 
     def ports(self, execution: Execution) -> Iterator[str]:
