@@ -8,7 +8,8 @@ transformers up to the rounding of float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 from accelsim.errors import ConfigError
 from accelsim.inference.data import Sentences, check_sentences
 from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
+from accelsim.model.encoder import Exits, build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
-from accelsim.model.operators import Operator
+from accelsim.model.operators import ENTROPY, Operator
 from accelsim.model.operators.base import Array
 from accelsim.model.tensors import format_shape
 
 # Sentences that go through the encoder together [ours]: larger matrices gain no speed, and the
 # widest activation of ALBERT-base, 8 x 128 x 3072 values of 4 B, takes 12.6 MB.
 _BATCH = 8
-
-_HEAD = ("pooler", "pooler.tanh", "classifier")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,22 +66,19 @@ def forward(
     ``exits`` applies the pooler and the classifier after every layer (one shared exit [ours];
     the exit after the last layer is ``logits``); ``capture`` keeps the layers' outputs.
 
-    Raises ConfigError for a weight that is missing or misshapen, and for inputs that do not fit
-    the model.
+    Raises ConfigError for a weight that is missing or misshapen, for inputs that do not fit the
+    model, and for exits of a regression.
     """
     sentences = Sentences.of(tokens, mask, token_types)
     check_sentences(model, sentences)
-    graph = _build(model, adaptation, weights, sentences)
+    graph = _build(model, adaptation, weights, sentences, exits=exits)
     parameters = _take_weights(graph, weights)
     chunks = [sentences.part(start, _BATCH) for start in range(0, len(sentences), _BATCH)]
     with np.errstate(over="ignore", invalid="ignore"):
-        run = _Run(graph, parameters, exits, capture)
-        results = [run.forward(chunk) for chunk in chunks]
-    return ForwardResult(
-        np.concatenate([result.logits for result in results]),
-        _join([result.hidden for result in results]),
-        _join([result.exits for result in results]),
-    )
+        results = [_run(graph, parameters, chunk, capture) for chunk in chunks]
+    logits = _join([result.exits for result in results])
+    hidden = _join([result.hidden for result in results])
+    return ForwardResult(logits[-1], hidden, logits if exits else ())
 
 
 def _build(
@@ -90,6 +86,8 @@ def _build(
     adaptation: AdaptationConfig | None,
     weights: Mapping[str, NDArray[np.floating]],
     sentences: Sentences,
+    *,
+    exits: bool,
 ) -> LayerGraph:
     classifier = weights.get("classifier.weight")
     if classifier is None:
@@ -97,8 +95,9 @@ def _build(
             "the weights have no 'classifier.weight' (classes x hidden size); add the classifier "
             "of a task"
         )
-    length = sentences.tokens.shape[1]
-    graph = build_encoder(model, sequence_length=length, classes=len(classifier))
+    checks: Exits = "shared" if exits and model.layers > 1 else "none"
+    length, classes = sentences.tokens.shape[1], len(classifier)
+    graph = build_encoder(model, sequence_length=length, classes=classes, exits=checks)
     return graph if adaptation is None else adapt(graph, adaptation)
 
 
@@ -125,66 +124,67 @@ def _join(parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
     return tuple(np.concatenate(layer) for layer in zip(*parts, strict=True))
 
 
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """A graph with its parameters, ready for chunks of sentences."""
-
-    graph: LayerGraph
-    parameters: Mapping[str, Array]
-    exits: bool
-    capture: bool
-
-    def forward(self, sentences: Sentences) -> ForwardResult:
-        hidden: list[Array] = []
-        first_tokens: list[Array] = []
-        for output in self._layers(sentences):
-            first_tokens.append(output[:, :1])
-            if self.capture:
-                hidden.append(output)
-        wanted = first_tokens if self.exits else first_tokens[-1:]
-        logits = [self._classify(value) for value in wanted]
-        return ForwardResult(logits[-1], tuple(hidden), tuple(logits) if self.exits else ())
-
-    def _layers(self, sentences: Sentences) -> Iterator[Array]:
-        """Yield the output of each encoder layer."""
-        numbers = _looked_up(sentences)
-        mask = None if sentences.mask.all() else sentences.mask
-        ends = {self.graph.layer_operators(n)[-1].name for n in range(self.graph.layers)}
-        values: dict[str, Array] = {}
-        for operator in self.graph.operators:
-            if operator.name in _HEAD:
-                continue
-            operands = [values[below.name] for below in self.graph.predecessors(operator)]
-            value = self._compute(operator, operands or [numbers[operator.name]], mask)
-            values[operator.name] = value
-            if operator.name in ends:
-                # The next layer reads nothing else: the memory of this one is free.
-                values = {operator.name: value}
-                yield value
-
-    def _classify(self, value: Array) -> Array:
-        """Return the logits (batch, classes) of first tokens (batch, 1, hidden size)."""
-        for name in _HEAD:
-            if name in self.graph:
-                value = self._compute(self.graph[name], [value], None)
-        return value[:, 0]
-
-    def _compute(
-        self,
-        operator: Operator,
-        operands: list[NDArray[Any]],
-        mask: NDArray[np.bool_] | None,
-    ) -> Array:
-        parameters = [self.parameters[parameter.name] for parameter in operator.parameters]
-        outside = [mask] if operator.masked and mask is not None else []
-        return operator.kind.compute(operator, [*operands, *outside], parameters, {})
+def _run(
+    graph: LayerGraph, parameters: Mapping[str, Array], sentences: Sentences, capture: bool
+) -> ForwardResult:
+    """Return the result of a chunk, with the logits behind every layer that has any."""
+    mask = [] if sentences.mask.all() else [sentences.mask]
+    outside: dict[str, list[NDArray[Any]]] = {o.name: mask for o in graph.operators if o.masked}
+    outside |= _looked_up(sentences)
+    ends = {graph.layer_operators(n)[-1].name for n in range(graph.layers)}
+    checks = {graph.predecessors(o)[0].name for o in graph.operators if o.kind is ENTROPY}
+    hidden, logits = [], []
+    for operator, value in evaluate_graph(graph, parameters, outside):
+        if capture and operator.name in ends:
+            hidden.append(value)
+        if operator.name in checks or operator is graph.operators[-1]:
+            logits.append(value[:, 0])
+    return ForwardResult(logits[-1], tuple(hidden), tuple(logits))
 
 
-def _looked_up(sentences: Sentences) -> dict[str, NDArray[np.int64]]:
+def evaluate_graph(
+    graph: LayerGraph,
+    parameters: Mapping[str, Array],
+    outside: Mapping[str, Sequence[NDArray[Any]]],
+) -> Iterator[tuple[Operator, Array]]:
+    """Yield every operator with its value, in order.
+
+    ``parameters`` are by name; ``outside`` is what an operator takes from outside the graph, by
+    the operator's name. A value is held until its last reader has it. Raises ConfigError for an
+    operator that has nothing to read, or keeps state from one run to the next.
+    """
+    readers = Counter(producer for producer, _ in graph.edges)
+    values: dict[str, Array] = {}
+    for operator in graph.operators:
+        below = [producer.name for producer in graph.predecessors(operator)]
+        operands = [*(values[name] for name in below), *outside.get(operator.name, ())]
+        _check_inputs(operator, operands)
+        mine = [parameters[parameter.name] for parameter in operator.parameters]
+        values[operator.name] = operator.kind.compute(operator, operands, mine, {})
+        yield operator, values[operator.name]
+        readers.subtract(below)
+        for name in below:
+            if not readers[name]:
+                del values[name]
+
+
+def _check_inputs(operator: Operator, operands: Sequence[object]) -> None:
+    if not operands:
+        raise ConfigError(
+            f"operator '{operator.name}' ({operator.kind}) reads from outside the graph, but no "
+            "value was given for it; expected one of this name"
+        )
+    if operator.kind.state(operator):
+        raise ConfigError(
+            f"operator '{operator.name}' ({operator.kind}) keeps state from one run to the next, "
+            "which a forward pass of whole sentences does not have"
+        )
+
+
+def _looked_up(sentences: Sentences) -> dict[str, list[NDArray[Any]]]:
     """Return what the embedding operators look up, (batch or 1, sequence)."""
-    positions = np.arange(sentences.tokens.shape[1])[None]
     return {
-        "embedding.token": sentences.tokens,
-        "embedding.position": positions,
-        "embedding.type": sentences.token_types,
+        "embedding.token": [sentences.tokens],
+        "embedding.position": [np.arange(sentences.tokens.shape[1])[None]],
+        "embedding.type": [sentences.token_types],
     }

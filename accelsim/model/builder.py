@@ -1,0 +1,109 @@
+"""Puts a layer graph together, operator by operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import (
+    ATTENTION_CONTEXT,
+    ATTENTION_SCORES,
+    GATHER,
+    LAYER_NORM,
+    MATMUL,
+    SOFTMAX,
+    Operator,
+    OperatorKind,
+)
+from accelsim.model.tensors import Parameter, Role, Shape
+
+
+class GraphBuilder:
+    """Collects operators and their edges; every method returns the name of what it placed last.
+
+    ``sequence_length`` is in tokens. ``layer`` is the encoder layer that the next operators belong
+    to, None outside all layers; ``prefix`` stands before their names.
+    """
+
+    def __init__(self, sequence_length: int) -> None:
+        self.sequence_length = sequence_length
+        self.layer: int | None = None
+        self.prefix = ""
+        self._operators: dict[str, Operator] = {}
+        self._edges: list[tuple[str, str]] = []
+        self._parameters: dict[str, Parameter] = {}
+
+    def build(self) -> LayerGraph:
+        """Return the graph. Raises ConfigError as LayerGraph does."""
+        return LayerGraph(
+            self._operators.values(), self._edges, sequence_length=self.sequence_length
+        )
+
+    def parameter(self, name: str, shape: Shape, role: Role) -> Parameter:
+        """Return the one parameter of a name: operators that share it hold the same object."""
+        if name not in self._parameters:
+            self._parameters[name] = Parameter(name, shape, role)
+        return self._parameters[name]
+
+    def place(self, name: str, kind: OperatorKind, *sources: str, **sizes: Any) -> str:
+        """Place an operator, shaped like its first source where ``sizes`` do not say otherwise."""
+        full = self.prefix + name
+        if sources:
+            first = self._operators[sources[0]]
+            sizes = {"rows": first.rows, "columns": first.columns, "batch": first.batch, **sizes}
+        sizes = {"depth": sizes["columns"], "layer": self.layer, **sizes}
+        self._operators[full] = Operator(full, kind, **sizes)
+        self._edges += [(source, full) for source in sources]
+        return full
+
+    def gather(self, name: str, table: str, shape: tuple[int, int], role: Role) -> str:
+        """Place the look-up of every token in a table of (entries, width)."""
+        weight = self.parameter(f"{table}.weight", shape, role)
+        sizes = {"rows": self.sequence_length, "columns": shape[1], "depth": 1}
+        return self.place(name, GATHER, **sizes, parameters=(weight,))
+
+    def linear(
+        self,
+        name: str,
+        module: str,
+        source: str,
+        shape: tuple[int, int],
+        role: Role,
+        *,
+        bias: bool = True,
+        used: tuple[int, int] | None = None,
+        **sizes: Any,
+    ) -> str:
+        """Place a product with a weight of (outputs, inputs), of which ``used`` may be a part."""
+        weights = [self.parameter(f"{module}.weight", shape, role)]
+        if bias:
+            weights.append(self.parameter(f"{module}.bias", shape[:1], role))
+        columns, depth = used or shape
+        sizes = {"columns": columns, "depth": depth, "batch": 1, **sizes}
+        partial = (columns, depth) != shape
+        return self.place(name, MATMUL, source, parameters=tuple(weights), partial=partial, **sizes)
+
+    def norm(
+        self,
+        name: str,
+        module: str,
+        source: str,
+        role: Role,
+        kind: OperatorKind = LAYER_NORM,
+        vectors: tuple[str, ...] = ("weight", "bias"),
+    ) -> str:
+        """Place a norm of every row, whose parameters are vectors as long as a row."""
+        row = (self._operators[source].columns,)
+        parameters = tuple(self.parameter(f"{module}.{each}", row, role) for each in vectors)
+        return self.place(name, kind, source, parameters=parameters)
+
+    def attention(
+        self, query: str, key: str, value: str, heads: int, *, masked: bool = False
+    ) -> str:
+        """Place the scores, the softmax and the context of some heads."""
+        rows, width = (self._operators[key].rows, self._operators[query].columns // heads)
+        sizes = {"columns": rows, "depth": width, "batch": heads}
+        scores = self.place("scores", ATTENTION_SCORES, query, key, **sizes)
+        softmax = self.place("softmax", SOFTMAX, scores, masked=masked)
+        width = self._operators[value].columns // heads
+        return self.place("context", ATTENTION_CONTEXT, softmax, value, columns=width, depth=rows)
