@@ -22,6 +22,11 @@ class Footprint:
     task_bits: int
     held_bytes: int
 
+    @property
+    def fill(self) -> float:
+        """The share of the capacity that is held."""
+        return self.held_bytes / self.region.capacity
+
 
 def footprints(design: Design, ledger: Ledger) -> dict[str, Footprint]:
     """Return the footprint of every on-chip memory and buffer of a design in a run, by name."""

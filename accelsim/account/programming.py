@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from accelsim.accelerators.design import Design
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import regions
 from accelsim.memory.technology import load_technology
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Time [s] and energy [J] of writing several memories once, one after the other."""
+
+    seconds: float
+    joules: float
+
+
+def writing_once(costs: Iterable[ProgrammingCost]) -> Writing:
+    """Return the sum of some costs."""
+    written = list(costs)
+    return Writing(sum(one.seconds for one in written), sum(one.joules for one in written))
 
 
 def backbone_programming(design: Design) -> dict[str, ProgrammingCost]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from accelsim.account.energy import DRAM, EnergyAccount
 from accelsim.engine.ledger import Key
@@ -13,6 +15,8 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 
+# The name under which all purposes together stand.
+ALL = "all"
 PURPOSES = (
     "compute",
     "memory accesses",
@@ -86,6 +90,26 @@ def day_factor(run: Run) -> float:
     if abs(run.makespan - _DAY) * _DAY_TOLERANCE <= _DAY:
         return 1.0
     return _DAY / run.makespan
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What was spent for a purpose: joules of a request and of a day, and the share of all."""
+
+    purpose: str
+    request: float
+    day: float
+    share: float
+
+
+def spendings(run: Run, account: EnergyAccount, by_purpose: Mapping[str, float]) -> list[Spending]:
+    """Return the spending of each purpose that took anything, then that of ``all``."""
+    requests, factor = len(run.requests), day_factor(run)
+    spent = {purpose: joules for purpose, joules in by_purpose.items() if joules}
+    return [
+        Spending(purpose, joules / requests, joules * factor, joules / account.total)
+        for purpose, joules in [*spent.items(), (ALL, account.total)]
+    ]
 
 
 def energy_per_inference(run: Run, account: EnergyAccount) -> float:

@@ -54,6 +54,15 @@ class TaskService:
     points: dict[str, int]
     late: int
 
+    def share(self, requests: int) -> float:
+        """Return the share that some of the requests are."""
+        return requests / self.requests
+
+    @property
+    def missed_share(self) -> float | None:
+        """The share of the deadlines that were missed; None without any."""
+        return self.missed / self.deadlines if self.deadlines else None
+
 
 def service_statistics(run: Run) -> dict[str, TaskService]:
     """Return the statistics by task, in the order of first service, and of ``all`` last.

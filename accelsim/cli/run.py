@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click as plain_click
 import rich_click as click
 
+from accelsim.cli.output import show, write, write_option
 from accelsim.errors import INTERRUPTED
 from accelsim.version import __version__
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from accelsim.engine.run import Window
     from accelsim.engine.simulator import Options
     from accelsim.evaluation.cases import CaseResult, Result
+    from accelsim.report.media.base import Medium
+    from accelsim.report.table import Report
 
 
 @click.command()
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     help="Change one value: requests.rounds=5, hardware.dram.devices=2 (all machines), "
     "cases.NAME.hardware.dram.devices=2 (one).",
 )
+@write_option()
 @click.option("--json", "as_json", is_flag=True, help="Print results.json, no report.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--verbose", is_flag=True, help="Also print events, mapping choices and warnings.")
@@ -47,6 +51,7 @@ def run(
     workload: Path,
     out: Path | None,
     assignments: tuple[str, ...],
+    media: list[Medium],
     as_json: bool,
     quiet: bool,
     window: str | None,
@@ -57,28 +62,28 @@ def run(
 ) -> None:
     """Simulate the cases of a WORKLOAD file and compare them.
 
-    Writes results.json and, unless --no-trace is given, timeline.json, which opens at
-    ui.perfetto.dev.
+    Writes results.json, or what --write names, and, unless --no-trace is given, timeline.json,
+    which opens at ui.perfetto.dev.
     """
     from accelsim.engine.simulator import Options
-    from accelsim.report.results import results_document, results_text
+    from accelsim.report.run import run_report
 
     drawn = _parse_window(window, no_trace=no_trace)
     options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
     result = _simulate(workload, assignments, options, shown=not (quiet or as_json))
-    text = results_text(results_document(result, _command(workload)))
-    files: dict[str, Iterable[str]] = {"results.json": [text]}
+    report = run_report(result, _command(workload))
+    more: dict[str, Iterable[str]] = {}
     if not no_trace:
-        files["timeline.json"] = _timeline(result)
+        more["timeline.json"] = _timeline(result)
     if per_request:
-        files["requests.csv"] = _request_rows(result.cases)
+        more["requests.csv"] = _request_rows(result.cases)
     folder = out or Path("out") / result.workload.config.name
-    _write(folder, files)
+    paths = _write(report, folder, media, more)
     try:
-        if as_json:
-            click.echo(text, nl=False)
-        elif not quiet:
-            _print_report(result, folder, list(files), verbose=verbose)
+        if not quiet:
+            show(report, paths, as_json=as_json, details=verbose)
+            if not (as_json or no_trace):
+                click.echo("Open the timeline at https://ui.perfetto.dev")
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {folder} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
@@ -116,13 +121,17 @@ def _simulate(
         return examine(point, options, workers=os.cpu_count() or 1, progress=step)
 
 
-def _write(folder: Path, files: dict[str, Iterable[str]]) -> None:
-    from accelsim.report.files import write_all
+def _write(
+    report: Report, folder: Path, media: Sequence[Medium], more: Mapping[str, Iterable[str]]
+) -> list[Path]:
+    from accelsim.report.media import MEDIA
 
-    write_all(folder, files)
-    for name in {"timeline.json", "requests.csv"} - set(files):
+    paths = write(report, folder, media, more)
+    ours = {"timeline.json", "requests.csv", *(f"{report.name}.{name}" for name in MEDIA.all())}
+    for name in ours - {path.name for path in paths}:
         # A file of an earlier run would not belong to these results.
         (folder / name).unlink(missing_ok=True)
+    return paths
 
 
 def _request_rows(results: Mapping[str, CaseResult]) -> Iterator[str]:
@@ -177,19 +186,3 @@ def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None] | None
                 bar.update(line, completed=done, total=total, description=described)
 
         yield step
-
-
-def _print_report(result: Result, folder: Path, files: list[str], *, verbose: bool) -> None:
-    from rich.console import Console
-
-    from accelsim.report.terminal import details, report
-
-    console = Console(highlight=False)
-    console.print(report(result))
-    if verbose:
-        console.print(details(result.cases))
-    paths = [str(folder / name) for name in files]
-    names = " and ".join(filter(None, (", ".join(paths[:-1]), paths[-1])))
-    console.print(f"\nWrote {names}", style="dim", soft_wrap=True)
-    if "timeline.json" in files:
-        console.print("Open the timeline at https://ui.perfetto.dev", style="dim")

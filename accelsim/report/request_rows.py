@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from accelsim.engine.run import RequestOutcome
 from accelsim.evaluation.cases import CaseResult
+from accelsim.report.media.csv import csv_lines
+from accelsim.report.text import Value
 from accelsim.requests.times import seconds_text
 
 COLUMNS = (
@@ -18,24 +20,15 @@ def request_rows(results: Mapping[str, CaseResult]) -> Iterator[str]:
     """Yield the lines of requests.csv, of each case in the order of service.
 
     ``tokens`` are those computed, padding included. ``layers`` is empty where all run,
-    ``deadline_missed`` (0 or 1) without a deadline. No cell needs quotes.
+    ``deadline_missed`` (0 or 1) without a deadline.
     """
-    yield ",".join(COLUMNS) + "\n"
+    yield from csv_lines([COLUMNS])
     for name, result in results.items():
-        for request in result.run.requests:
-            yield ",".join((name, *_cells(request))) + "\n"
+        yield from csv_lines((name, *_cells(request)) for request in result.run.requests)
 
 
-def _cells(request: RequestOutcome) -> tuple[str, ...]:
-    missed = "" if request.deadline is None else str(int(request.end > request.deadline))
-    return (
-        str(request.number),
-        request.task,
-        seconds_text(request.arrival),
-        seconds_text(request.start),
-        seconds_text(request.end),
-        str(request.tokens),
-        "" if request.layers is None else str(request.layers),
-        request.point,
-        missed,
-    )
+def _cells(request: RequestOutcome) -> tuple[Value, ...]:
+    late = None if request.deadline is None else int(request.end > request.deadline)
+    times = map(seconds_text, (request.arrival, request.start, request.end))
+    tokens, layers = request.tokens, request.layers
+    return request.number, request.task, *times, tokens, layers, request.point, late

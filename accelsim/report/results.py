@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from accelsim.account.footprint import Footprint
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
@@ -27,9 +25,11 @@ from accelsim.engine.ledger import Ledger
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import compare
 from accelsim.machine.regions import regions
+from accelsim.report.memories import LIFETIME, MEMORY
+from accelsim.report.origin import origin
+from accelsim.report.table import recorded
 from accelsim.requests.patterns.file import RequestFile
 from accelsim.units import to_seconds
-from accelsim.version import __version__
 from accelsim.workload.schema import Workload
 
 SCHEMA_VERSION = 2
@@ -39,14 +39,11 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
     """Return the content of results.json."""
     workload = result.workload
     published = workload.config.published
+    head = origin(SCHEMA_VERSION, command, workload)
     return {
-        "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "accelsim", "version": __version__},
-        "command": list(command),
-        "workload": {
-            "name": workload.config.name,
-            "digest": workload.digest,
-            "overrides": list(workload.overrides),
+        **head,
+        "workload": head["workload"]
+        | {
             "seeds": _seeds(workload),
             "configuration": workload.config.model_dump(mode="json"),
         },
@@ -67,11 +64,6 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
             name: _case(found, closed=result.closed_loop) for name, found in result.cases.items()
         },
     }
-
-
-def results_text(document: Mapping[str, Any]) -> str:
-    """Return the text of results.json."""
-    return json.dumps(document, indent=1) + "\n"
 
 
 def ledger_digest(ledger: Ledger) -> str:
@@ -121,7 +113,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "machine_configuration": hardware.model_dump(mode="json"),
         "adaptation": result.case.config.adaptation.model_dump(mode="json"),
         "weights": result.design.weights or "none: densities as stated",
-        "memories": [_memory(footprint) for footprint in result.footprints.values()],
+        "memories": [recorded(MEMORY, one) for one in result.footprints.values()],
         "array_warnings": array_warnings(result),
         "mapping": _mapping(result),
         "time": _time(result),
@@ -163,34 +155,6 @@ def array_warnings(result: CaseResult) -> dict[str, list[str]]:
     """Return what the technology table has to say about the machine's arrays, by memory."""
     table = regions(result.case.hardware)
     return {name: list(r.array.warnings) for name, r in table.items() if r.array.warnings}
-
-
-def _memory(footprint: Footprint) -> dict[str, Any]:
-    array = footprint.region.array
-    return {
-        "name": footprint.region.name,
-        "kind": footprint.region.kind,
-        "technology": array.technology,
-        "bits_per_cell": array.bits_per_cell,
-        "node_nm": 1e9 * array.node,
-        "roadmap": array.roadmap,
-        "temperature_K": array.temperature,
-        "target": array.target,
-        "grade": array.grade,
-        "word_b": int(8 * footprint.region.word_bytes),
-        "banks": footprint.region.banks,
-        "lanes": footprint.region.lanes,
-        "capacity_B": footprint.region.capacity,
-        "shared_b": footprint.shared_bits,
-        "task_b": footprint.task_bits,
-        "area_mm2": 1e6 * footprint.region.area,
-        "read_latency_ns": 1e9 * array.read_latency,
-        "write_latency_ns": 1e9 * array.write_latency,
-        "read_energy_pJ": 1e12 * footprint.region.read_energy,
-        "write_energy_pJ": 1e12 * footprint.region.write_energy,
-        "leakage_mW": 1e3 * footprint.region.leakage,
-        "interpolated": not array.exact,
-    }
 
 
 def _time(result: CaseResult) -> dict[str, Any]:
@@ -272,23 +236,11 @@ def _purposes(result: CaseResult) -> dict[str, Any]:
 
 def _lifetime(one: RegionLifetime) -> dict[str, Any]:
     """Return the wear of a memory; null where nothing wears."""
-    return {
-        "name": one.name,
-        "kind": one.kind,
-        "technology": one.technology,
-        "words_written": one.words_written,
-        "worst_cell_writes": one.worst_writes,
-        "levelled_writes": one.even_writes,
+    return recorded(LIFETIME, one) | {
         "endurance_writes": dict(one.endurance),
-        "years_worst_cell": _finite(one.years()),
-        "years_levelled": _finite(one.years(levelled=True)),
         "required_years": REQUIRED_YEARS,
         "lasts": one.lasts(),
     }
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None
 
 
 def _scopes(figures: DesignFigures) -> dict[str, Any]:

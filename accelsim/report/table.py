@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 from accelsim.report.text import Value, heads_column, in_unit, value_text
 
 # What stands for a unit where there is none.
-_BARE = ("", "1", "#", "%", "x")
+_BARE = ("", "1", "#", "%", "x", "year")
 
 Row = tuple[Value, ...]
 # Stands between two rows of a table where a line is drawn.
@@ -67,7 +67,7 @@ class Column:
             return None
         if isinstance(value, (str, bool)) or value is None or self.unit in _BARE:
             return value
-        return value if self.unit == "year" else in_unit(value, self.unit)
+        return in_unit(value, self.unit)
 
 
 @dataclass(frozen=True)

@@ -36,13 +36,13 @@ def value_text(value: Value, unit: str, digits: int) -> str:
     if unit == "%":
         return percent(value, digits)
     if unit == "x":
-        return f"{number(value, digits)}x"
+        return f"{number(value, digits, padded=True)}x"
     if unit == "year":
         return years(value)
     if unit == "#":
         return format_si(value, "", digits).strip()
     if heads_column(unit):
-        return number(in_unit(value, unit), digits)
+        return number(in_unit(value, unit), digits, padded=True)
     if unit in ("", "1"):
         return f"{value:,}" if isinstance(value, int) else number(value, digits)
     return format_si(value, unit, digits)
@@ -65,20 +65,25 @@ def in_unit(value: float, unit: str) -> float:
     return value * round(1 / factor) if factor < 1 else value / factor if factor > 1 else value
 
 
-def number(value: float, digits: int = 3) -> str:
-    """Return a number of some significant digits: ``0.0123``, ``12345``, ``1.2e-4``."""
-    if isinstance(value, int) and abs(value) < 1e5:
-        return str(value)
-    plain = value == 0 or 1e-2 <= abs(value) < 1e5
-    text = f"{value:.{digits}g}" if plain else f"{value:.{max(0, digits - 2)}e}"
+def number(value: float, digits: int = 3, *, padded: bool = False) -> str:
+    """Return a number of some significant digits: ``0.0123``, ``12345``, ``1.2e-4``.
+
+    ``padded`` keeps zeros at the end, for numbers in a column.
+    """
+    if value == 0 or (isinstance(value, int) and abs(value) < 1e5):
+        return f"{value:g}"
+    plain = 1e-2 <= abs(value) < 1e5
+    style = f"#.{digits}g" if padded else f".{digits}g"
+    text = f"{value:{style}}" if plain else f"{value:.{max(0, digits - 2)}e}"
     if plain and "e" in text:
         text = f"{value:.0f}"
+    text = text.removesuffix(".")
     return text.replace(".0e", "e").replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def percent(share: float, digits: int = 3) -> str:
     """Return a share of some significant digits as ``12.3 %``."""
-    return f"{number(100 * share, digits)} %"
+    return f"{number(100 * share, digits, padded=True)} %"
 
 
 def change(ratio: float) -> str:

@@ -91,7 +91,7 @@ def test_people_get_prefixes_and_one_unit_a_column() -> None:
     (at,) = (number for number, line in enumerate(lines) if line.startswith("name"))
     assert lines[at].split() == ["name", "energy", "mm2", "share", "for", "people"]
     assert lines[at - 1].split() == ["area"]
-    assert re.fullmatch(r"a +1\.25 uJ +2\.5 +12\.5 % +7", lines[at + 2])
+    assert re.fullmatch(r"a +1\.25 uJ +2\.50 +12\.5 % +7", lines[at + 2])
     assert re.fullmatch(r"b +- +0 +100 % +none", lines[at + 4])
     assert lines[-1] == "so r"
 
@@ -127,7 +127,7 @@ class Page(HTMLParser):
 def test_a_page_shows_all_columns_and_loads_nothing() -> None:
     page = drawn("html", report_of(*ROWS))
     assert Page(page).cells == [
-        "a", "1.25 uJ", "2.5", "12.5 %", "7", "yes", "b", "-", "0", "100 %", "none", "no",
+        "a", "1.25 uJ", "2.50", "12.5 %", "7", "yes", "b", "-", "0", "100 %", "none", "no",
     ]  # fmt: skip
     assert "http" not in page
     assert page.index("so r") < page.index("<table")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -38,7 +39,7 @@ def shown(report: Report, console: Console, *, details: bool = False) -> str:
         console.print(Text(printable(report.title), style="bold"))
         before: Section = Heading(report.title)
         for section in sections:
-            if drawn := _drawn(section):
+            if drawn := _drawn(section, console):
                 if not _adjoins(before, section):
                     console.print()
                 console.print(*drawn, sep="\n", highlight=False)
@@ -56,7 +57,7 @@ def _adjoins(before: Section, section: Section) -> bool:
     return isinstance(before, Heading) or (isinstance(before, Prose) and isinstance(section, Prose))
 
 
-def _drawn(section: Section) -> list[RenderableType]:
+def _drawn(section: Section, console: Console) -> list[RenderableType]:
     if isinstance(section, Heading):
         name, _, rest = section.detail.partition("\n")
         text = Text(printable(section.text), style="bold cyan")
@@ -68,7 +69,10 @@ def _drawn(section: Section) -> list[RenderableType]:
     if isinstance(section, Table):
         title = [Text(printable(section.title), style="bold")] if section.title else []
         notes = [Text(printable(note), style="dim") for note in section.notes]
-        return [*title, _table(section), *notes]
+        drawn = _table(section)
+        if Measurement.get(console, console.options, drawn).minimum > console.width:
+            drawn.padding = (0, 0)
+        return [*title, drawn, *notes]
     return []
 
 

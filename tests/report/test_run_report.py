@@ -1,37 +1,31 @@
-"""The words and tables for streams of requests, and the files beside them."""
+"""The words and tables of a run, and the files beside them."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from io import StringIO
 from typing import Any
 
 import pytest
-from rich.console import Console, RenderableType
 from trace_checks import MAIN, SLEEPY
 
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.metrics import METRICS
 from accelsim.evaluation.stages import run_workload
 from accelsim.policies.idle import Oracle, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import ProgramKind
 from accelsim.report.request_rows import request_rows
-from accelsim.report.results import results_document, results_text
-from accelsim.report.stream_report import (
-    duration_text,
-    exits_text,
-    lifetime_table,
-    purpose_table,
-    service_table,
-    service_text,
-    states_text,
-)
+from accelsim.report.results import results_document
+from accelsim.report.run import run_report
+from accelsim.report.run_words import exits_text, service_text, states_text
+from accelsim.report.table import Alert, Heading, Report, Section, Table
 from accelsim.requests.times import parse_time
+from accelsim.units import format_si
 from accelsim.workload.schema import Workload, load_workload
 
 # RRAM that is written at every switch.
@@ -53,27 +47,22 @@ def results(result: Result) -> Mapping[str, CaseResult]:
     return result.cases
 
 
-def shown(renderable: RenderableType) -> str:
-    console = Console(file=StringIO(), width=80)
-    console.print(renderable)
-    written: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return written
+@pytest.fixture(scope="module")
+def report(result: Result) -> Report:
+    return run_report(result, ["accelsim"])
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (86_400.0, "1 d"),
-        (7200.0, "2 h"),
-        (3600.0, "1 h"),
-        (5400.0, "90 min"),
-        (150.0, "2.5 min"),
-        (90.0, "90.0 s"),
-        (0.04, "40.0 ms"),
-    ],
-)
-def test_durations_read_well(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text
+def tables(sections: Sequence[Section], case: str, head: str) -> list[Table]:
+    """Tables of a case whose first column has this heading."""
+    headings = [s.text if isinstance(s, Heading) else "" for s in sections]
+    first = headings.index(case) + 1
+    last = next((n for n in range(first, len(sections)) if headings[n]), len(sections))
+    found = [section for section in sections[first:last] if isinstance(section, Table)]
+    return [table for table in found if table.columns[0].title == head]
+
+
+def first_cells(table: Table) -> list[str]:
+    return [str(row[0]) for row in table.rows if row]
 
 
 def test_service_in_words() -> None:
@@ -111,28 +100,52 @@ def test_exits_are_told(results: Mapping[str, CaseResult]) -> None:
         assert "0.50 V" in text
 
 
-def test_tables_have_a_row_for_each_purpose_and_task(results: Mapping[str, CaseResult]) -> None:
-    result = results["adapter_slc"]
-    purposes = shown(purpose_table(result))
-    for purpose in ("compute", "switch", "wake-up", "voltage scaling", "clock", "DRAM standby"):
-        assert f"\n{purpose} " in purposes
-    assert "a day of it" in purposes
-    service = shown(service_table(result)).splitlines()
-    tasks = [line.split()[0] for line in service[4:] if line.strip()]
-    assert sorted(tasks) == ["MNLI", "MRPC", "QNLI", "all"]
+def test_tables_have_a_row_for_each_purpose_and_task(report: Report) -> None:
+    (purposes,) = tables(report.sections, "adapter_slc", "energy by purpose")
+    named = {"compute", "switch", "wake-up", "voltage scaling", "clock", "DRAM standby"}
+    assert named <= set(first_cells(purposes))
+    assert purposes.columns[2].title == "a day of it"
+    assert sum(row[3] for row in purposes.rows[:-2]) == pytest.approx(1)
+    (service,) = tables(report.sections, "adapter_slc", "task")
+    assert sorted(first_cells(service)) == ["MNLI", "MRPC", "QNLI", "all"]
 
 
-def test_only_what_wears_is_shown_unless_all_is_asked_for(
-    results: Mapping[str, CaseResult],
-) -> None:
-    assert lifetime_table(results["vanilla_slc"]) is None
-    worn = lifetime_table(results["adapter_slc"])
-    assert worn is not None
-    assert "wears out" in shown(worn)
-    every = lifetime_table(results["vanilla_slc"], every=True)
-    assert every is not None
-    assert "no limit" in shown(every)
-    assert "wears out" not in shown(every)
+def test_only_what_wears_is_shown_unless_all_is_asked_for(report: Report) -> None:
+    assert not tables(report.sections, "vanilla_slc", "lifetime")
+    (worn,) = tables(report.sections, "adapter_slc", "lifetime")
+    assert [row[-1] for row in worn.rows] == [Alert("wears out")]
+    (every,) = tables(report.details, "vanilla_slc, details", "lifetime")
+    assert {row[-1] for row in every.rows} == {"lasts"}
+    assert "no limit" in {row[3] for row in every.rows}
+
+
+# -- figures of all cases --------------------------------------------------------------------------
+
+
+def test_every_figure_of_every_metric_is_in_the_data(report: Report, result: Result) -> None:
+    records = {str(record.pop("case")): record for record in report.data.records}
+    assert report.document["figures"] == report.data.records
+    for name, case in result.cases.items():
+        found = {
+            f"{key}_{metric.unit}" if metric.unit not in ("1", "year") else key: value
+            for metric in METRICS
+            for key, value in metric.figures(case)
+        }
+        kept = {key: value for key, value in records[name].items() if value is not None}
+        assert kept == {key: value for key, value in found.items() if value is not None}
+
+
+def test_figures_stand_side_by_side(report: Report, result: Result) -> None:
+    shown, gains = report.verdict
+    assert isinstance(shown, Table)
+    assert isinstance(gains, Table)
+    assert [column.title for column in shown.columns] == ["figure", *result.cases]
+    rows = {row[0]: row[1:] for row in shown.rows}
+    areas = [case.figures.scopes["system"].area or 0.0 for case in result.cases.values()]
+    assert rows["area of the chip"] == tuple(format_si(area, "m2") for area in areas)
+    # Of a stream, not of rounds.
+    assert "energy of a request, idle time included" in rows
+    assert "energy of one task switch" not in rows
 
 
 # -- gains -------------------------------------------------------------------------------------
@@ -178,7 +191,7 @@ def test_without_its_baseline_a_case_is_not_compared(result: Result) -> None:
 @pytest.fixture(scope="module")
 def document(result: Result) -> dict[str, Any]:
     made = results_document(result, ["accelsim"])
-    read: dict[str, Any] = json.loads(results_text(made))
+    read: dict[str, Any] = json.loads(json.dumps(made))
     return read
 
 
@@ -213,7 +226,7 @@ def test_results_have_no_rows_of_requests(result: Result) -> None:
     more = run_workload(long, options=Options())
     many = len(next(iter(more.cases.values())).run.requests)
     assert many > 5 * 18
-    sizes = [len(results_text(results_document(found, []))) for found in (result, more)]
+    sizes = [len(json.dumps(results_document(found, []))) for found in (result, more)]
     assert sizes[1] < 1.1 * sizes[0]
 
 

@@ -1,0 +1,258 @@
+"""The report of a run: a section for each case, then the figures and gains of all side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from accelsim.account.purposes import ALL as ALL_PURPOSES
+from accelsim.account.purposes import Spending, day_factor, mean_power, spendings
+from accelsim.account.round_costs import RoundCost, part_costs, switch_cost, whole_cost
+from accelsim.account.service import ALL, TaskService
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.comparison import KINDS, compare
+from accelsim.evaluation.metrics import METRICS
+from accelsim.policies.service import ServiceConfig
+from accelsim.report.memories import LIFETIME, MEMORY
+from accelsim.report.results import array_warnings, ledger_digest, results_document
+from accelsim.report.run_words import (
+    exits_text,
+    process_text,
+    requests_text,
+    service_text,
+    states_text,
+    writing_text,
+)
+from accelsim.report.table import (
+    RULE,
+    Column,
+    Field,
+    Heading,
+    Prose,
+    Report,
+    Section,
+    Table,
+    listed,
+)
+from accelsim.report.text import Value, time_unit
+from accelsim.units import format_si
+from accelsim.workload.schema import PublishedGains
+
+_SCOPE_NAMES = {
+    "switch": "one task switch",
+    "memory_one_pass": "memory, one pass",
+    "memory": "memory, a round",
+    "system": "system, a round",
+}
+_STREAM_SCOPE_NAMES = {
+    "memory": "parameter memories",
+    "system": "chip",
+    "request": "a request, mean",
+    "request_p99": "a request, p99",
+}
+
+
+def run_report(result: Result, command: Sequence[str]) -> Report:
+    """Return the report of rounds for a closed loop, of a stream of requests otherwise."""
+    figures = _figures(result)
+    return Report(
+        name="results",
+        title=result.workload.config.name,
+        sections=(
+            *_about(result),
+            *(part for name, case in result.cases.items() for part in _case(result, name, case)),
+        ),
+        verdict=(_turned("Figures", figures, brief=True), *_gains(result)),
+        data=figures,
+        document=results_document(result, command) | {"figures": figures.records},
+        details=(
+            *(part for name, case in result.cases.items() for part in _details(name, case)),
+            _turned("All figures", figures, brief=False),
+        ),
+    )
+
+
+def _about(result: Result) -> Iterator[Prose]:
+    config = result.workload.config
+    if config.description:
+        yield Prose(config.description)
+    yield Prose(
+        f"{config.model.name}, {config.sequence_length} tokens; tasks {', '.join(config.tasks)}; "
+        f"{requests_text(result)}"
+    )
+    if not result.closed_loop or service_text(config) != service_text(ServiceConfig()):
+        yield Prose(f"Served {service_text(config)}")
+    yield Prose("Arrays: " + "; ".join(dict.fromkeys(map(process_text, result.cases.values()))))
+
+
+def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
+    yield _heading(result, name, case)
+    yield _memories(case)
+    if result.closed_loop:
+        yield _round(case)
+    else:
+        yield _purposes(case)
+        yield _service(case)
+    texts = (writing_text(case), states_text(case), exits_text(case))
+    yield from (Prose(text) for text in texts if text)
+    worn = [one for one in case.lifetimes.values() if one.endurance and one.words_written]
+    if worn:
+        yield listed("", LIFETIME, worn)
+
+
+def _heading(result: Result, name: str, case: CaseResult) -> Heading:
+    config, adaptation = result.workload.config, case.case.config.adaptation
+    size = f", bottleneck {adaptation.bottleneck}" if adaptation.bottleneck else ""
+    lines = [f"{adaptation.method} fine-tuning{size}", case.case.hardware.description]
+    if case.design.weights:
+        lines.append(f"Weights: {case.design.weights}")
+    own, shared = (service_text(each) for each in (case.service, config))
+    if own != shared:
+        lines.append(f"Served {own}")
+    return Heading(name, "\n".join(lines))
+
+
+def _memories(case: CaseResult) -> Table:
+    table = listed("", MEMORY, case.footprints.values())
+    kinds = [footprint.region.kind == "parameters" for footprint in case.footprints.values()]
+    own, others = (
+        [row for row, kind in zip(table.rows, kinds, strict=True) if kind is wanted]
+        for wanted in (True, False)
+    )
+    return replace(table, rows=(*own, RULE, *others))
+
+
+_ROUND: tuple[Field[RoundCost], ...] = (
+    (Column("part", "energy and time of a round"), lambda cost: cost.what),
+    (Column("energy", "energy", "J"), lambda cost: cost.energy),
+    (Column("share", "share", "%"), lambda cost: cost.share),
+    (Column("time", "time", "s"), lambda cost: "" if cost.time is None else cost.time),
+)
+
+
+def _round(case: CaseResult) -> Table:
+    parts = listed("", _ROUND, part_costs(case.figures))
+    switch = switch_cost(case.figures)
+    named = [replace(switch, what=f"of which {switch.what}")] if switch else []
+    sums = listed("", _ROUND, [*named, whole_cost(case.figures)])
+    return replace(parts, rows=(*parts.rows, RULE, *sums.rows), total=True)
+
+
+def _purposes(case: CaseResult) -> Table:
+    run, account = case.run, case.figures.account
+    power = f"all: {format_si(mean_power(run, account), 'W')} on average"
+    fields: tuple[Field[Spending], ...] = (
+        (
+            Column("purpose", "energy by purpose"),
+            lambda one: power if one.purpose == ALL_PURPOSES else one.purpose,
+        ),
+        (Column("request", "a request", "J"), lambda one: one.request),
+        (Column("day", f"a day{' of it' * (day_factor(run) != 1)}", "J"), lambda one: one.day),
+        (Column("share", "share", "%"), lambda one: one.share),
+    )
+    table = listed("", fields, spendings(run, account, case.purposes))
+    return replace(table, rows=(*table.rows[:-1], RULE, table.rows[-1]), total=True)
+
+
+def _service(case: CaseResult) -> Table:
+    """Return how requests were served, a row for each task; times in one unit."""
+    found = case.statistics
+    unit = time_unit(found[ALL].latency.maximum)
+    fields: list[Field[tuple[str, TaskService]]] = [
+        (Column("task", "task"), lambda one: one[0]),
+        (Column("requests", "requests", "1"), lambda one: one[1].requests),
+        (Column("switches", "switches", "1"), lambda one: one[1].switches),
+        (Column("", "waits\np50", unit), lambda one: one[1].waiting.p50),
+        (Column("", "p95", unit), lambda one: one[1].waiting.p95),
+        (Column("", "p99", unit), lambda one: one[1].waiting.p99),
+        (Column("", "max", unit), lambda one: one[1].waiting.maximum),
+        (Column("", "latency\np95", unit), lambda one: one[1].latency.p95),
+    ]
+    if found[ALL].deadlines:
+        fields.append((Column("", "missed", "%"), lambda one: one[1].missed_share))
+    fields.append((Column("", "busy", "%"), lambda one: one[1].utilisation))
+    table = listed("Requests", fields, found.items())
+    one_task = len(found) == 2
+    rows = table.rows[:1] if one_task else (*table.rows[:-1], RULE, table.rows[-1])
+    return replace(table, rows=rows, total=not one_task)
+
+
+# -- side by side ----------------------------------------------------------------------------------
+
+
+def _figures(result: Result) -> Table:
+    """Return a row for each case with every figure that any of them has."""
+    columns: dict[str, Column] = {}
+    found: dict[str, dict[str, Value]] = {}
+    for name, case in result.cases.items():
+        found[name] = {"case": name}
+        for metric in METRICS:
+            fits = metric.compared == "never" or metric.is_compared(closed_loop=result.closed_loop)
+            for key, value in metric.figures(case):
+                label = key.removeprefix(metric.key).removeprefix(".")
+                title = f"{metric.title}, {label}" if label else metric.title
+                brief = fits and not label
+                columns.setdefault(key, Column(key, title, metric.unit, brief=brief))
+                found[name][key] = value
+    rows = (tuple(row.get(key) for key in ("case", *columns)) for row in found.values())
+    return Table("", (Column("case", "case"), *columns.values()), tuple(rows))
+
+
+def _turned(title: str, table: Table, *, brief: bool) -> Table:
+    """Return a table with a row for each column, headed by what was the first one."""
+    name, *columns = zip(table.columns, *table.rows, strict=True)
+    head = (Column("figure", "figure"), *(Column("", str(case), "1") for case in name[1:]))
+    rows = (
+        (column.title, *map(column.text, values))
+        for column, *values in columns
+        if column.brief or not brief
+    )
+    return Table(title, head, tuple(rows))
+
+
+def _gains(result: Result) -> Iterator[Table]:
+    comparisons = compare(result)
+    if not comparisons:
+        return
+    published = result.workload.config.published if result.closed_loop else None
+    scopes = _SCOPE_NAMES if result.closed_loop else _STREAM_SCOPE_NAMES
+    columns = [Column("", ""), Column("", "scope")]
+    columns += [Column("", f"{one.design}\nover {one.baseline}", "x") for one in comparisons]
+    columns += [Column("", "paper", "1")] if published else []
+    values = [{(g.metric, g.scope): g.value for g in one.gains} for one in comparisons]
+    groups = []
+    for kind in KINDS:
+        paper = [f"{getattr(published, kind):g}x"] if published else []
+        known = [s for s in scopes if any((kind, s) in found for found in values)]
+        gains = ((scopes[s], *(found.get((kind, s)) for found in values), *paper) for s in known)
+        groups.append([(kind if n == 0 else "", *gain) for n, gain in enumerate(gains)])
+    rows = [row for group in groups if group for row in (RULE, *group)][1:]
+    notes = () if published is None else (_published_note(published),)
+    yield Table("Gain over the baseline, by scope", tuple(columns), tuple(rows), notes)
+
+
+def _published_note(published: PublishedGains) -> str:
+    return (
+        f"paper: {published.source}. It does not say which scope its figures have; none is tuned "
+        "to them."
+    )
+
+
+# -- details ---------------------------------------------------------------------------------------
+
+
+def _details(name: str, case: CaseResult) -> Iterator[Section]:
+    """Yield events, mapping choices, lifetimes, warnings of the technology table."""
+    run = case.run
+    yield Heading(f"{name}, details")
+    yield Prose(
+        f"{run.event_count} SimPy events; {run.simulated} segments simulated, "
+        f"{run.replayed} replayed; ledger {ledger_digest(run.ledger)[:16]}"
+    )
+    made = next(iter(case.design.inferences.values()))
+    yield from (Prose(f"mapping: {choice}") for choice in made.choices)
+    if made.spilled:
+        yield Prose(f"spilled to DRAM: {', '.join(made.spilled)}")
+    yield listed("", LIFETIME, case.lifetimes.values())
+    for memory, warnings in array_warnings(case).items():
+        yield from (Prose(f"{memory}: {warning}", "warning") for warning in warnings)

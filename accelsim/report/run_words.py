@@ -1,0 +1,116 @@
+"""What a run's report says in sentences: how requests are served, sleep, exits, the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accelsim.account.chip_time import chip_time
+from accelsim.account.programming import writing_once
+from accelsim.account.service import ALL, TaskService
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.machine.chip_state import NOMINAL, PowerState
+from accelsim.policies.idle import Timeout
+from accelsim.policies.service import ServiceConfig
+from accelsim.report.text import duration, percent
+from accelsim.requests.patterns.file import RequestFile
+from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.units import format_si, to_seconds
+
+
+def requests_text(result: Result) -> str:
+    """Return how many requests come from where."""
+    requests = result.workload.config.requests
+    if isinstance(requests, RoundRobin):
+        sentences = _count(requests.sentences_per_task, "sentence")
+        return f"{_count(requests.rounds, 'round')} of {sentences} a task"
+    run = next(iter(result.cases.values())).run
+    span = duration(to_seconds(requests.horizon() or run.makespan))
+    origin = f"file {requests.path}" if isinstance(requests, RequestFile) else requests.pattern
+    return f"{_count(len(run.requests), 'request')} ({origin}) in {span}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def process_text(case: CaseResult) -> str:
+    """Return the process and the arrays of a case's machine."""
+    process, arrays = case.case.hardware.process, [f.region.array for f in case.footprints.values()]
+    roadmaps = "/".join(dict.fromkeys(array.roadmap for array in arrays))
+    targets = "/".join(dict.fromkeys(array.target for array in arrays))
+    return (
+        f"{1e9 * process.node:g} nm {roadmaps}, {process.temperature:g} K, {targets}, "
+        f"{process.grade} grade"
+    )
+
+
+def service_text(service: ServiceConfig) -> str:
+    """Return in words how requests are served: order, idleness, early exit."""
+    parts = [f"in order {service.policy.name}", f"idle: {_idle_text(service)}"]
+    if service.residency != "least_recently_used":
+        parts.append(f"residency {service.residency}")
+    if service.early_exit:
+        target = service.early_exit.latency_target
+        goal = f" within {format_si(target, 's')} by voltage scaling" if target else ""
+        parts.append(f"early exit{goal}")
+    return "; ".join(parts)
+
+
+def _idle_text(service: ServiceConfig) -> str:
+    if not isinstance(service.idle, Timeout):
+        return service.idle.policy
+    named = [
+        f"{_word(state)} after {duration(to_seconds(after))}"
+        for after, state in service.idle.plan(None, {}).steps
+        if state is not PowerState.IDLE
+    ]
+    return ", ".join(named) or "awake"
+
+
+def _word(state: PowerState) -> str:
+    return state.value.replace("_", " ")
+
+
+def writing_text(case: CaseResult) -> str:
+    """Return what writing the shared non-volatile parameters once costs; nothing without any."""
+    if not case.programming:
+        return ""
+    once = writing_once(case.programming.values())
+    cost = f"{format_si(once.seconds, 's')}, {format_si(once.joules, 'J')}"
+    return f"Writing the shared parameters once: {cost}."
+
+
+def states_text(case: CaseResult) -> str:
+    """Return the shares of time of the chip's states; nothing when it is always in one."""
+    found = chip_time(case.run)
+    if len(found.active) + len(found.asleep) < 2:
+        return ""
+    awake = f"active {percent(found.awake)}"
+    if len(found.active) > 1:
+        points = (f"{point} {percent(share)}" for point, share in found.active.items())
+        awake += f" ({', '.join(points)})"
+    asleep = (f"{_word(state)} {percent(share)}" for state, share in found.asleep.items())
+    woken = f"; {found.wake_ups:,} wake-ups" if found.wake_ups else ""
+    return f"Time: {', '.join([awake, *asleep])}{woken}."
+
+
+def exits_text(case: CaseResult) -> str:
+    """Return how early sentences left; nothing without early exit."""
+    found = case.statistics[ALL]
+    if found.mean_layers is None:
+        return ""
+    parts = [f"Early exit: {found.mean_layers:.2f} layers on average", *_plan_texts(found)]
+    if list(found.points) != [NOMINAL]:
+        shares = (f"{p} {percent(found.share(n))}" for p, n in found.points.items())
+        parts.append(f"after layer 1 at {', '.join(shares)}")
+    target = case.service.early_exit.latency_target if case.service.early_exit else None
+    if target is not None:
+        late = percent(found.share(found.late))
+        parts.append(f"{late} of inferences took longer than {format_si(target, 's')}")
+    return "; ".join(parts) + "."
+
+
+def _plan_texts(found: TaskService) -> Iterator[str]:
+    for count, what in ((found.planned_short, "few"), (found.planned_long, "many")):
+        if count:
+            yield f"planned for too {what} in {percent(found.share(count))} of requests"
