@@ -314,10 +314,10 @@ class _Controller:
         return {**states, PowerState.OFF: replace(off, wake_energy=off.wake_energy + lost)}
 
     def _stay(self, state: PowerState, start: Tick, end: Tick) -> None:
-        stay = StateSpan(start, end, ChipState(state))
-        self.states[stay.state] += end - start
+        stay = ChipState(state)
+        self.states[stay] += end - start
         if self.window.shows(start, end, len(self.outcomes)):
-            self.spans.append(stay)
+            self.spans.append(StateSpan(start, end, stay))
 
     def _wake(self, state: PowerState) -> Process:
         if state is PowerState.OFF:

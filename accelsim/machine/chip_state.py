@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 # The operating point of the machine's ``clock``.
 NOMINAL = "nominal"
@@ -19,8 +19,7 @@ class PowerState(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class ChipState:
+class ChipState(NamedTuple):
     """A power state at an operating point, by its name; printed as ``active 0.60 V`` or ``off``."""
 
     power: PowerState
