@@ -118,7 +118,7 @@ def _simulate(
 
     with _progress(shown=shown) as step:
         point = Point(workload, assignments)
-        return examine(point, options, workers=os.cpu_count() or 1, progress=step)
+        return examine(point, options=options, workers=os.cpu_count() or 1, progress=step)
 
 
 def _write(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from accelsim.accelerators.design import Design, InferenceProgram
 from accelsim.accelerators.edgebert.inference import SegmentCache, compile_inference
 from accelsim.errors import MappingError
+from accelsim.evaluation.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import whole_pages
@@ -16,9 +19,9 @@ from accelsim.mapping.switching import (
     compile_wake_ups,
     volatile_bits,
 )
-from accelsim.memory.storage import MeasuredTensor
+from accelsim.memory.storage import Measured, MeasuredTensor
 from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
+from accelsim.model.encoder import Exits, build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
 from accelsim.placement.placement import DRAM, Placement, check_capacity, place
@@ -27,95 +30,146 @@ from accelsim.policies.service import ServiceConfig
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, WorkloadConfig
 
-Measured = Mapping[str, Mapping[str, MeasuredTensor]]
-"""What was counted in real weights, by task and parameter."""
-
 
 def compile_design(
     workload: WorkloadConfig,
     case: Case,
     lengths: Iterable[int] | None = None,
     measured: Measured | None = None,
+    memo: Memo | None = None,
 ) -> Design:
     """Return the compiled case, for sentences of some lengths [tokens] after padding.
 
     ``measured`` takes the place of the stated densities. Raises CapacityError when something does
-    not fit. Tasks with equal graphs (the same number of
-    classes and spans) share their programs.
+    not fit. Tasks with equal graphs (the same number of classes and spans) share their programs.
     """
-    hardware, service = case.hardware, workload.service_of(case.config)
     known = tuple(sorted({*(lengths or (workload.sequence_length,))}))
-    twins = _twins(workload, measured)
-    graphs = {
-        task: task_graph(workload, case, task, workload.sequence_length)
-        for task, twin in twins.items()
-        if task == twin
-    }
-    places = {
-        task: place(graph, case.config.storage, hardware, _of_task(measured, task))
-        for task, graph in graphs.items()
-    }
-    graphs = {task: graphs[twin] for task, twin in twins.items()}
-    placements = {task: places[twin] for task, twin in twins.items()}
-    _check_homes(placements, hardware)
-    _check_service(service, placements, hardware)
-    check_capacity(placements, hardware)
-    addresses, end = _task_addresses(placements)
-    first = placements[workload.tasks[0]]
-    base = end + _image_bytes(first, task_specific=False)
-    cache = SegmentCache()
-    inferences: dict[tuple[str, int], InferenceProgram] = {}
-    for tokens in known:
-        for task, twin in twins.items():
-            if task == twin:
-                graph = task_graph(workload, case, task, tokens)
-                made = compile_inference(graph, placements[task], hardware, base, cache)
-                inferences[task, tokens] = made
-            inferences[task, tokens] = inferences[twin, tokens]
-    switches, restores = (
-        {
-            task: compile_switch(task, placement, hardware, addresses[task], volatile_alone=part)
-            for task, placement in placements.items()
-        }
-        for part in (False, True)
-    )
-    wakes = compile_wake_ups(hardware, first, end)
-    return Design(
-        hardware, graphs, placements, inferences, switches, restores, wakes, compile_settle(), known
-    )
+    stage = _Compilation(workload, case, known, measured, memo or Memo())
+    made = stage.memo.get("design", stage.key, stage.design)
+    return replace(made, hardware=case.hardware)
 
 
-def _of_task(measured: Measured | None, task: str) -> Mapping[str, MeasuredTensor] | None:
-    return None if measured is None else measured.get(task, {})
+@dataclass(frozen=True)
+class _Compilation:
+    """One case to compile."""
 
+    workload: WorkloadConfig
+    case: Case
+    lengths: tuple[int, ...]
+    measured: Measured | None
+    memo: Memo
 
-def _twins(workload: WorkloadConfig, measured: Measured | None) -> dict[str, str]:
-    """Map each task to the first one with an equal graph and, where measured, equal sizes."""
-    first: dict[object, str] = {}
-    kinds = {
-        task: (
-            find_task(task).classes,
-            tuple(workload.attention_spans.get(task, ())),
-            tuple(sorted((_of_task(measured, task) or {}).items())),
+    @property
+    def key(self) -> Hashable:
+        """All that the design is made from."""
+        workload, config = self.workload, self.case.config
+        return (
+            (workload.model.digest, tuple(workload.tasks), workload.sequence_length),
+            (repr(workload.attention_spans), self.service.digest, self.lengths),
+            (config.adaptation.digest, config.storage.digest, self.case.hardware.digest),
+            None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
         )
-        for task in workload.tasks
-    }
-    return {task: first.setdefault(kind, task) for task, kind in kinds.items()}
+
+    @cached_property
+    def service(self) -> ServiceConfig:
+        """How requests are served."""
+        return self.workload.service_of(self.case.config)
+
+    def sizes(self, task: str) -> tuple[tuple[str, MeasuredTensor], ...]:
+        """Return what was measured of a task."""
+        return tuple(sorted((self.measured or {}).get(task, {}).items()))
+
+    def graph(self, task: str, tokens: int) -> LayerGraph:
+        """Return the graph of one inference of a task, of so many tokens."""
+        return task_graph(self.workload, self.case, task, tokens, self.memo)
+
+    def placement(self, graph: LayerGraph, task: str) -> Placement:
+        """Return where a task's parameters lie."""
+        case, sizes = self.case, self.sizes(task)
+        measured = None if self.measured is None else dict(sizes)
+        key = (graph.digest(), case.config.storage.digest, case.hardware.digest, measured and sizes)
+        return self.memo.get(
+            "placement", key, lambda: place(graph, case.config.storage, case.hardware, measured)
+        )
+
+    def twins(self) -> dict[str, str]:
+        """Map each task to the first one with an equal graph and, where measured, equal sizes."""
+        first: dict[object, str] = {}
+        spans = self.workload.attention_spans
+        kinds = {
+            task: (find_task(task).classes, tuple(spans.get(task, ())), self.sizes(task))
+            for task in self.workload.tasks
+        }
+        return {task: first.setdefault(kind, task) for task, kind in kinds.items()}
+
+    def design(self) -> Design:
+        """Compile all tasks and lengths."""
+        hardware, twins = self.case.hardware, self.twins()
+        full = self.workload.sequence_length
+        graphs = {task: self.graph(twin, full) for task, twin in twins.items()}
+        placements = {task: self.placement(graphs[task], twin) for task, twin in twins.items()}
+        _check_homes(placements, hardware)
+        _check_service(self.service, placements, hardware)
+        check_capacity(placements, hardware)
+        addresses, end = _task_addresses(placements)
+        first = placements[self.workload.tasks[0]]
+        base = end + _image_bytes(first, task_specific=False)
+        switches, restores = (
+            {
+                task: compile_switch(task, placed, hardware, addresses[task], volatile_alone=part)
+                for task, placed in placements.items()
+            }
+            for part in (False, True)
+        )
+        return Design(
+            hardware,
+            graphs,
+            placements,
+            self.inferences(twins, placements, base),
+            switches,
+            restores,
+            compile_wake_ups(hardware, first, end),
+            compile_settle(),
+            self.lengths,
+        )
+
+    def inferences(
+        self, twins: Mapping[str, str], placements: Mapping[str, Placement], base: int
+    ) -> dict[tuple[str, int], InferenceProgram]:
+        """Compile the inferences of all tasks, by task and tokens."""
+        hardware, cache = self.case.hardware, SegmentCache()
+        found: dict[tuple[str, int], InferenceProgram] = {}
+        for tokens in self.lengths:
+            for task, twin in twins.items():
+                if task == twin:
+                    graph, placed = self.graph(task, tokens), placements[task]
+                    found[task, tokens] = compile_inference(graph, placed, hardware, base, cache)
+                found[task, tokens] = found[twin, tokens]
+        return found
 
 
-def task_graph(workload: WorkloadConfig, case: Case, task: str, tokens: int) -> LayerGraph:
+def task_graph(
+    workload: WorkloadConfig, case: Case, task: str, tokens: int, memo: Memo | None = None
+) -> LayerGraph:
     """Return the graph of one inference of a task in a case, of so many tokens."""
     service, classes = workload.service_of(case.config), find_task(task).classes
-    early_exit, spans = service.early_exit, workload.attention_spans.get(task)
-    pretrained = build_encoder(
-        workload.model,
-        sequence_length=tokens,
-        classes=classes,
-        # The entropy of one output says nothing: a regression runs all layers.
-        exits=early_exit.heads if early_exit and classes > 1 else "none",
-        attention_spans=tuple(spans) if spans else None,
-    )
-    return adapt(pretrained, case.config.adaptation)
+    early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
+    # The entropy of one output says nothing: a regression runs all layers.
+    exits: Exits = early_exit.heads if early_exit and classes > 1 else "none"
+    model, adaptation = workload.model, case.config.adaptation
+
+    def build() -> LayerGraph:
+        encoder = build_encoder(
+            model,
+            sequence_length=tokens,
+            classes=classes,
+            exits=exits,
+            attention_spans=spans or None,
+        )
+        return adapt(encoder, adaptation)
+
+    key = (model.digest, adaptation.digest, tokens, classes, exits, spans)
+    return (memo or Memo()).get("graph", key, build)
 
 
 def _check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:

@@ -9,6 +9,7 @@ from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.memo import Memo
 from accelsim.evaluation.metrics import METRICS, Figure
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
@@ -20,19 +21,20 @@ from accelsim.workload.schema import Workload, load_workload
 _LONG_STREAM = 10_000
 
 
-def evaluate(point: Point) -> Row:
+def evaluate(point: Point, memo: Memo | None = None) -> Row:
     """Return the figures of a point: pure and silent.
 
     Raises ConfigError for wrong input, and MappingError or CapacityError for what cannot be mapped
     or does not fit.
     """
-    return Row(point, figures_of(examine(point)))
+    return Row(point, figures_of(examine(point, memo)))
 
 
 def examine(
     point: Point,
-    options: Options | None = None,
+    memo: Memo | None = None,
     *,
+    options: Options | None = None,
     workers: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Result:
@@ -43,17 +45,17 @@ def examine(
     case, the requests that it served since the last call, and those of all cases. Raises what
     ``evaluate`` raises.
     """
-    workload, options = resolve(point), options or Options()
-    requests = requests_of(workload)
-    total, count = len(requests) * len(workload.cases), min(workers, len(workload.cases))
+    workload, options, memo = resolve(point), options or Options(), memo or Memo()
+    requests = len(requests_of(workload, memo))
+    total, count = requests * len(workload.cases), min(workers, len(workload.cases))
 
     def step(case: str, served: int = 1) -> None:
         if progress:
             progress(case, served, total)
 
-    if count > 1 and len(requests) >= _LONG_STREAM:
+    if count > 1 and requests >= _LONG_STREAM:
         return run_side_by_side(workload, options, count, step)
-    return run_workload(workload, requests=requests, options=options, progress=step)
+    return run_workload(workload, memo, options=options, progress=step)
 
 
 def resolve(point: Point) -> Workload:

@@ -14,7 +14,7 @@ from typing import Any
 
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.stages import requests_of, run_workload
+from accelsim.evaluation.stages import run_workload
 from accelsim.workload.schema import Workload
 
 # Seconds between two looks at how far the processes are.
@@ -80,5 +80,4 @@ def _simulate_one(workload: Workload, name: str, number: int, options: Options) 
         _served[number] += 1
 
     alone = replace(workload, cases={name: workload.cases[name]})
-    requests = requests_of(workload)
-    return run_workload(alone, requests=requests, options=options, progress=step)[name]
+    return run_workload(alone, options=options, progress=step)[name]

@@ -14,6 +14,7 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
+from accelsim.evaluation.memo import Memo
 from accelsim.policies.service import padded
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.requests.request import Request
@@ -23,22 +24,21 @@ from accelsim.workload.schema import Case, Workload, request_context
 
 def run_workload(
     workload: Workload,
+    memo: Memo | None = None,
     *,
-    requests: Sequence[Request] | None = None,
     options: Options | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Result:
-    """Compile and run every case of a workload, on its own requests unless others are given.
+    """Compile and run every case of a workload.
 
     Options without a window keep the executions of the first round, or the first requests.
     ``progress`` is called with the name of the case after every request. Raises MappingError when
     a case cannot be mapped, before any case is simulated.
     """
-    requests = requests_of(workload) if requests is None else requests
-    options = options or Options()
+    memo, options = memo or Memo(), options or Options()
     if options.window is None:
-        options = replace(options, window=first_window(workload, requests))
-    designs = compile_cases(workload, requests)
+        options = replace(options, window=first_window(workload, requests_of(workload, memo)))
+    designs = {name: design_of(workload, case, memo) for name, case in workload.cases.items()}
     results = {}
     for name, case in workload.cases.items():
 
@@ -46,38 +46,37 @@ def run_workload(
             if progress:
                 progress(name)
 
-        run = run_case(workload, case, designs[name], requests, replace(options, progress=step))
+        told = replace(options, progress=step)
+        run = run_case(workload, case, designs[name], requests_of(workload, memo), told)
         figures = measure(designs[name], run, rounds_of(workload))
         service = workload.config.service_of(case.config)
         results[name] = CaseResult(case, service, designs[name], run, figures)
     return Result(workload, results)
 
 
-def requests_of(workload: Workload) -> list[Request]:
+def requests_of(workload: Workload, memo: Memo | None = None) -> list[Request]:
     """Return the requests of a workload, in order of arrival. Raises ConfigError for bad ones."""
+    pattern = workload.config.requests
     context = request_context(workload.config, workload.path.parent)
-    requests = workload.config.requests.generate(context)
+    key, memo = pattern.content(context), memo or Memo()
+    requests = memo.get("requests", key, lambda: pattern.generate(context), weigh=len)
     if not requests:
         raise ConfigError("requests: none arrives in this time; lengthen it or ask more often")
     return requests
 
 
-def compile_cases(workload: Workload, requests: Sequence[Request]) -> dict[str, Design]:
-    """Return the compiled cases, for the lengths of these requests."""
-    config = workload.config
-    tokens = {request.tokens for request in requests}
+def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Design:
+    """Return a compiled case, for the lengths of the workload's requests."""
+    config, memo = workload.config, memo or Memo()
+    tokens = {request.tokens for request in requests_of(workload, memo)}
     lengths = {padded(n, config.pad_to, config.sequence_length) for n in tokens}
-    return {name: _compile(workload, case, lengths) for name, case in workload.cases.items()}
-
-
-def _compile(workload: Workload, case: Case, lengths: set[int]) -> Design:
-    if case.config.weights is None:
-        return compile_design(workload.config, case, lengths)
+    if case.measured is not None or case.config.weights is None:
+        return compile_design(config, case, lengths, case.measured, memo)
     # numpy and the loaders are needed only here.
     from accelsim.evaluation.weights import compressed_weights, measured_sizes, weights_origin
 
     models = compressed_weights(workload, case)
-    design = compile_design(workload.config, case, lengths, measured_sizes(models))
+    design = compile_design(config, case, lengths, measured_sizes(models), memo)
     return replace(design, weights=weights_origin(models))
 
 

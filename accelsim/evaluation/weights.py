@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import Measured, task_graph
-from accelsim.memory.storage import MeasuredTensor
+from accelsim.evaluation.design import task_graph
+from accelsim.memory.storage import Measured, MeasuredTensor
 from accelsim.model.graph import LayerGraph
 from accelsim.weights.compression import CompressedModel, compress
 from accelsim.weights.settings import CaseWeights

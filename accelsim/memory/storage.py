@@ -10,6 +10,7 @@ is data alone; check bits are made when it is written into a memory of the chip.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Literal, NamedTuple
@@ -178,11 +179,15 @@ def _protected(
     return replace(plain, word=word, check_array=checks, decoder_cycles=decoder_cycles)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class MeasuredTensor:
     """What was counted in the real values of a parameter: its ``nonzeros``."""
 
     nonzeros: int
+
+
+Measured = Mapping[str, Mapping[str, MeasuredTensor]]
+"""What was counted in real weights, by task and parameter."""
 
 
 @dataclass(frozen=True)

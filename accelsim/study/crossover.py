@@ -12,19 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from accelsim.accelerators.design import Design
-from accelsim.account.energy import price
 from accelsim.account.metrics import active_ticks
-from accelsim.account.prices import design_prices
 from accelsim.account.purposes import energy_per_inference, mean_power
 from accelsim.engine.run import Window
-from accelsim.engine.simulator import Options, simulate_design
-from accelsim.engine.streams import OpenStream
+from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluation.idle_costs import idle_costs
-from accelsim.evaluation.stages import compile_cases, requests_of
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.memo import Memo
+from accelsim.evaluation.stages import requests_of, run_workload
 from accelsim.inputs.paths import suggest
-from accelsim.requests import Request
+from accelsim.requests import Request, RequestContext, RequestPattern
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
 from accelsim.workload.schema import Workload
@@ -152,16 +149,13 @@ def find_crossover(
     """
     _check(workload, design, baseline, lowest, highest, requests)
     shape = request_shape(workload, requests)
-    chosen = replace(workload, cases={name: workload.cases[name] for name in (design, baseline)})
-    designs = compile_cases(chosen, shape.requests)
-    first, second = (
-        _Contender(workload, name, designs[name], shape) for name in (design, baseline)
-    )
+    names, memo = (design, baseline), Memo()
+    chosen = replace(workload, cases={name: workload.cases[name] for name in names})
 
     def point_at(rate: float) -> RatePoint:
         if progress:
             progress(rate)
-        return RatePoint(rate, first.cost_at(rate), second.cost_at(rate))
+        return _point(chosen, names, shape, rate, memo)
 
     points = tuple(point_at(rate) for rate in rate_grid(lowest, highest))
     found = Crossover(design, baseline, len(shape.requests), points, ())
@@ -235,33 +229,36 @@ def _rounds(workload: Workload, limit: int) -> RequestShape:
 # -- simulations -------------------------------------------------------------------------------
 
 
-class _Contender:
-    """A compiled case that is simulated at many rates."""
+class _AtRate(RequestPattern):
+    """The requests of a shape, at a mean rate [1/s]: what a workload asks for meanwhile."""
 
-    def __init__(self, workload: Workload, name: str, design: Design, shape: RequestShape) -> None:
-        self._design = design
-        self._service = workload.config.service_of(workload.cases[name].config)
-        self._costs = idle_costs(design)
-        self._prices = design_prices(design)
-        early_exit = self._service.early_exit
-        if early_exit:
-            drawn = early_exit.draw(shape.requests, workload.config.model.layers)
-            shape = replace(shape, requests=tuple(drawn))
-        self._shape = shape
+    shape: RequestShape
+    rate: float
 
-    def cost_at(self, rate: float) -> RateCost:
-        requests, horizon = self._shape.at(rate)
-        run = simulate_design(
-            self._design,
-            OpenStream(requests),
-            self._service,
-            costs=self._costs,
-            horizon=horizon,
-            options=Options(window=Window(requests=0)),
-        )
-        account = price(run.ledger, self._prices)
-        load = active_ticks(run) / horizon
-        return RateCost(energy_per_inference(run, account), mean_power(run, account), load)
+    def horizon(self) -> Tick:
+        """Return the tick at which the stretched requests end to come."""
+        return self.shape.at(self.rate)[1]
+
+    def make_requests(self, context: RequestContext) -> list[Request]:
+        """Return the stretched requests."""
+        return self.shape.at(self.rate)[0]
+
+
+def _point(
+    workload: Workload, names: tuple[str, str], shape: RequestShape, rate: float, memo: Memo
+) -> RatePoint:
+    requests = _AtRate(pattern="at_rate", shape=shape, rate=rate)
+    config = workload.config.model_copy(update={"requests": requests})
+    options = Options(window=Window(requests=0))
+    result = run_workload(replace(workload, config=config), memo, options=options)
+    first, second = (_cost(result[name], requests.horizon()) for name in names)
+    return RatePoint(rate, first, second)
+
+
+def _cost(case: CaseResult, horizon: Tick) -> RateCost:
+    run, account = case.run, case.figures.account
+    load = active_ticks(run) / horizon
+    return RateCost(energy_per_inference(run, account), mean_power(run, account), load)
 
 
 def rate_grid(lowest: float, highest: float) -> list[float]:

@@ -11,21 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from accelsim.accelerators.design import Design
-from accelsim.account.metrics import DesignFigures, measure
 from accelsim.engine.run import Run, Window
-from accelsim.engine.simulator import IdleCosts, Options, simulate_design
-from accelsim.engine.streams import ClosedStream
+from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError, ConfigError
-from accelsim.evaluation.idle_costs import idle_costs
-from accelsim.evaluation.stages import compile_cases, requests_of
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.memo import Memo
+from accelsim.evaluation.stages import design_of, run_workload
 from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig, MemoryConfig
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.placement.placement import DRAM, Placement
-from accelsim.requests import Request
 from accelsim.requests.patterns.round_robin import RoundRobin
-from accelsim.units import Tick, ceil_div, to_ticks
+from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, Workload
 
 # [ours] Rounds after the first. One would do where rounds are alike; drawn lengths and exit layers
@@ -103,89 +100,56 @@ def find_scaling(
     tasks, numbers = scaling_tasks(workload), tuple(sorted(set(counts)))
     if not numbers or numbers[0] < 1 or numbers[-1] > len(tasks):
         raise ConfigError(f"--tasks: expected numbers from 1 to {len(tasks)}, such as 1..9 or 3")
-    cases = {}
+    memo, cases = Memo(), {}
     for name, case in workload.cases.items():
-        study = _CaseStudy(workload, case, tasks[: numbers[-1]])
+        placements = _placements(workload, case, tasks[: numbers[-1]], memo)
         points = []
         for number in numbers:
             if progress:
                 progress(f"{name}, {number} of {numbers[-1]} tasks")
-            points.append(study.point(number))
+            served = _serve(workload, case, tasks[:number], memo)
+            points.append(_point(case, placements[:number], served))
         cases[name] = tuple(points)
     return Scaling(tasks, numbers, cases)
 
 
-class _CaseStudy:
-    """A case compiled for all tasks, of which any number can be run.
+def _placements(
+    workload: Workload, case: Case, tasks: Sequence[str], memo: Memo
+) -> list[Placement]:
+    """Return where the parameters of each task lie; each alone must fit."""
 
-    The DRAM holds the image of all, whatever the number that is served.
-    """
+    def alone(task: str) -> Placement:
+        return design_of(_with_tasks(workload, case, [task], 1), case, memo).placements[task]
 
-    def __init__(self, workload: Workload, case: Case, tasks: Sequence[str]) -> None:
-        self._workload = workload
-        self._case = case
-        self._tasks = tasks
-        self._service = workload.config.service_of(case.config)
-        try:
-            self._design: Design | None = self._compiled(tasks)
-            self.placements = self._design.placements
-            self._costs = idle_costs(self._design)
-        except CapacityError:
-            # Nothing can be loaded. Each task alone must fit, and its storage is the same.
-            self._design = None
-            self.placements = {task: self._compiled([task]).placements[task] for task in tasks}
-
-    def point(self, number: int) -> ScalingPoint:
-        """Return the figures of the first so many tasks."""
-        placements = [self.placements[task] for task in self._tasks[:number]]
-        return _point(self._case, placements, self._serve(self._tasks[:number]))
-
-    def _compiled(self, tasks: Sequence[str]) -> Design:
-        wanted = _with_tasks(self._workload, self._case, tasks)
-        return compile_cases(wanted, requests_of(wanted))[self._case.name]
-
-    def _subset(self, tasks: Sequence[str]) -> tuple[Design, IdleCosts] | None:
-        if self._design:
-            placements = {task: self.placements[task] for task in tasks}
-            return replace(self._design, placements=placements), self._costs
-        try:
-            design = self._compiled(tasks)
-        except CapacityError:
-            return None
-        return design, idle_costs(design)
-
-    def _serve(self, tasks: Sequence[str]) -> Served | None:
-        """Return what a further round costs, per request; None where the tasks do not fit."""
-        made = self._subset(tasks)
-        if made is None:
-            return None
-        wanted = _with_tasks(self._workload, self._case, tasks)
-        requests = requests_of(wanted)
-        if self._service.early_exit:
-            layers = wanted.config.model.layers
-            requests = self._service.early_exit.draw(requests, layers)
-        first = [request for request in requests if request.round == 0]
-        gap = to_ticks(_round_robin(self._workload).idle_between_rounds)
-        before, after = (self._run(*made, served, gap) for served in (first, requests))
-        figures = (measure(made[0], before, 1), measure(made[0], after, 1 + _FURTHER_ROUNDS))
-        return _further((before, after), figures, len(requests) - len(first))
-
-    def _run(self, design: Design, costs: IdleCosts, requests: Sequence[Request], gap: Tick) -> Run:
-        options = Options(window=Window(requests=0))
-        stream = ClosedStream(requests, gap)
-        return simulate_design(design, stream, self._service, costs=costs, options=options)
+    return [alone(task) for task in tasks]
 
 
-def _with_tasks(workload: Workload, case: Case, tasks: Sequence[str]) -> Workload:
-    """Return a workload of one case that serves tasks in turn."""
-    changed = {"tasks": list(tasks), "requests": _round_robin(workload)}
+def _serve(workload: Workload, case: Case, tasks: Sequence[str], memo: Memo) -> Served | None:
+    """Return what a further round costs, per request; None where the tasks do not fit."""
+    options = Options(window=Window(requests=0))
+    try:
+        first, all_rounds = (
+            run_workload(_with_tasks(workload, case, tasks, rounds), memo, options=options)[
+                case.name
+            ]
+            for rounds in (1, 1 + _FURTHER_ROUNDS)
+        )
+    except CapacityError:
+        # Nothing can be loaded, and not all of them fit.
+        return None
+    return _further(first, all_rounds)
+
+
+def _with_tasks(workload: Workload, case: Case, tasks: Sequence[str], rounds: int) -> Workload:
+    """Return a workload of one case that serves tasks in turn, so many rounds."""
+    changed = {"tasks": list(tasks), "requests": _round_robin(workload, rounds)}
     config = workload.config.model_copy(update=changed)
     return replace(workload, config=config, cases={case.name: case})
 
 
-def _round_robin(workload: Workload) -> RoundRobin:
-    """Return the workload's round robin, or a plain one, with the rounds that the study needs."""
-    pattern, rounds = workload.config.requests, 1 + _FURTHER_ROUNDS
+def _round_robin(workload: Workload, rounds: int) -> RoundRobin:
+    """Return the workload's round robin, or a plain one, with so many rounds."""
+    pattern = workload.config.requests
     if isinstance(pattern, RoundRobin):
         return pattern.model_copy(update={"rounds": rounds})
     return RoundRobin(pattern="round_robin", rounds=rounds)
@@ -249,16 +213,15 @@ def _area(hardware: HardwareConfig, memory: str, config: MemoryConfig) -> float:
 # -- service -----------------------------------------------------------------------------------
 
 
-def _further(
-    runs: tuple[Run, Run], figures: tuple[DesignFigures, DesignFigures], requests: int
-) -> Served:
+def _further(first: CaseResult, rounds: CaseResult) -> Served:
     """Return the difference of a longer run and its first round, per request."""
-    (before, after), (first, last) = runs, figures
-    switch = last.scopes.get("switch")
+    requests = len(rounds.run.requests) - len(first.run.requests)
+    before, after = first.figures, rounds.figures
+    switch = after.scopes.get("switch")
     return Served(
-        energy=(last.account.total - first.account.total) / requests,
-        dram_bytes=(_dram_bytes(after) - _dram_bytes(before)) / requests,
-        switches=(last.switches - first.switches) / requests,
+        energy=(after.account.total - before.account.total) / requests,
+        dram_bytes=(_dram_bytes(rounds.run) - _dram_bytes(first.run)) / requests,
+        switches=(after.switches - before.switches) / requests,
         switch_energy=switch.energy if switch else None,
         switch_latency=switch.latency if switch else None,
     )

@@ -29,7 +29,7 @@ from accelsim.inputs.paths import suggest
 from accelsim.inputs.shipped import find_input, is_file
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.machine.schema import HardwareConfig, hardware_document
-from accelsim.memory.storage import StorageConfig
+from accelsim.memory.storage import Measured, StorageConfig
 from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.tasks import find_task
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
@@ -160,12 +160,16 @@ def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, st
 
 @dataclass(frozen=True)
 class Case:
-    """A case with its machine."""
+    """A case with its machine.
+
+    ``measured`` takes the place of the stated densities, and of the case's weights if it has any.
+    """
 
     name: str
     config: CaseConfig
     hardware: HardwareConfig
     digest: str
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True)

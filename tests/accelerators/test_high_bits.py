@@ -7,7 +7,7 @@ from small_workload import small_workload
 
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.stages import compile_cases, requests_of, run_workload
+from accelsim.evaluation.stages import design_of, run_workload
 from accelsim.mapping.accesses import part_of, read_part
 
 CASE = "adapter_mixed"
@@ -40,7 +40,7 @@ def test_the_bits_of_every_tensor_add_up() -> None:
 
 def test_a_part_is_read_from_both_memories_and_crosses_the_bus_once() -> None:
     workload = small_workload(*APART)
-    design = compile_cases(workload, requests_of(workload))[CASE]
+    design = design_of(workload, workload.cases[CASE])
     tensor = next(t for t in design.placements["MNLI"].tensors.values() if t.high and t.masked)
     part = part_of(tensor, 0, tensor.parameter.elements)
     uses = {use.block: use.amount for use in read_part(design.hardware, part, 0)}

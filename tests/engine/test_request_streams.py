@@ -18,7 +18,7 @@ from accelsim.engine.simulator import Options
 from accelsim.engine.streams import ClosedStream
 from accelsim.errors import ConfigError, MappingError
 from accelsim.evaluation.design import compile_design
-from accelsim.evaluation.stages import compile_cases, horizon_of, requests_of, run_case
+from accelsim.evaluation.stages import design_of, horizon_of, requests_of, run_case
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.program import ProgramKind
 from accelsim.requests.request import Request
@@ -32,7 +32,7 @@ EXITS = "early_exit={exit_layer: {mean: 2}, prediction: {errors: {-1: 1, 0: 2, 1
 def serve(*overrides: str, case: str = CASE, **options: Any) -> Run:
     workload = small_workload(*overrides)
     requests = requests_of(workload)
-    design = compile_cases(workload, requests)[case]
+    design = design_of(workload, workload.cases[case])
     return run_case(workload, workload.cases[case], design, requests, Options(**options))
 
 
@@ -329,7 +329,7 @@ def switches(policy: str, tasks: int = 3) -> int:
     workload: Workload = small_workload(f"residency={policy}", "requests.rounds=5")
     assert len(workload.config.tasks) == tasks
     requests = requests_of(workload)
-    design = compile_cases(workload, requests)["vanilla_mixed"]
+    design = design_of(workload, workload.cases["vanilla_mixed"])
     run = run_case(workload, workload.cases["vanilla_mixed"], design, requests, Options())
     return run.total(ProgramKind.SWITCH).count
 

@@ -11,7 +11,7 @@ from small_workload import SMALL, small_workload
 
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
-from accelsim.evaluation.stages import compile_cases, requests_of, run_workload
+from accelsim.evaluation.stages import design_of, run_workload
 from accelsim.evaluation.weights import compressed_weights
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.workload.schema import load_workload
@@ -23,7 +23,7 @@ SEEDED = f"cases.{CASE}.weights={{seed: 4}}"
 def test_placement_has_the_measured_sizes_to_the_bit() -> None:
     workload = small_workload(SEEDED)
     models = compressed_weights(workload, workload.cases[CASE])
-    design = compile_cases(workload, requests_of(workload))[CASE]
+    design = design_of(workload, workload.cases[CASE])
     for task, model in models.items():
         for name, tensor in model.tensors.items():
             stored = design.placements[task].tensors[name]

@@ -12,7 +12,7 @@ from accelsim.account.prices import price_list
 from accelsim.account.window import CaseTrace
 from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
-from accelsim.evaluation.stages import compile_cases, first_window, requests_of, run_case
+from accelsim.evaluation.stages import design_of, first_window, requests_of, run_case
 from accelsim.report.timeline.perfetto import trace_events
 from accelsim.report.timeline.slices import Detail
 from accelsim.units import to_ticks
@@ -57,9 +57,10 @@ def simulated(
     requests = requests_of(workload)
     shown = window or first_window(workload, requests)
     found = {}
-    for name, design in compile_cases(workload, requests).items():
+    for name, case in workload.cases.items():
+        design = design_of(workload, case)
         options = Options(trace=trace, window=shown)
-        run = run_case(workload, workload.cases[name], design, requests, options)
+        run = run_case(workload, case, design, requests, options)
         found[name] = CaseTrace(design, run, price_list(design.hardware))
     return found
 

@@ -12,6 +12,7 @@ from accelsim.evaluation.stages import run_workload
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.model import FaultConfig
 from accelsim.study.faults.costs import _measured, machine_of, occupied_bits, scheme_costs
+from accelsim.study.faults.damage import Judge
 from accelsim.study.faults.findings import double_share, exchanges, savings
 from accelsim.study.faults.schemes import SCHEMES
 from accelsim.study.faults.study import FaultStudy, SchemeResult, study_faults
@@ -215,3 +216,13 @@ def test_what_cannot_be_studied_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         load_subject(small_workload(*overrides), replace(OPTIONS, **changes))  # type: ignore[arg-type]
+
+
+def test_exits_of_the_case_are_stored_and_written_too() -> None:
+    exits = small_workload("early_exit={exit_layer: 2, heads: per_layer}")
+    one = load_subject(exits, OPTIONS)
+    own = {name for name in one.compressed.tensors if name.startswith("exits.")}
+    assert own == {f"exits.{n}.classifier.{part}" for n in (0, 1) for part in ("weight", "bias")}
+    assert set(one.compressed.tensors) == set(one.design.placements[one.task].tensors)
+    # Its forward pass has the final logits: without faults all predictions agree.
+    assert Judge(one).unharmed.agreement == 1

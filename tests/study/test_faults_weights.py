@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
+from accelsim.evaluation.design import task_graph
 from accelsim.placement.placement import place
 from accelsim.study.faults.costs import machine_of, occupied_bits, storage_of
 from accelsim.study.faults.schemes import SCHEMES, find_schemes
 from accelsim.study.faults.stored_model import _mask_of, _store_mask
 from accelsim.study.faults.study import cell_faults, write
-from accelsim.study.faults.subject import _graph
 from accelsim.study.faults.sweep import uniform_faults, uniform_transitions
 
 SIMULATED = [name for name, scheme in SCHEMES.items() if not scheme.high]
@@ -127,7 +127,8 @@ def test_the_capacity_is_what_placement_counts(name: str) -> None:
     scheme, one = SCHEMES[name], subject()
     occupied = occupied_bits(stored(name), scheme)
     hardware = machine_of(one, scheme, occupied)
-    graph = _graph(one.workload, one.case, one.task)
+    config = one.workload.config
+    graph = task_graph(config, one.case, one.task, config.sequence_length)
     measured = {n: t for n, t in one.compressed.tensors.items() if t.masked}
     placed = place(graph, storage_of(one, scheme), hardware, measured)  # type: ignore[arg-type]
     bits = placed.bits(task_specific=False)

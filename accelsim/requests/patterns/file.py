@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,12 @@ class RequestFile(OpenLoop):
         """Return the file to read for a workload in a folder."""
         beside = folder / self.path
         return beside if is_file(beside) else find_input(Path(self.path))
+
+    def content(self, context: RequestContext) -> Hashable:
+        """Return what the requests are made from, the file's content included."""
+        path = self.find(context.folder)
+        trace = path.read_bytes() if is_file(path) else b""
+        return (super().content(context), hashlib.sha256(trace).digest())
 
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is wrong in this workload, the file itself aside."""

@@ -13,12 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from accelsim.accelerators.design import Design
-from accelsim.account.metrics import DesignFigures, measure
+from accelsim.account.metrics import DesignFigures
 from accelsim.account.scopes import parameter_memories
-from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import compile_design
-from accelsim.evaluation.stages import first_window, requests_of, rounds_of, run_case
+from accelsim.evaluation.stages import run_workload
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig
@@ -31,7 +29,6 @@ from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import StoredModel
 from accelsim.study.faults.subject import Subject
 from accelsim.units import ceil_div
-from accelsim.workload.schema import Case
 
 # Banks are whole multiples of the smallest array of RRAM in the technology tables [ours].
 _STEP = 64 * 1024
@@ -168,16 +165,12 @@ def _run_costs(figures: DesignFigures) -> RunCosts:
 
 
 def _simulate(subject: Subject, scheme: StorageScheme, hardware: HardwareConfig) -> DesignFigures:
-    workload = subject.workload
-    requests = requests_of(workload)
-    config = subject.case.config.model_copy(update={"storage": storage_of(subject, scheme)})
-    case = Case(subject.case.name, config, hardware, subject.case.digest)
-    stated = subject.design
+    workload, stated, case = subject.workload, subject.design, subject.case
+    config = case.config.model_copy(update={"storage": storage_of(subject, scheme)})
     measured = {task: _measured(subject, stated, task) for task in workload.config.tasks}
-    design = compile_design(workload.config, case, stated.lengths, measured)
-    options = Options(window=first_window(workload, requests), trace=False)
-    run = run_case(workload, case, design, requests, options)
-    return measure(design, run, rounds_of(workload))
+    changed = replace(case, config=config, hardware=hardware, measured=measured)
+    alone = replace(workload, cases={case.name: changed})
+    return run_workload(alone, subject.memo)[case.name].figures
 
 
 def _measured(subject: Subject, stated_design: Design, task: str) -> dict[str, MeasuredTensor]:

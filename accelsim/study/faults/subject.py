@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
-from accelsim.evaluation.stages import compile_cases, requests_of
+from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.memo import Memo
+from accelsim.evaluation.stages import design_of
 from accelsim.evaluation.weights import compressed_weights
 from accelsim.inference.data import Sentences, random_sentences
 from accelsim.inference.labelled import load_labelled
 from accelsim.inputs.paths import suggest
 from accelsim.machine.schema import MemoryConfig
 from accelsim.memory.technology import MemoryTechnology, load_technology
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
 from accelsim.model.tensors import Role
@@ -45,6 +45,7 @@ class Subject:
     sentences: Sentences
     home: MemoryConfig
     roles: tuple[Role, ...]
+    memo: Memo = field(default_factory=Memo)
 
     @property
     def stored(self) -> list[str]:
@@ -60,8 +61,7 @@ class Subject:
     @cached_property
     def design(self) -> Design:
         """The case as it is stated, compiled for the lengths of its requests."""
-        alone = replace(self.workload, cases={self.case.name: self.case})
-        return compile_cases(alone, requests_of(alone))[self.case.name]
+        return design_of(self.workload, self.case, self.memo)
 
 
 def load_subject(workload: Workload, options: FaultOptions) -> Subject:
@@ -137,10 +137,7 @@ def _non_volatile(case: Case) -> tuple[MemoryConfig, tuple[Role, ...]]:
 
 def _graph(workload: Workload, case: Case, task: str) -> LayerGraph:
     config = workload.config
-    encoder = build_encoder(
-        config.model, sequence_length=config.sequence_length, classes=find_task(task).classes
-    )
-    return adapt(encoder, case.config.adaptation)
+    return task_graph(config, case, task, config.sequence_length)
 
 
 def _load(workload: Workload, case: Case, task: str, options: FaultOptions) -> WeightSet:
