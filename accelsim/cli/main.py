@@ -71,7 +71,9 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         code = commands.main(args=arguments, prog_name="accelsim", standalone_mode=False)
         sys.stdout.flush()
     except AccelsimError as error:
-        click.echo(f"accelsim: {error}", err=True)
+        from accelsim.report.text import printable
+
+        click.echo(f"accelsim: {printable(str(error))}", err=True)
         return error.exit_code
     except plain_click.ClickException as error:
         error.show()

@@ -56,7 +56,16 @@ def status(*, shown: bool) -> Iterator[Callable[[str], None] | None]:
     from rich.console import Console
 
     with Console(stderr=True).status("compiling") as line:
-        yield lambda text: line.update(f"simulating {text}")
+        yield lambda text: line.update(f"simulating {without_markup(text)}")
+
+
+def without_markup(text: str) -> str:
+    """Return a text that rich prints as it stands, control characters spelled."""
+    from rich.markup import escape
+
+    from accelsim.report.text import printable
+
+    return escape(printable(text))
 
 
 def write(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.output import show, write, write_option
+from accelsim.cli.output import show, without_markup, write, write_option
 from accelsim.errors import INTERRUPTED
 from accelsim.version import __version__
 
@@ -67,6 +67,7 @@ def run(
     """
     from accelsim.engine.simulator import Options
     from accelsim.report.run import run_report
+    from accelsim.report.text import printable
 
     drawn = _parse_window(window, no_trace=no_trace)
     options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
@@ -85,7 +86,7 @@ def run(
             if not (as_json or no_trace):
                 click.echo("Open the timeline at https://ui.perfetto.dev")
     except KeyboardInterrupt:
-        click.echo(f"accelsim: interrupted; {folder} is complete", err=True)
+        click.echo(f"accelsim: interrupted; {printable(str(folder))} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
 
 
@@ -182,7 +183,7 @@ def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None] | None
             done += served
             # A bar is some hundred characters wide; to redraw it each time would take longer.
             if done % max(1, total // 500) < served:
-                described = f"simulating {case}"
+                described = f"simulating {without_markup(case)}"
                 bar.update(line, completed=done, total=total, description=described)
 
         yield step

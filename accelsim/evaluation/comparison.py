@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.metrics import METRICS, Metric
+from accelsim.evaluation.metrics import Metric, all_metrics
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def compare(result: Result) -> list[Comparison]:
     In a closed loop those are of a switch and of a round; in an open stream, where the time between
     requests is given, of a request.
     """
-    metrics = [each for each in METRICS if each.is_compared(closed_loop=result.closed_loop)]
+    metrics = [each for each in all_metrics() if each.is_compared(closed_loop=result.closed_loop)]
     return [
         Comparison(name, baseline, tuple(_gains(metrics, result[baseline], case)))
         for name, case in result.cases.items()

@@ -10,7 +10,7 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import compare
 from accelsim.evaluation.memo import Memo
-from accelsim.evaluation.metrics import METRICS, Figure
+from accelsim.evaluation.metrics import Figure, all_metrics
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload
@@ -45,6 +45,7 @@ def examine(
     case, the requests that it served since the last call, and those of all cases. Raises what
     ``evaluate`` raises.
     """
+    all_metrics()  # what is wrong with a plug-in's metrics is told before anything runs
     workload, options, memo = resolve(point), options or Options(), memo or Memo()
     requests = len(requests_of(workload, memo))
     total, count = requests * len(workload.cases), min(workers, len(workload.cases))
@@ -75,7 +76,7 @@ def figures_of(result: Result) -> dict[str, Figure]:
     found = {
         f"{name}.{key}": value
         for name, case in result.cases.items()
-        for metric in METRICS
+        for metric in all_metrics()
         for key, value in metric.figures(case)
     }
     for comparison in compare(result):

@@ -38,10 +38,8 @@ def crossover_report(workload: Workload, found: Crossover, command: Sequence[str
     return Report(
         name="crossover",
         title=workload.config.name,
-        sections=(
-            Prose(about),
-            _rates(found),
-        ),
+        about=(about,),
+        sections=(_rates(found),),
         verdict=tuple(Prose(line, "strong") for line in crossover_verdict(found)),
         data=_data(found),
         document={

@@ -72,7 +72,6 @@ def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
     """Return the tables, the plots, and what they come to."""
     plot = scheme_plot(study.schemes)
     sections: list[Section] = [
-        *_about(study),
         listed(
             "Costs: memories as large as needed; energy and latency of a round; writing once",
             _COSTS,
@@ -82,26 +81,27 @@ def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
         _damage_table(study),
         *(_sweep(study.sweep) if study.sweep else ()),
     ]
-    verdict = [Prose(line, "strong") for line in faults_findings(study)]
     return Report(
         name="faults",
         title=f"{study.subject.workload.config.name}: storage schemes and faults",
+        about=tuple(_about(study)),
         sections=tuple(sections),
-        verdict=(*verdict, *(Prose(line, "note") for line in faults_notes(study))),
+        verdict=tuple(Prose(line, "strong") for line in faults_findings(study)),
         data=listed("", (*_COSTS, *_FAULTS, *_MEANS), study.schemes),
         document=faults_document(study, command),
+        notes=tuple(faults_notes(study)),
         details=(_layers(study), Heading("Schemes"), *_meanings(study)),
     )
 
 
-def _about(study: FaultStudy) -> Iterator[Prose]:
+def _about(study: FaultStudy) -> Iterator[str]:
     subject = study.subject
-    yield Prose(
+    yield (
         f"case {subject.case.name}, task {subject.task}, {subject.technology.name}, "
         f"{subject.numbers.kind} values"
     )
-    yield Prose(f"weights: {subject.compressed.origin}")
-    yield Prose(f"sentences: {subject.sentences.origin}; {len(study.seeds)} seeds of faults")
+    yield f"weights: {subject.compressed.origin}"
+    yield f"sentences: {subject.sentences.origin}; {len(study.seeds)} seeds of faults"
 
 
 def _meanings(study: FaultStudy) -> Iterator[Prose]:

@@ -11,7 +11,7 @@ from accelsim.account.round_costs import RoundCost, part_costs, switch_cost, who
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import KINDS, compare
-from accelsim.evaluation.metrics import METRICS
+from accelsim.evaluation.metrics import all_metrics
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.results import array_warnings, ledger_digest, results_document
@@ -58,9 +58,9 @@ def run_report(result: Result, command: Sequence[str]) -> Report:
     return Report(
         name="results",
         title=result.workload.config.name,
-        sections=(
-            *_about(result),
-            *(part for name, case in result.cases.items() for part in _case(result, name, case)),
+        about=tuple(_about(result)),
+        sections=tuple(
+            part for name, case in result.cases.items() for part in _case(result, name, case)
         ),
         verdict=(_turned("Figures", figures, brief=True), *_gains(result)),
         data=figures,
@@ -72,17 +72,17 @@ def run_report(result: Result, command: Sequence[str]) -> Report:
     )
 
 
-def _about(result: Result) -> Iterator[Prose]:
+def _about(result: Result) -> Iterator[str]:
     config = result.workload.config
     if config.description:
-        yield Prose(config.description)
-    yield Prose(
+        yield config.description
+    yield (
         f"{config.model.name}, {config.sequence_length} tokens; tasks {', '.join(config.tasks)}; "
         f"{requests_text(result)}"
     )
     if not result.closed_loop or service_text(config) != service_text(ServiceConfig()):
-        yield Prose(f"Served {service_text(config)}")
-    yield Prose("Arrays: " + "; ".join(dict.fromkeys(map(process_text, result.cases.values()))))
+        yield f"Served {service_text(config)}"
+    yield "Arrays: " + "; ".join(dict.fromkeys(map(process_text, result.cases.values())))
 
 
 def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
@@ -186,12 +186,12 @@ def _figures(result: Result) -> Table:
     found: dict[str, dict[str, Value]] = {}
     for name, case in result.cases.items():
         found[name] = {"case": name}
-        for metric in METRICS:
+        for metric in all_metrics():
             fits = metric.compared == "never" or metric.is_compared(closed_loop=result.closed_loop)
             for key, value in metric.figures(case):
                 label = key.removeprefix(metric.key).removeprefix(".")
                 title = f"{metric.title}, {label}" if label else metric.title
-                brief = fits and not label
+                brief = metric.brief and fits and not label
                 columns.setdefault(key, Column(key, title, metric.unit, brief=brief))
                 found[name][key] = value
     rows = (tuple(row.get(key) for key in ("case", *columns)) for row in found.values())

@@ -60,10 +60,8 @@ def scaling_report(workload: Workload, found: Scaling, command: Sequence[str]) -
     return Report(
         name="scaling",
         title=workload.config.name,
-        sections=(
-            Prose(about),
-            *(_by_case(found, *field) for field in _FIGURES),
-        ),
+        about=(about,),
+        sections=(*(_by_case(found, *field) for field in _FIGURES),),
         verdict=tuple(Prose(line, "strong") for line in scaling_verdict(found)),
         data=_data(found),
         document={

@@ -149,16 +149,19 @@ Section = Heading | Prose | Table | Picture
 class Report:
     """What a command found, for any medium.
 
-    ``name`` is that of its files. ``sections`` are for everybody, ``details`` for who asks for
-    more. The ``verdict`` is what it comes to: a page begins with it, a terminal ends with it.
-    ``data`` is the one table that stands for the report where only one has room; the ``document``
-    is all of it for programs, ready for JSON.
+    ``name`` is that of its files, ``about`` says what was done. ``sections`` are for everybody,
+    ``details`` for who asks for more. The ``verdict`` is what it comes to: a page begins with it, a
+    terminal ends with it. ``notes`` say what to know of the figures. ``data`` is the one table that
+    stands for the report where only one has room; the ``document`` is all of it for programs,
+    ready for JSON.
     """
 
     name: str
     title: str
+    about: tuple[str, ...]
     sections: tuple[Section, ...]
     verdict: tuple[Section, ...]
     data: Table
     document: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
     details: tuple[Section, ...] = ()

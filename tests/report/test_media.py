@@ -46,6 +46,8 @@ def report_of(*rows: tuple[object, ...], names: str = "r", **more: object) -> Re
     return Report(
         name="toy",
         title=names,
+        about=(f"about {names}",),
+        notes=(f"know {names}",),
         sections=(
             Heading(names, f"{names}\n{names}"),
             Prose(names),
@@ -93,7 +95,8 @@ def test_people_get_prefixes_and_one_unit_a_column() -> None:
     assert lines[at - 1].split() == ["area"]
     assert re.fullmatch(r"a +1\.25 uJ +2\.50 +12\.5 % +7", lines[at + 2])
     assert re.fullmatch(r"b +- +0 +100 % +none", lines[at + 4])
-    assert lines[-1] == "so r"
+    assert lines[:2] == ["r", "about r"]
+    assert lines[-2:] == ["so r", "know r"]
 
 
 class Page(HTMLParser):
@@ -130,7 +133,8 @@ def test_a_page_shows_all_columns_and_loads_nothing() -> None:
         "a", "1.25 uJ", "2.50", "12.5 %", "7", "yes", "b", "-", "0", "100 %", "none", "no",
     ]  # fmt: skip
     assert "http" not in page
-    assert page.index("so r") < page.index("<table")
+    order = [page.index(text) for text in ("about r", "so r", "<table", "know r")]
+    assert order == sorted(order)
 
 
 @pytest.mark.parametrize("medium", ["txt", "html", "json", "csv"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from accelsim.evaluation.cases import CaseResult
 
@@ -18,7 +19,8 @@ class Metric:
     ``key`` names it everywhere, ``title`` is for readers, ``unit`` its SI unit (``1``: a share or
     a count). ``of`` returns None where a case has no such figure. ``compared`` says whether less
     of it is a gain: in closed loops (``rounds``), open streams (``stream``), ``always`` or
-    ``never``.
+    ``never``. Where there is little room only ``brief`` metrics without labels
+    are shown.
     """
 
     key: str
@@ -26,6 +28,7 @@ class Metric:
     unit: str
     of: Callable[[CaseResult], Figure | Mapping[str, Figure]]
     compared: Literal["rounds", "stream", "always", "never"] = "never"
+    brief: bool = True
 
     def figures(self, case: CaseResult) -> Iterator[tuple[str, Figure]]:
         """Yield (name, figure): the key, with the label behind it where there are several."""
@@ -38,6 +41,17 @@ class Metric:
     def is_compared(self, *, closed_loop: bool) -> bool:
         """Whether it is compared with the baseline in a closed loop, or else in a stream."""
         return self.compared in ("always", "rounds" if closed_loop else "stream")
+
+
+class MetricFamily(ABC):
+    """Metrics that belong together: a subclass has a ``name`` and its ``metrics``."""
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics, in the order of reports; a plain attribute will do."""
 
 
 def _word(label: str) -> str:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from accelsim.account.purposes import day_factor, leakage_by_state, mean_power
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.metrics.base import Metric
+from accelsim.evaluation.metrics.base import Metric, MetricFamily
 
 
 def _day(case: CaseResult) -> float:
     return case.figures.account.total * day_factor(case.run)
 
 
-METRICS = (
-    Metric("energy.run", "energy of the run", "J", lambda case: case.figures.account.total),
-    Metric("energy.day", "energy of a day like the run", "J", _day),
-    Metric("power", "mean power", "W", lambda case: mean_power(case.run, case.figures.account)),
-    Metric("energy.part", "energy of a round by part", "J", lambda case: case.figures.parts),
-    Metric("energy.purpose", "energy of the run by purpose", "J", lambda case: case.purposes),
-    Metric(
-        "energy.leakage",
-        "leakage by state of the chip",
-        "J",
-        lambda case: leakage_by_state(case.figures.account),
-    ),
-)
+class Energy(MetricFamily):
+    """Energy and power of a run."""
+
+    name = "energy"
+    metrics = (
+        Metric(
+            "energy.run",
+            "energy of the run",
+            "J",
+            lambda case: case.figures.account.total,
+            brief=False,
+        ),
+        Metric("energy.day", "energy of a day like the run", "J", _day),
+        Metric("power", "mean power", "W", lambda case: mean_power(case.run, case.figures.account)),
+        Metric("energy.part", "energy of a round by part", "J", lambda case: case.figures.parts),
+        Metric("energy.purpose", "energy of the run by purpose", "J", lambda case: case.purposes),
+        Metric(
+            "energy.leakage",
+            "leakage by state of the chip",
+            "J",
+            lambda case: leakage_by_state(case.figures.account),
+        ),
+    )

@@ -9,7 +9,7 @@ from operator import attrgetter
 from accelsim.account.footprint import Footprint
 from accelsim.account.lifetime import RegionLifetime
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.metrics.base import Figure, Metric
+from accelsim.evaluation.metrics.base import Figure, Metric, MetricFamily
 from accelsim.machine.programming import ProgrammingCost
 
 
@@ -33,16 +33,22 @@ def _levelled(found: RegionLifetime) -> float | None:
     return _finite(found.years(levelled=True))
 
 
-METRICS = (
-    Metric("memory.capacity", "capacity", "B", _memory(attrgetter("region.capacity"))),
-    Metric("memory.held", "bytes held at most", "B", _memory(attrgetter("held_bytes"))),
-    Metric("memory.area", "area", "m2", _memory(attrgetter("region.area"))),
-    Metric("memory.leakage", "leakage", "W", _memory(attrgetter("region.leakage"))),
-    Metric("wear.words", "words written", "1", _wear(attrgetter("words_written"))),
-    Metric("wear.worst", "writes of the worst cell", "1", _wear(attrgetter("worst_writes"))),
-    Metric("wear.levelled", "writes of a cell, levelled", "1", _wear(attrgetter("even_writes"))),
-    Metric("years.worst", "years to wear-out", "year", _wear(lambda one: _finite(one.years()))),
-    Metric("years.levelled", "years to wear-out, levelled", "year", _wear(_levelled)),
-    Metric("programming.time", "time to write once", "s", _writing(attrgetter("seconds"))),
-    Metric("programming.energy", "energy to write once", "J", _writing(attrgetter("joules"))),
-)
+class Memories(MetricFamily):
+    """Figures by memory."""
+
+    name = "memories"
+    metrics = (
+        Metric("memory.capacity", "capacity", "B", _memory(attrgetter("region.capacity"))),
+        Metric("memory.held", "bytes held at most", "B", _memory(attrgetter("held_bytes"))),
+        Metric("memory.area", "area", "m2", _memory(attrgetter("region.area"))),
+        Metric("memory.leakage", "leakage", "W", _memory(attrgetter("region.leakage"))),
+        Metric("wear.words", "words written", "1", _wear(attrgetter("words_written"))),
+        Metric("wear.worst", "writes of the worst cell", "1", _wear(attrgetter("worst_writes"))),
+        Metric(
+            "wear.levelled", "writes of a cell, levelled", "1", _wear(attrgetter("even_writes"))
+        ),
+        Metric("years.worst", "years to wear-out", "year", _wear(lambda one: _finite(one.years()))),
+        Metric("years.levelled", "years to wear-out, levelled", "year", _wear(_levelled)),
+        Metric("programming.time", "time to write once", "s", _writing(attrgetter("seconds"))),
+        Metric("programming.energy", "energy to write once", "J", _writing(attrgetter("joules"))),
+    )

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from accelsim.account.service import TaskService
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.metrics.base import Figure, Metric
+from accelsim.evaluation.metrics.base import Figure, Metric, MetricFamily
 
 
 def _by_task(of: Callable[[TaskService], Figure]) -> Callable[[CaseResult], dict[str, Figure]]:
@@ -40,15 +40,20 @@ _FIGURES = {
     "late": ("inferences later than their target", "1"),
 }
 
-METRICS = (
-    *(
-        Metric(name, title, unit, _by_task(attrgetter(name)))
-        for name, (title, unit) in _FIGURES.items()
-    ),
-    *(
-        Metric(key, f"{title}, {words}", "s", _by_task(attrgetter(key)))
-        for name, title in _TIMES.items()
-        for which, words in _OF_TIMES.items()
-        if (key := f"{name}.{which}")
-    ),
-)
+
+class Service(MetricFamily):
+    """Figures by task."""
+
+    name = "service"
+    metrics = (
+        *(
+            Metric(name, title, unit, _by_task(attrgetter(name)))
+            for name, (title, unit) in _FIGURES.items()
+        ),
+        *(
+            Metric(key, f"{title}, {words}", "s", _by_task(attrgetter(key)))
+            for name, title in _TIMES.items()
+            for which, words in _OF_TIMES.items()
+            for key in [f"{name}.{which}"]
+        ),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from accelsim.report.media.base import Medium
 from accelsim.report.table import Alert, Column, Heading, Prose, Report, Section, Table
@@ -22,9 +23,11 @@ table {{ border-collapse: collapse; font-size: .875rem; }}
 caption {{ text-align: left; font-weight: 600; padding: 0 0 .3rem; white-space: nowrap; }}
 th {{ vertical-align: bottom; white-space: pre-line; border-bottom: 1.5px solid #8888; }}
 th, td {{ padding: .2rem .7rem; text-align: left; }} td {{ border-bottom: 1px solid #8883; }}
-tbody + tbody td {{ border-top: 1.5px solid #8888; }} tbody tr:hover {{ background: #8881; }}
+tbody + tbody tr:first-child td {{ border-top: 2px solid #8889; }}
+tbody tr:hover {{ background: #8881; }}
 .n {{ text-align: right; font-variant-numeric: tabular-nums; }} td.n {{ white-space: nowrap; }}
-.total, .strong {{ font-weight: 600; }} .note {{ opacity: .75; font-size: .875rem; }}
+.total {{ font-weight: 600; }} .strong {{ border-left: 3px solid #0072b2; padding-left: .6rem; }}
+.note {{ opacity: .75; font-size: .875rem; }}
 .warning {{ border-left: 3px solid #c80; padding-left: .6rem; }}
 .alert {{ color: light-dark(#b3261e, #ff8a80); font-weight: 600; }}
 figure {{ margin: 1.5rem 0; }} figcaption {{ font-weight: 600; }}
@@ -44,7 +47,10 @@ class Html(Medium):
     def render(self, report: Report) -> Iterable[str]:
         """Yield the page, section by section."""
         yield _HEAD.format(title=_escaped(report.title))
-        for section in (*report.verdict, *report.sections, *report.details):
+        about = map(Prose, report.about)
+        notes = (Prose(note, "note") for note in report.notes)
+        parts = (about, report.verdict, report.sections, notes, report.details)
+        for section in chain.from_iterable(parts):
             yield from _drawn(section)
         yield f'<p class="note">accelsim {__version__}</p></body></html>\n'
 

@@ -33,8 +33,13 @@ class Terminal(Medium):
 
 def shown(report: Report, console: Console, *, details: bool = False) -> str:
     """Return what a console shows of a report, colours included if it has any."""
-    more = report.details if details else ()
-    sections = (*report.sections, *more, *report.verdict)
+    sections = (
+        *map(Prose, report.about),
+        *report.sections,
+        *(report.details if details else ()),
+        *report.verdict,
+        *(Prose(note, "note") for note in report.notes),
+    )
     with console.capture() as capture:
         console.print(Text(printable(report.title), style="bold"))
         before: Section = Heading(report.title)
