@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ProgramError
-from accelsim.machine.machine import Machine
 from accelsim.machine.schema import load_hardware
+from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import merge_uses
 from accelsim.program import (
     CodeWords,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accelsim.account.prices import FREE_ACTIONS, PriceList
+from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Key, Ledger
 from accelsim.errors import ConservationError
 from accelsim.machine.chip_state import ChipState
@@ -55,7 +55,7 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
     dynamic = {}
     for key, amount in ledger.amounts.items():
         action = (key.block, key.action)
-        if action in FREE_ACTIONS:
+        if action in prices.paid_elsewhere:
             continue
         if action not in prices.joules:
             raise ConservationError(f"{key.block}.{key.action} was counted but has no price")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Ledger
-from accelsim.machine.regions import Region, regions
+from accelsim.machine.regions import Region
 from accelsim.units import ceil_div
 
 
@@ -34,7 +34,7 @@ def footprints(design: Design, ledger: Ledger) -> dict[str, Footprint]:
     shared = placements[0].bits(task_specific=False)
     tasks = [placement.bits(task_specific=True) for placement in placements]
     found = {}
-    for name, region in regions(design.hardware).items():
+    for name, region in design.hardware.regions.items():
         own = max(bits[name] for bits in tasks)
         held = ceil_div(shared[name] + own, 8)
         if region.kind != "parameters":

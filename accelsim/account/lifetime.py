@@ -23,7 +23,7 @@ from typing import get_args
 from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.run import Run
-from accelsim.machine.regions import Region, regions
+from accelsim.machine.regions import Region
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.technology import Grade, load_technology
 from accelsim.policies.service import ResidencyPolicy
@@ -78,7 +78,7 @@ def lifetimes(
     """
     return {
         name: _lifetime(design, run, region, overlaid=residency == "one_task")
-        for name, region in regions(design.hardware).items()
+        for name, region in design.hardware.regions.items()
     }
 
 

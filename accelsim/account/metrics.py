@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount, price
 from accelsim.account.prices import PriceList, design_prices
-from accelsim.account.scopes import ScopeFigures, parameter_memories, scopes_of
+from accelsim.account.scopes import ScopeFigures, scopes_of
 from accelsim.engine.run import ProgramTotal, Run
 from accelsim.machine.chip_state import PowerState
-from accelsim.placement.placement import DRAM
+from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, to_seconds
 
@@ -41,7 +41,7 @@ def measure(design: Design, run: Run, rounds: int) -> DesignFigures:
     switches, inferences = run.total(ProgramKind.SWITCH), run.total(ProgramKind.INFER)
     return DesignFigures(
         scopes=scopes_of(design, run, account, prices, rounds),
-        parts={part: joules / rounds for part, joules in _parts(design, account).items()},
+        parts={part: joules / rounds for part, joules in _parts(prices, account).items()},
         account=account,
         prices=prices,
         rounds=rounds,
@@ -77,33 +77,26 @@ PARTS = (
 )
 
 
-def _parts(design: Design, account: EnergyAccount) -> dict[str, float]:
+_OF_PARTS = {
+    Part.COMPUTE: "compute",
+    Part.BUS: "bus and host",
+    Part.PARAMETERS: "parameter memories",
+    Part.ACTIVATIONS: "activation memory",
+    Part.BUFFERS: "buffers",
+    Part.HOST: "bus and host",
+    Part.DRAM: "DRAM transfers",
+    Part.SUPPLY: "wake-up",
+}
+
+
+def _parts(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     """Split all energy of a run by what it was spent on; the parts add up to the total."""
-    memories = set(parameter_memories(design.hardware))
-    activations = design.hardware.placement.activations
     parts = dict.fromkeys(PARTS, 0.0)
     for block, joules in account.dynamic_by(lambda key: key.block).items():
-        parts[_part_of(block, memories, activations)] += joules
+        parts[_OF_PARTS[prices.part(block)]] += joules
     for (_, block), joules in account.leakage.items():
-        own = block in memories
+        own = prices.part(block) is Part.PARAMETERS
         parts["leakage of parameter memories" if own else "leakage of the rest"] += joules
     parts["clock"] += sum(account.clock.values())
     parts["DRAM standby"] += sum(account.standby.values())
     return parts
-
-
-def _part_of(block: str, memories: set[str], activations: str) -> str:
-    if block in memories:
-        return "parameter memories"
-    if block == activations:
-        return "activation memory"
-    named = {
-        "pe_array": "compute",
-        "sfu": "compute",
-        "codec": "compute",
-        "bus": "bus and host",
-        "host": "bus and host",
-        DRAM: "DRAM transfers",
-        "power": "wake-up",
-    }
-    return named.get(block, "buffers")

@@ -53,8 +53,9 @@ def power_series(shown: View, case: CaseTrace) -> PowerSeries:
     # The edges are drawn in whole nanoseconds; the last step takes in all that is left.
     ticks[-1] = shown.end - shown.start
     joules = {part: np.zeros(len(edges) - 1) for part in POWER_PARTS}
+    blocks = shown.ports
     for port, pieces in _dynamic(shown).items():
-        joules[power_part(port, case.design.hardware)] += spread(ticks, pieces)
+        joules[power_part(case.prices, blocks[port])] += spread(ticks, pieces)
     joules["DRAM"] += spread(ticks, _standby(shown, case))
     joules["leakage"] += spread(ticks, _leakage(shown, case))
     seconds = np.diff(edges) * 1e-9

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
 from accelsim.machine.programming import ProgrammingCost, programming_cost
-from accelsim.machine.regions import regions
 from accelsim.memory.technology import load_technology
 
 
@@ -33,7 +32,7 @@ def backbone_programming(design: Design) -> dict[str, ProgrammingCost]:
     every power-up, which a run counts.
     """
     shared = next(iter(design.placements.values())).bits(task_specific=False)
-    table, memories = regions(design.hardware), design.hardware.memories
+    table, memories = design.hardware.regions, design.hardware.memories
     return {
         name: programming_cost(table[name], load_technology(memories[name].technology), bits)
         for name, bits in shared.items()

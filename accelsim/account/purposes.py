@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accelsim.account.energy import DRAM, EnergyAccount
+from accelsim.account.energy import EnergyAccount
+from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
 from accelsim.engine.segment_run import BACKGROUND
-from accelsim.machine.regions import regions
-from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 
@@ -35,10 +35,19 @@ _OF_PROGRAMS = {
     ProgramKind.POWER_UP.value: "wake-up",
     ProgramKind.SCALE.value: "voltage scaling",
 }
-_COMPUTE = ("pe_array", "sfu", "codec")
+_OF_PARTS = {
+    Part.COMPUTE: "compute",
+    Part.BUS: "bus and host",
+    Part.PARAMETERS: "memory accesses",
+    Part.ACTIVATIONS: "memory accesses",
+    Part.BUFFERS: "memory accesses",
+    Part.HOST: "bus and host",
+    Part.DRAM: "DRAM transfers",
+    Part.SUPPLY: "bus and host",
+}
 
 
-def purposes(hardware: HardwareConfig, account: EnergyAccount) -> dict[str, float]:
+def purposes(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     """Return the joules of a run by purpose, those of PURPOSES; they add up to all energy.
 
     ``switch``, ``wake-up`` and ``voltage scaling`` are the dynamic energy of such programs, DRAM
@@ -46,27 +55,20 @@ def purposes(hardware: HardwareConfig, account: EnergyAccount) -> dict[str, floa
     accesses are those of inferences: of all arrays, buffers too. ``DRAM standby`` is background
     power, self-refresh included, and the commands that no transfer caused, such as refreshes.
     """
-    arrays = frozenset(regions(hardware))
     spent = dict.fromkeys(PURPOSES, 0.0)
     for key, joules in account.dynamic.items():
-        spent[_purpose_of(key, arrays)] += joules
+        spent[_purpose_of(key, prices)] += joules
     for (_, block), joules in account.leakage.items():
-        spent["memory leakage" if block in arrays else "logic leakage"] += joules
+        spent["memory leakage" if prices.part(block).is_memory else "logic leakage"] += joules
     spent["clock"] += sum(account.clock.values())
     spent["DRAM standby"] += sum(account.standby.values())
     return spent
 
 
-def _purpose_of(key: Key, arrays: frozenset[str]) -> str:
+def _purpose_of(key: Key, prices: PriceList) -> str:
     if key.operator == BACKGROUND:
         return "DRAM standby"
-    if key.program in _OF_PROGRAMS:
-        return _OF_PROGRAMS[key.program]
-    if key.block in arrays:
-        return "memory accesses"
-    if key.block in _COMPUTE:
-        return "compute"
-    return "DRAM transfers" if key.block == DRAM else "bus and host"
+    return _OF_PROGRAMS.get(key.program) or _OF_PARTS[prices.part(key.block)]
 
 
 def leakage_by_state(account: EnergyAccount) -> dict[str, float]:

@@ -22,7 +22,6 @@ from accelsim.account.energy import EnergyAccount
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
-from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM, Placement
@@ -68,7 +67,7 @@ def scopes_of(
 
 def parameter_memories(hardware: HardwareConfig) -> list[str]:
     """Return the on-chip memories that hold parameters."""
-    return [name for name, region in regions(hardware).items() if region.kind == "parameters"]
+    return [name for name, region in hardware.regions.items() if region.kind == "parameters"]
 
 
 class _Scopes:
@@ -80,7 +79,7 @@ class _Scopes:
         self.account = account
         self.prices = prices
         self.rounds = rounds
-        self.table = regions(design.hardware)
+        self.table = design.hardware.regions
         self.memories = parameter_memories(design.hardware)
         self.path = {*self.memories, _BUS, DRAM}
         self.switches = run.total(ProgramKind.SWITCH).count

@@ -6,11 +6,12 @@ first order: leakage also falls by drain-induced barrier lowering, which is left
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
-from accelsim.machine.power import PowerConfig
-from accelsim.machine.regions import regions
+from accelsim.machine.components.base import Datasheet
+from accelsim.machine.components.supply import PowerConfig
 from accelsim.machine.schema import HardwareConfig
 
 
@@ -49,23 +50,13 @@ class Supplies:
         return float(self.power.clock_power * relative * self.voltages[state.point] ** 2)
 
 
-def supplies_of(hardware: HardwareConfig, blocks: frozenset[str]) -> Supplies:
-    """Return the factors of a machine with these leaking blocks."""
-    nominal, scaling = hardware.clock, hardware.scaling
+def supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> Supplies:
+    """Return the factors of a machine with these components."""
+    nominal = hardware.clock
     voltages, clocks = {NOMINAL: 1.0}, {NOMINAL: 1.0}
     for point in hardware.lower_points:
         voltages[point.name] = point.voltage / nominal.voltage
         clocks[point.name] = point.frequency / nominal.frequency
-    arrays = regions(hardware)
-    own_supply = {
-        name
-        for name, region in arrays.items()
-        if not (scaling and scaling.memories and region.array.volatile)
-    }
-    retained = {
-        name
-        for name, region in arrays.items()
-        if region.kind == "parameters" and region.array.volatile
-    }
-    scaled = (blocks | {"bus", "host"}) - own_supply
-    return Supplies(hardware.power, voltages, clocks, frozenset(scaled), frozenset(retained))
+    scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
+    retained = frozenset(name for name, sheet in sheets.items() if sheet.retained)
+    return Supplies(hardware.power, voltages, clocks, scaled, retained)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from accelsim.accelerators.design import Design
-from accelsim.account.prices import FREE_ACTIONS, PriceList
+from accelsim.account.prices import PriceList
 from accelsim.engine.run import Execution, RequestOutcome, Run, StateSpan
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.machine.chip_state import ChipState, PowerState
@@ -75,9 +75,10 @@ class View:
         return self.joules[id(record)]
 
     @property
-    def ports(self) -> set[str]:
-        """Names of all ports in use."""
-        return {booking.port for bookings in self.bookings.values() for booking in bookings}
+    def ports(self) -> dict[str, str]:
+        """All ports in use, each with its block."""
+        every = (booking for bookings in self.bookings.values() for booking in bookings)
+        return {booking.port: booking.block for booking in every}
 
 
 def view_of(case: CaseTrace) -> View:
@@ -154,7 +155,7 @@ def price_spans(record: SegmentRecord, point: str, prices: PriceList) -> list[Bo
         task = tasks[span.task]
         use = task.uses[span.use]
         block, action, amount = use.block, use.action, use.amount
-        free = (block, action) in FREE_ACTIONS
+        free = (block, action) in prices.paid_elsewhere
         unit = per_byte if free else _price(prices, block, action, point)
         bookings.append(
             Booking(
@@ -172,7 +173,7 @@ def _price(prices: PriceList, block: str, action: str, point: str) -> float:
 def _dram_joules_per_byte(record: SegmentRecord, point: str, prices: PriceList) -> float:
     commands, moved = 0.0, 0
     for (block, action, _), amount in record.amounts.items():
-        if (block, action) in FREE_ACTIONS:
+        if (block, action) in prices.paid_elsewhere:
             moved += amount
         elif block == DRAM:
             commands += amount * _price(prices, block, action, point)

@@ -15,11 +15,10 @@ from typing import Any
 from accelsim.engine.ledger import Key, Ledger, check_conservation
 from accelsim.engine.segment_run import BACKGROUND, CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
-from accelsim.machine.components.dram_ticks import ChannelState
-from accelsim.machine.machine import Machine
-from accelsim.machine.power import OperatingPoint
+from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.accesses import buffer_capacities
+from accelsim.machine.servers import Machine
+from accelsim.machine.timing.dram_ticks import ChannelState
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind, Segment
 from accelsim.units import Tick
@@ -216,7 +215,7 @@ class PieceRunner:
             ledger.idle[name] = block.idle - replayed[name]
         for state, ticks in residency.items():
             ledger.dram_states[state] += ticks
-        check_conservation(ledger, scheduled, makespan, buffer_capacities(self.machine.hardware))
+        check_conservation(ledger, scheduled, makespan, self.machine.hardware.capacities)
 
     def _count(self, ledger: Ledger) -> Counter[Key]:
         """Add up all amounts executed; return those that the programs ask for."""

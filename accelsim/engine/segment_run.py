@@ -14,8 +14,8 @@ from typing import Any
 import simpy
 
 from accelsim.errors import ConservationError
-from accelsim.machine.components.dram_ticks import ChannelState
-from accelsim.machine.machine import Machine
+from accelsim.machine.servers import Machine
+from accelsim.machine.timing.dram_ticks import ChannelState
 from accelsim.program import Segment, Task
 from accelsim.units import Tick
 

@@ -28,7 +28,7 @@ from accelsim.engine.run import (
 from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.errors import ProgramError
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
-from accelsim.machine.power import OperatingPoint
+from accelsim.machine.operating_points import OperatingPoint
 from accelsim.policies.idle import StateCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind, Segment

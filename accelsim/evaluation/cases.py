@@ -47,7 +47,7 @@ class CaseResult:
     @cached_property
     def purposes(self) -> dict[str, float]:
         """Joules of the run by purpose."""
-        return purposes(self.design.hardware, self.figures.account)
+        return purposes(self.figures.prices, self.figures.account)
 
     @cached_property
     def programming(self) -> dict[str, ProgrammingCost]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import chip_watts
-from accelsim.account.prices import FREE_ACTIONS, PriceList, design_prices
+from accelsim.account.prices import PriceList, design_prices
 from accelsim.engine.pieces import PieceRecord
 from accelsim.engine.residency import Missing
 from accelsim.engine.simulator import IdleCosts, run_program
@@ -47,6 +47,7 @@ def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceReco
     for _, part in record.parts:
         for (block, action, _), amount in part.amounts.items():
             amounts[block, action] += amount
-    dynamic = sum(n * prices.joules[k] for k, n in amounts.items() if k not in FREE_ACTIONS)
+    free = prices.paid_elsewhere
+    dynamic = sum(n * prices.joules[k] for k, n in amounts.items() if k not in free)
     watts = chip_watts(prices, ChipState(PowerState.ACTIVE))
     return record, dynamic + watts * to_seconds(record.duration)

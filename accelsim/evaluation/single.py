@@ -9,18 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from accelsim.account.prices import FREE_ACTIONS, price_list
+from accelsim.accelerators.edgebert.parts import parts_of
+from accelsim.account.prices import price_list
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
 from accelsim.errors import ConfigError
-from accelsim.machine.components.pe_array import operand_passes, port_vectors
-from accelsim.machine.components.systolic import (
+from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
+from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.servers import Machine
+from accelsim.machine.timing.systolic import (
     OverlappedArray,
     ProductShape,
     SimpleDram,
     overlapped_cycles,
 )
-from accelsim.machine.machine import Machine
-from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import buffer_use
 from accelsim.program import (
@@ -95,7 +96,7 @@ def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     dynamic = {
         key: amount * prices.joules[key]
         for key, amount in amounts.items()
-        if key not in FREE_ACTIONS
+        if key not in prices.paid_elsewhere
     }
     seconds = to_seconds(record.duration)
     residency = machine.dram.residency if machine.dram else Counter[str]()
@@ -124,11 +125,11 @@ def matmul(
     capacity is not checked. Sparsity saves bytes, not cycles.
     """
     _check_positive(rows=rows, columns=columns, depth=depth)
-    size = hardware.pe_array.vector_size
+    size = parts_of(hardware).pe_array.vector_size
     depth_vectors = ceil_div(depth, size)
-    systolic = hardware.pe_array.dataflow != "vector_mac"
-    vectors = port_vectors(hardware.pe_array, rows, columns, depth)
-    for_weights, for_activations = operand_passes(hardware.pe_array, rows, columns)
+    systolic = parts_of(hardware).pe_array.dataflow != "vector_mac"
+    vectors = port_vectors(parts_of(hardware).pe_array, rows, columns, depth)
+    for_weights, for_activations = operand_passes(parts_of(hardware).pe_array, rows, columns)
     weights = for_weights * _encoded_bytes(columns, depth, density, size)
     activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
     decoded = (for_weights * columns + for_activations * rows) * depth_vectors
@@ -151,8 +152,9 @@ def special_function(hardware: HardwareConfig, function: str, rows: int, columns
     operands = 2 if function == "add" else 1
     use = Use(accesses.SFU, function, Elements(rows, columns, operands))
     moved = operands * rows * columns
-    reads = buffer_use(hardware, accesses.ACTIVATION_BUFFER, "read", moved)
-    writes = buffer_use(hardware, accesses.ACTIVATION_BUFFER, "write", rows * columns)
+    lanes = hardware.datapath.lanes
+    reads = buffer_use(lanes, accesses.ACTIVATION_BUFFER, "read", moved)
+    writes = buffer_use(lanes, accesses.ACTIVATION_BUFFER, "write", rows * columns)
     return _single(function, "sfu", [use, reads, writes])
 
 
@@ -170,10 +172,11 @@ def _transfer(
     hardware: HardwareConfig, action: str, kind: str, size: int, buffer_action: str
 ) -> Segment:
     _check_positive(bytes=size)
-    vectors = ceil_div(8 * size, hardware.pe_array.vector_size)
+    lanes = hardware.datapath.lanes
+    vectors = ceil_div(8 * size, lanes)
     moved = Transfer(size) if kind == "data" else Transfer(0, size, vectors)
     name = "load" if action == "transfer" else "store"
-    into = buffer_use(hardware, accesses.WEIGHT_BUFFER, buffer_action, size)
+    into = buffer_use(lanes, accesses.WEIGHT_BUFFER, buffer_action, size)
     return _single(name, "load", [Use(accesses.BUS, action, moved), into])
 
 
@@ -239,7 +242,7 @@ def streamed_matmul(
     simple DRAM has no price. Raises ConfigError for an array that is not square or not weight
     stationary.
     """
-    array = hardware.pe_array
+    array = parts_of(hardware).pe_array
     if array.dataflow != "weight_stationary" or array.array_rows != array.array_columns:
         raise ConfigError(
             "--dram-bandwidth: streaming is modelled for a square weight-stationary array; "

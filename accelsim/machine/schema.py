@@ -6,181 +6,35 @@ file and lays this one over it.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
+from accelsim.errors import ConfigError
+from accelsim.inputs.choices import Choice
 from accelsim.inputs.document import Document, describe, merge, override, read_document
 from accelsim.inputs.paths import KeyPath, suggest
-from accelsim.inputs.quantities import (
-    Bits,
-    Bytes,
-    Hertz,
-    Kelvin,
-    Meters,
-    Volts,
-)
+from accelsim.inputs.plugins import Registry
 from accelsim.inputs.shipped import find_input, is_file
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
-from accelsim.machine.power import OperatingPoint, PowerConfig, ScalingConfig
-
-# Cycles, beats and the like: more than a million is a slip.
-PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-ArraySide = Annotated[int, Field(gt=0, le=1024)]
-Target = Literal[
-    "ReadLatency", "WriteLatency", "ReadEnergy", "WriteEnergy",
-    "ReadEDP", "WriteEDP", "Leakage", "Area",
-]  # fmt: skip
-Grade = Literal["optimistic", "reference", "pessimistic"]
-
-
-class ProcessConfig(ConfigModel):
-    """The silicon all on-chip arrays and the logic are made of."""
-
-    node: Meters
-    temperature: Kelvin
-    grade: Grade = "reference"
-    logic: str = "logic"
-
-
-class ClockConfig(ConfigModel):
-    """The clock and supply of the logic domain."""
-
-    frequency: Hertz
-    voltage: Volts
-
-
-class PeArrayConfig(ConfigModel):
-    """n vector MACs of width n, output stationary, as EdgeBERT's processing unit; or systolic.
-
-    ``tile_schedule``: ``serial`` receives the n vectors of a tile, then computes (2n + 1 cycles,
-    EdgeBERT's code); ``overlapped`` receives the next tile meanwhile (n cycles).
-    ``write_port``: sums are written through the port that operands are read from (``shared``,
-    EdgeBERT's code) or through one of their ``own``. ``command_cycles``: from the start write to
-    the unit and from its completion to the interrupt.
-    ``dataflow``: ``vector_mac`` is EdgeBERT's. The others are a systolic array of ``rows`` x
-    ``columns`` elements (n x n unless told otherwise) that never stalls: each tile pays its own
-    fill and drain, as SCALE-Sim counts.
-    """
-
-    vector_size: Annotated[int, Field(gt=0, le=256)]
-    tile_schedule: Literal["serial", "overlapped"]
-    write_port: Literal["shared", "own"]
-    command_cycles: Count
-    dataflow: Literal[
-        "vector_mac", "weight_stationary", "output_stationary", "input_stationary"
-    ] = "vector_mac"
-    rows: ArraySide | None = None
-    columns: ArraySide | None = None
-
-    @model_validator(mode="after")
-    def _only_systolic_arrays_have_a_shape(self) -> PeArrayConfig:
-        if self.dataflow == "vector_mac" and (self.rows or self.columns):
-            raise ValueError(
-                "rows and columns shape a systolic array; set dataflow, or size vector_mac by "
-                "vector_size"
-            )
-        return self
-
-    @property
-    def array_rows(self) -> int:
-        """Rows of processing elements."""
-        return self.rows or self.vector_size
-
-    @property
-    def array_columns(self) -> int:
-        """Columns of processing elements."""
-        return self.columns or self.vector_size
-
-
-class SfuConfig(ConfigModel):
-    """Special-function unit: n lanes, one outstanding read, nothing pipelined unless said.
-
-    ``pipelined``: a row's reads follow one another each cycle and pay the round trip once a pass.
-    ``initiation_intervals``: cycles of an iteration of a function's state machine, by function;
-    one where none is given.
-    """
-
-    read_round_trip_cycles: PositiveInt
-    auxiliary_read_cycles: PositiveInt
-    setup_cycles: Count
-    pipelined: bool = False
-    initiation_intervals: dict[str, PositiveInt] = Field(default_factory=dict)
-
-
-class OperandBufferConfig(ConfigModel):
-    """A PE operand memory: banked data memory and mask memory (one mask word a vector)."""
-
-    data: Bytes
-    masks: Bytes
-    technology: str
-    target: Target = "ReadEDP"
-
-
-class AuxiliaryMemoryConfig(ConfigModel):
-    """Holds layer-norm parameters and small tables next to the special-function unit."""
-
-    capacity: Bytes
-    technology: str
-    target: Target = "ReadEDP"
-
-
-class BusConfig(ConfigModel):
-    """The AXI path from the parameter memories and DRAM to the buffers."""
-
-    width: Bits
-    masks_per_cycle: PositiveInt
-    setup_cycles: Count
-    store_setup_cycles: Count
-    burst_beats: PositiveInt
-    burst_gap_cycles: Count
-    store_gap_cycles: Count
-    length: Meters
-
-
-class HostConfig(ConfigModel):
-    """The controller that programs every command through configuration registers.
-
-    ``command_queue``: registers of the next command are written while the present one runs.
-    """
-
-    register_writes_per_command: Count
-    register_write_cycles: PositiveInt
-    command_queue: bool
-
-
-class MemoryConfig(ConfigModel):
-    """One on-chip memory region: an array of the technology table."""
-
-    technology: str
-    capacity: Bytes
-    word: Bits
-    bits_per_cell: PositiveInt = 1
-    banks: Annotated[int, Field(gt=0, le=1024)] = 1
-    target: Target = "ReadEDP"
-    roadmap: str | None = None
-    extrapolate: bool = False
-
-    @model_validator(mode="after")
-    def _whole_banks(self) -> MemoryConfig:
-        if self.capacity % self.banks:
-            raise ValueError(
-                f"capacity of {self.capacity} B does not divide into {self.banks} equal banks; "
-                "change one of the two"
-            )
-        return self
-
-
-class DramConfig(ConfigModel):
-    """The off-chip channel: a part of the technology table, in lock step if several."""
-
-    technology: str
-    devices: Annotated[int, Field(gt=0, le=64)] = 1
-    idle_state: Literal["self_refresh", "power_down", "standby"] = "self_refresh"
+from accelsim.machine import components as _components
+from accelsim.machine.components.base import Block, Component, Datapath, Datasheet, Interconnect
+from accelsim.machine.components.buffers import BufferConfig
+from accelsim.machine.components.dram import DramConfig
+from accelsim.machine.components.memory import MemoryConfig
+from accelsim.machine.components.supply import PowerConfig
+from accelsim.machine.operating_points import (
+    ClockConfig,
+    OperatingPoint,
+    ProcessConfig,
+    ScalingConfig,
+)
+from accelsim.machine.regions import Region
+from accelsim.machine.site import Site
 
 
 class HomeConfig(ConfigModel):
@@ -215,20 +69,28 @@ class OverlapConfig(ConfigModel):
     special_functions: bool
 
 
+COMPONENTS = Registry(_components.__name__, Block, "accelsim.components", "component", "kind")
+"""The components that a machine file may name, by kind."""
+
+T = TypeVar("T", bound=Component)
+
+
 class HardwareConfig(ConfigModel):
-    """One machine."""
+    """One machine: its components, and what they stand on.
+
+    Every further key is a component: ``sfu: {kind: special_function_unit, ...}``. ``accelerator``
+    names who compiles models for it. A component or memory that is ``null`` is left out.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    if not TYPE_CHECKING:
+        __pydantic_extra__: dict[str, Annotated[Block, Choice(COMPONENTS)]]
 
     name: str
     description: str = ""
+    accelerator: str
     process: ProcessConfig
     clock: ClockConfig
-    pe_array: PeArrayConfig
-    sfu: SfuConfig
-    weight_buffer: OperandBufferConfig
-    activation_buffer: OperandBufferConfig
-    auxiliary_memory: AuxiliaryMemoryConfig
-    bus: BusConfig
-    host: HostConfig
     memories: dict[str, MemoryConfig]
     dram: DramConfig | None
     placement: PlacementConfig
@@ -239,12 +101,27 @@ class HardwareConfig(ConfigModel):
     @field_validator("memories")
     @classmethod
     def _plain_names(cls, memories: dict[str, MemoryConfig]) -> dict[str, MemoryConfig]:
-        blocks = {*cls.model_fields, "codec"}
-        wrong = [((name,), _BLOCK_NAME.format(name)) for name in memories if name in blocks]
+        wrong = [((n,), _BLOCK_NAME.format(n)) for n in memories if n in cls.model_fields]
         wrong += [((name,), _NO_NAME) for name in memories if not _NAME.fullmatch(name)]
         if wrong:
             raise RuleError(*wrong)
         return memories
+
+    @model_validator(mode="before")
+    @classmethod
+    def _components_have_a_kind(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        further = {key: data[key] for key in data if key not in cls.model_fields}
+        wrong = [
+            ((key,), _no_component(key, value, cls.model_fields))
+            for key, value in further.items()
+            if value is not None and not (isinstance(value, dict) and "kind" in value)
+        ]
+        if wrong:
+            raise RuleError(*wrong)
+        left_out = {key for key, value in further.items() if value is None}
+        return {key: value for key, value in data.items() if key not in left_out}
 
     @model_validator(mode="before")
     @classmethod
@@ -258,10 +135,95 @@ class HardwareConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _placement_names_memories(self) -> HardwareConfig:
-        wrong = list(_wrong_homes(self))
+        wrong = [*_twice(self), *_wrong_homes(self)]
         if wrong:
             raise RuleError(*wrong)
         return self
+
+    def component(self, name: str, kind: type[T]) -> T:
+        """Return a component that the machine's accelerator relies on.
+
+        Raises ConfigError when there is none of this name, or it is of another kind.
+        """
+        found = self.further.get(name)
+        if isinstance(found, kind):
+            return found
+        wanted = _names_of(kind)
+        has = "has none" if found is None else f"has a {found.model_dump()['kind']}"
+        raise ConfigError(
+            f"machine '{self.name}': {self.accelerator} needs a component '{name}' of kind "
+            f"{wanted}, the machine {has}; add '{name}: {{kind: {wanted}, ...}}'"
+        )
+
+    @property
+    def further(self) -> dict[str, Component]:
+        """The components that stand under names of their own."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @property
+    def components(self) -> dict[str, Component]:
+        """All components by name: logic, supply, memories, buffers, DRAM."""
+        further = self.further
+        buffers = {n: each for n, each in further.items() if isinstance(each, BufferConfig)}
+        logic = {n: each for n, each in further.items() if n not in buffers}
+        dram = {"dram": self.dram} if self.dram else {}
+        return {**logic, "power": self.power, **self.memories, **buffers, **dram}
+
+    @property
+    def site(self) -> Site:
+        """What surrounds each component."""
+        return Site(
+            machine=self.name,
+            process=self.process,
+            clock=self.clock,
+            scaling=self.scaling,
+            lanes=self.datapath.lanes,
+            wire_length=self.interconnect.length,
+            activations=self.placement.activations,
+        )
+
+    @property
+    def datapath(self) -> Datapath:
+        """The component that multiplies. Raises ConfigError when there is not exactly one."""
+        return self._only([c for c in self.further.values() if isinstance(c, Datapath)], Datapath)
+
+    @property
+    def interconnect(self) -> Interconnect:
+        """The wires across the chip. Raises ConfigError when there is not exactly one."""
+        wires = [c for c in self.further.values() if isinstance(c, Interconnect)]
+        return self._only(wires, Interconnect)
+
+    def _only(self, found: list[T], kind: Any) -> T:
+        if len(found) != 1:
+            raise ConfigError(
+                f"machine '{self.name}': expected one component of kind {_names_of(kind)}, got "
+                f"{len(found)}"
+            )
+        return found[0]
+
+    @property
+    def regions(self) -> dict[str, Region]:
+        """All arrays on the chip by name. Raises ConfigError for a bad query."""
+        site = self.site
+        return {
+            name: each.region(name, site)
+            for name, each in self.components.items()
+            if isinstance(each, (MemoryConfig, BufferConfig))
+        }
+
+    @property
+    def capacities(self) -> dict[str, int]:
+        """Bytes of every buffer whose filling is planned, the memory of activations included."""
+        buffers = ((n, c) for n, c in self.further.items() if isinstance(c, BufferConfig))
+        found = {half: size for n, each in buffers for half, size in each.capacities(n).items()}
+        activations = self.placement.activations
+        return {**found, activations: self.memories[activations].capacity}
+
+    @property
+    def datasheets(self) -> dict[str, Datasheet]:
+        """What every component costs, by name."""
+        site = self.site
+        return {name: each.datasheet(name, site) for name, each in self.components.items()}
 
     @property
     def lower_points(self) -> tuple[OperatingPoint, ...]:
@@ -272,6 +234,27 @@ class HardwareConfig(ConfigModel):
             for point in points
             if point.voltage < nominal.voltage and point.frequency < nominal.frequency
         )
+
+
+def _names_of(kind: type) -> str:
+    """Return the names of all kinds of component that are of a class."""
+    return " or ".join(
+        sorted(n for n, known in COMPONENTS.all().items() if issubclass(known, kind))
+    )
+
+
+def _no_component(key: str, value: Any, sections: Iterable[str]) -> str:
+    if not isinstance(value, dict) or difflib.get_close_matches(key, sections, n=1):
+        return f"unknown key; {suggest(key, sections, 'known keys')}"
+    first, *_ = known = list(COMPONENTS.all())
+    return f"a component needs a kind, such as {{kind: {first}}}; kinds: {', '.join(known)}"
+
+
+def _twice(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the memories that are called as another component is."""
+    for name in machine.memories:
+        if name in machine.further:
+            yield ("memories", name), _BLOCK_NAME.format(name)
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

@@ -24,18 +24,6 @@ ACTIVATION_BUFFER = "activation_buffer"
 AUXILIARY = "auxiliary_memory"
 
 
-def buffer_capacities(hardware: HardwareConfig) -> dict[str, int]:
-    """Return the capacity in bytes of every buffer whose filling the mapping plans."""
-    activations = hardware.placement.activations
-    return {
-        WEIGHT_BUFFER: hardware.weight_buffer.data,
-        WEIGHT_MASKS: hardware.weight_buffer.masks,
-        ACTIVATION_BUFFER: hardware.activation_buffer.data,
-        AUXILIARY: hardware.auxiliary_memory.capacity,
-        activations: hardware.memories[activations].capacity,
-    }
-
-
 # Tensors in DRAM begin at page boundaries of any part.
 _PAGE_BYTES = 4096
 
@@ -59,10 +47,9 @@ def memory_use(hardware: HardwareConfig, memory: str, action: str, bits: int) ->
     return shared_use(memory, action, Words, ceil_div(bits, hardware.memories[memory].word))
 
 
-def buffer_use(hardware: HardwareConfig, buffer: str, action: str, size: int) -> Use:
-    """Return the use of a buffer's port for bytes that fill whole vectors."""
-    vectors = ceil_div(size, hardware.pe_array.vector_size)
-    return shared_use(buffer, action, Vectors, size, vectors)
+def buffer_use(lanes: int, buffer: str, action: str, size: int) -> Use:
+    """Return the use of a buffer's port for bytes that fill whole vectors of ``lanes`` bytes."""
+    return shared_use(buffer, action, Vectors, size, ceil_div(size, lanes))
 
 
 def bus_use(data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0) -> Use:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
-from accelsim.machine.regions import regions
+from accelsim.machine.components.host import HostConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
@@ -87,7 +87,7 @@ def _power_up(hardware: HardwareConfig, placement: Placement, address: int) -> P
 
 def volatile_bits(bits: Mapping[str, int], hardware: HardwareConfig) -> dict[str, int]:
     """Return those of the bits by memory that are lost without supply."""
-    arrays = regions(hardware)
+    arrays = hardware.regions
     return {m: n for m, n in bits.items() if m != DRAM and arrays[m].array.volatile}
 
 
@@ -119,7 +119,8 @@ def _load(
     after: tuple[int, ...] = (),
 ) -> None:
     """Load what belongs into the ``wanted`` memories; everything has its place in DRAM."""
-    writes = Command(hardware.host.register_writes_per_command)
+    host = hardware.component("host", HostConfig)
+    writes = Command(host.register_writes_per_command)
     for memory, bits in content.data.items():
         if memory == DRAM:
             continue

@@ -24,7 +24,6 @@ from accelsim.account.purposes import day_factor, energy_per_inference, mean_pow
 from accelsim.engine.ledger import Ledger
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import compare
-from accelsim.machine.regions import regions
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import origin
 from accelsim.report.table import recorded
@@ -153,7 +152,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
 
 def array_warnings(result: CaseResult) -> dict[str, list[str]]:
     """Return what the technology table has to say about the machine's arrays, by memory."""
-    table = regions(result.case.hardware)
+    table = result.case.hardware.regions
     return {name: list(r.array.warnings) for name, r in table.items() if r.array.warnings}
 
 

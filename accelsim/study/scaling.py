@@ -17,8 +17,8 @@ from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.memo import Memo
 from accelsim.evaluation.stages import design_of, run_workload
-from accelsim.machine.regions import regions
-from accelsim.machine.schema import HardwareConfig, MemoryConfig
+from accelsim.machine.components.memory import MemoryConfig
+from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.requests.patterns.round_robin import RoundRobin
@@ -207,7 +207,7 @@ def _resized(config: MemoryConfig, size: int, banks: int) -> MemoryConfig:
 
 def _area(hardware: HardwareConfig, memory: str, config: MemoryConfig) -> float:
     memories = {**hardware.memories, memory: config}
-    return regions(hardware.model_copy(update={"memories": memories}))[memory].area
+    return hardware.model_copy(update={"memories": memories}).regions[memory].area
 
 
 # -- service -----------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from small_workload import MAIN
 
 from accelsim.accelerators.edgebert.inference import InferenceProgram, compile_inference
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
-from accelsim.machine.machine import Machine
 from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.servers import Machine
 from accelsim.model.adaptation import adapt
 from accelsim.model.encoder import build_encoder
 from accelsim.model.graph import LayerGraph

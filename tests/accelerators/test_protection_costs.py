@@ -11,7 +11,6 @@ from small_workload import MAIN, SMALL, small_results, small_workload
 
 from accelsim.accelerators.design import Design
 from accelsim.evaluation.design import compile_design
-from accelsim.machine.regions import logic_of, regions
 from accelsim.mapping.context import label_of
 from accelsim.memory.protection import codec_cost
 from accelsim.memory.storage import MeasuredTensor
@@ -194,7 +193,7 @@ def test_a_switch_brings_data_and_encodes_it_on_the_chip() -> None:
 def test_a_run_pays_for_every_code_word_and_for_the_codecs() -> None:
     results = [small_results(*each)[CASE] for each in ((), protect(BOTH, "backbone"))]
     (plain, protected), hardware = results, results[0].design.hardware
-    cost = codec_cost(64, logic_of(hardware))
+    cost = codec_cost(64, hardware.site.logic)
     assert protected.run.makespan >= plain.run.makespan
     spent = {
         key.block: sum(
@@ -210,10 +209,10 @@ def test_a_run_pays_for_every_code_word_and_for_the_codecs() -> None:
         words = protected.run.ledger.amount(block, "correct_64")
         assert joules == pytest.approx(words * cost.decode_energy)
         # The codec is part of its memory.
-        grown = protected.figures.prices.areas[block] - regions(hardware)[block].area
+        grown = protected.figures.prices.areas[block] - hardware.regions[block].area
         assert grown == pytest.approx(cost.area, rel=1e-6)
-        leaked = protected.figures.prices.watts[block] - regions(hardware)[block].leakage
-        assert leaked == pytest.approx(cost.area * logic_of(hardware).leakage, rel=1e-6)
+        leaked = protected.figures.prices.watts[block] - hardware.regions[block].leakage
+        assert leaked == pytest.approx(cost.area * hardware.site.logic.leakage, rel=1e-6)
     assert protected.figures.prices.areas["sram"] == plain.figures.prices.areas["sram"]
     for scope in ("memory", "system"):
         before, after = (result.figures.scopes[scope] for result in (plain, protected))

@@ -58,8 +58,10 @@ def one_product(hardware: HardwareConfig, rows: int, columns: int, depth: int) -
 
 MACHINE = (
     "memories.activation_sram.capacity=1 MiB",
-    "weight_buffer={data: 512 KiB, masks: 64 KiB, technology: sram_htree}",
-    "activation_buffer={data: 512 KiB, masks: 64 KiB, technology: sram_htree}",
+    "weight_buffer.data=512 KiB",
+    "weight_buffer.masks=64 KiB",
+    "activation_buffer.data=512 KiB",
+    "activation_buffer.masks=64 KiB",
 )
 
 

@@ -44,7 +44,7 @@ def result(*overrides: str, case: str = "vanilla_slc") -> CaseResult:
 
 
 def spent(found: CaseResult, account: EnergyAccount | None = None) -> dict[str, float]:
-    return purposes(found.case.hardware, account or found.figures.account)
+    return purposes(found.figures.prices, account or found.figures.account)
 
 
 @pytest.mark.parametrize("run", RUNS)

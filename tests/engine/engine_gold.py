@@ -10,8 +10,8 @@ import simpy
 from hypothesis import strategies as st
 
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
-from accelsim.machine.components.server import Block
-from accelsim.machine.machine import Machine
+from accelsim.machine.components.server import Server
+from accelsim.machine.servers import Machine
 from accelsim.program import Command, Segment, Task, Use
 from accelsim.units import Tick
 
@@ -20,7 +20,7 @@ QUEUES = ("load", "pe", "sfu", "move")
 Interval = tuple[str, int, int, Tick, Tick]  # port, task, use, start, end
 
 
-class FixedBlock(Block):
+class FixedBlock(Server):
     """Serves a use for as many ticks as its amount."""
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
@@ -33,9 +33,9 @@ class FixedMachine:
     dram = None
 
     def __init__(self) -> None:
-        self.blocks: dict[str, Block] = {name: FixedBlock(name) for name in PORTS}
+        self.blocks: dict[str, Server] = {name: FixedBlock(name) for name in PORTS}
 
-    def port(self, block: str, action: str) -> Block:
+    def port(self, block: str, action: str) -> Server:
         return self.blocks[block]
 
 

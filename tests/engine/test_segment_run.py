@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import ConservationError, ProgramError
-from accelsim.machine.machine import Machine
 from accelsim.machine.schema import load_hardware
+from accelsim.machine.servers import Machine
 from accelsim.program import Command, Segment, SegmentBuilder, Task, Transfer, Use
 
 RUNS = settings(max_examples=150, deadline=None)

@@ -24,8 +24,7 @@ from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.stages import requests_of, run_case
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.components.memory import Memory
-from accelsim.machine.machine import Machine
-from accelsim.mapping.accesses import buffer_capacities
+from accelsim.machine.servers import Machine
 from accelsim.program import ProgramKind
 from accelsim.workload.schema import Workload, load_workload
 
@@ -111,7 +110,7 @@ def test_spans_of_a_whole_run_do_not_overlap_and_sum_to_busy(case: str) -> None:
 def test_buffers_stay_within_their_capacity_and_end_empty(case: str) -> None:
     _, design = compiled(case)
     result = run(case)
-    capacities = buffer_capacities(design.hardware)
+    capacities = design.hardware.capacities
     assert all(0 < peak <= capacities[buffer] for buffer, peak in result.ledger.peak.items())
     for execution in result.executions_of(ProgramKind.INFER):
         assert set(execution.parts[-1].record.end_levels.values()) <= {0}

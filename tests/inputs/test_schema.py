@@ -47,7 +47,10 @@ def unknown_keys(data: Any, node: Any, root: Any) -> list[str]:
     found = []
     for key, value in data.items():
         below = properties.get(key, rest)
-        found += [key] if below is None else unknown_keys(value, below, root)
+        # Further keys of a machine are components, which are mappings.
+        component = node is root and key not in properties
+        misplaced = component and not isinstance(value, dict)
+        found += [key] if below is None or misplaced else unknown_keys(value, below, root)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accelsim.machine.components.dram import DramChannel
+from accelsim.machine.timing.dram_channel import DramChannel
 from accelsim.memory.dram import DramTechnology, load_dram
 from accelsim.units import Tick, to_ticks
 

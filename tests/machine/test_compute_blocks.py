@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.machine.components.interconnect import Bus, Codec, Host
-from accelsim.machine.components.pe_array import PeArray, panel_cycles
-from accelsim.machine.components.sfu import SpecialFunctionUnit, command_cycles
-from accelsim.machine.machine import Machine
+from accelsim.machine.components.bit_mask_codec import Codec
+from accelsim.machine.components.bus import Bus
+from accelsim.machine.components.host import Host
+from accelsim.machine.components.special_function_unit import SpecialFunctionUnit, command_cycles
+from accelsim.machine.components.vector_mac_array import PeArray, panel_cycles
 from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import buffer_use
 from accelsim.program import Command, Elements, Product, Range, Transfer, Use, Vectors, Words
 from accelsim.units import ceil_div, to_ticks
@@ -149,7 +151,10 @@ def test_buffers_move_one_vector_a_cycle_in_each_direction() -> None:
     blocks = Machine(OVERLAPPED)
     read, write = (blocks.port("weight_buffer", action) for action in ("read", "write"))
     assert read is not write
-    assert write.occupancy(buffer_use(OVERLAPPED, "weight_buffer", "write", 33), 0) == 3 * PERIOD
+    assert (
+        write.occupancy(buffer_use(OVERLAPPED.datapath.lanes, "weight_buffer", "write", 33), 0)
+        == 3 * PERIOD
+    )
     assert read.occupancy(Use("weight_buffer", "read", Vectors(33, 700)), 0) == 700 * PERIOD
 
 

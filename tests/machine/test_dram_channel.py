@@ -9,7 +9,7 @@ import pytest
 from dram_parts import BURST, NANOSECOND, PAGE, PART, SAME_BANK, standby, ticks, total, variant
 
 from accelsim.errors import CapacityError, ConfigError, ProgramError
-from accelsim.machine.components.dram import DramChannel, prices
+from accelsim.machine.timing.dram_channel import DramChannel, prices
 from accelsim.memory.dram import list_drams, load_dram
 from accelsim.units import TICKS_PER_SECOND, ceil_div, to_seconds, to_ticks
 

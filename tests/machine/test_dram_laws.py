@@ -10,7 +10,7 @@ from dram_parts import BURST, NANOSECOND, PAGE, PART, SAME_BANK, standby, ticks,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.machine.components.dram import DramChannel
+from accelsim.machine.timing.dram_channel import DramChannel
 from accelsim.memory.dram import DramTechnology, list_drams, load_dram
 from accelsim.units import Tick, ceil_div
 

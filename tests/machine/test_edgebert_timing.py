@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accelsim.machine.components.bus_timing import BusTiming, HostTiming
-from accelsim.machine.components.pe_pipeline import PeTiming, Pipeline
-from accelsim.machine.components.pe_timing import loaded_cycles, product_cycles, tile_cycles
-from accelsim.machine.components.sfu_timing import SfuTiming, command_cycles
+from accelsim.machine.timing.bus_timing import BusTiming, HostTiming
+from accelsim.machine.timing.pe_pipeline import PeTiming, Pipeline
+from accelsim.machine.timing.pe_timing import loaded_cycles, product_cycles, tile_cycles
+from accelsim.machine.timing.sfu_timing import SfuTiming, command_cycles
 from accelsim.units import ceil_div
 
 BUS, HOST, SFU = BusTiming(), HostTiming(), SfuTiming()

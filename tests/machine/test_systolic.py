@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.machine.components.systolic import (
+from accelsim.machine.timing.systolic import (
     Dataflow,
     OverlappedArray,
     OverlappedCycles,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from accelsim.machine.regions import regions
 from accelsim.machine.schema import load_hardware
 from accelsim.memory.arrays import find_array
 from accelsim.memory.technology import Conditions, Row, list_technologies, load_technology
@@ -62,7 +61,7 @@ def test_a_machine_uses_it_by_name_alone() -> None:
     assert list_technologies("estimate") == ["RRAM_3bit"]
     assert 3 not in RRAM.devices
     changes = ("memories.rram.technology=rram_3bit", "memories.rram.bits_per_cell=3")
-    region = regions(load_hardware("hwconfigs/edgebert_overlapped.yaml", changes))["rram"]
+    region = load_hardware("hwconfigs/edgebert_overlapped.yaml", changes).regions["rram"]
     assert region.array.bits_per_cell == 3
     assert region.array.warnings[0].startswith("estimated: ")
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.machine.regions import logic_of
 from accelsim.machine.schema import load_hardware
 from accelsim.memory.cells import CellFormat
 from accelsim.memory.faults.hamming import encode
@@ -115,7 +114,7 @@ def test_values_that_straddle_words_are_refused() -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_gates_are_those_of_the_trees(word: int) -> None:
-    logic = logic_of(load_hardware("hwconfigs/edgebert.yaml"))
+    logic = load_hardware("hwconfigs/edgebert.yaml").site.logic
     gate = logic.add_8_bit.energy / 24
     cost = codec_cost(word, logic)
     # Every data bit that feeds a check bit is a leaf of its tree: one gate less than leaves.
@@ -131,7 +130,7 @@ def test_gates_are_those_of_the_trees(word: int) -> None:
 
 
 def test_longer_words_cost_less_storage_and_more_gates() -> None:
-    logic = logic_of(load_hardware("hwconfigs/edgebert.yaml"))
+    logic = load_hardware("hwconfigs/edgebert.yaml").site.logic
     shares = [check_bits(word) / word for word in WORDS]
     costs = [codec_cost(word, logic).decode_energy for word in WORDS]
     assert shares == sorted(shares, reverse=True)

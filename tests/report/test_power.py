@@ -68,7 +68,7 @@ def test_power_times_time_is_the_energy_of_the_view(
 
 def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
     """The energy of a view whose DRAM refreshes itself."""
-    hardware, prices = case.design.hardware, case.prices
+    prices = case.prices
     ledger, joules, covered = Ledger(), dict.fromkeys(POWER_PARTS, 0.0), 0
     for execution in shown.executions:
         for part in execution.parts:
@@ -84,7 +84,7 @@ def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
     account = price(ledger, prices)
     joules["leakage"] = sum(account.leakage.values()) + sum(account.clock.values())
     for block, energy in account.dynamic_by(lambda key: key.block).items():
-        joules[power_part(block, hardware)] += energy
+        joules[power_part(prices, block)] += energy
     return joules
 
 

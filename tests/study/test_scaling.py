@@ -11,7 +11,6 @@ import pytest
 from small_workload import small_results, small_workload
 
 from accelsim.errors import CapacityError, ConfigError
-from accelsim.machine.regions import regions
 from accelsim.model.tasks import GLUE_TASKS, find_task
 from accelsim.study.scaling import (
     Scaling,
@@ -167,7 +166,7 @@ def test_one_task_that_does_not_fit_is_an_error() -> None:
 
 def test_a_memory_of_its_own_size_has_its_own_area() -> None:
     for case in small_workload().cases.values():
-        table = regions(case.hardware)
+        table = case.hardware.regions
         for memory, config in case.hardware.memories.items():
             found = resident_area(case.hardware, memory, config.capacity)
             assert found == table[memory].area

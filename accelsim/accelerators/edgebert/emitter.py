@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from accelsim.machine.components.pe_array import operand_passes, port_vectors
+from accelsim.accelerators.edgebert.parts import parts_of
+from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import (
@@ -51,9 +52,10 @@ class Emitter:
 
     def __init__(self, hardware: HardwareConfig, plan: Plan) -> None:
         self.hardware = hardware
+        self.parts = parts_of(hardware)
         self.plan = plan
-        self.vector_size = hardware.pe_array.vector_size
-        writes = Command(hardware.host.register_writes_per_command)
+        self.vector_size = self.parts.pe_array.vector_size
+        writes = Command(self.parts.host.register_writes_per_command)
         self._register_writes = Use(accesses.HOST, "register_write", writes)
         self.values: dict[str, Value] = {}
         self._activation_operands: dict[tuple[str, Rows], Operand] = {}
@@ -85,11 +87,11 @@ class Emitter:
 
         Without a command queue the host writes them when all that the task waits for has ended.
         """
-        host, writes = self.hardware.host, self._register_writes
-        if queue == SFU and not self.hardware.overlap.special_functions:
+        host, writes = self.parts.host, self._register_writes
+        if queue == SFU and not self.parts.overlap.special_functions:
             queue = PE
         waits = set(after)
-        if queue in (LOAD, MOVE) and not self.hardware.overlap.double_buffering:
+        if queue in (LOAD, MOVE) and not self.parts.overlap.double_buffering:
             waits |= {self.plan.last_in_queue[q] for q in (PE, SFU) if q in self.plan.last_in_queue}
         if host.command_queue or not writes.amount:
             return self.plan.task(queue, operator, [*uses, writes], waits, holds)
@@ -146,7 +148,7 @@ class Emitter:
         masks = panel.mask_bytes
         room = ceil_div(vectors * self.vector_size, 8) if masks else 0
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
-        into = buffer_use(self.hardware, accesses.WEIGHT_BUFFER, "write", data + masks)
+        into = buffer_use(self.vector_size, accesses.WEIGHT_BUFFER, "write", data + masks)
         holds = [(accesses.WEIGHT_BUFFER, data), (accesses.WEIGHT_MASKS, room)]
         path = [*merge_uses(uses), bus_use(data, masks, vectors if masks else 0), into]
         task = self.command(LOAD, operator, path, (), holds)
@@ -156,7 +158,7 @@ class Emitter:
         """Load layer-norm parameters into the auxiliary memory."""
         data = sum(part.data_bytes for part in parts)
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
-        into = buffer_use(self.hardware, accesses.AUXILIARY, "write", data)
+        into = buffer_use(self.vector_size, accesses.AUXILIARY, "write", data)
         holds = [(accesses.AUXILIARY, data)]
         task = self.command(LOAD, operator, [*merge_uses(uses), bus_use(data), into], (), holds)
         return Operand(accesses.AUXILIARY, data, 0, task)
@@ -181,7 +183,7 @@ class Emitter:
 
     def _move(self, operator: str, value: Value, rows: Rows, buffer: str) -> Operand:
         size = (rows[1] - rows[0]) * value.columns
-        into = buffer_use(self.hardware, buffer, "write", size)
+        into = buffer_use(self.vector_size, buffer, "write", size)
         uses = [*self.read_uses(value, rows, size), into]
         task = self.command(MOVE, operator, uses, value.writers(rows), [(buffer, size)])
         value.note_read(rows, MOVE, task)
@@ -219,8 +221,8 @@ class Emitter:
     ) -> int:
         """Append one panel of a matrix product: (rows, columns, depth); return its task."""
         count, columns, depth = shape
-        vectors = port_vectors(self.hardware.pe_array, *shape)
-        weights, activations = operand_passes(self.hardware.pe_array, count, columns)
+        vectors = port_vectors(self.parts.pe_array, *shape)
+        weights, activations = operand_passes(self.parts.pe_array, count, columns)
         stored, masks = self._stored_bytes(stationary, columns * depth)
         read, moved = weights * (stored + masks), activations * count * depth
         decoded = weights * columns * ceil_div(depth, self.vector_size) if masks else 0

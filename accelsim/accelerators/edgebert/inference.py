@@ -16,10 +16,11 @@ from typing import TypeVar
 from accelsim.accelerators.design import InferenceProgram
 from accelsim.accelerators.edgebert.attention import AttentionStage, AttentionVariant
 from accelsim.accelerators.edgebert.emitter import Emitter
+from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.accelerators.edgebert.stages import RowwiseStage, hand_over
 from accelsim.errors import CapacityError
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.accesses import AUXILIARY, buffer_capacities, whole_pages
+from accelsim.mapping.accesses import AUXILIARY, whole_pages
 from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.plan import NoRoomError, Plan
 from accelsim.mapping.values import Value, row_blocks
@@ -257,7 +258,7 @@ def _compile_segment(
 ) -> _Compiled:
     first = stages[0][0]
     name = "encoder_layer" if first.layer is not None else first.name.partition(".")[0]
-    emitter = Emitter(hardware, Plan(name, buffer_capacities(hardware), held))
+    emitter = Emitter(hardware, Plan(name, hardware.capacities, held))
     _enter(context, emitter, stages)
     choices = []
     for operators in stages:
@@ -300,7 +301,7 @@ def _emit_stage(
         variants = _attention_variants(attention, hardware)
         return _first_fitting(emitter, variants, attention.emit)
     rowwise = RowwiseStage(context, operators)
-    blocks = row_blocks(rowwise.rows, hardware.pe_array.vector_size)
+    blocks = row_blocks(rowwise.rows, parts_of(hardware).pe_array.vector_size)
     blocks.sort(key=lambda block: rowwise.estimated_cycles(emitter, block))
     trial, block = _first_fitting(emitter, blocks, rowwise.emit)
     return trial, f"{block} rows at a time"
@@ -308,7 +309,7 @@ def _emit_stage(
 
 def _attention_variants(stage: AttentionStage, hardware: HardwareConfig) -> list[AttentionVariant]:
     overlaps = (True, False) if hardware.overlap.special_functions else (False,)
-    blocks = row_blocks(stage.rows, hardware.pe_array.vector_size)
+    blocks = row_blocks(stage.rows, parts_of(hardware).pe_array.vector_size)
     # Overlap hides the softmax even when the blocks have to be smaller for it.
     return [AttentionVariant(block, overlap) for overlap in overlaps for block in blocks]
 

@@ -40,7 +40,7 @@ def weight_panels(emitter: Emitter, tensor: StoredTensor, name: str) -> list[Row
     when not even one tile fits.
     """
     columns, depth = tensor.parameter.shape
-    shares = (2, 1) if emitter.hardware.overlap.double_buffering else (1,)
+    shares = (2, 1) if emitter.parts.overlap.double_buffering else (1,)
     for share in shares:
         widest = _panel_width(emitter, tensor, share)
         if widest < columns:
@@ -55,7 +55,7 @@ def weight_panels(emitter: Emitter, tensor: StoredTensor, name: str) -> list[Row
 
 def _panel_width(emitter: Emitter, tensor: StoredTensor, share: int) -> int:
     """Return the columns of weights and bias that fit a share of the buffer, data and masks."""
-    buffer, (columns, depth) = emitter.hardware.weight_buffer, tensor.parameter.shape
+    buffer, (columns, depth) = emitter.parts.weight_buffer, tensor.parameter.shape
     column_bits = (depth * tensor.density + 1) * tensor.bits
     # The rounding of the last value and of its byte, and of the byte of the bias.
     rounding = ceil_div(tensor.bits, 8) + 2

@@ -47,14 +47,14 @@ class RowwiseStage:
         for weights. A layer norm starts when its block is complete: the last one is exposed, and
         large ones hide less.
         """
-        hardware, total = emitter.hardware, 0
+        parts, total = emitter.parts, 0
         for operator in self._operators:
             if operator.kind is LAYER_NORM:
-                total += exposed_norm_cycles(hardware, operator, block)
+                total += exposed_norm_cycles(parts, operator, block)
             elif operator.kind is MATMUL:
                 stored = self._context.stored(operator)
                 for rows, times in _pass_rows(emitter, operator, block).items():
-                    total += times * pass_cycles(hardware, operator, stored, rows)
+                    total += times * pass_cycles(parts, operator, stored, rows)
         return total
 
     def emit(self, emitter: Emitter, block: int) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from accelsim.machine.components.server import Block
+from accelsim.machine.components.server import Server
 from accelsim.units import Tick
 
 
-class ClockedBlock(Block):
+class ClockedServer(Server):
     """A block whose occupancy is whole cycles of the chip's clock, ``period`` ticks each."""
 
     def __init__(self, name: str, period: Tick) -> None:

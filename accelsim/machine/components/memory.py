@@ -1,14 +1,89 @@
-"""On-chip memories: banked arrays of the technology table, and the operand buffers."""
+"""On-chip memories: banked arrays of the technology table."""
 
 from __future__ import annotations
 
-from accelsim.machine.components.clocked import ClockedBlock
-from accelsim.machine.regions import Region
-from accelsim.program import CodeWords, Use, Vectors, Words
+from collections.abc import Hashable, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from accelsim.inputs.quantities import Bits, Bytes
+from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
+from accelsim.machine.components.clocked import ClockedServer
+from accelsim.machine.components.server import Server
+from accelsim.machine.numbers import PositiveInt
+from accelsim.machine.regions import ArrayQuery, Region, Target
+from accelsim.machine.site import Site
+from accelsim.program import CodeWords, Use, Words
 from accelsim.units import Tick, ceil_div, to_ticks
 
 
-class Memory(ClockedBlock):
+class MemoryConfig(Component):
+    """One on-chip memory region: an array of the technology table."""
+
+    kind: Literal["memory"] = "memory"
+    technology: str
+    capacity: Bytes
+    word: Bits
+    bits_per_cell: PositiveInt = 1
+    banks: Annotated[int, Field(gt=0, le=1024)] = 1
+    target: Target = "ReadEDP"
+    roadmap: str | None = None
+    extrapolate: bool = False
+
+    @model_validator(mode="after")
+    def _whole_banks(self) -> MemoryConfig:
+        if self.capacity % self.banks:
+            raise ValueError(
+                f"capacity of {self.capacity} B does not divide into {self.banks} equal banks; "
+                "change one of the two"
+            )
+        return self
+
+    def region(self, name: str, site: Site) -> Region:
+        """Return the memory's arrays. Raises ConfigError for what the table does not have."""
+        kind = "activations" if name == site.activations else "parameters"
+        query = ArrayQuery(
+            self.technology, self.capacity, self.word, self.target, self.bits_per_cell,
+            self.banks, self.roadmap, self.extrapolate,
+        )  # fmt: skip
+        return site.region(name, kind, query, f"memories.{name}")
+
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the memory's server: one port for reads and writes."""
+        region = self.region(name, site)
+        return {ANY: Memory(name, region, site.period, scales=_scales(region, site))}
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Words are priced by the array. Parameters outlive retention in a volatile memory."""
+        region = self.region(name, site)
+        parameters = region.kind == "parameters"
+        return Datasheet(
+            Part.PARAMETERS if parameters else Part.ACTIVATIONS,
+            {
+                "read": Price("words", region.read_energy),
+                "write": Price("words", region.write_energy),
+            },
+            area=region.area,
+            leakage=region.leakage,
+            follows_supply=_scales(region, site),
+            retained=parameters and region.array.volatile,
+            source=region.array.source,
+        )
+
+    def timing(self, name: str, site: Site) -> Hashable:
+        """Banks and latencies of the arrays, and whether they follow the logic's clock."""
+        region = self.region(name, site)
+        latencies = (region.array.read_latency, region.array.write_latency)
+        return (region.banks, *latencies, _scales(region, site))
+
+
+def _scales(region: Region, site: Site) -> bool:
+    """Say whether an array shares the logic's supply at every operating point."""
+    return bool(site.scaling and site.scaling.memories and region.array.volatile)
+
+
+class Memory(ClockedServer):
     """A clocked memory with one port: an access takes whole cycles, banks take turns.
 
     A word occupies its bank for the array's read or write latency, rounded up to whole cycles;
@@ -46,14 +121,3 @@ class Memory(ClockedBlock):
         words = use.expect(Words).amount
         cycles = max(words, ceil_div(words, self._banks) * self.word_cycles[use.action])
         return cycles * self.period
-
-
-class BufferPort(ClockedBlock):
-    """One port of an operand buffer or of the auxiliary memory: one vector a cycle.
-
-    Loads go to the half that is not read, so reads and writes have a port each.
-    """
-
-    def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of the vectors that hold the bytes."""
-        return use.expect(Vectors).vectors * self.period

@@ -9,7 +9,7 @@ from accelsim.program import Use
 from accelsim.units import Tick
 
 
-class Block(ABC):
+class Server(ABC):
     """A piece of hardware that serves one use at a time, first come, first served.
 
     The base class books: ``free_at`` is the tick at which the last booked use ends, ``busy`` and

@@ -17,11 +17,11 @@ from itertools import count
 from accelsim.account.blocks import counted, lanes
 from accelsim.account.energy import chip_watts
 from accelsim.account.power import power_series, round_to_nanoseconds
+from accelsim.account.prices import PriceList
 from accelsim.account.window import CaseTrace, View, queue_lengths, view_of
 from accelsim.engine.run import Execution, Part, RequestOutcome, Run
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import OutputError
-from accelsim.machine.schema import HardwareConfig
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
 from accelsim.report.timeline.slices import Detail, Slice, column_of, loads, slices
@@ -67,7 +67,7 @@ def _events(cases: Mapping[str, CaseTrace], detail: Detail) -> Iterator[str]:
     arrows = count(1)
     for process, (name, case) in enumerate(cases.items(), 1):
         shown = drawable_view(name, case)
-        threads_of = {lane: next(threads) for lane in _lanes(case.design.hardware, shown)}
+        threads_of = {lane: next(threads) for lane in _lanes(case.prices, shown)}
         picture = _Picture(process, threads_of, case, shown, detail, arrows)
         yield from picture.names(name)
         yield from picture.control()
@@ -78,13 +78,13 @@ def _events(cases: Mapping[str, CaseTrace], detail: Detail) -> Iterator[str]:
         yield from picture.waiting()
 
 
-def _lanes(hardware: HardwareConfig, shown: View) -> list[str]:
+def _lanes(prices: PriceList, shown: View) -> list[str]:
     """Return the lanes from top to bottom: control, states, ports.
 
     A chip that is always active at one operating point has no lane of states.
     """
     control = [CONTROL_LANE, STATE_LANE] if len(shown.stays) > 1 else [CONTROL_LANE]
-    return [*control, *lanes(shown.ports, hardware)]
+    return [*control, *lanes(shown.ports, prices)]
 
 
 def drawable_view(name: str, case: CaseTrace) -> View:
@@ -179,9 +179,15 @@ class _Picture:
     def _tails(self, record: SegmentRecord, kind: ProgramKind) -> list[tuple[int, Tick, Tick, str]]:
         known = self.tails.get(id(record))
         if known is None:
+            prices = self.case.prices
             by_port = slices(self.shown.bookings_of(record), column_of(self.shown), self.detail)
             known = self.tails[id(record)] = [
-                (self.lanes[port], piece.start, piece.end, _port_tail(port, piece, kind))
+                (
+                    self.lanes[port],
+                    piece.start,
+                    piece.end,
+                    _port_tail(prices, piece, kind),
+                )
                 for port, pieces in by_port.items()
                 for piece in pieces
             ]
@@ -275,12 +281,12 @@ def _request_facts(request: RequestOutcome) -> dict[str, str]:
     return facts
 
 
-def _port_tail(port: str, piece: Slice, kind: ProgramKind) -> str:
+def _port_tail(prices: PriceList, piece: Slice, kind: ProgramKind) -> str:
     main, *others = piece.operators
     name = f"{main} and {len(others)} more" if others else main
     amounts: Counter[str] = Counter()
     for (block, action), amount in piece.amounts.items():
-        amounts[counted(port, block, action)] += amount
+        amounts[counted(prices, block, action)] += amount
     args = {"tasks": str(piece.tasks), "busy_us": _exact_microseconds(piece.busy)}
     args |= {unit: str(amount) for unit, amount in amounts.items()}
     args["energy_nJ"] = _nanojoules(piece.joules)

@@ -18,7 +18,6 @@ from accelsim.account.scopes import parameter_memories
 from accelsim.errors import ConfigError
 from accelsim.evaluation.stages import run_workload
 from accelsim.machine.programming import ProgrammingCost, programming_cost
-from accelsim.machine.regions import regions
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.faults.stored import StoredPart
 from accelsim.memory.protection import ProtectionConfig, check_bits
@@ -131,7 +130,7 @@ def _priced(
 ) -> SchemeCosts:
     """Return the costs with what arrays and a simulation say, as far as they can."""
     try:
-        arrays = regions(hardware)
+        arrays = hardware.regions
     except ConfigError as error:
         return replace(costs, missing=str(error))
     programming = {

@@ -15,7 +15,7 @@ from accelsim.evaluation.weights import compressed_weights
 from accelsim.inference.data import Sentences, random_sentences
 from accelsim.inference.labelled import load_labelled
 from accelsim.inputs.paths import suggest
-from accelsim.machine.schema import MemoryConfig
+from accelsim.machine.components.memory import MemoryConfig
 from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task

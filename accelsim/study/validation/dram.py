@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from accelsim.machine.components.dram import DramChannel
+from accelsim.machine.timing.dram_channel import DramChannel
 from accelsim.memory.dram import DramTechnology, load_dram, prices
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import TICKS_PER_SECOND, to_ticks

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.account.scopes import SCOPES
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
@@ -61,12 +62,16 @@ def theory_checks() -> Iterator[Check]:
 def _bounds(result: CaseResult) -> Iterator[tuple[str, float, float]]:
     ledger, hardware = result.run.ledger, result.case.hardware
     makespan = to_seconds(result.run.makespan)
-    rate = hardware.clock.frequency
+    rate, parts = hardware.clock.frequency, parts_of(hardware)
     macs = ledger.amount("pe_array", "mac")
-    yield "PE array", macs / (hardware.pe_array.vector_size**2 * rate), _busy(result, "pe_array")
+    yield (
+        "PE array",
+        macs / (parts.pe_array.vector_size**2 * rate),
+        _busy(result, "pe_array"),
+    )
     moved = ledger.amount("bus", "transfer")
-    yield "bus", moved / (hardware.bus.width / 8 * rate), _busy(result, "bus")
-    size = hardware.pe_array.vector_size
+    yield "bus", moved / (parts.bus.width / 8 * rate), _busy(result, "bus")
+    size = parts.pe_array.vector_size
     elements = sum(n for key, n in ledger.amounts.items() if key.block == "sfu")
     yield "special functions", elements / (size * rate), _busy(result, "sfu")
     if hardware.dram:

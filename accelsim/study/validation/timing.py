@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.evaluation import single
 from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.schema import HardwareConfig, load_hardware
@@ -54,7 +55,7 @@ def _edgebert_cycles(hardware: HardwareConfig, row: dict[str, str]) -> float | N
 
 
 def _command(hardware: HardwareConfig, row: dict[str, str]) -> Segment | None:
-    operator, size = row["op"], hardware.pe_array.vector_size
+    operator, size = row["op"], parts_of(hardware).pe_array.vector_size
     if operator == "one 32-bit config register write":
         return single.register_write(hardware)
     if row["scope"] != "start-command write to IRQ" or "concurrent" in operator:
@@ -72,7 +73,7 @@ def _command(hardware: HardwareConfig, row: dict[str, str]) -> Segment | None:
 
 
 def _transfer(hardware: HardwareConfig, operator: str, vectors: int) -> Segment | None:
-    size = hardware.pe_array.vector_size
+    size = parts_of(hardware).pe_array.vector_size
     make = single.store if "write-back" in operator else single.load
     kind, unit = ("mask", size // 8) if operator.startswith("mask") else ("data", size)
     return make(hardware, kind, unit * vectors)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from accelsim.machine.components.pe_pipeline import VECTORS_UNDER_WAY, PeTiming, Pipeline
+from accelsim.machine.timing.pe_pipeline import VECTORS_UNDER_WAY, PeTiming, Pipeline
 from accelsim.units import ceil_div
 
 # A flush of n sums meets at most one read for each, and waits once for the operands to move on.

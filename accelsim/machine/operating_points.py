@@ -1,46 +1,31 @@
-"""The schema of a machine's power states and operating points."""
+"""The silicon of a machine, its clock and its operating points."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.inputs.quantities import Hertz, Joules, SimulatedSeconds, Volts, Watts
+from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Grade = Literal["optimistic", "reference", "pessimistic"]
 
 
-class WakeUpConfig(ConfigModel):
-    """What leaving a state costs, before anything is loaded."""
+class ProcessConfig(ConfigModel):
+    """The silicon all on-chip arrays and the logic are made of."""
 
-    wake_up_time: SimulatedSeconds
-    wake_up_energy: Joules
-
-
-class RetentionConfig(WakeUpConfig):
-    """A state in which SRAM keeps its contents at a lower supply and all else is gated.
-
-    ``leakage_fraction`` is what is left of the leakage of volatile parameter memories.
-    """
-
-    leakage_fraction: Fraction
+    node: Meters
+    temperature: Kelvin
+    grade: Grade = "reference"
+    logic: str = "logic"
 
 
-class PowerConfig(WakeUpConfig):
-    """The supply of the whole chip (the DRAM has its own states).
+class ClockConfig(ConfigModel):
+    """The clock and supply of the logic domain."""
 
-    ``wake_up_time`` and ``wake_up_energy`` are those of leaving ``off``. ``gated_leakage`` is the
-    fraction of leakage that is left behind switched-off supplies. ``clock_power`` is spent while
-    the clock runs, at the nominal operating point. A machine without ``clock_gated`` or
-    ``retention`` lacks the state.
-    """
-
-    gated_leakage: Fraction = 0.0
-    clock_power: Watts = 0.0
-    clock_gated: WakeUpConfig | None = None
-    retention: RetentionConfig | None = None
+    frequency: Hertz
+    voltage: Volts
 
 
 class OperatingPoint(ConfigModel):

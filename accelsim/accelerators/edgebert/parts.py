@@ -1,0 +1,43 @@
+"""The components of an EdgeBERT-style machine, by the names that its programs use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.machine.components.bit_mask_codec import CodecConfig
+from accelsim.machine.components.buffers import AuxiliaryMemoryConfig, OperandBufferConfig
+from accelsim.machine.components.bus import BusConfig
+from accelsim.machine.components.host import HostConfig
+from accelsim.machine.components.special_function_unit import SfuConfig
+from accelsim.machine.components.vector_mac_array import PeArrayConfig
+from accelsim.machine.schema import HardwareConfig, OverlapConfig
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What EdgeBERT's mapping asks of its machine."""
+
+    pe_array: PeArrayConfig
+    sfu: SfuConfig
+    codec: CodecConfig
+    weight_buffer: OperandBufferConfig
+    activation_buffer: OperandBufferConfig
+    auxiliary_memory: AuxiliaryMemoryConfig
+    bus: BusConfig
+    host: HostConfig
+    overlap: OverlapConfig
+
+
+def parts_of(machine: HardwareConfig) -> Parts:
+    """Return the components. Raises ConfigError for one that is missing or of another kind."""
+    return Parts(
+        machine.component("pe_array", PeArrayConfig),
+        machine.component("sfu", SfuConfig),
+        machine.component("codec", CodecConfig),
+        machine.component("weight_buffer", OperandBufferConfig),
+        machine.component("activation_buffer", OperandBufferConfig),
+        machine.component("auxiliary_memory", AuxiliaryMemoryConfig),
+        machine.component("bus", BusConfig),
+        machine.component("host", HostConfig),
+        machine.overlap,
+    )

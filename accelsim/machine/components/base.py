@@ -1,0 +1,112 @@
+"""What a component is: its configuration, a server for the engine, a datasheet for the account.
+
+One file, two values: the engine asks ``servers`` for how long a use takes, the account asks
+``datasheet`` for what it costs. Neither knows the other.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from accelsim.inputs.quantities import Meters
+from accelsim.inputs.validation import ConfigModel
+from accelsim.machine.components.server import Server
+from accelsim.machine.site import Site
+
+ANY = ""
+"""The port that serves all actions of a component which has no port of their own for them."""
+
+
+class Part(StrEnum):
+    """What a component is for: energy, area and lanes of a timeline are grouped by it.
+
+    The order is that of reports: arithmetic, transport, memories, what is outside.
+    """
+
+    COMPUTE = "compute"
+    BUS = "bus"
+    PARAMETERS = "parameter memories"
+    ACTIVATIONS = "activation memory"
+    BUFFERS = "buffers"
+    HOST = "host"
+    DRAM = "DRAM"
+    SUPPLY = "supply"
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether such components are arrays on the chip."""
+        return self in (Part.PARAMETERS, Part.ACTIVATIONS, Part.BUFFERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one counted unit of an action costs: joules at the nominal operating point.
+
+    ``unit`` says what is counted (macs, words, bytes). An action that is ``paid_elsewhere`` has its
+    cost in the actions that it causes, such as the bursts behind the bytes of a DRAM.
+    """
+
+    unit: str
+    joules: float
+    paid_elsewhere: bool = False
+
+
+@dataclass(frozen=True)
+class Datasheet:
+    """What a component costs, at the nominal operating point.
+
+    ``prices`` by action: an action that is not there is not one of the component. ``area`` [m2] and
+    ``leakage`` [W] are None where they are not modelled. ``follows_supply`` says that energy and
+    leakage scale with the supply of the logic, ``retained`` that contents outlive retention.
+    ``states`` are watts by state, for what has states of its own (DRAM).
+    """
+
+    part: Part
+    prices: Mapping[str, Price]
+    area: float | None = None
+    leakage: float | None = None
+    follows_supply: bool = True
+    retained: bool = False
+    states: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
+
+
+class Component(ConfigModel):
+    """A piece of hardware, as a machine file describes it."""
+
+    @abstractmethod
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the servers by port: an action's name, or ``ANY``."""
+
+    @abstractmethod
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Return what the component's actions, area and leakage cost."""
+
+    @abstractmethod
+    def timing(self, name: str, site: Site) -> Hashable:
+        """Return all of the configuration that can move a tick; what is left out cannot."""
+
+
+class Block(Component):
+    """A component that stands in a machine file under a name of its own.
+
+    Each kind has a field ``kind``, the Literal of its name.
+    """
+
+
+class Datapath(Block):
+    """The component that multiplies; the width of its vectors is that of all around it."""
+
+    @property
+    @abstractmethod
+    def lanes(self) -> int:
+        """Elements of a vector."""
+
+
+class Interconnect(Block):
+    """The wires across the chip, ``length`` [m]."""
+
+    length: Meters

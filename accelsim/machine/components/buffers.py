@@ -1,0 +1,116 @@
+"""Buffers next to the datapath: one vector wide, a port for each direction."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Hashable, Mapping
+from typing import Literal
+
+from accelsim.inputs.quantities import Bytes
+from accelsim.machine.components.base import Block, Datasheet, Part, Price
+from accelsim.machine.components.clocked import ClockedServer
+from accelsim.machine.components.server import Server
+from accelsim.machine.regions import ArrayQuery, Region, Target
+from accelsim.machine.site import Site
+from accelsim.program import Use, Vectors
+from accelsim.units import Tick
+
+# The narrowest array of the table; a narrower vector uses a part of its word.
+_NARROWEST = 64
+
+
+class BufferConfig(Block):
+    """An array one vector wide, next to the datapath.
+
+    It may be smaller than the table's smallest array, so the table is extended below it.
+    """
+
+    technology: str
+    target: Target = "ReadEDP"
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes of the array: data and masks lie in one."""
+
+    @abstractmethod
+    def capacities(self, name: str) -> dict[str, int]:
+        """Return the bytes of each half whose filling is planned, by name."""
+
+    def region(self, name: str, site: Site) -> Region:
+        """Return the buffer's array. Raises ConfigError for what the table does not have."""
+        word = max(_NARROWEST, 8 * site.lanes)
+        query = ArrayQuery(self.technology, self.size, word, self.target, extrapolate=True)
+        return site.region(name, "buffer", query, name)
+
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return a server for each direction: loads go to the half that is not read."""
+        ports = ("read", "write")
+        return {port: BufferPort(f"{name}.{port}", site.period) for port in ports}
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Buffers count bytes, because zero lanes are not accessed."""
+        region = self.region(name, site)
+        return Datasheet(
+            Part.BUFFERS,
+            {
+                "read": Price("bytes", region.read_energy / region.word_bytes),
+                "write": Price("bytes", region.write_energy / region.word_bytes),
+            },
+            area=region.area,
+            leakage=region.leakage,
+            follows_supply=bool(site.scaling and site.scaling.memories and region.array.volatile),
+            source=region.array.source,
+        )
+
+    def timing(self, name: str, site: Site) -> Hashable:
+        """A vector a cycle."""
+        return site.lanes
+
+
+class OperandBufferConfig(BufferConfig):
+    """A PE operand memory: banked data memory and mask memory (one mask word a vector)."""
+
+    kind: Literal["operand_buffer"]
+    data: Bytes
+    masks: Bytes
+    technology: str
+    target: Target = "ReadEDP"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the array."""
+        return self.data + self.masks
+
+    def capacities(self, name: str) -> dict[str, int]:
+        """Return the bytes of data and of masks."""
+        return {name: self.data, f"{name}_masks": self.masks}
+
+
+class AuxiliaryMemoryConfig(BufferConfig):
+    """Holds layer-norm parameters and small tables next to the special-function unit."""
+
+    kind: Literal["auxiliary_memory"]
+    capacity: Bytes
+    technology: str
+    target: Target = "ReadEDP"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the array."""
+        return self.capacity
+
+    def capacities(self, name: str) -> dict[str, int]:
+        """Return the bytes of the whole."""
+        return {name: self.capacity}
+
+
+class BufferPort(ClockedServer):
+    """One port of an operand buffer or of the auxiliary memory: one vector a cycle.
+
+    Loads go to the half that is not read, so reads and writes have a port each.
+    """
+
+    def occupancy(self, use: Use, start: Tick) -> Tick:
+        """Return the ticks of the vectors that hold the bytes."""
+        return use.expect(Vectors).vectors * self.period

@@ -1,0 +1,90 @@
+"""The supplies and the clock of the chip, as far as changing them takes time and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from accelsim.inputs.quantities import Joules, SimulatedSeconds, Watts
+from accelsim.inputs.validation import ConfigModel
+from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
+from accelsim.machine.components.server import Server
+from accelsim.machine.site import Site
+from accelsim.program import Command, Use
+from accelsim.units import Tick, to_ticks
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class WakeUpConfig(ConfigModel):
+    """What leaving a state costs, before anything is loaded."""
+
+    wake_up_time: SimulatedSeconds
+    wake_up_energy: Joules
+
+
+class RetentionConfig(WakeUpConfig):
+    """A state in which SRAM keeps its contents at a lower supply and all else is gated.
+
+    ``leakage_fraction`` is what is left of the leakage of volatile parameter memories.
+    """
+
+    leakage_fraction: Fraction
+
+
+class PowerConfig(Component):
+    """The supply of the whole chip (the DRAM has its own states).
+
+    ``wake_up_time`` and ``wake_up_energy`` are those of leaving ``off``. ``gated_leakage`` is the
+    fraction of leakage that is left behind switched-off supplies. ``clock_power`` is spent while
+    the clock runs, at the nominal operating point. A machine without ``clock_gated`` or
+    ``retention`` lacks the state.
+    """
+
+    wake_up_time: SimulatedSeconds
+    wake_up_energy: Joules
+    gated_leakage: Fraction = 0.0
+    clock_power: Watts = 0.0
+    clock_gated: WakeUpConfig | None = None
+    retention: RetentionConfig | None = None
+
+    def changes(self, site: Site) -> dict[str, tuple[float, float]]:
+        """Return what each change takes [s] and costs [J], by action."""
+        found = {"wake_up": (self.wake_up_time, self.wake_up_energy)}
+        if self.clock_gated:
+            gated = self.clock_gated
+            found["wake_up_clock"] = (gated.wake_up_time, gated.wake_up_energy)
+        if self.retention:
+            kept = self.retention
+            found["wake_up_retention"] = (kept.wake_up_time, kept.wake_up_energy)
+        if site.scaling:
+            found["settle"] = (site.scaling.settle_time, site.scaling.settle_energy)
+        return found
+
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the server of all changes: one after the other."""
+        times = {action: to_ticks(time) for action, (time, _) in self.changes(site).items()}
+        return {ANY: Supply(name, times)}
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Each change costs what its state says."""
+        prices = {a: Price("changes", joules) for a, (_, joules) in self.changes(site).items()}
+        return Datasheet(Part.SUPPLY, prices, follows_supply=False)
+
+    def timing(self, name: str, site: Site) -> Hashable:
+        """The times of all changes."""
+        return tuple((action, time) for action, (time, _) in self.changes(site).items())
+
+
+class Supply(Server):
+    """The supplies and the clock of the chip: each action is a change that takes its own time."""
+
+    def __init__(self, name: str, times: Mapping[str, Tick]) -> None:
+        super().__init__(name)
+        self._times = times
+
+    def occupancy(self, use: Use, start: Tick) -> Tick:
+        """Return the ticks of a change: a wake-up, or a new operating point."""
+        return use.expect(Command).amount * self._times[use.action]

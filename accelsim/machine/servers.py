@@ -1,0 +1,53 @@
+"""The servers of a machine, by name and port."""
+
+from __future__ import annotations
+
+from accelsim.errors import ProgramError
+from accelsim.machine.components.base import ANY
+from accelsim.machine.components.clocked import ClockedServer
+from accelsim.machine.components.dram import Dram
+from accelsim.machine.components.server import Server
+from accelsim.machine.operating_points import OperatingPoint
+from accelsim.machine.schema import HardwareConfig
+from accelsim.units import Tick, period_of
+
+
+class Machine:
+    """The servers of one machine, freshly built: every run has its own.
+
+    ``blocks`` are all of them by the name of their port, such as ``weight_buffer.read``.
+    """
+
+    def __init__(self, hardware: HardwareConfig) -> None:
+        self.hardware = hardware
+        self.period: Tick = period_of(hardware.clock.frequency)
+        self._ports: dict[tuple[str, str], Server] = {}
+        site = hardware.site
+        for name, component in hardware.components.items():
+            for port, server in component.servers(name, site).items():
+                self._ports[name, port] = server
+        self.blocks = {server.name: server for server in self._ports.values()}
+        dram = self.blocks.get("dram")
+        self.dram = dram if isinstance(dram, Dram) else None
+
+    def port(self, block: str, action: str) -> Server:
+        """Return the server of an action: buffers have one for each direction.
+
+        Raises ProgramError when the machine has no such block.
+        """
+        port = self._ports.get((block, action)) or self._ports.get((block, ANY))
+        if port is None:
+            known = ", ".join(self.blocks)
+            raise ProgramError(f"no block serves '{action}' of '{block}'; known blocks: {known}")
+        return port
+
+    def move_to(self, point: OperatingPoint | None) -> None:
+        """Run the clock at an operating point (None: the nominal one) from now on.
+
+        Nothing may be booked beyond this tick.
+        """
+        frequency = point.frequency if point else self.hardware.clock.frequency
+        self.period = period_of(frequency)
+        for server in self.blocks.values():
+            if isinstance(server, ClockedServer):
+                server.retime(self.period)

@@ -1,0 +1,1 @@
+"""Closed forms and state machines: how long the parts of components take."""
