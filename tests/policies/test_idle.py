@@ -64,7 +64,8 @@ def test_the_oracle_takes_the_cheapest_state_that_it_can_leave_in_time(
     for other in IDLE_STATES:
         if costs[other].wake_time <= gap * MS:
             rival = joules(IdlePlan(((0, other),), wakes_early=True), gap * MS, costs)
-            assert joules(best, gap * MS, costs) <= rival
+            # Equal costs may differ in the last bit: the sums have another order.
+            assert joules(best, gap * MS, costs) <= rival * (1 + 1e-12)
 
 
 def two_states(watts: int, saved: int, wake: int) -> tuple[Costs, int]:
