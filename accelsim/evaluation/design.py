@@ -6,15 +6,15 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from accelsim.accelerators import Accelerator, find_accelerator
 from accelsim.accelerators.design import Design, InferenceProgram
-from accelsim.accelerators.edgebert.inference import SegmentCache, compile_inference
 from accelsim.errors import MappingError
 from accelsim.evaluation.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import whole_pages
+from accelsim.mapping.cache import SegmentCache
 from accelsim.mapping.switching import (
-    compile_settle,
     compile_switch,
     compile_wake_ups,
     volatile_bits,
@@ -75,6 +75,11 @@ class _Compilation:
         """How requests are served."""
         return self.workload.service_of(self.case.config)
 
+    @cached_property
+    def accelerator(self) -> Accelerator:
+        """Who compiles for the case's machine."""
+        return find_accelerator(self.case.hardware.accelerator)
+
     def sizes(self, task: str) -> tuple[tuple[str, MeasuredTensor], ...]:
         """Return what was measured of a task."""
         return tuple(sorted((self.measured or {}).get(task, {}).items()))
@@ -114,9 +119,12 @@ class _Compilation:
         addresses, end = _task_addresses(placements)
         first = placements[self.workload.tasks[0]]
         base = end + _image_bytes(first, task_specific=False)
+        start = self.accelerator.start(hardware)
         switches, restores = (
             {
-                task: compile_switch(task, placed, hardware, addresses[task], volatile_alone=part)
+                task: compile_switch(
+                    task, placed, hardware, addresses[task], start, volatile_alone=part
+                )
                 for task, placed in placements.items()
             }
             for part in (False, True)
@@ -128,8 +136,8 @@ class _Compilation:
             self.inferences(twins, placements, base),
             switches,
             restores,
-            compile_wake_ups(hardware, first, end),
-            compile_settle(),
+            compile_wake_ups(hardware, first, end, start),
+            self.accelerator.settle(hardware),
             self.lengths,
         )
 
@@ -143,7 +151,9 @@ class _Compilation:
             for task, twin in twins.items():
                 if task == twin:
                     graph, placed = self.graph(task, tokens), placements[task]
-                    found[task, tokens] = compile_inference(graph, placed, hardware, base, cache)
+                    self.accelerator.check(graph, hardware)
+                    made = self.accelerator.compile(graph, placed, hardware, base, cache)
+                    found[task, tokens] = made
                 found[task, tokens] = found[twin, tokens]
         return found
 

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
-from accelsim.machine.components.host import HostConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import (
     Command,
-    Elements,
     Program,
     ProgramKind,
     Range,
@@ -22,12 +20,15 @@ from accelsim.program import (
 )
 from accelsim.units import ceil_div
 
+Uses = tuple[Use, ...]
+
 
 def compile_switch(
     task: str,
     placement: Placement,
     hardware: HardwareConfig,
     address: int,
+    start: Uses,
     *,
     volatile_alone: bool = False,
 ) -> Program:
@@ -36,38 +37,30 @@ def compile_switch(
     Non-zeros and masks travel as they are stored, one after the other; check bits do not: DRAM
     holds data alone, and the codec of a memory encodes what is written. A load streams: DRAM, bus
     and memory work at the same time. ``volatile_alone`` leaves out what a memory has kept without
-    supply.
+    supply; ``start`` is what starting a command takes.
     """
     verb = "restore" if volatile_alone else "switch to"
     builder = SegmentBuilder(f"{verb.replace(' ', '_')}_{task}")
     content = _Content.of(placement, task_specific=True)
     wanted = volatile_bits(content.data, hardware) if volatile_alone else content.data
-    _load(builder, "switch.load_parameters", content, hardware, address, wanted=wanted)
+    _load(builder, "switch.load_parameters", content, hardware, address, start, wanted=wanted)
     return Program(f"{verb} {task}", ProgramKind.SWITCH, (builder.build(),))
 
 
 def compile_wake_ups(
-    hardware: HardwareConfig, placement: Placement, address: int
+    hardware: HardwareConfig, placement: Placement, address: int, start: Uses
 ) -> dict[PowerState, Program]:
     """Return the program that leaves each power state that the machine has.
 
     From ``off`` it brings back the shared parameters whose homes are volatile, from ``address`` in
     DRAM; the task's own come back by a switch.
     """
-    wakes = {PowerState.OFF: _power_up(hardware, placement, address)}
+    wakes = {PowerState.OFF: _power_up(hardware, placement, address, start)}
     if hardware.power.clock_gated:
         wakes[PowerState.CLOCK_GATED] = _supply_change(ProgramKind.POWER_UP, "wake_up_clock")
     if hardware.power.retention:
         wakes[PowerState.RETENTION] = _supply_change(ProgramKind.POWER_UP, "wake_up_retention")
     return wakes
-
-
-def compile_settle() -> Program:
-    """Return the program of one change of the operating point: look it up, then settle."""
-    builder = SegmentBuilder("settle")
-    found = builder.add("sfu", "dvfs_lookup", [Use(accesses.SFU, "dvfs_lookup", Elements(1, 1))])
-    builder.add("host", "settle", [Use(accesses.POWER, "settle", Command())], after=(found,))
-    return Program("settle", ProgramKind.SCALE, (builder.build(),))
 
 
 def _supply_change(kind: ProgramKind, action: str) -> Program:
@@ -76,12 +69,12 @@ def _supply_change(kind: ProgramKind, action: str) -> Program:
     return Program(action, kind, (builder.build(),))
 
 
-def _power_up(hardware: HardwareConfig, placement: Placement, address: int) -> Program:
+def _power_up(hardware: HardwareConfig, placement: Placement, address: int, start: Uses) -> Program:
     builder = SegmentBuilder("power_up")
     woken = builder.add("host", "power_up", [Use(accesses.POWER, "wake_up", Command())])
     content = _Content.of(placement, task_specific=False)
     lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
-    _load(builder, name, content, hardware, address, wanted=lost, after=(woken,))
+    _load(builder, name, content, hardware, address, start, wanted=lost, after=(woken,))
     return Program("power_up", ProgramKind.POWER_UP, (builder.build(),))
 
 
@@ -114,13 +107,12 @@ def _load(
     content: _Content,
     hardware: HardwareConfig,
     address: int,
+    start: Uses,
     *,
     wanted: Mapping[str, int],
     after: tuple[int, ...] = (),
 ) -> None:
     """Load what belongs into the ``wanted`` memories; everything has its place in DRAM."""
-    host = hardware.component("host", HostConfig)
-    writes = Command(host.register_writes_per_command)
     for memory, bits in content.data.items():
         if memory == DRAM:
             continue
@@ -131,7 +123,7 @@ def _load(
                 bus_use(size),
                 memory_use(hardware, memory, "write", content.array[memory]),
                 *_encoding(content, memory),
-                Use(accesses.HOST, "register_write", writes),
+                *start,
             ]
             builder.add("load", operator, merge_uses(uses), after)
         address += size

@@ -10,7 +10,7 @@ activations fit in no way, those that cross stages are spilled to DRAM, if the m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from accelsim.accelerators.design import InferenceProgram
@@ -21,6 +21,7 @@ from accelsim.accelerators.edgebert.stages import RowwiseStage, hand_over
 from accelsim.errors import CapacityError
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import AUXILIARY, whole_pages
+from accelsim.mapping.cache import CompiledSegment, SegmentCache
 from accelsim.mapping.context import Context, label_of
 from accelsim.mapping.plan import NoRoomError, Plan
 from accelsim.mapping.values import Value, row_blocks
@@ -39,22 +40,6 @@ from accelsim.units import ceil_div, format_bytes
 Stage = RowwiseStage | AttentionStage
 _ATTENTION = frozenset({ATTENTION_SCORES, ATTENTION_CONTEXT})
 _Choice = TypeVar("_Choice")
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    """A segment with the bytes held at its end and the choices behind it."""
-
-    segment: Segment
-    held: dict[str, int]
-    choices: tuple[str, ...]
-
-
-class SegmentCache:
-    """Compiled segments of one machine, so that equal work of several tasks is one object."""
-
-    def __init__(self) -> None:
-        self.known: dict[object, _Compiled] = {}
 
 
 def compile_inference(
@@ -255,7 +240,7 @@ def _compile_segment(
     stages: list[list[Operator]],
     hardware: HardwareConfig,
     held: dict[str, int],
-) -> _Compiled:
+) -> CompiledSegment:
     first = stages[0][0]
     name = "encoder_layer" if first.layer is not None else first.name.partition(".")[0]
     emitter = Emitter(hardware, Plan(name, hardware.capacities, held))
@@ -268,7 +253,7 @@ def _compile_segment(
         choices.append(f"{first_label}{through}: {choice}")
     emitter.drop_all_operands()
     _leave(context, emitter, stages)
-    return _Compiled(emitter.plan.build(), emitter.plan.end_held(), tuple(choices))
+    return CompiledSegment(emitter.plan.build(), emitter.plan.end_held(), tuple(choices))
 
 
 def _enter(context: Context, emitter: Emitter, stages: list[list[Operator]]) -> None:

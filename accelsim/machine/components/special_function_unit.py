@@ -37,6 +37,11 @@ class SfuConfig(Block):
     pipelined: bool = False
     initiation_intervals: dict[str, PositiveInt] = Field(default_factory=dict)
 
+    @property
+    def functions(self) -> frozenset[str]:
+        """The operator kinds that the unit computes."""
+        return frozenset(kind.name for kind in all_kinds() if kind.reach in _RUNS)
+
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the unit's server."""
         return {ANY: SpecialFunctionUnit(name, self, site.lanes, site.period)}
