@@ -259,6 +259,45 @@ class Segment:
                 )
 
     @cached_property
+    def followers(self) -> tuple[tuple[Task, ...], ...]:
+        """The tasks that wait for each task: all that name it, and the next one of its queue."""
+        found: list[list[Task]] = [[] for _ in self.tasks]
+        last: dict[str, int] = {}
+        for task in self.tasks:
+            before = last.get(task.queue)
+            if before is not None and before not in task.after:
+                found[before].append(task)
+            for earlier in task.after:
+                found[earlier].append(task)
+            last[task.queue] = task.id
+        return tuple(map(tuple, found))
+
+    @cached_property
+    def wait_counts(self) -> tuple[int, ...]:
+        """The number of tasks that each task waits for."""
+        counts = [0] * len(self.tasks)
+        for followers in self.followers:
+            for task in followers:
+                counts[task.id] += 1
+        return tuple(counts)
+
+    @cached_property
+    def distinct_uses(self) -> tuple[Use, ...]:
+        """Every use once: programs repeat few of them many thousand times."""
+        return tuple({id(use): use for task in self.tasks for use in task.uses}.values())
+
+    @cached_property
+    def groups(self) -> tuple[int, ...]:
+        """The group of each task: one for all that count the same kinds of amounts."""
+        known = {keys: number for number, keys in enumerate(self.group_keys)}
+        return tuple(known[_keys_of(task)] for task in self.tasks)
+
+    @cached_property
+    def group_keys(self) -> tuple[tuple[tuple[str, str, str], ...], ...]:
+        """What the uses of each group are counted under, as in ``amounts``."""
+        return tuple(dict.fromkeys(map(_keys_of, self.tasks)))
+
+    @cached_property
     def amounts(self) -> Counter[tuple[str, str, str]]:
         """Amounts by (block, action, operator) of one execution."""
         total: Counter[tuple[str, str, str]] = Counter()
@@ -277,6 +316,10 @@ class Segment:
         """A stable name of the content."""
         text = "\n".join(map(repr, self.tasks))
         return hashlib.sha256(f"{self.name}\n{text}".encode()).hexdigest()[:16]
+
+
+def _keys_of(task: Task) -> tuple[tuple[str, str, str], ...]:
+    return tuple((use.block, use.action, task.operator) for use in task.uses)
 
 
 @dataclass(frozen=True)

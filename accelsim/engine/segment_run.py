@@ -1,22 +1,25 @@
 """Runs one segment on the machine: queues, bookings, buffer levels.
 
-Tasks that become ready in one tick start in the order of their ids at the end of the tick, so
-the order in which processes wake up has no influence.
+A task starts when all that it waits for has ended, the task before it in its queue included. Tasks
+that become ready in one tick start in the order of their ids at the end of the tick, so the order
+in which events of a tick are worked off has no influence.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable
+from collections import Counter
+from collections.abc import Generator, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import simpy
 
 from accelsim.errors import ConservationError
+from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
 from accelsim.machine.timing.dram_ticks import ChannelState
-from accelsim.program import Segment, Task
+from accelsim.program import Segment, Task, Use
 from accelsim.units import Tick
 
 # The operator of commands that no use caused, such as refreshes.
@@ -27,26 +30,22 @@ _LAST_IN_TICK = 2
 
 
 class CountingEnvironment(simpy.Environment):
-    """A SimPy environment that counts the events it schedules."""
+    """A SimPy environment that tells how many events it has scheduled."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.event_count = 0
+    @property
+    def event_count(self) -> int:
+        """Events scheduled so far."""
+        return int(copy(self._eid).__next__())
 
     @property
     def now(self) -> Tick:
         """The present tick: delays are integers, so it always is one."""
         return self._now  # type: ignore[return-value]
 
-    def schedule(self, event: Any, priority: Any = 1, delay: Any = 0) -> None:
-        """Schedule an event and count it."""
-        self.event_count += 1
-        super().schedule(event, priority, delay)
-
     def trigger_in(self, event: simpy.Event, delay: Tick, priority: int = 1) -> None:
         """Let an event happen after a delay, as a timeout does."""
         event._ok, event._value = True, None
-        self.schedule(event, priority, delay)
+        self.schedule(event, priority, delay)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,14 @@ class SegmentRecord:
     dram_residency: Counter[str] = field(default_factory=Counter)
 
 
+class _End(simpy.Event):
+    """The end of a task."""
+
+    def __init__(self, env: CountingEnvironment, task: Task) -> None:
+        super().__init__(env)
+        self.task = task
+
+
 class SegmentRun:
     """One execution of a segment; ``levels`` are bytes held by buffer and are brought forward.
 
@@ -100,8 +107,13 @@ class SegmentRun:
         self._levels = levels
         self._trace = trace
         self._start = env.now
-        self._done = [env.event() for _ in segment.tasks]
-        self._waiting: list[Task] = []
+        self._servers = {id(use): _server(machine, use) for use in segment.distinct_uses}
+        self._waits_for = list(segment.wait_counts)
+        self._ready: list[Task] = []
+        self._begun: list[int] = []
+        self._left = len(segment.tasks)
+        self._caused: dict[tuple[int, int], Mapping[str, int]] = {}
+        self._done = env.event()
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
 
@@ -110,20 +122,96 @@ class SegmentRun:
         for block in self._machine.blocks.values():
             block.settle(self._env.now)
         before = {name: (b.busy, b.idle) for name, b in self._machine.blocks.items()}
-        drains = [self._env.process(self._drain(tasks)) for tasks in self._queues()]
-        yield self._env.all_of(drains)
+        tasks = self.record.segment.tasks
+        self._request_start([task for task in tasks if not self._waits_for[task.id]])
+        if tasks:
+            yield self._done
         self._close(before)
         return self.record
 
-    def _queues(self) -> list[list[Task]]:
-        queues: dict[str, list[Task]] = defaultdict(list)
-        for task in self.record.segment.tasks:
-            queues[task.queue].append(task)
-        return list(queues.values())
+    # -- tasks ---------------------------------------------------------------------------------
+
+    def _request_start(self, tasks: Iterable[Task]) -> None:
+        if not self._ready:
+            turn = self._env.event()
+            turn.callbacks.append(self._grant)
+            self._env.trigger_in(turn, 0, _LAST_IN_TICK)
+        self._ready += tasks
+
+    def _grant(self, _: simpy.Event) -> None:
+        ready, self._ready = self._ready, []
+        for task in sorted(ready, key=_id_of):
+            self._begin(task)
+
+    def _begin(self, task: Task) -> None:
+        env = self._env
+        now = end = env.now
+        self._begun.append(task.id)
+        for buffer, size in task.holds:
+            self._take(buffer, size)
+        servers = self._servers
+        for number, use in enumerate(task.uses):
+            server, ticks = servers[id(use)]
+            if ticks is None:
+                start, last = server.book(use, now)
+                self._caused[task.id, number] = server.extra_amounts()
+            else:
+                start = server.free_at
+                if start < now:
+                    server.idle += now - start
+                    start = now
+                server.busy += ticks
+                server.free_at = last = start + ticks
+            if self._trace:
+                self._note(server, use, task, number, start, last)
+            if last > end:
+                end = last
+        event = _End(env, task)
+        event.callbacks.append(self._ended)
+        env.trigger_in(event, end - now)
+
+    def _note(
+        self, server: Server, use: Use, task: Task, number: int, start: Tick, last: Tick
+    ) -> None:
+        at = self._start
+        self.record.spans.append(
+            Span(server.name, use.action, task.id, number, start - at, last - at)
+        )
+
+    def _ended(self, event: _End) -> None:
+        task, waits_for = event.task, self._waits_for
+        for buffer, size in task.releases:
+            self._give_back(task, buffer, size)
+        free = []
+        for follower in self.record.segment.followers[task.id]:
+            waits_for[follower.id] -= 1
+            if not waits_for[follower.id]:
+                free.append(follower)
+        if free:
+            self._request_start(free)
+        self._left -= 1
+        if not self._left:
+            self._done.succeed()
+
+    def _take(self, buffer: str, size: int) -> None:
+        level = self._levels.get(buffer, 0) + size
+        self._levels[buffer] = level
+        if level > self.record.peak.get(buffer, 0):
+            self.record.peak[buffer] = level
+
+    def _give_back(self, task: Task, buffer: str, size: int) -> None:
+        self._levels[buffer] = self._levels.get(buffer, 0) - size
+        if self._levels[buffer] < 0:
+            raise ConservationError(
+                f"{task.operator}: releases {size} B of '{buffer}' that it does not hold"
+            )
+
+    # -- the end -------------------------------------------------------------------------------
 
     def _close(self, before: dict[str, tuple[Tick, Tick]]) -> None:
         record, now = self.record, self._env.now
         record.duration = now - self._start
+        self._count()
         self._close_dram()
         record.end_levels = dict(self._levels)
         for name, block in self._machine.blocks.items():
@@ -131,6 +219,23 @@ class SegmentRun:
             if block.busy > busy:
                 last = block.free_at - self._start
                 record.ports[name] = (block.busy - busy, block.idle - idle, last)
+
+    def _count(self) -> None:
+        """Count what the tasks that began asked for and caused, in the order of their beginning."""
+        segment, amounts, seen = self.record.segment, self.record.amounts, set[int]()
+        if sorted(self._begun) != list(range(len(segment.tasks))):
+            raise ConservationError(f"segment '{segment.name}': not every task began exactly once")
+        causes = {task for task, _ in self._caused}
+        for task in self._begun:
+            group = segment.groups[task]
+            if group in seen and task not in causes:
+                continue
+            for number, key in enumerate(segment.group_keys[group]):
+                if key not in amounts:
+                    amounts[key] = segment.amounts[key]
+                for action, amount in self._caused.get((task, number), {}).items():
+                    amounts[key[0], action, key[2]] += amount
+            seen.add(group)
 
     def _close_dram(self) -> None:
         dram, segment = self._machine.dram, self.record.segment
@@ -141,57 +246,12 @@ class SegmentRun:
         self.record.dram = dram.state_at(self._env.now)
         self.record.dram_residency = dram.residency - self._dram_before
 
-    def _drain(self, tasks: Iterable[Task]) -> Generator[simpy.Event, Any, None]:
-        done = self._done
-        for task in tasks:
-            for earlier in task.after:
-                if not done[earlier].processed:
-                    yield done[earlier]
-            self._request_start(task)
-            yield done[task.id]
 
-    def _request_start(self, task: Task) -> None:
-        if not self._waiting:
-            turn = self._env.event()
-            turn.callbacks.append(self._grant)
-            self._env.trigger_in(turn, 0, _LAST_IN_TICK)
-        self._waiting.append(task)
+def _id_of(task: Task) -> int:
+    return task.id
 
-    def _grant(self, _: simpy.Event) -> None:
-        waiting, self._waiting = self._waiting, []
-        for task in sorted(waiting, key=lambda task: task.id):
-            self._begin(task)
 
-    def _begin(self, task: Task) -> None:
-        env, now = self._env, self._env.now
-        for buffer, size in task.holds:
-            self._take(buffer, size)
-        end = now
-        for number, use in enumerate(task.uses):
-            port = self._machine.port(use.block, use.action)
-            start, last = port.book(use, now)
-            self.record.amounts[use.block, use.action, task.operator] += use.amount
-            for action, amount in port.extra_amounts().items():
-                self.record.amounts[use.block, action, task.operator] += amount
-            if self._trace:
-                at = self._start
-                span = Span(port.name, use.action, task.id, number, start - at, last - at)
-                self.record.spans.append(span)
-            end = max(end, last)
-        event = self._done[task.id]
-        if task.releases:
-            event.callbacks.insert(0, lambda _: self._give_back(task))
-        env.trigger_in(event, end - now)
-
-    def _take(self, buffer: str, size: int) -> None:
-        level = self._levels.get(buffer, 0) + size
-        self._levels[buffer] = level
-        self.record.peak[buffer] = max(level, self.record.peak.get(buffer, 0))
-
-    def _give_back(self, task: Task) -> None:
-        for buffer, size in task.releases:
-            self._levels[buffer] = self._levels.get(buffer, 0) - size
-            if self._levels[buffer] < 0:
-                raise ConservationError(
-                    f"{task.operator}: releases {size} B of '{buffer}' that it does not hold"
-                )
+def _server(machine: Machine, use: Use) -> tuple[Server, Tick | None]:
+    """Return the server of a use and its ticks; None where they depend on the start."""
+    server = machine.port(use.block, use.action)
+    return server, server.occupancy(use, 0) if server.steady else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Generator
+from heapq import heappush
+from itertools import count
 from typing import Any, cast
 
 import simpy
@@ -23,6 +25,8 @@ Interval = tuple[str, int, int, Tick, Tick]  # port, task, use, start, end
 class FixedBlock(Server):
     """Serves a use for as many ticks as its amount."""
 
+    steady = True
+
     def occupancy(self, use: Use, start: Tick) -> Tick:
         return use.amount
 
@@ -39,15 +43,17 @@ class FixedMachine:
         return self.blocks[block]
 
 
-class ShuffledRun(SegmentRun):
-    """Creates the processes of the queues in a random order."""
+class ShuffledEnvironment(CountingEnvironment):
+    """Works off the events of one tick and priority in a random order."""
 
-    shuffler: random.Random
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._shuffler = random.Random(seed)
+        self._numbers = count()
 
-    def _queues(self) -> list[list[Task]]:
-        queues = super()._queues()
-        self.shuffler.shuffle(queues)
-        return queues
+    def schedule(self, event: Any, priority: Any = 1, delay: Any = 0) -> None:
+        place = (self._shuffler.random(), next(self._numbers))
+        heappush(self._queue, (self._now + delay, priority, place, event))  # type: ignore[misc]
 
 
 def run_segment(
@@ -58,14 +64,11 @@ def run_segment(
     trace: bool = True,
     seed: int | None = None,
 ) -> SegmentRecord:
-    """Return the record of one execution; ``seed`` shuffles the order of the processes."""
-    env = CountingEnvironment()
-    kind = SegmentRun if seed is None else ShuffledRun
+    """Return the record of one execution; ``seed`` shuffles the events of each tick."""
+    env = CountingEnvironment() if seed is None else ShuffledEnvironment(seed)
     held = {} if levels is None else levels
     blocks = cast("Machine", machine or FixedMachine())
-    run = kind(env, blocks, segment, held, trace=trace)
-    if isinstance(run, ShuffledRun):
-        run.shuffler = random.Random(seed)
+    run = SegmentRun(env, blocks, segment, held, trace=trace)
     env.run(until=env.process(run.run()))
     return run.record
 

@@ -42,11 +42,27 @@ def test_booking_equals_a_fifo_resource(segment: Segment) -> None:
 
 @RUNS
 @given(segments(), st.integers(0, 1000))
-def test_the_order_of_processes_changes_nothing(segment: Segment, seed: int) -> None:
+def test_the_order_of_the_events_of_a_tick_changes_nothing(segment: Segment, seed: int) -> None:
     record, shuffled = run_segment(segment), run_segment(segment, seed=seed)
     assert record.duration == shuffled.duration
     assert record.spans == shuffled.spans
     assert record.ports == shuffled.ports
+    assert list(record.amounts.items()) == list(shuffled.amounts.items())
+
+
+class UnsteadyMachine(FixedMachine):
+    """The same machine, each use booked by its server when it starts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for block in self.blocks.values():
+            block.steady = False  # type: ignore[misc]
+
+
+@RUNS
+@given(segments())
+def test_what_is_known_beforehand_is_what_a_server_books(segment: Segment) -> None:
+    assert run_segment(segment, machine=UnsteadyMachine()) == run_segment(segment)
 
 
 def test_tasks_of_one_tick_start_in_the_order_of_their_ids() -> None:

@@ -7,7 +7,12 @@ from accelsim.units import Tick
 
 
 class ClockedServer(Server):
-    """A block whose occupancy is whole cycles of the chip's clock, ``period`` ticks each."""
+    """A block whose occupancy is whole cycles of the chip's clock, ``period`` ticks each.
+
+    One whose cycles depend on when a use starts must say that it is not ``steady``.
+    """
+
+    steady = True
 
     def __init__(self, name: str, period: Tick) -> None:
         super().__init__(name)

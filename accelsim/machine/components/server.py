@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 from accelsim.program import Use
 from accelsim.units import Tick
@@ -15,6 +16,9 @@ class Server(ABC):
     The base class books: ``free_at`` is the tick at which the last booked use ends, ``busy`` and
     ``idle`` are the ticks spent so far. A subclass says how long a use takes.
     """
+
+    steady: ClassVar[bool] = False
+    """Whether a use takes the same ticks whenever it starts, and causes nothing further."""
 
     def __init__(self, name: str) -> None:
         self.name = name

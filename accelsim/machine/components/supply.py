@@ -81,6 +81,8 @@ class PowerConfig(Component):
 class Supply(Server):
     """The supplies and the clock of the chip: each action is a change that takes its own time."""
 
+    steady = True
+
     def __init__(self, name: str, times: Mapping[str, Tick]) -> None:
         super().__init__(name)
         self._times = times
