@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from accelsim.machine.schema import load_hardware
     from accelsim.memory.arrays import find_array
     from accelsim.memory.technology import load_technology
-    from accelsim.model.adaptation import adapt
-    from accelsim.model.encoder import build_encoder
+    from accelsim.model.adaptations import find_adaptation
+    from accelsim.model.families import find_model
     from accelsim.workload.schema import load_workload
 
 _HOMES = {
     "Point": "accelsim.evaluation.point",
-    "adapt": "accelsim.model.adaptation",
-    "build_encoder": "accelsim.model.encoder",
     "compare": "accelsim.evaluation.comparison",
     "evaluate": "accelsim.evaluation.examine",
     "examine": "accelsim.evaluation.examine",
+    "find_adaptation": "accelsim.model.adaptations",
     "find_array": "accelsim.memory.arrays",
+    "find_model": "accelsim.model.families",
     "load_hardware": "accelsim.machine.schema",
     "load_technology": "accelsim.memory.technology",
     "load_workload": "accelsim.workload.schema",
@@ -40,12 +40,12 @@ _HOMES = {
 
 __all__ = [
     "Point",
-    "adapt",
-    "build_encoder",
     "compare",
     "evaluate",
     "examine",
+    "find_adaptation",
     "find_array",
+    "find_model",
     "load_hardware",
     "load_technology",
     "load_workload",

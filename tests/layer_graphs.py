@@ -21,7 +21,7 @@ def pre_norm_layer(
     norm = partial(graph.norm, role=role, kind=RMS_NORM, vectors=("weight",))
     linear = partial(graph.linear, role=role, bias=False)
     hidden = graph.gather("embedding.token", "table", (50, width), Role.EMBEDDING)
-    graph.layer, graph.prefix = 0, "encoder.0."
+    graph.enter("encoder.0.", layer=0)
     normal = norm("attention_norm", "attention_norm", hidden)
     query, key, value = (linear(n, n, normal, (width, width)) for n in ("query", "key", "value"))
     context = graph.attention(query, key, value, heads)
@@ -31,6 +31,6 @@ def pre_norm_layer(
     gate, up = (linear(name, name, normal, (inner, width)) for name in ("gate", "up"))
     gated = graph.place("gated", MULTIPLY, graph.place("silu", SILU, gate), up)
     final = graph.place("ffn_add", ADD, linear("down", "down", gated, (width, inner)), middle)
-    graph.layer, graph.prefix = None, ""
+    graph.enter("")
     graph.linear("classifier", "classifier", final, (classes, width), Role.TASK, rows=1)
     return graph.build()

@@ -20,8 +20,7 @@ from accelsim.mapping.switching import (
     volatile_bits,
 )
 from accelsim.memory.storage import Measured, MeasuredTensor
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import Exits, build_encoder
+from accelsim.model.families import Exits
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
 from accelsim.placement.placement import DRAM, Placement, check_capacity, place
@@ -169,14 +168,13 @@ def task_graph(
     model, adaptation = workload.model, case.config.adaptation
 
     def build() -> LayerGraph:
-        encoder = build_encoder(
-            model,
+        pretrained = model.build(
             sequence_length=tokens,
             classes=classes,
             exits=exits,
             attention_spans=spans or None,
         )
-        return adapt(encoder, adaptation)
+        return adaptation.adapt(pretrained)
 
     key = (model.digest, adaptation.digest, tokens, classes, exits, spans)
     return (memo or Memo()).get("graph", key, build)

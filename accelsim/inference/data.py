@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import ConfigError
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import ModelFamily
 
 # `pad_token_id` of AlbertConfig and BertConfig. The mask hides it: any number would do.
 PADDING = 0
@@ -85,7 +85,7 @@ def _to_integers(name: str, values: ArrayLike, shape: tuple[int, ...] | None) ->
     return array.astype(np.int64)
 
 
-def random_sentences(model: ModelConfig, *, sentences: int, tokens: int, seed: int) -> Sentences:
+def random_sentences(model: ModelFamily, *, sentences: int, tokens: int, seed: int) -> Sentences:
     """Return sentences of uniformly random tokens: no text, so nothing that a label could fit.
 
     Each has ``tokens`` tokens of the whole vocabulary, all real and of type 0 [ours]. Sentence n
@@ -103,12 +103,12 @@ def random_sentences(model: ModelConfig, *, sentences: int, tokens: int, seed: i
     return Sentences(drawn.tokens, drawn.mask, drawn.token_types, None, origin)
 
 
-def _random_row(model: ModelConfig, tokens: int, seed: str) -> list[int]:
+def _random_row(model: ModelFamily, tokens: int, seed: str) -> list[int]:
     stream = random.Random(seed)
     return [stream.randrange(model.vocabulary_size) for _ in range(tokens)]
 
 
-def check_sentences(model: ModelConfig, sentences: Sentences) -> None:
+def check_sentences(model: ModelFamily, sentences: Sentences) -> None:
     """Check that the model can read the sentences.
 
     Raises ConfigError, one line for each of the first sentences that it cannot (counted from 0).
@@ -124,7 +124,7 @@ def check_sentences(model: ModelConfig, sentences: Sentences) -> None:
 
 
 def find_problem(
-    model: ModelConfig, tokens: Sequence[int], mask: Sequence[int], token_types: Sequence[int]
+    model: ModelFamily, tokens: Sequence[int], mask: Sequence[int], token_types: Sequence[int]
 ) -> str | None:
     """Return why a model cannot read a sentence, None if it can."""
     if len(tokens) > model.maximum_positions:

@@ -18,10 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import ConfigError
 from accelsim.inference.data import Sentences, check_sentences
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import Exits, build_encoder
+from accelsim.model.adaptations import Adaptation
+from accelsim.model.families import Exits, ModelFamily
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.operators import ENTROPY, Operator
 from accelsim.model.operators.base import Array
 from accelsim.model.tensors import format_shape
@@ -47,8 +46,8 @@ class ForwardResult:
 
 
 def forward(
-    model: ModelConfig,
-    adaptation: AdaptationConfig | None,
+    model: ModelFamily,
+    adaptation: Adaptation | None,
     weights: Mapping[str, NDArray[np.floating]],
     tokens: ArrayLike,
     mask: ArrayLike | None = None,
@@ -59,7 +58,7 @@ def forward(
 ) -> ForwardResult:
     """Return the logits of sentences.
 
-    ``weights`` maps the names of ``build_encoder`` and ``adapt`` to arrays; others are left
+    ``weights`` maps the names of the adapted graph's parameters to arrays; others are left
     alone. The number of classes is that of ``classifier.weight``. ``adaptation`` None and
     ``full`` compute the same. ``tokens`` are integers (batch, sequence); ``mask`` of the same
     shape is True (or 1) for real tokens, None where all are; ``token_types`` are 0 unless given.
@@ -82,8 +81,8 @@ def forward(
 
 
 def _build(
-    model: ModelConfig,
-    adaptation: AdaptationConfig | None,
+    model: ModelFamily,
+    adaptation: Adaptation | None,
     weights: Mapping[str, NDArray[np.floating]],
     sentences: Sentences,
     *,
@@ -97,8 +96,8 @@ def _build(
         )
     checks: Exits = "shared" if exits and model.layers > 1 else "none"
     length, classes = sentences.tokens.shape[1], len(classifier)
-    graph = build_encoder(model, sequence_length=length, classes=classes, exits=checks)
-    return graph if adaptation is None else adapt(graph, adaptation)
+    graph = model.build(sequence_length=length, classes=classes, exits=checks)
+    return graph if adaptation is None else adaptation.adapt(graph)
 
 
 def _take_weights(

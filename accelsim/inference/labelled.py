@@ -19,7 +19,7 @@ import numpy as np
 
 from accelsim.errors import ConfigError
 from accelsim.inference.data import PADDING, Sentences, find_problem, report
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import ModelFamily
 
 _REQUIRED = ("input_ids", "label")
 _OPTIONAL = ("token_type_ids", "attention_mask")
@@ -28,7 +28,7 @@ _KEYS = (*_REQUIRED, *_OPTIONAL)
 _Record = Mapping[str, Any]
 
 
-def load_labelled(path: str | Path, model: ModelConfig, classes: int) -> Sentences:
+def load_labelled(path: str | Path, model: ModelFamily, classes: int) -> Sentences:
     """Return the sentences and labels of a file, padded to the longest.
 
     The ending of the name decides the format:
@@ -131,7 +131,7 @@ def _read_arrays(path: Path) -> Iterator[tuple[int, Any]]:
         yield number, dict(zip(arrays, row, strict=True))
 
 
-def _find_problem(record: _Record, model: ModelConfig, classes: int) -> str | None:
+def _find_problem(record: _Record, model: ModelFamily, classes: int) -> str | None:
     return (
         _find_wrong_key(record)
         or _find_wrong_type(record)

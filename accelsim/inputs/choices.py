@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import GetJsonSchemaHandler
+from pydantic import GetJsonSchemaHandler, create_model
 from pydantic_core import core_schema
 
-from accelsim.inputs.document import describe
+from accelsim.inputs.document import Document, describe
 from accelsim.inputs.paths import suggest
-from accelsim.inputs.validation import RuleError
+from accelsim.inputs.plugins import Registry
+from accelsim.inputs.validation import ConfigModel, RuleError, validate
 
-if TYPE_CHECKING:
-    from accelsim.inputs.plugins import Registry
+Base = TypeVar("Base", bound=ConfigModel)
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
+class Choice(Generic[Base]):
     """Says that a field holds one of a registry's ConfigModels: ``Annotated[Base, Choice(...)]``.
 
-    In YAML it is a mapping such as ``{name: fifo}``. A wrong one gives one message with the names
-    of all, at the key's place; the JSON Schema lists all, plug-ins too.
+    In YAML it is a mapping such as ``{name: fifo}``, whose ``key`` is the registry's unless given.
+    A wrong one gives one message with the names of all, at the key's place; the JSON Schema lists
+    all, plug-ins too.
     """
 
-    registry: Registry[Any]
+    def __init__(self, registry: Registry[Base], key: str = "") -> None:
+        self.registry = registry
+        self.key = key or registry.key
+
+    def options(self) -> Mapping[str, object]:
+        """Return what may be chosen, by name."""
+        return self.registry.all()
+
+    def pick(self, name: str, given: dict[str, Any]) -> Base:
+        """Return the value of a mapping that chooses a known name."""
+        # Its ValidationError becomes part of that of the field's owner, place by place.
+        return self.registry.find(name).model_validate(given)
+
+    def make(self, **given: Any) -> Base:
+        """Return a value put together in Python. Raises ConfigError for what is wrong with it."""
+        noun = self.registry.noun.replace(" ", "_")
+        field: Any = (Annotated[Any, self], ...)
+        owner = create_model("Owner", __base__=ConfigModel, **{noun: field})
+        read: Base = getattr(validate(Document({noun: given}, {}, Path("Python")), owner), noun)
+        return read
+
+    def chosen(self, given: dict[str, Any], key: str, known: Iterable[str]) -> str:
+        """Return what a mapping gives for a key. Raises RuleError for anything not known."""
+        *most, last = map(repr, known)
+        expected = f"{', '.join(most)} or {last}" if most else last
+        if key not in given:
+            raise RuleError(((key,), f"this key is missing; expected {expected}"))
+        name = given[key]
+        if name not in list(known):
+            raise RuleError(((key,), f"expected {expected}, got {_told(name, known)}"))
+        return str(name)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         """Look the class up when a value is read: a plug-in may have been loaded since."""
@@ -36,24 +66,17 @@ class Choice:
     ) -> dict[str, Any]:
         """Return one branch for each class."""
         known = self.registry.all().values()
-        return {"oneOf": [handler(each.__pydantic_core_schema__) for each in known]}
+        return {"oneOf": [dict(handler(each.__pydantic_core_schema__)) for each in known]}
 
-    def _read(self, value: object) -> object:
-        known, key = self.registry.all(), self.registry.key
-        if isinstance(value, tuple(known.values())):
-            return value
+    def _read(self, value: object) -> Base:
+        for kind in self.registry.all().values():
+            if isinstance(value, kind):
+                return value
+        known = self.options()
         if not isinstance(value, dict):
-            example = f"{{{key}: {value if value in list(known) else next(iter(known))}}}"
+            example = f"{{{self.key}: {value if value in list(known) else next(iter(known))}}}"
             raise ValueError(f"expected a mapping such as {example}, got {describe(value)}")
-        *most, last = map(repr, known)
-        expected = f"{', '.join(most)} or {last}" if most else last
-        if key not in value:
-            raise RuleError(((key,), f"this key is missing; expected {expected}"))
-        name = value[key]
-        if name not in list(known):
-            raise RuleError(((key,), f"expected {expected}, got {_told(name, known)}"))
-        # Its ValidationError becomes part of that of the field's owner, place by place.
-        return known[name].model_validate(value)
+        return self.pick(self.chosen(value, self.key, known), value)
 
 
 def _told(given: object, known: Iterable[str]) -> str:

@@ -52,7 +52,7 @@ def reason(data: Any, kind: type[BaseModel], path: KeyPath, problem: Any) -> str
 
 def guess_key(data: Any, kind: type[BaseModel], path: KeyPath) -> str | None:
     """Return the key that the unknown last key of a path was probably meant to be."""
-    present = _at(data, path[:-1])
+    present = value_at(data, path[:-1])
     known = known_keys(kind, path[:-1], present)
     # A key that is still to be given is the likelier one.
     for candidates in ([key for key in known if key not in present], known):
@@ -66,11 +66,12 @@ def _hint(data: Any, kind: type[BaseModel], path: KeyPath) -> str:
     guess = guess_key(data, kind, path)
     if guess is not None:
         return f"did you mean '{guess}'?"
-    known = known_keys(kind, path[:-1], _at(data, path[:-1]))
+    known = known_keys(kind, path[:-1], value_at(data, path[:-1]))
     return f"known keys: {', '.join(known)}"
 
 
-def _at(data: Any, path: KeyPath) -> Any:
+def value_at(data: Any, path: KeyPath) -> Any:
+    """Return what stands at a path that is there."""
     for key in path:
         data = data[key]
     return data

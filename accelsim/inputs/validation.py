@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, Place
 from accelsim.inputs.paths import KeyPath, format_path
-from accelsim.inputs.reasons import guess_key, reason
+from accelsim.inputs.reasons import guess_key, reason, value_at
 from accelsim.inputs.schema_keys import known_keys
 
 
@@ -98,7 +98,9 @@ def _describe(
     message = reason(document.data, kind, path, problem)
     about: KeyPath = ()
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
-        about = _key_in_question(message, problem["input"], known_keys(kind, path))
+        # The input may have been filled from a preset: only a key of the file has a line.
+        given = value_at(document.data, path)
+        about = _key_in_question(message, given, known_keys(kind, path))
     yield document.place((*path, *about)), path, message
 
 

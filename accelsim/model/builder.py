@@ -21,14 +21,13 @@ from accelsim.model.tensors import Parameter, Role, Shape
 class GraphBuilder:
     """Collects operators and their edges; every method returns the name of what it placed last.
 
-    ``sequence_length`` is in tokens. ``layer`` is the encoder layer that the next operators belong
-    to, None outside all layers; ``prefix`` stands before their names.
+    ``sequence_length`` is in tokens.
     """
 
     def __init__(self, sequence_length: int) -> None:
         self.sequence_length = sequence_length
-        self.layer: int | None = None
-        self.prefix = ""
+        self._layer: int | None = None
+        self._prefix = ""
         self._operators: dict[str, Operator] = {}
         self._edges: list[tuple[str, str]] = []
         self._parameters: dict[str, Parameter] = {}
@@ -39,6 +38,10 @@ class GraphBuilder:
             self._operators.values(), self._edges, sequence_length=self.sequence_length
         )
 
+    def enter(self, prefix: str, layer: int | None = None) -> None:
+        """Put ``prefix`` before the names of the next operators, and them into a layer."""
+        self._prefix, self._layer = prefix, layer
+
     def parameter(self, name: str, shape: Shape, role: Role) -> Parameter:
         """Return the one parameter of a name: operators that share it hold the same object."""
         if name not in self._parameters:
@@ -47,11 +50,11 @@ class GraphBuilder:
 
     def place(self, name: str, kind: OperatorKind, *sources: str, **sizes: Any) -> str:
         """Place an operator, shaped like its first source where ``sizes`` do not say otherwise."""
-        full = self.prefix + name
+        full = self._prefix + name
         if sources:
             first = self._operators[sources[0]]
             sizes = {"rows": first.rows, "columns": first.columns, "batch": first.batch, **sizes}
-        sizes = {"depth": sizes["columns"], "layer": self.layer, **sizes}
+        sizes = {"depth": sizes["columns"], "layer": self._layer, **sizes}
         self._operators[full] = Operator(full, kind, **sizes)
         self._edges += [(source, full) for source in sources]
         return full

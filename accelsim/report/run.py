@@ -102,8 +102,7 @@ def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
 
 def _heading(result: Result, name: str, case: CaseResult) -> Heading:
     config, adaptation = result.workload.config, case.case.config.adaptation
-    size = f", bottleneck {adaptation.bottleneck}" if adaptation.bottleneck else ""
-    lines = [f"{adaptation.method} fine-tuning{size}", case.case.hardware.description]
+    lines = [adaptation.describe(), case.case.hardware.description]
     if case.design.weights:
         lines.append(f"Weights: {case.design.weights}")
     own, shared = (service_text(each) for each in (case.service, config))

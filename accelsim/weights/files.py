@@ -59,7 +59,7 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     a folder           of ``NAME.npy`` files, or of safetensors files
 
     Names are those of Hugging Face transformers, with or without the prefix ``albert.`` or
-    ``bert.``; adapters are named as in ``model.adaptation``. Pretraining heads and index buffers
+    ``bert.``; adapters are named as in ``model.adaptations``. Pretraining heads and index buffers
     are left out. Raises ConfigError for a file that cannot be read, a type that is no floating
     point, a tensor that stands twice, NaN and infinite values.
     """

@@ -30,7 +30,8 @@ from accelsim.inputs.shipped import find_input, is_file
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.machine.schema import HardwareConfig, hardware_document
 from accelsim.memory.storage import Measured, StorageConfig
-from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
+from accelsim.model.adaptations import AdaptationConfig
+from accelsim.model.families import ModelConfig
 from accelsim.model.tasks import find_task
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig

@@ -15,33 +15,25 @@ from accelsim.accelerators.edgebert.inference import InferenceProgram, compile_i
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
+from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import ModelConfig
 from accelsim.placement.placement import Placement, place
 from accelsim.program import Segment
 from accelsim.workload.schema import load_workload
 
 Amounts = Counter[tuple[str, str, str]]
-SMALL_MODEL = ModelConfig(
-    name="custom",
-    family="albert",
-    vocabulary_size=1000,
-    embedding_size=32,
-    hidden_size=64,
-    layers=4,
-    heads=4,
-    intermediate_size=256,
-    maximum_positions=128,
-    type_vocabulary_size=2,
-    shared_layers=True,
-    pooler=True,
-)
+_SIZES = {
+    "vocabulary_size": 1000,
+    "hidden_size": 64,
+    "layers": 4,
+    "heads": 4,
+    "intermediate_size": 256,
+    "maximum_positions": 128,
+    "type_vocabulary_size": 2,
+}
+SMALL_MODEL = find_model("albert-base", embedding_size=32, **_SIZES)
 # Layers with parameters of their own, and no pooler.
-UNSHARED_MODEL = SMALL_MODEL.model_copy(
-    update={"family": "bert", "embedding_size": 64, "shared_layers": False, "pooler": False}
-)
+UNSHARED_MODEL = find_model("bert-base", pooler=False, **_SIZES)
 CASES = ("vanilla_mixed", "adapter_mixed")
 
 
@@ -60,13 +52,13 @@ class Compiled:
 
 
 def compiled(
-    case: str, model: ModelConfig, tokens: int, overrides: tuple[str, ...] = (), **options: Any
+    case: str, model: ModelFamily, tokens: int, overrides: tuple[str, ...] = (), **options: Any
 ) -> Compiled:
-    """Return a model of 3 classes on the machine of a case; ``options`` are build_encoder's."""
+    """Return a model of 3 classes on the machine of a case; ``options`` are those of ``build``."""
     loaded = _case(case, overrides)
     options = {"classes": 3} | options
-    pretrained = build_encoder(model, sequence_length=tokens, **options)
-    graph = adapt(pretrained, loaded.config.adaptation)
+    pretrained = model.build(sequence_length=tokens, **options)
+    graph = loaded.config.adaptation.adapt(pretrained)
     placement = place(graph, loaded.config.storage, loaded.hardware)
     inference = compile_inference(graph, placement, loaded.hardware)
     return Compiled(graph, placement, loaded.hardware, inference)

@@ -17,7 +17,7 @@ from compiled_encoder import (
 )
 
 from accelsim.memory.storage import StoredTensor
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import ModelFamily
 from accelsim.units import ceil_div
 
 TOKENS = 20
@@ -30,7 +30,7 @@ every_count = pytest.mark.parametrize("heads", range(1, HEADS + 1))
 
 
 def with_heads(
-    case: str, heads: int, model: ModelConfig = SMALL_MODEL, tokens: int = TOKENS
+    case: str, heads: int, model: ModelFamily = SMALL_MODEL, tokens: int = TOKENS
 ) -> Compiled:
     return compiled(case, model, tokens, attention_spans=[7] * heads + [0] * (HEADS - heads))
 
@@ -105,7 +105,7 @@ def test_what_is_off_is_stored_all_the_same(case: str) -> None:
 
 @pytest.mark.parametrize("model", [SMALL_MODEL, UNSHARED_MODEL], ids=["albert", "bert"])
 @cases
-def test_more_heads_take_longer_on_the_shipped_machines(case: str, model: ModelConfig) -> None:
+def test_more_heads_take_longer_on_the_shipped_machines(case: str, model: ModelFamily) -> None:
     # An observation: shared servers could turn it round (Graham's anomalies).
     times = [
         sum(record.duration for record in run_segments(with_heads(case, heads, model)))

@@ -6,9 +6,9 @@ import pytest
 from compiled_encoder import CASES, compiled, run_segments
 
 from accelsim.accelerators.edgebert.stages import RowwiseStage
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import find_model
 
-ALBERT = ModelConfig(name="albert-base")
+ALBERT = find_model("albert-base")
 
 
 def makespan(case: str) -> int:

@@ -15,7 +15,7 @@ from compiled_encoder import (
     sum_of,
 )
 
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import ModelFamily
 from accelsim.program import Elements
 
 TOKENS = 20
@@ -25,7 +25,7 @@ kinds = pytest.mark.parametrize("kind", ["shared", "per_layer"])
 models = pytest.mark.parametrize("model", [SMALL_MODEL, UNSHARED_MODEL], ids=["albert", "bert"])
 
 
-def with_exits(case: str, kind: str, model: ModelConfig = SMALL_MODEL) -> Compiled:
+def with_exits(case: str, kind: str, model: ModelFamily = SMALL_MODEL) -> Compiled:
     return compiled(case, model, TOKENS, exits=kind)
 
 
@@ -37,7 +37,7 @@ def times(amounts: Amounts, factor: int) -> Amounts:
 @kinds
 @models
 def test_all_layers_share_one_segment_and_so_do_all_checks(
-    case: str, kind: str, model: ModelConfig
+    case: str, kind: str, model: ModelFamily
 ) -> None:
     made = with_exits(case, kind, model)
     embedding, layer, check, *_, last_layer, head = made.segments
@@ -53,7 +53,7 @@ def test_all_layers_share_one_segment_and_so_do_all_checks(
 @kinds
 @models
 def test_leaving_after_layer_k_costs_k_layers_and_k_checks(
-    case: str, kind: str, model: ModelConfig
+    case: str, kind: str, model: ModelFamily
 ) -> None:
     made = with_exits(case, kind, model)
     embedding, layer, check = (segment.amounts for segment in made.segments[:3])

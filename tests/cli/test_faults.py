@@ -14,8 +14,6 @@ import pytest
 from small_workload import MAIN, SMALL, small_workload
 
 from accelsim.cli.main import run_command_line
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
 from accelsim.weights.synthetic import synthetic_weights
 
 QUICK = [part for text in SMALL for part in ("--set", text)]
@@ -37,8 +35,8 @@ def faults(*arguments: str) -> int:
 @lru_cache
 def tensors() -> dict[str, np.ndarray]:
     config = small_workload().config
-    encoder = build_encoder(config.model, sequence_length=32, classes=3)
-    graph = adapt(encoder, small_workload().cases["adapter_mixed"].config.adaptation)
+    encoder = config.model.build(sequence_length=32, classes=3)
+    graph = small_workload().cases["adapter_mixed"].config.adaptation.adapt(encoder)
     return dict(synthetic_weights(graph, 7, "MNLI").tensors)
 
 

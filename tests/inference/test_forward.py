@@ -19,7 +19,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from accelsim.errors import ConfigError
 from accelsim.inference.forward import ForwardResult, forward
-from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
+from accelsim.model.adaptations import Adaptation, find_adaptation
+from accelsim.model.families import ModelFamily
+from accelsim.model.families.albert import Albert
+from accelsim.model.families.bert import Bert
 
 TOKENS = np.array(RECIPE["TOKENS"])
 MASK = np.array(RECIPE["MASK"])
@@ -30,9 +33,9 @@ FAMILIES = pytest.mark.parametrize("model", [ALBERT, BERT], ids=["albert", "bert
 
 
 def run(
-    model: ModelConfig,
+    model: ModelFamily,
     weights: Weights,
-    adaptation: AdaptationConfig | None = None,
+    adaptation: Adaptation | None = None,
     *,
     tokens: object = TOKENS,
     mask: object = MASK,
@@ -64,8 +67,8 @@ def test_logits_and_layers_equal_those_of_hugging_face(case: str) -> None:
 
 
 def test_the_reference_tells_the_two_gelus_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    forms = {"albert": "", "bert": "tanh"}
-    monkeypatch.setattr("accelsim.model.encoder._GELU_FORM", forms)
+    monkeypatch.setattr(Albert, "gelu_form", "")
+    monkeypatch.setattr(Bert, "gelu_form", "tanh")
     for case in RECIPE["CASES"]:
         gap = np.abs(run_case(case).logits - STORED["cases"][case]["logits"]).max()
         assert gap > 2e-5
@@ -74,7 +77,7 @@ def test_the_reference_tells_the_two_gelus_apart(monkeypatch: pytest.MonkeyPatch
 @FAMILIES
 @settings(max_examples=15)
 @given(st.lists(st.integers(0, 49), min_size=1, max_size=6))
-def test_padding_changes_nothing(model: ModelConfig, padding: list[int]) -> None:
+def test_padding_changes_nothing(model: ModelFamily, padding: list[int]) -> None:
     weights = recipe_weights(model)
     filler = np.tile(padding, (len(TOKENS), 1))
     padded = run(
@@ -92,7 +95,7 @@ def test_padding_changes_nothing(model: ModelConfig, padding: list[int]) -> None
 
 
 @FAMILIES
-def test_hidden_tokens_would_matter_if_they_were_not_masked(model: ModelConfig) -> None:
+def test_hidden_tokens_would_matter_if_they_were_not_masked(model: ModelFamily) -> None:
     weights = recipe_weights(model)
     seen = run(model, weights, mask=None).logits
     gaps = np.abs(seen - run(model, weights).logits).max(axis=1)
@@ -103,7 +106,7 @@ def test_hidden_tokens_would_matter_if_they_were_not_masked(model: ModelConfig) 
 @FAMILIES
 @given(st.permutations(range(19)))
 @settings(max_examples=10)
-def test_sentences_do_not_see_each_other(model: ModelConfig, order: list[int]) -> None:
+def test_sentences_do_not_see_each_other(model: ModelFamily, order: list[int]) -> None:
     generator = np.random.default_rng(3)
     tokens = generator.integers(0, 50, (19, 7))
     mask = np.arange(7) < generator.integers(1, 8, (19, 1))
@@ -116,7 +119,7 @@ def test_sentences_do_not_see_each_other(model: ModelConfig, order: list[int]) -
 
 
 @FAMILIES
-def test_an_adapter_that_adds_nothing_is_no_adapter(model: ModelConfig) -> None:
+def test_an_adapter_that_adds_nothing_is_no_adapter(model: ModelFamily) -> None:
     weights = recipe_weights(model, HOULSBY)
     for name in weights:
         if ".up." in name:
@@ -125,7 +128,7 @@ def test_an_adapter_that_adds_nothing_is_no_adapter(model: ModelConfig) -> None:
 
 
 @FAMILIES
-def test_every_adapter_weight_matters(model: ModelConfig) -> None:
+def test_every_adapter_weight_matters(model: ModelFamily) -> None:
     weights = recipe_weights(model, HOULSBY)
     plain = run(model, weights, HOULSBY).logits
     for name in [name for name in weights if name.startswith("adapters.")]:
@@ -134,13 +137,13 @@ def test_every_adapter_weight_matters(model: ModelConfig) -> None:
 
 
 @FAMILIES
-def test_full_fine_tuning_computes_the_same(model: ModelConfig) -> None:
+def test_full_fine_tuning_computes_the_same(model: ModelFamily) -> None:
     weights = recipe_weights(model)
-    assert_same(run(model, weights, AdaptationConfig(method="full")), run(model, weights))
+    assert_same(run(model, weights, find_adaptation("full")), run(model, weights))
 
 
 @FAMILIES
-def test_one_token_attends_to_itself_whatever_the_queries(model: ModelConfig) -> None:
+def test_one_token_attends_to_itself_whatever_the_queries(model: ModelFamily) -> None:
     weights = recipe_weights(model)
     other = {name: w * 3 if "query" in name or "key" in name else w for name, w in weights.items()}
     one = {"tokens": TOKENS[:, :1], "mask": None, "token_types": None}
@@ -151,7 +154,7 @@ def test_one_token_attends_to_itself_whatever_the_queries(model: ModelConfig) ->
 @FAMILIES
 @given(st.permutations(range(4)))
 @settings(max_examples=10)
-def test_heads_may_be_renumbered(model: ModelConfig, order: list[int]) -> None:
+def test_heads_may_be_renumbered(model: ModelFamily, order: list[int]) -> None:
     weights = recipe_weights(model)
     rows = np.arange(24).reshape(4, 6)[order].reshape(-1)
     moved = dict(weights)
@@ -177,7 +180,7 @@ def test_one_head_is_the_sum_of_four_that_see_the_same() -> None:
 
 
 @FAMILIES
-def test_only_the_product_of_query_and_key_counts(model: ModelConfig) -> None:
+def test_only_the_product_of_query_and_key_counts(model: ModelFamily) -> None:
     weights = recipe_weights(model)
     doubled = {name: w * 2 if "query" in name else w for name, w in weights.items()}
     balanced = {name: w / 2 if "key" in name else w for name, w in doubled.items()}
@@ -186,7 +189,7 @@ def test_only_the_product_of_query_and_key_counts(model: ModelConfig) -> None:
 
 
 @FAMILIES
-def test_layer_norm_forgets_the_scale_of_the_embedding(model: ModelConfig) -> None:
+def test_layer_norm_forgets_the_scale_of_the_embedding(model: ModelFamily) -> None:
     weights = recipe_weights(model)
     tables = {f"embeddings.{t}_embeddings.weight" for t in ("word", "position", "token_type")}
     scaled = {name: w * 4 if name in tables else w for name, w in weights.items()}
@@ -194,7 +197,7 @@ def test_layer_norm_forgets_the_scale_of_the_embedding(model: ModelConfig) -> No
 
 
 @FAMILIES
-def test_without_positions_the_order_after_the_first_token_is_free(model: ModelConfig) -> None:
+def test_without_positions_the_order_after_the_first_token_is_free(model: ModelFamily) -> None:
     weights = recipe_weights(model)
     table = "embeddings.position_embeddings.weight"
     order = [0, 4, 2, 8, 1, 7, 3, 6, 5]
@@ -218,7 +221,7 @@ def test_layers_with_equal_parameters_are_shared_layers() -> None:
 
 
 @FAMILIES
-def test_an_exit_answers_as_the_shorter_model_does(model: ModelConfig) -> None:
+def test_an_exit_answers_as_the_shorter_model_does(model: ModelFamily) -> None:
     adaptation = HOULSBY.model_copy(update={"shared_across_layers": model.shared_layers})
     weights = recipe_weights(model, adaptation)
     whole = run(model, weights, adaptation)
@@ -241,7 +244,7 @@ def test_a_model_without_pooler_classifies_the_first_token() -> None:
 
 
 @FAMILIES
-def test_defaults_and_watching_change_nothing(model: ModelConfig) -> None:
+def test_defaults_and_watching_change_nothing(model: ModelFamily) -> None:
     weights = recipe_weights(model, HOULSBY)
     before = {name: w.copy() for name, w in weights.items()}
     plain = forward(model, HOULSBY, weights, TOKENS)
@@ -285,3 +288,22 @@ def test_a_token_outside_the_vocabulary_is_refused() -> None:
     message = "sentence 1: token 50 at position 4 is outside 0 to 49 (vocabulary_size 50)"
     with pytest.raises(ConfigError, match=exactly(message)):
         run(ALBERT, recipe_weights(ALBERT), tokens=tokens)
+
+
+@FAMILIES
+def test_lora_is_a_change_of_the_weights(model: ModelFamily) -> None:
+    targets = ["query", "ffn" if model.family == "albert" else "intermediate.dense"]
+    lora = find_adaptation("lora", rank=3, targets=targets)
+    weights = recipe_weights(model, lora)
+    merged = {}
+    for name, weight in weights.items():
+        module = name.removesuffix(".weight")
+        if f"{module}.lora_A.weight" in weights:
+            change = weights[f"{module}.lora_B.weight"] @ weights[f"{module}.lora_A.weight"]
+            merged[name] = weight + change
+        elif ".lora_" not in name:
+            merged[name] = weight
+    assert any((merged[name] != weights[name]).any() for name in merged)
+    found, expected = run(model, weights, lora), run(model, merged)
+    assert_allclose(found.logits, expected.logits, rtol=0, atol=2e-6)
+    assert_allclose(np.stack(found.hidden), np.stack(expected.hidden), rtol=0, atol=2e-5)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from accelsim.inference.forward import forward
 from accelsim.model.error_function import erf
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.operators.gelu import gelu_erf, gelu_tanh
 
 torch = pytest.importorskip("torch")
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 CLASSES = 3
 # The real sizes of a layer and of a sentence; BERT with fewer layers and tokens to stay small.
-ALBERT_BASE = ModelConfig(name="albert-base")
-ALBERT_ONE_HEAD = ModelConfig(name="albert-base", heads=1, layers=3, embedding_size=64)
-ALBERT_UNSHARED = ModelConfig(name="albert-base", layers=3, shared_layers=False)
-BERT_SHORT = ModelConfig(name="bert-base", layers=4, vocabulary_size=500)
+ALBERT_BASE = find_model("albert-base")
+ALBERT_ONE_HEAD = find_model("albert-base", heads=1, layers=3, embedding_size=64)
+ALBERT_UNSHARED = find_model("albert-base", layers=3, shared_layers=False)
+BERT_SHORT = find_model("bert-base", layers=4, vocabulary_size=500)
 
 
 @pytest.mark.parametrize("case", RECIPE["CASES"])
@@ -35,7 +35,7 @@ def test_the_stored_reference_is_what_the_library_gives(case: str) -> None:
     assert_allclose(found["first_tokens"], stored["first_tokens"], rtol=0, atol=2e-6)
 
 
-def library_model(model: ModelConfig, attention: str) -> Any:
+def library_model(model: ModelFamily, attention: str) -> Any:
     """Return a model of the library with its own initialisation, widened where it is constant."""
     common: dict[str, Any] = {
         "vocab_size": model.vocabulary_size,
@@ -71,7 +71,7 @@ def library_model(model: ModelConfig, attention: str) -> Any:
     [ALBERT_BASE, ALBERT_ONE_HEAD, ALBERT_UNSHARED, BERT_SHORT],
     ids=["albert-base", "one head", "unshared", "bert"],
 )
-def test_logits_and_layers_equal_the_library(model: ModelConfig, attention: str) -> None:
+def test_logits_and_layers_equal_the_library(model: ModelFamily, attention: str) -> None:
     library = library_model(model, attention)
     generator = np.random.default_rng(5)
     tokens = generator.integers(0, model.vocabulary_size, (2, 128))

@@ -6,7 +6,7 @@ import re
 
 from hypothesis import strategies
 
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.operators import ADD, GELU, Operator
 
 SIZES = (
@@ -25,14 +25,14 @@ def exactly(message: str) -> str:
 
 
 @strategies.composite
-def model_configs(draw: strategies.DrawFn) -> ModelConfig:
+def model_configs(draw: strategies.DrawFn) -> ModelFamily:
     """Draw a custom model with at most 4 layers and 128 positions."""
     numbers = strategies.integers(1, 40)
     family = draw(strategies.sampled_from(["albert", "bert"]))
     heads = draw(strategies.integers(1, 6))
     hidden = heads * draw(numbers)
-    return ModelConfig(
-        name="custom",
+    return find_model(
+        "custom",
         family=family,
         vocabulary_size=draw(numbers),
         embedding_size=hidden if family == "bert" else draw(numbers),

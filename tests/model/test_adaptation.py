@@ -6,30 +6,29 @@ from hypothesis import strategies as st
 from model_strategies import exactly, gelu, model_configs
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
+from accelsim.model.adaptations import Adaptation, find_adaptation
+from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.operators import MATMUL, Operator
 from accelsim.model.tensors import Activation, Parameter, Role
 
-FULL = AdaptationConfig(method="full")
-HOULSBY_48 = AdaptationConfig(method="houlsby", bottleneck=48)
+FULL = find_adaptation("full")
+HOULSBY_48 = find_adaptation("houlsby", bottleneck=48)
 
 
 @st.composite
-def adaptations(draw: st.DrawFn) -> AdaptationConfig:
+def adaptations(draw: st.DrawFn) -> Adaptation:
     if draw(st.booleans()):
         return FULL
-    return AdaptationConfig(
-        method="houlsby",
+    return find_adaptation(
+        "houlsby",
         bottleneck=draw(st.integers(1, 40)),
         shared_across_layers=draw(st.sampled_from([None, True, False])),
     )
 
 
-def build(model: ModelConfig) -> LayerGraph:
-    return build_encoder(model, sequence_length=16, classes=3)
+def build(model: ModelFamily) -> LayerGraph:
+    return model.build(sequence_length=16, classes=3)
 
 
 def roles(graph: LayerGraph) -> dict[Role, int]:
@@ -37,9 +36,9 @@ def roles(graph: LayerGraph) -> dict[Role, int]:
 
 
 @given(model_configs(), adaptations())
-def test_the_roles_divide_all_parameters(model: ModelConfig, adaptation: AdaptationConfig) -> None:
+def test_the_roles_divide_all_parameters(model: ModelFamily, adaptation: Adaptation) -> None:
     base = build(model)
-    adapted = adapt(base, adaptation)
+    adapted = adaptation.adapt(base)
     assert sum(roles(adapted).values()) == adapted.parameter_count()
     added = adapted.parameter_count(module="adapters")
     assert adapted.parameter_count() == base.parameter_count() + added
@@ -47,11 +46,11 @@ def test_the_roles_divide_all_parameters(model: ModelConfig, adaptation: Adaptat
 
 @given(model_configs(), adaptations())
 def test_adaptation_leaves_the_given_graph_and_its_operators_alone(
-    model: ModelConfig, adaptation: AdaptationConfig
+    model: ModelFamily, adaptation: Adaptation
 ) -> None:
     base = build(model)
     before = base.digest()
-    adapted = adapt(base, adaptation)
+    adapted = adaptation.adapt(base)
     assert base.digest() == before == build(model).digest()
     kept = [o for o in adapted.operators if "_adapter." not in o.name]
     assert [(o.name, o.shape, o.depth) for o in kept] == [
@@ -62,8 +61,8 @@ def test_adaptation_leaves_the_given_graph_and_its_operators_alone(
 
 
 @given(model_configs())
-def test_full_adaptation_keeps_the_embedding_and_trains_the_rest(model: ModelConfig) -> None:
-    base, adapted = build(model), adapt(build(model), FULL)
+def test_full_adaptation_keeps_the_embedding_and_trains_the_rest(model: ModelFamily) -> None:
+    base, adapted = build(model), FULL.adapt(build(model))
     assert adapted.parameter_count(Role.EMBEDDING) == base.parameter_count(Role.EMBEDDING)
     assert adapted.parameter_count(Role.BACKBONE) == 0
     assert adapted.edges == base.edges
@@ -71,12 +70,11 @@ def test_full_adaptation_keeps_the_embedding_and_trains_the_rest(model: ModelCon
 
 @given(model_configs(), st.integers(1, 40), st.sampled_from([None, True, False]))
 def test_houlsby_trains_adapters_layer_norms_and_classifier(
-    model: ModelConfig, bottleneck: int, shared: bool | None
+    model: ModelFamily, bottleneck: int, shared: bool | None
 ) -> None:
     base = build(model)
-    adapted = adapt(
-        base,
-        AdaptationConfig(method="houlsby", bottleneck=bottleneck, shared_across_layers=shared),
+    adapted = find_adaptation("houlsby", bottleneck=bottleneck, shared_across_layers=shared).adapt(
+        base
     )
     one_set = model.shared_layers or model.layers == 1 if shared is None else shared
     sets = 1 if one_set else model.layers
@@ -93,20 +91,18 @@ def test_houlsby_trains_adapters_layer_norms_and_classifier(
 
 @given(model_configs(), st.integers(1, 40))
 def test_an_adapter_costs_two_products_a_token_and_half_layer(
-    model: ModelConfig, bottleneck: int
+    model: ModelFamily, bottleneck: int
 ) -> None:
     base = build(model)
     for shared in (True, False):
-        adaptation = AdaptationConfig(
-            method="houlsby", bottleneck=bottleneck, shared_across_layers=shared
-        )
-        extra = adapt(base, adaptation).macs - base.macs
+        adaptation = find_adaptation("houlsby", bottleneck=bottleneck, shared_across_layers=shared)
+        extra = adaptation.adapt(base).macs - base.macs
         assert extra == model.layers * 2 * 2 * 16 * model.hidden_size * bottleneck
 
 
 def test_an_adapter_of_albert_base_has_the_published_size() -> None:
     # adapters 1.3: seq_bn and double_seq_bn with reduction factor 16, 768 -> 48 -> 768.
-    graph = adapt(build(ModelConfig(name="albert-base")), HOULSBY_48)
+    graph = HOULSBY_48.adapt(build(find_model("albert-base")))
     assert graph.parameter_count(module="adapters.attention") == 74_544
     assert graph.parameter_count(module="adapters.ffn") == 74_544
     assert graph.parameter_count(module="adapters") == 149_088
@@ -114,15 +110,15 @@ def test_an_adapter_of_albert_base_has_the_published_size() -> None:
 
 @pytest.mark.parametrize(("name", "sets"), [("albert-base", 1), ("bert-base", 12)])
 def test_adapters_are_shared_where_the_layers_are(name: str, sets: int) -> None:
-    graph = adapt(build(ModelConfig(name=name)), HOULSBY_48)
+    graph = HOULSBY_48.adapt(build(find_model(name)))
     assert graph.parameter_count(module="adapters") == sets * 149_088
     first, last = (graph[f"encoder.{n}.ffn_adapter.up"].parameters for n in (0, 11))
     assert (first[0] is last[0]) is (sets == 1)
 
 
 def test_layers_of_albert_may_have_adapters_of_their_own() -> None:
-    own = AdaptationConfig(method="houlsby", bottleneck=48, shared_across_layers=False)
-    graph = adapt(build(ModelConfig(name="albert-base")), own)
+    own = find_adaptation("houlsby", bottleneck=48, shared_across_layers=False)
+    graph = own.adapt(build(find_model("albert-base")))
     assert graph.parameter_count(module="adapters") == 12 * 149_088
     assert [p.name for p in graph["encoder.3.ffn_adapter.down"].parameters] == [
         "adapters.3.ffn.down.weight",
@@ -137,7 +133,7 @@ def test_layers_of_albert_may_have_adapters_of_their_own() -> None:
 def test_an_adapter_stands_between_its_host_and_the_residual_addition(
     half: str, host: str, residual: str
 ) -> None:
-    graph = adapt(build(ModelConfig(name="albert-base")), HOULSBY_48)
+    graph = HOULSBY_48.adapt(build(find_model("albert-base")))
 
     def short(operators: tuple[Operator, ...]) -> list[str]:
         return [operator.name.removeprefix("encoder.1.") for operator in operators]
@@ -157,24 +153,24 @@ def test_an_adapter_stands_between_its_host_and_the_residual_addition(
 
 
 def test_a_graph_is_not_given_adapters_twice() -> None:
-    once = adapt(build(ModelConfig(name="albert-base")), HOULSBY_48)
+    once = HOULSBY_48.adapt(build(find_model("albert-base")))
     message = (
         "the graph has the adapter 'encoder.0.attention_adapter' already; adapt the unadapted graph"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        adapt(once, HOULSBY_48)
+        HOULSBY_48.adapt(once)
 
 
 def test_a_graph_without_the_operators_of_an_encoder_is_refused() -> None:
     outside = LayerGraph([gelu("x")], [], sequence_length=4)
     message = "houlsby adapters need encoder layers, but the graph has none"
     with pytest.raises(ConfigError, match=exactly(message)):
-        adapt(outside, HOULSBY_48)
+        HOULSBY_48.adapt(outside)
     weight = Parameter("w", (8, 8), Role.BACKBONE)
     other = Operator("dense", MATMUL, 4, 8, 8, parameters=(weight,), layer=0)
     message = (
         "houlsby adapters follow operator 'encoder.0.output', but the graph has none of this "
-        "name; name the operators as build_encoder does"
+        "name; name the operators as albert and bert do"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        adapt(LayerGraph([other], [], sequence_length=4), HOULSBY_48)
+        HOULSBY_48.adapt(LayerGraph([other], [], sequence_length=4))

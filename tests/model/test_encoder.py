@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from model_strategies import SIZES, exactly, model_configs
 
 from accelsim.errors import ConfigError
-from accelsim.model.encoder import build_encoder
+from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import ModelConfig
 from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, GATHER, SOFTMAX
 from accelsim.model.tensors import Role
 
@@ -32,11 +31,11 @@ LAYER_PARTS = [
 
 
 def build(name: str = "albert-base", tokens: int = 128, **changes: object) -> LayerGraph:
-    model = ModelConfig.model_validate({"name": name, **changes})
-    return build_encoder(model, sequence_length=tokens, classes=2)
+    model = find_model(name, **changes)
+    return model.build(sequence_length=tokens, classes=2)
 
 
-def closed_form_parameters(model: ModelConfig, classes: int) -> int:
+def closed_form_parameters(model: ModelFamily, classes: int) -> int:
     hidden, inner, width = model.hidden_size, model.intermediate_size, model.embedding_size
     tables = model.vocabulary_size + model.maximum_positions + model.type_vocabulary_size
     embedding = (tables + 2) * width
@@ -49,7 +48,7 @@ def closed_form_parameters(model: ModelConfig, classes: int) -> int:
     return embedding + projection + layers + pooler + (hidden + 1) * classes
 
 
-def closed_form_macs(model: ModelConfig, tokens: int, classes: int) -> int:
+def closed_form_macs(model: ModelFamily, tokens: int, classes: int) -> int:
     hidden, inner = model.hidden_size, model.intermediate_size
     projection = tokens * model.embedding_size * hidden if model.family == "albert" else 0
     layer = tokens * (4 * hidden**2 + 2 * hidden * inner) + 2 * tokens**2 * hidden
@@ -59,18 +58,18 @@ def closed_form_macs(model: ModelConfig, tokens: int, classes: int) -> int:
 
 @given(model_configs(), st.integers(1, 64), st.integers(1, 9))
 def test_parameters_and_macs_equal_their_closed_forms(
-    model: ModelConfig, tokens: int, classes: int
+    model: ModelFamily, tokens: int, classes: int
 ) -> None:
-    graph = build_encoder(model, sequence_length=tokens, classes=classes)
+    graph = model.build(sequence_length=tokens, classes=classes)
     assert graph.parameter_count() == closed_form_parameters(model, classes)
     assert graph.macs == closed_form_macs(model, tokens, classes)
 
 
 @given(model_configs(), st.integers(1, 64))
 def test_the_graph_is_one_acyclic_piece_from_the_embedding_to_the_classifier(
-    model: ModelConfig, tokens: int
+    model: ModelFamily, tokens: int
 ) -> None:
-    graph = build_encoder(model, sequence_length=tokens, classes=2)
+    graph = model.build(sequence_length=tokens, classes=2)
     assert networkx.is_directed_acyclic_graph(graph.digraph)
     assert {o.kind for o in graph.operators if not graph.predecessors(o)} == {GATHER}
     assert [o.name for o in graph.operators if not graph.successors(o)] == ["classifier"]
@@ -79,10 +78,10 @@ def test_the_graph_is_one_acyclic_piece_from_the_embedding_to_the_classifier(
 
 @given(model_configs(), st.integers(1, 16), st.integers(2, 4))
 def test_matmuls_grow_linearly_and_attention_quadratically_with_the_sequence(
-    model: ModelConfig, tokens: int, factor: int
+    model: ModelFamily, tokens: int, factor: int
 ) -> None:
-    short = build_encoder(model, sequence_length=tokens, classes=2)
-    long = build_encoder(model, sequence_length=factor * tokens, classes=2)
+    short = model.build(sequence_length=tokens, classes=2)
+    long = model.build(sequence_length=factor * tokens, classes=2)
     for before in short.operators:
         after = long[before.name]
         if before.kind in (ATTENTION_SCORES, ATTENTION_CONTEXT):
@@ -165,8 +164,8 @@ def test_the_classifier_reads_one_token_with_and_without_pooler() -> None:
 
 @pytest.mark.parametrize("masked", [True, False])
 def test_the_padding_mask_marks_the_softmax_alone(masked: bool) -> None:
-    model = ModelConfig(name="albert-base")
-    graph = build_encoder(model, sequence_length=8, classes=2, padding_mask=masked)
+    model = find_model("albert-base")
+    graph = model.build(sequence_length=8, classes=2, padding_mask=masked)
     assert {o.kind for o in graph.operators if o.masked} == ({SOFTMAX} if masked else set())
 
 
@@ -201,4 +200,4 @@ def test_an_empty_sequence_and_a_classifier_of_nothing_are_refused() -> None:
         build(tokens=0)
     message = "classes is 0, must be 1 or more (1 for a regression)"
     with pytest.raises(ConfigError, match=exactly(message)):
-        build_encoder(ModelConfig(name="albert-base"), sequence_length=8, classes=0)
+        find_model("albert-base").build(sequence_length=8, classes=0)

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from model_strategies import exactly, model_configs
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import Exits, build_encoder
+from accelsim.model.adaptations import Adaptation, find_adaptation
+from accelsim.model.families import Exits, ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.operators import (
     ATTENTION_CONTEXT,
     ATTENTION_SCORES,
@@ -23,20 +22,20 @@ from accelsim.model.operators import (
 )
 from accelsim.model.tensors import Parameter, Role
 
-FULL = AdaptationConfig(method="full")
-HOULSBY = AdaptationConfig(method="houlsby", bottleneck=8)
+FULL = find_adaptation("full")
+HOULSBY = find_adaptation("houlsby", bottleneck=8)
 PER_HEAD = (ATTENTION_SCORES, SOFTMAX, ATTENTION_CONTEXT)
 deep_models = model_configs().filter(lambda model: model.layers > 1)
 exit_kinds = st.sampled_from(["shared", "per_layer"])
 
 
-def build(model: ModelConfig, exits: Exits = "none", classes: int = 3) -> LayerGraph:
-    return build_encoder(model, sequence_length=16, classes=classes, exits=exits)
+def build(model: ModelFamily, exits: Exits = "none", classes: int = 3) -> LayerGraph:
+    return model.build(sequence_length=16, classes=classes, exits=exits)
 
 
 @given(deep_models, exit_kinds, st.integers(2, 9))
 def test_checks_follow_every_layer_but_the_last(
-    model: ModelConfig, kind: Exits, classes: int
+    model: ModelFamily, kind: Exits, classes: int
 ) -> None:
     graph = build(model, kind, classes)
     order = [operator.name for operator in graph.operators]
@@ -55,7 +54,7 @@ def test_checks_follow_every_layer_but_the_last(
 
 
 @given(deep_models, exit_kinds)
-def test_checks_cost_a_pooler_and_a_classifier_each(model: ModelConfig, kind: Exits) -> None:
+def test_checks_cost_a_pooler_and_a_classifier_each(model: ModelFamily, kind: Exits) -> None:
     plain, graph = build(model), build(model, kind)
     hidden, checks = model.hidden_size, model.layers - 1
     pooler = hidden**2 if model.pooler else 0
@@ -66,7 +65,7 @@ def test_checks_cost_a_pooler_and_a_classifier_each(model: ModelConfig, kind: Ex
 
 
 @given(deep_models)
-def test_shared_checks_use_the_parameters_of_the_head(model: ModelConfig) -> None:
+def test_shared_checks_use_the_parameters_of_the_head(model: ModelFamily) -> None:
     graph = build(model, "shared")
     assert set(graph.parameters) == set(build(model).parameters)
     for layer in range(model.layers - 1):
@@ -76,7 +75,7 @@ def test_shared_checks_use_the_parameters_of_the_head(model: ModelConfig) -> Non
 
 
 def test_checks_of_their_own_have_their_own_classifier_and_the_one_pooler() -> None:
-    graph = build(ModelConfig(name="albert-base"), "per_layer")
+    graph = build(find_model("albert-base"), "per_layer")
     names = [parameter.name for parameter in graph["exit.4.classifier"].parameters]
     assert names == ["exits.4.classifier.weight", "exits.4.classifier.bias"]
     assert graph["exit.4.pooler"].parameters == graph["pooler"].parameters
@@ -84,9 +83,9 @@ def test_checks_of_their_own_have_their_own_classifier_and_the_one_pooler() -> N
 
 @given(deep_models, exit_kinds, st.sampled_from([FULL, HOULSBY]))
 def test_adaptation_gives_the_checks_the_roles_of_the_head(
-    model: ModelConfig, kind: Exits, adaptation: AdaptationConfig
+    model: ModelFamily, kind: Exits, adaptation: Adaptation
 ) -> None:
-    graph = adapt(build(model, kind), adaptation)
+    graph = adaptation.adapt(build(model, kind))
     pooler = Role.TASK if adaptation is FULL else Role.BACKBONE
     for layer in range(model.layers - 1):
         classifier = graph[f"exit.{layer}.classifier"]
@@ -99,10 +98,10 @@ def test_adaptation_gives_the_checks_the_roles_of_the_head(
 
 
 def test_no_exits_is_the_graph_of_before() -> None:
-    model = ModelConfig(name="albert-base")
-    plain = build_encoder(model, sequence_length=16, classes=3)
+    model = find_model("albert-base")
+    plain = model.build(sequence_length=16, classes=3)
     assert build(model, "none") == plain
-    spans = build_encoder(model, sequence_length=16, classes=3, attention_spans=[5] * 12)
+    spans = model.build(sequence_length=16, classes=3, attention_spans=[5] * 12)
     assert spans == plain
 
 
@@ -112,17 +111,17 @@ def test_a_regression_and_a_single_layer_have_no_exits() -> None:
         "choose a task with 2 or more classes or exits: none"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        build(ModelConfig(name="albert-base"), "shared", classes=1)
+        build(find_model("albert-base"), "shared", classes=1)
     message = (
         "albert-base has 1 encoder layer and so no exit before its end, got exits; choose 2 or "
         "more layers or exits: none"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        build(ModelConfig.model_validate({"name": "albert-base", "layers": 1}), "per_layer")
+        build(find_model("albert-base", layers=1), "per_layer")
 
 
 @st.composite
-def spans_of(draw: st.DrawFn, model: ModelConfig) -> list[int]:
+def spans_of(draw: st.DrawFn, model: ModelFamily) -> list[int]:
     spans = draw(st.lists(st.integers(0, 200), min_size=model.heads, max_size=model.heads))
     if not any(spans):
         spans[draw(st.integers(0, model.heads - 1))] = 1
@@ -131,11 +130,11 @@ def spans_of(draw: st.DrawFn, model: ModelConfig) -> list[int]:
 
 @given(model_configs(), st.integers(1, 64), st.data())
 def test_heads_of_span_zero_cost_nothing(
-    model: ModelConfig, tokens: int, data: st.DataObject
+    model: ModelFamily, tokens: int, data: st.DataObject
 ) -> None:
     spans = data.draw(spans_of(model))
-    graph = build_encoder(model, sequence_length=tokens, classes=2, attention_spans=spans)
-    plain = build_encoder(model, sequence_length=tokens, classes=2)
+    graph = model.build(sequence_length=tokens, classes=2, attention_spans=spans)
+    plain = model.build(sequence_length=tokens, classes=2)
     hidden, off = model.hidden_size, spans.count(0)
     width = off * (hidden // model.heads)
     saved = model.layers * (4 * tokens * hidden * width + 2 * tokens**2 * width)
@@ -153,9 +152,9 @@ def test_heads_of_span_zero_cost_nothing(
 
 
 @given(model_configs(), st.integers(1, 200))
-def test_all_that_is_used_is_used_whole_without_spans(model: ModelConfig, tokens: int) -> None:
+def test_all_that_is_used_is_used_whole_without_spans(model: ModelFamily, tokens: int) -> None:
     length = min(tokens, model.maximum_positions)
-    for operator in build_encoder(model, sequence_length=length, classes=2).operators:
+    for operator in model.build(sequence_length=length, classes=2).operators:
         shapes = tuple(parameter.shape for parameter in operator.parameters)
         if operator.kind is GATHER:
             [(entries, width)] = shapes
@@ -164,11 +163,9 @@ def test_all_that_is_used_is_used_whole_without_spans(model: ModelConfig, tokens
 
 
 def test_spans_mask_the_softmax() -> None:
-    model = ModelConfig(name="albert-base")
+    model = find_model("albert-base")
     spans = [20, 0, 0, 0, 0, 0, 36, 81, 0, 0, 0, 10]
-    graph = build_encoder(
-        model, sequence_length=8, classes=2, padding_mask=False, attention_spans=spans
-    )
+    graph = model.build(sequence_length=8, classes=2, padding_mask=False, attention_spans=spans)
     assert {operator.kind for operator in graph.operators if operator.masked} == {SOFTMAX}
     assert graph["encoder.11.softmax"].batch == 4
 
@@ -193,9 +190,9 @@ def test_spans_mask_the_softmax() -> None:
     ],
 )
 def test_spans_that_do_not_fit_the_heads_are_refused(spans: list[int], message: str) -> None:
-    model = ModelConfig(name="albert-base")
+    model = find_model("albert-base")
     with pytest.raises(ConfigError, match=exactly(message)):
-        build_encoder(model, sequence_length=8, classes=2, attention_spans=spans)
+        model.build(sequence_length=8, classes=2, attention_spans=spans)
 
 
 WEIGHT = Parameter("m.weight", (6, 5), Role.BACKBONE)

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from model_strategies import SIZES
 
-from accelsim.model.encoder import build_encoder
+from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import ModelConfig
 from accelsim.model.operators import GATHER, Operator
 
 torch = pytest.importorskip("torch")
@@ -41,11 +40,11 @@ def test_the_stored_reference_is_what_the_library_gives(size: str) -> None:
     assert describe(size) == stored["models"][size]
 
 
-def small_model(name: str, *, shared_layers: bool) -> tuple[ModelConfig, Any]:
+def small_model(name: str, *, shared_layers: bool) -> tuple[ModelFamily, Any]:
     """Return a small model as ours and as transformers' with random weights."""
     width = {"embedding_size": 8} if name.startswith("albert") else {}
     changes = {**SMALL, **width, "shared_layers": shared_layers}
-    model = ModelConfig.model_validate({"name": name, **changes})
+    model = find_model(name, **changes)
     sizes = {
         "vocab_size": model.vocabulary_size,
         "hidden_size": model.hidden_size,
@@ -121,8 +120,8 @@ def test_the_graph_of_bert_computes_what_the_library_computes() -> None:
     check_values(*small_model("bert-base", shared_layers=False))
 
 
-def check_values(model: ModelConfig, library: Any) -> None:
-    graph = build_encoder(model, sequence_length=TOKENS, classes=2)
+def check_values(model: ModelFamily, library: Any) -> None:
+    graph = model.build(sequence_length=TOKENS, classes=2)
     weights = dict(library.named_parameters())
     # Equal layer norms and zero biases would hide an exchange of two parameters.
     with torch.no_grad():
@@ -145,7 +144,7 @@ def test_macs_equal_those_that_torch_counts(name: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     model, library = small_model(name, shared_layers=name == "albert-base")
-    graph = build_encoder(model, sequence_length=TOKENS, classes=2)
+    graph = model.build(sequence_length=TOKENS, classes=2)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         library(torch.zeros(1, TOKENS, dtype=torch.long))
     assert counter.get_total_flops() == 2 * (graph.macs - graph["classifier"].macs)

@@ -12,16 +12,15 @@ from pathlib import Path
 import pytest
 from model_strategies import SIZES
 
-from accelsim.model.encoder import build_encoder
+from accelsim.model.families import find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import ModelConfig
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "huggingface_parameters.json"
 MODELS = json.loads(REFERENCE.read_text(encoding="utf-8"))["models"]
 
 
 def build(size: str) -> LayerGraph:
-    return build_encoder(ModelConfig(name=size), sequence_length=128, classes=2)
+    return find_model(size).build(sequence_length=128, classes=2)
 
 
 def test_the_reference_has_every_preset() -> None:
@@ -31,7 +30,7 @@ def test_the_reference_has_every_preset() -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_every_parameter_has_the_name_and_shape_of_hugging_face(size: str) -> None:
     found = {parameter.name: list(parameter.shape) for parameter in build(size).parameters}
-    assert found.pop("classifier.weight") == [2, ModelConfig(name=size).hidden_size]
+    assert found.pop("classifier.weight") == [2, find_model(size).hidden_size]
     assert found.pop("classifier.bias") == [2]
     assert found == MODELS[size]["parameters"]
 

@@ -130,9 +130,8 @@ def test_a_graph_survives_pickling() -> None:
 
 
 DIGEST = """
-from accelsim.model.encoder import build_encoder
-from accelsim.model.hyperparameters import ModelConfig
-graph = build_encoder(ModelConfig(name="albert-base", layers=1), sequence_length=8, classes=2)
+from accelsim.model.families import find_model
+graph = find_model("albert-base", layers=1).build(sequence_length=8, classes=2)
 """
 
 

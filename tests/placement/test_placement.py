@@ -18,10 +18,9 @@ from accelsim.memory.storage import (
     StorageFormat,
     store,
 )
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
+from accelsim.model.adaptations import find_adaptation
+from accelsim.model.families import find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 from accelsim.model.tensors import Parameter, Role
 from accelsim.placement.placement import Placement, check_capacity, place
 
@@ -58,9 +57,9 @@ def shortage(placements: dict[str, Placement], hardware: HardwareConfig) -> Capa
 
 
 def test_every_parameter_has_the_home_of_its_role() -> None:
-    model = ModelConfig(name="albert-base")
-    pretrained = build_encoder(model, sequence_length=16, classes=2)
-    graph = adapt(pretrained, AdaptationConfig(method="houlsby", bottleneck=32))
+    model = find_model("albert-base")
+    pretrained = model.build(sequence_length=16, classes=2)
+    graph = find_adaptation("houlsby", bottleneck=32).adapt(pretrained)
     storage = StorageConfig(embedding=SPARSE, backbone=SPARSE, task=DENSE)
     placed = place(graph, storage, machine(*SPLIT))
     assert list(placed.tensors) == [parameter.name for parameter in graph.parameters]
@@ -192,9 +191,9 @@ def test_nothing_fits_anywhere() -> None:
 
 
 def small_graph() -> LayerGraph:
-    model = ModelConfig(name="albert-base")
-    pretrained = build_encoder(model, sequence_length=16, classes=2)
-    return adapt(pretrained, AdaptationConfig(method="houlsby", bottleneck=32))
+    model = find_model("albert-base")
+    pretrained = model.build(sequence_length=16, classes=2)
+    return find_adaptation("houlsby", bottleneck=32).adapt(pretrained)
 
 
 def storage_of(**changes: Any) -> StorageConfig:

@@ -7,8 +7,7 @@ import pytest
 from weight_inputs import small_graph
 
 from accelsim.errors import ConfigError
-from accelsim.model.encoder import build_encoder
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import find_model
 from accelsim.model.tensors import Role
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.weight_set import WeightSet, check_weights
@@ -55,8 +54,8 @@ def test_tasks_differ_in_their_own_matrices_alone() -> None:
 
 @pytest.fixture(scope="module")
 def base() -> WeightSet:
-    model = ModelConfig.model_validate({"name": "albert-base", "vocabulary_size": 3000})
-    graph = build_encoder(model, sequence_length=8, classes=2)
+    model = find_model("albert-base", vocabulary_size=3000)
+    graph = model.build(sequence_length=8, classes=2)
     weights = synthetic_weights(graph, 1)
     check_weights(weights, graph)
     return weights

@@ -8,10 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from accelsim.model.adaptation import adapt
-from accelsim.model.encoder import build_encoder
+from accelsim.model.adaptations import find_adaptation
+from accelsim.model.families import find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.hyperparameters import AdaptationConfig, ModelConfig
 
 SIZES: dict[str, Any] = {
     "vocabulary_size": 60,
@@ -30,7 +29,7 @@ weights = shapes.flatmap(lambda shape: arrays(np.float32, shape, elements=values
 
 def small_graph(name: str = "albert-base", method: str = "houlsby") -> LayerGraph:
     width = {"embedding_size": 8} if name.startswith("albert") else {}
-    model = ModelConfig.model_validate({"name": name, **SIZES, **width})
-    bottleneck = 4 if method == "houlsby" else None
-    adaptation = AdaptationConfig(method=method, bottleneck=bottleneck)  # type: ignore[arg-type]
-    return adapt(build_encoder(model, sequence_length=8, classes=2), adaptation)
+    model = find_model(name, **{**SIZES, **width})
+    sizes = {"bottleneck": 4} if method == "houlsby" else {}
+    adaptation = find_adaptation(method, **sizes)
+    return adaptation.adapt(model.build(sequence_length=8, classes=2))

@@ -61,8 +61,8 @@ WORKLOAD_VALUES = [
      "the text '0.5'; write 0.5"),
     ("format: bitmask, bits: 8, density", "format: dense, bits: 8, density",
      "cases.plain.storage.task: density 0.5 has no effect on a dense tensor; use format: bitmask"),
-    ("adaptation: {method: full}", "adaptation: {method: houlsby}", "cases.plain.adaptation: "
-     "method houlsby needs a bottleneck, such as bottleneck: 64"),
+    ("adaptation: {method: full}", "adaptation: {method: houlsby}", "cases.plain.adaptation"
+     ".bottleneck: this key is missing; expected a value such as '64'"),
     ("hardware: machine.yaml", "hardware: none.yaml", "cases.plain.hardware: no such file "
      "'{folder}/none.yaml'; the path is relative to the workload file"),
     ("hardware: machine.yaml", "hardware: .", "cases.plain.hardware: no such file '{folder}'; "

@@ -88,16 +88,13 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
 
 def _find_case(workload: Workload, name: str | None) -> Case:
     if name is None:
-        adapted = (case for case in workload.cases.values() if _has_adapters(case))
+        cases = workload.cases.values()
+        adapted = (case for case in cases if case.config.adaptation.keeps_backbone)
         return next(adapted, next(iter(workload.cases.values())))
     if name not in workload.cases:
         hint = suggest(name, workload.cases, "cases")
         raise ConfigError(f"--case: there is no case '{name}'; {hint}")
     return workload.cases[name]
-
-
-def _has_adapters(case: Case) -> bool:
-    return case.config.adaptation.method != "full"
 
 
 def _find_task(workload: Workload, name: str | None) -> str:

@@ -14,8 +14,7 @@ from accelsim.evaluation.comparison import KINDS, compare
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.shipped import shipped_file
 from accelsim.memory.dram import load_dram
-from accelsim.model.encoder import build_encoder
-from accelsim.model.hyperparameters import ModelConfig
+from accelsim.model.families import find_model
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import to_seconds
 from accelsim.workload.schema import load_workload
@@ -33,7 +32,7 @@ def model_checks(folder: Path) -> Iterator[Check]:
     versions = data["versions"]
     source = f"transformers {versions['transformers']}, {data['date']}"
     for size, known in data["models"].items():
-        graph = build_encoder(ModelConfig(name=size), sequence_length=128, classes=2)
+        graph = find_model(size).build(sequence_length=128, classes=2)
         for module, count in known["modules"].items():
             ours = graph.parameter_count(module=module)
             yield Check("model", f"{size} {module}", "parameters", count, ours, 0.0, source)
@@ -41,8 +40,7 @@ def model_checks(folder: Path) -> Iterator[Check]:
         yield Check("model", f"{size} in all", "parameters", known["total"], total, 0.0, source)
     for row in read_rows(folder, "torch_macs.csv"):
         tokens = int(row["sequence_length"])
-        model = ModelConfig(name=row["model"])  # type: ignore[arg-type]
-        graph = build_encoder(model, sequence_length=tokens, classes=2)
+        graph = find_model(row["model"]).build(sequence_length=tokens, classes=2)
         ours = graph.macs - graph["classifier"].macs
         quantity = f"{row['model']}, {tokens} tokens"
         source = "torch flop counter"

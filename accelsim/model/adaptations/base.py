@@ -1,0 +1,56 @@
+"""What an adaptation of a pretrained model to tasks is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+from accelsim.inputs.validation import ConfigModel
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import Operator
+from accelsim.model.tensors import Parameter, Role
+
+
+class Adaptation(ConfigModel):
+    """Says what is trained for each task, as a transformation of the pretrained graph.
+
+    ``method`` is how a workload calls it: a Literal in each subclass. ``keeps_backbone`` says
+    whether tasks go on sharing the pretrained encoder.
+    """
+
+    keeps_backbone: ClassVar[bool] = True
+
+    method: str
+
+    @abstractmethod
+    def adapt(self, graph: LayerGraph) -> LayerGraph:
+        """Return a new graph, adapted to a task; the given one is not changed.
+
+        Raises ConfigError for a graph that cannot be adapted so.
+        """
+
+    def describe(self) -> str:
+        """Return the method and its keys: ``houlsby fine-tuning, bottleneck 32``."""
+        given = self.model_dump(exclude={"method"}, exclude_none=True)
+        texts = {
+            key: " and ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            for key, value in given.items()
+        }
+        return ", ".join([f"{self.method} fine-tuning", *map(" ".join, texts.items())])
+
+
+def assign_roles(
+    operators: Iterable[Operator], choose: Callable[[Operator, Parameter], Role]
+) -> list[Operator]:
+    """Return the operators with new roles; those that share a parameter go on sharing it."""
+    assigned: dict[str, Parameter] = {}
+    changed = []
+    for operator in operators:
+        for parameter in operator.parameters:
+            if parameter.name not in assigned:
+                assigned[parameter.name] = replace(parameter, role=choose(operator, parameter))
+        mine = tuple(assigned[parameter.name] for parameter in operator.parameters)
+        changed.append(replace(operator, parameters=mine) if mine else operator)
+    return changed

@@ -1,0 +1,72 @@
+"""Families of models, one file each: hyperparameters, presets, and the graph that they make.
+
+A new family is one new file here: a subclass of ModelFamily with a ``family`` of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import core_schema
+
+from accelsim.inputs.choices import Choice
+from accelsim.inputs.plugins import Registry
+from accelsim.model.families.base import Exits as Exits
+from accelsim.model.families.base import ModelFamily as ModelFamily
+
+MODEL_FAMILIES = Registry(
+    __name__, ModelFamily, "accelsim.model_families", "model family", key="family"
+)
+
+
+class _ModelChoice(Choice[ModelFamily]):
+    """A model: the name of a preset, or ``custom`` and a family, with any hyperparameters."""
+
+    def options(self) -> Mapping[str, object]:
+        """Return the presets of all families, with their families, and ``custom``."""
+        presets: dict[str, Mapping[str, Any]] = {
+            name: {"family": key, **values}
+            for key, family in self.registry.all().items()
+            for name, values in family.presets.items()
+        }
+        return {**presets, "custom": {}}
+
+    def pick(self, name: str, given: dict[str, Any]) -> ModelFamily:
+        """Return the model of a preset, or of all that is given."""
+        preset: Any = self.options()[name]
+        filled = {**preset, **given}
+        families = self.registry.all()
+        family = families[self.chosen(filled, "family", families)]
+        filled, known = family.complete(filled), family.model_fields
+        missing = [key for key in known if key not in filled]
+        # An unknown key is probably a missing one misspelt, and gets a better message later.
+        if name == "custom" and missing and filled.keys() <= known.keys():
+            raise ValueError(
+                f"a custom model gives all its hyperparameters; add {', '.join(missing)}, "
+                "or start from a preset such as albert-base"
+            )
+        return family.model_validate(filled)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return one branch for each family; a preset needs no key but its name."""
+        found = super().__get_pydantic_json_schema__(schema, handler)
+        for part, family in zip(found["oneOf"], self.registry.all().values(), strict=True):
+            part["properties"]["name"]["enum"] = [*family.presets, "custom"]
+            part["required"] = ["name"]
+        return found
+
+
+_MODEL = _ModelChoice(MODEL_FAMILIES, key="name")
+ModelConfig = Annotated[ModelFamily, _MODEL]
+
+
+def find_model(name: str, **hyperparameters: Any) -> ModelFamily:
+    """Return the model of a preset with other hyperparameters, or a ``custom`` one.
+
+    Raises ConfigError for what is wrong with them.
+    """
+    return _MODEL.make(name=name, **hyperparameters)

@@ -1,0 +1,162 @@
+"""What a family of models is: hyperparameters, and the graph that they make."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.validation import ConfigModel
+from accelsim.model.builder import GraphBuilder
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import ENTROPY
+from accelsim.model.tensors import Role
+
+# No published encoder has larger sizes, and the deepest has 1000 layers: Wang et al., "DeepNet:
+# Scaling Transformers to 1,000 Layers", 2022. A value beyond is a slip.
+Size = Annotated[int, Field(gt=0, le=1_000_000)]
+Layers = Annotated[int, Field(gt=0, le=1000)]
+
+Exits = Literal["none", "shared", "per_layer"]
+
+
+class ModelFamily(ConfigModel):
+    """Hyperparameters of a model; those not given are taken from the preset ``name``.
+
+    ``family`` is a Literal in each subclass, ``presets`` are complete sets of values by name. A
+    ``custom`` model has no preset and must give all of them. Sizes are in elements.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    name: Annotated[str, Field(description="preset, or custom")]
+    family: Annotated[str, Field(description="structure and parameter names")]
+    vocabulary_size: Annotated[Size, Field(description="tokens in the vocabulary")]
+    hidden_size: Annotated[Size, Field(description="width between the operators of a layer")]
+    layers: Annotated[Layers, Field(description="number of encoder layers")]
+    heads: Annotated[Size, Field(description="attention heads of a layer")]
+    maximum_positions: Annotated[Size, Field(description="longest sequence in tokens")]
+    type_vocabulary_size: Annotated[Size, Field(description="token types (sentence A, B)")]
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters with those that follow from others."""
+        return given
+
+    @abstractmethod
+    def add_embedding(self, graph: GraphBuilder) -> str:
+        """Place what comes before the layers.
+
+        The look-ups are called ``embedding.token``, ``.position`` and ``.type``: this is how a
+        forward pass knows what they look up.
+        """
+
+    @abstractmethod
+    def add_layer(
+        self, graph: GraphBuilder, layer: int, hidden: str, heads: int, masked: bool
+    ) -> str:
+        """Place one layer, in which so many ``heads`` are on; ``hidden`` is what it reads."""
+
+    def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
+        """Place what gives the logits of the first token."""
+        shape = (classes, self.hidden_size)
+        return graph.linear("classifier", module, hidden, shape, Role.TASK, rows=1)
+
+    def build(
+        self,
+        *,
+        sequence_length: int,
+        classes: int,
+        padding_mask: bool = True,
+        exits: Exits = "none",
+        attention_spans: Sequence[int] | None = None,
+    ) -> LayerGraph:
+        """Return the graph of one inference, roles as pretrained: classifiers alone are ``task``.
+
+        ``sequence_length`` is in tokens, ``classes`` the outputs of the classifier, and
+        ``padding_mask`` marks the softmax operators as masked.
+
+        With ``exits`` an exit check follows every encoder layer but the last: pooler, classifier
+        and the entropy of its logits, on the first token. ``shared`` checks use the final pooler
+        and classifier; ``per_layer`` gives each check a classifier of its own
+        (``exits.0.classifier`` behind layer 0) and the final pooler [ours: 11 more poolers of
+        albert-base would be more than half as large as the whole model].
+
+        ``attention_spans`` is the reach in tokens of each head, the same in every layer. A head of
+        span 0 is off: it is neither loaded nor computed, though its parameters remain stored. A
+        shorter span saves nothing, since EdgeBERT masks the complete product.
+
+        Early exit and attention spans are EdgeBERT's (Tambe et al., MICRO 2021;
+        harvard-acc/EdgeBERT, sw/EdgeBERT/transformers: modeling_highway_albert.py,
+        adaptive_span.py). An exit there has a pooler and a classifier of its own for each layer,
+        or one of both for all layers (``one_class``).
+
+        Raises ConfigError for a sequence that is longer than the model's positions, a size below
+        1, exits of a regression or of a single layer, and spans that do not fit the heads.
+        """
+        self._check_sizes(sequence_length, classes)
+        if exits != "none":
+            self._check_exits(classes)
+        heads = self._active_heads(attention_spans)
+        masked = padding_mask or attention_spans is not None
+        graph = GraphBuilder(sequence_length)
+        hidden = self.add_embedding(graph)
+        for layer in range(self.layers):
+            graph.enter(f"encoder.{layer}.", layer)
+            hidden = self.add_layer(graph, layer, hidden, heads, masked)
+            if exits != "none" and layer < self.layers - 1:
+                graph.enter(f"exit.{layer}.")
+                module = "classifier" if exits == "shared" else f"exits.{layer}.classifier"
+                logits = self.add_classifier(graph, module, hidden, classes)
+                graph.place("entropy", ENTROPY, logits, columns=1, depth=classes)
+        graph.enter("")
+        self.add_classifier(graph, "classifier", hidden, classes)
+        return graph.build()
+
+    def _check_sizes(self, sequence_length: int, classes: int) -> None:
+        if sequence_length < 1:
+            raise ConfigError(f"sequence_length is {sequence_length}, must be 1 token or more")
+        if sequence_length > self.maximum_positions:
+            raise ConfigError(
+                f"sequence_length {sequence_length} is more than the {self.maximum_positions} "
+                f"positions of {self.name}; shorten it or raise maximum_positions"
+            )
+        if classes < 1:
+            raise ConfigError(f"classes is {classes}, must be 1 or more (1 for a regression)")
+
+    def _check_exits(self, classes: int) -> None:
+        if classes == 1:
+            raise ConfigError(
+                "a regression (1 class) has no entropy by which a sentence could exit early, got "
+                "exits; choose a task with 2 or more classes or exits: none"
+            )
+        if self.layers == 1:
+            raise ConfigError(
+                f"{self.name} has 1 encoder layer and so no exit before its end, got exits; "
+                "choose 2 or more layers or exits: none"
+            )
+
+    def _active_heads(self, spans: Sequence[int] | None) -> int:
+        """Return the number of heads with a span above 0."""
+        if spans is None:
+            return self.heads
+        if len(spans) != self.heads:
+            raise ConfigError(
+                f"attention_spans has {len(spans)} values, but {self.name} has {self.heads} "
+                "heads; give each head its span in tokens, 0 to switch it off"
+            )
+        for head, span in enumerate(spans):
+            if span < 0:
+                raise ConfigError(
+                    f"attention_spans: head {head} has the span {span}, must be 0 (off) or more "
+                    "tokens"
+                )
+        if not any(spans):
+            raise ConfigError(
+                "attention_spans are all 0, so no token would see another; give at least one head "
+                "a span of 1 token or more"
+            )
+        return sum(span > 0 for span in spans)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from model_strategies import exactly, gelu, model_configs
+
+from accelsim.errors import ConfigError
+from accelsim.model.adaptations import find_adaptation
+from accelsim.model.families import ModelFamily, find_model
+from accelsim.model.graph import LayerGraph
+from accelsim.model.tensors import Activation, Role
+
+ALBERT = find_model("albert-base")
+
+
+def build(model: ModelFamily, **options: object) -> LayerGraph:
+    return model.build(sequence_length=16, classes=3, **options)  # type: ignore[arg-type]
+
+
+@given(model_configs(), st.integers(1, 40))
+def test_parameters_and_macs_equal_their_closed_forms(model: ModelFamily, rank: int) -> None:
+    base = build(model)
+    adapted = find_adaptation("lora", rank=rank).adapt(base)
+    width = model.hidden_size
+    stored = 1 if model.shared_layers else model.layers
+    added = stored * 2 * 2 * width * rank
+    assert adapted.parameter_count() == base.parameter_count() + added
+    assert adapted.parameter_count(Role.TASK) == added + 3 * (width + 1)
+    for role in (Role.EMBEDDING, Role.BACKBONE):
+        assert adapted.parameter_count(role) == base.parameter_count(role)
+    assert adapted.macs - base.macs == model.layers * 2 * 16 * 2 * width * rank
+
+
+@given(model_configs(), st.integers(1, 40))
+def test_the_feed_forward_network_is_a_target(model: ModelFamily, rank: int) -> None:
+    base = build(model)
+    names = {"albert": ["ffn", "ffn_output"], "bert": ["intermediate.dense", "*.?.output.dense"]}
+    adapted = find_adaptation("lora", rank=rank, targets=names[model.family]).adapt(base)
+    stored = 1 if model.shared_layers else model.layers
+    added = stored * 2 * (model.hidden_size + model.intermediate_size) * rank
+    assert adapted.parameter_count() - base.parameter_count() == added
+
+
+def test_lora_of_bert_base_has_the_published_size() -> None:
+    # Hu et al., table 2: 0.3 M for RoBERTa base, whose layers have these sizes, with rank 8.
+    graph = find_adaptation("lora", rank=8).adapt(build(find_model("bert-base")))
+    names = [p.name for p in graph.parameters if "lora" in p.name]
+    assert len(names) == 48
+    assert sum(p.elements for p in graph.parameters if "lora" in p.name) == 294_912
+    assert names[:2] == [
+        "encoder.layer.0.attention.self.query.lora_A.weight",
+        "encoder.layer.0.attention.self.query.lora_B.weight",
+    ]
+
+
+def test_the_two_products_stand_beside_the_target() -> None:
+    base = build(ALBERT)
+    graph = find_adaptation("lora", rank=8).adapt(base)
+
+    def sources(name: str) -> list[str]:
+        return [operator.name.removeprefix("encoder.1.") for operator in graph.predecessors(name)]
+
+    below = "encoder.0.ffn_layer_norm"
+    assert sources("encoder.1.query_lora.down") == sources("encoder.1.query") == [below]
+    assert sources("encoder.1.query_lora.up") == ["query_lora.down"]
+    assert sources("encoder.1.query_lora.add") == ["query", "query_lora.up"]
+    assert sources("encoder.1.scores") == ["query_lora.add", "key"]
+    assert sources("encoder.1.context") == ["softmax", "value_lora.add"]
+    assert graph.inputs("encoder.1.query_lora.up") == (
+        Activation("encoder.1.query_lora.down", 16, 8),
+    )
+    order = [operator.name.removeprefix("encoder.1.") for operator in graph.layer_operators(1)]
+    assert order[:5] == ["query", "query_lora.down", "query_lora.up", "query_lora.add", "key"]
+    kept = [operator for operator in graph.operators if "_lora." not in operator.name]
+    assert kept == list(base.operators)
+
+
+def test_layers_share_lora_where_they_share_the_target() -> None:
+    for name, shared in (("albert-base", True), ("bert-base", False)):
+        graph = find_adaptation("lora", rank=4).adapt(build(find_model(name)))
+        first, last = (graph[f"encoder.{n}.value_lora.up"].parameters for n in (0, 11))
+        assert (first == last) is shared
+
+
+def test_a_target_with_heads_off_uses_as_much_of_lora_as_of_its_weight() -> None:
+    spans = [5, 0] * 6
+    graph = find_adaptation("lora", rank=4, targets=["query", "attention.dense"]).adapt(
+        build(ALBERT, attention_spans=spans)
+    )
+    used = {
+        name: graph[f"encoder.0.{name}"].used_shapes[0]
+        for name in ("query_lora.down", "query_lora.up", "output_lora.down", "output_lora.up")
+    }
+    assert used == {
+        "query_lora.down": (4, 768),
+        "query_lora.up": (384, 4),
+        "output_lora.down": (4, 384),
+        "output_lora.up": (768, 4),
+    }
+    assert graph.parameter_count(module=graph["encoder.0.query"].parameters[0].module) == (
+        768 * 769 + 2 * 4 * 768
+    )
+
+
+def test_a_target_that_no_product_has_is_refused_with_what_there_is() -> None:
+    model = find_model("albert-base", layers=1)
+    modules = ", ".join(
+        ["encoder.embedding_hidden_mapping_in"]
+        + [f"encoder.albert_layer_groups.0.albert_layers.0.{part}" for part in (
+            "attention.query", "attention.key", "attention.value", "attention.dense", "ffn",
+            "ffn_output")]
+        + ["pooler"]
+    )  # fmt: skip
+    message = f"lora: no frozen product is called 'classifier'; the graph has {modules}"
+    lora = find_adaptation("lora", rank=8, targets=["query", "classifier"])
+    with pytest.raises(ConfigError, match=exactly(message)):
+        lora.adapt(build(model))
+    with pytest.raises(ConfigError, match=r"^lora: no frozen product is called 'query'; "):
+        lora.adapt(LayerGraph([gelu("x")], [], sequence_length=4))
+
+
+def test_a_graph_is_not_given_lora_twice() -> None:
+    lora = find_adaptation("lora", rank=8, targets=["pooler"])
+    once = lora.adapt(build(ALBERT))
+    message = "the graph has LoRA at 'pooler'; adapt the unadapted graph"
+    with pytest.raises(ConfigError, match=exactly(message)):
+        lora.adapt(once)
+
+
+@pytest.mark.parametrize(
+    ("method", "keys", "text"),
+    [
+        ("full", {}, "full fine-tuning"),
+        ("houlsby", {"bottleneck": 32}, "houlsby fine-tuning, bottleneck 32"),
+        ("lora", {"rank": 8}, "lora fine-tuning, rank 8, targets query and value"),
+    ],
+)
+def test_an_adaptation_says_what_it_is(method: str, keys: dict[str, int], text: str) -> None:
+    adaptation = find_adaptation(method, **keys)
+    assert adaptation.describe() == text
+    assert adaptation.keeps_backbone == (method != "full")

@@ -1,0 +1,87 @@
+"""A family and an adaptation are one new file each, from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from accelsim.inference.forward import forward
+from accelsim.inputs import plugins
+from accelsim.inputs.document import parse_document
+from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.model.adaptations import AdaptationConfig
+from accelsim.model.families import ModelConfig
+from accelsim.model.tensors import Role
+from accelsim.weights.synthetic import synthetic_weights
+
+FAMILY = """
+from typing import Literal
+from accelsim.model.families import ModelFamily
+from accelsim.model.operators import ADD, RELU, RMS_NORM
+from accelsim.model.tensors import Role
+
+class Tiny(ModelFamily):
+    presets = {"tiny-1": {
+        "vocabulary_size": 20, "hidden_size": 8, "layers": 2, "heads": 2, "maximum_positions": 16,
+        "type_vocabulary_size": 1, "inner": 12}}
+    family: Literal["tiny"]
+    inner: int
+
+    def add_embedding(self, graph):
+        shape = (self.vocabulary_size, self.hidden_size)
+        return graph.gather("embedding.token", "table", shape, Role.EMBEDDING)
+
+    def add_layer(self, graph, layer, hidden, heads, masked):
+        width, role, module = self.hidden_size, Role.BACKBONE, f"layer.{layer}"
+        normal = graph.norm("norm", f"{module}.norm", hidden, role, RMS_NORM, ("weight",))
+        query, key, value = (
+            graph.linear(name, f"{module}.{name}", normal, (width, width), role)
+            for name in ("query", "key", "value"))
+        context = graph.attention(query, key, value, heads, masked=masked)
+        up = graph.linear("up", f"{module}.up", context, (self.inner, width), role)
+        up = graph.place("relu", RELU, up)
+        down = graph.linear("down", f"{module}.down", up, (width, self.inner), role)
+        return graph.place("add", ADD, down, hidden)
+"""
+ADAPTATION = """
+from typing import Literal
+from accelsim.model.adaptations.base import Adaptation, assign_roles
+from accelsim.model.graph import LayerGraph
+from accelsim.model.tensors import Role
+
+class Bitfit(Adaptation):
+    method: Literal["bitfit"]
+
+    def adapt(self, graph):
+        def role(operator, parameter):
+            return Role.TASK if parameter.name.endswith(".bias") else parameter.role
+        operators = assign_roles(graph.operators, role)
+        return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)
+"""
+
+
+class Host(ConfigModel):
+    model: ModelConfig
+    adaptation: AdaptationConfig
+
+
+def test_files_from_outside_are_a_family_and_an_adaptation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_plugins", {})
+    (tmp_path / "tiny.py").write_text(FAMILY)
+    (tmp_path / "bitfit.py").write_text(ADAPTATION)
+    plugins.load_plugins([tmp_path])
+    text = "model: {name: tiny-1, layers: 3}\nadaptation: {method: bitfit}"
+    host = validate(parse_document(text, Path("w.yaml")), Host)
+    graph = host.model.build(sequence_length=4, classes=2, exits="shared")
+    assert graph.layers == 3
+    adapted = host.adaptation.adapt(graph)
+    biases = 3 * (8 + 8 + 8 + 12 + 8)
+    assert adapted.parameter_count(Role.TASK) == biases + 2 * (8 + 1)
+    weights = synthetic_weights(adapted, seed=1).tensors
+    tokens = [[1, 2, 3, 4], [5, 6, 7, 8]]
+    found = forward(host.model, host.adaptation, weights, tokens, exits=True)
+    assert [logits.shape for logits in found.exits] == [(2, 2)] * 3
+    assert len({logits.tobytes() for logits in found.exits}) == 3
