@@ -34,6 +34,14 @@ class EnergyAccount:
         parts = (self.leakage, self.clock, self.standby)
         return self.dynamic_sum() + sum(sum(part.values()) for part in parts)
 
+    @property
+    def leakage_by_state(self) -> dict[str, dict[str, float]]:
+        """The leakage of each block [J] by the name of the chip's state."""
+        found: dict[str, dict[str, float]] = {}
+        for (state, block), joules in self.leakage.items():
+            found.setdefault(str(state), {})[block] = joules
+        return found
+
     def leakage_of(self, block: str) -> float:
         """Return the leakage of a block over the run [J]."""
         return sum(joules for (_, name), joules in self.leakage.items() if name == block)

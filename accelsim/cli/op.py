@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from accelsim.cli.options import parse_option
+from accelsim.cli.output import show
 
 if TYPE_CHECKING:
     from accelsim.evaluation.single import OperatorResult
@@ -37,9 +38,10 @@ def _with_machine(make: Command) -> Callable[..., None]:
     @functools.wraps(make)
     def command(hw: str, assignments: tuple[str, ...], as_json: bool, **sizes: Any) -> None:
         from accelsim.machine.schema import load_hardware
+        from accelsim.report.operator import operator_report
 
         hardware = load_hardware(hw, assignments)
-        _print(hardware, make(hardware, **sizes), as_json)
+        show(operator_report(hardware, make(hardware, **sizes)), as_json=as_json)
 
     return command
 
@@ -144,46 +146,3 @@ def dram(
 
     segment = single.dram_reads(hardware, pattern, size, access, seed)
     return single.run_alone(hardware, segment)
-
-
-def _print(hardware: HardwareConfig, result: OperatorResult, as_json: bool) -> None:
-    document = _document(hardware, result)
-    if as_json:
-        import json
-
-        click.echo(json.dumps(document, indent=1))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from accelsim.units import format_si
-
-    console = Console(highlight=False)
-    seconds = format_si(result.seconds, "s")
-    console.print(f"{result.segment.name} on {hardware.name}: {result.cycles} cycles, {seconds}")
-    table = Table("block", "action", "amount", "energy", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for (block, action), amount in result.amounts.items():
-        joules = result.dynamic.get((block, action))
-        table.add_row(block, action, str(amount), "" if joules is None else format_si(joules, "J"))
-    table.add_row("chip", "leakage", "", format_si(result.leakage, "J"))
-    if result.standby:
-        table.add_row("dram", "standby", "", format_si(result.standby, "J"))
-    console.print(table)
-
-
-def _document(hardware: HardwareConfig, result: OperatorResult) -> dict[str, Any]:
-    return {
-        "operator": result.segment.name,
-        "machine": hardware.name,
-        "cycles": result.cycles,
-        "time_s": result.seconds,
-        "counts": {f"{b}.{a}": amount for (b, a), amount in result.amounts.items()},
-        "energy_J": {
-            **{f"{b}.{a}": joules for (b, a), joules in result.dynamic.items()},
-            "leakage": result.leakage,
-            "dram.standby": result.standby,
-        },
-    }

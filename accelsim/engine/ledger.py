@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -46,6 +48,17 @@ class Ledger:
         """Yield (domain, state as it is printed, ticks)."""
         yield from (("chip", str(state), ticks) for state, ticks in self.chip_states.items())
         yield from (("dram", state, ticks) for state, ticks in self.dram_states.items())
+
+    def digest(self) -> str:
+        """Return a digest of all that was counted: equal ledgers, equal digests."""
+        content = [
+            sorted((*key, amount) for key, amount in self.amounts.items()),
+            sorted(self.busy.items()),
+            sorted(self.idle.items()),
+            sorted(self.residency()),
+            sorted(self.peak.items()),
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def check_conservation(

@@ -39,6 +39,12 @@ class CaseResult:
         """What each memory holds, by name."""
         return footprints(self.design, self.run.ledger)
 
+    @property
+    def array_warnings(self) -> dict[str, list[str]]:
+        """What the technology table has to say about the machine's arrays, by memory."""
+        arrays = {name: one.region.array for name, one in self.footprints.items()}
+        return {name: list(array.warnings) for name, array in arrays.items() if array.warnings}
+
     @cached_property
     def lifetimes(self) -> dict[str, RegionLifetime]:
         """The lifetime of each memory at the request stream of the run, by name."""

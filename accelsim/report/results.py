@@ -13,15 +13,14 @@ operating point in each row; ``mapping`` is a list, with the sequence lengths th
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from accelsim.account.choices import mapping_choices
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
-from accelsim.engine.ledger import Ledger
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import compare
 from accelsim.report.memories import LIFETIME, MEMORY
@@ -65,18 +64,6 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def ledger_digest(ledger: Ledger) -> str:
-    """Return a digest of all that was counted: equal ledgers, equal digests."""
-    content = [
-        sorted((*key, amount) for key, amount in ledger.amounts.items()),
-        sorted(ledger.busy.items()),
-        sorted(ledger.idle.items()),
-        sorted(ledger.residency()),
-        sorted(ledger.peak.items()),
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
 def _seeds(workload: Workload) -> dict[str, int]:
     """Return the seeds by the key path of what they are for."""
     config = workload.config
@@ -113,8 +100,8 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "adaptation": result.case.config.adaptation.model_dump(mode="json"),
         "weights": result.design.weights or "none: densities as stated",
         "memories": [recorded(MEMORY, one) for one in result.footprints.values()],
-        "array_warnings": array_warnings(result),
-        "mapping": _mapping(result),
+        "array_warnings": result.array_warnings,
+        "mapping": [asdict(one) for one in mapping_choices(result.design)],
         "time": _time(result),
         "programs": _programs(result),
         "service": _service(result),
@@ -137,7 +124,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
             "events": run.event_count,
             "segments_simulated": run.simulated,
             "segments_replayed": run.replayed,
-            "ledger_digest": ledger_digest(run.ledger),
+            "ledger_digest": run.ledger.digest(),
         },
         "peak_bytes": dict(sorted(run.ledger.peak.items())),
         "busy_s": {port: to_seconds(ticks) for port, ticks in run.ledger.busy.items()},
@@ -150,12 +137,6 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
     }
 
 
-def array_warnings(result: CaseResult) -> dict[str, list[str]]:
-    """Return what the technology table has to say about the machine's arrays, by memory."""
-    table = result.case.hardware.regions
-    return {name: list(r.array.warnings) for name, r in table.items() if r.array.warnings}
-
-
 def _time(result: CaseResult) -> dict[str, Any]:
     figures, run = result.figures, result.run
     return {
@@ -164,24 +145,6 @@ def _time(result: CaseResult) -> dict[str, Any]:
         "mean_switch_s": figures.switch_latency,
         "mean_inference_s": figures.inference_latency,
     }
-
-
-def _mapping(result: CaseResult) -> list[dict[str, Any]]:
-    """Return the choices of the mapping, equal ones once, with their tasks and lengths."""
-    found: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[set[str], set[int]]] = {}
-    for (task, tokens), made in result.design.inferences.items():
-        tasks, lengths = found.setdefault((made.choices, made.spilled), (set(), set()))
-        tasks.add(task)
-        lengths.add(tokens)
-    return [
-        {
-            "tasks": sorted(tasks),
-            "tokens": sorted(lengths),
-            "choices": list(choices),
-            "spilled": list(spilled),
-        }
-        for (choices, spilled), (tasks, lengths) in found.items()
-    ]
 
 
 def _programs(result: CaseResult) -> list[dict[str, Any]]:
@@ -209,13 +172,10 @@ _SERVICE_UNITS = {
 def _energy(result: CaseResult, *, closed: bool) -> dict[str, Any]:
     figures = result.figures
     account = figures.account
-    leakage: dict[str, dict[str, float]] = {}
-    for (state, block), joules in account.leakage.items():
-        leakage.setdefault(str(state), {})[block] = joules
     return {
         "total_J": account.total,
         **({"per_round_J": figures.parts} if closed else {}),
-        "leakage_J": leakage,
+        "leakage_J": account.leakage_by_state,
         "clock_J": {str(state): joules for state, joules in account.clock.items()},
         "dram_standby_J": account.standby,
     }

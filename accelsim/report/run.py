@@ -14,7 +14,7 @@ from accelsim.evaluation.comparison import KINDS, compare
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import LIFETIME, MEMORY
-from accelsim.report.results import array_warnings, ledger_digest, results_document
+from accelsim.report.results import results_document
 from accelsim.report.run_words import (
     exits_text,
     process_text,
@@ -246,12 +246,12 @@ def _details(name: str, case: CaseResult) -> Iterator[Section]:
     yield Heading(f"{name}, details")
     yield Prose(
         f"{run.event_count} SimPy events; {run.simulated} segments simulated, "
-        f"{run.replayed} replayed; ledger {ledger_digest(run.ledger)[:16]}"
+        f"{run.replayed} replayed; ledger {run.ledger.digest()[:16]}"
     )
     made = next(iter(case.design.inferences.values()))
     yield from (Prose(f"mapping: {choice}") for choice in made.choices)
     if made.spilled:
         yield Prose(f"spilled to DRAM: {', '.join(made.spilled)}")
     yield listed("", LIFETIME, case.lifetimes.values())
-    for memory, warnings in array_warnings(case).items():
+    for memory, warnings in case.array_warnings.items():
         yield from (Prose(f"{memory}: {warning}", "warning") for warning in warnings)

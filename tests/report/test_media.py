@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -176,6 +177,15 @@ def test_wide_texts_wrap_and_numbers_stay_whole(width: int) -> None:
     assert "…" not in text
     assert "1.25 uJ" in text
     assert text.replace("\n", "").count("x" * 100) >= 4
+
+
+def test_a_wide_table_gives_up_space_before_it_breaks_words() -> None:
+    columns = (NAME, *(Column("", f"{n}" * 6, "1") for n in range(9)))
+    table = Table("", columns, (("technology", *[0.123] * 9),))
+    report = replace(report_of(*ROWS), sections=(table,), verdict=())
+    text = shown(report, Console(file=io.StringIO(), width=74))
+    assert f"technology{'  0.123' * 9}" in text
+    assert max(map(len, text.splitlines())) <= 74
 
 
 def test_details_are_for_those_who_ask() -> None:

@@ -25,6 +25,7 @@ from trace_checks import (
     text_of,
 )
 
+from accelsim.account.slices import COLUMNS
 from accelsim.account.window import view_of
 from accelsim.engine.run import Run, Window
 from accelsim.errors import OutputError
@@ -37,7 +38,6 @@ from accelsim.report.timeline.perfetto import (
     drawable_view,
     trace_events,
 )
-from accelsim.report.timeline.slices import COLUMNS
 
 both = pytest.mark.parametrize("overrides", [(), SHORT], ids=["main", "short"])
 

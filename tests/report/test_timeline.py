@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim.account.slices import slices
 from accelsim.account.window import Booking
-from accelsim.report.timeline.slices import slices
 
 bookings = st.lists(
     st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=40

@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 from accelsim.account.prices import price_list
+from accelsim.account.slices import Detail
 from accelsim.account.window import CaseTrace
 from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.stages import design_of, first_window, requests_of, run_case
 from accelsim.report.timeline.perfetto import trace_events
-from accelsim.report.timeline.slices import Detail
 from accelsim.units import to_ticks
 from accelsim.workload.schema import load_workload
 

@@ -17,6 +17,8 @@ from accelsim.report.text import Value, printable
 
 # Of the file; a terminal tells its own width.
 _WIDTH = 100
+# Columns that no table needs.
+_LIMITLESS = 10_000
 _STYLES = {"plain": "", "strong": "bold", "note": "dim", "warning": "yellow"}
 
 
@@ -75,7 +77,8 @@ def _drawn(section: Section, console: Console) -> list[RenderableType]:
         title = [Text(printable(section.title), style="bold")] if section.title else []
         notes = [Text(printable(note), style="dim") for note in section.notes]
         drawn = _table(section)
-        if Measurement.get(console, console.options, drawn).minimum > console.width:
+        unlimited = console.options.update(max_width=_LIMITLESS)
+        if Measurement.get(console, unlimited, drawn).minimum > console.width:
             drawn.padding = (0, 0)
         return [*title, drawn, *notes]
     return []

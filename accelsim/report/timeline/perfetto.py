@@ -18,13 +18,13 @@ from accelsim.account.blocks import counted, lanes
 from accelsim.account.energy import chip_watts
 from accelsim.account.power import power_series, round_to_nanoseconds
 from accelsim.account.prices import PriceList
+from accelsim.account.slices import Detail, Slice, column_of, loads, slices
 from accelsim.account.window import CaseTrace, View, queue_lengths, view_of
 from accelsim.engine.run import Execution, Part, RequestOutcome, Run
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import OutputError
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
-from accelsim.report.timeline.slices import Detail, Slice, column_of, loads, slices
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 CONTROL_LANE = "requests"

@@ -1,4 +1,4 @@
-"""What is drawn of a port: slices of its bookings, and arrows along transfers."""
+"""Bookings of a port joined into slices that can be seen, and transfers from DRAM among them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+"""The report of one operator alone: what it counted and what that cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from accelsim.evaluation.single import OperatorResult
+from accelsim.machine.schema import HardwareConfig
+from accelsim.report.table import Column, Report, Row, Table
+from accelsim.units import format_si
+
+_COLUMNS = (
+    Column("block", "block"),
+    Column("action", "action"),
+    Column("amount", "amount", "1"),
+    Column("energy", "energy", "J"),
+)
+
+
+def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
+    """Return cycles and time, and a row for each action of each block."""
+    name, seconds = result.segment.name, format_si(result.seconds, "s")
+    table = Table("", _COLUMNS, tuple(_rows(result)))
+    return Report(
+        name="operator",
+        title=f"{name} on {hardware.name}: {result.cycles} cycles, {seconds}",
+        about=(),
+        sections=(table,),
+        verdict=(),
+        data=table,
+        document={
+            "operator": name,
+            "machine": hardware.name,
+            "cycles": result.cycles,
+            "time_s": result.seconds,
+            "counts": {f"{b}.{a}": amount for (b, a), amount in result.amounts.items()},
+            "energy_J": {
+                **{f"{b}.{a}": joules for (b, a), joules in result.dynamic.items()},
+                "leakage": result.leakage,
+                "dram.standby": result.standby,
+            },
+        },
+    )
+
+
+def _rows(result: OperatorResult) -> Iterator[Row]:
+    for (block, action), amount in result.amounts.items():
+        yield block, action, amount, result.dynamic.get((block, action))
+    yield "chip", "leakage", None, result.leakage
+    if result.standby:
+        yield "dram", "standby", None, result.standby
