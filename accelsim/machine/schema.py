@@ -98,6 +98,13 @@ class HardwareConfig(ConfigModel):
     scaling: ScalingConfig | None = None
     overlap: OverlapConfig
 
+    @field_validator("memories", mode="before")
+    @classmethod
+    def _null_is_left_out(cls, memories: Any) -> Any:
+        if not isinstance(memories, dict):
+            return memories
+        return {name: memory for name, memory in memories.items() if memory is not None}
+
     @field_validator("memories")
     @classmethod
     def _plain_names(cls, memories: dict[str, MemoryConfig]) -> dict[str, MemoryConfig]:
@@ -116,7 +123,7 @@ class HardwareConfig(ConfigModel):
         wrong = [
             ((key,), _no_component(key, value, cls.model_fields))
             for key, value in further.items()
-            if value is not None and not (isinstance(value, dict) and "kind" in value)
+            if not (value is None or isinstance(value, Block) or _has_kind(value))
         ]
         if wrong:
             raise RuleError(*wrong)
@@ -154,6 +161,15 @@ class HardwareConfig(ConfigModel):
             f"machine '{self.name}': {self.accelerator} needs a component '{name}' of kind "
             f"{wanted}, the machine {has}; add '{name}: {{kind: {wanted}, ...}}'"
         )
+
+    def changed(self, **parts: Any) -> HardwareConfig:
+        """Return the machine with other sections or components, checked as a whole; None removes.
+
+        A component is a value such as ``Host(kind="host", ...)`` or the mapping that a file would
+        hold. Raises pydantic's ValidationError.
+        """
+        own = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate({**own, **self.further, **parts})
 
     @property
     def further(self) -> dict[str, Component]:
@@ -236,6 +252,10 @@ class HardwareConfig(ConfigModel):
         )
 
 
+def _has_kind(value: Any) -> bool:
+    return isinstance(value, dict) and "kind" in value
+
+
 def _names_of(kind: type) -> str:
     """Return the names of all kinds of component that are of a class."""
     return " or ".join(
@@ -244,7 +264,8 @@ def _names_of(kind: type) -> str:
 
 
 def _no_component(key: str, value: Any, sections: Iterable[str]) -> str:
-    if not isinstance(value, dict) or difflib.get_close_matches(key, sections, n=1):
+    # A mapping is meant as a component unless its name is nearly that of a section.
+    if not isinstance(value, dict) or difflib.get_close_matches(key, sections, n=1, cutoff=0.8):
         return f"unknown key; {suggest(key, sections, 'known keys')}"
     first, *_ = known = list(COMPONENTS.all())
     return f"a component needs a kind, such as {{kind: {first}}}; kinds: {', '.join(known)}"

@@ -10,12 +10,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from accelsim.accelerators import find_accelerator
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import (
     Document,
@@ -183,6 +184,11 @@ class Workload:
     path: Path
     overrides: tuple[str, ...]
 
+    def with_machine(self, case: str, machine: HardwareConfig) -> Workload:
+        """Return the workload with another machine for a case."""
+        changed = replace(self.cases[case], hardware=machine, digest=machine.digest)
+        return replace(self, cases={**self.cases, case: changed})
+
 
 @dataclass(frozen=True)
 class _Override:
@@ -276,7 +282,12 @@ def _load_case(name: str, case: CaseConfig, document: Document, overrides: list[
     machine = hardware_document(path)
     for change in overrides:
         machine = change.apply(machine)
-    return Case(name, case, validate(machine, HardwareConfig), _digest([machine.data]))
+    hardware = validate(machine, HardwareConfig)
+    try:
+        find_accelerator(hardware.accelerator)
+    except ConfigError as error:
+        raise machine.error(("accelerator",), str(error)) from None
+    return Case(name, case, hardware, _digest([machine.data]))
 
 
 def _parse_override(assignment: str) -> _Override:
