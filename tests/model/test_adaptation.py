@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layer_graphs import pre_norm_layer
 from model_strategies import exactly, gelu, model_configs
 
 from accelsim.errors import ConfigError
@@ -161,7 +162,7 @@ def test_a_graph_is_not_given_adapters_twice() -> None:
         HOULSBY_48.adapt(once)
 
 
-def test_a_graph_without_the_operators_of_an_encoder_is_refused() -> None:
+def test_a_graph_without_the_halves_of_a_layer_is_refused() -> None:
     outside = LayerGraph([gelu("x")], [], sequence_length=4)
     message = "houlsby adapters need encoder layers, but the graph has none"
     with pytest.raises(ConfigError, match=exactly(message)):
@@ -169,8 +170,16 @@ def test_a_graph_without_the_operators_of_an_encoder_is_refused() -> None:
     weight = Parameter("w", (8, 8), Role.BACKBONE)
     other = Operator("dense", MATMUL, 4, 8, 8, parameters=(weight,), layer=0)
     message = (
-        "houlsby adapters follow operator 'encoder.0.output', but the graph has none of this "
-        "name; name the operators as albert and bert do"
+        "houlsby adapters stand before the two residual additions of a layer, but layer 0 adds the "
+        "result of 0 products"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
         HOULSBY_48.adapt(LayerGraph([other], [], sequence_length=4))
+
+
+def test_adapters_find_their_places_in_a_pre_norm_layer() -> None:
+    graph = HOULSBY_48.adapt(pre_norm_layer())
+    hosts = [
+        graph.predecessors(f"encoder.0.{half}_adapter.add")[1] for half in ("attention", "ffn")
+    ]
+    assert [host.name for host in hosts] == ["encoder.0.output", "encoder.0.down"]

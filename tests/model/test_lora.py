@@ -83,6 +83,14 @@ def test_layers_share_lora_where_they_share_the_target() -> None:
         assert (first == last) is shared
 
 
+def test_a_target_that_reads_another_reads_the_end_of_its_branch() -> None:
+    lora = find_adaptation("lora", rank=4, targets=["embedding_hidden_mapping_in", "query"])
+    graph = lora.adapt(build(ALBERT))
+    for reader in ("query", "query_lora.down", "key"):
+        (below,) = graph.predecessors(f"encoder.0.{reader}")
+        assert below.name == "embedding.projection_lora.add"
+
+
 def test_a_target_with_heads_off_uses_as_much_of_lora_as_of_its_weight() -> None:
     spans = [5, 0] * 6
     graph = find_adaptation("lora", rank=4, targets=["query", "attention.dense"]).adapt(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -11,6 +11,8 @@ from accelsim.inputs.validation import ConfigModel
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
 from accelsim.model.tensors import Parameter, Role
+
+Edge = tuple[str, str]
 
 
 class Adaptation(ConfigModel):
@@ -54,3 +56,21 @@ def assign_roles(
         mine = tuple(assigned[parameter.name] for parameter in operator.parameters)
         changed.append(replace(operator, parameters=mine) if mine else operator)
     return changed
+
+
+def extend(
+    graph: LayerGraph, branches: Mapping[str, tuple[Sequence[Operator], Sequence[Edge]]]
+) -> tuple[list[Operator], list[Edge]]:
+    """Return the operators and edges of a graph with branches behind some operators.
+
+    A branch is what stands behind its host, in order, with the edges into it. Who read a host then
+    reads the end of its branch; but for the branch itself.
+    """
+    ends = {host: added[-1].name for host, (added, _) in branches.items()}
+    edges = [(ends.get(producer, producer), consumer) for producer, consumer in graph.edges]
+    operators: list[Operator] = []
+    for operator in graph.operators:
+        added, own = branches.get(operator.name, ((), ()))
+        operators += [operator, *added]
+        edges += [(a if a == operator.name else ends.get(a, a), b) for a, b in own]
+    return operators, edges

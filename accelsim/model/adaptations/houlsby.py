@@ -12,24 +12,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptations.base import Adaptation, assign_roles
+from accelsim.model.adaptations.base import Adaptation, assign_roles, extend
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, GELU, LAYER_NORM, MATMUL, Operator
 from accelsim.model.tensors import Parameter, Role
 
-# Half of a layer -> the operator whose output its adapter takes (Houlsby et al., figure 2).
-_HOSTS = {"attention": "output", "ffn": "ffn2"}
+_HALVES = ("attention", "ffn")
 
 
 class Houlsby(Adaptation):
     """Puts an adapter into both halves of every layer, before the residual addition.
 
-    An adapter (down, GELU, up, skip connection; biases included) stands behind the attention
-    output projection and behind the feed-forward network. Adapters, all layer norms (the
-    embedding's too) and the classifier are ``task``. ``bottleneck`` is the adapters' inner width
-    in elements. ``shared_across_layers`` says whether all layers use one set of adapters; by
-    default they do where the layers themselves share their parameters. The adapters' parameters
-    are called ``adapters.attention.down.weight`` and so on where all layers share them, and
+    An adapter (down, GELU, up, skip connection; biases included) stands behind the product whose
+    result is added to the residual: the attention output projection and the end of the
+    feed-forward network (Houlsby et al., figure 2). Adapters, all layer norms (the embedding's
+    too) and the classifier are ``task``. ``bottleneck`` is the adapters' inner width in elements.
+    ``shared_across_layers`` says whether all layers use one set of adapters; by default they do
+    where the layers themselves share their parameters. The adapters' parameters are called
+    ``adapters.attention.down.weight`` and so on where all layers share them, and
     ``adapters.3.attention.down.weight`` where layer 3 has its own.
     """
 
@@ -45,16 +45,14 @@ class Houlsby(Adaptation):
         hosts, form = _find_hosts(graph), _gelu_form(graph)
         shared = self.shared_across_layers
         if shared is None:
-            shared = _layers_share_parameters(graph)
-        operators: list[Operator] = []
-        edges = [(f"{hosts[a]}.add" if a in hosts else a, b) for a, b in graph.edges]
-        for operator in graph.operators:
-            operators.append(operator)
-            if operator.name in hosts:
-                prefix = hosts[operator.name]
-                module = _module_of(prefix, None if shared else operator.layer)
-                operators += _adapter(operator, prefix, module, self.bottleneck, form)
-                edges += _adapter_edges(operator.name, prefix)
+            shared = len({host.parameters for host, half in hosts if half == _HALVES[-1]}) == 1
+        branches = {}
+        for host, half in hosts:
+            module = f"adapters.{half}" if shared else f"adapters.{host.layer}.{half}"
+            added = _adapter(host, _prefix(host.layer, half), module, self.bottleneck, form)
+            chain = [host.name, *(operator.name for operator in added)]
+            branches[host.name] = (added, [*pairwise(chain), (host.name, chain[-1])])
+        operators, edges = extend(graph, branches)
         roles = assign_roles(operators, _role)
         return LayerGraph(roles, edges, sequence_length=graph.sequence_length)
 
@@ -63,39 +61,31 @@ def _role(operator: Operator, parameter: Parameter) -> Role:
     return Role.TASK if operator.kind is LAYER_NORM else parameter.role
 
 
-def _find_hosts(graph: LayerGraph) -> dict[str, str]:
-    """Return host operator -> prefix of its adapter's operators, in layer order."""
+def _prefix(layer: int | None, half: str) -> str:
+    return f"encoder.{layer}.{half}_adapter"
+
+
+def _find_hosts(graph: LayerGraph) -> list[tuple[Operator, str]]:
+    """Return the products that end the halves of all layers, with the halves, in order."""
     if not graph.layers:
         raise ConfigError("houlsby adapters need encoder layers, but the graph has none")
-    hosts: dict[str, str] = {}
-    for layer in _layer_numbers(graph):
-        for half, part in _HOSTS.items():
-            host, prefix = f"encoder.{layer}.{part}", f"encoder.{layer}.{half}_adapter"
-            if host not in graph:
-                raise ConfigError(
-                    f"houlsby adapters follow operator '{host}', but the graph has none of this "
-                    "name; name the operators as albert and bert do"
-                )
-            if f"{prefix}.down" in graph:
-                raise ConfigError(
-                    f"the graph has the adapter '{prefix}' already; adapt the unadapted graph"
-                )
-            hosts[host] = prefix
+    hosts: list[tuple[Operator, str]] = []
+    for layer in range(graph.layers):
+        operators = graph.layer_operators(layer)
+        if f"{_prefix(layer, _HALVES[0])}.down" in graph:
+            raise ConfigError(
+                f"the graph has the adapter '{_prefix(layer, _HALVES[0])}' already; adapt the "
+                "unadapted graph"
+            )
+        added = [below for o in operators if o.kind is ADD for below in graph.predecessors(o)]
+        products = [each for each in added if each.kind is MATMUL and each.layer == layer]
+        if len(products) != len(_HALVES):
+            raise ConfigError(
+                "houlsby adapters stand before the two residual additions of a layer, but layer "
+                f"{layer} adds the result of {len(products)} products"
+            )
+        hosts += zip(products, _HALVES, strict=True)
     return hosts
-
-
-def _layer_numbers(graph: LayerGraph) -> list[int]:
-    return sorted({operator.layer for operator in graph.operators if operator.layer is not None})
-
-
-def _layers_share_parameters(graph: LayerGraph) -> bool:
-    weights = {graph[f"encoder.{n}.ffn2"].parameters for n in _layer_numbers(graph)}
-    return len(weights) == 1
-
-
-def _module_of(prefix: str, layer: int | None) -> str:
-    half = prefix.rpartition(".")[2].removesuffix("_adapter")
-    return f"adapters.{half}" if layer is None else f"adapters.{layer}.{half}"
 
 
 def _gelu_form(graph: LayerGraph) -> str:
@@ -120,8 +110,3 @@ def _adapter(
 def _linear(module: str, outputs: int, inputs: int) -> tuple[Parameter, Parameter]:
     weight = Parameter(f"{module}.weight", (outputs, inputs), Role.TASK)
     return weight, Parameter(f"{module}.bias", (outputs,), Role.TASK)
-
-
-def _adapter_edges(host: str, prefix: str) -> list[tuple[str, str]]:
-    chain = [host, f"{prefix}.down", f"{prefix}.gelu", f"{prefix}.up", f"{prefix}.add"]
-    return [*pairwise(chain), (host, f"{prefix}.add")]

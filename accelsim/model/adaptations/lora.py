@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptations.base import Adaptation
+from accelsim.model.adaptations.base import Adaptation, extend
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, MATMUL, Operator
 from accelsim.model.tensors import Parameter, Role
@@ -36,34 +36,28 @@ class Lora(Adaptation):
 
         Raises ConfigError for a target that no product has, and for a graph that has LoRA.
         """
-        targets = self._find_targets(graph)
-        edges = [(f"{a}_lora.add" if a in targets else a, b) for a, b in graph.edges]
-        operators: list[Operator] = []
-        for operator in graph.operators:
-            operators.append(operator)
-            if operator.name in targets:
-                down, up, total = self._branch(operator)
-                operators += [down, up, total]
-                edges += [(producer.name, down.name) for producer in graph.predecessors(operator)]
-                edges += [(down.name, up.name), (operator.name, total.name), (up.name, total.name)]
-        return LayerGraph(operators, edges, sequence_length=graph.sequence_length)
+        branches = {}
+        for target in self._find_targets(graph):
+            down, up, total = added = self._branch(target)
+            edges = [(producer.name, down.name) for producer in graph.predecessors(target)]
+            edges += [(down.name, up.name), (target.name, total.name), (up.name, total.name)]
+            branches[target.name] = (added, edges)
+        return LayerGraph(*extend(graph, branches), sequence_length=graph.sequence_length)
 
-    def _find_targets(self, graph: LayerGraph) -> set[str]:
-        products = {
-            operator.name: operator.parameters[0].module
+    def _find_targets(self, graph: LayerGraph) -> list[Operator]:
+        products = [
+            operator
             for operator in graph.operators
             if operator.kind is MATMUL and operator.parameters[0].role is not Role.TASK
-        }
-        found: set[str] = set()
+        ]
         for target in self.targets:
-            matching = {name for name, module in products.items() if _matches(module, target)}
-            if not matching:
-                modules = ", ".join(dict.fromkeys(products.values()))
+            if not any(_matches(product, target) for product in products):
+                modules = ", ".join(dict.fromkeys(each.parameters[0].module for each in products))
                 raise ConfigError(
                     f"lora: no frozen product is called '{target}'; the graph has {modules}"
                 )
-            found |= matching
-        for name in found:
+        found = [each for each in products if any(_matches(each, t) for t in self.targets)]
+        for name in (operator.name for operator in found):
             if f"{name}_lora.add" in graph:
                 raise ConfigError(f"the graph has LoRA at '{name}'; adapt the unadapted graph")
         return found
@@ -83,5 +77,6 @@ class Lora(Adaptation):
         )
 
 
-def _matches(module: str, pattern: str) -> bool:
+def _matches(product: Operator, pattern: str) -> bool:
+    module = product.parameters[0].module
     return fnmatchcase(module, pattern) or fnmatchcase(module, f"*.{pattern}")

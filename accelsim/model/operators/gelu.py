@@ -5,15 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from accelsim.model.operators.base import (
-    Array,
-    Arrays,
-    Held,
-    Operator,
-    OperatorKind,
-    Reach,
-    Recipe,
-)
+from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
 
 # Elements that a chain of element-wise operations handles together: 256 KiB of float32 stay in
 # the second-level cache (512 KiB or more in current cores) [ours].

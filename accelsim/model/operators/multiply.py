@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.model.operators.base import (
-    Array,
-    Arrays,
-    Held,
-    Operator,
-    OperatorKind,
-    Reach,
-    Recipe,
-)
+from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
 from accelsim.model.tensors import Shape
 
 
