@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from small_workload import MAIN
 
+from accelsim.evaluation.examine import evaluate
+from accelsim.evaluation.point import Point
 from accelsim.inference.forward import forward
 from accelsim.inputs import plugins
 from accelsim.inputs.document import parse_document
 from accelsim.inputs.validation import ConfigModel, validate
-from accelsim.model.adaptations import AdaptationConfig
-from accelsim.model.families import ModelConfig
+from accelsim.model.adaptations import AdaptationConfig, find_adaptation
+from accelsim.model.families import ModelConfig, find_model
+from accelsim.model.operators import Operator, find_kind
 from accelsim.model.tensors import Role
 from accelsim.weights.synthetic import synthetic_weights
 
@@ -85,3 +92,47 @@ def test_files_from_outside_are_a_family_and_an_adaptation(
     found = forward(host.model, host.adaptation, weights, tokens, exits=True)
     assert [logits.shape for logits in found.exits] == [(2, 2)] * 3
     assert len({logits.tobytes() for logits in found.exits}) == 3
+
+
+TIED = """
+from typing import Literal
+from accelsim.model.families.bert import Bert
+
+class Tied(Bert):
+    presets = {"tied-2": {**Bert.presets["bert-base"], "layers": 2, "shared_layers": True}}
+    family: Literal["tied"]
+"""
+
+
+def test_they_run_the_main_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "_plugins", {})
+    (tmp_path / "tied.py").write_text(TIED)
+    (tmp_path / "bitfit.py").write_text(ADAPTATION)
+    plugins.load_plugins([tmp_path])
+    sizes = "vocabulary_size: 1000, hidden_size: 64, intermediate_size: 256, heads: 2"
+    small = (f"model={{name: tied-2, {sizes}}}", "sequence_length=32")
+    case = "adapter_mixed"
+    point = Point(MAIN, (*small, f"cases.{case}.adaptation={{method: bitfit}}"))
+    rows = [evaluate(point), evaluate(Point(MAIN, small))]
+    assert [row.status for row in rows] == ["ok", "ok"]
+    # The adapters of the workload's own case have products of their own.
+    bitfit, houlsby = (float(row[f"{case}.energy.part.compute"] or 0) for row in rows)
+    assert 0 < bitfit < houlsby
+
+
+README = Path(sys.modules["accelsim"].__file__ or "").parent / "README.md"
+
+
+def test_what_the_readme_shows_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "_plugins", {})
+    sections = README.read_text(encoding="utf-8").split("\n## ")
+    for name in ("An operator kind", "A model family", "An adaptation"):
+        (section,) = (each for each in sections if each.startswith(name))
+        (block,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+        (tmp_path / f"{name.split()[-1]}.py").write_text(block)
+    plugins.load_plugins([tmp_path])
+    square = Operator("x", find_kind("square"), 2, 3, 3)
+    assert square.kind.compute(square, [np.full((1, 2, 3), 3)], [], {}).tolist() == [[[9] * 3] * 2]
+    graph = find_model("tiny-1", layers=3).build(sequence_length=16, classes=2)
+    adapted = find_adaptation("bitfit").adapt(graph)
+    assert adapted.parameter_count(Role.TASK) == 3 * 32 + 2 * 33
