@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from accelsim.report.faults_document import faults_document
-from accelsim.report.faults_plots import scheme_plot, sweep_plots
 from accelsim.report.table import (
     RULE,
+    Axis,
+    Chart,
     Column,
     Field,
     Heading,
-    Picture,
+    Mark,
     Prose,
     Report,
     Row,
@@ -19,7 +20,7 @@ from accelsim.report.table import (
     Table,
     listed,
 )
-from accelsim.report.text import Value, change, number
+from accelsim.report.text import Value, change, in_unit, number
 from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.findings import Exchange, double_share, exchanges, savings
 from accelsim.study.faults.statistics import INTERVALS, Estimate
@@ -70,14 +71,13 @@ _MEANS: tuple[Field[SchemeResult], ...] = (
 
 def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
     """Return the tables, the plots, and what they come to."""
-    plot = scheme_plot(study.schemes)
     sections: list[Section] = [
         listed(
             "Costs: memories as large as needed; energy and latency of a round; writing once",
             _COSTS,
             study.schemes,
         ),
-        *([Picture("Area against damage", plot)] if plot else []),
+        _areas(study.schemes),
         _damage_table(study),
         *(_sweep(study.sweep) if study.sweep else ()),
     ]
@@ -150,13 +150,29 @@ def _layers(study: FaultStudy) -> Table:
     return Table("Error of each layer's output", (_SCHEME[0], *columns), tuple(rows))
 
 
+def _areas(schemes: Sequence[SchemeResult]) -> Chart:
+    """Return the logit error of each scheme over its area; none was measured where it is zero."""
+    marks = (
+        Mark(in_unit(area, "mm2"), one.damage.logits.mean if one.damage else 0.0, text=name)
+        for one in schemes
+        if (area := one.costs.area) and (name := one.scheme.name)
+    )
+    across = Axis("area of parameter memories, mm2")
+    return Chart("Area against damage", across, _ERROR, {"schemes": tuple(marks)})
+
+
+_ERROR = Axis("relative error of the logits", logarithmic=True)
+
+
 # -- the sweep -------------------------------------------------------------------------------------
 
 _HEADS = {"values": "values", "masks": "masks", "row": "row start"}
 
 
 def _sweep(sweep: Sweep) -> Iterator[Section]:
-    yield Picture("The same fault probability in values and in masks", sweep_plots(sweep))
+    agreement = Axis("agreement with the model without faults")
+    yield _curves(sweep, _ERROR, lambda damage: damage.logits)
+    yield _curves(sweep, agreement, lambda damage: damage.agreement)
     columns = [Column("", "rate", "1")]
     for curve in sweep.curves:
         head = _HEADS[curve.resync if curve.resync == "row" else curve.part]
@@ -173,6 +189,20 @@ def _sweep(sweep: Sweep) -> Iterator[Section]:
     ones = (cell for curve in sweep.curves for cell in (1, *_effects(curve.one)))
     title = f"The same fault probability of each cell in values or in masks ({sweep.scheme.name})"
     yield Table(title, tuple(columns), (*rows, RULE, ("one", *ones)))
+
+
+def _curves(sweep: Sweep, up: Axis, figure: Callable[[DamageSummary], Estimate]) -> Chart:
+    series = {
+        curve.name: tuple(
+            Mark(point.rate, found.mean, found.low, found.high)
+            for point in curve.points
+            if point.damage and (found := figure(point.damage))
+        )
+        for curve in sweep.curves
+    }
+    title = "The same fault probability in values and in masks"
+    across = Axis("probability that a cell is misread", logarithmic=True)
+    return Chart(title, across, up, series)
 
 
 def _effects(damage: DamageSummary | None) -> tuple[Value, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -20,9 +19,9 @@ SCHEMA_VERSION = 1
 
 
 def faults_document(study: FaultStudy, command: Sequence[str]) -> dict[str, Any]:
-    """Return the outcome for JSON; numbers that are not finite become null."""
+    """Return the outcome for JSON."""
     subject, options = study.subject, study.options
-    document = {
+    return {
         **origin(SCHEMA_VERSION, command, subject.workload),
         "study": "faults",
         "case": subject.case.name,
@@ -41,16 +40,6 @@ def faults_document(study: FaultStudy, command: Sequence[str]) -> dict[str, Any]
         "savings": [asdict(saving) for saving in savings(study)],
         "sweep": _sweep(study.sweep) if study.sweep else None,
     }
-    finite: dict[str, Any] = _finite(document)
-    return finite
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _scheme(result: SchemeResult) -> dict[str, Any]:

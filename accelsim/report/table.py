@@ -1,4 +1,4 @@
-"""What a report is made of, whatever shows it: headings, sentences, tables, pictures.
+"""What a report is made of, whatever shows it: headings, sentences, tables, charts.
 
 A figure's name, heading and unit stand once, in its Column; every output medium reads them there.
 Nothing here or above calculates: values come from the rooms below.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from accelsim.report.text import Value, heads_column, in_unit, value_text
 
@@ -135,14 +135,34 @@ class Prose:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An SVG drawing with its title, for the media that can show it."""
+class Axis:
+    """What an axis shows; a logarithmic one has a place for zero."""
 
     title: str
-    svg: str
+    logarithmic: bool = False
 
 
-Section = Heading | Prose | Table | Picture
+class Mark(NamedTuple):
+    """A point of a chart, with its interval and its name where it has one."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Marks by the name of their series, for media that draw; lines join those of several."""
+
+    title: str
+    x: Axis
+    y: Axis
+    series: Mapping[str, tuple[Mark, ...]]
+
+
+Section = Heading | Prose | Table | Chart
 
 
 @dataclass(frozen=True)

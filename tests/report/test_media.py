@@ -20,9 +20,11 @@ from accelsim.report.media.terminal import shown
 from accelsim.report.table import (
     RULE,
     Alert,
+    Axis,
+    Chart,
     Column,
     Heading,
-    Picture,
+    Mark,
     Prose,
     Report,
     Table,
@@ -44,6 +46,9 @@ HARMFUL = '[/red]<b>\x1b]0;owned\x07\x9b31m,"=1\u202e'
 
 def report_of(*rows: tuple[object, ...], names: str = "r", **more: object) -> Report:
     table = Table("all", COLUMNS, rows, total=True)  # type: ignore[arg-type]
+    marks = (Mark(1.0, 0.0, text=names), Mark(2.0, 0.1, 0.05, 0.2, names))
+    up = Axis(names, logarithmic=True)
+    chart = Chart(names, Axis(names), up, {names: marks, f"{names}2": marks})
     return Report(
         name="toy",
         title=names,
@@ -53,7 +58,7 @@ def report_of(*rows: tuple[object, ...], names: str = "r", **more: object) -> Re
             Heading(names, f"{names}\n{names}"),
             Prose(names),
             table,
-            Picture(names, "<svg/>"),
+            chart,
         ),
         verdict=(Prose(f"so {names}", "strong"),),
         data=table,
@@ -147,6 +152,7 @@ def test_names_are_data_in_every_medium(medium: str, name: str) -> None:
         assert Page(text).seen <= {
             "html", "head", "meta", "title", "style", "body", "h1", "h2", "small", "p", "div",
             "table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "svg",
+            "text", "line", "circle", "polyline",
         }  # fmt: skip
     elif medium == "json":
         assert json.loads(text)["name"] == name

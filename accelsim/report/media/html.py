@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from accelsim.report.charts import chart_svg
 from accelsim.report.media.base import Medium
 from accelsim.report.table import Alert, Column, Heading, Prose, Report, Section, Table
 from accelsim.report.text import Value, printable
@@ -31,8 +32,8 @@ tbody tr:hover {{ background: #8881; }}
 .warning {{ border-left: 3px solid #c80; padding-left: .6rem; }}
 .alert {{ color: light-dark(#b3261e, #ff8a80); font-weight: 600; }}
 figure {{ margin: 1.5rem 0; }} figcaption {{ font-weight: 600; }}
-svg {{ max-width: 100%; height: auto; }} svg text {{ font-size: 12px; fill: currentColor; }}
-.axis {{ stroke: currentColor; }} .grid {{ stroke: #8884; }}
+svg {{ width: 44rem; max-width: 100%; height: auto; }} svg text {{ font-size: 12px; fill: currentColor; }}
+.grid {{ stroke: #8884; }}
 .c0 {{ stroke: #0072b2; fill: #0072b2; }} .c1 {{ stroke: #d55e00; fill: #d55e00; }}
 .c2 {{ stroke: #009e73; fill: #009e73; }} polyline {{ fill: none !important; stroke-width: 2; }}
 </style></head><body><h1>{title}</h1>
@@ -40,7 +41,7 @@ svg {{ max-width: 100%; height: auto; }} svg text {{ font-size: 12px; fill: curr
 
 
 class Html(Medium):
-    """The sections of a report as a page, details and pictures included."""
+    """The sections of a report as a page, details and charts included."""
 
     name = "html"
 
@@ -70,8 +71,8 @@ def _drawn(section: Section) -> Iterator[str]:
         yield from _table(section)
         yield from (f'<p class="note">{_escaped(note)}</p>\n' for note in section.notes)
     else:
-        title = f"<figcaption>{_escaped(section.title)}</figcaption>" if section.title else ""
-        yield f"<figure>{title}{section.svg}</figure>\n"
+        title = f"<figcaption>{_escaped(section.title)}</figcaption>"
+        yield f"<figure>{title}{chart_svg(section)}</figure>\n"
 
 
 def _table(table: Table) -> Iterator[str]:

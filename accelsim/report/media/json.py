@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from accelsim.report.media.base import Medium
 from accelsim.report.table import Report
@@ -15,5 +17,16 @@ class Json(Medium):
     name = "json"
 
     def render(self, report: Report) -> Iterable[str]:
-        """Return the document's text; control characters in names are escaped by the format."""
-        return [json.dumps(report.document, indent=1) + "\n"]
+        """Return the document's text; the format escapes control characters in names.
+
+        Numbers that are not finite, which it does not have, become null.
+        """
+        return [json.dumps(_finite(report.document), indent=1, allow_nan=False) + "\n"]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
