@@ -32,7 +32,8 @@ tbody tr:hover {{ background: #8881; }}
 .warning {{ border-left: 3px solid #c80; padding-left: .6rem; }}
 .alert {{ color: light-dark(#b3261e, #ff8a80); font-weight: 600; }}
 figure {{ margin: 1.5rem 0; }} figcaption {{ font-weight: 600; }}
-svg {{ width: 44rem; max-width: 100%; height: auto; }} svg text {{ font-size: 12px; fill: currentColor; }}
+svg {{ width: 44rem; max-width: 100%; height: auto; }}
+svg text {{ font-size: 12px; fill: currentColor; }}
 .grid {{ stroke: #8884; }}
 .c0 {{ stroke: #0072b2; fill: #0072b2; }} .c1 {{ stroke: #d55e00; fill: #d55e00; }}
 .c2 {{ stroke: #009e73; fill: #009e73; }} polyline {{ fill: none !important; stroke-width: 2; }}
