@@ -6,7 +6,7 @@ each stands for. Seeds are fixed, so that the files come out the same every time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ from accelsim.requests.base import GeneratedRequests
 from accelsim.requests.patterns.bursts import Bursts
 from accelsim.requests.patterns.periodic import Periodic
 from accelsim.requests.patterns.poisson import Poisson
-from accelsim.requests.trace_file import requests_csv
+from accelsim.requests.times import seconds_text
 from accelsim.units import TICKS_PER_SECOND
 
 HOUR = 3600 * TICKS_PER_SECOND
@@ -138,6 +138,29 @@ TRACES = (
     Trace("health_monitor_day.csv", "A day of a health monitor", health_monitor_day),
     Trace("chat_burst.csv", "Ten minutes of a busy chat", chat_burst),
 )
+
+
+def requests_csv(requests: Sequence[Request]) -> Iterator[str]:
+    """Yield the lines of a file from which ``read_requests`` reads the same open-loop requests.
+
+    Optional columns are written where a request has a value.
+    """
+    optional = [
+        column
+        for column in ("exit_layer", "predicted_layer", "deadline")
+        if any(getattr(request, column) is not None for request in requests)
+    ]
+    units = {"deadline": "deadline [s]"}
+    header = ["arrival [s]", "task", "tokens", *(units.get(name, name) for name in optional)]
+    yield ",".join(header) + "\n"
+    for request in requests:
+        values = [getattr(request, column) for column in optional]
+        cells = [
+            "" if value is None else seconds_text(value) if column == "deadline" else str(value)
+            for column, value in zip(optional, values, strict=True)
+        ]
+        cells = [seconds_text(request.arrival), request.task, str(request.tokens), *cells]
+        yield ",".join(cells) + "\n"
 
 
 def text_of(trace: Trace) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,21 +56,28 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read a YAML file. Raises ConfigError when it is missing, no YAML, or has duplicate keys."""
+    return parse_document(read_text(path, "YAML", _advice), path)
+
+
+def read_text(path: Path, kind: str, advice: Callable[[Path], str]) -> str:
+    """Return the UTF-8 text of a file of a kind such as ``CSV``, a byte-order mark left out.
+
+    Raises ConfigError where it cannot be read; ``advice`` says what to do where there is none.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; {_advice(path)}") from None
+        raise ConfigError(f"{path}: no such file; {advice(path)}") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}: this is a folder; name a YAML file in it") from None
+        raise ConfigError(f"{path}: this is a folder; name a {kind} file in it") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: not UTF-8 text (byte 0x{error.object[error.start]:02x} at {error.start}); "
-            "save it as UTF-8"
-        ) from None
+        row = data.count(b"\n", 0, error.start) + 1
+        found = f"not UTF-8 text (byte 0x{data[error.start]:02x})"
+        raise ConfigError(f"{path}:{row}: {found}; save it as UTF-8") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
-    return parse_document(text, path)
 
 
 def _advice(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Iterator
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -13,8 +13,8 @@ from pydantic import Field
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.validation import ConfigModel
-from accelsim.requests.lengths import Lengths, LengthsConfig, length_problems
-from accelsim.requests.per_task import PositiveSeconds, SecondsPerTask, value_of
+from accelsim.requests.lengths import Lengths, LengthsConfig
+from accelsim.requests.per_task import PositiveSeconds, SecondsPerTask, unequal_tasks, value_of
 from accelsim.requests.request import Request, RequestContext
 from accelsim.requests.times import LONGEST_SECONDS
 from accelsim.units import Tick, to_ticks
@@ -29,10 +29,12 @@ class RequestPattern(ConfigModel):
     """Says which sentences are asked for, and when.
 
     ``pattern`` is how a workload calls it: a Literal in each subclass. In a closed loop a sentence
-    is asked for when the one before is done; otherwise requests come when they come.
+    is asked for when the one before is done; otherwise requests come when they come. A mapping by
+    task in a key of ``by_task`` must name all tasks of the workload.
     """
 
     closed_loop: ClassVar[bool] = False
+    by_task: ClassVar[tuple[str, ...]] = ()
 
     pattern: str
 
@@ -53,7 +55,7 @@ class RequestPattern(ConfigModel):
 
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield pairs of a key path below ``requests`` and what is wrong there in this workload."""
-        yield from ()
+        yield from unequal_tasks(self, self.by_task, context.tasks)
 
     def content(self, context: RequestContext) -> Hashable:
         """Return all that the requests of a context are made from; equal ones are equal."""
@@ -76,26 +78,40 @@ def too_many(count: float) -> str:
     )
 
 
-# Not a cached property: a copy with another rate_factor would keep it.
-@lru_cache(maxsize=16)
-def _decimal_ratio(number: float) -> tuple[int, int]:
-    """Return the decimal number as it was typed, as a ratio: 0.1 is a tenth."""
-    return Fraction(repr(number)).as_integer_ratio()
-
-
 class OpenLoop(RequestPattern):
     """Requests that come at times of their own.
 
-    ``rate_factor`` divides all arrival times and the duration: the same requests, that many times
-    as often. A ``deadline`` is counted from the arrival, whatever the factor.
+    ``duration`` ends the observed time; without it the last request's end does. ``rate_factor``
+    divides it and all arrival times: the same requests, that many times as often. A ``deadline`` is
+    counted from the arrival, whatever the factor.
     """
 
+    duration: PositiveSeconds | None = None
     rate_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     deadline: SecondsPerTask | None = None
 
+    def horizon(self) -> Tick | None:
+        """Return the tick at which the observed time ends, None without ``duration``."""
+        return None if self.duration is None else self.scaled(to_ticks(self.duration))
+
+    def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
+        """Yield what is wrong in this workload."""
+        yield from super().problems(context)
+        if self.duration is not None and self.duration / self.rate_factor > LONGEST_SECONDS:
+            message = (
+                f"stretches the duration to {self.duration / self.rate_factor:,.0f} s; expected at "
+                f"most {LONGEST_SECONDS:,} s: raise it or shorten the duration"
+            )
+            yield ("rate_factor",), message
+
+    @cached_property
+    def _ratio(self) -> tuple[int, int]:
+        """The factor as it was typed: 0.1 is a tenth."""
+        return Fraction(repr(self.rate_factor)).as_integer_ratio()
+
     def scaled(self, time: Tick) -> Tick:
         """Return a time divided by ``rate_factor``, to the nearest tick, halves up."""
-        over, under = _decimal_ratio(self.rate_factor)
+        over, under = self._ratio
         return (2 * time * under + over) // (2 * over)
 
     def deadline_of(self, task: str, arrival: Tick) -> Tick | None:
@@ -103,15 +119,6 @@ class OpenLoop(RequestPattern):
         if self.deadline is None or (isinstance(self.deadline, dict) and task not in self.deadline):
             return None
         return arrival + to_ticks(value_of(task, self.deadline))
-
-    def _scaled_problems(self, duration: float) -> Iterator[tuple[KeyPath, str]]:
-        seconds = duration / self.rate_factor
-        if seconds > LONGEST_SECONDS:
-            message = (
-                f"stretches the duration to {seconds:,.0f} s; expected at most "
-                f"{LONGEST_SECONDS:,} s: raise it or shorten the duration"
-            )
-            yield ("rate_factor",), message
 
 
 class GeneratedRequests(OpenLoop):
@@ -121,36 +128,30 @@ class GeneratedRequests(OpenLoop):
     be like that of a device in use, and its sentences are seldom full.
     """
 
+    by_task: ClassVar[tuple[str, ...]] = ("lengths",)
+
     duration: PositiveSeconds
     lengths: LengthsConfig = "glue"
     seed: Seed = 1
 
-    def horizon(self) -> Tick:
-        """Return the tick at which the observed time ends."""
-        return self.scaled(to_ticks(self.duration))
-
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is wrong in this workload, and more requests than are generated."""
-        yield from length_problems(self.lengths, context)
-        yield from self._scaled_problems(self.duration)
-        wrong = list(self.task_problems(context.tasks))
-        yield from wrong
-        if not wrong and (expected := self.expected_requests(context.tasks)) > MAXIMUM_REQUESTS:
+        yield from super().problems(context)
+        fitting = not any(unequal_tasks(self, self.by_task, context.tasks))
+        if fitting and (expected := self.expected_requests(context.tasks)) > MAXIMUM_REQUESTS:
             yield ("duration",), too_many(expected)
 
     def make_requests(self, context: RequestContext) -> list[Request]:
         """Return the requests: arrivals by the rule, lengths from streams of their own."""
         lengths = Lengths(self.lengths, self.seed, context)
         requests = []
-        for number, (time, task) in enumerate(self.arrivals(context.tasks)):
+        # The sort is stable: ties stay as they are.
+        arrivals = sorted(self.arrivals(context.tasks), key=lambda each: each[0])
+        for number, (time, task) in enumerate(arrivals):
             arrival, tokens = self.scaled(time), lengths.draw(task)
             deadline = self.deadline_of(task, arrival)
             requests.append(Request(number, task, arrival, tokens, deadline=deadline))
         return requests
-
-    @abstractmethod
-    def task_problems(self, tasks: tuple[str, ...]) -> Iterator[tuple[KeyPath, str]]:
-        """Yield mappings by task that do not fit the tasks of the workload."""
 
     @abstractmethod
     def expected_requests(self, tasks: tuple[str, ...]) -> float:
@@ -158,4 +159,4 @@ class GeneratedRequests(OpenLoop):
 
     @abstractmethod
     def arrivals(self, tasks: tuple[str, ...]) -> Iterable[tuple[Tick, str]]:
-        """Return (time before ``rate_factor``, task) in order; ties in the order of the tasks."""
+        """Return (time before ``rate_factor``, task); what comes together in the order to serve."""

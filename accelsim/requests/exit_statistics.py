@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -53,42 +53,32 @@ def mean_layer(weights: Sequence[float]) -> float:
     return math.fsum(at * weight for at, weight in enumerate(weights, 1)) / math.fsum(weights)
 
 
-def measured_tasks() -> list[str]:
-    """Return the tasks of which exit layers were measured."""
-    return list(dict.fromkeys([task for task, _ in _histograms()] + [task for task, _ in _means()]))
-
-
 def measured_exits(task: str, threshold: float) -> Weights:
     """Return relative weights of the 12 exit layers at an entropy threshold in nats.
 
     Counts of sentences for SST-2; else the maximum-entropy shape of the mean, interpolated between
     the thresholds that were measured. Raises ValueError for a task or threshold without data.
     """
-    counts = _histograms().get((task, _milli(threshold)))
-    return counts or maximum_entropy(_measured_mean(task, threshold), MEASURED_LAYERS)
-
-
-def describe_exits(task: str, threshold: float) -> str:
-    """Return in words where ``measured_exits`` come from, for reports. Raises as it does."""
-    counts = _histograms().get((task, _milli(threshold)))
-    if counts:
-        return f"measured by EdgeBERT on {sum(counts):g} sentences at threshold {threshold:g}"
-    mean = _measured_mean(task, threshold)
-    return f"mean of {mean:.2f} measured by EdgeBERT at threshold {threshold:g}, shape assumed"
-
-
-def _measured_mean(task: str, threshold: float) -> float:
-    known = sorted(at for name, at in _histograms() if name == task)
+    counts = _table("edgebert_exit_layers.csv")
+    if (task, _milli(threshold)) in counts:
+        return _by_layer(counts[task, _milli(threshold)][0])
+    known = sorted(at for name, at in counts if name == task)
     if known:
         raise ValueError(
             f"exit layers of {task} were measured at thresholds from {known[0] / 1000:.2f} to "
             f"{known[-1] / 1000:.2f} in steps of 0.01, not at {threshold:g}"
         )
-    means = sorted((at / 1000, mean) for (name, at), mean in _means().items() if name == task)
+    return maximum_entropy(_interpolated_mean(task, threshold), MEASURED_LAYERS)
+
+
+def _interpolated_mean(task: str, threshold: float) -> float:
+    table = _table("edgebert_exit_means.csv")
+    means = sorted((at / 1000, row["mean"]) for (name, at), (row,) in table.items() if name == task)
     if not means:
+        tasks = dict.fromkeys(name for name, _ in (*_table("edgebert_exit_layers.csv"), *table))
         raise ValueError(
-            f"no exit layers of task '{task}' were measured, only of "
-            f"{', '.join(measured_tasks())}; give its mean, such as {{mean: 6}}"
+            f"no exit layers of task '{task}' were measured, only of {', '.join(tasks)}; give its "
+            "mean, such as {mean: 6}"
         )
     for (low, first), (high, last) in pairwise(means):
         if low <= threshold <= high:
@@ -104,9 +94,13 @@ def measured_predictions(task: str, threshold: float) -> dict[int, Weights]:
 
     Raises ValueError for a task or threshold without data.
     """
-    known = _predictions()
+    known = _table("edgebert_exit_predictions.csv")
     if (task, _milli(threshold)) in known:
-        return known[task, _milli(threshold)]
+        found: dict[int, dict[str, float]] = {}
+        for row in known[task, _milli(threshold)]:
+            counts = found.setdefault(int(row["exit"]), {})
+            counts[f"{row['predicted']:g}"] = row["sentences"]
+        return {layer: _by_layer(counts) for layer, counts in sorted(found.items())}
     pairs = ", ".join(f"{name} at {at / 1000:.2f}" for name, at in known)
     raise ValueError(
         f"no predictions of task '{task}' at threshold {threshold:g} were measured, only of "
@@ -114,41 +108,21 @@ def measured_predictions(task: str, threshold: float) -> dict[int, Weights]:
     )
 
 
+def _by_layer(counts: Mapping[str, float]) -> Weights:
+    return tuple(counts.get(str(layer), 0.0) for layer in range(1, MEASURED_LAYERS + 1))
+
+
 def _milli(threshold: float | str) -> float:
     """Return a threshold in thousandths: exact for one written in a table, else unlike any."""
     return round(float(threshold) * 1000, 6)
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
+@lru_cache(maxsize=4)
+def _table(name: str) -> dict[tuple[str, float], list[dict[str, float]]]:
+    """Return the rows of a table, all numbers, by task and threshold in thousandths."""
+    found: dict[tuple[str, float], list[dict[str, float]]] = {}
     with (_DATA / name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(line for line in file if not line.startswith("#"))
-
-
-@lru_cache(maxsize=1)
-def _histograms() -> dict[tuple[str, float], Weights]:
-    layers = [str(layer) for layer in range(1, MEASURED_LAYERS + 1)]
-    return {
-        (row["task"], _milli(row["threshold"])): tuple(float(row[layer]) for layer in layers)
-        for row in _rows("edgebert_exit_layers.csv")
-    }
-
-
-@lru_cache(maxsize=1)
-def _means() -> dict[tuple[str, float], float]:
-    return {
-        (row["task"], _milli(row["threshold"])): float(row["mean"])
-        for row in _rows("edgebert_exit_means.csv")
-    }
-
-
-@lru_cache(maxsize=1)
-def _predictions() -> dict[tuple[str, float], dict[int, Weights]]:
-    found: dict[tuple[str, float], dict[int, list[float]]] = {}
-    for row in _rows("edgebert_exit_predictions.csv"):
-        by_exit = found.setdefault((row["task"], _milli(row["threshold"])), {})
-        counts = by_exit.setdefault(int(row["exit"]), [0.0] * MEASURED_LAYERS)
-        counts[int(row["predicted"]) - 1] = float(row["sentences"])
-    return {
-        key: {layer: tuple(counts) for layer, counts in sorted(by_exit.items())}
-        for key, by_exit in found.items()
-    }
+        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+            key = row.pop("task"), _milli(row.pop("threshold"))
+            found.setdefault(key, []).append({column: float(row[column]) for column in row})
+    return found

@@ -13,22 +13,20 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.document import describe
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.requests.draws import stream, uniform
 from accelsim.requests.exit_statistics import (
     MEASURED_LAYERS,
     Weights,
-    describe_exits,
     maximum_entropy,
     measured_exits,
     measured_predictions,
 )
-from accelsim.requests.per_task import PositiveSeconds, known_tasks
+from accelsim.requests.per_task import PerTask, PositiveSeconds
 from accelsim.requests.request import Request
 
 Found = TypeVar("Found")
@@ -78,75 +76,39 @@ def _is_whole(text: str) -> bool:
     return text[text[:1] in ("+", "-") :].isdecimal() and len(text) <= 4
 
 
-def _layer_form(value: object) -> str | None:
+def _form(value: object) -> str | None:
+    """Return which of the forms of a layer or a prediction a value has."""
     if isinstance(value, LayerHistogram) or (isinstance(value, dict) and "histogram" in value):
         return "histogram"
-    if isinstance(value, (MeanLayer, dict)):
-        return "mean"
+    if isinstance(value, (MeanLayer, PredictionErrors, dict)):
+        return "mapping"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return "number"
     return "word" if isinstance(value, str) else None
 
 
-def _prediction_form(value: object) -> str | None:
-    if isinstance(value, (PredictionErrors, dict)):
-        return "errors"
-    return "word" if isinstance(value, str) else None
-
-
-# The keys of a mapping that is one value, not one by task.
-_FORMS = ("mean", "histogram", "errors")
-
-
-def _by_task(value: object) -> str:
-    return "tasks" if isinstance(value, dict) and not value.keys() & set(_FORMS) else "one"
-
-
-# What a mapping from tasks carries besides its type: tasks by their own names, in the schema too.
-_TASKS = (
-    AfterValidator(known_tasks),
-    Field(json_schema_extra={"propertyNames": {"not": {"enum": list(_FORMS)}}}),
-    Tag("tasks"),
-)
-
-
-def _refuse_others(form_of: Callable[[object], str | None], expected: str) -> BeforeValidator:
-    """Return the check that a value has one of the forms: one message where a union has many."""
-
-    def check(value: object) -> object:
-        if form_of(value) is None:
-            raise ValueError(f"expected {expected}, got {describe(value)}")
-        return value
-
-    return BeforeValidator(check)
+def _one_of(expected: str) -> Discriminator:
+    """Return what tells the forms apart, with one message where a union has many."""
+    return Discriminator(_form, custom_error_type="form", custom_error_message=expected)
 
 
 LayerSource = Annotated[
     Annotated[Literal["measured"], Tag("word")]
     | Annotated[LayerNumber, Tag("number")]
-    | Annotated[MeanLayer, Tag("mean")]
+    | Annotated[MeanLayer, Tag("mapping")]
     | Annotated[LayerHistogram, Tag("histogram")],
-    Discriminator(_layer_form),
-    _refuse_others(_layer_form, "measured, a layer, {mean: 5.2} or {histogram: [3, 2, ...]}"),
+    _one_of("Expected measured, a layer, {mean: 5.2} or {histogram: [3, 2, ...]}"),
 ]
 Prediction = Annotated[
     Annotated[Literal["none", "exact", "measured"], Tag("word")]
-    | Annotated[PredictionErrors, Tag("errors")],
-    Discriminator(_prediction_form),
-    _refuse_others(_prediction_form, "none, exact, measured or {errors: {-1: 1, 0: 7, 1: 2}}"),
+    | Annotated[PredictionErrors, Tag("mapping")],
+    _one_of("Expected none, exact, measured or {errors: {-1: 1, 0: 7, 1: 2}}"),
 ]
 LayerSources = Annotated[
-    Annotated[LayerSource, Tag("one")] | Annotated[dict[str, LayerSource], *_TASKS],
-    Discriminator(_by_task),
+    LayerSource | dict[str, LayerSource], PerTask(LayerSource, keys=("mean", "histogram"))
 ]
-Predictions = Annotated[
-    Annotated[Prediction, Tag("one")] | Annotated[dict[str, Prediction], *_TASKS],
-    Discriminator(_by_task),
-]
-Thresholds = Annotated[
-    Annotated[Threshold, Tag("one")] | Annotated[dict[str, Threshold], *_TASKS],
-    Discriminator(_by_task),
-]
+Predictions = Annotated[Prediction | dict[str, Prediction], PerTask(Prediction, keys=("errors",))]
+Thresholds = Annotated[float | dict[str, float], PerTask(Threshold)]
 
 
 class EarlyExitConfig(ConfigModel):
@@ -233,19 +195,6 @@ class EarlyExitConfig(ConfigModel):
         if isinstance(prediction, PredictionErrors):
             errors = [(int(error), weight) for error, weight in prediction.errors.items()]
         return {layer: _predicted(layer, errors, layers) for layer in range(1, layers + 1)}
-
-    def source_of(self, task: str) -> str:
-        """Return in words where the exit layers of a task come from, for reports."""
-        source, path = self._of_task("exit_layer", task)
-        if source is None:
-            return "given with the requests"
-        if isinstance(source, int):
-            return f"layer {source}, as the workload says"
-        if isinstance(source, LayerHistogram):
-            return "histogram of the workload"
-        if isinstance(source, MeanLayer):
-            return f"mean of {source.mean:g} of the workload, shape assumed"
-        return self._measured(describe_exits, task, MEASURED_LAYERS, path)
 
     def _measured(
         self, table: Callable[[str, float], Found], task: str, layers: int, path: KeyPath

@@ -26,17 +26,15 @@ RTE and 0.50 for the other eight [ours], of the mean without special tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
-from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.validation import ConfigModel
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.requests.draws import lognormal, stream
-from accelsim.requests.per_task import known_tasks, unequal_tasks
+from accelsim.requests.per_task import PerTask, value_of
 from accelsim.requests.request import RequestContext
 
 # [CLS], one token, [SEP].
@@ -85,30 +83,21 @@ def glue_lengths() -> dict[str, LengthDistribution]:
     return found
 
 
-def _shape(value: object) -> str:
-    if isinstance(value, LengthDistribution):
-        return "one"
-    if not isinstance(value, dict):
-        return "name"
-    return "one" if {"mean", "deviation"} & value.keys() else "per_task"
-
-
 # ``full``: every sentence has sequence_length tokens. ``glue``: as long as in the GLUE tasks.
 LengthsConfig = Annotated[
-    Annotated[Literal["full", "glue"], Tag("name")]
-    | Annotated[LengthDistribution, Tag("one")]
-    | Annotated[dict[str, LengthDistribution], AfterValidator(known_tasks), Tag("per_task")],
-    Discriminator(_shape),
+    Literal["full", "glue"] | LengthDistribution | dict[str, LengthDistribution],
+    PerTask(
+        Annotated[
+            Annotated[Literal["full", "glue"], Tag("name")]
+            | Annotated[LengthDistribution, Tag("mapping")],
+            Discriminator(
+                lambda value: "mapping" if isinstance(value, (LengthDistribution, dict)) else "name"
+            ),
+        ],
+        LengthDistribution,
+        keys=("mean", "deviation"),
+    ),
 ]
-
-
-def length_problems(
-    lengths: LengthsConfig, context: RequestContext
-) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what is wrong with ``lengths`` for the tasks of a workload."""
-    if isinstance(lengths, dict):
-        for message in unequal_tasks(lengths, context.tasks):
-            yield ("lengths",), message
 
 
 class Lengths:
@@ -117,22 +106,12 @@ class Lengths:
     def __init__(self, lengths: LengthsConfig, seed: int, context: RequestContext) -> None:
         self._longest = context.sequence_length
         self._streams = {task: stream(seed, "lengths", task) for task in context.tasks}
-        self._distributions = _distributions(lengths, context)
+        if lengths == "full":
+            # A sequence length below the shortest sentence is a test's; draw() truncates to it.
+            lengths = LengthDistribution(mean=max(context.sequence_length, SHORTEST))
+        self._lengths = glue_lengths() if lengths == "glue" else lengths
 
     def draw(self, task: str) -> int:
         """Return the tokens of the task's next sentence, truncated as a tokenizer does."""
-        tokens = self._distributions[task].draw(self._streams[task])
+        tokens = value_of(task, self._lengths).draw(self._streams[task])
         return min(max(tokens, SHORTEST), self._longest)
-
-
-def _distributions(
-    lengths: LengthsConfig, context: RequestContext
-) -> dict[str, LengthDistribution]:
-    if isinstance(lengths, dict):
-        return lengths
-    if lengths == "glue":
-        return glue_lengths()
-    # A sequence length below the shortest sentence is a test's; draw() truncates to it.
-    full = LengthDistribution(mean=max(context.sequence_length, SHORTEST))
-    one = lengths if isinstance(lengths, LengthDistribution) else full
-    return dict.fromkeys(context.tasks, one)

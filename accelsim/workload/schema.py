@@ -33,10 +33,10 @@ from accelsim.machine.schema import HardwareConfig, hardware_document
 from accelsim.memory.storage import Measured, StorageConfig
 from accelsim.model.adaptations import AdaptationConfig
 from accelsim.model.families import ModelConfig
-from accelsim.model.tasks import find_task
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.requests.patterns.file import RequestFile
+from accelsim.requests.per_task import find_tasks
 from accelsim.weights.settings import CaseWeights
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -100,20 +100,7 @@ class WorkloadConfig(ServiceConfig):
     @field_validator("tasks")
     @classmethod
     def _known_tasks(cls, tasks: list[str]) -> list[str]:
-        names: list[str] = []
-        wrong: list[tuple[KeyPath, str]] = []
-        for index, task in enumerate(tasks):
-            try:
-                name = find_task(task).name
-            except ConfigError as error:
-                wrong.append(((index,), str(error)))
-                continue
-            if name in names:
-                wrong.append(((index,), f"task {name} stands twice; name every task once"))
-            names.append(name)
-        if wrong:
-            raise RuleError(*wrong)
-        return names
+        return find_tasks(tasks, range(len(tasks)))
 
     @model_validator(mode="after")
     def _check_cases(self) -> WorkloadConfig:

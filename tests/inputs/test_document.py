@@ -202,12 +202,12 @@ def test_what_is_no_text_file_is_named(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"name: \xe9")
     for path, message in {
-        tmp_path: "this is a folder; name a YAML file in it",
-        latin: "not UTF-8 text (byte 0xe9 at 6); save it as UTF-8",
-        tmp_path / ("x" * 300): "cannot be read: File name too long",
-        tmp_path / "a\0b": "cannot be read: embedded null byte",
-        latin / "x.yaml": "cannot be read: Not a directory",
+        tmp_path: ": this is a folder; name a YAML file in it",
+        latin: ":1: not UTF-8 text (byte 0xe9); save it as UTF-8",
+        tmp_path / ("x" * 300): ": cannot be read: File name too long",
+        tmp_path / "a\0b": ": cannot be read: embedded null byte",
+        latin / "x.yaml": ": cannot be read: Not a directory",
     }.items():
         with pytest.raises(ConfigError) as error:
             read_document(path)
-        assert str(error.value) == f"{path}: {message}"
+        assert str(error.value) == f"{path}{message}"

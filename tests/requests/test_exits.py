@@ -226,20 +226,6 @@ def test_requests_keep_their_order_and_the_rest_of_their_fields() -> None:
     ]
 
 
-def test_sources_are_told() -> None:
-    sources = {"SST-2": "measured", "QNLI": "measured", "MNLI": {"mean": 5.5}, "MRPC": 4,
-               "RTE": {"histogram": [1]}}  # fmt: skip
-    early_exit = config(exit_layer=sources, threshold=0.28)
-    assert [early_exit.source_of(task) for task in (*sources, "WNLI")] == [
-        "measured by EdgeBERT on 872 sentences at threshold 0.28",
-        "mean of 7.48 measured by EdgeBERT at threshold 0.28, shape assumed",
-        "mean of 5.5 of the workload, shape assumed",
-        "layer 4, as the workload says",
-        "histogram of the workload",
-        "given with the requests",
-    ]
-
-
 # --- what is refused ---------------------------------------------------------------------------
 
 

@@ -212,10 +212,6 @@ BAD_TEXT = {
         "requests.pattern: this key is missing; expected 'bursts', 'file', 'periodic', 'poisson' "
         "or 'round_robin'"
     ),
-    "pattern: round_robin, rounds: 2, power_off_when_idle: true": (
-        "requests.power_off_when_idle: this key is gone; what the device does while idle stands in "
-        "the workload's idle section, such as idle: {policy: timeout, off_after: 0 s}"
-    ),
     "pattern: poisson, mean_interval: 0 s, duration: 1 s": (
         "requests.mean_interval: input should be greater than 0, got the text '0 s'"
     ),

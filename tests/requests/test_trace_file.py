@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from request_inputs import context, pattern_of
+from request_inputs import context, pattern_of, trace_maker
 
 from accelsim.errors import ConfigError
 from accelsim.requests import Request
 from accelsim.requests.times import parse_time, seconds_text
-from accelsim.requests.trace_file import read_requests, requests_csv
+from accelsim.requests.trace_file import read_requests
 from accelsim.units import TICKS_PER_SECOND as SECOND
 
 MILLI = SECOND // 1000
@@ -84,15 +84,18 @@ def request_lists(draw: st.DrawFn) -> list[Request]:
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, requests: list) -> None:
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(requests_csv(requests))
+        file.writelines(trace_maker().requests_csv(requests))
     assert read_requests(path, context()) == requests
 
 
 def test_only_used_columns_are_written() -> None:
     plain = Request(0, "MNLI", 5 * MILLI, 3)
-    assert list(requests_csv([plain])) == ["arrival [s],task,tokens\n", "0.005,MNLI,3\n"]
+    assert list(trace_maker().requests_csv([plain])) == [
+        "arrival [s],task,tokens\n",
+        "0.005,MNLI,3\n",
+    ]
     due = Request(1, "QNLI", SECOND, 4, deadline=2 * SECOND + 1)
-    assert list(requests_csv([plain, due])) == [
+    assert list(trace_maker().requests_csv([plain, due])) == [
         "arrival [s],task,tokens,deadline [s]\n",
         "0.005,MNLI,3,\n",
         "1,QNLI,4,2.000000000000001\n",

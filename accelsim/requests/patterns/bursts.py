@@ -5,15 +5,14 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.requests.base import GeneratedRequests
 from accelsim.requests.draws import exponential, geometric, stream, uniform
-from accelsim.requests.per_task import PositiveSeconds, known_tasks, unequal_tasks
+from accelsim.requests.per_task import PositiveSeconds, known_tasks
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
 
 
@@ -39,16 +38,13 @@ class Bursts(GeneratedRequests):
     ``weights``, which are equal unless given.
     """
 
+    by_task: ClassVar[tuple[str, ...]] = ("lengths", "weights")
+
     pattern: Literal["bursts"]
     mean_interval: PositiveSeconds
     requests_per_burst: Annotated[float, Field(ge=1, le=1e6)]
     gap: SimulatedSeconds
     weights: Weights | None = None
-
-    def task_problems(self, tasks: tuple[str, ...]) -> Iterator[tuple[KeyPath, str]]:
-        """Yield weights that do not fit the tasks of the workload."""
-        if self.weights is not None:
-            yield from ((("weights",), text) for text in unequal_tasks(self.weights, tasks))
 
     def expected_requests(self, tasks: tuple[str, ...]) -> float:
         """Return the mean number of requests of a long time, in proportion."""

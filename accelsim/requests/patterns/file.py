@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.shipped import find_input, is_file
 from accelsim.requests.base import OpenLoop
-from accelsim.requests.per_task import PositiveSeconds
 from accelsim.requests.request import Request, RequestContext
 from accelsim.requests.trace_file import read_requests
-from accelsim.units import Tick, to_ticks
+from accelsim.units import to_ticks
 
 
 class RequestFile(OpenLoop):
@@ -29,11 +27,6 @@ class RequestFile(OpenLoop):
 
     pattern: Literal["file"]
     path: str
-    duration: PositiveSeconds | None = None
-
-    def horizon(self) -> Tick | None:
-        """Return the tick at which the observed time ends, None without ``duration``."""
-        return None if self.duration is None else self.scaled(to_ticks(self.duration))
 
     def find(self, folder: Path) -> Path:
         """Return the file to read for a workload in a folder."""
@@ -45,11 +38,6 @@ class RequestFile(OpenLoop):
         path = self.find(context.folder)
         trace = path.read_bytes() if is_file(path) else b""
         return (super().content(context), hashlib.sha256(trace).digest())
-
-    def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
-        """Yield what is wrong in this workload, the file itself aside."""
-        if self.duration is not None:
-            yield from self._scaled_problems(self.duration)
 
     def make_requests(self, context: RequestContext) -> list[Request]:
         """Return the requests of the file."""

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.inputs.paths import KeyPath
 from accelsim.requests.base import GeneratedRequests
-from accelsim.requests.per_task import (
-    PositiveSecondsPerTask,
-    SecondsPerTask,
-    unequal_tasks,
-    value_of,
-)
+from accelsim.requests.per_task import PositiveSecondsPerTask, SecondsPerTask, value_of
 from accelsim.units import Tick, ceil_div, to_ticks
 
 
@@ -25,25 +19,19 @@ class Periodic(GeneratedRequests):
     of the workload's tasks.
     """
 
+    by_task: ClassVar[tuple[str, ...]] = ("lengths", "period", "offset")
+
     pattern: Literal["periodic"]
     period: PositiveSecondsPerTask
     offset: Annotated[SecondsPerTask, Field(json_schema_extra={"default": "0 s"})] = 0.0
-
-    def task_problems(self, tasks: tuple[str, ...]) -> Iterator[tuple[KeyPath, str]]:
-        """Yield mappings by task that do not fit the tasks of the workload."""
-        for key, given in (("period", self.period), ("offset", self.offset)):
-            if isinstance(given, dict):
-                yield from (((key,), message) for message in unequal_tasks(given, tasks))
 
     def expected_requests(self, tasks: tuple[str, ...]) -> int:
         """Return the exact number of requests."""
         return sum(self._count(task) for task in tasks)
 
     def arrivals(self, tasks: tuple[str, ...]) -> list[tuple[Tick, str]]:
-        """Return (time before ``rate_factor``, task) in order."""
-        times = [(time, task) for task in tasks for time in self._times(task)]
-        # The sort is stable: ties stay in the order of the tasks.
-        return sorted(times, key=lambda each: each[0])
+        """Return (time before ``rate_factor``, task), task by task."""
+        return [(time, task) for task in tasks for time in self._times(task)]
 
     def _count(self, task: str) -> int:
         room = to_ticks(self.duration) - to_ticks(value_of(task, self.offset))

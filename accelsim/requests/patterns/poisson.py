@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
-from accelsim.inputs.paths import KeyPath
 from accelsim.requests.base import GeneratedRequests
 from accelsim.requests.draws import exponential, stream
-from accelsim.requests.per_task import PositiveSecondsPerTask, unequal_tasks, value_of
+from accelsim.requests.per_task import PositiveSecondsPerTask, value_of
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
 
 
@@ -19,23 +18,18 @@ class Poisson(GeneratedRequests):
     task. What one task draws does not depend on the others.
     """
 
+    by_task: ClassVar[tuple[str, ...]] = ("lengths", "mean_interval")
+
     pattern: Literal["poisson"]
     mean_interval: PositiveSecondsPerTask
-
-    def task_problems(self, tasks: tuple[str, ...]) -> Iterator[tuple[KeyPath, str]]:
-        """Yield a mapping by task that does not fit the tasks of the workload."""
-        if isinstance(self.mean_interval, dict):
-            for message in unequal_tasks(self.mean_interval, tasks):
-                yield ("mean_interval",), message
 
     def expected_requests(self, tasks: tuple[str, ...]) -> float:
         """Return the mean number of requests."""
         return sum(self.duration / value_of(task, self.mean_interval) for task in tasks)
 
     def arrivals(self, tasks: tuple[str, ...]) -> list[tuple[Tick, str]]:
-        """Return (time before ``rate_factor``, task) in order."""
-        times = [(time, task) for task in tasks for time in self._times(task)]
-        return sorted(times, key=lambda each: each[0])
+        """Return (time before ``rate_factor``, task), task by task."""
+        return [(time, task) for task in tasks for time in self._times(task)]
 
     def _times(self, task: str) -> Iterator[Tick]:
         source = stream(self.seed, "arrivals", task)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import SimulatedSeconds
-from accelsim.inputs.validation import RuleError
 from accelsim.requests.base import MAXIMUM_REQUESTS, RequestPattern, Seed, too_many
-from accelsim.requests.lengths import Lengths, LengthsConfig, length_problems
+from accelsim.requests.lengths import Lengths, LengthsConfig
 from accelsim.requests.request import Request, RequestContext
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -26,6 +25,7 @@ class RoundRobin(RequestPattern):
     """
 
     closed_loop: ClassVar[bool] = True
+    by_task: ClassVar[tuple[str, ...]] = ("lengths",)
 
     pattern: Literal["round_robin"]
     rounds: PositiveInt
@@ -36,20 +36,9 @@ class RoundRobin(RequestPattern):
     lengths: LengthsConfig = "full"
     seed: Seed = 1
 
-    @model_validator(mode="before")
-    @classmethod
-    def _no_power_off(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "power_off_when_idle" in data:
-            message = (
-                "this key is gone; what the device does while idle stands in the workload's idle "
-                "section, such as idle: {policy: timeout, off_after: 0 s}"
-            )
-            raise RuleError((("power_off_when_idle",), message))
-        return data
-
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is wrong in this workload."""
-        yield from length_problems(self.lengths, context)
+        yield from super().problems(context)
         count = self.rounds * self.sentences_per_task * len(context.tasks)
         if count > MAXIMUM_REQUESTS:
             yield ("rounds",), too_many(count)
