@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from accelsim.cli.options import parse_option
+from accelsim.cli.options import parse_option, plugins_option
 from accelsim.cli.output import refuse_unused_media, show, status, write, write_option
 
 if TYPE_CHECKING:
-    from accelsim.report.media.base import Medium
     from accelsim.workload.schema import Workload
 
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value, as in run."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write files into this folder.")
+@plugins_option
 @write_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
 def crossover(
@@ -44,7 +44,7 @@ def crossover(
     requests: int,
     assignments: tuple[str, ...],
     out: Path | None,
-    media: list[Medium],
+    media: str,
     as_json: bool,
 ) -> None:
     """Find the request rate at which two cases of a WORKLOAD cost the same energy.
@@ -59,12 +59,14 @@ def crossover(
         --set 'idle={policy: timeout, off_after: 1 s}'
     """
     from accelsim.report.crossover import crossover_report
+    from accelsim.report.media import chosen_media
     from accelsim.study.crossover import find_crossover
     from accelsim.units import format_si
     from accelsim.workload.schema import load_workload
 
     refuse_unused_media(out)
     loaded = load_workload(workload, assignments)
+    wanted = chosen_media(media)
     chosen = design or _with_baseline(loaded)
     rates = [parse_option(*pair, "Hz") for pair in (("--from", lowest), ("--to", highest))]
     with status(shown=not as_json) as step:
@@ -78,7 +80,7 @@ def crossover(
             progress=(lambda rate: step(format_si(rate, "Hz"))) if step else None,
         )
     report = crossover_report(loaded, found, ["accelsim", *sys.argv[1:]])
-    show(report, write(report, out, media) if out else [], as_json=as_json)
+    show(report, write(report, out, wanted) if out else [], as_json=as_json)
 
 
 def _with_baseline(workload: Workload) -> str:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from accelsim.cli.options import plugins_option
 from accelsim.cli.output import show, write, write_option
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.memory.faults.model import FaultConfig
-    from accelsim.report.media.base import Medium
     from accelsim.study.faults.options import FaultOptions
 
 
@@ -99,6 +99,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of the results. [out/NAME/faults]"
 )
+@plugins_option
 @write_option("json,html")
 @click.option("--json", "as_json", is_flag=True, help="Print faults.json, no report.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -106,7 +107,7 @@ def faults(
     workload: Path,
     assignments: tuple[str, ...],
     out: Path | None,
-    media: list[Medium],
+    media: str,
     as_json: bool,
     quiet: bool,
     **choices: Any,
@@ -123,14 +124,16 @@ def faults(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     from accelsim.report.faults import faults_report
+    from accelsim.report.media import chosen_media
     from accelsim.study.faults.study import study_faults
     from accelsim.workload.schema import load_workload
 
     options = _options(choices)
     loaded = load_workload(workload, assignments)
+    wanted = chosen_media(media)
     study = study_faults(loaded, options, _progress(shown=not (quiet or as_json)))
     report = faults_report(study, ["accelsim", *sys.argv[1:]])
-    paths = write(report, out or Path("out") / loaded.config.name / "faults", media)
+    paths = write(report, out or Path("out") / loaded.config.name / "faults", wanted)
     if not quiet:
         show(report, paths, as_json=as_json)
 

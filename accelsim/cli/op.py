@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from accelsim.cli.options import parse_option
+from accelsim.cli.options import parse_option, plugins_option
 from accelsim.cli.output import show
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def _with_machine(make: Command) -> Callable[..., None]:
         "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value."
     )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @plugins_option
     @functools.wraps(make)
     def command(hw: str, assignments: tuple[str, ...], as_json: bool, **sizes: Any) -> None:
         from accelsim.machine.schema import load_hardware

@@ -22,22 +22,18 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def write_option(default: str = "json") -> Decorator:
-    """Return the option ``--write``, whose value is a list of output media."""
+    """Return the option ``--write``, whose value are names of output media.
+
+    Which ones there are is known when the workload's plug-ins have been loaded.
+    """
     return click.option(
         "--write",
         "media",
         default=default,
         show_default=True,
         metavar="MEDIA",
-        callback=_media,
         help="Files to write, separated by commas: json, csv, html, txt.",
     )
-
-
-def _media(context: click.Context, option: click.Parameter, names: str) -> list[Medium]:
-    from accelsim.report.media import chosen_media
-
-    return chosen_media(names)
 
 
 def refuse_unused_media(out: Path | None) -> None:

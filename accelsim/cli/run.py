@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click as plain_click
 import rich_click as click
 
+from accelsim.cli.options import plugins_option
 from accelsim.cli.output import show, without_markup, write, write_option
 from accelsim.errors import INTERRUPTED
 from accelsim.version import __version__
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from accelsim.evaluation.cases import CaseResult, Result
     from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
+    from accelsim.workload.schema import Workload
 
 
 @click.command()
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     help="Change one value: requests.rounds=5, hardware.dram.devices=2 (all machines), "
     "cases.NAME.hardware.dram.devices=2 (one).",
 )
+@plugins_option
 @write_option()
 @click.option("--json", "as_json", is_flag=True, help="Print results.json, no report.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -51,7 +54,7 @@ def run(
     workload: Path,
     out: Path | None,
     assignments: tuple[str, ...],
-    media: list[Medium],
+    media: str,
     as_json: bool,
     quiet: bool,
     window: str | None,
@@ -66,12 +69,17 @@ def run(
     which opens at ui.perfetto.dev.
     """
     from accelsim.engine.simulator import Options
+    from accelsim.evaluation.examine import resolve
+    from accelsim.evaluation.point import Point
+    from accelsim.report.media import chosen_media
     from accelsim.report.run import run_report
     from accelsim.report.text import printable
 
     drawn = _parse_window(window, no_trace=no_trace)
     options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
-    result = _simulate(workload, assignments, options, shown=not (quiet or as_json))
+    resolved = resolve(Point(workload, assignments))
+    wanted = chosen_media(media)
+    result = _simulate(resolved, options, shown=not (quiet or as_json))
     report = run_report(result, _command(workload))
     more: dict[str, Iterable[str]] = {}
     if not no_trace:
@@ -79,7 +87,7 @@ def run(
     if per_request:
         more["requests.csv"] = _request_rows(result.cases)
     folder = out or Path("out") / result.workload.config.name
-    paths = _write(report, folder, media, more)
+    paths = _write(report, folder, wanted, more)
     try:
         if not quiet:
             show(report, paths, as_json=as_json, details=verbose)
@@ -111,15 +119,12 @@ def _parse_window(text: str | None, *, no_trace: bool) -> Window | None:
     return Window(*ticks)
 
 
-def _simulate(
-    workload: Path, assignments: tuple[str, ...], options: Options, *, shown: bool
-) -> Result:
-    from accelsim.evaluation.examine import examine
-    from accelsim.evaluation.point import Point
+def _simulate(workload: Workload, options: Options, *, shown: bool) -> Result:
+    from accelsim.evaluation.examine import examine_workload
 
+    workers = os.cpu_count() or 1
     with _progress(shown=shown) as step:
-        point = Point(workload, assignments)
-        return examine(point, options=options, workers=os.cpu_count() or 1, progress=step)
+        return examine_workload(workload, options=options, workers=workers, progress=step)
 
 
 def _write(

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from accelsim.cli.options import plugins_option
 from accelsim.cli.output import refuse_unused_media, show, status, write, write_option
 from accelsim.errors import ConfigError
-
-if TYPE_CHECKING:
-    from accelsim.report.media.base import Medium
 
 
 @click.command()
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value, as in run."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write files into this folder.")
+@plugins_option
 @write_option()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
 def scaling(
@@ -32,7 +30,7 @@ def scaling(
     tasks: str,
     assignments: tuple[str, ...],
     out: Path | None,
-    media: list[Medium],
+    media: str,
     as_json: bool,
 ) -> None:
     """Show what storage, chip, energy and traffic of a WORKLOAD grow to with more GLUE tasks.
@@ -45,17 +43,19 @@ def scaling(
     accelsim scaling WORKLOAD --tasks 1,3,9 \\
         --set cases.adapter_slc.adaptation.bottleneck=16
     """
+    from accelsim.report.media import chosen_media
     from accelsim.report.scaling import scaling_report
     from accelsim.study.scaling import find_scaling
     from accelsim.workload.schema import load_workload
 
     refuse_unused_media(out)
     loaded = load_workload(workload, assignments)
+    wanted = chosen_media(media)
     numbers = _numbers(tasks)
     with status(shown=not as_json) as step:
         found = find_scaling(loaded, numbers, progress=step)
     report = scaling_report(loaded, found, ["accelsim", *sys.argv[1:]])
-    show(report, write(report, out, media) if out else [], as_json=as_json)
+    show(report, write(report, out, wanted) if out else [], as_json=as_json)
 
 
 # Two digits suffice: there are nine tasks, and the study checks the numbers.

@@ -6,9 +6,12 @@ import json
 
 import click
 
+from accelsim.cli.options import plugins_option
+
 
 @click.command()
 @click.argument("kind", type=click.Choice(["hardware", "workload"]))
+@plugins_option
 def schema(kind: str) -> None:
     """Write the JSON Schema of machine or workload files to the standard output.
 

@@ -15,6 +15,7 @@ from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload
 from accelsim.inputs.paths import suggest
+from accelsim.inputs.plugins import plugins_put_back, use_plugins
 from accelsim.workload.schema import Workload, load_workload
 
 # Requests from which on a process for each case pays; starting one takes about a second.
@@ -25,9 +26,10 @@ def evaluate(point: Point, memo: Memo | None = None) -> Row:
     """Return the figures of a point: pure and silent.
 
     Raises ConfigError for wrong input, and MappingError or CapacityError for what cannot be mapped
-    or does not fit.
+    or does not fit. Plug-ins that the point's files name are unloaded again.
     """
-    return Row(point, figures_of(examine(point, memo)))
+    with plugins_put_back():
+        return Row(point, figures_of(examine(point, memo)))
 
 
 def examine(
@@ -40,13 +42,30 @@ def examine(
 ) -> Result:
     """Return all that ``evaluate`` finds out on its way: designs, runs, accounts.
 
+    Plug-ins that the point's files name stay loaded: reports show what they add. For the rest see
+    ``examine_workload``. Raises what ``evaluate`` raises.
+    """
+    resolved = resolve(point)
+    return examine_workload(resolved, memo, options=options, workers=workers, progress=progress)
+
+
+def examine_workload(
+    workload: Workload,
+    memo: Memo | None = None,
+    *,
+    options: Options | None = None,
+    workers: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Result:
+    """Return all that is found out about a resolved workload.
+
     ``options`` may ask for spans. With several ``workers`` the cases of a long stream run in
     processes of their own; new ones import the main module again. ``progress`` is called with a
-    case, the requests that it served since the last call, and those of all cases. Raises what
-    ``evaluate`` raises.
+    case, the requests that it served since the last call, and those of all cases.
     """
+    use_plugins(workload.plugins)
     all_metrics()  # what is wrong with a plug-in's metrics is told before anything runs
-    workload, options, memo = resolve(point), options or Options(), memo or Memo()
+    options, memo = options or Options(), memo or Memo()
     requests = len(requests_of(workload, memo))
     total, count = requests * len(workload.cases), min(workers, len(workload.cases))
 

@@ -15,6 +15,7 @@ from typing import Any
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.stages import run_workload
+from accelsim.inputs.plugins import Plugin, use_plugins
 from accelsim.workload.schema import Workload
 
 # Seconds between two looks at how far the processes are.
@@ -36,7 +37,8 @@ def run_side_by_side(
     """
     context = multiprocessing.get_context("spawn")
     served = context.Array("q", len(workload.cases), lock=False)
-    with ProcessPoolExecutor(workers, context, _share, (served,)) as pool:
+    shared = (served, workload.plugins)
+    with ProcessPoolExecutor(workers, context, _share, shared) as pool:
         running: dict[str, Future[CaseResult]] = {
             name: pool.submit(_simulate_one, workload, name, number, options)
             for number, name in enumerate(workload.cases)
@@ -68,9 +70,10 @@ def _watch(
             return
 
 
-def _share(served: Any) -> None:
+def _share(served: Any, plugins: tuple[Plugin, ...]) -> None:
     global _served
     _served = served
+    use_plugins(plugins)
     # An interrupt is for the parent, which ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

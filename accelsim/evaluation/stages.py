@@ -15,6 +15,7 @@ from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.evaluation.memo import Memo
+from accelsim.inputs.plugins import use_plugins
 from accelsim.policies.service import padded
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.requests.request import Request
@@ -36,6 +37,7 @@ def run_workload(
     a case cannot be mapped, before any case is simulated.
     """
     memo, options = memo or Memo(), options or Options()
+    use_plugins(workload.plugins)
     if options.window is None:
         options = replace(options, window=first_window(workload, requests_of(workload, memo)))
     designs = {name: design_of(workload, case, memo) for name, case in workload.cases.items()}

@@ -12,8 +12,10 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar, get_args
@@ -23,8 +25,31 @@ from accelsim.inputs.paths import suggest
 
 Base = TypeVar("Base")
 
-# File -> its module, in the order in which plug-ins were loaded.
-_plugins: dict[Path, ModuleType] = {}
+
+@dataclass(frozen=True)
+class Plugin:
+    """A file as it was read: sent to another process, the same is loaded there.
+
+    Its module is called by its content, so that equal content is imported once.
+    """
+
+    file: Path
+    source: bytes = field(repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the content."""
+        return hashlib.sha256(self.source).hexdigest()
+
+    @property
+    def module(self) -> ModuleType:
+        """The imported file. Raises ConfigError, naming the file, when it fails."""
+        name = f"accelsim_plugin_{self.digest}"
+        return sys.modules.get(name) or _import(name, self.file, self.source)
+
+
+# By file, in the order in which they were loaded. To be replaced as a whole.
+_plugins: Mapping[Path, Plugin] = {}
 
 
 def load_plugins(paths: Iterable[str | Path]) -> tuple[str, ...]:
@@ -35,12 +60,35 @@ def load_plugins(paths: Iterable[str | Path]) -> tuple[str, ...]:
     alone: plug-ins that share code are better a package with entry points. Raises ConfigError for
     a path without Python files and for a file that fails.
     """
-    return tuple(_load(file) for path in paths for file in _files_of(Path(path)))
+    plugins = tuple(_read(file) for path in paths for file in _files_of(Path(path)))
+    use_plugins(plugins)
+    return tuple(plugin.digest for plugin in plugins)
 
 
-def loaded_plugins() -> tuple[str, ...]:
-    """Return what tells the loaded plug-ins from all others: the names of their modules."""
-    return tuple(module.__name__ for module in _plugins.values())
+def use_plugins(plugins: Iterable[Plugin]) -> None:
+    """Load what another process has read, or this one before."""
+    global _plugins
+    known = dict(_plugins)
+    for plugin in plugins:
+        assert plugin.module  # imports it
+        known[plugin.file] = plugin
+    _plugins = known
+
+
+def loaded_plugins() -> tuple[Plugin, ...]:
+    """Return the plug-ins that are loaded; whatever may depend on them has them in its key."""
+    return tuple(_plugins.values())
+
+
+@contextmanager
+def plugins_put_back() -> Iterator[None]:
+    """Unload afterwards what is loaded meanwhile."""
+    global _plugins
+    before = _plugins
+    try:
+        yield
+    finally:
+        _plugins = before
 
 
 def _files_of(path: Path) -> list[Path]:
@@ -50,13 +98,11 @@ def _files_of(path: Path) -> list[Path]:
     return [file.resolve() for file in files]
 
 
-def _load(file: Path) -> str:
-    source = file.read_bytes()
-    digest = hashlib.sha256(source).hexdigest()
-    name = f"accelsim_plugin_{digest}"
-    known = [module for module in _plugins.values() if module.__name__ == name]
-    _plugins[file] = known[0] if known else _import(name, file, source)
-    return digest
+def _read(file: Path) -> Plugin:
+    try:
+        return Plugin(file, file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"plug-in '{file}': cannot be read: {error.strerror}") from None
 
 
 def _import(name: str, file: Path, source: bytes) -> ModuleType:
@@ -64,10 +110,11 @@ def _import(name: str, file: Path, source: bytes) -> ModuleType:
     module.__file__ = str(file)
     sys.modules[name] = module  # where pickle finds the classes
     try:
-        exec(compile(source, file, "exec"), module.__dict__)
-    except Exception as error:
+        exec(compile(source, file, "exec", dont_inherit=True), module.__dict__)
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ConfigError(f"plug-in '{file}': {type(error).__name__}: {error}") from error
+        told = " ".join(str(error).split())
+        raise ConfigError(f"plug-in '{file}': {type(error).__name__}: {told}") from error
     return module
 
 
@@ -84,18 +131,18 @@ class Registry(Generic[Base]):
     ) -> None:
         self.noun, self.key = noun, key
         self._package, self._base, self._group = package, base, group
-        self._plugins: tuple[ModuleType, ...] | None = None
+        self._plugins: tuple[Plugin, ...] | None = None
         self._found: Mapping[str, type[Base]] = {}
 
     def all(self) -> Mapping[str, type[Base]]:
         """Return the classes by name: those of the folder first, in the order of the files.
 
-        Raises ConfigError when two have the same name, naming both files, or one has none.
+        Raises ConfigError when two have the same name, naming both files, or one lacks something.
         """
-        plugins = tuple(_plugins.values())
+        plugins = loaded_plugins()
         if self._plugins != plugins:
             found: dict[str, type[Base]] = {}
-            added = (each for module in plugins for each in self._in(module))
+            added = (each for plugin in plugins for each in self._in(plugin.module))
             for each in dict.fromkeys([*self._permanent, *added]):
                 self._add(found, each)
             self._plugins, self._found = plugins, MappingProxyType(found)
@@ -117,31 +164,60 @@ class Registry(Generic[Base]):
         for file in sorted(pkgutil.iter_modules(folder.__path__), key=lambda each: each.name):
             found += self._in(importlib.import_module(f"{self._package}.{file.name}"))
         for point in sorted(entry_points(group=self._group)):
-            loaded = point.load()
-            found += self._in(loaded) if isinstance(loaded, ModuleType) else [loaded]
+            found += self._of(point)
         return found
 
+    def _of(self, point: EntryPoint) -> Iterable[type[Base]]:
+        try:
+            loaded = point.load()
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise ConfigError(f"entry point '{point.value}' of {self._group}: {told}") from error
+        if isinstance(loaded, ModuleType):
+            return self._in(loaded)
+        if not self._is_one(loaded):
+            raise ConfigError(
+                f"entry point '{point.value}' of {self._group}: expected a module, or a subclass "
+                f"of {self._base.__name__}"
+            )
+        return [loaded]
+
     def _in(self, module: ModuleType) -> Iterator[type[Base]]:
-        base: Any = self._base
         for value in vars(module).values():
             # A class that a file imports, to build on it, belongs to the other file.
-            own = inspect.isclass(value) and value.__module__ == module.__name__
-            if own and issubclass(value, base) and not inspect.isabstract(value):
+            if self._is_one(value) and value.__module__ == module.__name__:
                 yield value
 
-    def _add(self, found: dict[str, type[Base]], new: type[Base]) -> None:
-        name = self._name_of(new)
-        if name in found:
-            files = " and ".join(inspect.getfile(each) for each in (found[name], new))
-            raise ConfigError(f"there are two of the {self.noun} '{name}', in {files}; rename one")
-        found[name] = new
+    def _is_one(self, value: Any) -> bool:
+        """Whether it is a class to be found. Raises ConfigError for one with a name and gaps."""
+        base: Any = self._base
+        if not (inspect.isclass(value) and issubclass(value, base)):
+            return False
+        gaps: frozenset[str] = getattr(value, "__abstractmethods__", frozenset())
+        if gaps and self._names_of(value):
+            raise self._error(value, f"the {self.noun} lacks {', '.join(sorted(gaps))}")
+        return not gaps
 
-    def _name_of(self, new: type[Base]) -> str:
+    def _add(self, found: dict[str, type[Base]], new: type[Base]) -> None:
+        names = self._names_of(new)
+        if len(names) != 1:
+            given = '{}: Literal["mine"]' if hasattr(new, "model_fields") else '{} = "mine"'
+            raise self._error(new, f"the {self.noun} lacks {given.format(self.key)} or the like")
+        if names[0] in found:
+            files = " and ".join(inspect.getfile(each) for each in (found[names[0]], new))
+            raise ConfigError(
+                f"there are two of the {self.noun} '{names[0]}', in {files}; rename one"
+            )
+        found[names[0]] = new
+
+    def _names_of(self, new: Any) -> list[str]:
+        """Return the names that a class has: one, if it is complete."""
         fields = getattr(new, "model_fields", None)
-        names: tuple[Any, ...] = (getattr(new, self.key, None),)
-        if fields is not None:
-            names = get_args(fields[self.key].annotation)
-        if len(names) != 1 or not isinstance(names[0], str):
-            what = "a text" if fields is None else "a Literal of one"
-            raise ConfigError(f"{new.__module__}.{new.__name__}: {self.key} must be {what}")
-        return names[0]
+        if fields is None:
+            names: tuple[Any, ...] = (getattr(new, self.key, None),)
+        else:
+            names = get_args(fields[self.key].annotation) if self.key in fields else ()
+        return [name for name in names if isinstance(name, str)]
+
+    def _error(self, new: type, message: str) -> ConfigError:
+        return ConfigError(f"{inspect.getfile(new)}: {new.__name__}: {message}")

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.choices import Choice
-from accelsim.inputs.document import Document, describe, merge, override, read_document
+from accelsim.inputs.document import Document, describe, merge, override
 from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Registry
 from accelsim.inputs.shipped import find_input, is_file
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
@@ -97,6 +98,7 @@ class HardwareConfig(ConfigModel):
     power: PowerConfig
     scaling: ScalingConfig | None = None
     overlap: OverlapConfig
+    plugins: Plugins = Field(default_factory=dict)
 
     @field_validator("memories", mode="before")
     @classmethod
@@ -322,7 +324,7 @@ def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
 
 
 def _read_chain(path: Path, seen: tuple[Path, ...]) -> Document:
-    document = read_document(path)
+    document = read_with_plugins(path)
     resolved = path.resolve()
     if resolved in seen:
         chain = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], resolved))

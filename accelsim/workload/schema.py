@@ -23,10 +23,11 @@ from accelsim.inputs.document import (
     KeyPath,
     describe,
     override_at,
-    read_document,
     split_assignment,
 )
 from accelsim.inputs.paths import suggest
+from accelsim.inputs.plugin_key import Plugins, read_with_plugins
+from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_input, is_file
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.machine.schema import HardwareConfig, hardware_document
@@ -86,6 +87,7 @@ class WorkloadConfig(ServiceConfig):
     requests: RequestsConfig
     cases: Annotated[dict[str, CaseConfig], Field(min_length=1)]
     published: PublishedGains | None = None
+    plugins: Plugins = Field(default_factory=dict)
 
     @field_validator("name")
     @classmethod
@@ -163,13 +165,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload with the machines of its cases, and digests of all that it was made from."""
+    """A workload with the machines of its cases, and digests of all that it was made from.
+
+    ``plugins`` are all that were loaded when it was read: those of the files and others.
+    """
 
     config: WorkloadConfig
     cases: dict[str, Case]
     digest: str
     path: Path
     overrides: tuple[str, ...]
+    plugins: tuple[Plugin, ...] = ()
 
     def with_machine(self, case: str, machine: HardwareConfig) -> Workload:
         """Return the workload with another machine for a case."""
@@ -199,7 +205,7 @@ def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload
     Raises ConfigError with one line for each problem.
     """
     found = find_input(Path(path))
-    document = read_document(found)
+    document = read_with_plugins(found)
     parsed = [_parse_override(assignment) for assignment in overrides]
     for change in parsed:
         if not change.for_machines:
@@ -214,7 +220,9 @@ def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload
         # What is wrong with the file is told when its requests are read.
         if is_file(trace):
             inputs.append(hashlib.sha256(trace.read_bytes()).hexdigest())
-    return Workload(config, cases, _digest(inputs), found, overrides)
+    plugins = loaded_plugins()
+    inputs += [plugin.digest for plugin in plugins]
+    return Workload(config, cases, _digest(inputs), found, overrides, plugins)
 
 
 def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from small_workload import MAIN
 
 from accelsim.evaluation.examine import evaluate
@@ -73,10 +72,7 @@ class Host(ConfigModel):
     adaptation: AdaptationConfig
 
 
-def test_files_from_outside_are_a_family_and_an_adaptation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plugins, "_plugins", {})
+def test_files_from_outside_are_a_family_and_an_adaptation(tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_text(FAMILY)
     (tmp_path / "bitfit.py").write_text(ADAPTATION)
     plugins.load_plugins([tmp_path])
@@ -104,8 +100,7 @@ class Tied(Bert):
 """
 
 
-def test_they_run_the_main_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_plugins", {})
+def test_they_run_the_main_job(tmp_path: Path) -> None:
     (tmp_path / "tied.py").write_text(TIED)
     (tmp_path / "bitfit.py").write_text(ADAPTATION)
     plugins.load_plugins([tmp_path])
@@ -123,8 +118,7 @@ def test_they_run_the_main_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 README = Path(sys.modules["accelsim"].__file__ or "").parent / "README.md"
 
 
-def test_what_the_readme_shows_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_plugins", {})
+def test_what_the_readme_shows_works(tmp_path: Path) -> None:
     sections = README.read_text(encoding="utf-8").split("\n## ")
     for name in ("An operator kind", "A model family", "An adaptation"):
         (section,) = (each for each in sections if each.startswith(name))

@@ -172,12 +172,6 @@ class RunningSum(OperatorKind):
 """
 
 
-@pytest.fixture
-def no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_plugins", {})
-
-
-@pytest.mark.usefixtures("no_plugins")
 def test_a_file_from_outside_is_a_new_kind(tmp_path: Path) -> None:
     (tmp_path / "toy.py").write_text(TOY)
     plugins.load_plugins([tmp_path])

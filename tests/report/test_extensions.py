@@ -40,11 +40,6 @@ class Markdown(Medium):
 QUICK = [part for text in SMALL for part in ("--set", text)]
 
 
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "_plugins", {})
-
-
 def load(folder: Path, **files: str) -> None:
     folder.mkdir()
     for name, text in files.items():

@@ -1,0 +1,53 @@
+"""A workload and a machine outside the package, and what a toy adds to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from accelsim.cli.main import run_command_line
+from accelsim.inputs.shipped import shipped_file
+
+WORKLOAD = """\
+name: outside
+{plugins}
+model: {{name: custom, family: albert, vocabulary_size: 1000, embedding_size: 32, hidden_size: 64,
+  layers: 3, heads: 2, intermediate_size: 256, maximum_positions: 128, type_vocabulary_size: 2,
+  shared_layers: true, pooler: true}}
+sequence_length: 32
+tasks: [MNLI, QNLI]
+requests: {{pattern: round_robin, rounds: 1}}
+cases:
+  case:
+    hardware: machine.yaml
+    adaptation: {{method: houlsby, bottleneck: 8}}
+    storage: {{embedding: &dense {{format: dense, bits: 8}}, backbone: *dense, task: *dense}}
+"""
+MACHINE = """\
+base: {base}
+{plugins}
+"""
+Captured = pytest.CaptureFixture[str]
+
+
+def write(folder: Path, *, workload: str = "", machine: str = "", **plugins: str) -> Path:
+    """Write plug-ins, a machine and a workload with lines of their own; return the workload."""
+    folder.mkdir(exist_ok=True)
+    for name, source in plugins.items():
+        (folder / f"{name}.py").write_text(source)
+    base = shipped_file("hwconfigs/adapter_slc.yaml").resolve()
+    (folder / "machine.yaml").write_text(MACHINE.format(base=base, plugins=machine))
+    file = folder / "workload.yaml"
+    file.write_text(WORKLOAD.format(plugins=workload))
+    return file
+
+
+def failure(capsys: Captured, *arguments: str) -> str:
+    """Return the message of a command line that is refused: one line, no traceback."""
+    capsys.readouterr()
+    assert run_command_line(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    (line,) = shown.err.splitlines()
+    return line.removeprefix("accelsim: ")
