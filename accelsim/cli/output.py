@@ -91,7 +91,7 @@ def show(
     from rich.console import Console
     from rich.text import Text
 
-    from accelsim.report.media.terminal import shown
+    from accelsim.report.console import shown
     from accelsim.report.text import printable
 
     console = Console(highlight=False)

@@ -18,6 +18,7 @@ from accelsim.cli.main import run_command_line
 from accelsim.errors import ConfigError
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.inputs import plugins
+from accelsim.units import format_si
 
 METRIC = """
 from accelsim.evaluation.metrics import Metric, MetricFamily
@@ -26,17 +27,7 @@ class Toys(MetricFamily):
     name = "toys"
     metrics = (Metric("toy.{key}", "energy of a toy", "{unit}", lambda case: 1.25e-6),)
 """
-MEDIUM = """
-from accelsim.report.media import Medium
-
-class Markdown(Medium):
-    name = "md"
-
-    def render(self, report):
-        yield f"# {report.title}\\n"
-        for record in report.data.records:
-            yield f"- {record['case']}: {record['toy.energy_J']}\\n"
-"""
+README = (Path(__file__).parents[2] / "accelsim" / "README.md").read_text()
 QUICK = [part for text in SMALL for part in ("--set", text)]
 
 
@@ -47,27 +38,37 @@ def load(folder: Path, **files: str) -> None:
     plugins.load_plugins([folder])
 
 
+def example(heading: str) -> str:
+    """Return the code under a heading of the README."""
+    section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return section.partition("```python\n")[2].partition("```")[0]
+
+
 def test_a_metric_is_seen_in_every_medium_and_a_medium_shows_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load(tmp_path / "toys", metric=METRIC.format(key="energy", unit="J"), medium=MEDIUM)
+    load(tmp_path / "toys", metric=example("A figure"), medium=example("An output medium"))
     out = tmp_path / "out"
     options = ["--no-trace", "--out", str(out), "--write", "json,csv,html,txt,md"]
     assert run_command_line(["run", MAIN, *QUICK, *options]) == 0
-    row = r"^energy of a toy +1\.25 uJ +1\.25 uJ +1\.25 uJ +1\.25 uJ$"
+    document = json.loads((out / "results.json").read_text())
+    found = [figures["energy.sentence_J"] for figures in document["figures"]]
+    for joules, case in zip(found, document["cases"].values(), strict=True):
+        served = sum(total["count"] for total in case["programs"] if total["kind"] == "infer")
+        assert joules == case["energy"]["total_J"] / served
+    texts = [format_si(joules, "J") for joules in found]
+    row = rf"^energy of a sentence +{' +'.join(texts)}$"
     assert re.search(row, capsys.readouterr().out, re.MULTILINE)
     assert re.search(row, (out / "results.txt").read_text(), re.MULTILINE)
-    document = json.loads((out / "results.json").read_text())
-    assert [figures["toy.energy_J"] for figures in document["figures"]] == [1.25e-6] * 4
     with (out / "results.csv").open(newline="") as file:
-        assert [float(line["toy.energy_J"]) for line in csv.DictReader(file)] == [1.25e-6] * 4
-    assert (
-        "<td>energy of a toy</td>" + 4 * '<td class="n">1.25 uJ</td>'
-        in (out / "results.html").read_text()
-    )
-    cases = ("vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc")
-    lines = [f"- {case}: 1.25e-06" for case in cases]
-    assert (out / "results.md").read_text().splitlines()[1:] == lines
+        assert [float(line["energy.sentence_J"]) for line in csv.DictReader(file)] == found
+    cells = "".join(f'<td class="n">{text}</td>' for text in texts)
+    assert f"<td>energy of a sentence</td>{cells}" in (out / "results.html").read_text()
+    lines = [
+        line.strip("| ").split(" | ") for line in (out / "results.md").read_text().splitlines()[2:]
+    ]
+    place = lines[0].index("energy.sentence_J")
+    assert [line[place] for line in lines[2:]] == texts
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from accelsim.errors import ConfigError
+from accelsim.report.console import shown
 from accelsim.report.media import MEDIA, chosen_media
-from accelsim.report.media.terminal import shown
 from accelsim.report.table import (
     RULE,
     Alert,

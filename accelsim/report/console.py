@@ -1,9 +1,6 @@
-"""Text for a terminal as wide as it is; plain when it goes into a file or a pipe."""
+"""A report on a terminal, as wide as it is; plain when it goes into a file or a pipe."""
 
 from __future__ import annotations
-
-import io
-from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -11,26 +8,12 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from accelsim.report.media.base import Medium
 from accelsim.report.table import Alert, Column, Heading, Prose, Report, Section, Table
 from accelsim.report.text import Value, printable
 
-# Of the file; a terminal tells its own width.
-_WIDTH = 100
 # Columns that no table needs.
 _LIMITLESS = 10_000
 _STYLES = {"plain": "", "strong": "bold", "note": "dim", "warning": "yellow"}
-
-
-class Terminal(Medium):
-    """The sections of a report as plain text, details included."""
-
-    name = "txt"
-
-    def render(self, report: Report) -> Iterable[str]:
-        """Return the lines."""
-        console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
-        return [shown(report, console, details=True)]
 
 
 def shown(report: Report, console: Console, *, details: bool = False) -> str:
