@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.accelerators.design import InferenceProgram
 from accelsim.errors import MappingError
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.cache import SegmentCache
+from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement
 from accelsim.program import Program, Use

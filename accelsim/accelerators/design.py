@@ -8,25 +8,10 @@ from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
+from accelsim.mapping.cache import InferenceProgram
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement
 from accelsim.program import Program
-
-
-@dataclass(frozen=True)
-class InferenceProgram:
-    """The program with the choices behind it.
-
-    ``choices`` lists for each stage of each distinct segment what was chosen, ``spilled`` the
-    activations in DRAM. ``exits[k - 1]`` is the number of leading segments to run when the
-    sentence leaves after layer k, the last entry the whole program; without exit checks there are
-    none. Whoever leaves early drops what the last segment has left in the buffers for the next.
-    """
-
-    program: Program
-    choices: tuple[str, ...]
-    spilled: tuple[str, ...]
-    exits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from accelsim.accelerators.design import Design, InferenceProgram
+from accelsim.accelerators.design import Design
 from accelsim.engine.early_exit import ExitPlan, choose_point, exit_plan
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.pieces import PieceRecord, PieceRunner, Process
@@ -29,6 +29,7 @@ from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.errors import ProgramError
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
+from accelsim.mapping.cache import InferenceProgram
 from accelsim.policies.idle import StateCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind, Segment

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from accelsim.accelerators import Accelerator, find_accelerator
-from accelsim.accelerators.design import Design, InferenceProgram
+from accelsim.accelerators.design import Design
 from accelsim.errors import MappingError
 from accelsim.evaluation.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import whole_pages
-from accelsim.mapping.cache import SegmentCache
+from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.switching import (
     compile_switch,
     compile_wake_ups,

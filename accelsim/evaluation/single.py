@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from accelsim.accelerators.edgebert.parts import parts_of
+from accelsim.accelerators.edgebert.parts import (
+    ACTIVATION_BUFFER,
+    PE_ARRAY,
+    SFU,
+    WEIGHT_BUFFER,
+    parts_of,
+)
 from accelsim.account.prices import price_list
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
 from accelsim.errors import ConfigError
@@ -137,11 +143,11 @@ def matmul(
     decodings = 1 if systolic else ceil_div(decoded, 2)
     written = 1 if systolic else ceil_div(rows * columns, size)
     uses = [
-        Use(accesses.PE_ARRAY, "mac", Product(rows, columns, depth)),
-        Use(accesses.WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
-        Use(accesses.ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
+        Use(PE_ARRAY, "mac", Product(rows, columns, depth)),
+        Use(WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
+        Use(ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
         Use(accesses.CODEC, "decode", Vectors(decoded, decodings)),
-        Use(accesses.ACTIVATION_BUFFER, "write", Vectors(rows * columns, written)),
+        Use(ACTIVATION_BUFFER, "write", Vectors(rows * columns, written)),
     ]
     return _single("matmul", "pe", uses)
 
@@ -150,11 +156,11 @@ def special_function(hardware: HardwareConfig, function: str, rows: int, columns
     """Return one command of the special-function unit on rows x columns elements."""
     _check_positive(rows=rows, columns=columns)
     operands = 2 if function == "add" else 1
-    use = Use(accesses.SFU, function, Elements(rows, columns, operands))
+    use = Use(SFU, function, Elements(rows, columns, operands))
     moved = operands * rows * columns
     lanes = hardware.datapath.lanes
-    reads = buffer_use(lanes, accesses.ACTIVATION_BUFFER, "read", moved)
-    writes = buffer_use(lanes, accesses.ACTIVATION_BUFFER, "write", rows * columns)
+    reads = buffer_use(lanes, ACTIVATION_BUFFER, "read", moved)
+    writes = buffer_use(lanes, ACTIVATION_BUFFER, "write", rows * columns)
     return _single(function, "sfu", [use, reads, writes])
 
 
@@ -176,7 +182,7 @@ def _transfer(
     vectors = ceil_div(8 * size, lanes)
     moved = Transfer(size) if kind == "data" else Transfer(0, size, vectors)
     name = "load" if action == "transfer" else "store"
-    into = buffer_use(lanes, accesses.WEIGHT_BUFFER, buffer_action, size)
+    into = buffer_use(lanes, WEIGHT_BUFFER, buffer_action, size)
     return _single(name, "load", [Use(accesses.BUS, action, moved), into])
 
 

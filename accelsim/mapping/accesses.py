@@ -15,13 +15,7 @@ from accelsim.units import ceil_div
 BUS = "bus"
 CODEC = "codec"
 HOST = "host"
-PE_ARRAY = "pe_array"
-SFU = "sfu"
 POWER = "power"
-WEIGHT_BUFFER = "weight_buffer"
-WEIGHT_MASKS = "weight_buffer_masks"
-ACTIVATION_BUFFER = "activation_buffer"
-AUXILIARY = "auxiliary_memory"
 
 
 # Tensors in DRAM begin at page boundaries of any part.

@@ -1,10 +1,26 @@
-"""Compiled segments of one machine: equal work of several layers and tasks is one object."""
+"""What compiling makes: programs of inferences, and the segments that several of them share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from accelsim.program import Segment
+from accelsim.program import Program, Segment
+
+
+@dataclass(frozen=True)
+class InferenceProgram:
+    """The program with the choices behind it.
+
+    ``choices`` lists for each stage of each distinct segment what was chosen, ``spilled`` the
+    activations in DRAM. ``exits[k - 1]`` is the number of leading segments to run when the
+    sentence leaves after layer k, the last entry the whole program; without exit checks there are
+    none. Whoever leaves early drops what the last segment has left in the buffers for the next.
+    """
+
+    program: Program
+    choices: tuple[str, ...]
+    spilled: tuple[str, ...]
+    exits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

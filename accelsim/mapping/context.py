@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
-from accelsim.mapping.accesses import Part, part_of
+from accelsim.mapping.accesses import Part, part_of, whole_pages
+from accelsim.mapping.cutting import Stage
 from accelsim.memory.storage import StoredTensor
+from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
-from accelsim.placement.placement import Placement
-
-_NUMBER = re.compile(r"\.\d+(?=\.)")
+from accelsim.placement.placement import DRAM, Placement
+from accelsim.units import ceil_div
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,23 @@ class Context:
     addresses: dict[str, int]
     spill: bool
     _parts: dict[tuple[str, int, int], Part] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, graph: LayerGraph, placement: Placement, stages: Iterable[Stage], base_address: int
+    ) -> Context:
+        """Return the context of stages in order, without spill; DRAM begins at an address."""
+        producers = {operator.name: graph.predecessors(operator) for operator in graph.operators}
+        last_reader = {}
+        stage_of: dict[str, int] = {}
+        for number, stage in enumerate(stages):
+            for operator in stage.operators:
+                stage_of[operator.name] = number
+                for producer in producers[operator.name]:
+                    last_reader[producer.name] = operator.name
+        crossing = frozenset(a for a, b in graph.edges if stage_of[a] != stage_of[b])
+        addresses = _addresses(graph, placement, crossing, base_address)
+        return cls(placement, producers, last_reader, crossing, addresses, spill=False)
 
     def stored(self, operator: Operator) -> list[StoredTensor]:
         """Return the stored parameters of an operator, of a partial one what it uses of them.
@@ -53,16 +70,31 @@ class Context:
             self._parts[key] = part_of(tensor, start, stop)
         return self._parts[key]
 
+    def address(self, name: str) -> int:
+        """Return where a tensor begins in DRAM; 0 for one that does not lie there."""
+        return self.addresses.get(name, 0)
+
     def is_last(self, producer: str, reader: Operator) -> bool:
         """Say whether nothing reads the producer's output after this operator."""
         return self.last_reader.get(producer) == reader.name
 
+    def is_result(self, operator: Operator) -> bool:
+        """Say whether nothing reads the operator's output on the chip: the host takes it."""
+        return operator.name not in self.last_reader
 
-def label_of(operator: Operator) -> str:
-    """Return the operator's name without the number of its layer or exit: ``encoder.query``."""
-    return _without_number(operator.name)
 
-
-@lru_cache(maxsize=4096)
-def _without_number(name: str) -> str:
-    return _NUMBER.sub("", name, count=1)
+def _addresses(
+    graph: LayerGraph, placement: Placement, crossing: frozenset[str], base: int
+) -> dict[str, int]:
+    """Lay parameters whose home is DRAM, and possible spills, one after the other, page-aligned."""
+    sizes = {
+        name: ceil_div(tensor.value_bits + tensor.mask_bits, 8)
+        for name, tensor in placement.tensors.items()
+        if DRAM in (tensor.values, tensor.masks)
+    }
+    sizes |= {op.name: op.elements for op in graph.operators if op.name in crossing}
+    addresses, following = {}, base
+    for name, size in sizes.items():
+        addresses[name] = following
+        following += whole_pages(size)
+    return addresses

@@ -27,7 +27,7 @@ class GraphBuilder:
     def __init__(self, sequence_length: int) -> None:
         self.sequence_length = sequence_length
         self._layer: int | None = None
-        self._prefix = ""
+        self._prefix = self._label = ""
         self._operators: dict[str, Operator] = {}
         self._edges: list[tuple[str, str]] = []
         self._parameters: dict[str, Parameter] = {}
@@ -38,9 +38,14 @@ class GraphBuilder:
             self._operators.values(), self._edges, sequence_length=self.sequence_length
         )
 
-    def enter(self, prefix: str, layer: int | None = None) -> None:
-        """Put ``prefix`` before the names of the next operators, and them into a layer."""
-        self._prefix, self._layer = prefix, layer
+    def enter(self, part: str = "", number: int | None = None, *, layer: int | None = None) -> None:
+        """Put ``part`` before the names and labels of the next operators, and them into a layer.
+
+        Of parts that do the same work each has a ``number``, which stands in names alone.
+        """
+        self._label = f"{part}." if part else ""
+        self._prefix = self._label if number is None else f"{self._label}{number}."
+        self._layer = layer
 
     def parameter(self, name: str, shape: Shape, role: Role) -> Parameter:
         """Return the one parameter of a name: operators that share it hold the same object."""
@@ -55,7 +60,7 @@ class GraphBuilder:
             first = self._operators[sources[0]]
             sizes = {"rows": first.rows, "columns": first.columns, "batch": first.batch, **sizes}
         sizes = {"depth": sizes["columns"], "layer": self._layer, **sizes}
-        self._operators[full] = Operator(full, kind, **sizes)
+        self._operators[full] = Operator(full, kind, label=self._label + name, **sizes)
         self._edges += [(source, full) for source in sources]
         return full
 

@@ -154,7 +154,7 @@ class LayerGraph:
 def _operator_content(operator: Operator) -> list[object]:
     shape = [operator.batch, operator.rows, operator.columns, operator.depth]
     names = [parameter.name for parameter in operator.parameters]
-    choice = [operator.layer, operator.masked, operator.form]
+    choice = [operator.layer, operator.masked, operator.form, operator.label]
     return [operator.name, operator.kind.name, shape, names, *choice]
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import simpy
 from small_workload import MAIN
 
-from accelsim.accelerators.edgebert.inference import InferenceProgram, compile_inference
+from accelsim.accelerators import find_accelerator
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
+from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement, place
@@ -60,7 +61,8 @@ def compiled(
     pretrained = model.build(sequence_length=tokens, **options)
     graph = loaded.config.adaptation.adapt(pretrained)
     placement = place(graph, loaded.config.storage, loaded.hardware)
-    inference = compile_inference(graph, placement, loaded.hardware)
+    accelerator = find_accelerator(loaded.hardware.accelerator)
+    inference = accelerator.compile(graph, placement, loaded.hardware, 0, SegmentCache())
     return Compiled(graph, placement, loaded.hardware, inference)
 
 

@@ -13,7 +13,6 @@ import pytest
 from small_workload import MAIN, SMALL
 
 from accelsim.evaluation.design import compile_design
-from accelsim.mapping.context import label_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, MATMUL, Operator
 from accelsim.program import Segment, Task
@@ -99,7 +98,7 @@ def is_of_attention(operator: Operator) -> bool:
 def test_products_wait_for_both_operands(case: str, machine: str) -> None:
     graph, ancestry = compiled(case, machine)
     for operator in layer(graph):
-        label, roles = label_of(operator), ancestry.by_role
+        label, roles = operator.label, ancestry.by_role
         if operator.kind is not MATMUL:
             continue
         computes, loads = roles[label, "compute"], roles[label, "load"]
@@ -118,11 +117,11 @@ def test_readers_wait_for_their_producers(case: str, machine: str) -> None:
     for operator in layer(graph):
         if is_of_attention(operator):
             continue
-        label = label_of(operator)
+        label = operator.label
         first = "move" if operator.kind in PRODUCTS else "compute"
         for producer in graph.predecessors(operator):
             if producer.name in own:
-                written = ancestry.by_role[label_of(producer), "compute"]
+                written = ancestry.by_role[producer.label, "compute"]
                 why = f"{label} reads {producer.name}"
                 ancestry.check(written, ancestry.by_role[label, first], why)
 
@@ -174,16 +173,12 @@ def test_the_last_reader_waits_for_all_others(case: str, machine: str) -> None:
         readers.sort(key=lambda operator: order[operator.name])
         if len(readers) < 2 or is_of_attention(readers[-1]):
             continue
-        last = ancestry.by_role[label_of(readers[-1]), "compute"]
+        last = ancestry.by_role[readers[-1].label, "compute"]
         for reader in readers[:-1]:
             # Queries, keys and values share one copy of their operand, moved for the first.
             reads = [
-                *ancestry.by_role[label_of(reader), "move"],
-                *(
-                    ancestry.by_role[label_of(reader), "compute"]
-                    if reader.kind not in PRODUCTS
-                    else []
-                ),
+                *ancestry.by_role[reader.label, "move"],
+                *(ancestry.by_role[reader.label, "compute"] if reader.kind not in PRODUCTS else []),
             ]
             if reads:
                 ancestry.check(reads, last, f"{readers[-1].name} after {reader.name}")

@@ -13,7 +13,6 @@ from small_workload import MAIN, SMALL
 from accelsim.accelerators.design import Design
 from accelsim.errors import CapacityError, MappingError
 from accelsim.evaluation.design import compile_design
-from accelsim.mapping.context import label_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, GATHER, MATMUL
 from accelsim.program import Product, Segment
@@ -124,7 +123,7 @@ def expected_special(graph: LayerGraph) -> Counter[str]:
     products = {MATMUL, ATTENTION_SCORES, ATTENTION_CONTEXT}
     for operator in graph.operators:
         if operator.kind not in products | {GATHER}:
-            expected[label_of(operator)] += operator.elements
+            expected[operator.label] += operator.elements
     return expected
 
 
@@ -134,7 +133,7 @@ def assert_written(graph: LayerGraph, amounts: Amounts, made: Design) -> None:
     word = made.hardware.memories[memory].word // 8
     wanted: Counter[str] = Counter()
     for operator in graph.operators:
-        wanted[label_of(operator)] += operator.elements
+        wanted[operator.label] += operator.elements
     accesses = Counter(
         task.operator
         for segment in made.inference("MNLI").program.segments
@@ -169,11 +168,11 @@ def test_one_block_of_rows_brings_every_weight_over_the_bus_once(case: str) -> N
     placement, amounts = made.placements["MNLI"], amounts_of(made)
     wanted: Counter[str] = Counter()
     for operator in made.graphs["MNLI"].operators:
-        if operator.kind is MATMUL and not label_of(operator).endswith(("query", "key", "value")):
+        if operator.kind is MATMUL and not operator.label.endswith(("query", "key", "value")):
             for parameter in operator.parameters:
                 stored = placement.tensors[parameter.name]
-                wanted[label_of(operator)] += ceil_div(stored.value_bits, 8)
-                wanted[label_of(operator)] += ceil_div(stored.mask_bits, 8)
+                wanted[operator.label] += ceil_div(stored.value_bits, 8)
+                wanted[operator.label] += ceil_div(stored.mask_bits, 8)
     for label, size in wanted.items():
         # Attention takes its weights head by head and is counted with the dense case below.
         assert amounts["bus", "transfer", label] == size, label
@@ -219,7 +218,7 @@ def test_every_parameter_is_read_from_its_home(case: str) -> None:
             need[stored.values] += stored.value_bits
             need[stored.masks] += stored.mask_bits
         for memory, bits in need.items():
-            words = amounts[memory, "read", label_of(operator)]
+            words = amounts[memory, "read", operator.label]
             assert words * memories[memory].word >= bits, (operator.name, memory)
 
 

@@ -11,7 +11,6 @@ from small_workload import MAIN, SMALL, small_results, small_workload
 
 from accelsim.accelerators.design import Design
 from accelsim.evaluation.design import compile_design
-from accelsim.mapping.context import label_of
 from accelsim.memory.protection import codec_cost
 from accelsim.memory.storage import MeasuredTensor
 from accelsim.model.operators import GATHER, Operator
@@ -106,7 +105,7 @@ def test_each_pass_reads_the_array_bits_and_corrects_the_code_words(
     assert moved(before) == moved(after)
     checked = 0
     for operator in plain.graph.operators:
-        label = label_of(operator)
+        label = operator.label
         if label.endswith(("query", "key", "value")):
             continue
         for memory in MEMORIES:

@@ -7,9 +7,10 @@ from collections import defaultdict
 import pytest
 from compiled_encoder import CASES, SMALL_MODEL, compiled, run_segments
 
-from accelsim.accelerators.edgebert.inference import compile_inference
+from accelsim.accelerators import find_accelerator
 from accelsim.evaluation.single import run_alone
 from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.mapping.cache import SegmentCache
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import GATHER, MATMUL, Operator
@@ -51,7 +52,8 @@ def one_product(hardware: HardwareConfig, rows: int, columns: int, depth: int) -
     graph = LayerGraph([look_up, matmul], [("look.up", "product")], sequence_length=rows)
     dense = {"format": "dense", "bits": 8}
     storage = StorageConfig.model_validate({r: dense for r in ("embedding", "backbone", "task")})
-    made = compile_inference(graph, place(graph, storage, hardware), hardware)
+    placement, edgebert = place(graph, storage, hardware), find_accelerator("edgebert")
+    made = edgebert.compile(graph, placement, hardware, 0, SegmentCache())
     [segment] = made.program.segments
     return segment
 

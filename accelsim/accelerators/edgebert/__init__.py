@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from accelsim.accelerators.base import Accelerator, Gap
-from accelsim.accelerators.design import InferenceProgram
-from accelsim.accelerators.edgebert.inference import compile_inference
-from accelsim.accelerators.edgebert.parts import parts_of
+from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
+from accelsim.accelerators.edgebert.parts import SFU, parts_of
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
-from accelsim.mapping.cache import SegmentCache
+from accelsim.mapping.cache import InferenceProgram, SegmentCache
+from accelsim.mapping.compiler import compile_inference
+from accelsim.mapping.cutting import unpaired_products
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Reach
 from accelsim.placement.placement import Placement
@@ -23,11 +24,16 @@ class EdgeBert(Accelerator):
     def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:
         """Return the operators that neither the array, the special functions nor loads can do."""
         known = parts_of(machine).sfu.functions
-        return tuple(
+        missing = (
             Gap(operator.name, f"its special-function unit has no '{operator.kind}'")
             for operator in graph.operators
             if operator.kind.reach in (Reach.ELEMENT, Reach.ROW) and operator.kind.name not in known
         )
+        unpaired = (
+            Gap(operator.name, "it multiplies two activations outside an attention")
+            for operator in unpaired_products(graph)
+        )
+        return (*missing, *unpaired)
 
     def compile(
         self,
@@ -38,7 +44,7 @@ class EdgeBert(Accelerator):
         cache: SegmentCache,
     ) -> InferenceProgram:
         """Return the program of one inference."""
-        return compile_inference(graph, placement, machine, base_address, cache)
+        return compile_inference(EdgeBertMapper(), graph, placement, machine, base_address, cache)
 
     def start(self, machine: HardwareConfig) -> tuple[Use, ...]:
         """The host writes configuration registers."""
@@ -47,7 +53,7 @@ class EdgeBert(Accelerator):
 
     def settle(self, machine: HardwareConfig) -> Program:
         """Look the operating point up, then settle."""
-        builder, lookup = SegmentBuilder("settle"), Use(accesses.SFU, "dvfs_lookup", Elements(1, 1))
+        builder, lookup = SegmentBuilder("settle"), Use(SFU, "dvfs_lookup", Elements(1, 1))
         found = builder.add("sfu", "dvfs_lookup", [lookup])
         builder.add("host", "settle", [Use(accesses.POWER, "settle", Command())], after=(found,))
         return Program("settle", ProgramKind.SCALE, (builder.build(),))

@@ -6,14 +6,16 @@ normalises the scores of one unit (a head, or some rows of it), the PE array wor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from accelsim.accelerators.edgebert.emitter import Emitter, Operand
-from accelsim.accelerators.edgebert.panels import load_panel, operand_blocks, weight_panels
-from accelsim.errors import MappingError
-from accelsim.mapping.context import Context, label_of
+from accelsim.accelerators.edgebert.emitter import PE, EdgeBertEmitter
+from accelsim.mapping.context import Context
+from accelsim.mapping.cutting import Attention, Stage
+from accelsim.mapping.emitter import Operand
+from accelsim.mapping.rowwise import UnitRun
+from accelsim.mapping.units import units_of
 from accelsim.mapping.values import Rows, Value, split_rows
-from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, MATMUL, SOFTMAX, Operator
+from accelsim.model.operators import Operator, Reach
 
 
 @dataclass(frozen=True)
@@ -40,34 +42,43 @@ class _Head:
 
 
 class AttentionStage:
-    """Query, key and value projections, scores, softmax and context of one layer."""
+    """What makes queries, keys and values, then scores, softmax and context of one layer."""
 
-    def __init__(self, context: Context, operators: list[Operator]) -> None:
+    def __init__(self, context: Context, stage: Stage, attention: Attention) -> None:
         self._context = context
-        producers = context.producers
-        by_kind = {operator.kind: operator for operator in operators}
-        self.scores = by_kind[ATTENTION_SCORES]
-        self.softmax = by_kind[SOFTMAX]
-        self.weighted = by_kind[ATTENTION_CONTEXT]
-        query, key = producers[self.scores.name]
-        value = producers[self.weighted.name][1]
-        self.projections = (query, key, value)
-        for projection in self.projections:
-            if projection.kind is not MATMUL:
-                raise MappingError(
-                    f"{projection.name}: expected a matmul before attention, got {projection.kind}"
-                )
+        self.attention = attention
+        made = [each for each in stage.operators if each not in attention.core]
+        self.units = units_of(made, context.producers)
+        query, key = context.producers[attention.scores.name]
+        self.operands = (query, key, context.producers[attention.weighted.name][1])
+        self.products_end, self.stage_ends = self._ending(made)
 
     @property
     def rows(self) -> int:
         """Rows of the scores of one head."""
-        return self.scores.rows
+        return self.attention.scores.rows
 
-    def emit(self, emitter: Emitter, variant: AttentionVariant) -> None:
+    def _ending(self, made: list[Operator]) -> tuple[list[str], list[str]]:
+        """Return what was made before and ends here: read by products of rows alone, and others."""
+        context, own = self._context, {each.name for each in (*made, *self.attention.core)}
+        readers: dict[str, list[Operator]] = {}
+        for operator in (*made, *self.attention.core):
+            for producer in context.producers[operator.name]:
+                if producer.name not in own:
+                    readers.setdefault(producer.name, []).append(operator)
+        ending = {n: each for n, each in readers.items() if context.is_last(n, each[-1])}
+        whole = {
+            name
+            for name, found in ending.items()
+            if all(each in made and each.kind.reach is Reach.MATRIX for each in found)
+        }
+        return [n for n in ending if n in whole], [n for n in ending if n not in whole]
+
+    def emit(self, emitter: EdgeBertEmitter, variant: AttentionVariant) -> None:
         """Append the tasks of all heads. Raises NoRoomError when too much is in flight."""
         run = _AttentionRun(self._context, emitter, self)
         waiting: tuple[_Head, int, Rows] | None = None
-        for head in range(self.scores.batch):
+        for head in range(self.attention.scores.batch):
             tensors = run.project(head)
             for rows in split_rows(self.rows, variant.score_rows):
                 run.score(tensors, head, rows)
@@ -79,107 +90,100 @@ class AttentionStage:
                 waiting = (tensors, head, rows)
         if waiting:
             run.weigh(*waiting)
+        run.retire(self.stage_ends)
 
 
 class _AttentionRun:
     """The state of one emission."""
 
-    def __init__(self, context: Context, emitter: Emitter, stage: AttentionStage) -> None:
+    def __init__(self, context: Context, emitter: EdgeBertEmitter, stage: AttentionStage) -> None:
         self.context = context
         self.emitter = emitter
         self.stage = stage
-        context_operator = stage.weighted
-        self.out = emitter.new_value(
-            context_operator.name,
-            context_operator.rows,
-            context_operator.batch * context_operator.columns,
-            spilled=context.spill and context_operator.name in context.crossing,
-            address=context.addresses.get(context_operator.name, 0),
-        )
+        self.attention = stage.attention
+        self.heads = stage.attention.scores.batch
+        self.out = emitter.output(stage.attention.weighted)
 
-    def project(self, head: int) -> _Head:
-        """Project the hidden state to the queries, keys and values of one head."""
-        stage, emitter = self.stage, self.emitter
-        sizes = (stage.scores.depth, stage.scores.depth, stage.weighted.columns)
-        values = [
-            emitter.new_value(f"{operator.name}[{head}]", operator.rows, size)
-            for operator, size in zip(stage.projections, sizes, strict=True)
-        ]
-        every = (0, stage.projections[0].rows)
-        for rows in operand_blocks(emitter, stage.projections[0], every):
-            for operator, size, value in zip(stage.projections, sizes, values, strict=True):
-                self._project(operator, (head * size, (head + 1) * size), value, rows)
-        if head == stage.scores.batch - 1:
-            self._retire_hidden()
-        query, key, value = values
+    def project(self, number: int) -> _Head:
+        """Make the queries, keys and values of one head, as far as they are not there."""
+        stage, values = self.stage, {}
+        for operator in (each for unit in stage.units for each in unit.operators):
+            values[operator.name] = self.emitter.new_value(
+                f"{operator.name}[{number}]", operator.rows, operator.columns // self.heads
+            )
+        run = UnitRun(self.context, self.emitter, values)
+        for rows in self._blocks():
+            for unit in stage.units:
+                width = unit.operators[0].columns // self.heads
+                run.products(unit, rows, (number * width, (number + 1) * width))
+        if number == self.heads - 1:
+            self.retire(stage.products_end)
+        query, key, value = (values.get(o.name) or self._columns(o, number) for o in stage.operands)
         return _Head(query, key, value)
 
-    def _hidden(self, projection: Operator) -> Value:
-        return self.emitter.values[self.context.producers[projection.name][0].name]
+    def _blocks(self) -> list[Rows]:
+        """Return the rows that all units can take at a time."""
+        units = self.stage.units
+        rows = max((each.rows for unit in units for each in unit.operators), default=0)
+        block = min((self.emitter.tiling(unit.products, rows).rows for unit in units), default=1)
+        return split_rows(rows, block)
 
-    def _project(self, operator: Operator, columns: Rows, out: Value, rows: Rows) -> None:
-        emitter, label = self.emitter, label_of(operator)
-        hidden = self._hidden(operator)
-        widest = weight_panels(emitter, self.context.stored(operator)[0], operator.name)[0][1]
-        for first, last in split_rows(columns[1] - columns[0], widest):
-            panel = (columns[0] + first, columns[0] + last)
-            stationary = load_panel(self.context, emitter, operator, panel)
-            moving = emitter.operand(label, hidden, rows)
-            shape = (rows[1] - rows[0], last - first, operator.depth)
-            emitter.product(label, shape, moving, stationary, out, rows, set())
-            emitter.drop(stationary)
+    def _columns(self, operator: Operator, number: int) -> Value:
+        """Return the columns of a head of what was made before as a whole; it stays there."""
+        whole = self.emitter.values[operator.name]
+        name = f"{operator.name}[{number}]"
+        return replace(whole, name=name, columns=whole.columns // self.heads)
 
-    def _retire_hidden(self) -> None:
-        """Release the hidden state if the projections were its last readers."""
-        for operator in self.stage.projections:
-            hidden = self._hidden(operator)
-            if self.context.is_last(hidden.name, operator):
-                last = self.emitter.plan.last_in_queue["pe"]
-                self.emitter.retire(hidden, hidden.rows * hidden.columns, last)
+    def retire(self, names: list[str]) -> None:
+        """Release values when the array has done all that was planned so far."""
+        for name in names:
+            value = self.emitter.values[name]
+            last = self.emitter.plan.last_in_queue[PE]
+            self.emitter.retire(value, value.rows * value.columns, last)
+
+    def _retire_head(self, value: Value, elements: int, task: int) -> None:
+        if self.emitter.values.get(value.name) is value:
+            self.emitter.retire(value, elements, task)
 
     def score(self, head: _Head, number: int, rows: Rows) -> None:
         """Multiply queries by all keys of the head and normalise the rows in place."""
-        stage, emitter = self.stage, self.emitter
-        operator, label = stage.scores, label_of(stage.scores)
+        emitter, operator = self.emitter, self.attention.scores
         every = (0, head.key.rows)
         if head.stationary_key is None:
-            head.stationary_key = emitter.move_weights(label, head.key, every)
-            emitter.retire(
-                head.key, head.key.rows * head.key.columns, head.stationary_key.loaded_by
-            )
-        moving = emitter.operand(label, head.query, rows)
+            head.stationary_key = emitter.move_weights(operator.label, head.key, every)
+            key_elements = head.key.rows * head.key.columns
+            self._retire_head(head.key, key_elements, head.stationary_key.loaded_by)
+        moving = emitter.moving(operator.label, head.query, rows)
         name, count = self._scores_name(number, rows), rows[1] - rows[0]
         scores = emitter.new_value(name, count, operator.columns)
-        shape = (count, operator.columns, operator.depth)
-        mine = (0, count)
-        task = emitter.product(label, shape, moving, head.stationary_key, scores, mine, set())
-        emitter.retire(head.query, count * head.query.columns, task)
-        emitter.drop_value_operands(head.query.name)
+        shape, mine = (count, operator.columns, operator.depth), (0, count)
+        task = emitter.product(
+            operator.label, shape, moving, head.stationary_key, scores, mine, set()
+        )
+        self._retire_head(head.query, count * head.query.columns, task)
+        emitter.drop_moved(head.query.name)
         if rows[1] == self.stage.rows:
             emitter.drop(head.stationary_key)
-        shape2 = (count, operator.columns)
-        emitter.special_function(
-            SOFTMAX, label_of(stage.softmax), shape2, [scores], scores, mine, holds=[]
-        )
+        for function in self.attention.between:
+            emitter.function(function, (count, operator.columns), [scores], scores, mine)
 
     def weigh(self, head: _Head, number: int, rows: Rows) -> None:
         """Multiply the normalised scores by the values of the head."""
-        emitter, operator = self.emitter, self.stage.weighted
-        label = label_of(operator)
+        emitter, operator = self.emitter, self.attention.weighted
         every = (0, head.value.rows)
         if head.stationary_value is None:
-            moved = emitter.move_weights(label, head.value, every)
+            moved = emitter.move_weights(operator.label, head.value, every)
             head.stationary_value = moved
-            emitter.retire(head.value, head.value.rows * head.value.columns, moved.loaded_by)
+            self._retire_head(head.value, head.value.rows * head.value.columns, moved.loaded_by)
         scores = emitter.values.pop(self._scores_name(number, rows))
         count = rows[1] - rows[0]
-        moving = emitter.operand(label, scores, (0, count))
+        moving = emitter.moving(operator.label, scores, (0, count))
         emitter.retire(scores, count * scores.columns, moving.loaded_by)
         shape = (count, operator.columns, operator.depth)
-        emitter.product(label, shape, moving, head.stationary_value, self.out, rows, set())
-        emitter.drop_value_operands(scores.name)
+        emitter.product(operator.label, shape, moving, head.stationary_value, self.out, rows, set())
+        emitter.drop_moved(scores.name)
         if rows[1] == self.stage.rows:
             emitter.drop(head.stationary_value)
 
     def _scores_name(self, number: int, rows: Rows) -> str:
-        return f"{self.stage.scores.name}[{number}, {rows[0]}:{rows[1]}]"
+        return f"{self.attention.scores.name}[{number}, {rows[0]}:{rows[1]}]"

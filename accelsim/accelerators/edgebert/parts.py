@@ -12,6 +12,13 @@ from accelsim.machine.components.special_function_unit import SfuConfig
 from accelsim.machine.components.vector_mac_array import PeArrayConfig
 from accelsim.machine.schema import HardwareConfig, OverlapConfig
 
+PE_ARRAY = "pe_array"
+SFU = "sfu"
+WEIGHT_BUFFER = "weight_buffer"
+WEIGHT_MASKS = "weight_buffer_masks"
+ACTIVATION_BUFFER = "activation_buffer"
+AUXILIARY = "auxiliary_memory"
+
 
 @dataclass(frozen=True)
 class Parts:

@@ -64,13 +64,22 @@ def extend(
     """Return the operators and edges of a graph with branches behind some operators.
 
     A branch is what stands behind its host, in order, with the edges into it. Who read a host then
-    reads the end of its branch; but for the branch itself.
+    reads the end of its branch; but for the branch itself. Branches that are named after the part
+    of the model that their host stands in are labelled after it too.
     """
     ends = {host: added[-1].name for host, (added, _) in branches.items()}
     edges = [(ends.get(producer, producer), consumer) for producer, consumer in graph.edges]
     operators: list[Operator] = []
     for operator in graph.operators:
         added, own = branches.get(operator.name, ((), ()))
-        operators += [operator, *added]
+        operators += [operator, *(_labelled(each, operator) for each in added)]
         edges += [(a if a == operator.name else ends.get(a, a), b) for a, b in own]
     return operators, edges
+
+
+def _labelled(added: Operator, host: Operator) -> Operator:
+    """Return an operator with the label of its host's part of the model before its own name."""
+    part, label = (text.rpartition(".")[0] for text in (host.name, host.label))
+    if not added.name.startswith(f"{part}."):
+        return added
+    return replace(added, label=label + added.name.removeprefix(part))

@@ -105,14 +105,14 @@ class ModelFamily(ConfigModel):
         graph = GraphBuilder(sequence_length)
         hidden = self.add_embedding(graph)
         for layer in range(self.layers):
-            graph.enter(f"encoder.{layer}.", layer)
+            graph.enter("encoder", layer, layer=layer)
             hidden = self.add_layer(graph, layer, hidden, heads, masked)
             if exits != "none" and layer < self.layers - 1:
-                graph.enter(f"exit.{layer}.")
+                graph.enter("exit", layer)
                 module = "classifier" if exits == "shared" else f"exits.{layer}.classifier"
                 logits = self.add_classifier(graph, module, hidden, classes)
                 graph.place("entropy", ENTROPY, logits, columns=1, depth=classes)
-        graph.enter("")
+        graph.enter()
         self.add_classifier(graph, "classifier", hidden, classes)
         return graph.build()
 

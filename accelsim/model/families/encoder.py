@@ -54,7 +54,7 @@ class Encoder(ModelFamily):
             "position": ("position", self.maximum_positions),
             "type": ("token_type", self.type_vocabulary_size),
         }
-        graph.enter("embedding.")
+        graph.enter("embedding")
         role, width = Role.EMBEDDING, self.embedding_size
         tables = [
             graph.gather(name, f"embeddings.{table}_embeddings", (count, width), role)

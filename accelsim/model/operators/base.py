@@ -178,7 +178,9 @@ class Operator:
     scores are queries[rows x depth] keys[columns x depth]^T, context is
     probabilities[rows x depth] values[depth x columns]. ``depth`` is the width of one input row:
     equal to ``columns`` where the width is kept, 1 for a ``gather`` (the token's number).
-    ``layer`` is the encoder layer, counted from 0, or None outside the layers. ``masked`` says
+    ``layer`` is the encoder layer, counted from 0, or None outside the layers. ``label`` is what
+    ledgers call the operator, alike in all layers that do the same work; its name unless given.
+    ``masked`` says
     that a softmax applies a mask, of padding or of attention spans. ``partial`` says that a
     matmul uses only ``columns`` outputs and ``depth`` inputs of a larger weight matrix, because
     heads are switched off. ``form`` is one of the kind's ``forms``.
@@ -197,8 +199,11 @@ class Operator:
     masked: bool = False
     partial: bool = False
     form: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.name)
         for size in ("rows", "columns", "depth", "batch"):
             value = getattr(self, size)
             if value < 1:

@@ -1,0 +1,144 @@
+"""Cuts a graph into segments (what stands before, in and between its layers) and these into stages.
+
+A stage is worked off in blocks of rows, so it ends where a function needs whole rows, and where
+the number of rows changes. An attention is a stage of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import Operator, Reach
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Two products of two activations each, with row-wise functions between them.
+
+    ``scores`` multiplies queries by keys, ``weighted`` what the functions ``between`` make of the
+    scores by values.
+    """
+
+    scores: Operator
+    between: tuple[Operator, ...]
+    weighted: Operator
+
+    @property
+    def core(self) -> tuple[Operator, ...]:
+        """The operators of one head."""
+        return (self.scores, *self.between, self.weighted)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Operators that are worked off together, in topological order.
+
+    ``attention`` is set where they are an attention with what makes queries, keys and values.
+    """
+
+    operators: tuple[Operator, ...]
+    attention: Attention | None = None
+
+    @property
+    def label(self) -> str:
+        """The labels of the first and the last operator: ``encoder.ffn1 to ffn2``."""
+        first, last = self.operators[0].label, self.operators[-1].label
+        return first if first == last else f"{first} to {last.partition('.')[2]}"
+
+
+def cut(graph: LayerGraph) -> tuple[tuple[Stage, ...], ...]:
+    """Return the stages of all segments, in an order in which they can be worked off."""
+    runs = groupby(graph.operators, key=lambda operator: operator.layer)
+    return tuple(_stages(graph, list(operators)) for _, operators in runs)
+
+
+def is_paired(operator: Operator) -> bool:
+    """Say whether an operator is a product of two activations."""
+    return operator.kind.reach is Reach.MATRIX and not operator.rowwise
+
+
+def attentions(graph: LayerGraph, operators: Iterable[Operator]) -> list[Attention]:
+    """Return the attentions among some operators, in topological order."""
+    found = (_attention(graph, each) for each in operators if is_paired(each))
+    return [attention for attention in found if attention]
+
+
+def unpaired_products(graph: LayerGraph) -> list[Operator]:
+    """Return the products of two activations that no attention consists of."""
+    paired = {each.name for found in attentions(graph, graph.operators) for each in found.core}
+    return [each for each in graph.operators if is_paired(each) and each.name not in paired]
+
+
+def _attention(graph: LayerGraph, weighted: Operator) -> Attention | None:
+    """Return the attention that ends with a product, if the product is the end of one."""
+    between: list[Operator] = []
+    producers = graph.predecessors(weighted)[:1]
+    while len(producers) == 1 and len(graph.successors(producers[0])) == 1:
+        (source,) = producers
+        if is_paired(source):
+            return Attention(source, tuple(between), weighted) if between else None
+        if source.kind.reach not in (Reach.ELEMENT, Reach.ROW):
+            return None
+        between.insert(0, source)
+        producers = graph.predecessors(source)
+    return None
+
+
+def _stages(graph: LayerGraph, operators: list[Operator]) -> tuple[Stage, ...]:
+    """Cut a segment; what an attention depends on stands before it."""
+    stages: list[Stage] = []
+    left = operators
+    for attention in attentions(graph, operators):
+        group = _with_projections(graph, left, attention)
+        before = _ancestors(graph, left, group)
+        stages += _rowwise([each for each in left if each.name in before])
+        stages.append(Stage(tuple(each for each in left if each.name in group), attention))
+        left = [each for each in left if each.name not in before | group]
+    return (*stages, *_rowwise(left))
+
+
+def _with_projections(
+    graph: LayerGraph, operators: Sequence[Operator], attention: Attention
+) -> set[str]:
+    """Return the attention with what makes the columns of one head from whole rows."""
+    core = {operator.name for operator in attention.core}
+    found = set(core)
+    for operator in reversed(operators):
+        readers = graph.successors(operator)
+        by_columns = all(
+            reader.name in found and (reader.name in core or reader.kind.reach is Reach.ELEMENT)
+            for reader in readers
+        )
+        if readers and by_columns and separable(operator):
+            found.add(operator.name)
+    return found
+
+
+def separable(operator: Operator) -> bool:
+    """Say whether some columns of the output can be had without the others."""
+    return operator.kind.reach is Reach.ELEMENT or (
+        operator.kind.reach is Reach.MATRIX and operator.rowwise
+    )
+
+
+def _ancestors(graph: LayerGraph, operators: Sequence[Operator], group: set[str]) -> set[str]:
+    found: set[str] = set()
+    for operator in reversed(operators):
+        readers = {reader.name for reader in graph.successors(operator)}
+        if operator.name not in group and readers & (found | group):
+            found.add(operator.name)
+    return found
+
+
+def _rowwise(operators: Sequence[Operator]) -> list[Stage]:
+    stages: list[list[Operator]] = []
+    open_rows = 0
+    for operator in operators:
+        if operator.rows != open_rows:
+            stages.append([])
+        stages[-1].append(operator)
+        open_rows = 0 if operator.kind.reach is Reach.ROW else operator.rows
+    return [Stage(tuple(stage)) for stage in stages]

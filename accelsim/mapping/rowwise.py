@@ -1,0 +1,146 @@
+"""Works a stage off in blocks of rows: look-ups, products by panels, functions of whole rows.
+
+Only the inputs and outputs of a stage ever lie in the activation memory as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from accelsim.mapping.context import Context
+from accelsim.mapping.emitter import Emitter, Operand
+from accelsim.mapping.units import Unit
+from accelsim.mapping.values import Rows, Value, split_rows
+from accelsim.model.operators import Operator, Reach
+
+
+class UnitRun:
+    """Emits units. ``heads`` are the outputs of which only some columns are made, by name."""
+
+    def __init__(
+        self,
+        context: Context,
+        emitter: Emitter,
+        heads: Mapping[str, Value] | None = None,
+    ) -> None:
+        self.context = context
+        self.emitter = emitter
+        self.heads = heads
+        self.parameters: dict[str, Operand] = {}
+
+    def unit(self, unit: Unit, rows: Rows) -> None:
+        """Append the tasks of a unit on some rows."""
+        operator = unit.operators[0]
+        if unit.products:
+            self.products(unit, rows, (0, operator.columns))
+        elif operator.kind.reach is Reach.TABLE:
+            self.emitter.gather(operator, self._out(operator), rows)
+        else:
+            self.whole_rows(operator, rows)
+
+    def finish(self) -> None:
+        """Release the parameters of functions."""
+        for operand in self.parameters.values():
+            self.emitter.drop(operand)
+
+    def products(self, unit: Unit, rows: Rows, columns: Rows) -> None:
+        """Append products and what follows them, panel by panel."""
+        tiling = self.emitter.tiling(unit.products, rows[1] - rows[0])
+        for start, stop in split_rows(rows[1] - rows[0], tiling.rows):
+            block = (rows[0] + start, rows[0] + stop)
+            for first, last in split_rows(columns[1] - columns[0], tiling.columns):
+                panel = (columns[0] + first, columns[0] + last)
+                self._panel(unit, block, panel, first_of_block=first == 0)
+
+    def whole_rows(self, operator: Operator, rows: Rows) -> None:
+        """Append a function, one tile of rows at a time."""
+        for first, last in split_rows(rows[1] - rows[0], self.emitter.row_tile):
+            self.function(operator, (rows[0] + first, rows[0] + last), operator.columns)
+
+    # -- values --------------------------------------------------------------------------------
+
+    def _out(self, operator: Operator) -> Value:
+        heads = self.heads
+        return self.emitter.output(operator) if heads is None else heads[operator.name]
+
+    def _inputs(self, operator: Operator) -> list[Value]:
+        heads = self.heads or {}
+        producers = self.context.producers[operator.name]
+        return [heads.get(p.name) or self.emitter.values[p.name] for p in producers]
+
+    def _ending(self, operator: Operator) -> list[Value]:
+        """Return the inputs that nothing reads after the operator; of heads, those within."""
+        producers = self.context.producers[operator.name]
+        return [
+            value
+            for producer, value in zip(producers, self._inputs(operator), strict=True)
+            if self.context.is_last(producer.name, operator)
+            and (self.heads is None or producer.name in self.heads)
+        ]
+
+    # -- operators -----------------------------------------------------------------------------
+
+    def _panel(self, unit: Unit, rows: Rows, columns: Rows, *, first_of_block: bool) -> None:
+        beside = [self._inputs(product)[0] for product in unit.products]
+        for operator in unit.operators:
+            if operator.kind.reach is Reach.MATRIX:
+                self._product(operator, beside, rows, columns, retire=first_of_block)
+            else:
+                self.function(operator, rows, columns[1] - columns[0])
+
+    def _product(
+        self,
+        operator: Operator,
+        beside: Sequence[Value],
+        rows: Rows,
+        columns: Rows,
+        *,
+        retire: bool,
+    ) -> None:
+        emitter, source = self.emitter, self._inputs(operator)[0]
+        stationary = emitter.stationary(operator, columns)
+        moving = emitter.moving(operator.label, source, rows, beside)
+        ending = self._ending(operator) if retire else []
+        after = source.users(rows) if ending else set()
+        shape = (rows[1] - rows[0], columns[1] - columns[0], operator.depth)
+        out = self._out(operator)
+        task = emitter.product(operator.label, shape, moving, stationary, out, rows, after)
+        emitter.drop(stationary)
+        if ending:
+            # All that remains ends with these rows when only the first ones are read.
+            ended = source.rows if operator.rows < source.rows else rows[1] - rows[0]
+            emitter.retire(source, ended * source.columns, task)
+
+    def function(self, operator: Operator, rows: Rows, columns: int) -> None:
+        """Append a function of some rows and columns."""
+        emitter, inputs, out = self.emitter, self._inputs(operator), self._out(operator)
+        ending = self._ending(operator)
+        # The output takes the place of an input that ends here, if they share a home. An older
+        # input is preferred to the product's own panel, which is then free again at once.
+        carrier = next((v for v in reversed(ending) if v.spilled == out.spilled), None)
+        elements = (rows[1] - rows[0]) * columns
+        after = {task for value in ending for task in value.users(rows)}
+        parameters = self._parameters(operator)
+        if parameters:
+            after.add(parameters.loaded_by)
+        task = emitter.function(
+            operator,
+            (rows[1] - rows[0], columns),
+            inputs,
+            out,
+            rows,
+            holds=[] if carrier else emitter.hold_for(out, elements),
+            after=after,
+        )
+        if parameters:
+            parameters.last_user = task
+        for value in ending:
+            if value is not carrier:
+                emitter.retire(value, elements, task)
+
+    def _parameters(self, operator: Operator) -> Operand | None:
+        if not operator.parameters:
+            return None
+        if operator.name not in self.parameters:
+            self.parameters[operator.name] = self.emitter.vectors(operator)
+        return self.parameters[operator.name]

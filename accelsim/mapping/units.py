@@ -1,0 +1,87 @@
+"""Units of work within a stage: products with the functions that can follow them column by column.
+
+An element-wise function of products runs panel by panel behind them, so that no more than a panel
+of what it reads ever waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from accelsim.model.operators import Operator, Reach
+
+Producers = Mapping[str, tuple[Operator, ...]]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Operators that are worked off panel by panel, or one that is not; in topological order."""
+
+    operators: tuple[Operator, ...]
+
+    @property
+    def products(self) -> tuple[Operator, ...]:
+        """The matrix products."""
+        return tuple(filter(_is_product, self.operators))
+
+
+def units_of(operators: Sequence[Operator], producers: Producers) -> list[Unit]:
+    """Return the units of a stage, in an order in which they can be worked off."""
+    groups: list[list[Operator]] = []
+    for operator in operators:
+        groups = _with(operator, groups, producers)
+    position = {operator.name: number for number, operator in enumerate(operators)}
+    groups = [sorted(group, key=lambda each: position[each.name]) for group in groups]
+    groups.sort(key=lambda group: position[group[0].name])
+    return [Unit(tuple(group)) for group in _ordered(groups, producers)]
+
+
+def _is_product(operator: Operator) -> bool:
+    return operator.kind.reach is Reach.MATRIX
+
+
+def _with(
+    operator: Operator, groups: list[list[Operator]], producers: Producers
+) -> list[list[Operator]]:
+    """Join an element-wise function to the products that it reads, if they can go together."""
+    sources = {producer.name for producer in producers[operator.name]}
+    read = [
+        group
+        for group in groups
+        if any(map(_is_product, group)) and any(each.name in sources for each in group)
+    ]
+    if operator.kind.reach is Reach.ELEMENT:
+        for chosen in (read, *([one] for one in reversed(read))):
+            joined = [*(each for group in chosen for each in group), operator]
+            others = [group for group in groups if group not in chosen]
+            if chosen and _fits_together(joined, others, producers):
+                return [*others, joined]
+    return [*groups, [operator]]
+
+
+def _fits_together(
+    group: list[Operator], others: list[list[Operator]], producers: Producers
+) -> bool:
+    """Say whether no member of a group needs whole rows of another, directly or not."""
+    own = {operator.name for operator in group}
+    moving = {each.name for o in group if _is_product(o) for each in producers[o.name]}
+    return not own & moving and len(_ordered([*others, group], producers)) > len(others)
+
+
+def _ordered(groups: list[list[Operator]], producers: Producers) -> list[list[Operator]]:
+    """Return the groups in an order in which they can be worked off, as far as there is one."""
+    left, ordered = list(groups), []
+    waiting = {operator.name for group in groups for operator in group}
+    while left:
+        for group in left:
+            needed = {each.name for operator in group for each in producers[operator.name]}
+            own = {operator.name for operator in group}
+            if not (needed - own) & waiting:
+                break
+        else:
+            break
+        left.remove(group)
+        ordered.append(group)
+        waiting -= own
+    return ordered
