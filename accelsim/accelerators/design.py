@@ -35,6 +35,11 @@ class Design:
     lengths: tuple[int, ...]
     weights: str = ""
 
+    @property
+    def shared_bits(self) -> Mapping[str, int]:
+        """Bits by memory of what all tasks share."""
+        return next(iter(self.placements.values())).bits(task_specific=False)
+
     def padded(self, tokens: int) -> int:
         """Return the compiled sequence length that a sentence is padded to."""
         return self.lengths[bisect_left(self.lengths, tokens)]

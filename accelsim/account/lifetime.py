@@ -24,8 +24,7 @@ from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.run import Run
 from accelsim.machine.regions import Region
-from accelsim.machine.schema import HardwareConfig
-from accelsim.memory.technology import Grade, load_technology
+from accelsim.memory.technology import Grade
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
@@ -43,23 +42,23 @@ class RegionLifetime:
     ``words_written`` is of the whole run, in words of the memory. ``worst_writes`` are those of
     the most often written cell without wear levelling, ``even_writes`` those of every cell with
     ideal wear levelling. ``endurance`` is in writes of a cell by grade, empty where the technology
-    has no limit (or states none); ``grade`` is the machine's.
+    has no limit (or states none).
     """
 
-    name: str
-    kind: str
-    technology: str
+    region: Region
     words_written: float
     worst_writes: float
     even_writes: float
     endurance: Mapping[Grade, float]
-    grade: Grade
     seconds: float
 
     def years(self, grade: Grade | None = None, *, levelled: bool = False) -> float:
-        """Return the years to wear-out if the device goes on like this; infinite without wear."""
+        """Return the years to wear-out if the device goes on like this; infinite without wear.
+
+        The grade of the endurance is the machine's unless given.
+        """
         writes = self.even_writes if levelled else self.worst_writes
-        limit = self.endurance.get(grade or self.grade, math.inf)
+        limit = self.endurance.get(grade or self.region.array.grade, math.inf)
         if not writes or math.isinf(limit):
             return math.inf
         return limit / writes * self.seconds / _SECONDS_PER_YEAR
@@ -82,13 +81,6 @@ def lifetimes(
     }
 
 
-def _endurance(hardware: HardwareConfig, name: str) -> dict[Grade, float]:
-    config = hardware.memories[name] if name in hardware.memories else getattr(hardware, name)
-    bits_per_cell = getattr(config, "bits_per_cell", 1)
-    stated = load_technology(config.technology).devices[bits_per_cell].endurance
-    return {grade: stated.at(grade) for grade in get_args(Grade)} if stated else {}
-
-
 def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> RegionLifetime:
     written = run.ledger.amount(region.name, "write")
     # Buffers count bytes.
@@ -96,65 +88,27 @@ def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> Re
     if region.kind == "parameters":
         worst = float(_most_loads(design, run.ledger, region.name, overlaid=overlaid))
     else:
-        worst = words / _words_held(run.ledger, region)
-    return RegionLifetime(
-        name=region.name,
-        kind=region.kind,
-        technology=region.array.technology,
-        words_written=words,
-        worst_writes=worst,
-        even_writes=words * region.word_bytes / region.capacity,
-        endurance=_endurance(design.hardware, region.name),
-        grade=region.array.grade,
-        seconds=to_seconds(run.makespan),
-    )
-
-
-def _words_held(ledger: Ledger, region: Region) -> float:
-    """Return the words that the greatest number of bytes held takes, at least one."""
-    held = ledger.peak.get(region.name, 0) + ledger.peak.get(f"{region.name}_masks", 0)
-    return max(1.0, held / region.word_bytes)
+        worst = words / max(1.0, run.ledger.peak_bytes(region.name) / region.word_bytes)
+    even = words * region.word_bytes / region.capacity
+    stated = region.array.device.endurance
+    endurance = {grade: stated.at(grade) for grade in get_args(Grade)} if stated else {}
+    return RegionLifetime(region, words, worst, even, endurance, to_seconds(run.makespan))
 
 
 def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) -> int:
     """Return how often the most often written cell of a parameter memory is written."""
-    own = _loads(design, ledger, memory)
-    first = next(iter(design.placements.values())).bits(task_specific=False)[memory]
-    words = _words_written(ledger, memory, ProgramKind.POWER_UP).total()
-    shared = _per_load(words, first, design.hardware, memory)
-    apart = _all_fit(design, memory) and not overlaid
-    return max(shared, max(own.values()) if apart else own.total())
-
-
-def _loads(design: Design, ledger: Ledger, memory: str) -> Counter[str]:
-    """Return how often the parameters of each task were loaded into a memory."""
-    words = _words_written(ledger, memory, ProgramKind.SWITCH)
-    return Counter(
-        {
-            task: _per_load(
-                words[task], placement.bits(task_specific=True)[memory], design.hardware, memory
-            )
-            for task, placement in design.placements.items()
-        }
-    )
-
-
-def _words_written(ledger: Ledger, memory: str, kind: ProgramKind) -> Counter[str]:
-    """Return the words that programs of a kind wrote into a memory, by task."""
-    words: Counter[str] = Counter()
+    config, first = design.hardware.memories[memory], design.shared_bits[memory]
+    own = {t: each.bits(task_specific=True)[memory] for t, each in design.placements.items()}
+    words: Counter[tuple[str, str]] = Counter()
     for key, amount in ledger.amounts.items():
-        if (key.block, key.action, key.program) == (memory, "write", kind.value):
-            words[key.task] += amount
-    return words
+        if (key.block, key.action) == (memory, "write"):
+            words[key.program, key.task] += amount
 
+    def loads(written: int, bits: int) -> int:
+        return ceil_div(written, ceil_div(bits, config.word)) if written else 0
 
-def _per_load(words: int, bits: int, hardware: HardwareConfig, memory: str) -> int:
-    return ceil_div(words, ceil_div(bits, hardware.memories[memory].word)) if words else 0
-
-
-def _all_fit(design: Design, memory: str) -> bool:
-    """Say whether the parameters of all tasks fit into a memory beside what is shared."""
-    placements = list(design.placements.values())
-    bits = placements[0].bits(task_specific=False)[memory]
-    bits += sum(placement.bits(task_specific=True)[memory] for placement in placements)
-    return bits <= 8 * design.hardware.memories[memory].capacity
+    woken = sum(n for (program, _), n in words.items() if program == ProgramKind.POWER_UP)
+    switched = [loads(words[ProgramKind.SWITCH, task], bits) for task, bits in own.items()]
+    # All tasks fit beside what is shared.
+    apart = first + sum(own.values()) <= 8 * config.capacity and not overlaid
+    return max(loads(woken, first), max(switched) if apart else sum(switched))

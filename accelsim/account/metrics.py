@@ -1,16 +1,19 @@
-"""Figures of a run: scopes, parts of the energy, times of a switch and of an inference."""
+"""Figures of a run: scopes, parts of the energy, times of programs and of the chip's states."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount, price
+from accelsim.account.parts import GROUPS, ROUND_PARTS
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.account.scopes import ScopeFigures, scopes_of
 from accelsim.engine.run import ProgramTotal, Run
-from accelsim.machine.chip_state import PowerState
+from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.components.base import Part
+from accelsim.policies.idle import IDLE_STATES
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, to_seconds
 
@@ -52,51 +55,80 @@ def measure(design: Design, run: Run, rounds: int) -> DesignFigures:
     )
 
 
-def active_ticks(run: Run) -> Tick:
-    """Return for how long programs ran, at any operating point."""
-    states = run.ledger.chip_states.items()
-    return sum(ticks for state, ticks in states if state.power is PowerState.ACTIVE)
-
-
 def _mean_seconds(total: ProgramTotal) -> float:
     return to_seconds(total.ticks) / max(1, total.count)
 
 
-PARTS = (
-    "compute",
-    "buffers",
-    "activation memory",
-    "parameter memories",
-    "bus and host",
-    "DRAM transfers",
-    "DRAM standby",
-    "leakage of parameter memories",
-    "leakage of the rest",
-    "clock",
-    "wake-up",
-)
-
-
-_OF_PARTS = {
-    Part.COMPUTE: "compute",
-    Part.BUS: "bus and host",
-    Part.PARAMETERS: "parameter memories",
-    Part.ACTIVATIONS: "activation memory",
-    Part.BUFFERS: "buffers",
-    Part.HOST: "bus and host",
-    Part.DRAM: "DRAM transfers",
-    Part.SUPPLY: "wake-up",
-}
-
-
 def _parts(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     """Split all energy of a run by what it was spent on; the parts add up to the total."""
-    parts = dict.fromkeys(PARTS, 0.0)
+    parts = dict.fromkeys(ROUND_PARTS, 0.0)
     for block, joules in account.dynamic_by(lambda key: key.block).items():
-        parts[_OF_PARTS[prices.part(block)]] += joules
+        parts[GROUPS[prices.part(block)].round] += joules
     for (_, block), joules in account.leakage.items():
         own = prices.part(block) is Part.PARAMETERS
         parts["leakage of parameter memories" if own else "leakage of the rest"] += joules
     parts["clock"] += sum(account.clock.values())
     parts["DRAM standby"] += sum(account.standby.values())
     return parts
+
+
+@dataclass(frozen=True)
+class RoundCost:
+    """Energy of something in a round [J], its share of all, and its time [s] where it has one."""
+
+    what: str
+    energy: float
+    share: float
+    time: float | None = None
+
+
+def round_costs(figures: DesignFigures) -> tuple[list[RoundCost], list[RoundCost]]:
+    """Return the cost of each part of a round that took any energy; then of switches, and of all.
+
+    The switches, left out where there are none, are a part of the others.
+    """
+    total = sum(figures.parts.values())
+    parts = [
+        RoundCost(part, spent, spent / total) for part, spent in figures.parts.items() if spent
+    ]
+    sums = [RoundCost("all", total, 1.0, figures.scopes["system"].latency)]
+    switch = figures.scopes.get("switch")
+    if switch:
+        switches = figures.switches / figures.rounds
+        noun = "task switch" if switches == 1 else "task switches"
+        joules, seconds = switches * switch.energy, switches * switch.latency
+        what = f"of which {switches:.3g} {noun}"
+        sums.insert(0, RoundCost(what, joules, joules / total, seconds))
+    return parts, sums
+
+
+def active_ticks(run: Run) -> Tick:
+    """Return for how long programs ran, at any operating point."""
+    states = run.ledger.chip_states.items()
+    return sum(ticks for state, ticks in states if state.power is PowerState.ACTIVE)
+
+
+@dataclass(frozen=True)
+class ChipTime:
+    """Shares of a run: ``active`` by operating point, ``asleep`` by state; how often it woke up."""
+
+    active: Mapping[str, float]
+    asleep: Mapping[PowerState, float]
+    wake_ups: int
+
+    @property
+    def awake(self) -> float:
+        """The share in which programs ran."""
+        return sum(self.active.values())
+
+
+def chip_time(run: Run) -> ChipTime:
+    """Return the shares of the states that the chip was in."""
+    ticks = {state: n for state, n in run.ledger.chip_states.items() if n}
+    total = sum(ticks.values())
+    running = sorted((state for state in ticks if state.power is PowerState.ACTIVE), key=str)
+    active = {state.point: ticks[state] / total for state in running}
+    asleep = {
+        state: ticks[ChipState(state)] / total for state in IDLE_STATES if ChipState(state) in ticks
+    }
+    return ChipTime(active, asleep, run.total(ProgramKind.POWER_UP).count)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.account.blocks import POWER_PARTS, power_part
 from accelsim.account.energy import chip_watts
+from accelsim.account.parts import GROUPS, POWER_PARTS
 from accelsim.account.window import Booking, CaseTrace, View
 from accelsim.engine.run import Execution
 from accelsim.machine.chip_state import PowerState
@@ -22,9 +22,9 @@ TICKS_PER_NANOSECOND = TICKS_PER_SECOND // 10**9
 STEPS = 1000
 
 Floats = npt.NDArray[np.float64]
-# Starts, ends (ticks from the start of the view) and joules of pieces that do not overlap, in
-# order of time.
-Pieces = tuple[Floats, Floats, Floats]
+# A row for each piece of time: its start and end (ticks from the start of the view) and its joules.
+# Pieces do not overlap and are in order of time.
+Pieces = Floats
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def power_series(shown: View, case: CaseTrace) -> PowerSeries:
     joules = {part: np.zeros(len(edges) - 1) for part in POWER_PARTS}
     blocks = shown.ports
     for port, pieces in _dynamic(shown).items():
-        joules[power_part(case.prices, blocks[port])] += spread(ticks, pieces)
+        joules[GROUPS[case.prices.part(blocks[port])].power] += spread(ticks, pieces)
     joules["DRAM"] += spread(ticks, _standby(shown, case))
     joules["leakage"] += spread(ticks, _leakage(shown, case))
     seconds = np.diff(edges) * 1e-9
@@ -84,6 +84,7 @@ def round_to_nanoseconds(tick: Tick) -> int:
 
 
 def _dynamic(shown: View) -> dict[str, Pieces]:
+    """Return the dynamic energy of each port."""
     known: dict[int, dict[str, Pieces]] = {}
     found: defaultdict[str, list[Pieces]] = defaultdict(list)
     for execution in shown.executions:
@@ -91,28 +92,16 @@ def _dynamic(shown: View) -> dict[str, Pieces]:
             key, began = id(part.record), part.began - shown.start
             if key not in known:
                 known[key] = _by_port(shown.bookings_of(part.record))
-            for port, (starts, ends, joules) in known[key].items():
-                found[port].append((starts + began, ends + began, joules))
-    return {port: _concatenate(pieces) for port, pieces in found.items()}
+            for port, pieces in known[key].items():
+                found[port].append(np.add(pieces, (began, began, 0.0)))
+    return {port: np.concatenate(pieces) for port, pieces in found.items()}
 
 
 def _by_port(bookings: Sequence[Booking]) -> dict[str, Pieces]:
-    found: defaultdict[str, list[Booking]] = defaultdict(list)
+    found: defaultdict[str, list[tuple[Tick, Tick, float]]] = defaultdict(list)
     for booking in bookings:
-        found[booking.port].append(booking)
-    return {
-        port: (
-            np.array([booking.start for booking in booked], dtype=np.float64),
-            np.array([booking.end for booking in booked], dtype=np.float64),
-            np.array([booking.joules for booking in booked]),
-        )
-        for port, booked in found.items()
-    }
-
-
-def _concatenate(pieces: list[Pieces]) -> Pieces:
-    starts, ends, joules = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return starts, ends, joules
+        found[booking.port].append((booking.start, booking.end, booking.joules))
+    return {port: np.array(rows, dtype=np.float64) for port, rows in found.items()}
 
 
 def _leakage(shown: View, case: CaseTrace) -> Pieces:
@@ -164,11 +153,9 @@ def _standby_joules(residency: Mapping[str, Tick], case: CaseTrace) -> float:
 
 def _pieces(shown: View, rates: Sequence[tuple[Tick, Tick, float]]) -> Pieces:
     """Return pieces of (start, end, watts); their ticks are those of the run."""
-    return (
-        np.array([start - shown.start for start, _, _ in rates], dtype=np.float64),
-        np.array([end - shown.start for _, end, _ in rates], dtype=np.float64),
-        np.array([to_seconds(end - start) * watts for start, end, watts in rates]),
-    )
+    origin = shown.start
+    rows = [(s - origin, e - origin, to_seconds(e - s) * watts) for s, e, watts in rates]
+    return np.array(rows, dtype=np.float64)
 
 
 def spread(edges: Floats, pieces: Pieces) -> Floats:
@@ -176,10 +163,9 @@ def spread(edges: Floats, pieces: Pieces) -> Floats:
 
     All pieces lie between the first and the last edge.
     """
-    starts, ends, joules = pieces
-    spent = np.cumsum(joules)
+    spent = np.cumsum(pieces[:, 2])
     before = np.concatenate([[0.0], spent[:-1]])
-    times = np.stack([starts, ends], axis=1).ravel()
+    times = pieces[:, :2].ravel()
     totals = np.stack([before, spent], axis=1).ravel()
     at_edges = np.interp(edges, times, totals)
     # A piece without length at the very start or end belongs to the view all the same.

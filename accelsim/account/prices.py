@@ -1,4 +1,4 @@
-"""What each counted action costs, and what each block leaks: the machine as a price list."""
+"""What each counted action costs and each block leaks, and how states of the chip scale both."""
 
 from __future__ import annotations
 
@@ -6,11 +6,47 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from accelsim.accelerators.design import Design
-from accelsim.account.supplies import Supplies, supplies_of
+from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.components.base import Datasheet, Part, Price
+from accelsim.machine.components.supply import PowerConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import Logic
 from accelsim.memory.protection import codec_cost
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """Factors on the nominal prices, first order: V^2 for dynamic energy, V for leakage.
+
+    Leakage also falls by drain-induced barrier lowering, which is left out. ``voltages`` and
+    ``clocks`` are relative to the nominal operating point, by its name. ``scaled`` are the blocks
+    that follow the chip's supply, ``retained`` those that keep their contents in retention.
+    """
+
+    power: PowerConfig
+    voltages: dict[str, float]
+    clocks: dict[str, float]
+    scaled: frozenset[str]
+    retained: frozenset[str]
+
+    def dynamic(self, point: str, block: str) -> float:
+        """Return the factor on the energy of an action at an operating point: V^2."""
+        return float(self.voltages[point] ** 2) if block in self.scaled else 1.0
+
+    def leakage(self, state: ChipState, block: str) -> float:
+        """Return the factor on the leakage of a block in a state of the chip."""
+        if state.power in (PowerState.ACTIVE, PowerState.IDLE, PowerState.CLOCK_GATED):
+            return self.voltages[state.point] if block in self.scaled else 1.0
+        if state.power is PowerState.RETENTION and self.power.retention and block in self.retained:
+            return self.power.retention.leakage_fraction
+        return self.power.gated_leakage
+
+    def clock(self, state: ChipState) -> float:
+        """Return the power of the clock in a state of the chip [W]: f V^2 where it runs."""
+        if state.power not in (PowerState.ACTIVE, PowerState.IDLE):
+            return 0.0
+        relative = self.clocks[state.point]
+        return float(self.power.clock_power * relative * self.voltages[state.point] ** 2)
 
 
 @dataclass(frozen=True)
@@ -44,7 +80,7 @@ def price_list(
     ``codecs`` are those that stand at its memories: (memory, data bits of a code word). Their area
     and leakage are part of the memory's.
     """
-    sheets, logic = hardware.datasheets, hardware.site.logic
+    sheets, logic = dict(hardware.datasheets), hardware.site.logic
     for name, word in sorted(codecs):
         sheets[name] = _with_codec(sheets[name], word, logic)
     priced = {(n, a): price for n, sheet in sheets.items() for a, price in sheet.prices.items()}
@@ -58,9 +94,20 @@ def price_list(
         areas,
         {state: w for sheet in sheets.values() for state, w in sheet.states.items()},
         {name: sheet.source for name, sheet in sheets.items() if sheet.source},
-        supplies_of(hardware, sheets),
+        _supplies_of(hardware, sheets),
         sheets,
     )
+
+
+def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> Supplies:
+    nominal = hardware.clock
+    voltages, clocks = {NOMINAL: 1.0}, {NOMINAL: 1.0}
+    for point in hardware.lower_points:
+        voltages[point.name] = point.voltage / nominal.voltage
+        clocks[point.name] = point.frequency / nominal.frequency
+    scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
+    retained = frozenset(name for name, sheet in sheets.items() if sheet.retained)
+    return Supplies(hardware.power, voltages, clocks, scaled, retained)
 
 
 def _with_codec(sheet: Datasheet, word: int, logic: Logic) -> Datasheet:

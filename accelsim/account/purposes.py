@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim.account.energy import EnergyAccount
+from accelsim.account.parts import GROUPS, PURPOSES
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
 from accelsim.engine.segment_run import BACKGROUND
-from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 
 # The name under which all purposes together stand.
 ALL = "all"
-PURPOSES = (
-    "compute",
-    "memory accesses",
-    "bus and host",
-    "DRAM transfers",
-    "switch",
-    "wake-up",
-    "voltage scaling",
-    "memory leakage",
-    "logic leakage",
-    "clock",
-    "DRAM standby",
-)
 _OF_PROGRAMS = {
     ProgramKind.SWITCH.value: "switch",
     ProgramKind.POWER_UP.value: "wake-up",
     ProgramKind.SCALE.value: "voltage scaling",
-}
-_OF_PARTS = {
-    Part.COMPUTE: "compute",
-    Part.BUS: "bus and host",
-    Part.PARAMETERS: "memory accesses",
-    Part.ACTIVATIONS: "memory accesses",
-    Part.BUFFERS: "memory accesses",
-    Part.HOST: "bus and host",
-    Part.DRAM: "DRAM transfers",
-    Part.SUPPLY: "bus and host",
 }
 
 
@@ -68,15 +44,7 @@ def purposes(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
 def _purpose_of(key: Key, prices: PriceList) -> str:
     if key.operator == BACKGROUND:
         return "DRAM standby"
-    return _OF_PROGRAMS.get(key.program) or _OF_PARTS[prices.part(key.block)]
-
-
-def leakage_by_state(account: EnergyAccount) -> dict[str, float]:
-    """Return the leakage of the whole chip [J] by its state, such as ``active`` or ``off``."""
-    total: dict[str, float] = defaultdict(float)
-    for (state, _), joules in account.leakage.items():
-        total[str(state)] += joules
-    return dict(total)
+    return _OF_PROGRAMS.get(key.program) or GROUPS[prices.part(key.block)].purpose
 
 
 _DAY = to_ticks(86_400.0)

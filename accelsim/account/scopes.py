@@ -22,6 +22,7 @@ from accelsim.account.energy import EnergyAccount
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
+from accelsim.machine.components.base import Part
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM, Placement
@@ -29,7 +30,7 @@ from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
 
 SCOPES = ("switch", "memory_one_pass", "memory", "system")
-_BUS = "bus"
+_PATH = (Part.PARAMETERS, Part.BUS, Part.DRAM)
 # The state in which an awake channel waits with all rows closed.
 _IDLE_STATES = {"standby": "precharge_standby"}
 
@@ -56,13 +57,8 @@ def scopes_of(
     no ``memory_one_pass``.
     """
     scopes = _Scopes(design, run, account, prices, rounds)
-    found = {
-        "switch": scopes.switch(),
-        "memory_one_pass": scopes.one_pass(),
-        "memory": scopes.memory(),
-        "system": scopes.system(),
-    }
-    return {name: figures for name, figures in found.items() if figures is not None}
+    found = (scopes.switch(), scopes.one_pass(), scopes.memory(), scopes.system())
+    return {name: figures for name, figures in zip(SCOPES, found, strict=True) if figures}
 
 
 def parameter_memories(hardware: HardwareConfig) -> list[str]:
@@ -70,19 +66,18 @@ def parameter_memories(hardware: HardwareConfig) -> list[str]:
     return [name for name, region in hardware.regions.items() if region.kind == "parameters"]
 
 
+@dataclass
 class _Scopes:
-    def __init__(
-        self, design: Design, run: Run, account: EnergyAccount, prices: PriceList, rounds: int
-    ) -> None:
-        self.design = design
-        self.run = run
-        self.account = account
-        self.prices = prices
-        self.rounds = rounds
-        self.table = design.hardware.regions
-        self.memories = parameter_memories(design.hardware)
-        self.path = {*self.memories, _BUS, DRAM}
-        self.switches = run.total(ProgramKind.SWITCH).count
+    design: Design
+    run: Run
+    account: EnergyAccount
+    prices: PriceList
+    rounds: int
+
+    def __post_init__(self) -> None:
+        self.memories = parameter_memories(self.design.hardware)
+        self.path = {name for name in self.prices.sheets if self.prices.part(name) in _PATH}
+        self.switches = self.run.total(ProgramKind.SWITCH).count
 
     def switch(self) -> ScopeFigures | None:
         """One switch: dynamic energy, leakage of the whole chip and standby meanwhile."""
@@ -98,11 +93,7 @@ class _Scopes:
 
         Memories are read side by side; meanwhile they leak and the DRAM idles.
         """
-        visits = {
-            task: total.count
-            for (kind, task), total in self.run.totals.items()
-            if kind is ProgramKind.INFER
-        }
+        visits = {t: n.count for (kind, t), n in self.run.totals.items() if kind == "infer"}
         once = {task: self._words_once(task) for task in visits}
         if any(DRAM in found or not found for found in once.values()):
             return None
@@ -120,7 +111,8 @@ class _Scopes:
         leakage = sum(self.account.leakage_of(name) for name in self.memories)
         energy = dynamic + leakage + sum(self.account.standby.values())
         loads = self._seconds(ProgramKind.SWITCH) + self._seconds(ProgramKind.POWER_UP)
-        busy = max(self._busy(port) for port in self.path if port in self.run.ledger.busy)
+        inferring = self.run.total(ProgramKind.INFER).busy
+        busy = max(inferring[port] for port in self.path if port in self.run.ledger.busy)
         area = sum(self.prices.areas[name] for name in self.memories)
         return self._round(energy, loads + to_seconds(busy), area)
 
@@ -146,9 +138,6 @@ class _Scopes:
         standby = (to_seconds(n) * self.prices.dram_states[s] for s, n in states.items())
         return dynamic + sum(standby)
 
-    def _busy(self, port: str) -> int:
-        return self.run.total(ProgramKind.INFER).busy[port]
-
     def _idle_watts(self) -> float:
         dram = self.design.hardware.dram
         if dram is None:
@@ -159,9 +148,9 @@ class _Scopes:
         return sum(n * self.prices.joules[name, "read"] for name, n in words.items())
 
     def _reading_time(self, words: Counter[str]) -> float:
+        regions = self.design.hardware.regions
         return max(
-            n / self.table[name].banks * self.table[name].array.read_latency
-            for name, n in words.items()
+            n / regions[name].banks * regions[name].array.read_latency for name, n in words.items()
         )
 
     def _words_once(self, task: str) -> Counter[str]:
@@ -169,14 +158,12 @@ class _Scopes:
 
         Bits instead of words where a parameter lies in DRAM.
         """
-        graph, placement = self.design.graphs[task], self.design.placements[task]
         memories = self.design.hardware.memories
-        return Counter(
-            {
-                memory: ceil_div(bits, memories[memory].word) if memory in memories else bits
-                for memory, bits in _bits_once(graph.operators, placement).items()
-            }
-        )
+        bits = _bits_once(self.design.graphs[task].operators, self.design.placements[task])
+        for memory, config in memories.items():
+            if memory in bits:
+                bits[memory] = ceil_div(bits[memory], config.word)
+        return bits
 
 
 def _bits_once(operators: Iterable[Operator], placement: Placement) -> Counter[str]:

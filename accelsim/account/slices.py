@@ -1,14 +1,16 @@
-"""Bookings of a port joined into slices that can be seen, and transfers from DRAM among them."""
+"""What is drawn of a window: lanes of ports, their bookings joined into slices, transfers."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+from accelsim.account.prices import PriceList
 from accelsim.account.window import Booking, View
+from accelsim.machine.components.base import Part
 from accelsim.placement.placement import DRAM
 from accelsim.units import Tick
 
@@ -82,6 +84,25 @@ def _join(bookings: Sequence[Booking]) -> Slice:
         amounts=dict(amounts),
         joules=sum(booking.joules for booking in bookings),
     )
+
+
+def lanes(used: Mapping[str, str], prices: PriceList) -> list[str]:
+    """Return the ports in use, each given with its block, from top to bottom: by part."""
+    parts, declared = list(Part), list(prices.sheets)
+
+    def place(port: str) -> tuple[int, int, str]:
+        part = prices.part(used[port])
+        order = 0 if part is Part.BUFFERS else declared.index(used[port])
+        return parts.index(part), order, port
+
+    return sorted(used, key=place)
+
+
+def counted(prices: PriceList, block: str, action: str) -> str:
+    """Return what an amount counts, and for memories in which direction."""
+    sheet = prices.sheets[block]
+    unit = sheet.prices[action].unit
+    return f"{action}_{unit}" if sheet.part.is_memory or sheet.part is Part.DRAM else unit
 
 
 class Load(NamedTuple):

@@ -44,6 +44,10 @@ class Ledger:
         """Return the total of one action of one block."""
         return sum(n for key, n in self.amounts.items() if key[:2] == (block, action))
 
+    def peak_bytes(self, memory: str) -> int:
+        """Return the most that a memory of activations or a buffer held, masks included."""
+        return self.peak.get(memory, 0) + self.peak.get(f"{memory}_masks", 0)
+
     def residency(self) -> Iterator[tuple[str, str, Tick]]:
         """Yield (domain, state as it is printed, ticks)."""
         yield from (("chip", str(state), ticks) for state, ticks in self.chip_states.items())

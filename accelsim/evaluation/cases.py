@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from accelsim.accelerators.design import Design
-from accelsim.account.footprint import Footprint, footprints
 from accelsim.account.lifetime import RegionLifetime, lifetimes
+from accelsim.account.memories import Footprint, backbone_programming, footprints
 from accelsim.account.metrics import DesignFigures
-from accelsim.account.programming import backbone_programming
 from accelsim.account.purposes import purposes
 from accelsim.account.service import TaskService, service_statistics
 from accelsim.engine.run import Run

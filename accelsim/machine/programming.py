@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from accelsim.errors import ConfigError
 from accelsim.machine.regions import Region
-from accelsim.memory.technology import Grade, MemoryTechnology
+from accelsim.memory.technology import Grade
 from accelsim.units import ceil_div
 
 
@@ -31,10 +31,10 @@ class ProgrammingCost:
     grade: Grade
 
 
-def programming_cost(region: Region, technology: MemoryTechnology, bits: int) -> ProgrammingCost:
+def programming_cost(region: Region, bits: int) -> ProgrammingCost:
     """Return the cost of writing ``bits`` bits of data into a memory of a machine.
 
-    ``technology`` is that of the region. The array's write latency and energy hold the pulses of
+    The array's write latency and energy hold the pulses of
     program-and-verify already, as many for every level as the grade says (inner levels take more
     than the outer two; no count by level is published). A cell written in several steps is read
     after each of them; one that is written in a single step is not verified. Raises ConfigError
@@ -45,8 +45,7 @@ def programming_cost(region: Region, technology: MemoryTechnology, bits: int) ->
             f"{bits} bits do not fit memory '{region.name}' of {8 * region.capacity} bits; "
             "enlarge it or place less there"
         )
-    array = region.array
-    device = technology.devices[array.bits_per_cell]
+    array, device = region.array, region.array.device
     steps = device.verify_steps.at(array.grade) if device.verify_steps else 1
     words = ceil_div(bits, array.word * region.lanes)
     cells = words * region.lanes * ceil_div(array.word, array.bits_per_cell)

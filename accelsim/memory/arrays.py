@@ -42,8 +42,9 @@ class Array:
     ``area`` [m2], ``read_latency`` and ``write_latency`` [s], ``read_energy`` and ``write_energy``
     [J for one access of a whole word], ``leakage`` [W], ``capacity`` [B of data], ``word`` [b],
     ``node`` [m], ``temperature`` [K], ``endurance`` [writes of a cell; None: no limit or none
-    known], ``retention`` [s; None: volatile or not known]. ``exact`` says that the array is a row
-    of the table and none of its figures interpolated; ``warnings`` are for the reader of a result.
+    known], ``retention`` [s; None: volatile or not known], both by grade in ``device``. ``exact``
+    says that the array is a row of the table and none of its figures interpolated; ``warnings``
+    are for the reader of a result.
     """
 
     technology: str
@@ -67,6 +68,7 @@ class Array:
     source: str
     exact: bool
     warnings: tuple[str, ...]
+    device: Device
 
     @property
     def density(self) -> float:
@@ -145,6 +147,7 @@ def find_array(
         source=_source(technology, corners, grade),
         exact=len(corners) == 1 and not interpolated_figures(corners[0][0]),
         warnings=_warnings(columns, corners, capacity, word, device),
+        device=device,
     )
 
 

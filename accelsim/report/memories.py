@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from accelsim.account.footprint import Footprint
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
+from accelsim.account.memories import Footprint
 from accelsim.report.table import Alert, Column, Field
 from accelsim.report.text import number
 
@@ -54,9 +54,9 @@ def _use(one: Footprint) -> str:
 
 
 LIFETIME: tuple[Field[RegionLifetime], ...] = (
-    (Column("name", "lifetime"), lambda one: one.name),
-    (_more("kind", "kind"), lambda one: one.kind),
-    (Column("technology", "technology"), lambda one: one.technology),
+    (Column("name", "lifetime"), lambda one: one.region.name),
+    (_more("kind", "kind"), lambda one: one.region.kind),
+    (Column("technology", "technology"), lambda one: one.region.array.technology),
     (Column("", "endurance", "1"), lambda one: _endurance(one)),
     (_more("words_written", "words\nwritten", "1"), lambda one: one.words_written),
     (_more("worst_cell_writes", "worst cell,\nwrites", "1"), lambda one: one.worst_writes),
@@ -71,4 +71,4 @@ LIFETIME: tuple[Field[RegionLifetime], ...] = (
 
 
 def _endurance(one: RegionLifetime) -> str:
-    return number(one.endurance[one.grade]) if one.endurance else "no limit"
+    return number(one.endurance[one.region.array.grade]) if one.endurance else "no limit"

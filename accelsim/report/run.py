@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from accelsim.account.metrics import RoundCost, round_costs
 from accelsim.account.purposes import ALL as ALL_PURPOSES
 from accelsim.account.purposes import Spending, day_factor, mean_power, spendings
-from accelsim.account.round_costs import RoundCost, part_costs, switch_cost, whole_cost
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import KINDS, compare
@@ -130,10 +130,7 @@ _ROUND: tuple[Field[RoundCost], ...] = (
 
 
 def _round(case: CaseResult) -> Table:
-    parts = listed("", _ROUND, part_costs(case.figures))
-    switch = switch_cost(case.figures)
-    named = [replace(switch, what=f"of which {switch.what}")] if switch else []
-    sums = listed("", _ROUND, [*named, whole_cost(case.figures)])
+    parts, sums = (listed("", _ROUND, costs) for costs in round_costs(case.figures))
     return replace(parts, rows=(*parts.rows, RULE, *sums.rows), total=True)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accelsim.account.chip_time import chip_time
-from accelsim.account.programming import writing_once
+from accelsim.account.memories import writing_once
+from accelsim.account.metrics import chip_time
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.machine.chip_state import NOMINAL, PowerState
@@ -75,8 +75,8 @@ def writing_text(case: CaseResult) -> str:
     """Return what writing the shared non-volatile parameters once costs; nothing without any."""
     if not case.programming:
         return ""
-    once = writing_once(case.programming.values())
-    cost = f"{format_si(once.seconds, 's')}, {format_si(once.joules, 'J')}"
+    seconds, joules = writing_once(case.programming.values())
+    cost = f"{format_si(seconds, 's')}, {format_si(joules, 'J')}"
     return f"Writing the shared parameters once: {cost}."
 
 

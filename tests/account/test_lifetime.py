@@ -39,7 +39,7 @@ def loads(found: CaseResult) -> dict[str, int]:
 
 def test_writing_rram_at_every_switch_fails_visibly() -> None:
     found = wear(POISSON, TASKS_IN_RRAM, ONE_TASK)["rram"]
-    assert found.technology == "RRAM"
+    assert found.region.array.technology == "RRAM"
     # About two switches a second against a million writes: days.
     assert 0.01 < found.years() < 0.1
     assert not found.lasts()
@@ -119,7 +119,7 @@ def test_years_are_endurance_over_the_rate_of_writes() -> None:
     rram = wear(POISSON, TASKS_IN_RRAM, ONE_TASK)["rram"]
     rate = sum(loads(found).values()) / to_seconds(found.run.makespan)
     assert math.isclose(rram.years("reference"), 1e6 / rate / YEAR)
-    assert rram.grade == "reference"
+    assert rram.region.array.grade == "reference"
     assert rram.years() == rram.years("reference")
     assert math.isclose(rram.years("optimistic"), 100 * rram.years())
     assert math.isclose(rram.years("pessimistic"), rram.years() / 1000)

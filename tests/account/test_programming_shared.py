@@ -6,7 +6,7 @@ import pytest
 from small_workload import small_results
 
 from accelsim.accelerators.design import Design
-from accelsim.account.programming import backbone_programming
+from accelsim.account.memories import backbone_programming
 from accelsim.units import ceil_div
 
 

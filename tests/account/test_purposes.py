@@ -9,11 +9,10 @@ import pytest
 from small_workload import small_results
 
 from accelsim.account.energy import DRAM, EnergyAccount, price
+from accelsim.account.parts import PURPOSES
 from accelsim.account.purposes import (
-    PURPOSES,
     day_factor,
     energy_per_inference,
-    leakage_by_state,
     mean_power,
     purposes,
 )
@@ -117,7 +116,8 @@ def test_leakage_of_memories_and_logic_stand_apart(block: str, purpose: str) -> 
 
 def test_leakage_by_state_is_all_leakage() -> None:
     found = result(*RUNS["all"])
-    parts, by_state = spent(found), leakage_by_state(found.figures.account)
+    parts, states = spent(found), found.figures.account.leakage_by_state
+    by_state = {state: sum(blocks.values()) for state, blocks in states.items()}
     total = parts["memory leakage"] + parts["logic leakage"]
     assert math.isclose(sum(by_state.values()), total, rel_tol=1e-12)
     assert by_state["off"] == 0

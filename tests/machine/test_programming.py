@@ -25,10 +25,10 @@ def region(bits_per_cell: int = 1, grade: Grade = "reference", lanes: int = 1) -
 def test_writing_the_published_backbone_once() -> None:
     # The study of the arrays: 4.5 MB once at the optimistic pulse cost 31 uJ and 6 ms, 64 bits at
     # a time, and about 6 s at 10 us. Ours interpolates the array; 6 % covers that.
-    fast = programming_cost(region(grade="optimistic"), RRAM, 8 * 4_500_000)
+    fast = programming_cost(region(grade="optimistic"), 8 * 4_500_000)
     assert fast.joules == pytest.approx(31e-6, rel=0.06)
     assert fast.seconds == pytest.approx(6e-3, rel=0.06)
-    slow = programming_cost(region(grade="pessimistic"), RRAM, 8 * 4_500_000)
+    slow = programming_cost(region(grade="pessimistic"), 8 * 4_500_000)
     assert slow.seconds == pytest.approx(6, rel=0.08)
 
 
@@ -39,7 +39,7 @@ def test_pulses_bound_the_time_and_energy(bits_per_cell: int, grade: Grade) -> N
     assert device.write_pulse is not None
     assert device.write_energy is not None
     steps = device.verify_steps.at(grade) if device.verify_steps else 1
-    cost = programming_cost(region(bits_per_cell, grade), RRAM, 8 * CAPACITY)
+    cost = programming_cost(region(bits_per_cell, grade), 8 * CAPACITY)
     assert cost.words == CAPACITY // 8
     assert cost.cells == 8 * CAPACITY // bits_per_cell
     assert cost.pulses == cost.cells * steps
@@ -50,7 +50,7 @@ def test_pulses_bound_the_time_and_energy(bits_per_cell: int, grade: Grade) -> N
 
 
 def test_cells_of_several_steps_are_read_after_each() -> None:
-    one, two = (programming_cost(region(bits), RRAM, 6400) for bits in (1, 2))
+    one, two = (programming_cost(region(bits), 6400) for bits in (1, 2))
     array = region(2).array
     assert (one.verify_seconds, one.verify_joules) == (0, 0)
     assert two.verify_seconds == pytest.approx(100 * 6 * array.read_latency)
@@ -60,8 +60,8 @@ def test_cells_of_several_steps_are_read_after_each() -> None:
 
 @given(st.integers(0, 8 * CAPACITY), st.sampled_from([1, 2]))
 def test_cost_is_that_of_whole_words_one_by_one(bits: int, bits_per_cell: int) -> None:
-    cost = programming_cost(region(bits_per_cell), RRAM, bits)
-    word = programming_cost(region(bits_per_cell), RRAM, 1)
+    cost = programming_cost(region(bits_per_cell), bits)
+    word = programming_cost(region(bits_per_cell), 1)
     assert cost.words == math.ceil(bits / 64)
     assert cost.seconds == pytest.approx(cost.words * word.seconds)
     assert cost.joules == pytest.approx(cost.words * word.joules)
@@ -69,7 +69,7 @@ def test_cost_is_that_of_whole_words_one_by_one(bits: int, bits_per_cell: int) -
 
 
 def test_lanes_write_together() -> None:
-    narrow, wide = (programming_cost(region(lanes=n), RRAM, 12_800) for n in (1, 2))
+    narrow, wide = (programming_cost(region(lanes=n), 12_800) for n in (1, 2))
     assert wide.words * 2 == narrow.words
     assert wide.seconds == pytest.approx(narrow.seconds / 2)
     assert wide.joules == pytest.approx(narrow.joules)
@@ -78,7 +78,7 @@ def test_lanes_write_together() -> None:
 
 def test_grades_are_in_order() -> None:
     costs = [
-        programming_cost(region(2, grade), RRAM, 10**6)
+        programming_cost(region(2, grade), 10**6)
         for grade in ("optimistic", "reference", "pessimistic")
     ]
     for figure in ("seconds", "joules", "verify_seconds", "verify_joules"):
@@ -89,7 +89,7 @@ def test_grades_are_in_order() -> None:
 def test_sram_has_no_pulses_and_no_wear() -> None:
     sram = load_technology("SRAM")
     array = find_array(sram, capacity=2**20, word=64)
-    cost = programming_cost(Region("sram", "parameters", array, 1, 1, 2**20), sram, 6400)
+    cost = programming_cost(Region("sram", "parameters", array, 1, 1, 2**20), 6400)
     assert (cost.pulses, cost.endurance) == (None, None)
     assert cost.seconds == pytest.approx(100 * array.write_latency)
 
@@ -97,4 +97,4 @@ def test_sram_has_no_pulses_and_no_wear() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     message = r"^65 bits do not fit memory 'rram' of 64 bits; enlarge it or place less there$"
     with pytest.raises(ConfigError, match=message):
-        programming_cost(replace(region(), capacity=8), RRAM, 65)
+        programming_cost(replace(region(), capacity=8), 65)

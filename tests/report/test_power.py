@@ -22,8 +22,8 @@ from trace_checks import (
     simulated,
 )
 
-from accelsim.account.blocks import POWER_PARTS, power_part
 from accelsim.account.energy import chip_watts, price
+from accelsim.account.parts import GROUPS, POWER_PARTS
 from accelsim.account.power import STEPS, spread
 from accelsim.account.window import CaseTrace, View, price_spans, view_of
 from accelsim.engine.ledger import Key, Ledger
@@ -84,7 +84,7 @@ def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
     account = price(ledger, prices)
     joules["leakage"] = sum(account.leakage.values()) + sum(account.clock.values())
     for block, energy in account.dynamic_by(lambda key: key.block).items():
-        joules[power_part(prices, block)] += energy
+        joules[GROUPS[prices.part(block)].power] += energy
     return joules
 
 
@@ -151,7 +151,7 @@ def test_spreading_loses_nothing_and_puts_it_in_its_place(
         ends.append(now)
     joules = np.array([energy for _, _, energy in gaps])
     edges = np.linspace(0, max(1, now), steps + 1)
-    found = spread(edges, (np.array(starts, float), np.array(ends, float), joules))
+    found = spread(edges, np.column_stack([starts, ends, joules]))
     assert found.sum() == pytest.approx(joules.sum(), abs=1e-12)
     for left, right, part in zip(edges[:-1], edges[1:], found, strict=True):
         inside = outside = 0.0

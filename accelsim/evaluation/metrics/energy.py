@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from accelsim.account.purposes import day_factor, leakage_by_state, mean_power
+from accelsim.account.purposes import day_factor, mean_power
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.metrics.base import Metric, MetricFamily
+from accelsim.evaluation.metrics.base import Figure, Metric, MetricFamily
 
 
 def _day(case: CaseResult) -> float:
     return case.figures.account.total * day_factor(case.run)
+
+
+def _leakage(case: CaseResult) -> dict[str, Figure]:
+    states = case.figures.account.leakage_by_state.items()
+    return {state: sum(blocks.values()) for state, blocks in states}
 
 
 class Energy(MetricFamily):
@@ -27,10 +32,5 @@ class Energy(MetricFamily):
         Metric("power", "mean power", "W", lambda case: mean_power(case.run, case.figures.account)),
         Metric("energy.part", "energy of a round by part", "J", lambda case: case.figures.parts),
         Metric("energy.purpose", "energy of the run by purpose", "J", lambda case: case.purposes),
-        Metric(
-            "energy.leakage",
-            "leakage by state of the chip",
-            "J",
-            lambda case: leakage_by_state(case.figures.account),
-        ),
+        Metric("energy.leakage", "leakage by state of the chip", "J", _leakage),
     )

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from operator import attrgetter
 
-from accelsim.account.footprint import Footprint
 from accelsim.account.lifetime import RegionLifetime
+from accelsim.account.memories import Footprint
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics.base import Figure, Metric, MetricFamily
 from accelsim.machine.programming import ProgrammingCost

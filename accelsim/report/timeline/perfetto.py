@@ -14,11 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from accelsim.account.blocks import counted, lanes
 from accelsim.account.energy import chip_watts
 from accelsim.account.power import power_series, round_to_nanoseconds
 from accelsim.account.prices import PriceList
-from accelsim.account.slices import Detail, Slice, column_of, loads, slices
+from accelsim.account.slices import Detail, Slice, column_of, counted, lanes, loads, slices
 from accelsim.account.window import CaseTrace, View, queue_lengths, view_of
 from accelsim.engine.run import Execution, Part, RequestOutcome, Run
 from accelsim.engine.segment_run import SegmentRecord

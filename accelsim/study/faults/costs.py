@@ -133,18 +133,12 @@ def _priced(
         arrays = hardware.regions
     except ConfigError as error:
         return replace(costs, missing=str(error))
-    programming = {
-        (name := _name(subject, kind)): programming_cost(
-            arrays[name], load_technology(_technology(subject, kind)), bits
-        )
-        for kind, bits in sorted(occupied.items())
-    }
-    devices = {
-        (name := _name(subject, kind)): load_technology(_technology(subject, kind)).devices[kind]
-        for kind in sorted(occupied)
-    }
-    estimates = [f"{name}: {one.warning}" for name, one in devices.items() if one.warning]
-    warnings = [f"{name}: {text}" for name in devices for text in arrays[name].array.warnings]
+    taken = {_name(subject, kind): bits for kind, bits in sorted(occupied.items())}
+    programming = {name: programming_cost(arrays[name], bits) for name, bits in taken.items()}
+    found = {name: arrays[name].array for name in taken}
+    told = {name: array.device.warning for name, array in found.items()}
+    estimates = [f"{name}: {warning}" for name, warning in told.items() if warning]
+    warnings = [f"{name}: {text}" for name, array in found.items() for text in array.warnings]
     costs = replace(
         costs,
         area=math.fsum(arrays[name].area for name in parameter_memories(hardware)),

@@ -1,0 +1,65 @@
+"""The memories of a design: what lies in each, beside what it can hold, and writing it once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from accelsim.accelerators.design import Design
+from accelsim.engine.ledger import Ledger
+from accelsim.machine.programming import ProgrammingCost, programming_cost
+from accelsim.machine.regions import Region
+from accelsim.units import ceil_div
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bits stored in one memory: shared by all tasks, and of the largest task.
+
+    ``held_bytes`` is what a run held at most: of parameters with one task resident.
+    """
+
+    region: Region
+    shared_bits: int
+    task_bits: int
+    held_bytes: int
+
+    @property
+    def fill(self) -> float:
+        """The share of the capacity that is held."""
+        return self.held_bytes / self.region.capacity
+
+
+def footprints(design: Design, ledger: Ledger) -> dict[str, Footprint]:
+    """Return the footprint of every on-chip memory and buffer of a design in a run, by name."""
+    shared = design.shared_bits
+    tasks = [placement.bits(task_specific=True) for placement in design.placements.values()]
+    found = {}
+    for name, region in design.hardware.regions.items():
+        own = max(bits[name] for bits in tasks)
+        held = ceil_div(shared[name] + own, 8)
+        if region.kind != "parameters":
+            held = ledger.peak_bytes(name)
+        found[name] = Footprint(region, shared[name], own, held)
+    return found
+
+
+def backbone_programming(design: Design) -> dict[str, ProgrammingCost]:
+    """Return the cost of writing the shared parameters into each non-volatile memory, by its name.
+
+    Shared are the embedding and, where tasks do not have their own, the backbone; check bits and
+    what partial cells leave empty are written with them. Volatile memories are loaded again at
+    every power-up, which a run counts.
+    """
+    table = design.hardware.regions
+    return {
+        name: programming_cost(table[name], bits)
+        for name, bits in design.shared_bits.items()
+        if name in table and bits and not table[name].array.volatile
+    }
+
+
+def writing_once(costs: Iterable[ProgrammingCost]) -> tuple[float, float]:
+    """Return time [s] and energy [J] of writing several memories once, one after the other."""
+    written = list(costs)
+    return sum(one.seconds for one in written), sum(one.joules for one in written)
