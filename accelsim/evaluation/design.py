@@ -9,7 +9,7 @@ from functools import cached_property
 from accelsim.accelerators import Accelerator, find_accelerator
 from accelsim.accelerators.design import Design
 from accelsim.errors import MappingError
-from accelsim.evaluation.memo import Memo
+from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import whole_pages

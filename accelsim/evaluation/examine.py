@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from accelsim.engine.simulator import Options
-from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import compare
-from accelsim.evaluation.memo import Memo
 from accelsim.evaluation.metrics import Figure, all_metrics
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload
-from accelsim.inputs.paths import suggest
+from accelsim.inputs.files import one_reading
+from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import plugins_put_back, use_plugins
 from accelsim.workload.schema import Workload, load_workload
 
@@ -28,7 +26,7 @@ def evaluate(point: Point, memo: Memo | None = None) -> Row:
     Raises ConfigError for wrong input, and MappingError or CapacityError for what cannot be mapped
     or does not fit. Plug-ins that the point's files name are unloaded again.
     """
-    with plugins_put_back():
+    with plugins_put_back(), one_reading():
         return Row(point, figures_of(examine(point, memo)))
 
 
@@ -45,8 +43,10 @@ def examine(
     Plug-ins that the point's files name stay loaded: reports show what they add. For the rest see
     ``examine_workload``. Raises what ``evaluate`` raises.
     """
-    resolved = resolve(point)
-    return examine_workload(resolved, memo, options=options, workers=workers, progress=progress)
+    memo = memo or Memo()
+    with one_reading():
+        found = resolve(point, memo)
+        return examine_workload(found, memo, options=options, workers=workers, progress=progress)
 
 
 def examine_workload(
@@ -78,16 +78,9 @@ def examine_workload(
     return run_workload(workload, memo, options=options, progress=step)
 
 
-def resolve(point: Point) -> Workload:
+def resolve(point: Point, memo: Memo | None = None) -> Workload:
     """Return the workload of a point, read and validated, with its cases alone."""
-    workload = load_workload(point.workload, point.assignments)
-    if point.cases is None:
-        return workload
-    for name in point.cases:
-        if name not in workload.cases:
-            hint = suggest(name, workload.cases, "cases")
-            raise ConfigError(f"there is no case '{name}'; {hint}")
-    return replace(workload, cases={name: workload.cases[name] for name in point.cases})
+    return load_workload(point.workload, point.assignments, cases=point.cases, memo=memo)
 
 
 def figures_of(result: Result) -> dict[str, Figure]:

@@ -14,7 +14,7 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
-from accelsim.evaluation.memo import Memo
+from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import use_plugins
 from accelsim.policies.service import padded
 from accelsim.requests.patterns.round_robin import RoundRobin
@@ -60,7 +60,7 @@ def requests_of(workload: Workload, memo: Memo | None = None) -> list[Request]:
     """Return the requests of a workload, in order of arrival. Raises ConfigError for bad ones."""
     pattern = workload.config.requests
     context = request_context(workload.config, workload.path.parent)
-    key, memo = pattern.content(context), memo or Memo()
+    key, memo = (pattern.digest, context), memo or Memo()
     requests = memo.get("requests", key, lambda: pattern.generate(context), weigh=len)
     if not requests:
         raise ConfigError("requests: none arrives in this time; lengthen it or ask more often")

@@ -6,10 +6,12 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.files import read_bytes
 from accelsim.inputs.paths import KeyPath as KeyPath
 from accelsim.inputs.paths import format_path as format_path
 from accelsim.inputs.paths import parse_path as parse_path
@@ -33,7 +35,8 @@ class Place:
 class Document:
     """Plain data (dicts, lists, scalars) with the place of every key path.
 
-    ``data`` is the value, ``places`` maps a path such as ``("dram", "banks")`` to its place.
+    ``data`` is the value, ``places`` maps a path such as ``("dram", "banks")`` to its place. None
+    of it is changed once it has been made: a document that was read may be in use elsewhere.
     """
 
     data: Any
@@ -56,7 +59,12 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read a YAML file. Raises ConfigError when it is missing, no YAML, or has duplicate keys."""
-    return parse_document(read_text(path, "YAML", _advice), path)
+    return _parsed(read_text(path, "YAML", _advice), path)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, path: Path) -> Document:
+    return parse_document(text, path)
 
 
 def read_text(path: Path, kind: str, advice: Callable[[Path], str]) -> str:
@@ -65,7 +73,7 @@ def read_text(path: Path, kind: str, advice: Callable[[Path], str]) -> str:
     Raises ConfigError where it cannot be read; ``advice`` says what to do where there is none.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
         return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; {advice(path)}") from None

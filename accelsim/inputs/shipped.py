@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from accelsim.inputs.files import is_file, is_there
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FOLDERS = ("hwconfigs", "workloads", "traces")
@@ -30,12 +31,7 @@ def find_input(path: Path) -> Path:
     A file that exists is taken as it is; otherwise a shipped file of that name, such as
     ``workloads/mti_mnli_mrpc_qnli.yaml``; otherwise the path itself, for the error message.
     """
-    if os.path.exists(path) or not path.parts or path.parts[0] not in _FOLDERS:
+    if is_there(path) or not path.parts or path.parts[0] not in _FOLDERS:
         return path
     shipped = shipped_file(path.as_posix())
     return shipped if is_file(shipped) else path
-
-
-def is_file(path: Path) -> bool:
-    """Return whether a path is a file; unlike ``Path.is_file``, any text will do as a name."""
-    return os.path.isfile(path)

@@ -7,20 +7,24 @@ file and lays this one over it.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from accelsim.errors import ConfigError
+from accelsim.errors import AccelsimError, ConfigError
 from accelsim.inputs.choices import Choice
 from accelsim.inputs.document import Document, describe, merge, override
+from accelsim.inputs.files import is_file
 from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Registry
-from accelsim.inputs.shipped import find_input, is_file
+from accelsim.inputs.shipped import find_input
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.machine import components as _components
 from accelsim.machine.components.base import Block, Component, Datapath, Datasheet, Interconnect
@@ -173,12 +177,12 @@ class HardwareConfig(ConfigModel):
         own = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate({**own, **self.further, **parts})
 
-    @property
+    @cached_property
     def further(self) -> dict[str, Component]:
         """The components that stand under names of their own."""
         return dict(self.__pydantic_extra__ or {})
 
-    @property
+    @cached_property
     def components(self) -> dict[str, Component]:
         """All components by name: logic, supply, memories, buffers, DRAM."""
         further = self.further
@@ -187,7 +191,7 @@ class HardwareConfig(ConfigModel):
         dram = {"dram": self.dram} if self.dram else {}
         return {**logic, "power": self.power, **self.memories, **buffers, **dram}
 
-    @property
+    @cached_property
     def site(self) -> Site:
         """What surrounds each component."""
         return Site(
@@ -219,7 +223,7 @@ class HardwareConfig(ConfigModel):
             )
         return found[0]
 
-    @property
+    @cached_property
     def regions(self) -> dict[str, Region]:
         """All arrays on the chip by name. Raises ConfigError for a bad query."""
         site = self.site
@@ -229,7 +233,7 @@ class HardwareConfig(ConfigModel):
             if isinstance(each, (MemoryConfig, BufferConfig))
         }
 
-    @property
+    @cached_property
     def capacities(self) -> dict[str, int]:
         """Bytes of every buffer whose filling is planned, the memory of activations included."""
         buffers = ((n, c) for n, c in self.further.items() if isinstance(c, BufferConfig))
@@ -237,13 +241,13 @@ class HardwareConfig(ConfigModel):
         activations = self.placement.activations
         return {**found, activations: self.memories[activations].capacity}
 
-    @property
+    @cached_property
     def datasheets(self) -> dict[str, Datasheet]:
         """What every component costs, by name."""
         site = self.site
         return {name: each.datasheet(name, site) for name, each in self.components.items()}
 
-    @property
+    @cached_property
     def lower_points(self) -> tuple[OperatingPoint, ...]:
         """Operating points below the nominal one in voltage and frequency, lowest first."""
         nominal, points = self.clock, self.scaling.points if self.scaling else ()
@@ -263,6 +267,16 @@ def _names_of(kind: type) -> str:
     return " or ".join(
         sorted(n for n, known in COMPONENTS.all().items() if issubclass(known, kind))
     )
+
+
+def resolved(machine: HardwareConfig) -> HardwareConfig:
+    """Return a machine that reads no file any more: its arrays and datasheets are there.
+
+    What the technology tables do not have is told when it is asked for.
+    """
+    with suppress(AccelsimError):
+        assert machine.regions.keys() <= machine.datasheets.keys()
+    return machine
 
 
 def _no_component(key: str, value: Any, sections: Iterable[str]) -> str:
@@ -317,25 +331,35 @@ def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> Hardware
 
 def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
     """Return the merged document of a machine, its ``base`` chain resolved."""
-    document = _read_chain(find_input(path), ())
+    document = merged(hardware_files(path))
     for assignment in overrides:
         document = override(document, assignment)
     return document
 
 
-def _read_chain(path: Path, seen: tuple[Path, ...]) -> Document:
-    document = read_with_plugins(path)
-    resolved = path.resolve()
-    if resolved in seen:
-        chain = " -> ".join(p.name for p in (*seen[seen.index(resolved) :], resolved))
+def hardware_files(path: Path) -> tuple[Document, ...]:
+    """Return the documents of a machine, its own last, each with the plug-ins that it names."""
+    return _read_chain(find_input(path), ())
+
+
+def _read_chain(path: Path, seen: tuple[Path, ...]) -> tuple[Document, ...]:
+    document, known = read_with_plugins(path), Path(os.path.abspath(path))
+    if known in seen:
+        chain = " -> ".join(p.name for p in (*seen[seen.index(known) :], known))
         raise document.error(("base",), f"machines form a circle: {chain}; remove one base")
     if "base" not in document.data:
-        return document
-    parent = _base_of(document)
-    own = {key: value for key, value in document.data.items() if key != "base"}
-    places = {key: at for key, at in document.places.items() if key[:1] != ("base",)}
-    over = Document(own, places, document.path, document.inputs)
-    return merge(_read_chain(parent, (*seen, resolved)), over)
+        return (document,)
+    return (*_read_chain(_base_of(document), (*seen, known)), document)
+
+
+def merged(documents: tuple[Document, ...]) -> Document:
+    """Return the last document laid over those before it."""
+    first, *others = documents
+    for document in others:
+        own = {key: value for key, value in document.data.items() if key != "base"}
+        places = {key: at for key, at in document.places.items() if key[:1] != ("base",)}
+        first = merge(first, Document(own, places, document.path, document.inputs))
+    return first
 
 
 def _base_of(document: Document) -> Path:

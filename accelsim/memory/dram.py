@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +18,7 @@ from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import read_document
+from accelsim.inputs.files import is_file, read_bytes
 from accelsim.inputs.quantities import Amperes, Bits, Bytes, Seconds, Volts
 from accelsim.inputs.shipped import find_input, shipped_folder
 from accelsim.inputs.validation import ConfigModel, validate
@@ -295,26 +295,28 @@ def prices(technology: DramTechnology, devices: int = 1) -> dict[str, dict[str, 
 
 
 def load_dram(name_or_path: str | Path) -> DramTechnology:
-    """Return a shipped part such as ``lpddr4_3200``, or the part in a YAML file (cached).
+    """Return a shipped part such as ``lpddr4_3200``, or the part in a YAML file.
 
     Raises ConfigError when there is no such part or the file is wrong.
     """
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        return _load(find_input(path).resolve())
-    if str(name_or_path) not in list_drams():
-        raise _unknown_part(str(name_or_path))
-    return _load(_technology_folder() / f"{name_or_path}.yaml")
+    path = find_input(Path(name_or_path))
+    if path.suffix not in (".yaml", ".yml"):
+        path = _technology_folder() / f"{name_or_path}.yaml"
+        if not (is_file(path) and _is_dram(path)):
+            raise _unknown_part(str(name_or_path))
+    return _load(path, read_bytes(path) if is_file(path) else b"")
 
 
-@lru_cache(maxsize=1)
 def list_drams() -> tuple[str, ...]:
     """Return the names of the shipped DRAM parts, sorted."""
-    return tuple(sorted(_dram_files()))
+    return tuple(
+        sorted(path.stem for path in _technology_folder().glob("*.yaml") if _is_dram(path))
+    )
 
 
 @lru_cache(maxsize=64)
-def _load(path: Path) -> DramTechnology:
+def _load(path: Path, content: bytes) -> DramTechnology:
+    """Read a file; ``content`` is there to tell what it holds from what it held."""
     return validate(read_document(path), DramTechnology)
 
 
@@ -331,8 +333,6 @@ def _technology_folder() -> Path:
     return shipped_folder("hwconfigs") / "technologies"
 
 
-def _dram_files() -> Iterator[str]:
+def _is_dram(path: Path) -> bool:
     # A look at the kind keeps a mistake in another technology's file from hiding the DRAMs.
-    for path in _technology_folder().glob("*.yaml"):
-        if re.search(r"^kind:\s*dram\s*$", path.read_text(encoding="utf-8"), re.MULTILINE):
-            yield path.stem
+    return bool(re.search(rb"^kind:\s*dram\s*$", read_bytes(path), re.MULTILINE))

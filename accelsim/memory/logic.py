@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from accelsim.inputs.document import read_document
+from accelsim.inputs.files import is_file, read_bytes
 from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts
 from accelsim.inputs.shipped import shipped_folder
 from accelsim.inputs.validation import ConfigModel, validate
@@ -115,7 +117,14 @@ def scaled_logic(name: str, *, node: float, temperature: float, voltage: float) 
 def load_logic(name: str) -> LogicFile:
     """Return a logic technology by the name of its file, without the ending."""
     path = shipped_folder("hwconfigs") / "technologies" / f"{name}.yaml"
-    return validate(read_document(path if path.is_file() else Path(name)), LogicFile)
+    path = path if is_file(path) else Path(name)
+    return _load(path, read_bytes(path) if is_file(path) else b"")
+
+
+@lru_cache(maxsize=16)
+def _load(path: Path, content: bytes) -> LogicFile:
+    """Read a file; ``content`` is there to tell what it holds from what it held."""
+    return validate(read_document(path), LogicFile)
 
 
 def _leakage(technology: str, node: float, temperature: float) -> float:

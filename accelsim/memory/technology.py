@@ -32,6 +32,7 @@ from pydantic_core import PydanticCustomError
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, read_document
+from accelsim.inputs.files import is_file, read_bytes
 from accelsim.inputs.quantities import Joules, Kelvin, Meters, Seconds
 from accelsim.inputs.shipped import find_input, shipped_folder
 from accelsim.inputs.validation import ConfigModel, validate
@@ -187,7 +188,7 @@ Columns = Mapping[int, tuple[Row, ...]]
 """Rows by word [b], in rising order of word and of capacity."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MemoryTechnology:
     """A memory technology: its devices by bits per cell and its array figures.
 
@@ -211,16 +212,15 @@ class MemoryTechnology:
 def load_technology(name_or_path: str | Path) -> MemoryTechnology:
     """Return the technology of a name such as ``RRAM`` (in any case), or of a YAML file.
 
-    Raises ConfigError for an unknown name and for every problem of the file. A file is read again
-    only when it has changed.
+    Raises ConfigError for an unknown name and for every problem of the file. Equal contents of a
+    file are one technology.
     """
     path = find_input(Path(name_or_path))
     if path.suffix not in (".yaml", ".yml"):
         path = _folder() / f"{str(name_or_path).lower()}.yaml"
-        if not path.is_file():
+        if not is_file(path):
             raise ConfigError(_unknown_name(str(name_or_path)))
-    version = path.stat().st_mtime_ns if path.is_file() else 0
-    return _read_technology(path, path.resolve(), version)
+    return _read_technology(path, read_bytes(path) if is_file(path) else b"")
 
 
 def list_technologies(kind: Kind = "array") -> list[str]:
@@ -247,8 +247,8 @@ def _unknown_name(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _read_technology(path: Path, resolved: Path, version: int) -> MemoryTechnology:
-    """Read a file; ``resolved`` and ``version`` are there to tell files apart in the cache."""
+def _read_technology(path: Path, content: bytes) -> MemoryTechnology:
+    """Read a file; ``content`` is there to tell what it holds from what it held."""
     document = read_document(path)
     if document.data.get("kind") not in get_args(Kind):
         raise document.error(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, ClassVar
@@ -56,10 +56,6 @@ class RequestPattern(ConfigModel):
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield pairs of a key path below ``requests`` and what is wrong there in this workload."""
         yield from unequal_tasks(self, self.by_task, context.tasks)
-
-    def content(self, context: RequestContext) -> Hashable:
-        """Return all that the requests of a context are made from; equal ones are equal."""
-        return (self.digest, context)
 
     def horizon(self) -> Tick | None:
         """Return the tick at which the observed time ends, None: with the last request's end."""

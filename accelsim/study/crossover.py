@@ -18,8 +18,8 @@ from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.memo import Memo
 from accelsim.evaluation.stages import requests_of, run_workload
+from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
 from accelsim.requests import Request, RequestContext, RequestPattern
 from accelsim.requests.patterns.round_robin import RoundRobin

@@ -15,8 +15,8 @@ from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.memo import Memo
 from accelsim.evaluation.stages import design_of, run_workload
+from accelsim.inputs.memo import Memo
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS

@@ -7,6 +7,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import safetensors
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
 from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
 
 # AlbertForSequenceClassification and BertForSequenceClassification put the encoder below these.
@@ -107,7 +109,7 @@ def _as_float32(values: np.ndarray[Any, Any]) -> Values:
 
 def _read(path: Path) -> Iterator[_Raw]:
     """Yield (name, array), or (name, its type) for a type that is not supported."""
-    if path.is_dir():
+    if is_there(path) and not is_file(path):
         yield from _read_folder(path)
         return
     if path.suffix in _PICKLES:
@@ -125,7 +127,8 @@ def _read(path: Path) -> Iterator[_Raw]:
 
 
 def _read_folder(folder: Path) -> Iterator[_Raw]:
-    arrays, parts = sorted(folder.glob("*.npy")), sorted(folder.glob("*.safetensors"))
+    files = [folder / name for name in names_in(folder)]
+    arrays, parts = ([f for f in files if f.suffix == kind] for kind in (".npy", ".safetensors"))
     if bool(arrays) == bool(parts):
         raise ConfigError(
             f"{folder}: expected a folder of .npy files or of .safetensors files, found "
@@ -153,7 +156,7 @@ def _guarded(reader: Callable[[Path], list[_Raw]], path: Path) -> list[_Raw]:
 
 
 def _read_safetensors(path: Path) -> list[_Raw]:
-    return [(name, _view(entry)) for name, entry in _deserialise(path.read_bytes())]
+    return [(name, _view(entry)) for name, entry in _deserialise(read_bytes(path))]
 
 
 def _deserialise(content: bytes) -> list[tuple[str, dict[str, Any]]]:
@@ -174,7 +177,7 @@ def _view(entry: dict[str, Any]) -> np.ndarray[Any, Any] | str:
 
 def _read_archive(path: Path) -> list[_Raw]:
     # numpy.load leaves a damaged archive open.
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(BytesIO(read_bytes(path))) as archive:
         return [_read_member(archive, name) for name in archive.namelist()]
 
 
@@ -186,8 +189,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> _Raw:
 
 
 def _read_array(path: Path) -> list[_Raw]:
-    with path.open("rb") as file:
-        return [(path.stem, _read_numpy(file))]
+    return [(path.stem, _read_numpy(BytesIO(read_bytes(path))))]
 
 
 def _read_numpy(file: IO[bytes]) -> np.ndarray[Any, Any] | str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,12 +26,14 @@ from accelsim.inputs.document import (
     override_at,
     split_assignment,
 )
+from accelsim.inputs.files import is_file, read_bytes
+from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
-from accelsim.inputs.shipped import find_input, is_file
+from accelsim.inputs.shipped import find_input
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
-from accelsim.machine.schema import HardwareConfig, hardware_document
+from accelsim.machine.schema import HardwareConfig, hardware_files, merged, resolved
 from accelsim.memory.storage import Measured, StorageConfig
 from accelsim.model.adaptations import AdaptationConfig
 from accelsim.model.families import ModelConfig
@@ -165,17 +168,26 @@ class Case:
 
 @dataclass(frozen=True)
 class Workload:
-    """A workload with the machines of its cases, and digests of all that it was made from.
+    """A workload with the machines of its cases.
 
+    ``source`` is the data of its file, overrides applied; ``trace`` a digest of its request file.
     ``plugins`` are all that were loaded when it was read: those of the files and others.
     """
 
     config: WorkloadConfig
-    cases: dict[str, Case]
-    digest: str
+    cases: Mapping[str, Case]
     path: Path
     overrides: tuple[str, ...]
     plugins: tuple[Plugin, ...] = ()
+    source: Any = None
+    trace: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """A name of all that the workload was made from."""
+        inputs = [self.source, *(case.digest for case in self.cases.values())]
+        inputs += [self.trace] if self.trace else []
+        return _digest([*inputs, *(plugin.digest for plugin in self.plugins)])
 
     def with_machine(self, case: str, machine: HardwareConfig) -> Workload:
         """Return the workload with another machine for a case."""
@@ -197,32 +209,54 @@ class _Override:
         return override_at(document, self.path, self.text, self.origin)
 
 
-def load_workload(path: Path | str, overrides: tuple[str, ...] = ()) -> Workload:
+def load_workload(
+    path: Path | str,
+    overrides: tuple[str, ...] = (),
+    *,
+    cases: Iterable[str] | None = None,
+    memo: Memo | None = None,
+) -> Workload:
     """Return a workload with its machines.
 
     Overrides are ``path=value``: ``requests.rounds=5`` changes the workload,
     ``hardware.dram.devices=2`` every machine, and ``cases.adapter.hardware.dram.devices=2`` one.
-    Raises ConfigError with one line for each problem.
+    Of several cases only ``cases`` are kept, their machines alone are read. Raises ConfigError with
+    one line for each problem.
     """
-    found = find_input(Path(path))
+    memo, found = memo or Memo(), find_input(Path(path))
     document = read_with_plugins(found)
     parsed = [_parse_override(assignment) for assignment in overrides]
-    for change in parsed:
-        if not change.for_machines:
-            document = change.apply(document)
-    config = validate(document, WorkloadConfig)
+    own = tuple(change for change in parsed if not change.for_machines)
+    key = (found, read_bytes(found), own)
+    document, config = memo.get("workload", key, lambda: _changed(document, own))
     _check_override_cases(parsed, config)
-    _check_requests(document, config)
-    cases = _load_cases(document, config, parsed)
-    inputs = [document.data, *(case.digest for case in cases.values())]
+    wanted = {name: config.cases[name] for name in _chosen(config, cases)}
+    machines = _load_cases(document, wanted, parsed, memo)
+    trace = None
     if isinstance(config.requests, RequestFile):
-        trace = config.requests.find(found.parent)
+        file = config.requests.find(found.parent)
         # What is wrong with the file is told when its requests are read.
-        if is_file(trace):
-            inputs.append(hashlib.sha256(trace.read_bytes()).hexdigest())
-    plugins = loaded_plugins()
-    inputs += [plugin.digest for plugin in plugins]
-    return Workload(config, cases, _digest(inputs), found, overrides, plugins)
+        trace = hashlib.sha256(read_bytes(file)).hexdigest() if is_file(file) else None
+    return Workload(config, machines, found, overrides, loaded_plugins(), document.data, trace)
+
+
+def _changed(document: Document, changes: Iterable[_Override]) -> tuple[Document, WorkloadConfig]:
+    for change in changes:
+        document = change.apply(document)
+    config = validate(document, WorkloadConfig)
+    _check_requests(document, config)
+    return document, config
+
+
+def _chosen(config: WorkloadConfig, names: Iterable[str] | None) -> Iterable[str]:
+    """Return the names of the cases to keep. Raises ConfigError for one that there is not."""
+    if names is None:
+        return config.cases
+    for name in names:
+        if name not in config.cases:
+            hint = suggest(name, config.cases, "cases")
+            raise ConfigError(f"there is no case '{name}'; {hint}")
+    return names
 
 
 def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
@@ -251,38 +285,55 @@ def _check_requests(document: Document, config: WorkloadConfig) -> None:
 
 
 def _load_cases(
-    document: Document, config: WorkloadConfig, overrides: list[_Override]
+    document: Document,
+    wanted: Mapping[str, CaseConfig],
+    overrides: list[_Override],
+    memo: Memo,
 ) -> dict[str, Case]:
     cases: dict[str, Case] = {}
     problems: list[str] = []
-    for name, case in config.cases.items():
-        mine = [one for one in overrides if one.for_machines and one.case in (None, name)]
+    for name, case in wanted.items():
+        mine = tuple(one for one in overrides if one.for_machines and one.case in (None, name))
         try:
-            cases[name] = _load_case(name, case, document, mine)
+            hardware, digest = _load_machine(name, case, document, mine, memo)
         except ConfigError as error:
             problems += str(error).split("\n")
+        else:
+            cases[name] = Case(name, case, hardware, digest)
     if problems:
         # Machines with a common base have its problems in common.
         raise ConfigError("\n".join(dict.fromkeys(problems)))
     return cases
 
 
-def _load_case(name: str, case: CaseConfig, document: Document, overrides: list[_Override]) -> Case:
+def _load_machine(
+    name: str,
+    case: CaseConfig,
+    document: Document,
+    overrides: tuple[_Override, ...],
+    memo: Memo,
+) -> tuple[HardwareConfig, str]:
+    """Return a machine and a digest of what it was made from."""
     path = document.path.parent / case.hardware
     if not is_file(path):
         raise document.error(
             ("cases", name, "hardware"),
             f"no such file '{path}'; the path is relative to the workload file",
         )
-    machine = hardware_document(path)
+    files = hardware_files(path)
+    key = (tuple((file.path, read_bytes(file.path)) for file in files), overrides)
+    return memo.get("machine", key, lambda: _machine_of(merged(files), overrides))
+
+
+def _machine_of(document: Document, overrides: Iterable[_Override]) -> tuple[HardwareConfig, str]:
     for change in overrides:
-        machine = change.apply(machine)
-    hardware = validate(machine, HardwareConfig)
+        document = change.apply(document)
+    hardware = resolved(validate(document, HardwareConfig))
     try:
         find_accelerator(hardware.accelerator)
     except ConfigError as error:
-        raise machine.error(("accelerator",), str(error)) from None
-    return Case(name, case, hardware, _digest([machine.data]))
+        raise document.error(("accelerator",), str(error)) from None
+    return hardware, _digest([document.data])
 
 
 def _parse_override(assignment: str) -> _Override:

@@ -15,8 +15,8 @@ import accelsim
 from accelsim.cli.main import run_command_line
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluation.memo import Memo
 from accelsim.evaluation.side_by_side import run_side_by_side
+from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import loaded_plugins, plugins_put_back
 from accelsim.machine.schema import load_hardware
 from accelsim.workload.schema import load_workload

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.shipped import find_input, is_file
+from accelsim.inputs.files import is_file
+from accelsim.inputs.shipped import find_input
 from accelsim.requests.base import OpenLoop
 from accelsim.requests.request import Request, RequestContext
 from accelsim.requests.trace_file import read_requests
@@ -32,12 +31,6 @@ class RequestFile(OpenLoop):
         """Return the file to read for a workload in a folder."""
         beside = folder / self.path
         return beside if is_file(beside) else find_input(Path(self.path))
-
-    def content(self, context: RequestContext) -> Hashable:
-        """Return what the requests are made from, the file's content included."""
-        path = self.find(context.folder)
-        trace = path.read_bytes() if is_file(path) else b""
-        return (super().content(context), hashlib.sha256(trace).digest())
 
     def make_requests(self, context: RequestContext) -> list[Request]:
         """Return the requests of the file."""

@@ -9,11 +9,11 @@ from functools import cached_property
 from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
-from accelsim.evaluation.memo import Memo
 from accelsim.evaluation.stages import design_of
 from accelsim.evaluation.weights import compressed_weights
 from accelsim.inference.data import Sentences, random_sentences
 from accelsim.inference.labelled import load_labelled
+from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.memory.technology import MemoryTechnology, load_technology

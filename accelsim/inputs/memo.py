@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
+from accelsim.inputs.files import Seen, unchanged, watching
 from accelsim.inputs.plugins import loaded_plugins
 
 Made = TypeVar("Made")
 
 # What each stage keeps at most, in its own weight: mostly one for each thing that was made.
 _ROOM = {
+    "workload": 100,
+    "machine": 200,
     "requests": 200_000,
     "graph": 100,
     "placement": 200,
     "segments": 50,
     "design": 50,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    made: object
+    weight: int
+    files: Seen
 
 
 class Memo:
@@ -31,8 +42,8 @@ class Memo:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, OrderedDict[Hashable, tuple[object, int]]] = {}
-        self._weight: dict[str, int] = {}
+        self._kept = {stage: OrderedDict[Hashable, _Kept]() for stage in _ROOM}
+        self._weight = dict.fromkeys(_ROOM, 0)
 
     def get(
         self,
@@ -43,23 +54,26 @@ class Memo:
     ) -> Made:
         """Return what a stage made of a content, making it if need be.
 
-        ``key`` is all that ``make`` depends on, ``weigh`` says how much room it takes.
+        ``key`` is all that ``make`` depends on but plug-ins and the content of files that it reads
+        by ``inputs.files``; ``weigh`` says how much room what is made takes.
         """
-        kept, full = self._kept.setdefault(stage, OrderedDict()), (key, loaded_plugins())
+        kept, full = self._kept[stage], (key, loaded_plugins())
         found = kept.get(full)
-        if found is not None:
+        if found is not None and unchanged(found.files):
             kept.move_to_end(full)
-            return cast(Made, found[0])
-        made = make()
-        weight = weigh(made)
-        if weight <= _ROOM[stage]:
-            self._keep(stage, full, made, weight)
+            return cast(Made, found.made)
+        with watching() as files:
+            made = make()
+        self._keep(stage, full, _Kept(made, weigh(made), files))
         return made
 
-    def _keep(self, stage: str, key: Hashable, made: object, weight: int) -> None:
+    def _keep(self, stage: str, key: Hashable, new: _Kept) -> None:
         kept = self._kept[stage]
-        kept[key] = (made, weight)
-        self._weight[stage] = self._weight.get(stage, 0) + weight
+        if key in kept:
+            self._weight[stage] -= kept.pop(key).weight
+        if new.weight > _ROOM[stage]:
+            return
+        kept[key] = new
+        self._weight[stage] += new.weight
         while self._weight[stage] > _ROOM[stage]:
-            _, (_, gone) = kept.popitem(last=False)
-            self._weight[stage] -= gone
+            self._weight[stage] -= kept.popitem(last=False)[1].weight

@@ -1,0 +1,130 @@
+"""Reading input files: each once for a point, and what was read can be told from what is there now.
+
+A point that is evaluated sees one state of every file. Whoever remembers what was made from files
+watches which were looked at, and compares contents before using it again: never times.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+Path = str | os.PathLike[str]
+Seen = dict[tuple[str, str], object]
+"""What was found out, by question and path: the content's digest, whether it is there, names."""
+
+# Larger files are not kept, but read again.
+_LARGE = 1 << 20
+_MOST_FILES = 256
+
+
+class _File(NamedTuple):
+    """A content with its digest."""
+
+    content: bytes
+    digest: bytes
+
+
+_reading: ContextVar[Seen | None] = ContextVar("reading", default=None)
+_watched: ContextVar[tuple[Seen, ...]] = ContextVar("watched", default=())
+# The last content of each file: to compare is quicker than to digest.
+_last: dict[str, _File] = {}
+
+
+@contextmanager
+def one_reading() -> Iterator[None]:
+    """Look at every file once meanwhile; within another reading, go on with that."""
+    current = _reading.get()
+    token = _reading.set({} if current is None else current)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+@contextmanager
+def watching() -> Iterator[Seen]:
+    """Note all that is found out about files meanwhile."""
+    seen: Seen = {}
+    token = _watched.set((*_watched.get(), seen))
+    try:
+        yield seen
+    finally:
+        _watched.reset(token)
+
+
+def unchanged(seen: Seen) -> bool:
+    """Return whether all files are as they were seen."""
+    try:
+        return all(_look(what, path) == found for (what, path), found in seen.items())
+    except (OSError, ValueError):
+        return False
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file. Raises OSError, and ValueError for a name that is none."""
+    name = os.fspath(path)
+    digest, known = _look("content", name), _last.get(name)
+    if known is not None and known.digest == digest:
+        return known.content
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file; unlike ``Path.is_file``, any text will do as a name."""
+    return bool(_look("is a file", os.fspath(path)))
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a file or a folder of a name."""
+    return bool(_look("is there", os.fspath(path)))
+
+
+def names_in(folder: Path) -> tuple[str, ...]:
+    """Return the names in a folder, sorted. Raises OSError when it cannot be read."""
+    found = _look("names", os.fspath(folder))
+    assert isinstance(found, tuple)
+    return found
+
+
+def _look(what: str, path: str) -> object:
+    key, reading = (what, path), _reading.get()
+    if reading is None:
+        found = _FINDERS[what](path)
+    else:
+        if key not in reading:
+            reading[key] = _FINDERS[what](path)
+        found = reading[key]
+    for seen in _watched.get():
+        seen[key] = found
+    return found
+
+
+def _digest(path: str) -> bytes:
+    with open(path, "rb") as file:
+        content = file.read()
+    known = _last.get(path)
+    if known is None or known.content != content:
+        known = _File(content, hashlib.sha256(content).digest())
+        if len(content) <= _LARGE:
+            if len(_last) >= _MOST_FILES:
+                _last.clear()
+            _last[path] = known
+    return known.digest
+
+
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(sorted(os.listdir(path)))
+
+
+_FINDERS = {
+    "content": _digest,
+    "is a file": os.path.isfile,
+    "is there": os.path.exists,
+    "names": _names,
+}
