@@ -24,9 +24,7 @@ def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
     return Report(
         name="operator",
         title=f"{name} on {hardware.name}: {result.cycles} cycles, {seconds}",
-        about=(),
         sections=(table,),
-        verdict=(),
         data=table,
         document={
             "operator": name,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from accelsim.report.origin import origin
 from accelsim.report.table import RULE, Column, Field, Prose, Report, Row, Table, listed, recorded
 from accelsim.report.text import Value, in_unit
-from accelsim.study.scaling import Scaling, ScalingPoint, Served, growth
+from accelsim.study.scaling import Scaling, ScalingPoint, growth
 from accelsim.units import format_si
 from accelsim.workload.schema import Workload
 
@@ -25,26 +25,17 @@ _GROWING: dict[Column, Callable[[ScalingPoint], float]] = {
 }
 
 
-def _served(of: Callable[[Served], float | None]) -> Callable[[ScalingPoint], float | None]:
-    return lambda point: of(point.served) if point.served else None
+def _served(name: str) -> Callable[[ScalingPoint], Value]:
+    return lambda point: getattr(point.served, name) if point.served else None
 
 
 _FIGURES: tuple[Field[ScalingPoint], ...] = (
     *_GROWING.items(),
-    (
-        Column("energy_per_request", "energy of a request, machine as it is", "J"),
-        _served(lambda served: served.energy),
-    ),
-    (
-        Column("dram_per_request", "DRAM traffic of a request", "B"),
-        _served(lambda served: served.dram_bytes),
-    ),
-    (
-        Column("switches_per_request", "task switches of a request", "1"),
-        _served(lambda served: served.switches),
-    ),
-    (Column("switch_energy", "energy of a switch", "J"), _served(lambda one: one.switch_energy)),
-    (Column("switch_latency", "time of a switch", "s"), _served(lambda one: one.switch_latency)),
+    (Column("energy_per_request", "energy of a request, machine as it is", "J"), _served("energy")),
+    (Column("dram_per_request", "DRAM traffic of a request", "B"), _served("dram_bytes")),
+    (Column("switches_per_request", "task switches of a request", "1"), _served("switches")),
+    (Column("switch_energy", "energy of a switch", "J"), _served("switch_energy")),
+    (Column("switch_latency", "time of a switch", "s"), _served("switch_latency")),
 )
 _POINT: tuple[Field[ScalingPoint], ...] = (
     (_TASKS, lambda point: point.tasks),

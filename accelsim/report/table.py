@@ -178,10 +178,10 @@ class Report:
 
     name: str
     title: str
-    about: tuple[str, ...]
     sections: tuple[Section, ...]
-    verdict: tuple[Section, ...]
     data: Table
     document: Mapping[str, Any]
+    about: tuple[str, ...] = ()
+    verdict: tuple[Section, ...] = ()
     notes: tuple[str, ...] = ()
     details: tuple[Section, ...] = ()

@@ -70,9 +70,7 @@ def array_report(array: Array) -> Report:
     return Report(
         name="array",
         title=f"{array.technology}, {_conditions(array)}",
-        about=(),
         sections=(Table("", (Column("", "figure"), shown), tuple(rows)),),
-        verdict=(),
         data=listed("", _ARRAY, [array]),
         document=_document(array),
         notes=(f"source: {array.source}", *(f"warning: {text}" for text in array.warnings)),
@@ -90,9 +88,7 @@ def overview_report(
     return Report(
         name="technologies",
         title=f"On-chip arrays of {_conditions(arrays[0])}",
-        about=(),
         sections=(table, *([Prose(lack)] if lack else []), listed(title, _DRAM, drams.items())),
-        verdict=(),
         data=table,
         document={
             "arrays": [_document(array) for array in arrays],
@@ -141,7 +137,6 @@ def technology_report(technology: MemoryTechnology) -> Report:
             *(f"note: {note}" for note in technology.notes),
         ),
         sections=(*_devices(technology), ranges),
-        verdict=(),
         data=ranges,
         document={},
         notes=(

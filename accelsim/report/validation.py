@@ -67,7 +67,6 @@ def validation_report(outcome: Outcome) -> Report:
     return Report(
         name="validation",
         title=f"accelsim {__version__}: validation",
-        about=(),
         sections=tuple(sections),
         verdict=(Prose(verdict, "strong"),),
         data=listed("", _GROUPED, outcome.checks),
