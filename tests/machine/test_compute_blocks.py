@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim.errors import ConfigError
 from accelsim.machine.components.bit_mask_codec import Codec
 from accelsim.machine.components.bus import Bus
 from accelsim.machine.components.host import Host
@@ -14,6 +15,7 @@ from accelsim.machine.components.vector_mac_array import PeArray, panel_cycles
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import buffer_use
+from accelsim.model.operators import MULTIPLY, RMS_NORM, SILU
 from accelsim.program import Command, Elements, Product, Range, Transfer, Use, Vectors, Words
 from accelsim.units import ceil_div, to_ticks
 
@@ -94,6 +96,20 @@ def test_pipelined_reads_pay_one_round_trip_a_pass(rows: int, vectors: int, func
     passes = {"softmax": 3, "layer_norm": 2, "gelu": 1}[function]
     one = command_cycles(pipelined, function, rows, vectors)
     assert command_cycles(pipelined, function, rows, vectors + 1) - one == rows * passes
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 4))
+def test_what_was_not_measured_sweeps_by_its_recipe(rows: int, vectors: int, operands: int) -> None:
+    pipelined = machine("sfu.pipelined=true").sfu
+    for kind in (SILU, MULTIPLY, RMS_NORM):
+        one, two = (
+            command_cycles(pipelined, kind.name, rows, n, operands) for n in (vectors, vectors + 1)
+        )
+        assert two - one == kind.recipe().sweeps * operands * rows
+        alone, both = (command_cycles(OVERLAPPED.sfu, kind.name, n, 3, operands) for n in (1, 2))
+        assert both - alone >= kind.recipe().sweeps * operands * 3
+    with pytest.raises(ConfigError, match=r"there is no operator kind 'sillu'; did you mean"):
+        command_cycles(pipelined, "sillu", rows, vectors)
 
 
 def test_the_special_function_unit_works_on_whole_vectors() -> None:

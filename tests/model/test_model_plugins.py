@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from pathlib import Path
 
 import numpy as np
+from readme_examples import example
 from small_workload import MAIN
 
 from accelsim.evaluation.examine import evaluate
@@ -115,15 +114,9 @@ def test_they_run_the_main_job(tmp_path: Path) -> None:
     assert 0 < bitfit < houlsby
 
 
-README = Path(sys.modules["accelsim"].__file__ or "").parent / "README.md"
-
-
 def test_what_the_readme_shows_works(tmp_path: Path) -> None:
-    sections = README.read_text(encoding="utf-8").split("\n## ")
     for name in ("An operator kind", "A model family", "An adaptation"):
-        (section,) = (each for each in sections if each.startswith(name))
-        (block,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-        (tmp_path / f"{name.split()[-1]}.py").write_text(block)
+        (tmp_path / f"{name.split()[-1]}.py").write_text(example(name))
     plugins.load_plugins([tmp_path])
     square = Operator("x", find_kind("square"), 2, 3, 3)
     assert square.kind.compute(square, [np.full((1, 2, 3), 3)], [], {}).tolist() == [[[9] * 3] * 2]

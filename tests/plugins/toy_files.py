@@ -1,8 +1,10 @@
-"""A workload and a machine outside the package, and what a toy adds to them."""
+"""A workload and a machine outside the package, what a toy adds to them, and running them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,16 @@ def write(folder: Path, *, workload: str = "", machine: str = "", **plugins: str
     file = folder / "workload.yaml"
     file.write_text(WORKLOAD.format(plugins=workload))
     return file
+
+
+def run(file: Path, *assignments: str, options: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Run the main job on a command line and return the figures of its case."""
+    changes = [part for each in assignments for part in ("--set", each)]
+    out = file.parent / "out"
+    command = ["run", str(file), *changes, *options, "--quiet", "--no-trace", "--out", str(out)]
+    assert run_command_line(command) == 0
+    (figures,) = json.loads((out / "results.json").read_text())["figures"]
+    return dict(figures)
 
 
 def failure(capsys: Captured, *arguments: str) -> str:

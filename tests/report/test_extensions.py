@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from readme_examples import example
 from small_workload import MAIN, SMALL
 
 from accelsim.cli.main import run_command_line
@@ -27,7 +28,6 @@ class Toys(MetricFamily):
     name = "toys"
     metrics = (Metric("toy.{key}", "energy of a toy", "{unit}", lambda case: 1.25e-6),)
 """
-README = (Path(__file__).parents[2] / "accelsim" / "README.md").read_text()
 QUICK = [part for text in SMALL for part in ("--set", text)]
 
 
@@ -36,12 +36,6 @@ def load(folder: Path, **files: str) -> None:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
     plugins.load_plugins([folder])
-
-
-def example(heading: str) -> str:
-    """Return the code under a heading of the README."""
-    section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return section.partition("```python\n")[2].partition("```")[0]
 
 
 def test_a_metric_is_seen_in_every_medium_and_a_medium_shows_all(

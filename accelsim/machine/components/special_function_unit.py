@@ -102,4 +102,4 @@ def command_cycles(
         config.pipelined,
     )
     repeats = max(1, operands - 1) if function == "add" else 1
-    return sfu_timing.command_cycles(timing, function, rows * repeats, vectors)
+    return sfu_timing.command_cycles(timing, function, rows * repeats, vectors, operands)

@@ -3,12 +3,16 @@
 As coded (harvard-acc/EdgeBERT, hw/cmod: SMax.h, LayerNorm.h, ElemAdd.h, Enpy.h, Dvfs.h): a row of
 vectors is read once in each pass, a vector at a time; every other state takes one iteration of the
 machine. A vector of results leaves through the encoder, by the port that vectors are read from.
+
+A function that is not in that code has a machine like the others, by the recipe of its kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from accelsim.model.operators import find_kind
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,12 @@ class _Machine:
     start_phase: tuple[int, int] = (0, 0)
 
 
-# Source: the state machines of the files named above; phases: SystemC simulation. GELU and tanh
-# are not in EdgeBERT: one pass of a piecewise-linear table, read and emit.
+# Source: the state machines of the files named above; phases: SystemC simulation.
 _MACHINES = {
     "softmax": _Machine((1, 1, 1), 1, 1, 1),
     "layer_norm": _Machine((1, 1), 2, 1, 2),
     "add": _Machine((2,), 0, 2, 1),
     "entropy": _Machine((1, 1), 0, 0, 2, end_states=2, emits=False, start_phase=(-1, 2)),
-    "gelu": _Machine((1,), 0, 1, 1),
-    "tanh": _Machine((1,), 0, 1, 1),
     "dvfs_lookup": _Machine((), 0, 0, 3, end_states=3, emits=False),
 }
 
@@ -64,9 +65,22 @@ _MACHINES = {
 _REQUEST_RELAYS, _RESULT_RELAYS = 3, 5
 
 
-def command_cycles(timing: SfuTiming, function: str, rows: int, vectors: int) -> int:
-    """Return the cycles of a command on ``rows`` of ``vectors``, from start write to interrupt."""
-    machine = _MACHINES[function]
+def _machine_of(function: str, operands: int) -> _Machine:
+    """Return what was measured, or a pass for each sweep, then emit; a state a row and sweep."""
+    if function in _MACHINES:
+        return _MACHINES[function]
+    sweeps = find_kind(function).recipe().sweeps
+    return _Machine((operands,) * sweeps, 0, 1, sweeps)
+
+
+def command_cycles(
+    timing: SfuTiming, function: str, rows: int, vectors: int, operands: int = 1
+) -> int:
+    """Return the cycles of a command on ``rows`` of ``vectors``, from start write to interrupt.
+
+    An add has ``rows`` for each two operands. Raises ConfigError for an unknown function.
+    """
+    machine = _machine_of(function, operands)
     interval = timing.initiation_intervals.get(function, 1)
     row = _row_cycles(timing, machine, interval, vectors)
     waits = _waits(machine, interval, rows, vectors) if not timing.pipelined else 0

@@ -1,0 +1,146 @@
+"""The README's example of each thing that can be added: the main job runs with it from outside."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from readme_examples import README, example
+from toy_files import run, write
+
+import accelsim
+
+STREAM = "requests={pattern: poisson, mean_interval: 60 us, duration: 4 ms}"
+
+
+def test_every_example_is_about_ten_lines_long() -> None:
+    headings = re.findall(r"^## (.*)$", README, re.MULTILINE)
+    assert len(headings) == 11
+    for heading in headings[:-1]:
+        lines = [line for line in example(heading).splitlines() if line.strip()]
+        assert len([line for line in lines if "import" not in line]) <= 20, heading
+
+
+def test_an_operator_kind_is_timed_and_priced_by_its_recipe(tmp_path: Path) -> None:
+    family = example("A model family")
+    squared = family.replace("ADD, SILU", "ADD, find_kind").replace("SILU,", 'find_kind("square"),')
+    tiny = ("model={name: tiny-1}", "cases.case.adaptation={method: full}")
+    silu = run(write(tmp_path, workload="plugins: [mine.py]", mine=family), *tiny)
+    (tmp_path / "square.py").write_text(example("An operator kind"))
+    plugins = "plugins: [mine.py, square.py]"
+    square = run(write(tmp_path, workload=plugins, mine=squared), *tiny)
+    # Both sweep once; a SiLU has two additions more.
+    assert square["time.inference_s"] == silu["time.inference_s"]
+    assert 0 < square["energy.part.compute_J"] < silu["energy.part.compute_J"]
+
+
+def test_a_component_stands_in_a_machine(tmp_path: Path) -> None:
+    without = run(write(tmp_path))
+    detector = "detector: {kind: wake_word_detector, draws: 50 uW}\nplugins: [detector.py]"
+    found = run(write(tmp_path, machine=detector, detector=example("A component")))
+    assert found["time.run_s"] == without["time.run_s"]
+    more = found["energy.system_J"] - without["energy.system_J"]
+    assert more == pytest.approx(50e-6 * found["time.run_s"])
+
+
+SLOW_BUS = """
+from typing import Literal
+from accelsim.machine.components.base import ANY
+from accelsim.machine.components.bus import Bus, BusConfig
+
+class Slow(Bus):
+    def occupancy(self, use, start):
+        return 2 * super().occupancy(use, start)
+
+class SlowBus(BusConfig):
+    kind: Literal["slow_bus"]
+
+    def servers(self, name, site):
+        return {ANY: Slow(name, self, site.lanes, site.period)}
+"""
+
+
+def test_a_component_takes_the_place_of_another(tmp_path: Path) -> None:
+    without = run(write(tmp_path))
+    machine = "bus: {kind: slow_bus}\nplugins: [bus.py]"
+    found = run(write(tmp_path, machine=machine, bus=SLOW_BUS))
+    assert found["time.busy.bus_s"] == pytest.approx(2 * without["time.busy.bus_s"])
+    bus = "energy.part.bus_and_host_J"
+    assert found[bus] == without[bus]
+
+
+def test_an_accelerator_compiles_for_a_machine(tmp_path: Path) -> None:
+    without = run(write(tmp_path))
+    machine = "accelerator: autonomous\nplugins: [mine.py]"
+    found = run(write(tmp_path, machine=machine, mine=example("An accelerator")))
+    assert 0 < found["latency.switch_s"] <= without["latency.switch_s"]
+    assert found["time.busy.host_s"] < without["time.busy.host_s"]
+    assert found["time.inference_s"] == without["time.inference_s"]
+
+
+def test_a_pattern_asks_for_sentences(tmp_path: Path) -> None:
+    requests = "requests={pattern: together, interval: 1 s, times: 9}"
+    file = write(tmp_path, workload="plugins: [mine.py]", mine=example("A request pattern"))
+    found = run(file, requests)
+    assert (found["requests.MNLI"], found["requests.all"]) == (9, 18)
+    assert found["time.run_s"] == pytest.approx(8, rel=1e-3)
+
+
+def test_a_scheduling_policy_serves_the_shortest_first(tmp_path: Path) -> None:
+    file = write(tmp_path, workload="pad_to: 1\nplugins: [mine.py]",
+                 mine=example("A scheduling policy"))  # fmt: skip
+    first, shortest = (
+        run(file, STREAM, f"policy={{name: {name}}}") for name in ("fifo", "shortest")
+    )
+    assert shortest["requests.all"] == first["requests.all"] > 20
+    assert shortest["waiting.mean.all_s"] < first["waiting.mean.all_s"]
+
+
+def test_an_idle_policy_puts_the_device_to_sleep(tmp_path: Path) -> None:
+    file = write(tmp_path, workload="plugins: [mine.py]", mine=example("An idle policy"))
+    stream = STREAM.replace("60 us", "1 ms")
+    nap = run(file, stream, "idle={policy: nap, after: 100 us}")
+    assert nap["time.chip.off_s"] > 0
+    assert nap == run(file, stream, "idle={policy: timeout, off_after: 100 us}")
+
+
+def test_a_family_is_a_model(tmp_path: Path) -> None:
+    file = write(tmp_path, mine=example("A model family"))
+    options = ("--plugins", str(tmp_path / "mine.py"))
+    full = "cases.case.adaptation={method: full}"
+    two, four = (
+        run(file, f"model={{name: tiny-1, layers: {layers}}}", full, options=options)
+        for layers in (2, 4)
+    )
+    assert 0 < two["time.inference_s"] < four["time.inference_s"]
+
+
+def test_an_adaptation_says_what_is_of_a_task(tmp_path: Path) -> None:
+    file = write(tmp_path, workload="plugins: [mine.py]", mine=example("An adaptation"))
+    houlsby, bitfit = run(file), run(file, "cases.case.adaptation={method: bitfit}")
+    assert 0 < bitfit["memory.held.sram_B"] < houlsby["memory.held.sram_B"]
+    assert bitfit["time.inference_s"] < houlsby["time.inference_s"]
+
+
+def test_a_metric_and_a_medium_are_everywhere(tmp_path: Path) -> None:
+    examples = {"metric": example("A figure"), "medium": example("An output medium")}
+    file = write(tmp_path, workload="plugins: [.]", **examples)
+    found = run(file, options=("--write", "json,csv,txt,md"))
+    joules = found["energy.sentence_J"]
+    assert joules == accelsim.evaluate(accelsim.Point(file))["case.energy.sentence"]
+    with (tmp_path / "out" / "results.csv").open(newline="") as rows:
+        assert [float(row["energy.sentence_J"]) for row in csv.DictReader(rows)] == [joules]
+    assert "energy of a sentence" in (tmp_path / "out" / "results.txt").read_text()
+    assert (tmp_path / "out" / "results.md").read_text().startswith("# outside")
+
+
+def test_a_technology_needs_no_code(tmp_path: Path) -> None:
+    technology = tmp_path / "mine.yaml"
+    without = run(write(tmp_path))
+    technology.write_text(example("A memory technology", "yaml"))
+    found = run(write(tmp_path, machine=f"memories: {{rram: {{technology: {technology}}}}}"))
+    assert 0.5e-6 < found["memory.area.rram_m2"] < 3.7e-6
+    assert found["memory.leakage.rram_W"] != without["memory.leakage.rram_W"]
+    assert found["memory.area.sram_m2"] == without["memory.area.sram_m2"]
