@@ -41,9 +41,12 @@ def load(folder: Path, **files: str) -> None:
 def test_a_metric_is_seen_in_every_medium_and_a_medium_shows_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load(tmp_path / "toys", metric=example("A figure"), medium=example("An output medium"))
+    (tmp_path / "toys").mkdir()
+    for heading in ("A figure", "An output medium"):
+        (tmp_path / "toys" / f"{heading.split()[-1]}.py").write_text(example(heading))
     out = tmp_path / "out"
     options = ["--no-trace", "--out", str(out), "--write", "json,csv,html,txt,md"]
+    options += ["--plugins", str(tmp_path / "toys")]
     assert run_command_line(["run", MAIN, *QUICK, *options]) == 0
     document = json.loads((out / "results.json").read_text())
     found = [figures["energy.sentence_J"] for figures in document["figures"]]
