@@ -38,9 +38,8 @@ _RANGES = {
     "b": _Range("64 b", "1024 Tib"),
     "m": _Range("22 nm", "1 m"),
     "m2": _Range("0.5 mm2", "1 m2"),
-    "J/b": _Range("0.3 pJ/b", "1 J/b"),
-    "W/m2": _Range("40 mW/mm2", "1 kW/mm2"),
-    "B/s": _Range("6.4 GB/s", "1000 TB/s"),
+    "write": _Range("1e6 writes", "1e18 writes"),
+    "F2": _Range("53 F2", "1e6 F2"),
 }
 
 
@@ -104,5 +103,5 @@ Meters = Annotated[float, *_quantity("m")]
 SquareMeters = Annotated[float, *_quantity("m2", zero=True)]
 Bytes = Annotated[int, *_quantity("B", whole=True)]
 Bits = Annotated[int, *_quantity("b", whole=True)]
-JoulesPerBit = Annotated[float, *_quantity("J/b", zero=True)]
-WattsPerSquareMeter = Annotated[float, *_quantity("W/m2", zero=True)]
+Writes = Annotated[float, *_quantity("write")]
+CellArea = Annotated[float, *_quantity("F2")]

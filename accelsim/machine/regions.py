@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from accelsim.errors import AccelsimError
 from accelsim.machine.operating_points import ProcessConfig
 from accelsim.memory.arrays import Array, find_array
-from accelsim.memory.technology import MemoryTechnology, load_technology
+from accelsim.memory.technology import Conditions, MemoryTechnology, load_technology
 from accelsim.units import format_bytes
 
 Target = Literal[
@@ -107,12 +106,10 @@ def find_region(
 
 def _lanes(technology: MemoryTechnology, query: ArrayQuery, process: ProcessConfig) -> int:
     """Return how many arrays of the table's widest word make up the memory's word."""
-    for conditions, targets in technology.tables.items():
-        same_node = math.isclose(conditions.node, process.node)
-        same_heat = math.isclose(conditions.temperature, process.temperature)
-        same_cells = conditions.bits_per_cell == query.bits_per_cell
-        roadmap = query.roadmap or technology.default_roadmap
-        if same_node and same_heat and same_cells and conditions.roadmap == roadmap:
-            widest = max(targets.get(query.target, {query.word: ()}))
-            return query.word // widest if query.word % widest == 0 else 1
-    return 1
+    roadmap = query.roadmap or technology.default_roadmap
+    wanted = Conditions(query.bits_per_cell, process.node, roadmap, process.temperature)
+    conditions = technology.find_conditions(wanted)
+    if conditions is None or query.target not in technology.tables[conditions]:
+        return 1
+    widest = max(technology.tables[conditions][query.target])
+    return query.word // widest if query.word % widest == 0 else 1

@@ -7,7 +7,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, get_args
 
 from accelsim.errors import ConfigError
@@ -120,10 +119,13 @@ def find_array(
             f"{technology.name}: expected a capacity and a word of at least 1, "
             f"got {capacity} B and {word} b"
         )
-    conditions = _find_conditions(
-        technology,
-        Conditions(bits_per_cell, node, roadmap or technology.default_roadmap, temperature),
-    )
+    wanted = Conditions(bits_per_cell, node, roadmap or technology.default_roadmap, temperature)
+    conditions = technology.find_conditions(wanted)
+    if conditions is None:
+        raise ConfigError(
+            f"{technology.name}: no arrays of {wanted}; {technology.path.name} has: "
+            f"{'; '.join(map(str, technology.tables))}"
+        )
     columns = _find_columns(technology, conditions, target)
     device = technology.devices[bits_per_cell]
     what = f"{technology.name}, {target}, {conditions}"
@@ -145,22 +147,9 @@ def find_array(
         endurance=device.endurance.at(grade) if device.endurance else None,
         retention=device.retention.at(grade) if device.retention else None,
         source=_source(technology, corners, grade),
-        exact=len(corners) == 1 and not interpolated_figures(corners[0][0]),
+        exact=len(corners) == 1 and not corners[0][0].interpolated,
         warnings=_warnings(columns, corners, capacity, word, device),
         device=device,
-    )
-
-
-def _find_conditions(technology: MemoryTechnology, wanted: Conditions) -> Conditions:
-    for found in technology.tables:
-        if (found.bits_per_cell, found.roadmap) == (wanted.bits_per_cell, wanted.roadmap) and (
-            math.isclose(found.node, wanted.node)
-            and math.isclose(found.temperature, wanted.temperature)
-        ):
-            return found
-    raise ConfigError(
-        f"{technology.name}: no arrays of {wanted}; {technology.path.name} has: "
-        f"{'; '.join(map(str, technology.tables))}"
     )
 
 
@@ -259,20 +248,6 @@ def _source(technology: MemoryTechnology, corners: Corners, grade: Grade) -> str
 # -- How well the surroundings of an array are interpolated ---------------------------------------
 
 
-def interpolated_figures(row: Row) -> tuple[str, ...]:
-    """Return the figures of a row that its source declares to be interpolated: latencies, or none.
-
-    Such figures are no measure of anything and are passed over where interpolation is judged.
-    """
-    return _declared_interpolated(row.source)
-
-
-@lru_cache(maxsize=256)
-def _declared_interpolated(source: str) -> tuple[str, ...]:
-    names = ("read_latency", "write_latency")
-    return tuple(name for name in names if f"{name.replace('_', ' ')} interpolated" in source)
-
-
 def neighbour_errors(line: Sequence[Row], figure: str, axis: Axis) -> dict[int, float]:
     """Return by how much the neighbours miss the inner rows of a line, by the place on the axis.
 
@@ -280,10 +255,14 @@ def neighbour_errors(line: Sequence[Row], figure: str, axis: Axis) -> dict[int, 
     twice the table's own; the error is relative. ``line`` is in rising order along the axis.
     """
     own = _measured(line, figure)
-    return {
-        getattr(row, axis): _neighbour_error(low, row, high, figure, axis)
-        for low, row, high in zip(own, own[1:], own[2:], strict=False)
-    }
+    errors = {}
+    for around in zip(own, own[1:], own[2:], strict=False):
+        start, place, end = (math.log(getattr(row, axis)) for row in around)
+        left, truth, right = (math.log(getattr(row, figure)) for row in around)
+        share = (place - start) / (end - start)
+        guess = (1 - share) * left + share * right
+        errors[getattr(around[1], axis)] = abs(math.expm1(guess - truth))
+    return errors
 
 
 def rows_of_capacity(columns: Columns, capacity: int) -> list[Row]:
@@ -292,14 +271,7 @@ def rows_of_capacity(columns: Columns, capacity: int) -> list[Row]:
 
 
 def _measured(line: Sequence[Row], figure: str) -> list[Row]:
-    return [row for row in line if figure not in interpolated_figures(row)]
-
-
-def _neighbour_error(low: Row, row: Row, high: Row, figure: str, axis: Axis) -> float:
-    start, place, end = (math.log(getattr(each, axis)) for each in (low, row, high))
-    share = (place - start) / (end - start)
-    left, truth, right = (math.log(getattr(each, figure)) for each in (low, row, high))
-    return abs(math.expm1((1 - share) * left + share * right - truth))
+    return [row for row in line if figure not in row.interpolated]
 
 
 def _local_error(columns: Columns, capacity: int, word: int, figure: str) -> float | None:
@@ -334,7 +306,7 @@ def _warnings(
     found = [device.warning] if device.warning else []
     if len(corners) > 1:
         found.append(_interpolation_warning(columns, corners, capacity, word))
-    found += map(_latency_warning, (row for row, _ in corners if interpolated_figures(row)))
+    found += map(_latency_warning, (row for row, _ in corners if row.interpolated))
     most = max(map(len, columns.values()))
     for at_word in dict.fromkeys(row.word for row, _ in corners) if len(corners) > 1 else ():
         if len(columns[at_word]) < most:
@@ -360,7 +332,7 @@ def _interpolation_warning(columns: Columns, corners: Corners, capacity: int, wo
 
 
 def _latency_warning(row: Row) -> str:
-    names = " and ".join(name.replace("_", " ") for name in interpolated_figures(row))
+    names = " and ".join(name.replace("_", " ") for name in row.interpolated)
     point = f"{format_bytes(row.capacity)} x {row.word} b"
     return f"interpolated in the table itself, between neighbours in capacity: {names} of {point}"
 

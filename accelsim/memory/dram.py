@@ -8,28 +8,19 @@ of a run is *counts x energy per command + residency x standby power*.
 
 from __future__ import annotations
 
-import difflib
-import re
-from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from accelsim.errors import ConfigError
-from accelsim.inputs.document import read_document
-from accelsim.inputs.files import is_file, read_bytes
+from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Amperes, Bits, Bytes, Seconds, Volts
-from accelsim.inputs.shipped import find_input, shipped_folder
 from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.memory.files import load_file, shipped_technologies
 
+Direction = Literal["read", "write"]
 DramState = Literal["active_standby", "precharge_standby", "power_down", "self_refresh"]
-DRAM_STATES: tuple[DramState, ...] = (
-    "active_standby",
-    "precharge_standby",
-    "power_down",
-    "self_refresh",
-)
+DRAM_STATES: tuple[DramState, ...] = get_args(DramState)
 
 _TRANSFERS_PER_CLOCK = 2  # Double data rate, by definition of the LPDDR families.
 _BITS_PER_BYTE = 8
@@ -98,11 +89,6 @@ class Timing(ConfigModel):
     self_refresh_minimum: Seconds = Field(alias="tSR", description="shortest self refresh")
 
     @property
-    def row_cycle(self) -> float:
-        """The time tRC from activate to activate of one bank: tRAS + tRP [s]."""
-        return self.activate_to_precharge + self.precharge
-
-    @property
     def precharge_all_time(self) -> float:
         """The time tRPab [s]; tRP where the source does not tell them apart."""
         return self.precharge if self.precharge_all is None else self.precharge_all
@@ -132,7 +118,8 @@ class Rail(ConfigModel):
 
     def activate_energy(self, timing: Timing) -> float:
         """Return V [IDD0 tRC - (IDD3N tRAS + IDD2N tRP)], an activate with its precharge [J]."""
-        total = self.activate_precharge * timing.row_cycle
+        row_cycle = timing.activate_to_precharge + timing.precharge
+        total = self.activate_precharge * row_cycle
         background = self.active_standby * timing.activate_to_precharge
         background += self.precharge_standby * timing.precharge
         return self.voltage * (total - background)
@@ -193,14 +180,10 @@ class DramTechnology(ConfigModel):
         return clocks * self.timing.clock_period
 
     @property
-    def data_rate(self) -> float:
-        """Transfers per second of one data pin: 2 / tCK [1/s]."""
-        return _TRANSFERS_PER_CLOCK / self.timing.clock_period
-
-    @property
     def peak_bandwidth(self) -> float:
         """Bytes per second on the data pins: device_width / 8 x 2 / tCK [B/s]."""
-        return self.organisation.device_width / _BITS_PER_BYTE * self.data_rate
+        data_rate = _TRANSFERS_PER_CLOCK / self.timing.clock_period
+        return self.organisation.device_width / _BITS_PER_BYTE * data_rate
 
     @property
     def activate_energy(self) -> float:
@@ -208,64 +191,36 @@ class DramTechnology(ConfigModel):
         return sum(rail.activate_energy(self.timing) for rail in self._rails())
 
     @property
-    def read_burst_energy(self) -> float:
-        """Core energy of a read burst: V (IDD4R - IDD3N) BL/2 tCK over VDD1, VDD2 [J]."""
-        return self._burst_energy(self.power.core, "read")
-
-    @property
-    def write_burst_energy(self) -> float:
-        """Core energy of a write burst: V (IDD4W - IDD3N) BL/2 tCK over VDD1, VDD2 [J]."""
-        return self._burst_energy(self.power.core, "write")
-
-    @property
-    def read_burst_interface_energy(self) -> float:
-        """Data-pin energy of a read burst: V (IDD4R - IDD3N) BL/2 tCK of VDDQ [J]."""
-        return self._burst_energy(self.power.interface, "read")
-
-    @property
-    def write_burst_interface_energy(self) -> float:
-        """Data-pin energy of a write burst: V (IDD4W - IDD3N) BL/2 tCK of VDDQ [J]."""
-        return self._burst_energy(self.power.interface, "write")
-
-    @property
     def refresh_energy(self) -> float:
         """One all-bank refresh above active standby: V (IDD5 - IDD3N) tRFCab [J]."""
         power = sum(rail.power_above_active(rail.refresh) for rail in self._rails())
         return power * self.timing.refresh_cycle
 
-    def standby_power(self, state: DramState) -> float:
-        """Return the core's background power V x (IDD3N, IDD2N, IDD2P or IDD6) [W]."""
-        return sum(rail.standby_power(state) for rail in self.power.core)
+    def burst_energy(self, kind: Direction, *supplies: tuple[Rail, ...]) -> float:
+        """Return V (IDD4R or IDD4W - IDD3N) BL/2 tCK, of core and data pins unless told [J]."""
+        return sum(
+            sum(rail.power_above_active(getattr(rail, kind)) for rail in rails) * self.burst_time
+            for rails in supplies or (self.power.core, self.power.interface)
+        )
 
-    def interface_standby_power(self, state: DramState) -> float:
-        """Return the background power of VDDQ in a state [W]."""
-        return sum(rail.standby_power(state) for rail in self.power.interface)
+    def standby_power(self, state: DramState, *supplies: tuple[Rail, ...]) -> float:
+        """Return V x (IDD3N, IDD2N, IDD2P or IDD6), of core and data pins unless told [W]."""
+        return sum(
+            sum(rail.standby_power(state) for rail in rails)
+            for rails in supplies or (self.power.core, self.power.interface)
+        )
 
-    @property
-    def read_stream_energy(self) -> float:
-        """Energy per byte of an endless sequential read at peak bandwidth [J/B].
+    def stream_energy(self, kind: Direction) -> float:
+        """Return the energy per byte of endless sequential access at peak bandwidth [J/B].
 
         (core + interface of a burst) / burst size + activate / page size + (active standby of
         the core + refresh energy / tREFI) / peak bandwidth.
         """
-        burst = self.read_burst_energy + self.read_burst_interface_energy
-        return self._stream_energy(burst)
-
-    @property
-    def write_stream_energy(self) -> float:
-        """Energy per byte of an endless sequential write at peak bandwidth, likewise [J/B]."""
-        burst = self.write_burst_energy + self.write_burst_interface_energy
-        return self._stream_energy(burst)
-
-    def _stream_energy(self, burst: float) -> float:
         refresh_power = self.refresh_energy / self.timing.refresh_interval
-        background = self.standby_power("active_standby") + refresh_power
+        background = self.standby_power("active_standby", self.power.core) + refresh_power
         row = self.activate_energy / self.organisation.page_size
-        return burst / self.organisation.burst_size + row + background / self.peak_bandwidth
-
-    def _burst_energy(self, rails: tuple[Rail, ...], kind: Literal["read", "write"]) -> float:
-        power = sum(rail.power_above_active(getattr(rail, kind)) for rail in rails)
-        return power * self.burst_time
+        burst = self.burst_energy(kind) / self.organisation.burst_size
+        return burst + row + background / self.peak_bandwidth
 
     def _rails(self) -> tuple[Rail, ...]:
         return self.power.core + self.power.interface
@@ -280,59 +235,29 @@ def prices(technology: DramTechnology, devices: int = 1) -> dict[str, dict[str, 
     """
     joules = {
         "activate": technology.activate_energy,
-        "read_burst": technology.read_burst_energy + technology.read_burst_interface_energy,
-        "write_burst": technology.write_burst_energy + technology.write_burst_interface_energy,
+        "read_burst": technology.burst_energy("read"),
+        "write_burst": technology.burst_energy("write"),
         "refresh": technology.refresh_energy,
-    }
-    watts = {
-        state: technology.standby_power(state) + technology.interface_standby_power(state)
-        for state in DRAM_STATES
     }
     return {
         "joules": {name: devices * price for name, price in joules.items()},
-        "watts": {name: devices * price for name, price in watts.items()},
+        "watts": {state: devices * technology.standby_power(state) for state in DRAM_STATES},
     }
 
 
 def load_dram(name_or_path: str | Path) -> DramTechnology:
     """Return a shipped part such as ``lpddr4_3200``, or the part in a YAML file.
 
-    Raises ConfigError when there is no such part or the file is wrong.
+    Raises ConfigError when there is no such part or the file is wrong. Equal contents of a file are
+    one part.
     """
-    path = find_input(Path(name_or_path))
-    if path.suffix not in (".yaml", ".yml"):
-        path = _technology_folder() / f"{name_or_path}.yaml"
-        if not (is_file(path) and _is_dram(path)):
-            raise _unknown_part(str(name_or_path))
-    return _load(path, read_bytes(path) if is_file(path) else b"")
+    return load_file(name_or_path, _read_dram, "DRAM part", "dram")
 
 
-def list_drams() -> tuple[str, ...]:
+def _read_dram(document: Document) -> DramTechnology:
+    return validate(document, DramTechnology)
+
+
+def list_drams() -> list[str]:
     """Return the names of the shipped DRAM parts, sorted."""
-    return tuple(
-        sorted(path.stem for path in _technology_folder().glob("*.yaml") if _is_dram(path))
-    )
-
-
-@lru_cache(maxsize=64)
-def _load(path: Path, content: bytes) -> DramTechnology:
-    """Read a file; ``content`` is there to tell what it holds from what it held."""
-    return validate(read_document(path), DramTechnology)
-
-
-def _unknown_part(name: str) -> ConfigError:
-    close = difflib.get_close_matches(name, list_drams(), n=1, cutoff=0.5)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    shipped = ", ".join(list_drams())
-    return ConfigError(
-        f"unknown DRAM part '{name}'; {hint}expected one of {shipped}, or the path of a .yaml file"
-    )
-
-
-def _technology_folder() -> Path:
-    return shipped_folder("hwconfigs") / "technologies"
-
-
-def _is_dram(path: Path) -> bool:
-    # A look at the kind keeps a mistake in another technology's file from hiding the DRAMs.
-    return bool(re.search(rb"^kind:\s*dram\s*$", read_bytes(path), re.MULTILINE))
+    return sorted(shipped_technologies("dram"))

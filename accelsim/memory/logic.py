@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
-from accelsim.inputs.document import read_document
-from accelsim.inputs.files import is_file, read_bytes
+from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts
-from accelsim.inputs.shipped import shipped_folder
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
+from accelsim.memory.files import load_file
 from accelsim.memory.technology import load_technology
 
 
 class Circuit(ConfigModel):
-    """One arithmetic circuit: energy of an operation and area."""
+    """One arithmetic circuit: energy of an operation [J] and area [m2]."""
 
     energy: Joules
     area: SquareMeters
@@ -63,14 +60,6 @@ class LogicFile(ConfigModel):
 
 
 @dataclass(frozen=True)
-class ScaledCircuit:
-    """A circuit at the machine's node and supply: J an operation, m2."""
-
-    energy: float
-    area: float
-
-
-@dataclass(frozen=True)
 class Logic:
     """Logic scaled to a machine's node and supply.
 
@@ -79,10 +68,10 @@ class Logic:
     with the square of the width.
     """
 
-    add_8_bit: ScaledCircuit
-    add_16_bit: ScaledCircuit
-    multiply_8_bit: ScaledCircuit
-    multiply_16_bit: ScaledCircuit
+    add_8_bit: Circuit
+    add_16_bit: Circuit
+    multiply_8_bit: Circuit
+    multiply_16_bit: Circuit
     wire: float
     leakage: float
     sources: tuple[str, ...]
@@ -93,14 +82,24 @@ def scaled_logic(name: str, *, node: float, temperature: float, voltage: float) 
 
     Raises ConfigError for a bad file.
     """
-    file = load_logic(name)
+    file = load_file(name, _read_logic, "logic technology", "logic")
     known = file.arithmetic
-    shrink, volts = node / known.node, voltage
+    shrink = node / known.node
 
-    def scale(energy: float, area: float) -> ScaledCircuit:
-        return ScaledCircuit(energy * shrink * (volts / known.voltage) ** 2, area * shrink**2)
+    def scale(energy: float, area: float) -> Circuit:
+        return Circuit.model_construct(
+            energy=energy * shrink * (voltage / known.voltage) ** 2, area=area * shrink**2
+        )
 
     small, large = known.multiply_8_bit, known.multiply_32_bit
+    smallest = find_array(
+        load_technology(file.leakage.like),
+        capacity=64 * 1024,
+        word=64,
+        node=node,
+        temperature=temperature,
+        extrapolate=True,
+    )
     return Logic(
         add_8_bit=scale(known.add_8_bit.energy, known.add_8_bit.area),
         add_16_bit=scale(known.add_16_bit.energy, known.add_16_bit.area),
@@ -108,32 +107,11 @@ def scaled_logic(name: str, *, node: float, temperature: float, voltage: float) 
         multiply_16_bit=scale(
             math.sqrt(small.energy * large.energy), math.sqrt(small.area * large.area)
         ),
-        wire=1e3 * file.wires.energy_per_bit_mm * (volts / file.wires.voltage) ** 2,
-        leakage=_leakage(file.leakage.like, node, temperature),
+        wire=1e3 * file.wires.energy_per_bit_mm * (voltage / file.wires.voltage) ** 2,
+        leakage=smallest.leakage / smallest.area,
         sources=(known.source, file.wires.source, file.leakage.source),
     )
 
 
-def load_logic(name: str) -> LogicFile:
-    """Return a logic technology by the name of its file, without the ending."""
-    path = shipped_folder("hwconfigs") / "technologies" / f"{name}.yaml"
-    path = path if is_file(path) else Path(name)
-    return _load(path, read_bytes(path) if is_file(path) else b"")
-
-
-@lru_cache(maxsize=16)
-def _load(path: Path, content: bytes) -> LogicFile:
-    """Read a file; ``content`` is there to tell what it holds from what it held."""
-    return validate(read_document(path), LogicFile)
-
-
-def _leakage(technology: str, node: float, temperature: float) -> float:
-    array = find_array(
-        load_technology(technology),
-        capacity=64 * 1024,
-        word=64,
-        node=node,
-        temperature=temperature,
-        extrapolate=True,
-    )
-    return array.leakage / array.area
+def _read_logic(document: Document) -> LogicFile:
+    return validate(document, LogicFile)

@@ -18,51 +18,28 @@ Blocks of the same conditions add up, so that rows of different origin keep thei
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.document import Document, read_document
-from accelsim.inputs.files import is_file, read_bytes
-from accelsim.inputs.quantities import Joules, Kelvin, Meters, Seconds
-from accelsim.inputs.shipped import find_input, shipped_folder
-from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.inputs.document import Document
+from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.quantities import CellArea, Joules, Kelvin, Meters, Seconds, Writes
+from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.faults.levels import CellLevels
-from accelsim.units import UnitError, parse_quantity
+from accelsim.memory.files import load_file, shipped_technologies
 
 Grade = Literal["optimistic", "reference", "pessimistic"]
-Kind = Literal["array", "estimate"]
 
-
-def _positive(dimension: str, example: str) -> Any:
-    def read(value: object) -> float:
-        try:
-            return parse_quantity(str(value), dimension)
-        except UnitError as error:
-            raise PydanticCustomError(
-                "quantity",
-                "{reason} (write for instance '{example}')",
-                {"reason": str(error), "example": example},
-            ) from None
-
-    schema = WithJsonSchema({"type": "string", "examples": [example]})
-    return (BeforeValidator(read), schema, Field(gt=0))
-
-
-Writes = Annotated[float, *_positive("write", "1e6 writes")]
-CellArea = Annotated[float, *_positive("F2", "53 F2")]
 Multiplier = Annotated[float, Field(gt=0)]
 Steps = Annotated[int, Field(ge=1)]
-
 Value = TypeVar("Value")
 
 
@@ -78,6 +55,10 @@ class Graded(ConfigModel, Generic[Value]):
         """Return the value of a grade."""
         value: Value = getattr(self, grade)
         return value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let pickle find the class by its name, which the one for a type of values has not."""
+        return partial(Graded.model_construct, **dict(self)), ()
 
 
 class SimulatedCell(ConfigModel):
@@ -124,20 +105,25 @@ class ArrayBlock(ConfigModel):
     table: str
 
 
-class TechnologyFile(ConfigModel):
-    """A memory technology as its YAML file states it.
-
-    ``kind``: an ``estimate`` is used by its name alone and is left out of lists and checks.
-    """
+class _Described(ConfigModel):
+    """What a file says of a technology as a whole. ``cell_area`` is in squares of the node."""
 
     name: str
-    kind: Kind
     description: str
     volatile: bool
     cell_area: CellArea
     default_roadmap: str
     notes: list[str] = Field(default_factory=list)
     simulated_cell: SimulatedCell | None = None
+
+
+class TechnologyFile(_Described):
+    """A memory technology as its YAML file states it.
+
+    ``kind``: an ``estimate`` is used by its name alone and is left out of lists and checks.
+    """
+
+    kind: Literal["array", "estimate"]
     devices: list[Device] = Field(min_length=1)
     arrays: list[ArrayBlock] = Field(min_length=1)
     cell_levels: list[CellLevels] = Field(default_factory=list)
@@ -150,6 +136,24 @@ class TechnologyFile(ConfigModel):
                 "a device states write_pulse or write_energy, so simulated_cell must say "
                 "what the tables already contain"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_device_for_each_cell(self) -> TechnologyFile:
+        wrong: list[tuple[KeyPath, str]] = []
+        devices = {device.bits_per_cell for device in self.devices}
+        if len(devices) < len(self.devices):
+            message = "two devices have the same bits_per_cell; keep one"
+            wrong.append((("devices",), message))
+        if len({levels.bits_per_cell for levels in self.cell_levels}) < len(self.cell_levels):
+            message = "two entries have the same bits_per_cell; keep one"
+            wrong.append((("cell_levels",), message))
+        for index, block in enumerate(self.arrays):
+            if block.bits_per_cell not in devices:
+                message = f"no device has {block.bits_per_cell} bits per cell; add it under devices"
+                wrong.append((("arrays", index, "bits_per_cell"), message))
+        if wrong:
+            raise RuleError(*wrong)
         return self
 
 
@@ -170,7 +174,11 @@ class Conditions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One computed array, in SI units: capacity [B] of data, word [b], energies per access."""
+    """One computed array, in SI units: capacity [B] of data, word [b], energies per access.
+
+    ``interpolated`` names the latencies that the source declares to be interpolated between
+    neighbours: they are no measure of anything.
+    """
 
     target: str
     capacity: int
@@ -182,31 +190,34 @@ class Row:
     write_energy: float
     leakage: float
     source: str
+    interpolated: tuple[str, ...]
 
 
 Columns = Mapping[int, tuple[Row, ...]]
 """Rows by word [b], in rising order of word and of capacity."""
 
 
-@dataclass(frozen=True, eq=False)
-class MemoryTechnology:
+class MemoryTechnology(_Described):
     """A memory technology: its devices by bits per cell and its array figures.
 
-    ``cell_area`` is in F2 (squares of the node), ``tables`` leads from conditions and optimisation
-    target to the rows by word; ``cell_levels`` by bits in a cell, where they are known.
+    ``tables`` leads from conditions and optimisation target to the rows by word; ``cell_levels`` by
+    bits in a cell, where they are known.
     """
 
-    name: str
-    description: str
-    volatile: bool
-    cell_area: float
-    default_roadmap: str
-    notes: tuple[str, ...]
-    simulated_cell: SimulatedCell | None
     devices: Mapping[int, Device]
     tables: Mapping[Conditions, Mapping[str, Columns]]
     cell_levels: Mapping[int, CellLevels]
     path: Path
+
+    def find_conditions(self, wanted: Conditions) -> Conditions | None:
+        """Return the conditions of the tables that are the wanted ones but for rounding."""
+        for found in self.tables:
+            same_cells = found.bits_per_cell == wanted.bits_per_cell
+            same_node = math.isclose(found.node, wanted.node)
+            same_heat = math.isclose(found.temperature, wanted.temperature)
+            if same_cells and same_node and same_heat and found.roadmap == wanted.roadmap:
+                return found
+        return None
 
 
 def load_technology(name_or_path: str | Path) -> MemoryTechnology:
@@ -215,98 +226,74 @@ def load_technology(name_or_path: str | Path) -> MemoryTechnology:
     Raises ConfigError for an unknown name and for every problem of the file. Equal contents of a
     file are one technology.
     """
-    path = find_input(Path(name_or_path))
-    if path.suffix not in (".yaml", ".yml"):
-        path = _folder() / f"{str(name_or_path).lower()}.yaml"
-        if not is_file(path):
-            raise ConfigError(_unknown_name(str(name_or_path)))
-    return _read_technology(path, read_bytes(path) if is_file(path) else b"")
+    return load_file(name_or_path, _read_technology, "memory technology", "array", "estimate")
 
 
-def list_technologies(kind: Kind = "array") -> list[str]:
+def list_technologies(kind: Literal["array", "estimate"] = "array") -> list[str]:
     """Return the names of the array technologies that travel with accelsim, sorted.
 
     Estimates are left out, or listed alone.
     """
-    documents = [read_document(path).data for path in _folder().glob("*.yaml")]
-    return sorted(str(data["name"]) for data in documents if data.get("kind") == kind)
+    return sorted(shipped_technologies(kind).values())
 
 
-def _folder() -> Path:
-    return shipped_folder("hwconfigs") / "technologies"
-
-
-def _unknown_name(name: str) -> str:
-    known = list_technologies()
-    close = difflib.get_close_matches(name.lower(), [item.lower() for item in known], n=1)
-    hint = next((f"did you mean {item}? " for item in known if [item.lower()] == close), "")
-    return (
-        f"unknown memory technology '{name}': {hint}"
-        f"known: {', '.join(known)}, or the path of a .yaml file"
-    )
-
-
-@lru_cache(maxsize=64)
-def _read_technology(path: Path, content: bytes) -> MemoryTechnology:
-    """Read a file; ``content`` is there to tell what it holds from what it held."""
-    document = read_document(path)
-    if document.data.get("kind") not in get_args(Kind):
-        raise document.error(
-            ("kind",),
-            f"expected a technology of kind 'array', got {document.data.get('kind')!r}; "
-            "on-chip arrays and DRAM parts are described differently",
-        )
-    return _technology(validate(document, TechnologyFile), document)
-
-
-def _technology(file: TechnologyFile, document: Document) -> MemoryTechnology:
-    devices = {device.bits_per_cell: device for device in file.devices}
-    levels = {entry.bits_per_cell: entry for entry in file.cell_levels}
-    if len(devices) < len(file.devices):
-        raise document.error(("devices",), "two devices have the same bits_per_cell; keep one")
-    if len(levels) < len(file.cell_levels):
-        raise document.error(("cell_levels",), "two entries have the same bits_per_cell; keep one")
-    return MemoryTechnology(
-        name=file.name,
-        description=file.description,
-        volatile=file.volatile,
-        cell_area=file.cell_area,
-        default_roadmap=file.default_roadmap,
-        notes=tuple(file.notes),
-        simulated_cell=file.simulated_cell,
-        devices=devices,
-        tables=_read_tables(file, devices, document),
-        cell_levels=levels,
+def _read_technology(document: Document) -> MemoryTechnology:
+    file = validate(document, TechnologyFile)
+    return MemoryTechnology.model_construct(
+        **{name: getattr(file, name) for name in _Described.model_fields},
+        devices={device.bits_per_cell: device for device in file.devices},
+        tables=_read_tables(file, document),
+        cell_levels={levels.bits_per_cell: levels for levels in file.cell_levels},
         path=document.path,
     )
 
 
-def _read_tables(
-    file: TechnologyFile, devices: Mapping[int, Device], document: Document
-) -> dict[Conditions, dict[str, Columns]]:
-    rows: dict[Conditions, dict[tuple[str, int, int], Row]] = {}
+Cells = tuple[str, int, int]
+"""What tells the rows of the same conditions apart: target, word [b], capacity [B]."""
+
+
+def _read_tables(file: TechnologyFile, document: Document) -> dict[Conditions, dict[str, Columns]]:
+    found: dict[Conditions, dict[Cells, Row]] = {}
     for index, block in enumerate(file.arrays):
-        if block.bits_per_cell not in devices:
-            raise document.error(
-                ("arrays", index, "bits_per_cell"),
-                f"no device has {block.bits_per_cell} bits per cell; add it under devices",
-            )
         conditions = Conditions(block.bits_per_cell, block.node, block.roadmap, block.temperature)
-        _TableReader(document, index, block).read_into(rows.setdefault(conditions, {}))
-    return {conditions: _by_target(found) for conditions, found in rows.items()}
+        rows = found.setdefault(conditions, {})
+        place = document.place(("arrays", index, "table"))
+        lines = [
+            (f"{place.file}:{line}: arrays[{index}].table", text.split())
+            for line, text in enumerate(block.table.splitlines(), (place.line or 0) + 1)
+            if text.strip() and not text.lstrip().startswith("#")
+        ]
+        header: list[str] = []
+        for where, cells in lines:
+            try:
+                if header:
+                    _add(rows, _read_row(header, cells, block.source))
+                elif len(lines) > 1:
+                    header = _checked_header(cells)
+                else:
+                    raise ValueError("expected a header line and at least one row")
+            except ValueError as error:
+                raise ConfigError(f"{where}: {error}") from None
+    return {conditions: _by_target(rows) for conditions, rows in found.items()}
 
 
-def _by_target(rows: Mapping[tuple[str, int, int], Row]) -> dict[str, Columns]:
-    found: dict[str, dict[int, list[Row]]] = {}
+def _by_target(rows: Mapping[Cells, Row]) -> dict[str, Columns]:
+    found: dict[str, dict[int, tuple[Row, ...]]] = {}
     for target, word, capacity in sorted(rows):
-        column = found.setdefault(target, {}).setdefault(word, [])
-        column.append(rows[target, word, capacity])
-    return {
-        target: {word: tuple(column) for word, column in columns.items()}
-        for target, columns in found.items()
-    }
+        columns = found.setdefault(target, {})
+        columns[word] = (*columns.get(word, ()), rows[target, word, capacity])
+    return dict(found)
 
 
+def _add(rows: dict[Cells, Row], row: Row) -> None:
+    key = (row.target, row.word, row.capacity)
+    if key in rows:
+        first = f"{row.target} {row.capacity // _KIB} {row.word}"
+        raise ValueError(f"this row stands twice: {first}; keep one")
+    rows[key] = row
+
+
+_KIB = 1024
 # Column of a table -> (figure of Row, power of ten of its unit).
 _FIGURES = {
     "area_mm2": ("area", -6),
@@ -318,80 +305,50 @@ _FIGURES = {
     "write_energy_pJ": ("write_energy", -12),
     "leakage_mW": ("leakage", -3),
 }
-_COUNTS = {"capacity_KiB": ("capacity", 1024), "word_b": ("word", 1)}
+_COUNTS = {"capacity_KiB": ("capacity", _KIB), "word_b": ("word", 1)}
 _SWITCHES = {"set_latency_ns", "reset_latency_ns"}
 _COMMON = {"target", *_COUNTS, *_FIGURES} - _SWITCHES - {"write_latency_ns"}
 
 
-class _TableReader:
-    """Reads the text table of one block; every problem is reported with its line."""
+def _checked_header(names: list[str]) -> list[str]:
+    given = set(names)
+    wanted = _COMMON | (_SWITCHES if given & _SWITCHES else {"write_latency_ns"})
+    if given == wanted and len(names) == len(given):
+        return names
+    raise ValueError(
+        f"expected the columns {', '.join(sorted(wanted))} once each in any order "
+        "(set_latency_ns and reset_latency_ns may stand for write_latency_ns); "
+        f"missing: {', '.join(sorted(wanted - given)) or 'none'}; "
+        f"not expected: {', '.join(sorted(given - wanted)) or 'none'}"
+    )
 
-    def __init__(self, document: Document, index: int, block: ArrayBlock) -> None:
-        place = document.place(("arrays", index, "table"))
-        self._file = place.file
-        self._first_line = (place.line or 0) + 1
-        self._name = f"arrays[{index}].table"
-        self._block = block
 
-    def read_into(self, rows: dict[tuple[str, int, int], Row]) -> None:
-        lines = [
-            (self._first_line + offset, text.split())
-            for offset, text in enumerate(self._block.table.splitlines())
-            if text.strip() and not text.lstrip().startswith("#")
-        ]
-        if len(lines) < 2:
-            raise self._error(self._first_line, "expected a header line and at least one row")
-        header = self._check_header(*lines[0])
-        for line, cells in lines[1:]:
-            row = self._row(line, header, cells)
-            key = (row.target, row.word, row.capacity)
-            if key in rows:
-                raise self._error(line, f"this row stands twice: {' '.join(cells[:3])}; keep one")
-            rows[key] = row
+def _read_row(header: list[str], cells: list[str], source: str) -> Row:
+    if len(cells) != len(header):
+        raise ValueError(f"expected {len(header)} columns as in the header, got {len(cells)}")
+    text = dict(zip(header, cells, strict=True))
+    values: dict[str, Any] = {"target": text.pop("target"), "source": source}
+    for column, cell in text.items():
+        figure, scale = (_COUNTS | _FIGURES)[column]
+        values[figure] = _read_cell(column, cell, scale)
+    if "set_latency" in values:
+        slower = max(values.pop("set_latency"), values.pop("reset_latency"))
+        values["write_latency"] = slower
+    switches = ("read_latency", "write_latency")
+    stated = (name for name in switches if f"{name.replace('_', ' ')} interpolated" in source)
+    return Row(**values, interpolated=tuple(stated))
 
-    def _check_header(self, line: int, names: list[str]) -> list[str]:
-        given = set(names)
-        wanted = _COMMON | (_SWITCHES if given & _SWITCHES else {"write_latency_ns"})
-        if given == wanted and len(names) == len(given):
-            return names
-        raise self._error(
-            line,
-            "expected the columns " + ", ".join(sorted(wanted)) + " once each in any order "
-            "(set_latency_ns and reset_latency_ns may stand for write_latency_ns); "
-            f"missing: {', '.join(sorted(wanted - given)) or 'none'}; "
-            f"not expected: {', '.join(sorted(given - wanted)) or 'none'}",
-        )
 
-    def _row(self, line: int, header: list[str], cells: list[str]) -> Row:
-        if len(cells) != len(header):
-            raise self._error(
-                line, f"expected {len(header)} columns as in the header, got {len(cells)}"
-            )
-        text = dict(zip(header, cells, strict=True))
-        values: dict[str, Any] = {"target": text.pop("target"), "source": self._block.source}
-        for column, cell in text.items():
-            figure, value = self._value(line, column, cell)
-            values[figure] = value
-        if "set_latency" in values:
-            slower = max(values.pop("set_latency"), values.pop("reset_latency"))
-            values["write_latency"] = slower
-        return Row(**values)
-
-    def _value(self, line: int, column: str, cell: str) -> tuple[str, float | int]:
-        try:
-            if column in _COUNTS:
-                figure, factor = _COUNTS[column]
-                value: float | int = int(cell) * factor
-            else:
-                # Moving the decimal point rounds once: 0.1 mm2 becomes the float 1e-7.
-                figure, exponent = _FIGURES[column]
-                value = float(Decimal(cell).scaleb(exponent))
-        except (ValueError, ArithmeticError):
-            value = math.nan
-        if not 0 < value < math.inf:
-            kind = "whole number" if column in _COUNTS else "number"
-            raise self._error(line, f"{column}: expected a positive {kind}, got '{cell}'")
-        return figure, value
-
-    def _error(self, line: int, message: str) -> ConfigError:
-        return ConfigError(f"{self._file}:{line}: {self._name}: {message}")
+def _read_cell(column: str, cell: str, scale: int) -> float | int:
+    try:
+        if column in _COUNTS:
+            value: float | int = int(cell) * scale
+        else:
+            # Moving the decimal point rounds once: 0.1 mm2 becomes the float 1e-7.
+            value = float(Decimal(cell).scaleb(scale))
+    except (ValueError, ArithmeticError):
+        value = math.nan
+    if not 0 < value < math.inf:
+        kind = "whole number" if column in _COUNTS else "number"
+        raise ValueError(f"{column}: expected a positive {kind}, got '{cell}'")
+    return value

@@ -43,11 +43,11 @@ _ARRAY: tuple[Field[Array], ...] = (
 _DRAM: tuple[Field[tuple[str, DramTechnology]], ...] = (
     (Column("name", "part"), lambda one: one[0]),
     (Column("peak_bandwidth", "peak", "GB/s"), lambda one: one[1].peak_bandwidth),
-    (Column("read_stream_energy", "read", "pJ/B"), lambda one: one[1].read_stream_energy),
-    (Column("write_stream_energy", "write", "pJ/B"), lambda one: one[1].write_stream_energy),
+    (Column("read_stream_energy", "read", "pJ/B"), lambda one: one[1].stream_energy("read")),
+    (Column("write_stream_energy", "write", "pJ/B"), lambda one: one[1].stream_energy("write")),
     (
         Column("self_refresh_power", "self refresh", "mW"),
-        lambda one: one[1].standby_power("self_refresh"),
+        lambda one: one[1].standby_power("self_refresh", one[1].power.core),
     ),
     (Column("interface_included", "interface"), lambda one: bool(one[1].power.interface)),
 )

@@ -28,8 +28,8 @@ RANGES: dict[str, tuple[str, float, float, bool, str]] = {
     "SquareMeters": ("m2", 0, 1, True, "1 m2"),
     "Bytes": ("B", 1, 2**50, False, "1024 TiB"),
     "Bits": ("b", 1, 2**50, False, "1024 Tib"),
-    "JoulesPerBit": ("J/b", 0, 1, True, "1 J/b"),
-    "WattsPerSquareMeter": ("W/m2", 0, 1e9, True, "1 kW/mm2"),
+    "Writes": ("writes", 0, 1e18, False, "1e18 writes"),
+    "CellArea": ("F2", 0, 1e6, False, "1e6 F2"),
 }
 WHOLE = {"Bytes", "Bits"}
 
@@ -87,7 +87,7 @@ def test_what_is_read_is_in_its_range(kind: str, value: float) -> None:
         )
 
 
-@given(st.integers(16, 10**8), st.sampled_from(sorted(RANGES)))
+@given(st.integers(19, 10**8), st.sampled_from(sorted(RANGES)))
 def test_absurd_numbers_are_refused(exponent: int, kind: str) -> None:
     unit, *_, zero, written = RANGES[kind]
     text = f"1e{exponent} {unit}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from accelsim.memory.arrays import find_array, interpolated_figures
+from accelsim.memory.arrays import find_array
 from accelsim.memory.technology import Conditions, Row, list_technologies, load_technology
 from accelsim.study.validation.memory import leave_one_out
 
@@ -92,9 +92,9 @@ def test_what_is_recovered_is_half_a_mebibyte_and_says_where_from() -> None:
     assert len(recovered) == 184
     assert {row.capacity for row in recovered} == {MIB // 2}
     assert {row.source for _, row in rows() if "interpolated" in row.source} == {
-        row.source for _, row in rows() if interpolated_figures(row)
+        row.source for _, row in rows() if row.interpolated
     }
-    assert len([row for row in recovered if interpolated_figures(row)]) == 164
+    assert len([row for row in recovered if row.interpolated]) == 164
 
 
 def test_banks_of_equal_area_and_leakage_are_equally_fast() -> None:
@@ -102,7 +102,7 @@ def test_banks_of_equal_area_and_leakage_are_equally_fast() -> None:
     for figure in ("read_latency", "write_latency"):
         latencies: dict[Any, list[float]] = {}
         for kind, row in rows():
-            if figure not in interpolated_figures(row):
+            if figure not in row.interpolated:
                 same = (*kind, row.capacity, row.area, row.leakage)
                 latencies.setdefault(same, []).append(getattr(row, figure))
         assert sum(len(found) > 1 for found in latencies.values()) > 200
@@ -117,7 +117,7 @@ def test_interpolated_latencies_are_those_of_the_neighbours_or_less() -> None:
     for (name, conditions), row in rows():
         column = load_technology(name).tables[conditions][row.target][row.word]
         at = column.index(row)
-        for figure in interpolated_figures(row):
+        for figure in row.interpolated:
             low, high = column[at - 1], column[at + 1]
             share = math.log(row.capacity / low.capacity) / math.log(high.capacity / low.capacity)
             left, right = getattr(low, figure), getattr(high, figure)

@@ -15,7 +15,6 @@ from accelsim.memory.arrays import (
     Array,
     Axis,
     find_array,
-    interpolated_figures,
     neighbour_errors,
     rows_of_capacity,
 )
@@ -65,7 +64,7 @@ def test_a_point_of_the_table_is_returned_to_the_last_bit(name: str) -> None:
                 grade="optimistic",
                 **conditions._asdict(),
             )
-            assert array.exact != bool(interpolated_figures(row))
+            assert array.exact != bool(row.interpolated)
             assert (array.area, array.leakage) == (row.area, row.leakage)
             assert (array.read_latency, array.read_energy) == (row.read_latency, row.read_energy)
             if name in ("SRAM", "SRAM_htree") or (name == "RRAM" and array.bits_per_cell == 1):
@@ -112,7 +111,7 @@ def test_the_middle_of_a_rectangle_is_the_geometric_mean_of_its_corners(areas: l
         for (word, capacity), area in zip(product((64, 256), (1, 4)), areas, strict=True)
     ]
     columns = {64: tuple(corners[:2]), 256: tuple(corners[2:])}
-    technology = replace(RRAM, tables={REFERENCE: {"ReadEDP": columns}})
+    technology = RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": columns}}})
     array = find_array(technology, capacity=2 * MIB, word=128)
     assert array.area == pytest.approx(math.prod(area**0.25 for area in areas), rel=1e-12)
 
@@ -235,7 +234,7 @@ def table(**change: Any) -> MemoryTechnology:
     ]
     bent = {name: factor * getattr(rows[1], name) for name, factor in change.items()}
     rows[1] = replace(rows[1], **bent)
-    return replace(RRAM, tables={REFERENCE: {"ReadEDP": {64: tuple(rows)}}})
+    return RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": {64: tuple(rows)}}}})
 
 
 def warning_of(technology: MemoryTechnology, mebibytes: float) -> str:
@@ -261,7 +260,7 @@ def test_a_bend_in_the_table_is_said_where_it_is(factor: float, badly: str) -> N
 
 def test_points_that_cannot_be_left_out_are_said() -> None:
     columns = {64: table().tables[REFERENCE]["ReadEDP"][64][:2]}
-    technology = replace(RRAM, tables={REFERENCE: {"ReadEDP": columns}})
+    technology = RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": columns}}})
     assert warning_of(technology, 1.5) == (
         "interpolated between 1 MiB and 2 MiB at 64 b; these points are at the edge of the table: "
         "the error is not known"
@@ -285,7 +284,7 @@ def test_a_point_is_missed_as_by_a_table_without_it(axis: Axis) -> None:
         without: dict[int, tuple[Row, ...]] = {}
         for other in (left, right):
             without[other.word] = (*without.get(other.word, ()), other)
-        technology = replace(RRAM, tables={REFERENCE: {"ReadEDP": without}})
+        technology = RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": without}}})
         guess = find_array(technology, capacity=row.capacity, word=row.word).read_energy
         found = abs(guess / row.read_energy - 1)
         assert errors[getattr(row, axis)] == pytest.approx(found, rel=1e-9)

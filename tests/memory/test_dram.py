@@ -26,21 +26,25 @@ def _reference() -> dict[str, dict[str, str]]:
 _OBSERVED = {
     "peak_bandwidth_GBps": lambda t: t.peak_bandwidth / 1e9,
     "activate_pJ": lambda t: t.activate_energy * 1e12,
-    "read_core_pJ_per_byte": lambda t: t.read_burst_energy / t.organisation.burst_size * 1e12,
-    "write_core_pJ_per_byte": lambda t: t.write_burst_energy / t.organisation.burst_size * 1e12,
+    "read_core_pJ_per_byte": lambda t: (
+        t.burst_energy("read", t.power.core) / t.organisation.burst_size * 1e12
+    ),
+    "write_core_pJ_per_byte": lambda t: (
+        t.burst_energy("write", t.power.core) / t.organisation.burst_size * 1e12
+    ),
     "read_interface_pJ_per_byte": lambda t: (
-        t.read_burst_interface_energy / t.organisation.burst_size * 1e12
+        t.burst_energy("read", t.power.interface) / t.organisation.burst_size * 1e12
     ),
     "write_interface_pJ_per_byte": lambda t: (
-        t.write_burst_interface_energy / t.organisation.burst_size * 1e12
+        t.burst_energy("write", t.power.interface) / t.organisation.burst_size * 1e12
     ),
-    "active_standby_mW": lambda t: t.standby_power("active_standby") * 1e3,
-    "precharge_standby_mW": lambda t: t.standby_power("precharge_standby") * 1e3,
-    "power_down_mW": lambda t: t.standby_power("power_down") * 1e3,
-    "self_refresh_mW": lambda t: t.standby_power("self_refresh") * 1e3,
+    "active_standby_mW": lambda t: t.standby_power("active_standby", t.power.core) * 1e3,
+    "precharge_standby_mW": lambda t: t.standby_power("precharge_standby", t.power.core) * 1e3,
+    "power_down_mW": lambda t: t.standby_power("power_down", t.power.core) * 1e3,
+    "self_refresh_mW": lambda t: t.standby_power("self_refresh", t.power.core) * 1e3,
     "refresh_nJ": lambda t: t.refresh_energy * 1e9,
-    "read_stream_pJ_per_byte": lambda t: t.read_stream_energy * 1e12,
-    "write_stream_pJ_per_byte": lambda t: t.write_stream_energy * 1e12,
+    "read_stream_pJ_per_byte": lambda t: t.stream_energy("read") * 1e12,
+    "write_stream_pJ_per_byte": lambda t: t.stream_energy("write") * 1e12,
 }
 
 
@@ -172,7 +176,7 @@ def test_wrong_file_says_where_and_what(tmp_path: Path, old: str, new: str, mess
 
 def test_unknown_part_names_the_shipped_ones():
     message = (
-        r"^unknown DRAM part 'lpddr4_3201'; did you mean 'lpddr4_3200'\? expected one of "
+        r"^unknown DRAM part 'lpddr4_3201': did you mean lpddr4_3200\? known: "
         r"lpddr3_1600, lpddr4_3200, lpddr4x_3200, or the path of a \.yaml file$"
     )
     with pytest.raises(ConfigError, match=message):

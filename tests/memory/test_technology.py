@@ -157,8 +157,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
             "146 F2",
             "146",
             5,
-            r"cell_area: expected a unit of F2 after 146, got none "
-            r"\(write for instance '53 F2'\)",
+            r"cell_area: expected a quantity in F2 such as '53 F2', got the bare number 146",
         ),
         (
             "  - bits_per_cell: 1\n    node",
@@ -168,7 +167,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         ),
         (
             "pessimistic: 2, source: mine}\narrays",
-            "pessimistic: 2, source: mine}\n    endurance: {optimistic: 1e6, reference: 2 writes,"
+            "pessimistic: 2, source: mine}\n    endurance: {optimistic: '1e6', reference: 2 writes,"
             " pessimistic: 1 writes, source: mine}\narrays",
             11,
             r"devices\[0\]\.endurance\.optimistic: expected a unit of write after .*",

@@ -22,7 +22,7 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.faults.stored import StoredPart
 from accelsim.memory.protection import ProtectionConfig, check_bits
 from accelsim.memory.storage import CellChoice, MeasuredTensor, StorageConfig
-from accelsim.memory.technology import load_technology
+from accelsim.memory.technology import Conditions, load_technology
 from accelsim.model.tensors import Role
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import StoredModel
@@ -240,16 +240,16 @@ def _smallest(subject: Subject, kind: int) -> int:
     """
     home, process = subject.home, subject.case.hardware.process
     technology = load_technology(_technology(subject, kind))
-    for conditions, targets in technology.tables.items():
-        alike = conditions.bits_per_cell == kind and home.target in targets
-        alike &= conditions.roadmap == (home.roadmap or technology.default_roadmap)
-        alike &= math.isclose(conditions.node, process.node)
-        if alike and math.isclose(conditions.temperature, process.temperature):
-            columns = targets[home.target]
-            below = max((each for each in columns if each <= home.word), default=min(columns))
-            above = min((each for each in columns if each >= home.word), default=max(columns))
-            return max(columns[below][0].capacity, columns[above][0].capacity)
-    return 0
+    roadmap = home.roadmap or technology.default_roadmap
+    conditions = technology.find_conditions(
+        Conditions(kind, process.node, roadmap, process.temperature)
+    )
+    if conditions is None or home.target not in technology.tables[conditions]:
+        return 0
+    columns = technology.tables[conditions][home.target]
+    below = max((each for each in columns if each <= home.word), default=min(columns))
+    above = min((each for each in columns if each >= home.word), default=max(columns))
+    return max(columns[below][0].capacity, columns[above][0].capacity)
 
 
 def _name(subject: Subject, kind: int) -> str:

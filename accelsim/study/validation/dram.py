@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from accelsim.machine.timing.dram_channel import DramChannel
-from accelsim.memory.dram import DramTechnology, load_dram, prices
+from accelsim.memory.dram import DRAM_STATES, DramTechnology, load_dram, prices
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 
@@ -14,15 +14,22 @@ _CURRENTS = "computed from the specification's currents by a calculation of its 
 _TIMINGS = "sum of the specification's timings"
 _LONG_READ = 8 * 2**20
 
-# Column of the reference -> property of the part, scale to the column's unit.
-_FIGURES = {
-    "activate_pJ": ("activate_energy", 1e12),
-    "refresh_nJ": ("refresh_energy", 1e9),
-    "read_stream_pJ_per_byte": ("read_stream_energy", 1e12),
-    "write_stream_pJ_per_byte": ("write_stream_energy", 1e12),
-    "peak_bandwidth_GBps": ("peak_bandwidth", 1e-9),
+# Column of the reference -> name of the figure, the part's own, scale to the column's unit.
+_FIGURES: dict[str, tuple[str, Callable[[DramTechnology], float], float]] = {
+    "activate_pJ": ("activate energy", lambda part: part.activate_energy, 1e12),
+    "refresh_nJ": ("refresh energy", lambda part: part.refresh_energy, 1e9),
+    "read_stream_pJ_per_byte": (
+        "read stream energy",
+        lambda part: part.stream_energy("read"),
+        1e12,
+    ),
+    "write_stream_pJ_per_byte": (
+        "write stream energy",
+        lambda part: part.stream_energy("write"),
+        1e12,
+    ),
+    "peak_bandwidth_GBps": ("peak bandwidth", lambda part: part.peak_bandwidth, 1e-9),
 }
-_STATES = ("active_standby", "precharge_standby", "power_down", "self_refresh")
 
 
 def dram_checks(folder: Path) -> Iterator[Check]:
@@ -30,13 +37,12 @@ def dram_checks(folder: Path) -> Iterator[Check]:
     timings = {row["part"]: row for row in read_rows(folder, "dram_timings.csv")}
     for row in read_rows(folder, "dram_energies.csv"):
         technology, part = load_dram(row["part"]), row["part"]
-        for column, (name, scale) in _FIGURES.items():
-            quantity = f"{part} {name.replace('_', ' ')}"
-            value = scale * getattr(technology, name)
+        for column, (name, of, scale) in _FIGURES.items():
+            quantity, value = f"{part} {name}", scale * of(technology)
             unit = column.rpartition("_")[2]
             yield Check("DRAM", quantity, unit, float(row[column]), value, 0.005, _CURRENTS)
-        for state in _STATES:
-            watts = technology.standby_power(state)  # type: ignore[arg-type]
+        for state in DRAM_STATES:
+            watts = technology.standby_power(state, technology.power.core)
             quantity = f"{part} power in {state.replace('_', ' ')}"
             known = float(row[f"{state}_mW"])
             yield Check("DRAM", quantity, "mW", known, 1e3 * watts, 0.005, _CURRENTS)

@@ -1,0 +1,78 @@
+"""The technology files that travel with accelsim, and finding one by name or path."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.document import Document, read_document
+from accelsim.inputs.files import is_file, read_bytes
+from accelsim.inputs.shipped import find_input, shipped_folder
+
+Value = TypeVar("Value")
+
+
+def shipped_technologies(kind: str) -> dict[str, str]:
+    """Return what the shipped technologies of a kind are called, by the names of their files.
+
+    That is the name that the file states, where it is the file's own but for upper case.
+    """
+    found = {}
+    for path in sorted(_folder().glob("*.yaml")):
+        # Not as YAML: a mistake in one file must not hide the others.
+        text = read_bytes(path).decode("utf-8")
+        stated = dict(re.findall(r"^(kind|name):\s*(.*?)\s*$", text, re.MULTILINE))
+        if stated.get("kind") == kind:
+            same = stated["name"].lower() == path.stem
+            found[path.stem] = stated["name"] if same else path.stem
+    return found
+
+
+def load_file(
+    name_or_path: str | Path, read: Callable[[Document], Value], noun: str, *kinds: str
+) -> Value:
+    """Return what is read from a YAML file, or from the shipped one of a name in any case.
+
+    Equal contents of a file are one value. Raises ConfigError for a name that no shipped
+    technology has, with those of the first of the ``kinds``, and for a file of another kind.
+    """
+    path = find_input(Path(name_or_path))
+    if path.suffix not in (".yaml", ".yml"):
+        path = _folder() / f"{str(name_or_path).lower()}.yaml"
+        if not is_file(path):
+            raise ConfigError(_unknown(noun, str(name_or_path), shipped_technologies(kinds[0])))
+    content = read_bytes(path) if is_file(path) else b""
+    found: Value = _read(read, kinds, path, content)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _read(
+    read: Callable[[Document], Any], kinds: tuple[str, ...], path: Path, content: bytes
+) -> Any:
+    """Read a file; ``content`` is there to tell what it holds from what it held."""
+    document = read_document(path)
+    kind = document.data.get("kind")
+    if kind not in kinds:
+        raise document.error(
+            ("kind",),
+            f"expected a technology of kind '{kinds[0]}', got {kind!r}; "
+            "on-chip arrays and DRAM parts are described differently",
+        )
+    return read(document)
+
+
+def _unknown(noun: str, name: str, known: Mapping[str, str]) -> str:
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {known[close[0]]}? " if close else ""
+    listed = ", ".join(sorted(known.values()))
+    return f"unknown {noun} '{name}': {hint}known: {listed}, or the path of a .yaml file"
+
+
+def _folder() -> Path:
+    return shipped_folder("hwconfigs") / "technologies"
