@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, describe, read_document
-from accelsim.inputs.plugins import load_plugins
+from accelsim.inputs.plugins import check_plugins, load_plugins
 
 KEY = "plugins"
 
@@ -43,8 +43,13 @@ def read_with_plugins(path: Path) -> Document:
     ConfigError for a file or a plug-in that cannot be read, at its place.
     """
     document = read_document(path)
-    if KEY not in document.data:
-        return document
+    if KEY in document.data:
+        document = _loaded(document)
+    check_plugins()
+    return document
+
+
+def _loaded(document: Document) -> Document:
     named = document.data[KEY]
     loaded: dict[str, str] = {}
     if not (isinstance(named, list) and all(isinstance(each, str) for each in named)):
@@ -52,7 +57,7 @@ def read_with_plugins(path: Path) -> Document:
         raise document.error((KEY,), message)
     for index, name in enumerate(named):
         try:
-            loaded |= dict.fromkeys(load_plugins([path.parent / name]), name)
+            loaded |= dict.fromkeys(load_plugins([document.path.parent / name]), name)
         except ConfigError as error:
             raise document.error((KEY, index), str(error)) from None
     places = {at: place for at, place in document.places.items() if at[:1] != (KEY,)}

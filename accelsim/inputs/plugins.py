@@ -50,6 +50,7 @@ class Plugin:
 
 # By file, in the order in which they were loaded. To be replaced as a whole.
 _plugins: Mapping[Path, Plugin] = {}
+_registries: list[Registry[Any]] = []
 
 
 def load_plugins(paths: Iterable[str | Path]) -> tuple[str, ...]:
@@ -73,6 +74,12 @@ def use_plugins(plugins: Iterable[Plugin]) -> None:
         assert plugin.module  # imports it
         known[plugin.file] = plugin
     _plugins = known
+
+
+def check_plugins() -> None:
+    """Raise ConfigError for what is wrong with a loaded plug-in, whether it is used or not."""
+    for registry in _registries if _plugins else ():
+        registry.all()
 
 
 def loaded_plugins() -> tuple[Plugin, ...]:
@@ -133,6 +140,7 @@ class Registry(Generic[Base]):
         self._package, self._base, self._group = package, base, group
         self._plugins: tuple[Plugin, ...] | None = None
         self._found: Mapping[str, type[Base]] = {}
+        _registries.append(self)
 
     def all(self) -> Mapping[str, type[Base]]:
         """Return the classes by name: those of the folder first, in the order of the files.
