@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accelsim.machine.timing.bus_timing import BusTiming, HostTiming
+from accelsim.machine.schema import load_hardware
 from accelsim.machine.timing.pe_pipeline import PeTiming, Pipeline
-from accelsim.machine.timing.pe_timing import loaded_cycles, product_cycles, tile_cycles
+from accelsim.machine.timing.pe_timing import product_cycles, tile_cycles
 from accelsim.machine.timing.sfu_timing import SfuTiming, command_cycles
+from accelsim.program import Transfer
 from accelsim.units import ceil_div
 
-BUS, HOST, SFU = BusTiming(), HostTiming(), SfuTiming()
+MACHINE = load_hardware("hwconfigs/edgebert.yaml")
+SFU = SfuTiming()
 EMULATED = SfuTiming(initiation_intervals={"softmax": 3, "layer_norm": 3, "entropy": 4})
 SERIAL = PeTiming(16)
 SMALL = 24 * 64  # vectors of a product that the threads step through in about 30 ms
@@ -118,20 +119,6 @@ def test_a_lone_output_tile_pays_its_whole_flush_and_the_fill(size: int, depth: 
     assert tile_cycles(PeTiming(size), 1, depth) == depth * (2 * size + 1) + size + 18
 
 
-@given(powers, st.integers(1, 12), st.integers(1, 6), st.integers(0, 400))
-@settings(max_examples=30, deadline=None)
-def test_a_load_and_a_product_slow_each_other_as_the_threads_do(
-    size: int, outputs: int, depth: int, words: int
-) -> None:
-    assume(outputs * depth * size <= SMALL // 2)
-    product, load = loaded_cycles(PeTiming(size), outputs, depth, words)
-    assert product == pu_gold.product_cycles(size, outputs, depth, load_words=words)
-    if words:
-        assert load == pu_gold.product_cycles(
-            size, outputs, depth, load_words=words, until_loaded=True
-        )
-
-
 # The special functions against their threads.
 
 
@@ -170,19 +157,22 @@ def reference_rows() -> list[Row]:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
+# A defect; a product whose buffer is loaded through the port that it uses: ours have one each way;
+# what no program asks of the host.
+NOT_MODELLED = ("HANGS", "concurrent", "config register read", "interrupt high time")
+
+
 def no_claim(row: Row) -> bool:
-    """Rows derived from others, a defect that hangs, and a datapath that nothing uses."""
+    """Rows derived from others, what is not modelled, and a datapath that nothing uses."""
     derived = row["how_obtained"].startswith("derived")
-    return derived or "HANGS" in row["op"] or row["module"] == "Datapath"
+    unknown = any(text in row["op"] for text in NOT_MODELLED)
+    return derived or unknown or row["module"] == "Datapath"
 
 
 def product_row(row: Row) -> int:
     shape = (int(row["N1"]), int(row["N0"]), int(row["M"]))
     size = int(row["n"])
-    host = HOST.product_command if row["module"].startswith("TopAccel") else 0
-    if "concurrent" in row["op"]:
-        words = 256 * size // 8
-        return loaded_cycles(PeTiming(size), 16, 4, words)[0] + host
+    host = MACHINE.pe_array.command_cycles if row["module"].startswith("TopAccel") else 0
     return product_cycles(PeTiming(size), *shape) + host
 
 
@@ -200,22 +190,14 @@ def function_row(row: Row) -> int:
 def transfer_row(row: Row) -> int:
     size, vectors = int(row["n"]), int(row["vectors"])
     kind = row["op"].split(" (")[0]
-    transfers: dict[str, Callable[[], int]] = {
-        "data load": lambda: BUS.load_cycles(vectors * size),
-        "aux load": lambda: BUS.load_cycles(vectors * size),
-        "mask load": lambda: BUS.mask_load_cycles(vectors, size),
-        "data write-back": lambda: BUS.store_cycles(vectors * size),
-        "mask write-back": lambda: BUS.mask_store_cycles(vectors, size),
-    }
-    return transfers[kind]()
+    moved = Transfer(0, 1, vectors) if kind.startswith("mask") else Transfer(vectors * size)
+    return MACHINE.bus.cycles(moved, size, store=kind.endswith("write-back"))
 
 
 OTHER_ROWS = {
     "one n x n x n tile, steady state": SERIAL.tile_cycles,
     "dvfs table lookup": command_cycles(SFU, "dvfs_lookup", 1, 1),
-    "one 32-bit config register write": HOST.register_write,
-    "one 32-bit config register read": HOST.register_read,
-    "interrupt high time": HOST.interrupt,
+    "one 32-bit config register write": MACHINE.host.register_write_cycles,
 }
 
 
@@ -247,16 +229,12 @@ def test_the_model_meets_the_simulated_systemc(row: Row) -> None:
 
 def test_few_rows_are_left_out() -> None:
     rows = reference_rows()
-    assert len([row for row in rows if no_claim(row)]) == 8
+    assert len([row for row in rows if no_claim(row)]) == 11
     assert len(rows) == 84
 
 
 def test_products_are_met_to_the_cycle_in_which_the_controller_looks() -> None:
-    rows = [
-        row
-        for row in reference_rows()
-        if row["op"].startswith("matmul") and "concurrent" not in row["op"] and row["cycles"]
-    ]
+    rows = [row for row in reference_rows() if row["op"].startswith("matmul") and not no_claim(row)]
     late = {product_row(row) - int(row["cycles"]) for row in rows}
     assert late == {0, 1}
 
@@ -267,7 +245,7 @@ BLOCKS_OF_TOKENS = (80, 48)
 
 
 def commands(calls: int, rows: int, columns: int, depth: int) -> int:
-    return calls * (product_cycles(SERIAL, rows, columns, depth) + HOST.product_command)
+    return calls * (product_cycles(SERIAL, rows, columns, depth) + MACHINE.pe_array.command_cycles)
 
 
 def layer_products() -> int:

@@ -11,13 +11,21 @@ from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
-from accelsim.machine.timing.bus_timing import BusTiming
 from accelsim.program import Transfer, Use
-from accelsim.units import Tick
+from accelsim.units import Tick, ceil_div
 
 
 class BusConfig(Interconnect):
-    """The AXI path from the parameter memories and DRAM to the buffers."""
+    """The AXI path from the parameter memories and DRAM to the buffers.
+
+    A command moves beats of ``width`` in bursts of at most ``burst_beats``, one outstanding.
+    Masks are narrower than a beat and pass ``masks_per_cycle``, as the mask memory takes one word
+    a cycle. ``setup_cycles`` are those of a command beside its words, ``burst_gap_cycles`` those
+    between two bursts; ``store_setup_cycles`` and ``store_gap_cycles`` are those of the way back,
+    which waits for the response of each burst. Source of the machine files' values:
+    harvard-acc/EdgeBERT, hw/cmod (InputAxi, MaskAxi, AuxAxi), simulated with a slave that answers
+    with a beat a cycle.
+    """
 
     kind: Literal["axi_bus"]
     width: Bits
@@ -41,35 +49,33 @@ class BusConfig(Interconnect):
         """All but the length, which costs energy alone."""
         return (self.model_dump_json(exclude={"length"}), site.lanes)
 
+    def cycles(self, moved: Transfer, lanes: int, *, store: bool = False) -> int:
+        """Return the cycles of a command for the data and one for the masks, of ``lanes`` bits."""
+        beats = ceil_div(8 * moved.data_bytes, self.width)
+        cycles = self._command_cycles(beats, beats, store=store) if beats else 0
+        if moved.mask_vectors:
+            beats = ceil_div(moved.mask_vectors * lanes, self.width)
+            # A beat is taken in one cycle at best, however many masks the memory could take.
+            words = max(beats, ceil_div(moved.mask_vectors, self.masks_per_cycle))
+            cycles += self._command_cycles(beats, words, store=store)
+        return cycles
+
+    def _command_cycles(self, beats: int, words: int, *, store: bool) -> int:
+        setup, gap = self.setup_cycles, self.burst_gap_cycles
+        if store:
+            setup, gap = self.store_setup_cycles, self.store_gap_cycles
+        return words + setup + (ceil_div(beats, self.burst_beats) - 1) * gap
+
 
 class Bus(ClockedServer):
-    """The AXI path: a load is a mask command and a data command, one after the other.
-
-    ``transfer`` moves data towards the buffers, ``store`` back; ``bus_timing`` gives the cycles.
-    """
+    """The AXI path: ``transfer`` moves data towards the buffers, ``store`` back."""
 
     def __init__(self, name: str, config: BusConfig, vector_size: int, period: Tick) -> None:
         super().__init__(name, period)
+        self._config = config
         self._vector_size = vector_size
-        self._timing = BusTiming(
-            width=config.width,
-            burst=config.burst_beats,
-            load_setup=config.setup_cycles,
-            store_setup=config.store_setup_cycles,
-            load_gap=config.burst_gap_cycles,
-            store_gap=config.store_gap_cycles,
-            masks=config.masks_per_cycle,
-        )
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a transfer or store."""
-        moved = use.expect(Transfer)
-        data_bytes, mask_vectors = moved.data_bytes, moved.mask_vectors
-        timing, size, cycles = self._timing, self._vector_size, 0
-        if use.action == "store":
-            cycles += timing.store_cycles(data_bytes) if data_bytes else 0
-            cycles += timing.mask_store_cycles(mask_vectors, size) if mask_vectors else 0
-        else:
-            cycles += timing.load_cycles(data_bytes) if data_bytes else 0
-            cycles += timing.mask_load_cycles(mask_vectors, size) if mask_vectors else 0
-        return cycles * self.period
+        store, moved = use.action == "store", use.expect(Transfer)
+        return self._config.cycles(moved, self._vector_size, store=store) * self.period

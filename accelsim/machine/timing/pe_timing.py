@@ -87,13 +87,3 @@ def _period(timing: PeTiming, depth: int) -> _Period:
             return _Period(first, output - first, pipeline.now - then)
         seen[state] = output, pipeline.now
     return _Period(0, 0, 0)
-
-
-def loaded_cycles(timing: PeTiming, outputs: int, depth: int, words: int) -> tuple[int, int]:
-    """Return the cycles of a product and of a load that begins with it, which slow each other.
-
-    ``words`` bus words go into the data memory that takes the sums, which serves one word a
-    cycle. Every cycle is stepped through: for checks, not for sweeps.
-    """
-    product = Pipeline(timing, outputs, depth, words).run()
-    return product, Pipeline(timing, outputs, depth, words).run_load()
