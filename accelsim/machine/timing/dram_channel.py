@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
-from typing import get_args
 
-from accelsim.errors import CapacityError, ConfigError, ProgramError
+from accelsim.errors import CapacityError, ProgramError
 from accelsim.machine.timing.dram_ticks import ChannelState, DramTicks, IdleState
-from accelsim.memory.dram import DRAM_STATES, DramState, DramTechnology, prices
+from accelsim.memory.dram import DRAM_STATES, DramState, DramTechnology
 from accelsim.units import Tick, ceil_div, format_bytes
 
-__all__ = ["DramChannel", "DramTicks", "IdleState", "prices"]
-
 _ACTIVATES_IN_WINDOW = 4  # tFAW is the four-activate window of JESD209-3 and JESD209-4.
-
 
 # The key of a channel that has slept for so long that only sleep is left of its past.
 _QUIET = ("quiet",)
@@ -61,8 +57,6 @@ class DramChannel:
 
     Not modelled: command-bus conflicts and clock edges, tDQSCK and the write preamble (about
     4 ns an access), per-bank and postponed refresh, temperature-dependent tREFI.
-
-    Raises ConfigError for a number of devices below one or an unknown idle state.
     """
 
     def __init__(
@@ -71,7 +65,6 @@ class DramChannel:
         devices: int = 1,
         idle_state: IdleState = "self_refresh",
     ) -> None:
-        _check_channel(devices, idle_state)
         self.technology = technology
         self.devices = devices
         self.idle_state: IdleState = idle_state
@@ -113,7 +106,8 @@ class DramChannel:
         CapacityError beyond the last byte.
         """
         self._check_range(address, size)
-        begin = self._wake(max(start, self._now))
+        begin = max(start, self._now)
+        self._wake(begin)
         column = max(begin, self._can_write if write else self._can_read)
         burst = address // self._burst_size
         beyond = ceil_div(address + size, self._burst_size)
@@ -268,8 +262,7 @@ class DramChannel:
     def _refresh(self, floor: Tick) -> Tick:
         begin = self._close_all(floor)
         done = begin + self._ticks.refresh_cycle
-        self._changes.append((begin, "active_standby"))
-        self._changes.append((done, "precharge_standby"))
+        self._changes += ((begin, "active_standby"), (done, "precharge_standby"))
         self._can_activate = [done] * self._banks
         self._refreshed = True
         self.counts["refresh"] += 1
@@ -280,14 +273,13 @@ class DramChannel:
         self._due += self._ticks.refresh_interval
         return done
 
-    def _wake(self, begin: Tick) -> Tick:
+    def _wake(self, begin: Tick) -> None:
         self._advance(begin)
         if self._asleep:
             ready = self._leave(begin)
             if self.idle_state == "self_refresh":
                 self._refreshed = False
                 self._due = ready + self._ticks.refresh_interval
-        return begin
 
     def _leave(self, floor: Tick) -> Tick:
         leave = max(floor, self._asleep_since + self._ticks.idle_minimum)
@@ -385,11 +377,3 @@ class DramChannel:
                 f"{format_bytes(self._capacity)} of {self.devices} x {self.technology.name}; use "
                 "more devices or a larger part"
             )
-
-
-def _check_channel(devices: int, idle_state: str) -> None:
-    if devices < 1:
-        raise ConfigError(f"DRAM channel: got {devices} devices; expected at least 1")
-    if idle_state not in get_args(IdleState):
-        known = ", ".join(get_args(IdleState))
-        raise ConfigError(f"DRAM channel: unknown idle state '{idle_state}'; expected {known}")
