@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
@@ -21,7 +21,7 @@ class Design:
     By task name: ``graphs`` (of the workload's sequence length), ``placements``, ``switches`` that
     load all of a task and ``restores`` that load what volatile memories lost. ``inferences`` are
     by task and tokens; ``wakes`` by the power state that they leave. ``weights`` says which weights
-    were measured, if any.
+    were measured, if any. Designs of one ``key`` are the same but for machine and weights.
     """
 
     hardware: HardwareConfig
@@ -34,6 +34,7 @@ class Design:
     settle: Program
     lengths: tuple[int, ...]
     weights: str = ""
+    key: Hashable = None
 
     @property
     def shared_bits(self) -> Mapping[str, int]:

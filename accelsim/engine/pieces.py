@@ -14,6 +14,7 @@ from typing import Any
 
 from accelsim.engine.ledger import Key, Ledger, check_conservation
 from accelsim.engine.segment_run import BACKGROUND, CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
@@ -56,7 +57,9 @@ class Account:
 class PieceRunner:
     """The machine with its clock, and how often each piece ran on whose behalf."""
 
-    def __init__(self, hardware: HardwareConfig, *, replay: bool, trace: bool) -> None:
+    def __init__(
+        self, hardware: HardwareConfig, *, replay: bool, trace: bool, memo: Memo | None = None
+    ) -> None:
         self.env = CountingEnvironment()
         self.machine = Machine(hardware)
         self.state = ChipState(PowerState.ACTIVE)
@@ -66,6 +69,9 @@ class PieceRunner:
         self.simulated = 0
         self._replay = replay
         self._trace = trace
+        self._memo = memo if replay and not trace else None
+        dram = hardware.dram
+        self._dram_timing = dram.timing(DRAM, hardware.site) if dram and memo else None
         self._pieces: dict[object, PieceRecord] = {}
         self._segments: dict[object, SegmentRecord] = {}
         self._with_dram: dict[tuple[Segment, ...], bool] = {}
@@ -181,9 +187,17 @@ class PieceRunner:
         if self._replay and state in self._segments:
             self._replayed += 1
             return (yield from self._replay_segment(self._segments[state]))
-        self.simulated += 1
         run = SegmentRun(self.env, self.machine, segment, self.levels, trace=self._trace)
-        record: SegmentRecord = yield from run.run()
+        key = (run.bookings, segment, state[2:], self._dram_timing if uses_dram else None)
+        record = self._memo.find("segment", key) if self._memo else None
+        if isinstance(record, SegmentRecord):
+            self._replayed += 1
+            yield from self._replay_segment(record)
+        else:
+            self.simulated += 1
+            record = yield from run.run()
+            if self._memo:
+                self._memo.keep("segment", key, record)
         self._segments[state] = record
         return record
 

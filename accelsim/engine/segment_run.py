@@ -8,7 +8,7 @@ in which events of a tick are worked off has no influence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Hashable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,6 +116,11 @@ class SegmentRun:
         self._done = env.event()
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
+
+    @property
+    def bookings(self) -> Hashable:
+        """The server of each distinct use and how long it takes: a key, but for the state."""
+        return tuple((server.name, ticks) for server, ticks in self._servers.values())
 
     def run(self) -> Generator[simpy.Event, Any, SegmentRecord]:
         """Run all queues until they are empty (a SimPy process fragment); return the record."""

@@ -27,6 +27,7 @@ from accelsim.engine.run import (
 )
 from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.errors import ProgramError
+from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.mapping.cache import InferenceProgram
@@ -49,6 +50,7 @@ class IdleCosts:
     reloads: Mapping[tuple[str, Missing], float]
 
 
+# What a policy is given that does not look at costs.
 _NO_COSTS = IdleCosts({PowerState.IDLE: StateCost(0.0, 0.0, 0)}, {})
 
 
@@ -72,16 +74,18 @@ def simulate_design(
     stream: Stream,
     service: ServiceConfig,
     *,
-    costs: IdleCosts = _NO_COSTS,
+    costs: IdleCosts | None = None,
     horizon: Tick = 0,
     options: Options = Options(),
+    memo: Memo | None = None,
 ) -> Run:
     """Serve all requests of a stream on a design and return what happened.
 
     ``costs`` are what an idle policy may know; after the last request the chip is idle until
-    ``horizon``.
+    ``horizon``. Segments that ``memo`` knows are not simulated.
     """
-    return _Controller(design, stream, service, costs, horizon, options).run()
+    known = costs or _NO_COSTS
+    return _Controller(design, stream, service, known, horizon, options, memo).run()
 
 
 def run_program(design: Design, program: Program) -> PieceRecord:
@@ -102,6 +106,7 @@ class _Controller:
         costs: IdleCosts,
         horizon: Tick,
         options: Options,
+        memo: Memo | None,
     ) -> None:
         self.design = design
         self.stream = stream
@@ -109,7 +114,9 @@ class _Controller:
         self.costs = costs
         self.horizon = horizon
         self.options = options
-        self.runner = PieceRunner(design.hardware, replay=options.replay, trace=options.trace)
+        self.runner = PieceRunner(
+            design.hardware, replay=options.replay, trace=options.trace, memo=memo
+        )
         self.env = self.runner.env
         self.window = options.window or Window()
         self.residency = Residency(design.hardware, design.placements, service.residency)
@@ -287,9 +294,12 @@ class _Controller:
         now = self.env.now
         arrival = following.arrival if following else None
         costs = self._idle_costs(following)
-        plan = self.service.idle.plan(None if arrival is None else arrival - now, costs)
+        idle = self.service.idle
+        plan = idle.plan(None if arrival is None else arrival - now, costs)
         until = self.horizon if arrival is None else arrival
         if plan.wakes_early and arrival is not None:
+            if not idle.knows_costs:
+                raise ProgramError(f"idle policy '{idle.policy}' wakes early and knows no costs")
             until = max(now, arrival - costs[plan.steps[-1][1]].wake_time)
         state, begins = PowerState.IDLE, now
         for state, stay in plan.stays(until - now):

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from accelsim.accelerators import Accelerator, find_accelerator
 from accelsim.accelerators.design import Design
-from accelsim.errors import MappingError
+from accelsim.errors import AccelsimError, MappingError
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
@@ -44,8 +44,13 @@ def compile_design(
     """
     known = tuple(sorted({*(lengths or (workload.sequence_length,))}))
     stage = _Compilation(workload, case, known, measured, memo or Memo())
-    made = stage.memo.get("design", stage.key, stage.design)
-    return replace(made, hardware=case.hardware)
+    try:
+        key = stage.key
+    except AccelsimError:
+        # The machine has arrays that there are not; what does not fit is told first.
+        return stage.design()
+    made = stage.memo.get("design", key, stage.design)
+    return replace(made, hardware=case.hardware, key=key)
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,12 @@ class _Compilation:
 
     @property
     def key(self) -> Hashable:
-        """All that the design is made from."""
+        """All that the programs are made from."""
         workload, config = self.workload, self.case.config
         return (
             (workload.model.digest, tuple(workload.tasks), workload.sequence_length),
             (repr(workload.attention_spans), self.service.digest, self.lengths),
-            (config.adaptation.digest, config.storage.digest, self.case.hardware.digest),
+            (config.adaptation.digest, config.storage.digest, self.case.hardware.layout),
             None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
         )
 
@@ -89,12 +94,11 @@ class _Compilation:
 
     def placement(self, graph: LayerGraph, task: str) -> Placement:
         """Return where a task's parameters lie."""
-        case, sizes = self.case, self.sizes(task)
+        storage, hardware, sizes = self.case.config.storage, self.case.hardware, self.sizes(task)
         measured = None if self.measured is None else dict(sizes)
-        key = (graph.digest(), case.config.storage.digest, case.hardware.digest, measured and sizes)
-        return self.memo.get(
-            "placement", key, lambda: place(graph, case.config.storage, case.hardware, measured)
-        )
+        cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
+        key = (graph, storage.digest, hardware.placement.digest, cells, measured and sizes)
+        return self.memo.get("placement", key, lambda: place(graph, storage, hardware, measured))
 
     def twins(self) -> dict[str, str]:
         """Map each task to the first one with an equal graph and, where measured, equal sizes."""

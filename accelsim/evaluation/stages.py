@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from accelsim.accelerators.design import Design
@@ -16,6 +16,7 @@ from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import use_plugins
+from accelsim.machine.schema import HardwareConfig
 from accelsim.policies.service import padded
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.requests.request import Request
@@ -49,7 +50,7 @@ def run_workload(
                 progress(name)
 
         told = replace(options, progress=step)
-        run = run_case(workload, case, designs[name], requests_of(workload, memo), told)
+        run = run_of(workload, case, designs[name], memo, told)
         figures = measure(designs[name], run, rounds_of(workload))
         service = workload.config.service_of(case.config)
         results[name] = CaseResult(case, service, designs[name], run, figures)
@@ -82,8 +83,35 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
     return replace(design, weights=weights_origin(models))
 
 
+def run_of(workload: Workload, case: Case, design: Design, memo: Memo, options: Options) -> Run:
+    """Return what happened on one compiled case; nothing is told of a run that is known."""
+
+    def simulate() -> Run:
+        return run_case(workload, case, design, requests_of(workload, memo), options, memo)
+
+    if options.trace or not options.replay or design.key is None:
+        return simulate()
+    config, service = workload.config, workload.config.service_of(case.config)
+    key = (
+        (design.key, design.hardware.timing, service.digest, options.window),
+        (config.requests.digest, request_context(config, workload.path.parent)),
+        _prices(design.hardware) if service.idle.knows_costs else None,
+    )
+    return memo.get("run", key, simulate, weigh=lambda run: 1 + len(run.requests) // 100)
+
+
+def _prices(hardware: HardwareConfig) -> Hashable:
+    """Return all that a price of a machine comes from."""
+    return (hardware.digest, repr(hardware.datasheets), repr(hardware.site.logic))
+
+
 def run_case(
-    workload: Workload, case: Case, design: Design, requests: Sequence[Request], options: Options
+    workload: Workload,
+    case: Case,
+    design: Design,
+    requests: Sequence[Request],
+    options: Options,
+    memo: Memo | None = None,
 ) -> Run:
     """Serve the requests on one compiled case."""
     config = workload.config
@@ -94,9 +122,10 @@ def run_case(
         design,
         _stream(workload, requests),
         service,
-        costs=idle_costs(design),
+        costs=idle_costs(design) if service.idle.knows_costs else None,
         horizon=horizon_of(workload),
         options=options,
+        memo=memo,
     )
 
 

@@ -25,6 +25,8 @@ _ROOM = {
     "placement": 200,
     "segments": 50,
     "design": 50,
+    "segment": 2000,
+    "run": 300,
 }
 
 
@@ -57,23 +59,38 @@ class Memo:
         ``key`` is all that ``make`` depends on but plug-ins and the content of files that it reads
         by ``inputs.files``; ``weigh`` says how much room what is made takes.
         """
-        kept, full = self._kept[stage], (key, loaded_plugins())
-        found = kept.get(full)
-        if found is not None and unchanged(found.files):
-            kept.move_to_end(full)
+        found = self._find(stage, key)
+        if found is not None:
             return cast(Made, found.made)
         with watching() as files:
             made = make()
-        self._keep(stage, full, _Kept(made, weigh(made), files))
+        self._keep(stage, key, _Kept(made, weigh(made), files))
         return made
 
+    def find(self, stage: str, key: Hashable) -> object:
+        """Return what was kept for a key that nothing else has a part in; None for nothing."""
+        found = self._find(stage, key)
+        return None if found is None else found.made
+
+    def keep(self, stage: str, key: Hashable, made: object) -> None:
+        """Keep what was made without a look at any file."""
+        self._keep(stage, key, _Kept(made, 1, {}))
+
+    def _find(self, stage: str, key: Hashable) -> _Kept | None:
+        kept, full = self._kept[stage], (key, loaded_plugins())
+        found = kept.get(full)
+        if found is None or not unchanged(found.files):
+            return None
+        kept.move_to_end(full)
+        return found
+
     def _keep(self, stage: str, key: Hashable, new: _Kept) -> None:
-        kept = self._kept[stage]
-        if key in kept:
-            self._weight[stage] -= kept.pop(key).weight
+        kept, full = self._kept[stage], (key, loaded_plugins())
+        if full in kept:
+            self._weight[stage] -= kept.pop(full).weight
         if new.weight > _ROOM[stage]:
             return
-        kept[key] = new
+        kept[full] = new
         self._weight[stage] += new.weight
         while self._weight[stage] > _ROOM[stage]:
             self._weight[stage] -= kept.popitem(last=False)[1].weight

@@ -34,6 +34,11 @@ class ConfigModel(BaseModel):
             del copied.__dict__[name]
         return copied
 
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        own = type(self).model_fields.keys()
+        return {**state, "__dict__": {k: v for k, v in state["__dict__"].items() if k in own}}
+
 
 class RuleError(ValueError):
     """Rules between several keys that do not hold, raised by a validator of a ConfigModel.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -248,6 +248,22 @@ class HardwareConfig(ConfigModel):
         return {name: each.datasheet(name, site) for name, each in self.components.items()}
 
     @cached_property
+    def layout(self) -> Hashable:
+        """All that mapping may read: machines of one layout have the same programs."""
+        site, parts = self.site, self.components.items()
+        rules = (self.accelerator, self.placement.digest, self.overlap.digest)
+        points = tuple(point.name for point in self.lower_points)
+        return (rules, points, tuple((name, each.layout(name, site)) for name, each in parts))
+
+    @cached_property
+    def timing(self) -> Hashable:
+        """All that can move a tick: machines of one timing run a program alike."""
+        site, parts = self.site, self.components.items()
+        points = tuple((point.name, point.frequency) for point in self.lower_points)
+        own = tuple((name, each.timing(name, site)) for name, each in parts)
+        return (self.clock.frequency, points, own)
+
+    @cached_property
     def lower_points(self) -> tuple[OperatingPoint, ...]:
         """Operating points below the nominal one in voltage and frequency, lowest first."""
         nominal, points = self.clock, self.scaling.points if self.scaling else ()
@@ -276,6 +292,8 @@ def resolved(machine: HardwareConfig) -> HardwareConfig:
     """
     with suppress(AccelsimError):
         assert machine.regions.keys() <= machine.datasheets.keys()
+        assert machine.layout
+        assert machine.timing
     return machine
 
 

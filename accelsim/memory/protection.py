@@ -99,7 +99,7 @@ class CodecCost:
 _GATES_PER_ADDER = 24
 # The trees of XOR gates are log2(36) + log2(9) = 10 gates deep for 64 bits: one pipeline stage.
 # [ours]
-_DECODER_CYCLES = 1
+DECODER_CYCLES = 1
 
 
 def codec_cost(word: int, logic: Logic) -> CodecCost:
@@ -118,7 +118,7 @@ def codec_cost(word: int, logic: Logic) -> CodecCost:
         encode_energy=encode * energy,
         decode_energy=decode * energy,
         area=(encode + decode) * area,
-        cycles=_DECODER_CYCLES,
+        cycles=DECODER_CYCLES,
     )
 
 

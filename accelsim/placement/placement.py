@@ -9,7 +9,7 @@ from functools import cached_property
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.machine.schema import HardwareConfig
-from accelsim.memory.protection import codec_cost
+from accelsim.memory.protection import DECODER_CYCLES
 from accelsim.memory.storage import (
     Extent,
     MeasuredTensor,
@@ -181,7 +181,7 @@ def _decoder_cycles(
                 "dram, but codecs stand at the memories of the chip; write none, or place them "
                 "on the chip"
             )
-    return codec_cost(how.protection.word, hardware.site.logic).cycles if protected else 0
+    return DECODER_CYCLES if protected else 0
 
 
 def check_capacity(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:

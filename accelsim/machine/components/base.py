@@ -85,6 +85,13 @@ class Component(ConfigModel):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Return what the component's actions, area and leakage cost."""
 
+    def layout(self, name: str, site: Site) -> Hashable:
+        """Return all that mapping may read; what is left out may be other and a program the same.
+
+        Everything but arrays and prices, unless a component knows better.
+        """
+        return self.digest
+
     @abstractmethod
     def timing(self, name: str, site: Site) -> Hashable:
         """Return all of the configuration that can move a tick; what is left out cannot."""

@@ -63,6 +63,10 @@ class BufferConfig(Block):
             source=region.array.source,
         )
 
+    def layout(self, name: str, site: Site) -> Hashable:
+        """What it holds."""
+        return (type(self).__name__, *self.capacities(name).items())
+
     def timing(self, name: str, site: Site) -> Hashable:
         """A vector a cycle."""
         return site.lanes

@@ -45,6 +45,10 @@ class BusConfig(Interconnect):
         byte = Price("bytes", 8 * (site.logic.wire * self.length))
         return Datasheet(Part.BUS, {"transfer": byte, "store": byte})
 
+    def layout(self, name: str, site: Site) -> Hashable:
+        """All but the length."""
+        return self.timing(name, site)
+
     def timing(self, name: str, site: Site) -> Hashable:
         """All but the length, which costs energy alone."""
         return (self.model_dump_json(exclude={"length"}), site.lanes)

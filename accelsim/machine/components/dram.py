@@ -45,6 +45,10 @@ class DramConfig(Component):
             source=f"{part.name}: {part.timing.source}; {part.power.source}",
         )
 
+    def layout(self, name: str, site: Site) -> Hashable:
+        """That it is there."""
+        return True
+
     def timing(self, name: str, site: Site) -> Hashable:
         """The part's organisation and timings, how many of them, and how they sleep."""
         part = load_dram(self.technology)

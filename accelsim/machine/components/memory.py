@@ -71,6 +71,11 @@ class MemoryConfig(Component):
             source=region.array.source,
         )
 
+    def layout(self, name: str, site: Site) -> Hashable:
+        """Capacity, word, cells, and whether it forgets without supply."""
+        volatile = self.region(name, site).array.volatile
+        return (self.capacity, self.word, self.bits_per_cell, volatile)
+
     def timing(self, name: str, site: Site) -> Hashable:
         """Banks and latencies of the arrays, and whether they follow the logic's clock."""
         region = self.region(name, site)

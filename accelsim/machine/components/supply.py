@@ -73,6 +73,10 @@ class PowerConfig(Component):
         prices = {a: Price("changes", joules) for a, (_, joules) in self.changes(site).items()}
         return Datasheet(Part.SUPPLY, prices, follows_supply=False)
 
+    def layout(self, name: str, site: Site) -> Hashable:
+        """Which changes there are."""
+        return tuple(self.changes(site))
+
     def timing(self, name: str, site: Site) -> Hashable:
         """The times of all changes."""
         return tuple((action, time) for action, (time, _) in self.changes(site).items())

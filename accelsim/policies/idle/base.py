@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.chip_state import PowerState
@@ -53,8 +54,12 @@ class IdlePlan:
 class IdlePolicy(ConfigModel):
     """Plans each idle interval at its start.
 
-    ``policy`` is how a workload calls the policy: a Literal in each subclass.
+    ``policy`` is how a workload calls the policy: a Literal in each subclass. ``knows_costs`` says
+    whether it looks at what states cost; one that does not is given none but ``IDLE``, and cannot
+    wake early.
     """
+
+    knows_costs: ClassVar[bool] = True
 
     policy: str
 

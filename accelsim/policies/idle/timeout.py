@@ -25,6 +25,8 @@ class Timeout(IdlePolicy):
     Algorithmica 11, 1994).
     """
 
+    knows_costs = False
+
     policy: Literal["timeout"]
     clock_gated_after: SimulatedSeconds | None = None
     retention_after: SimulatedSeconds | None = None
