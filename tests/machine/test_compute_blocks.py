@@ -105,9 +105,9 @@ def test_what_was_not_measured_sweeps_by_its_recipe(rows: int, vectors: int, ope
         one, two = (
             command_cycles(pipelined, kind.name, rows, n, operands) for n in (vectors, vectors + 1)
         )
-        assert two - one == kind.recipe().sweeps * operands * rows
+        assert two - one == kind.recipe.sweeps * operands * rows
         alone, both = (command_cycles(OVERLAPPED.sfu, kind.name, n, 3, operands) for n in (1, 2))
-        assert both - alone >= kind.recipe().sweeps * operands * 3
+        assert both - alone >= kind.recipe.sweeps * operands * 3
     with pytest.raises(ConfigError, match=r"there is no operator kind 'sillu'; did you mean"):
         command_cycles(pipelined, "sillu", rows, vectors)
 

@@ -77,7 +77,7 @@ def test_attention_has_the_shapes_of_its_operators(heads: int) -> None:
 @KINDS
 def test_work_is_counted_once(kind: OperatorKind) -> None:
     operator = example(kind)
-    recipe = kind.recipe()
+    recipe = kind.recipe
     products = 4 * 6 * 6 if kind.reach is Reach.MATRIX else 0
     assert operator.macs == products
     assert (recipe.sweeps >= 1) == (kind.reach in BY_RECIPE)
@@ -159,15 +159,13 @@ from accelsim.model.operators.base import OperatorKind, Reach, Recipe, StateAcce
 class RunningSum(OperatorKind):
     name = "running_sum"
     reach = Reach.ELEMENT
+    recipe = Recipe(1, 0, 1)
 
     def state(self, operator):
         return (StateAccess("sum", operator.shape, operator.elements, operator.elements),)
 
-    def recipe(self):
-        return Recipe(1, 0, 1)
-
-    def compute(self, operator, operands, parameters, state):
-        state["sum"] += operands[0]
+    def compute(self, operator, inputs, parameters, state):
+        state["sum"] += inputs[0]
         return state["sum"]
 """
 

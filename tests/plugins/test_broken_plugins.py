@@ -69,5 +69,5 @@ def test_a_kind_without_a_reach_or_a_recipe(tmp_path: Path, capsys: Captured) ->
     square = example("An operator kind")
     told = refused(tmp_path, capsys, mine=square.replace("name, reach", "name, other"))
     assert told.endswith("give the operator kind its reach")
-    told = refused(tmp_path, capsys, mine=square.replace("def recipe", "def other"))
+    told = refused(tmp_path, capsys, mine=square.replace("recipe =", "other ="))
     assert told.endswith("a kind of reach element needs a recipe")

@@ -50,7 +50,7 @@ class SfuConfig(Block):
         """Each lane has a multiplier and two adders of 16 bits."""
         multiply, add = site.logic.multiply_16_bit, site.logic.add_16_bit
         area = site.lanes * (multiply.area + 2 * add.area)
-        recipes = {str(kind): kind.recipe() for kind in all_kinds() if kind.reach in _RUNS}
+        recipes = {str(kind): kind.recipe for kind in all_kinds() if kind.reach in _RUNS}
         prices = {
             function: Price(
                 "elements", recipe.multiplications * multiply.energy + recipe.additions * add.energy

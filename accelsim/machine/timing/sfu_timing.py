@@ -69,7 +69,7 @@ def _machine_of(function: str, operands: int) -> _Machine:
     """Return what was measured, or a pass for each sweep, then emit; a state a row and sweep."""
     if function in _MACHINES:
         return _MACHINES[function]
-    sweeps = find_kind(function).recipe().sweeps
+    sweeps = find_kind(function).recipe.sweeps
     return _Machine((operands,) * sweeps, 0, 1, sweeps)
 
 

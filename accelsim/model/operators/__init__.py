@@ -6,25 +6,40 @@ A new kind is one new file here: a subclass of OperatorKind with a name and a re
 from __future__ import annotations
 
 from accelsim.inputs.plugins import Registry
-from accelsim.model.operators.add import ADD as ADD
-from accelsim.model.operators.attention_context import ATTENTION_CONTEXT as ATTENTION_CONTEXT
-from accelsim.model.operators.attention_scores import ATTENTION_SCORES as ATTENTION_SCORES
+from accelsim.model.operators.add import Add
+from accelsim.model.operators.attention_context import AttentionContext
+from accelsim.model.operators.attention_scores import AttentionScores
 from accelsim.model.operators.base import Operator as Operator
 from accelsim.model.operators.base import OperatorKind as OperatorKind
 from accelsim.model.operators.base import Reach as Reach
 from accelsim.model.operators.base import Recipe as Recipe
 from accelsim.model.operators.base import StateAccess as StateAccess
-from accelsim.model.operators.entropy import ENTROPY as ENTROPY
-from accelsim.model.operators.gather import GATHER as GATHER
-from accelsim.model.operators.gelu import GELU as GELU
-from accelsim.model.operators.layer_norm import LAYER_NORM as LAYER_NORM
-from accelsim.model.operators.matmul import MATMUL as MATMUL
-from accelsim.model.operators.multiply import MULTIPLY as MULTIPLY
-from accelsim.model.operators.relu import RELU as RELU
-from accelsim.model.operators.rms_norm import RMS_NORM as RMS_NORM
-from accelsim.model.operators.silu import SILU as SILU
-from accelsim.model.operators.softmax import SOFTMAX as SOFTMAX
-from accelsim.model.operators.tanh import TANH as TANH
+from accelsim.model.operators.entropy import Entropy
+from accelsim.model.operators.gather import Gather
+from accelsim.model.operators.gelu import Gelu
+from accelsim.model.operators.layer_norm import LayerNorm
+from accelsim.model.operators.matmul import Matmul
+from accelsim.model.operators.multiply import Multiply
+from accelsim.model.operators.relu import Relu
+from accelsim.model.operators.rms_norm import RmsNorm
+from accelsim.model.operators.silu import Silu
+from accelsim.model.operators.softmax import Softmax
+from accelsim.model.operators.tanh import Tanh
+
+ADD = Add()
+ATTENTION_CONTEXT = AttentionContext()
+ATTENTION_SCORES = AttentionScores()
+ENTROPY = Entropy()
+GATHER = Gather()
+GELU = Gelu()
+LAYER_NORM = LayerNorm()
+MATMUL = Matmul()
+MULTIPLY = Multiply()
+RELU = Relu()
+RMS_NORM = RmsNorm()
+SILU = Silu()
+SOFTMAX = Softmax()
+TANH = Tanh()
 
 OPERATOR_KINDS = Registry(__name__, OperatorKind, "accelsim.operators", "operator kind")
 

@@ -21,11 +21,9 @@ class AttentionContext(OperatorKind):
             (operator.depth, operator.batch * operator.columns),
         )
 
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the context of all heads (sentences, rows, heads x columns)."""
-        probabilities, value = operands
+        probabilities, value = inputs
         return join_heads(probabilities @ split_heads(value, operator.batch))
 
 
@@ -33,6 +31,3 @@ def join_heads(value: Array) -> Array:
     """Return (sentences, heads, rows, width) as (sentences, rows, heads x width)."""
     sentences, _, rows, _ = value.shape
     return value.swapaxes(1, 2).reshape(sentences, rows, -1)
-
-
-ATTENTION_CONTEXT = AttentionContext()

@@ -20,13 +20,11 @@ class AttentionScores(OperatorKind):
         width = operator.batch * operator.depth
         return (operator.rows, width), (operator.columns, width)
 
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the scaled scores (sentences, heads, rows, columns)."""
         import numpy as np
 
-        query, key = (split_heads(operand, operator.batch) for operand in operands)
+        query, key = (split_heads(operand, operator.batch) for operand in inputs)
         scores: Array = query @ key.swapaxes(-1, -2)
         # The graph counts the scaling to the softmax; the width of a head is at hand here.
         scores *= np.float32(1 / math.sqrt(operator.depth))
@@ -37,6 +35,3 @@ def split_heads(value: Array, heads: int) -> Array:
     """Return (sentences, rows, heads x width) as (sentences, heads, rows, width), a view."""
     sentences, rows, _ = value.shape
     return value.reshape(sentences, rows, heads, -1).swapaxes(1, 2)
-
-
-ATTENTION_SCORES = AttentionScores()

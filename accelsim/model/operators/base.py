@@ -67,19 +67,23 @@ class OperatorKind(ABC):
     """What operators of one name compute, whatever the machine.
 
     A new kind is one new file here. There is one object of each class: ``Softmax() is Softmax()``.
-    It prints its ``name``, which is also what ledgers call it. ``repeats`` says that more inputs
-    may follow, shaped like the last; ``first_rows`` that an operator may read the first rows of a
-    longer input; ``keeps_width`` that a row of the output is as long as one of the input;
-    ``forms`` are the definitions of the function that an operator chooses from; ``ones`` are the
-    positions of the parameters that begin as 1 rather than 0, where they are vectors.
+    It prints its ``name``, which is also what ledgers call it. ``recipe`` is the work on a row,
+    nothing where ``macs`` and look-ups say it all. ``operands`` are the inputs of one shape, and
+    ``repeats`` says that more may follow; ``first_rows`` that an operator may read the first rows
+    of a longer input; ``keeps_width`` that a row of the output is as long as one of the input.
+    ``forms`` are the definitions of the function that an operator chooses from. ``vectors`` are
+    the parameters as long as a row; those at the positions ``ones`` begin as 1 rather than 0.
     """
 
     name: ClassVar[str]
     reach: ClassVar[Reach]
+    recipe: ClassVar[Recipe] = Recipe(0, 0, 0)
+    operands: ClassVar[int] = 1
     repeats: ClassVar[bool] = False
     first_rows: ClassVar[bool] = False
     keeps_width: ClassVar[bool] = True
     forms: ClassVar[frozenset[str]] = frozenset({""})
+    vectors: ClassVar[int] = 0
     ones: ClassVar[frozenset[int]] = frozenset()
 
     _object: ClassVar[Any]
@@ -89,7 +93,8 @@ class OperatorKind(ABC):
         for fact in ("name", "reach"):
             if not hasattr(cls, fact):
                 raise TypeError(f"{cls.__name__}: give the operator kind its {fact}")
-        if cls.reach in (Reach.ELEMENT, Reach.ROW) and cls.recipe is OperatorKind.recipe:
+        missing = cls.reach in (Reach.ELEMENT, Reach.ROW) and cls.recipe is OperatorKind.recipe
+        if missing or not isinstance(cls.recipe, Recipe):
             raise TypeError(f"{cls.__name__}: a kind of reach {cls.reach} needs a recipe")
 
     def __new__(cls) -> Self:
@@ -115,11 +120,11 @@ class OperatorKind(ABC):
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
         """Return (rows, width over the whole batch) of each input, in order."""
-        return ((operator.rows, operator.batch * operator.depth),)
+        return ((operator.rows, operator.batch * operator.depth),) * self.operands
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
         """Return the allowed lists of parameter shapes."""
-        return ((),)
+        return (((operator.columns,),) * self.vectors,)
 
     def used(self, operator: Operator) -> tuple[Shape, ...]:
         """Return the shape of what the operator uses of each of its parameters."""
@@ -133,19 +138,13 @@ class OperatorKind(ABC):
         """Return the multiply-accumulates of a matrix product; 0 for all that is none."""
         return operator.elements * operator.depth if self.reach is Reach.MATRIX else 0
 
-    def recipe(self) -> Recipe:
-        """Return the work on a row; nothing where ``macs`` and look-ups say it all."""
-        return Recipe(0, 0, 0)
-
     @abstractmethod
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the output, in NumPy and float32, of a batch of sentences.
 
         Activations have the sentences first: (sentences, rows, width), and (sentences, heads,
-        rows, columns) between the scores and the context of an attention. Behind its inputs, an
-        operator finds in ``operands`` what it takes from outside the graph. ``state`` are the
+        rows, columns) between the scores and the context of an attention. Behind ``inputs()``,
+        an operator finds in ``inputs`` what it takes from outside the graph. ``state`` are the
         tensors of ``state()`` by name, which are changed in place.
         """
 
@@ -160,7 +159,8 @@ class OperatorKind(ABC):
             raise ConfigError(
                 f"operator '{operator.name}': partial is for a matmul, not for {self}"
             )
-        shapes, allowed = _shapes(operator), self.parameters(operator)
+        shapes = tuple(parameter.shape for parameter in operator.parameters)
+        allowed = self.parameters(operator)
         if shapes not in allowed:
             raise ConfigError(
                 f"operator '{operator.name}': {self} of {operator.columns} columns and depth "
@@ -180,10 +180,9 @@ class Operator:
     equal to ``columns`` where the width is kept, 1 for a ``gather`` (the token's number).
     ``layer`` is the encoder layer, counted from 0, or None outside the layers. ``label`` is what
     ledgers call the operator, alike in all layers that do the same work; its name unless given.
-    ``masked`` says
-    that a softmax applies a mask, of padding or of attention spans. ``partial`` says that a
-    matmul uses only ``columns`` outputs and ``depth`` inputs of a larger weight matrix, because
-    heads are switched off. ``form`` is one of the kind's ``forms``.
+    ``masked`` says that a softmax applies a mask, of padding or of attention spans. ``partial``
+    says that a matmul uses only ``columns`` outputs and ``depth`` inputs of a larger weight matrix,
+    because heads are switched off. ``form`` is one of the kind's ``forms``.
 
     Raises ConfigError, naming the operator, for a size below 1 or what does not fit its kind.
     """
@@ -243,10 +242,6 @@ class Operator:
     def rowwise(self) -> bool:
         """Whether an output row depends on the same row of its inputs only."""
         return self.kind.reach is not Reach.MATRIX or len(self.kind.inputs(self)) == 1
-
-
-def _shapes(operator: Operator) -> tuple[Shape, ...]:
-    return tuple(parameter.shape for parameter in operator.parameters)
 
 
 def format_shapes(shapes: Sequence[Shape]) -> str:

@@ -14,23 +14,15 @@ class Entropy(OperatorKind):
 
     name = "entropy"
     reach = Reach.ROW
+    recipe = Recipe(2, 3, 5)  # the sums with their maximum, then the entropy (Enpy.h)
     keeps_width = False
 
-    def recipe(self) -> Recipe:
-        """Return two sweeps: the sums with their maximum, then the entropy (EdgeBERT, Enpy.h)."""
-        return Recipe(2, 3, 5)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the entropy of softmax(logits), one column."""
         import numpy as np
 
-        relative = operands[0] - operands[0].max(axis=-1, keepdims=True)
+        relative = inputs[0] - inputs[0].max(axis=-1, keepdims=True)
         exponentials = np.exp(relative)
         total = exponentials.sum(axis=-1)
         result: Array = np.log(total) - (relative * exponentials).sum(axis=-1) / total
         return result[..., None]
-
-
-ENTROPY = Entropy()

@@ -26,12 +26,7 @@ class Gather(OperatorKind):
         """Return the rows that the tokens can ask for at most."""
         return ((min(operator.rows, operator.parameters[0].shape[0]), operator.columns),)
 
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the rows of the numbers (sentences, rows)."""
-        rows: Array = parameters[0][operands[0]]
+        rows: Array = parameters[0][inputs[0]]
         return rows
-
-
-GATHER = Gather()

@@ -20,20 +20,12 @@ class Gelu(OperatorKind):
 
     name = "gelu"
     reach = Reach.ELEMENT
+    recipe = Recipe(1, 1, 2)  # one piecewise-linear step
     forms = frozenset({"", "tanh"})
 
-    def recipe(self) -> Recipe:
-        """Return one piecewise-linear step."""
-        return Recipe(1, 1, 2)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the GELU in the operator's form."""
-        return in_blocks(gelu_tanh if operator.form == "tanh" else gelu_erf, operands[0])
-
-
-GELU = Gelu()
+        return in_blocks(gelu_tanh if operator.form == "tanh" else gelu_erf, inputs[0])
 
 
 def in_blocks(function: Callable[[Array], Array], value: Array) -> Array:

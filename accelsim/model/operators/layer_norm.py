@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 # `layer_norm_eps` of AlbertConfig and BertConfig of Hugging Face transformers.
 _EPSILON = 1e-12
@@ -14,31 +13,19 @@ class LayerNorm(OperatorKind):
 
     name = "layer_norm"
     reach = Reach.ROW
+    recipe = Recipe(2, 3, 4)  # two sweeps: both moments, then all else
+    vectors = 2  # scale and shift
     ones = frozenset({0})
 
-    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
-        """Return (scale, shift)."""
-        row = (operator.columns,)
-        return ((row, row),)
-
-    def recipe(self) -> Recipe:
-        """Return two sweeps: both moments, then all else."""
-        return Recipe(2, 3, 4)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the normalised rows."""
         import numpy as np
 
         scale, shift = parameters
-        value = operands[0]
+        value = inputs[0]
         centred: Array = value - value.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
         centred /= np.sqrt(variance + np.float32(_EPSILON))
         centred *= scale
         centred += shift
         return centred
-
-
-LAYER_NORM = LayerNorm()

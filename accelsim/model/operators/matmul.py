@@ -35,12 +35,10 @@ class Matmul(OperatorKind):
         """Return the part of the weight and of the bias that a partial product uses."""
         return self.parameters(operator)[0][: len(operator.parameters)]
 
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return rows x weight^T + bias."""
         weight, *bias = parameters
-        source = operands[0][:, : operator.rows]
+        source = inputs[0][:, : operator.rows]
         product: Array = source.reshape(-1, operator.depth) @ weight.T
         for shift in bias:
             product += shift
@@ -63,6 +61,3 @@ class Matmul(OperatorKind):
             f"least {format_shape((operator.columns, operator.depth))} and one bias for each of "
             "its outputs"
         )
-
-
-MATMUL = Matmul()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 
 class Multiply(OperatorKind):
@@ -11,21 +10,10 @@ class Multiply(OperatorKind):
 
     name = "multiply"
     reach = Reach.ELEMENT
+    recipe = Recipe(1, 1, 0)  # one multiplication
+    operands = 2
 
-    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
-        """Return two inputs of one shape."""
-        return super().inputs(operator) * 2
-
-    def recipe(self) -> Recipe:
-        """Return one multiplication."""
-        return Recipe(1, 1, 0)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
-        """Return the product of both operands."""
-        product: Array = operands[0] * operands[1]
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
+        """Return the product of both inputs."""
+        product: Array = inputs[0] * inputs[1]
         return product
-
-
-MULTIPLY = Multiply()

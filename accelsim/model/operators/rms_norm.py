@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 # `rms_norm_eps` of LlamaConfig of Hugging Face transformers.
 _EPSILON = 1e-6
@@ -17,26 +16,15 @@ class RmsNorm(OperatorKind):
 
     name = "rms_norm"
     reach = Reach.ROW
+    recipe = Recipe(2, 3, 1)  # two sweeps: the sum of the squares, then a division and a scale
+    vectors = 1  # scale
     ones = frozenset({0})
 
-    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
-        """Return the scale."""
-        return (((operator.columns,),),)
-
-    def recipe(self) -> Recipe:
-        """Return two sweeps: the sum of the squares, then a division and a scale."""
-        return Recipe(2, 3, 1)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x / sqrt(mean(x^2) + epsilon) x scale."""
         import numpy as np
 
-        square = np.square(operands[0]).mean(axis=-1, keepdims=True)
-        normal: Array = operands[0] / np.sqrt(square + np.float32(_EPSILON))
+        square = np.square(inputs[0]).mean(axis=-1, keepdims=True)
+        normal: Array = inputs[0] / np.sqrt(square + np.float32(_EPSILON))
         normal *= parameters[0]
         return normal
-
-
-RMS_NORM = RmsNorm()

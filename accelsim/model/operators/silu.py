@@ -13,22 +13,14 @@ class Silu(OperatorKind):
 
     name = "silu"
     reach = Reach.ELEMENT
+    recipe = Recipe(1, 1, 2)  # one piecewise-linear step
 
-    def recipe(self) -> Recipe:
-        """Return one piecewise-linear step."""
-        return Recipe(1, 1, 2)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x / (1 + e^-x); far below 0 the exponential overflows, and the result is 0."""
         import numpy as np
 
-        value: Array = operands[0]
+        value: Array = inputs[0]
         with np.errstate(over="ignore"):
             denominator: Array = np.exp(-value)
         denominator += 1
         return value / denominator
-
-
-SILU = Silu()

@@ -10,14 +10,9 @@ class Softmax(OperatorKind):
 
     name = "softmax"
     reach = Reach.ROW
+    recipe = Recipe(3, 4, 7)  # three sweeps: the maximum, the sum of the exponentials, the division
 
-    def recipe(self) -> Recipe:
-        """Return three sweeps: the maximum, the sum of the exponentials, the division."""
-        return Recipe(3, 4, 7)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the softmax of the scores (sentences, heads, rows, columns).
 
         A second operand, a mask (sentences, columns), hides columns where it is False: they get
@@ -25,13 +20,10 @@ class Softmax(OperatorKind):
         """
         import numpy as np
 
-        scores, *masks = operands
+        scores, *masks = inputs
         for mask in masks:
             scores = np.where(mask[:, None, None, :], scores, np.float32(-np.inf))
         exponentials: Array = scores - scores.max(axis=-1, keepdims=True)
         np.exp(exponentials, out=exponentials)
         exponentials /= exponentials.sum(axis=-1, keepdims=True)
         return exponentials
-
-
-SOFTMAX = Softmax()

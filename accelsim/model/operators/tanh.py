@@ -10,18 +10,10 @@ class Tanh(OperatorKind):
 
     name = "tanh"
     reach = Reach.ELEMENT
+    recipe = Recipe(1, 1, 2)  # one piecewise-linear step
 
-    def recipe(self) -> Recipe:
-        """Return one piecewise-linear step."""
-        return Recipe(1, 1, 2)
-
-    def compute(
-        self, operator: Operator, operands: Arrays, parameters: Arrays, state: Held
-    ) -> Array:
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return tanh(x)."""
         import numpy as np
 
-        return np.tanh(operands[0])
-
-
-TANH = Tanh()
+        return np.tanh(inputs[0])
