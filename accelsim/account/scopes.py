@@ -179,10 +179,6 @@ def _bits_once(operators: Iterable[Operator], placement: Placement) -> Counter[s
                 continue
             seen.add(parameter.name)
             tensor = placement.tensors[parameter.name]
-            part = math.prod(shape)
-            bits[tensor.values] += tensor.values_between(0, part).array
-            if tensor.masked:
-                bits[tensor.masks] += tensor.masks_between(0, part).array
-            if tensor.high:
-                bits[tensor.high] += tensor.high_between(0, part).array
+            for home, extent in tensor.parts_between(0, math.prod(shape)):
+                bits[home.memory] += extent.array
     return bits

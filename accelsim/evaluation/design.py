@@ -189,8 +189,7 @@ def _check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) 
     activations = hardware.placement.activations
     for placement in placements.values():
         for tensor in placement.tensors.values():
-            homes = [memory for memory, _, _ in tensor.parts]
-            if activations in homes:
+            if activations in tensor.memories:
                 raise MappingError(
                     f"{tensor.parameter.name} (role {tensor.parameter.role.value}) lies in "
                     f"'{activations}', the memory of activations; give parameters a memory of "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from accelsim.machine.schema import HardwareConfig
-from accelsim.memory.storage import NOTHING, Extent, StoredTensor
+from accelsim.memory.storage import Extent, Home, StoredTensor
 from accelsim.placement.placement import DRAM
 from accelsim.program import CodeWords, Demand, Range, Transfer, Use, Vectors, Words
 from accelsim.units import ceil_div
@@ -62,34 +62,31 @@ def codec_use(memory: str, action: str, word: int, code_words: int, cycles: int 
 
 @dataclass(frozen=True)
 class Part:
-    """A contiguous part of a stored tensor: extents of values, mask, high bits, and elements.
+    """A contiguous part of a stored tensor: extents of values, masks, high bits, and elements.
 
     ``offset`` is the byte of the tensor's values at which the part starts.
     """
 
     tensor: StoredTensor
-    values: Extent
-    masks: Extent
+    extents: tuple[tuple[Home, Extent], ...]
     elements: int
     offset: int = 0
-    high: Extent = NOTHING
 
     @property
     def data_bytes(self) -> int:
         """Bytes of the values, high bits included, rounded up."""
-        return ceil_div(self.values.data + self.high.data, 8)
+        return ceil_div(sum(own.data for home, own in self.extents if home.part != "masks"), 8)
 
     @property
     def mask_bytes(self) -> int:
         """Bytes of the mask, rounded up."""
-        return ceil_div(self.masks.data, 8)
+        return ceil_div(sum(own.data for home, own in self.extents if home.part == "masks"), 8)
 
 
 def part_of(tensor: StoredTensor, start: int, stop: int) -> Part:
     """Return the part of the elements start..stop, in storage order."""
-    values, masks = tensor.values_between(start, stop), tensor.masks_between(start, stop)
     offset = tensor.value_bits_between(0, start) // 8 if start else 0
-    return Part(tensor, values, masks, stop - start, offset, tensor.high_between(start, stop))
+    return Part(tensor, tensor.parts_between(start, stop), stop - start, offset)
 
 
 def read_part(
@@ -102,24 +99,19 @@ def read_part(
     ``address`` is that of the tensor, if its home is DRAM. The part may be one of equal
     ``pieces``, which in DRAM begin ``stride`` bytes apart.
     """
-    tensor = part.tensor
     uses: list[Use] = []
-    for memory, packing, extent in (
-        (tensor.values, tensor.value_packing, part.values),
-        (tensor.masks, tensor.mask_packing, part.masks),
-        (tensor.high or "", tensor.high_packing, part.high),
-    ):
+    for home, extent in part.extents:
         if not extent.data:
             continue
-        if memory == DRAM:
+        if home.memory == DRAM:
             size = ceil_div(extent.data, 8)
             uses.append(Use(DRAM, "read", Range(address + part.offset, size, pieces, stride)))
             continue
-        words = pieces * ceil_div(extent.array, hardware.memories[memory].word)
-        uses.append(shared_use(memory, "read", Words, words))
-        if packing and extent.code_words:
-            words, cycles = pieces * extent.code_words, packing.decoder_cycles
-            uses.append(codec_use(memory, "correct", packing.word, words, cycles))
+        words = pieces * ceil_div(extent.array, hardware.memories[home.memory].word)
+        uses.append(shared_use(home.memory, "read", Words, words))
+        if extent.code_words:
+            words, cycles = pieces * extent.code_words, home.packing.decoder_cycles
+            uses.append(codec_use(home.memory, "correct", home.packing.word, words, cycles))
     return merge_uses(uses)
 
 

@@ -193,7 +193,7 @@ def _dram_layout(context: Context) -> tuple[object, ...]:
     the first: the same pages and bursts at another place.
     """
     tensors = context.placement.tensors.values()
-    used = context.spill or any(DRAM in (tensor.values, tensor.masks) for tensor in tensors)
+    used = context.spill or any(DRAM in tensor.memories for tensor in tensors)
     return (context.spill, *context.addresses.values()) if used else ()
 
 
@@ -212,10 +212,7 @@ def _operator_signature(
     context: Context, operator: Operator, position: dict[str, int]
 ) -> tuple[object, ...]:
     stored = tuple(
-        (
-            *(t.parameter.shape, t.bits, t.density.as_integer_ratio(), t.masked),
-            *(t.values, t.masks, t.high, t.value_packing, t.mask_packing, t.high_packing),
-        )
+        (t.parameter.shape, t.bits, t.density.as_integer_ratio(), t.homes)
         for t in context.stored(operator)
     )
     # Where an input comes from: its place in the segment, or its shape and order outside.

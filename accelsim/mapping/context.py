@@ -90,7 +90,7 @@ def _addresses(
     sizes = {
         name: ceil_div(tensor.value_bits + tensor.mask_bits, 8)
         for name, tensor in placement.tensors.items()
-        if DRAM in (tensor.values, tensor.masks)
+        if DRAM in tensor.memories
     }
     sizes |= {op.name: op.elements for op in graph.operators if op.name in crossing}
     addresses, following = {}, base

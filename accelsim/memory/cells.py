@@ -9,11 +9,10 @@ High bits may lie in cells of their own kind, for instance sign and exponent in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     Plane = npt.NDArray[np.uint8]
 
 Coding = Literal["binary", "gray"]
+Partial = Literal["allow", "refuse"]
 # Published fault models end at three bits a cell.
 BitsPerCell = Annotated[int, Field(ge=1, le=3)]
 
@@ -37,19 +37,38 @@ class CellSpan(ConfigModel):
     bits_per_cell: BitsPerCell
 
 
-class CellFormat(ConfigModel):
-    """The cells of a value.
+class CellChoice(ConfigModel):
+    """How values are cut into the cells of the memory that they lie in.
 
-    ``bits_per_cell`` holds for all bits but those of ``high``, which lists the leading bits that
-    lie in cells of another kind. ``coding``: a level is the cell's bits read as a ``binary``
-    number, or their place in the ``gray`` code, whose neighbours differ in one bit.
-    ``partial_cells``: bits that do not fill the last cell of a span are allowed or refused.
+    ``coding``: a level is the cell's bits read as a ``binary`` number, or their place in the
+    ``gray`` code, whose neighbours differ in one bit. ``partial_cells``: bits that do not fill the
+    last cell of a span are allowed or refused. ``high`` may name one span of leading bits that lie
+    in a memory of their own, the role's home ``high``, whose cells have the bits that it states.
     """
 
-    bits_per_cell: BitsPerCell = 1
     coding: Coding = "binary"
+    partial_cells: Partial = "allow"
     high: list[CellSpan] = Field(default_factory=list)
-    partial_cells: Literal["allow", "refuse"] = "allow"
+
+    @model_validator(mode="after")
+    def _one_home(self) -> Self:
+        if len(self.high) > 1:
+            raise ValueError(
+                f"high has {len(self.high)} spans, but a role has one memory for leading bits; "
+                "keep one span"
+            )
+        return self
+
+    @property
+    def high_bits(self) -> int:
+        """Leading bits of a value that lie in cells of their own."""
+        return sum(span.bits for span in self.high)
+
+
+class CellFormat(CellChoice):
+    """The cells of a value; ``bits_per_cell`` holds for all bits but the high ones."""
+
+    bits_per_cell: BitsPerCell = 1
 
     def layout(self, bits: int) -> CellLayout:
         """Return the cells of a value of ``bits`` bits.
@@ -59,18 +78,31 @@ class CellFormat(ConfigModel):
         """
         if not 1 <= bits <= 32:
             raise ConfigError(f"a value of {bits} bits has no cells; expected 1 to 32 bits")
-        rest = bits - sum(span.bits for span in self.high)
-        if rest < 0:
+        if self.high_bits > bits:
             raise ConfigError(
-                f"high: the spans hold {bits - rest} bits, expected at most the {bits} bits of a "
-                "value; shorten a span"
+                f"high: the spans hold {self.high_bits} bits, expected at most the {bits} bits of "
+                "a value; shorten a span"
             )
         spans = [(span.bits, span.bits_per_cell) for span in self.high]
-        spans += [(rest, self.bits_per_cell)] if rest else []
-        if self.partial_cells == "refuse":
-            _refuse_partial(spans)
-        cells = [cell for span in spans for cell in _cut(*span)]
+        spans.append((bits - self.high_bits, self.bits_per_cell))
+        cells = [
+            (width, kind) for span, kind in spans for width in cut(span, kind, self.partial_cells)
+        ]
         return CellLayout(tuple(w for w, _ in cells), tuple(k for _, k in cells), self.coding)
+
+
+def cut(bits: int, kind: int, partial_cells: Partial) -> list[int]:
+    """Return the bits that each cell holds of a span, in cells of ``kind`` bits.
+
+    Raises ConfigError for a partial cell that is refused.
+    """
+    whole, rest = divmod(bits, kind)
+    if rest and partial_cells == "refuse":
+        raise ConfigError(
+            f"{bits} bits do not divide into cells of {kind} bits: the last would hold {rest}; "
+            "choose other bits_per_cell or set partial_cells: allow"
+        )
+    return [kind] * whole + ([rest] if rest else [])
 
 
 @dataclass(frozen=True)
@@ -95,30 +127,13 @@ class CellLayout:
         """Place of each cell's least significant bit in the value."""
         return tuple(sum(self.widths[place + 1 :]) for place in range(len(self.widths)))
 
-    def cells(self, values: int) -> Counter[int]:
-        """Return the cells of so many values, by bits per cell of their array."""
-        return Counter({kind: values * count for kind, count in Counter(self.kinds).items()})
-
     def occupied_bits(self, values: int) -> Counter[int]:
         """Return the capacity in bits that the values take up, by bits per cell of the array.
 
         It exceeds the values' own bits by what partial cells leave empty.
         """
-        return Counter({kind: kind * count for kind, count in self.cells(values).items()})
-
-
-def _cut(bits: int, kind: int) -> list[tuple[int, int]]:
-    whole, rest = divmod(bits, kind)
-    return [(kind, kind)] * whole + ([(rest, kind)] if rest else [])
-
-
-def _refuse_partial(spans: Sequence[tuple[int, int]]) -> None:
-    for bits, kind in spans:
-        if bits % kind:
-            raise ConfigError(
-                f"{bits} bits do not divide into cells of {kind} bits: the last would hold "
-                f"{bits % kind}; choose other bits_per_cell or set partial_cells: allow"
-            )
+        counts = Counter(self.kinds)
+        return Counter({kind: kind * values * count for kind, count in counts.items()})
 
 
 def to_levels(codes: Codes, layout: CellLayout) -> tuple[Plane, ...]:
@@ -142,26 +157,6 @@ def to_levels(codes: Codes, layout: CellLayout) -> tuple[Plane, ...]:
         _level_of(((codes >> shift) & (2**width - 1)).astype("uint8"), layout.coding)
         for width, shift in fields
     )
-
-
-def from_levels(planes: Sequence[Plane], layout: CellLayout, dtype: npt.DTypeLike) -> Codes:
-    """Return the codes of levels, as ``dtype``: the inverse of ``to_levels``.
-
-    Raises ConfigError for a wrong number of arrays and for a level that a cell does not have.
-    """
-    if len(planes) != len(layout.widths):
-        raise ConfigError(
-            f"expected the levels of {len(layout.widths)} cells a value, got {len(planes)}"
-        )
-    for plane, width in zip(planes, layout.widths, strict=True):
-        if plane.size and int(plane.max()) >> width:
-            raise ConfigError(
-                f"level {int(plane.max())} is not one of the {2**width} of a cell with {width} bits"
-            )
-    codes: Codes = planes[0].astype(dtype) * 0
-    for plane, shift in zip(planes, layout.shifts, strict=True):
-        codes |= data_of(plane, layout.coding).astype(dtype) << shift
-    return codes
 
 
 def data_of(level: Any, coding: Coding) -> Any:

@@ -11,18 +11,13 @@ Gray-coded cells are sure to be corrected.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
-from accelsim.memory.cells import CellLayout
-from accelsim.memory.faults.levels import BitFlips, Transitions
-from accelsim.units import ceil_div
+from accelsim.memory.faults.levels import BitFlips
 
 if TYPE_CHECKING:
     from accelsim.memory.logic import Logic
@@ -34,29 +29,14 @@ WordBits = Literal[8, 16, 32, 64, 128]
 class ProtectionConfig(ConfigModel):
     """What protects the values and the masks of a tensor.
 
-    ``word``: data bits of a code word. ``detected``: a word found wrong beyond correction is
-    kept as it was read, or set to ``zero``. Each part of a tensor begins a new word, and its last
-    word is short: the missing bits are zeros that nobody stores.
+    ``word``: data bits of a code word. Each part of a tensor begins a new word, and its last word
+    is short: the missing bits are zeros that nobody stores. A word found wrong beyond correction
+    is kept as it was read.
     """
 
     values: Scheme = "none"
     masks: Scheme = "none"
     word: WordBits = 64
-    detected: Literal["keep", "zero"] = "keep"
-
-
-def protected_bits(bits: int, scheme: Scheme, word: int) -> int:
-    """Return the bits stored for ``bits`` bits of data, check bits included.
-
-    It never falls as ``bits`` grows, so the bits stored between two places of a tensor are the
-    difference of two calls, and consecutive ranges add up exactly.
-    """
-    return bits + check_bits_of(bits, scheme, word)
-
-
-def check_bits_of(bits: int, scheme: Scheme, word: int) -> int:
-    """Return the check bits stored beside ``bits`` bits of data in words of ``word`` bits."""
-    return ceil_div(bits, word) * check_bits(word) if scheme == "secded" else 0
 
 
 def check_bits(word: int) -> int:
@@ -122,8 +102,8 @@ def codec_cost(word: int, logic: Logic) -> CodecCost:
     )
 
 
-def wrong_word_probability(cells: Iterable[tuple[BitFlips, int]], *, corrected: int) -> float:
-    """Return the probability that a word has more wrong bits than are corrected (0 or 1).
+def uncorrectable_probability(cells: Iterable[tuple[BitFlips, int]]) -> float:
+    """Return the probability that a word has more than the one wrong bit that is corrected.
 
     ``cells``: how likely a cell yields wrong bits, and how many such cells a word has, check bits
     included. The cells fail independently. Every term is positive, so that small probabilities
@@ -136,24 +116,4 @@ def wrong_word_probability(cells: Iterable[tuple[BitFlips, int]], *, corrected: 
             more += one * wrong + none * flips.more
             one = one * (1 - wrong) + none * flips.one
             none *= 1 - wrong
-    return more if corrected else math.fsum((one, more))
-
-
-def code_word_cells(
-    word: int, values: CellLayout, checks: CellLayout, model: Mapping[int, Transitions]
-) -> list[tuple[BitFlips, int]]:
-    """Return the cells of a code word for ``wrong_word_probability``, all levels equally likely.
-
-    ``values`` are the cells of one value, ``checks`` those of a word's check bits, ``model`` has
-    the transitions of cells by the bits that they hold. Raises ConfigError where values do not
-    fill the word.
-    """
-    if word % values.bits:
-        raise ConfigError(
-            f"values of {values.bits} bits do not fill a word of {word} bits; "
-            "choose a word that is a multiple of the value"
-        )
-    widths = Counter({w: n * word // values.bits for w, n in Counter(values.widths).items()})
-    cells = [(width, values.coding, count) for width, count in widths.items()]
-    cells += [(width, checks.coding, count) for width, count in Counter(checks.widths).items()]
-    return [(model[width].flips(coding), count) for width, coding, count in cells]
+    return more

@@ -6,27 +6,28 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.protection import DECODER_CYCLES
 from accelsim.memory.storage import (
     Extent,
+    Home,
     MeasuredTensor,
-    Packing,
+    PartName,
     StorageConfig,
     StorageFormat,
     StoredTensor,
-    high_packing,
-    mask_packing,
+    packing,
     store,
-    value_packing,
 )
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.units import ceil_div, format_bytes
 
 DRAM = "dram"
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -45,40 +46,40 @@ class Placement:
 
         On the chip array bits, check bits included; in DRAM bits of data.
         """
-        return _sum((memory, extent.array) for memory, _, extent in self._parts(task_specific))
+        return _sum((home.memory, extent.array) for home, extent in self._parts(task_specific))
 
     def data_bits(self, *, task_specific: bool) -> Counter[str]:
         """Bits of data by memory: what travels, and what an image in DRAM holds."""
-        return _sum((memory, extent.data) for memory, _, extent in self._parts(task_specific))
+        return _sum((home.memory, extent.data) for home, extent in self._parts(task_specific))
 
     def code_words(self, *, task_specific: bool) -> Counter[tuple[str, int]]:
         """Protected words by memory and data bits of a word."""
-        total: Counter[tuple[str, int]] = Counter()
-        for memory, packing, extent in self._parts(task_specific):
-            if packing and packing.word:
-                total[memory, packing.word] += extent.code_words
-        return total
+        return _sum(
+            ((home.memory, home.packing.word), extent.code_words)
+            for home, extent in self._parts(task_specific)
+            if home.packing.word
+        )
 
     @property
     def codecs(self) -> frozenset[tuple[str, int]]:
         """The codecs that the tensors need: memory and data bits of a word."""
         return frozenset(
-            (memory, packing.word)
+            (home.memory, home.packing.word)
             for tensor in self.tensors.values()
-            for memory, packing, _ in tensor.parts
-            if packing and packing.word
+            for home in tensor.homes
+            if home.packing.word
         )
 
-    def _parts(self, task_specific: bool) -> Iterator[tuple[str, Packing | None, Extent]]:
+    def _parts(self, task_specific: bool) -> Iterator[tuple[Home, Extent]]:
         for tensor in self.tensors.values():
             if (tensor.parameter.role is Role.TASK) == task_specific:
                 yield from tensor.parts
 
 
-def _sum(amounts: Iterator[tuple[str, int]]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for memory, amount in amounts:
-        total[memory] += amount
+def _sum(amounts: Iterator[tuple[Key, int]]) -> Counter[Key]:
+    total: Counter[Key] = Counter()
+    for key, amount in amounts:
+        total[key] += amount
     return total
 
 
@@ -95,20 +96,16 @@ def place(
     partial cells that are refused.
     """
     roles = dict.fromkeys(parameter.role for parameter in graph.parameters)
-    packings = {role: _packings(role, getattr(storage, role.value), hardware) for role in roles}
-    highs = {role: _high(role, getattr(storage, role.value), hardware) for role in roles}
-    tensors = {}
-    for parameter in graph.parameters:
-        home = getattr(hardware.placement, parameter.role.value)
-        tensors[parameter.name] = store(
+    homes = {role: _homes(role, getattr(storage, role.value), hardware) for role in roles}
+    tensors = {
+        parameter.name: store(
             parameter,
             getattr(storage, parameter.role.value),
-            home.values,
-            home.masks,
-            packings=packings[parameter.role],
-            high=highs[parameter.role],
-            measured=measured.get(parameter.name) if measured else None,
+            homes[parameter.role],
+            measured.get(parameter.name) if measured else None,
         )
+        for parameter in graph.parameters
+    }
     if measured is not None:
         _check_measured(tensors, measured)
     return Placement(tensors)
@@ -125,35 +122,28 @@ def _check_measured(
         )
 
 
-def _packings(
-    role: Role, how: StorageFormat, hardware: HardwareConfig
-) -> tuple[Packing | None, Packing | None]:
-    """Return how values and masks of a role lie in their homes; None in DRAM or without masks."""
+def _homes(role: Role, how: StorageFormat, hardware: HardwareConfig) -> list[Home]:
+    """Return where and how the parts of a role's matrices lie. Raises ConfigError as ``place``."""
     home = getattr(hardware.placement, role.value)
-    homes = {"values": home.values} | ({"masks": home.masks} if how.format == "bitmask" else {})
-    cycles = _decoder_cycles(role, how, homes, hardware)
-    cells = {
-        part: hardware.memories[memory].bits_per_cell
-        for part, memory in homes.items()
-        if memory != DRAM
-    }
-    try:
-        return (
-            value_packing(how, cells["values"], cycles) if "values" in cells else None,
-            mask_packing(how, cells["masks"], cycles) if "masks" in cells else None,
-        )
-    except ConfigError as error:
-        where = f"storage.{role.value}.cells, values in memory '{home.values}'"
-        raise ConfigError(f"{where}: {error}") from None
+    memories: dict[PartName, str] = {"values": home.values}
+    if how.format == "bitmask":
+        memories["masks"] = home.masks
+    cycles = _decoder_cycles(role, how, memories, hardware)
+    if how.cells.high:
+        memories["high"] = _memory_of_high_bits(role, how, hardware)
+    found = []
+    for part, memory in memories.items():
+        cell = None if memory == DRAM else hardware.memories[memory].bits_per_cell
+        try:
+            found.append(Home(part, memory, packing(how, part, cell, cycles)))
+        except ConfigError as error:
+            where = f"storage.{role.value}.cells, {part} in memory '{memory}'"
+            raise ConfigError(f"{where}: {error}") from None
+    return found
 
 
-def _high(
-    role: Role, how: StorageFormat, hardware: HardwareConfig
-) -> tuple[str | None, Packing | None]:
-    """Return home and packing of the high bits of a role. Raises ConfigError for a wrong home."""
+def _memory_of_high_bits(role: Role, how: StorageFormat, hardware: HardwareConfig) -> str:
     home = getattr(hardware.placement, role.value)
-    if not how.high_bits:
-        return None, None
     where, stated = f"storage.{role.value}.cells.high", how.cells.high[0].bits_per_cell
     if home.high is None or DRAM in (home.high, home.values):
         raise ConfigError(
@@ -165,17 +155,17 @@ def _high(
         raise ConfigError(
             f"{where}: {stated} bits a cell, but memory '{home.high}' has {found}; change one"
         )
-    cycles = _decoder_cycles(role, how, {"values": home.high}, hardware)
-    return home.high, high_packing(how, found, cycles)
+    high: str = home.high
+    return high
 
 
 def _decoder_cycles(
-    role: Role, how: StorageFormat, homes: Mapping[str, str], hardware: HardwareConfig
+    role: Role, how: StorageFormat, memories: Mapping[PartName, str], hardware: HardwareConfig
 ) -> int:
     """Return the latency of the role's codecs. Raises ConfigError for protected parts in DRAM."""
-    protected = [part for part in homes if getattr(how.protection, part) != "none"]
+    protected = [part for part in memories if getattr(how.protection, part) != "none"]
     for part in protected:
-        if homes[part] == DRAM:
+        if memories[part] == DRAM:
             raise ConfigError(
                 f"storage.{role.value}.protection.{part}: machine '{hardware.name}' keeps them in "
                 "dram, but codecs stand at the memories of the chip; write none, or place them "
@@ -214,49 +204,42 @@ def _shared_first(placement: Placement) -> list[StoredTensor]:
     return sorted(placement.tensors.values(), key=lambda t: t.parameter.role is Role.TASK)
 
 
-_Part = tuple[StoredTensor, str, str, int]
-
-
 def _check_together(tensors: Mapping[str, list[StoredTensor]], hardware: HardwareConfig) -> None:
     """Check that all tensors fit beside each other; the keys say whose they are."""
-    parts = [(who, part) for who, own in tensors.items() for each in own for part in _parts(each)]
+    parts = [
+        (who, tensor, home, extent.array)
+        for who, own in tensors.items()
+        for tensor in own
+        for home, extent in tensor.parts
+        if home.memory != DRAM and extent.array
+    ]
     used: Counter[str] = Counter()
-    for who, part in parts:
-        _, _, memory, bits = part
-        free = 8 * hardware.memories[memory].capacity - used[memory]
+    for who, tensor, home, bits in parts:
+        free = 8 * hardware.memories[home.memory].capacity - used[home.memory]
         if bits > free:
-            total = sum(other[3] for _, other in parts if other[2] == memory)
-            raise _does_not_fit(part, free, total, who)
-        used[memory] += bits
+            total = sum(each for *_, other, each in parts if other.memory == home.memory)
+            raise _does_not_fit(who, tensor, home, (bits, free, total))
+        used[home.memory] += bits
 
 
-def _parts(tensor: StoredTensor) -> list[_Part]:
-    """Return (tensor, part, memory, array bits) of what lies on the chip."""
-    names = [
-        "values",
-        *(["mask"] if tensor.masked else []),
-        *(["high bits"] if tensor.high else []),
-    ]
-    named = zip(names, tensor.parts, strict=True)
-    return [
-        (tensor, name, memory, extent.array)
-        for name, (memory, _, extent) in named
-        if memory != DRAM and extent.array
-    ]
+_PART_WORDS = {"values": "values", "masks": "mask", "high": "high bits"}
 
 
-def _does_not_fit(part: _Part, free: int, total: int, who: str) -> CapacityError:
-    tensor, name, memory, bits = part
+def _does_not_fit(
+    who: str, tensor: StoredTensor, home: Home, sizes: tuple[int, int, int]
+) -> CapacityError:
+    """Return the error for a part; the sizes are needed, free and needed by all, in bits."""
+    bits, free, total = sizes
     needed_text, free_text = _sizes(ceil_div(bits, 8), free // 8)
-    smaller = "density" if tensor.masked and name == "values" else "number of bits"
-    advice = "store it dense" if name == "mask" else f"lower the {smaller}"
+    smaller = "density" if tensor.masked and home.part == "values" else "number of bits"
+    advice = "store it dense" if home.part == "masks" else f"lower the {smaller}"
+    name, role = tensor.parameter.name, tensor.parameter.role.value
     return CapacityError(
-        f"{tensor.parameter.name} ({name}, role {tensor.parameter.role.value}, {who}) needs "
-        f"{needed_text}; memory '{memory}' has {free_text} free; raise "
-        f"memories.{memory}.capacity to {ceil_div(total, 8)} B or more, {advice} "
-        "or place the role elsewhere",
-        tensor.parameter.name,
-        memory,
+        f"{name} ({_PART_WORDS[home.part]}, role {role}, {who}) needs {needed_text}; memory "
+        f"'{home.memory}' has {free_text} free; raise memories.{home.memory}.capacity to "
+        f"{ceil_div(total, 8)} B or more, {advice} or place the role elsewhere",
+        name,
+        home.memory,
         bits,
         free,
     )

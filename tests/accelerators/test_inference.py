@@ -215,8 +215,8 @@ def test_every_parameter_is_read_from_its_home(case: str) -> None:
         need: Counter[str] = Counter()
         for parameter in operator.parameters:
             stored = placement.tensors[parameter.name]
-            need[stored.values] += stored.value_bits
-            need[stored.masks] += stored.mask_bits
+            for home, extent in stored.parts:
+                need[home.memory] += extent.data
         for memory, bits in need.items():
             words = amounts[memory, "read", operator.label]
             assert words * memories[memory].word >= bits, (operator.name, memory)

@@ -130,11 +130,8 @@ def one_pass(of: Compiled, operator: Operator, memory: str) -> tuple[int, int]:
         tensor = of.placement.tensors[parameter.name]
         gathered = operator.kind is GATHER
         count = operator.columns if gathered else parameter.elements
-        for home, extent in (
-            (tensor.values, tensor.values_between(0, count)),
-            (tensor.masks, tensor.masks_between(0, count)),
-        ):
-            if home == memory:
+        for home, extent in tensor.parts_between(0, count):
+            if home.memory == memory:
                 words += ceil_div(extent.array, of.hardware.memories[memory].word)
                 code_words += extent.code_words
     return words, code_words

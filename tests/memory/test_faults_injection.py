@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fault_parts import even, fit
+from fault_parts import applied, codes_of, draw, even, fit
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.memory.cells import CellFormat, from_levels
+from accelsim.memory.cells import CellFormat
 from accelsim.memory.faults.injection import (
     draw_faults,
-    expected_faults,
     fault_generator,
     level_counts,
     misread,
@@ -40,7 +39,7 @@ def kinds_of(levels: np.ndarray, transitions: Transitions, seeds: range) -> np.n
     """Faults by level and direction of every draw, shape (seeds, 2 x gaps)."""
     rows = []
     for seed in seeds:
-        faults = draw_faults(levels, transitions, fault_generator(seed))
+        faults = draw(levels, transitions, seed)
         started = levels[faults.positions]
         rows.append(
             [np.sum((started == gap) & (faults.steps == 1)) for gap in range(3)]
@@ -75,7 +74,7 @@ def test_every_cell_of_a_level_is_equally_likely(probability: float) -> None:
     levels[:2000:2] = 1
     hits = np.zeros(4000)
     for seed in range(400):
-        hits[draw_faults(levels, even(1, probability), fault_generator(seed)).positions] += 1
+        hits[draw(levels, even(1, probability), seed).positions] += 1
     for level in (0, 1):
         where = hits[levels == level]
         bins = where.reshape(20, -1).sum(axis=1)
@@ -88,7 +87,7 @@ def test_up_and_down_are_not_tied_to_positions() -> None:
     levels = np.ones(10_000, np.uint8)
     ups = np.zeros(10)
     for seed in range(200):
-        faults = draw_faults(levels, even(2, 0.01), fault_generator(seed))
+        faults = draw(levels, even(2, 0.01), seed)
         ups += np.bincount(faults.positions[faults.steps == 1] // 1000, minlength=10)
     assert fit(ups, np.full(10, ups.mean()), 1) > 1e-3
 
@@ -96,28 +95,27 @@ def test_up_and_down_are_not_tied_to_positions() -> None:
 @given(st.integers(1, 3), st.sampled_from([1e-3, 0.05, 0.5]), st.integers(0, 99))
 def test_faults_are_distinct_cells_one_level_away(bits: int, probability: float, seed: int):
     levels = np.random.default_rng(seed).integers(0, 2**bits, 3000, dtype=np.uint8)
-    faults = draw_faults(levels, even(bits, probability), fault_generator(seed))
-    faulty = faults.applied_to(levels).astype(int)
-    assert len(set(faults.positions.tolist())) == len(faults)
-    assert np.sum(faulty != levels) == len(faults)
+    faults = draw(levels, even(bits, probability), seed)
+    faulty = applied(faults, levels).astype(int)
+    assert len(set(faults.positions.tolist())) == faults.positions.size
+    assert np.sum(faulty != levels) == faults.positions.size
     assert np.all(abs(faulty - levels) <= 1)
     assert faulty.max(initial=0) < 2**bits
 
 
 def test_certain_and_impossible_faults() -> None:
     levels = cells(1000)
-    sure = draw_faults(levels, Transitions((1.0,) * 3, (0.0,) * 3), fault_generator(0))
+    sure = draw(levels, Transitions((1.0,) * 3, (0.0,) * 3), 0)
     assert sorted(sure.positions) == np.flatnonzero(levels < 3).tolist()
-    assert len(draw_faults(levels, even(2, 0.0), fault_generator(0))) == 0
-    assert len(draw_faults(levels[:0], even(2, 0.5), fault_generator(0))) == 0
+    assert draw(levels, even(2, 0.0), 0).positions.size == 0
+    assert draw(levels[:0], even(2, 0.5), 0).positions.size == 0
 
 
 def test_rare_faults_do_happen() -> None:
     # The whole part of 0.15 expected faults is none, ever; a binomial has them in one draw of 7.
     levels = np.zeros(15_000, np.uint8)
     hit = sum(
-        len(draw_faults(levels, Transitions((1e-5,), (0.0,)), fault_generator(seed))) > 0
-        for seed in range(400)
+        draw(levels, Transitions((1e-5,), (0.0,)), seed).positions.size > 0 for seed in range(400)
     )
     assert 32 <= hit <= 80  # 400 (1 - exp(-0.15)) = 56, within 3.5 standard deviations.
 
@@ -140,20 +138,25 @@ def test_few_of_many_cells_are_looked_at() -> None:
     levels[::50] = 1
     counts = level_counts(levels, 1)
     faults = draw_faults(levels.view(Watched), even(1, 5e-5), fault_generator(2), counts)
-    assert 50 <= len(faults) <= 160
+    assert 50 <= faults.positions.size <= 160
     assert Watched.looked < 2500
 
 
 def test_the_same_seed_and_stream_draw_the_same_faults() -> None:
     levels = cells(50_000)
 
-    def draw(*stream: str, seed: int = 3) -> list[int]:
-        faults = draw_faults(levels, UNEVEN, fault_generator(seed, *stream))
+    def positions(*stream: str, seed: int = 3) -> list[int]:
+        faults = draw(levels, UNEVEN, seed, *stream)
         return faults.positions.tolist()
 
-    assert draw("a", "values") == draw("a", "values")
-    others = [draw("a", "mask"), draw("b", "values"), draw("values", "a"), draw("a", seed=4)]
-    assert all(draw("a", "values") != other for other in others)
+    assert positions("a", "values") == positions("a", "values")
+    others = [
+        positions("a", "mask"),
+        positions("b", "values"),
+        positions("values", "a"),
+        positions("a", seed=4),
+    ]
+    assert all(positions("a", "values") != other for other in others)
     # The documented seed: SeedSequence of [3, CRC-32 of "a"].
     sequence = np.random.SeedSequence([3, 0xE8B7BE43])
     assert (
@@ -174,12 +177,14 @@ def test_misread_codes_are_those_of_the_faulty_levels(form: CellFormat, bits: in
     read, faults = misread(array, model, fault_generator(seed))
     generator = fault_generator(seed)
     drawn = [
-        draw_faults(plane, model[width], generator)
-        for plane, width in zip(array.planes, array.layout.widths, strict=True)
+        draw_faults(plane, model[width], generator, counts)
+        for plane, width, counts in zip(
+            array.planes, array.layout.widths, array.counts, strict=True
+        )
     ]
-    planes = [each.applied_to(plane) for each, plane in zip(drawn, array.planes, strict=True)]
-    assert read.tolist() == from_levels(planes, array.layout, np.uint16).tolist()
-    assert faults == sum(map(len, drawn))
+    planes = [applied(each, plane) for each, plane in zip(drawn, array.planes, strict=True)]
+    assert read.tolist() == codes_of(planes, array.layout).tolist()
+    assert faults == sum(each.positions.size for each in drawn)
     assert array.codes.tolist() == codes.tolist()
 
 
@@ -188,7 +193,7 @@ def test_expected_faults_are_the_mean_of_many_draws() -> None:
     array = program(codes, CellFormat(bits_per_cell=3).layout(8))
     assert array.cells == 12_000
     model = {3: even(3, 0.004), 2: even(2, 0.01)}
-    mean = expected_faults(array, model)
+    mean = array.expected_faults(model)
     seen = [misread(array, model, fault_generator(seed))[1] for seed in range(100)]
     assert np.mean(seen) == pytest.approx(mean, abs=4 * (mean / 100) ** 0.5)
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from fault_parts import bit_error_rate
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -69,7 +70,7 @@ def test_one_bit_cells_fail_only_where_that_is_stated() -> None:
     assert fault_model(RRAM, 1, FaultConfig()).fault_probability() == 0
     masks = fault_model(RRAM, 1, FaultConfig(one_bit_error_rate=1e-5))
     assert masks == Transitions((1e-5,), (1e-5,))
-    assert masks.bit_error_rate("binary") == pytest.approx(1e-5)
+    assert bit_error_rate(masks, "binary") == pytest.approx(1e-5)
 
 
 @pytest.mark.parametrize("elapsed", [1.0, 1e4, 3e8])

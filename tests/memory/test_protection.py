@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import math
-import re
 
 import numpy as np
 import pytest
-from fault_parts import even
+from fault_parts import even, word_cells
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.errors import ConfigError
 from accelsim.machine.schema import load_hardware
 from accelsim.memory.cells import CellFormat
 from accelsim.memory.faults.hamming import encode
@@ -18,11 +16,9 @@ from accelsim.memory.faults.levels import BitFlips
 from accelsim.memory.faults.stored import read_part, store_part
 from accelsim.memory.protection import (
     check_bits,
-    code_word_cells,
     codec_cost,
-    protected_bits,
     secded_columns,
-    wrong_word_probability,
+    uncorrectable_probability,
 )
 
 WORDS = [8, 16, 32, 64, 128]
@@ -30,16 +26,6 @@ WORDS = [8, 16, 32, 64, 128]
 
 def test_code_words_have_their_known_lengths() -> None:
     assert [word + check_bits(word) for word in WORDS] == [13, 22, 39, 72, 137]
-
-
-@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=5), st.sampled_from(WORDS))
-def test_parts_of_a_tensor_add_up(parts: list[int], word: int) -> None:
-    edges = [sum(parts[:n]) for n in range(len(parts) + 1)]
-    stored = [protected_bits(edge, "secded", word) for edge in edges]
-    assert stored == sorted(stored)
-    assert stored[-1] == edges[-1] + math.ceil(edges[-1] / word) * check_bits(word)
-    assert protected_bits(edges[-1], "none", word) == edges[-1]
-    assert stored[0] == 0
 
 
 def binomial_tail(cells: int, probability: float, least: int) -> float:
@@ -52,17 +38,15 @@ def binomial_tail(cells: int, probability: float, least: int) -> float:
 @given(st.integers(1, 140), st.floats(0, 1))
 def test_one_bit_cells_follow_the_binomial(cells: int, probability: float) -> None:
     flips = [(BitFlips(probability, 0.0), cells)]
-    for corrected in (0, 1):
-        found = wrong_word_probability(flips, corrected=corrected)
-        expected = binomial_tail(cells, probability, corrected + 1)
-        assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
+    expected = binomial_tail(cells, probability, 2)
+    assert uncorrectable_probability(flips) == pytest.approx(expected, rel=1e-9, abs=1e-300)
 
 
 def test_rare_failures_keep_their_digits() -> None:
-    found = wrong_word_probability([(BitFlips(1e-12, 0.0), 72)], corrected=1)
+    found = uncorrectable_probability([(BitFlips(1e-12, 0.0), 72)])
     assert found == pytest.approx(math.comb(72, 2) * 1e-24, rel=1e-9)
     # A cell that yields two wrong bits at once is beyond correction by itself.
-    assert wrong_word_probability([(BitFlips(0.0, 1e-9), 36)], corrected=1) == pytest.approx(36e-9)
+    assert uncorrectable_probability([(BitFlips(0.0, 1e-9), 36)]) == pytest.approx(36e-9)
 
 
 CASES = [
@@ -82,15 +66,15 @@ def test_injected_words_fail_as_often_as_computed(
     model = {width: even(width, probability) for width in (1, 2, 3)}
     # Check bits are computed, so their levels are as mixed as those of random data.
     checks = form.layout(check_bits(word))
-    cells = code_word_cells(word, form.layout(bits), checks, model)
+    cells = word_cells(word, form.layout(bits), checks, model)
     words, per_word = 30_000, word // bits
     codes = np.random.default_rng(kind).integers(0, 2**bits, words * per_word, dtype=np.uint8)
     part = store_part(codes, bits, form, "secded", word)  # type: ignore[arg-type]
     found = read_part(part, model, fault_generator(11))
     # Two wrong bits are detected, three or more are in part miscorrected: count both.
     failed = (found.codes != codes).reshape(words, per_word).any(axis=1)
-    beyond = wrong_word_probability(cells, corrected=1)
-    wrong = wrong_word_probability(cells, corrected=0)
+    beyond = uncorrectable_probability(cells)
+    wrong = 1 - math.prod((1 - flips.one - flips.more) ** count for flips, count in cells)
     # A detected word may have its wrong bits among the check bits alone: its values are right.
     assert failed.sum() <= found.detected + found.corrected
     assert found.corrected + found.detected == pytest.approx(
@@ -100,16 +84,6 @@ def test_injected_words_fail_as_often_as_computed(
     share = (word / (word + check_bits(word))) ** 2
     assert failed.sum() >= share * words * beyond - 4 * (words * beyond) ** 0.5
     assert failed.sum() <= words * beyond + 4 * (words * beyond) ** 0.5
-
-
-def test_values_that_straddle_words_are_refused() -> None:
-    layout = CellFormat().layout(6)
-    message = (
-        "values of 6 bits do not fill a word of 64 bits; "
-        "choose a word that is a multiple of the value"
-    )
-    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
-        code_word_cells(64, layout, layout, {1: even(1, 0.1)})
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -9,28 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from stored_tensors import homes
 
 from accelsim.errors import ConfigError
-from accelsim.memory.cells import CellFormat
+from accelsim.memory.cells import CellChoice, CellFormat
 from accelsim.memory.faults.stored import store_part
 from accelsim.memory.protection import (
     ProtectionConfig,
     Scheme,
     WordBits,
     check_bits,
-    protected_bits,
 )
 from accelsim.memory.storage import (
-    CellChoice,
     Extent,
     MeasuredTensor,
     Packing,
     StorageFormat,
     StoredTensor,
-    cell_format,
-    mask_packing,
+    packing,
     store,
-    value_packing,
 )
 from accelsim.model.tensors import Parameter, Role
 
@@ -45,7 +42,7 @@ def stored(draw: st.DrawFn) -> StoredTensor:
     density = draw(densities) if kind == "bitmask" else 1.0
     how = StorageFormat(format=kind, bits=draw(bits), density=density)  # type: ignore[arg-type]
     parameter = Parameter("layer.weight", draw(shapes), Role.TASK)
-    return store(parameter, how, "rram", "sram")
+    return store(parameter, how, homes(how, "rram", "sram"))
 
 
 @given(shapes, bits, densities)
@@ -53,21 +50,20 @@ def test_a_bitmask_matrix_stores_its_non_zeros_and_a_bit_an_element(
     shape: tuple[int, ...], width: int, density: float
 ) -> None:
     how = StorageFormat(format="bitmask", bits=width, density=density)
-    tensor = store(Parameter("w", shape, Role.TASK), how, "rram", "sram")
+    tensor = store(Parameter("w", shape, Role.TASK), how, homes(how, "rram", "sram"))
     elements = math.prod(shape)
     share = Fraction(str(density)) if len(shape) > 1 else Fraction(1)
     assert tensor.value_bits == math.ceil(elements * share) * width
     assert tensor.mask_bits == (elements if len(shape) > 1 else 0)
-    assert (tensor.values, tensor.masks) == ("rram", "sram")
+    assert tensor.memories == ("rram", "sram")[: len(shape)]
 
 
 @given(shapes, bits)
 def test_a_dense_tensor_stores_every_element_and_no_mask(
     shape: tuple[int, ...], width: int
 ) -> None:
-    tensor = store(
-        Parameter("w", shape, Role.TASK), StorageFormat(format="dense", bits=width), "a", "a"
-    )
+    how = StorageFormat(format="dense", bits=width)
+    tensor = store(Parameter("w", shape, Role.TASK), how, homes(how, "a", "a"))
     assert (tensor.value_bits, tensor.mask_bits) == (math.prod(shape) * width, 0)
 
 
@@ -97,17 +93,18 @@ def test_a_denser_tensor_is_never_smaller(
     shape: tuple[int, ...], width: int, first: float, second: float
 ) -> None:
     parameter = Parameter("w", shape, Role.TASK)
-    sizes = [
-        store(parameter, StorageFormat(format="bitmask", bits=width, density=d), "a", "a")
-        for d in sorted([first, second])
+    formats = [
+        StorageFormat(format="bitmask", bits=width, density=density)
+        for density in sorted([first, second])
     ]
+    sizes = [store(parameter, how, homes(how, "a", "a")) for how in formats]
     assert sizes[0].value_bits <= sizes[1].value_bits
 
 
 def test_a_decimal_density_is_exact() -> None:
     # 0.07 x 100 is 7.000000000000001 as floats, whose ceiling is 8.
     how = StorageFormat(format="bitmask", bits=8, density=0.07)
-    assert store(Parameter("w", (10, 10), Role.TASK), how, "a", "a").value_bits == 56
+    assert store(Parameter("w", (10, 10), Role.TASK), how, homes(how, "a", "a")).value_bits == 56
 
 
 @pytest.mark.parametrize("density", [0, -0.1, 1.0000001, math.nan, math.inf])
@@ -143,13 +140,14 @@ def protected(draw: st.DrawFn) -> StorageFormat:
 def test_extents_of_parts_add_up_in_every_figure(
     shape: tuple[int, ...], how: StorageFormat, bits_per_cell: int, data: st.DataObject
 ) -> None:
-    packings = (value_packing(how, bits_per_cell), mask_packing(how, bits_per_cell))
-    tensor = store(Parameter("w", shape, Role.TASK), how, "rram", "sram", packings=packings)
+    places = homes(how, "rram", "sram", bits_per_cell)
+    tensor = store(Parameter("w", shape, Role.TASK), how, places)
     elements = tensor.parameter.elements
     cuts = sorted(data.draw(st.lists(st.integers(0, elements), max_size=6)))
-    for between in (tensor.values_between, tensor.masks_between):
-        parts = [between(a, b) for a, b in itertools.pairwise([0, *cuts, elements])]
-        assert tuple(map(sum, zip(*parts, strict=True))) == between(0, elements)
+    edges = [0, *cuts, elements]
+    for number, (_, whole) in enumerate(tensor.parts):
+        parts = [tensor.parts_between(a, b)[number][1] for a, b in itertools.pairwise(edges)]
+        assert tuple(map(sum, zip(*parts, strict=True))) == whole
         assert all(part.array >= part.data >= 0 <= part.code_words for part in parts)
 
 
@@ -158,13 +156,12 @@ def test_unprotected_one_bit_cells_hold_data_alone(
     shape: tuple[int, ...], width: int, density: float
 ) -> None:
     how = StorageFormat(format="bitmask", bits=width, density=density)
-    packings = (value_packing(how, 1), mask_packing(how, 1))
     plain, packed = (
-        store(Parameter("w", shape, Role.TASK), how, "a", "a", packings=each)
-        for each in ((None, None), packings)
+        store(Parameter("w", shape, Role.TASK), how, homes(how, "a", "a", cell))
+        for cell in (None, 1)
     )
-    assert [extent for *_, extent in plain.parts] == [extent for *_, extent in packed.parts]
-    assert sum(extent.array for *_, extent in packed.parts) == plain.value_bits + plain.mask_bits
+    assert plain.parts == packed.parts
+    assert sum(extent.array for _, extent in packed.parts) == plain.value_bits + plain.mask_bits
 
 
 @given(st.integers(0, 10**6), bits, words)
@@ -172,8 +169,8 @@ def test_one_bit_cells_take_the_protected_bits(values: int, width: int, word: Wo
     how = StorageFormat(
         format="dense", bits=width, protection=ProtectionConfig(values="secded", word=word)
     )
-    extent = value_packing(how, 1).between(0, values)
-    assert extent.array == protected_bits(values * width, "secded", word)
+    extent = packing(how, "values", 1).between(0, values)
+    assert extent.code_words == math.ceil(values * width / word)
     assert extent.array == extent.data + extent.code_words * check_bits(word)
 
 
@@ -183,7 +180,7 @@ def test_the_array_bits_are_those_of_the_cells_that_faults_strike(
 ) -> None:
     protection = ProtectionConfig(values=scheme, word=word)
     how = StorageFormat(format="dense", bits=width, protection=protection)
-    packed = value_packing(how, bits_per_cell).between(0, values)
+    packed = packing(how, "values", bits_per_cell).between(0, values)
     form = CellFormat(bits_per_cell=bits_per_cell)
     stored_part = store_part(np.zeros(values, np.uint32), width, form, protection.values, word)
     assert packed.array == stored_part.cells * bits_per_cell
@@ -191,33 +188,35 @@ def test_the_array_bits_are_those_of_the_cells_that_faults_strike(
 
 def test_eight_bits_take_nine_in_cells_of_three() -> None:
     how = StorageFormat(format="dense", bits=8)
-    assert value_packing(how, 3) == Packing(8, 9)
-    assert value_packing(how, 3).between(10, 30) == Extent(160, 180, 0)
+    assert packing(how, "values", 3) == Packing(8, 9)
+    assert packing(how, "values", 3).between(10, 30) == Extent(160, 180, 0)
     # 160 bits are three words, 8 check bits of each take three cells.
     secded = StorageFormat(format="dense", bits=8, protection=ProtectionConfig(values="secded"))
-    assert value_packing(secded, 3).between(0, 20) == Extent(160, 180 + 27, 3)
+    assert packing(secded, "values", 3).between(0, 20) == Extent(160, 180 + 27, 3)
 
 
 def test_masks_fill_cells_of_any_kind() -> None:
     how = StorageFormat(format="bitmask", bits=8, protection=ProtectionConfig(masks="secded"))
-    assert [mask_packing(how, n).between(0, 6400).array for n in (1, 2, 3)] == [7200, 7200, 7300]
-    assert value_packing(how, 1) == Packing(8, 8)
+    assert [packing(how, "masks", n).between(0, 6400).array for n in (1, 2, 3)] == [
+        7200,
+        7200,
+        7300,
+    ]
+    assert packing(how, "values", 1) == Packing(8, 8)
 
 
 def test_coding_changes_no_size() -> None:
     gray = StorageFormat(format="dense", bits=8, cells=CellChoice(coding="gray"))
     for bits_per_cell in (1, 2, 3):
         plain = StorageFormat(format="dense", bits=8)
-        assert value_packing(gray, bits_per_cell) == value_packing(plain, bits_per_cell)
-        assert cell_format(gray, bits_per_cell).coding == "gray"
-        assert cell_format(gray, bits_per_cell).bits_per_cell == bits_per_cell
+        assert packing(gray, "values", bits_per_cell) == packing(plain, "values", bits_per_cell)
 
 
 def test_a_partial_cell_can_be_refused() -> None:
     how = StorageFormat(format="dense", bits=8, cells=CellChoice(partial_cells="refuse"))
-    assert value_packing(how, 2) == Packing(8, 8)
+    assert packing(how, "values", 2) == Packing(8, 8)
     with pytest.raises(ConfigError, match=r"^8 bits do not divide into cells of 3 bits: "):
-        value_packing(how, 3)
+        packing(how, "values", 3)
 
 
 def test_high_bits_have_one_home_and_leave_some() -> None:
@@ -240,7 +239,7 @@ def test_a_measured_tensor_has_the_counted_size(
     parameter = Parameter("w", shape, Role.TASK)
     nonzeros = data.draw(st.integers(0, parameter.elements))
     how = StorageFormat(format="bitmask", bits=width, density=0.5)
-    tensor = store(parameter, how, "a", "a", measured=MeasuredTensor(nonzeros))
+    tensor = store(parameter, how, homes(how, "a", "a"), MeasuredTensor(nonzeros))
     stored_values = nonzeros if len(shape) > 1 else parameter.elements
     assert tensor.value_bits == stored_values * width
     assert tensor.density == Fraction(stored_values, parameter.elements)
@@ -251,4 +250,6 @@ def test_more_non_zeros_than_elements_are_refused(nonzeros: int) -> None:
     how = StorageFormat(format="bitmask", bits=8)
     message = rf"^w: {nonzeros} non-zeros were measured, expected 0 to its 100 elements; measure "
     with pytest.raises(ConfigError, match=message):
-        store(Parameter("w", (10, 10), Role.TASK), how, "a", "a", measured=MeasuredTensor(nonzeros))
+        store(
+            Parameter("w", (10, 10), Role.TASK), how, homes(how, "a", "a"), MeasuredTensor(nonzeros)
+        )

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stored_tensors import homes
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.memory.cells import CellChoice
 from accelsim.memory.protection import ProtectionConfig
 from accelsim.memory.storage import (
-    CellChoice,
+    Home,
     MeasuredTensor,
     Packing,
     StorageConfig,
@@ -41,13 +43,11 @@ def without_dram(*overrides: str) -> HardwareConfig:
 
 
 def placement(*tensors: tuple[str, int, Role, StorageFormat]) -> Placement:
-    homes = {Role.TASK: ("sram", "sram")}
-    return Placement(
-        {
-            name: store(Parameter(name, (1, size), role), how, *homes.get(role, ("rram", "sram")))
-            for name, size, role, how in tensors
-        }
-    )
+    found = {}
+    for name, size, role, how in tensors:
+        places = homes(how, "sram" if role is Role.TASK else "rram", "sram")
+        found[name] = store(Parameter(name, (1, size), role), how, places)
+    return Placement(found)
 
 
 def shortage(placements: dict[str, Placement], hardware: HardwareConfig) -> CapacityError:
@@ -65,7 +65,7 @@ def test_every_parameter_has_the_home_of_its_role() -> None:
     assert list(placed.tensors) == [parameter.name for parameter in graph.parameters]
     for tensor in placed.tensors.values():
         home = ("sram", "sram") if tensor.parameter.role is Role.TASK else ("rram", "sram")
-        assert (tensor.values, tensor.masks) == home
+        assert tensor.memories == home[: len(tensor.homes)]
         is_sparse = tensor.parameter.role is not Role.TASK and len(tensor.parameter.shape) > 1
         assert tensor.masked == is_sparse
 
@@ -178,7 +178,7 @@ def test_tasks_take_turns_with_dram_and_stay_without() -> None:
 
 def test_dram_has_no_capacity_to_check() -> None:
     placed = Placement(
-        {"big": store(Parameter("big", (1, 2**33), Role.TASK), DENSE, "dram", "dram")}
+        {"big": store(Parameter("big", (1, 2**33), Role.TASK), DENSE, homes(DENSE, "dram", "dram"))}
     )
     check_capacity({"MNLI": placed}, machine())
 
@@ -231,7 +231,7 @@ def _code_words(placed: Placement) -> list[int]:
 def test_capacity_counts_check_bits_and_partly_empty_cells(byte: int, needed: int) -> None:
     """8000 bytes and 1000 words' check bits, each of 8 bits or of three cells of 3 bits."""
     parameter, packing = Parameter("w", (1, 8000), Role.BACKBONE), Packing(8, byte, 64, byte)
-    tensor = store(parameter, DENSE, "rram", "rram", packings=(packing, None))
+    tensor = store(parameter, DENSE, [Home("values", "rram", packing)])
     placed = {"MNLI": Placement({"w": tensor})}
     check_capacity(placed, _sized(needed, 1))
     assert shortage(placed, _sized(needed - 1, 1)).args[3] == 8 * needed

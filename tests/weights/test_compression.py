@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stored_tensors import homes
 from weight_inputs import small_graph, weights
 
 from accelsim.errors import ConfigError
-from accelsim.memory.storage import StoredTensor, store
+from accelsim.memory.storage import StorageFormat, StoredTensor, store
 from accelsim.model.tensors import Parameter, Role
 from accelsim.weights.compression import CompressedModel, CompressedTensor, compress
 from accelsim.weights.encodings import encode_bitmask
@@ -46,9 +47,10 @@ def parameters(role: Role) -> list[Parameter]:
 
 def stored(tensor: CompressedTensor) -> StoredTensor:
     """Return the tensor as placement sees it, with the measured density put in."""
-    return StoredTensor(
-        tensor.parameter, tensor.numbers.bits, tensor.density, tensor.masked, "rram", "sram"
-    )
+    bits, kind = tensor.numbers.bits, "bitmask" if tensor.masked else "dense"
+    places = homes(StorageFormat(format=kind, bits=bits), "rram", "sram")
+    kept = places if tensor.masked else places[:1]
+    return StoredTensor(tensor.parameter, bits, tensor.density, tuple(kept))
 
 
 @given(weights, st.integers(1, 1000), st.integers(2, 16), st.booleans())
@@ -69,7 +71,7 @@ def test_the_sizes_of_a_model_are_those_of_the_placement() -> None:
     assert list(model.tensors) == [p.name for p in GRAPH.parameters]
     for tensor in model.tensors.values():
         role = getattr(how, tensor.parameter.role.value)
-        analytic = store(tensor.parameter, role, "rram", "sram")
+        analytic = store(tensor.parameter, role, homes(role, "rram", "sram"))
         assert analytic.masked == tensor.masked
         assert analytic.bits == tensor.numbers.bits
         assert stored(tensor).value_bits == tensor.value_bits

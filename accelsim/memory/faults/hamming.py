@@ -26,21 +26,16 @@ def pack_words(codes: npt.NDArray[np.unsignedinteger], bits: int, word: int) -> 
 
     ``codes`` is one-dimensional; the result has the shape (words, word / 8).
     """
-    if bits == 1:
-        stream = np.packbits(codes)
+    whole = codes.astype(">u4").view(np.uint8).reshape(-1, 4)
+    if bits % 8 == 0:
+        stream = whole[:, 4 - bits // 8 :].ravel()
     else:
-        whole = codes.astype(">u4").view(np.uint8).reshape(-1, 4)
-        if bits % 8 == 0:
-            stream = whole[:, 4 - bits // 8 :].ravel()
-        else:
-            stream = np.packbits(np.unpackbits(whole, axis=1)[:, 32 - bits :])
+        stream = np.packbits(np.unpackbits(whole, axis=1)[:, 32 - bits :])
     return np.pad(stream, (0, -stream.size % (word // 8))).reshape(-1, word // 8)
 
 
 def unpack_words(words: Words, bits: int, count: int) -> npt.NDArray[np.uint32]:
     """Return the first ``count`` codes of ``bits`` bits: the inverse of ``pack_words``."""
-    if bits == 1:
-        return np.unpackbits(words.ravel(), count=count).astype(np.uint32)
     whole = np.zeros((count, 4), np.uint8)
     if bits % 8 == 0:
         size = bits // 8
@@ -68,12 +63,11 @@ class Corrected:
     detected: npt.NDArray[np.intp]
 
 
-def correct(words: Words, checks: Checks, *, zero_detected: bool = False) -> Corrected:
+def correct(words: Words, checks: Checks) -> Corrected:
     """Return words read with their check bits, corrected as the hardware would.
 
-    A word with one wrong bit is restored, one with two is detected, and with ``zero_detected`` set
-    to zero. Three or more may look like one: such a word gets another wrong bit, counted as
-    corrected.
+    A word with one wrong bit is restored, one with two is detected. Three or more may look like
+    one: such a word gets another wrong bit, counted as corrected.
     """
     syndromes = encode(words) ^ checks
     wrong = np.flatnonzero(syndromes)
@@ -83,8 +77,6 @@ def correct(words: Words, checks: Checks, *, zero_detected: bool = False) -> Cor
     flip = action >= 0
     bit = action[flip]
     restored[wrong[flip], bit >> 3] ^= (0x80 >> (bit & 7)).astype(np.uint8)
-    if zero_detected:
-        restored[detected] = 0
     return Corrected(restored, wrong[action != _UNCORRECTABLE], detected)
 
 

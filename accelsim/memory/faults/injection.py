@@ -50,15 +50,6 @@ class Faults:
     positions: Positions
     steps: npt.NDArray[np.int8]
 
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def applied_to(self, levels: Plane) -> Plane:
-        """Return a copy of the levels with these faults."""
-        faulty = levels.copy()
-        faulty.reshape(-1)[self.positions] += self.steps.astype(np.uint8)
-        return faulty
-
 
 def level_counts(levels: Plane, bits: int) -> tuple[int, ...]:
     """Return the number of cells at each level of cells with ``bits`` bits."""
@@ -74,15 +65,10 @@ def draw_faults(
     levels: Plane,
     transitions: Transitions,
     generator: np.random.Generator,
-    counts: Sequence[int] | None = None,
+    counts: Sequence[int],
 ) -> Faults:
-    """Return one draw of the misread cells of an array of levels.
-
-    ``counts``, the cells at each level, are counted unless given.
-    """
+    """Return one draw of the misread cells of levels; ``counts`` are the cells at each level."""
     flat = levels.reshape(-1)
-    if counts is None:
-        counts = level_counts(flat, transitions.bits)
     positions, steps = [np.empty(0, np.int64)], [np.empty(0, np.int8)]
     for level, available in enumerate(counts):
         up, down = transitions.of_level(level)
@@ -129,15 +115,20 @@ class CellArray:
         """Cells in all."""
         return len(self.planes) * self.codes.size
 
+    def expected_faults(self, model: Mapping[int, Transitions]) -> float:
+        """Return the mean number of misread cells. Raises ConfigError as ``misread`` does."""
+        return sum(
+            count * sum(_model_of(model, width).of_level(level))
+            for counts, width in zip(self.counts, self.layout.widths, strict=True)
+            for level, count in enumerate(counts)
+        )
+
 
 def program(codes: Codes, layout: CellLayout) -> CellArray:
     """Return codes in cells. Raises ConfigError for codes that are signed or too long."""
-    flat = codes.reshape(-1)
-    planes = to_levels(flat, layout)
-    counts = tuple(
-        level_counts(plane, width) for plane, width in zip(planes, layout.widths, strict=True)
-    )
-    return CellArray(flat, layout, planes, counts)
+    planes = to_levels(codes.reshape(-1), layout)
+    counts = map(level_counts, planes, layout.widths)
+    return CellArray(codes.reshape(-1), layout, planes, tuple(counts))
 
 
 def misread(
@@ -156,17 +147,8 @@ def misread(
         level = plane[faults.positions].astype(np.int64)
         wrong = data_of(level, layout.coding) ^ data_of(level + faults.steps, layout.coding)
         codes[faults.positions] ^= (wrong << shift).astype(codes.dtype)
-        faulty += len(faults)
+        faulty += faults.positions.size
     return codes, faulty
-
-
-def expected_faults(cells: CellArray, model: Mapping[int, Transitions]) -> float:
-    """Return the mean number of misread cells. Raises ConfigError as ``misread`` does."""
-    return sum(
-        count * sum(_model_of(model, width).of_level(level))
-        for counts, width in zip(cells.counts, cells.layout.widths, strict=True)
-        for level, count in enumerate(counts)
-    )
 
 
 def _model_of(model: Mapping[int, Transitions], width: int) -> Transitions:

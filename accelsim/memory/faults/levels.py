@@ -69,39 +69,24 @@ class Transitions:
         up = self.up[level] if level < len(self.up) else 0.0
         return up, self.down[level - 1] if level else 0.0
 
-    def fault_probability(self, shares: Sequence[float] | None = None) -> float:
-        """Return the probability that a cell is misread.
+    def fault_probability(self) -> float:
+        """Return the probability that a cell is misread, all levels equally frequent."""
+        levels = range(len(self.up) + 1)
+        return sum(1 / len(levels) * sum(self.of_level(level)) for level in levels)
+
+    def flips(self, coding: Coding, shares: Sequence[float] | None = None) -> BitFlips:
+        """Return how likely a cell yields one wrong bit, and more than one.
 
         ``shares`` of the cells by level; without them all levels are equally frequent.
         """
-        return sum(
-            share * sum(self.of_level(level))
-            for level, share in enumerate(shares or self._equal_shares())
-        )
-
-    def flips(self, coding: Coding, shares: Sequence[float] | None = None) -> BitFlips:
-        """Return how likely a cell yields one wrong bit, and more than one."""
         found = [0.0, 0.0]
-        for level, share in enumerate(shares or self._equal_shares()):
+        levels = len(self.up) + 1
+        for level, share in enumerate(shares or [1 / levels] * levels):
             for probability, step in zip(self.of_level(level), (1, -1), strict=True):
                 if probability:
                     wrong = data_of(level, coding) ^ data_of(level + step, coding)
                     found[wrong.bit_count() > 1] += share * probability
         return BitFlips(*found)
-
-    def bit_error_rate(self, coding: Coding, shares: Sequence[float] | None = None) -> float:
-        """Return the share of the cell's bits that are read wrong."""
-        wrong = 0.0
-        for level, share in enumerate(shares or self._equal_shares()):
-            for probability, step in zip(self.of_level(level), (1, -1), strict=True):
-                if probability:
-                    bits = data_of(level, coding) ^ data_of(level + step, coding)
-                    wrong += share * probability * bits.bit_count()
-        return wrong / self.bits
-
-    def _equal_shares(self) -> list[float]:
-        levels = len(self.up) + 1
-        return [1 / levels] * levels
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import ConfigError
-
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
 
@@ -38,30 +36,15 @@ def decode_with_faulty_mask(
     ``mask`` has the tensor's shape, ``values`` are the stored non-zeros in order. ``counts``, the
     stored values of each row (``row_counts`` of the mask as written), let every row start afresh.
     Where the mask asks for more values than there are, zeros are read; values that nobody asks
-    for are dropped. With the mask as written this is the exact decoder. Raises ConfigError where
-    ``counts`` do not match the mask's rows or the values.
+    for are dropped. With the mask as written this is the exact decoder.
     """
+    tensor = np.zeros(mask.shape, values.dtype)
+    taken = np.flatnonzero(mask)
     if counts is None:
-        return _decode_stream(mask, values)
-    if counts.size * mask.shape[-1] != mask.size or int(counts.sum()) != values.size:
-        raise ConfigError(
-            f"row counts of {counts.size} rows and {int(counts.sum())} values do not match a mask "
-            f"of shape {mask.shape} and {values.size} values; count the mask as written"
-        )
-    return _decode_rows(mask, values, counts)
-
-
-def _decode_stream(mask: Mask, values: Values) -> Values:
-    tensor = np.zeros(mask.shape, values.dtype)
-    taken = np.flatnonzero(mask)[: values.size]
-    tensor.reshape(-1)[taken] = values[: taken.size]
-    return tensor
-
-
-def _decode_rows(mask: Mask, values: Values, counts: npt.NDArray[np.int64]) -> Values:
-    tensor = np.zeros(mask.shape, values.dtype)
-    taken, asked = np.flatnonzero(mask), row_counts(mask)
-    ends = np.cumsum(counts)
+        taken = taken[: values.size]
+        tensor.reshape(-1)[taken] = values[: taken.size]
+        return tensor
+    asked, ends = row_counts(mask), np.cumsum(counts)
     # Row by row, the place of the values read as against a stream without new starts.
     shift = (ends - counts) - (np.cumsum(asked) - asked)
     source = np.arange(taken.size) + np.repeat(shift, asked)

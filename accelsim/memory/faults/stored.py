@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accelsim.memory.cells import CellFormat
 from accelsim.memory.faults.hamming import correct, encode, pack_words, unpack_words
-from accelsim.memory.faults.injection import CellArray, expected_faults, misread, program
+from accelsim.memory.faults.injection import CellArray, misread, program
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.protection import Scheme, WordBits, check_bits
 
@@ -28,15 +28,18 @@ class StoredPart:
     word: int
 
     @property
-    def stored_bits(self) -> int:
-        """Bits stored, check bits included."""
-        checks = self.checks.codes.size * check_bits(self.word) if self.checks else 0
-        return self.data.codes.size * self.bits + checks
+    def arrays(self) -> tuple[CellArray, ...]:
+        """The cells of data and those of check bits, if any."""
+        return (self.data, self.checks) if self.checks else (self.data,)
 
     @property
     def cells(self) -> int:
         """Cells of data and check bits."""
-        return self.data.cells + (self.checks.cells if self.checks else 0)
+        return sum(array.cells for array in self.arrays)
+
+    def expected_faults(self, model: Mapping[int, Transitions]) -> float:
+        """Return the mean number of misread cells, check bits included."""
+        return sum(array.expected_faults(model) for array in self.arrays)
 
 
 def store_part(
@@ -74,10 +77,7 @@ class Readout:
 
 
 def read_part(
-    part: StoredPart,
-    model: Mapping[int, Transitions],
-    generator: np.random.Generator,
-    detected: Literal["keep", "zero"] = "keep",
+    part: StoredPart, model: Mapping[int, Transitions], generator: np.random.Generator
 ) -> Readout:
     """Return a part read with faults, its words corrected where it is protected.
 
@@ -90,12 +90,6 @@ def read_part(
     if not faults + more:
         return Readout(codes, 0, 0, 0)
     words = pack_words(codes, part.bits, part.word)
-    fixed = correct(words, checks.astype(np.uint16), zero_detected=detected == "zero")
+    fixed = correct(words, checks.astype(np.uint16))
     restored = unpack_words(fixed.words, part.bits, codes.size).astype(codes.dtype)
     return Readout(restored, faults + more, len(fixed.corrected), len(fixed.detected))
-
-
-def expected_part_faults(part: StoredPart, model: Mapping[int, Transitions]) -> float:
-    """Return the mean number of misread cells of a part, check bits included."""
-    parts = [part.data, *([part.checks] if part.checks else [])]
-    return sum(expected_faults(cells, model) for cells in parts)

@@ -19,9 +19,10 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.stages import run_workload
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.schema import HardwareConfig
+from accelsim.memory.cells import CellChoice
 from accelsim.memory.faults.stored import StoredPart
 from accelsim.memory.protection import ProtectionConfig, check_bits
-from accelsim.memory.storage import CellChoice, MeasuredTensor, StorageConfig
+from accelsim.memory.storage import MeasuredTensor, StorageConfig
 from accelsim.memory.technology import Conditions, load_technology
 from accelsim.model.tensors import Role
 from accelsim.study.faults.schemes import StorageScheme

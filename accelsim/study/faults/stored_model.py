@@ -16,8 +16,8 @@ from accelsim.memory.cells import data_of
 from accelsim.memory.faults.injection import fault_generator
 from accelsim.memory.faults.levels import BitFlips, Transitions
 from accelsim.memory.faults.masks import decode_with_faulty_mask, row_counts
-from accelsim.memory.faults.stored import StoredPart, expected_part_faults, read_part, store_part
-from accelsim.memory.protection import wrong_word_probability
+from accelsim.memory.faults.stored import StoredPart, read_part, store_part
+from accelsim.memory.protection import uncorrectable_probability
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.units import ceil_div
 from accelsim.weights.compression import CompressedModel, CompressedTensor
@@ -102,8 +102,8 @@ class StoredModel:
         stored = self.tensors.values()
         masks = [one.masks for one in stored if one.masks]
         return FaultCounts(
-            math.fsum(expected_part_faults(one.values, faults.values) for one in stored),
-            math.fsum(expected_part_faults(part, faults.masks) for part in masks),
+            math.fsum(one.values.expected_faults(faults.values) for one in stored),
+            math.fsum(part.expected_faults(faults.masks) for part in masks),
             math.nan,
             math.fsum(_wrong_words(one.values, faults.values) for one in stored)
             + math.fsum(_wrong_words(part, faults.masks) for part in masks),
@@ -199,7 +199,7 @@ def _read(
     part: StoredPart, model: Model, seed: int, stream: tuple[str, str], counts: Counter[str]
 ) -> Codes | None:
     """Return the codes read, None where they are as written; add what happened to ``counts``."""
-    if not expected_part_faults(part, model):
+    if not part.expected_faults(model):
         return None
     found = read_part(part, model, fault_generator(seed, *stream))
     counts[stream[1]] += found.faults
@@ -239,7 +239,7 @@ def _wrong_words(part: StoredPart, model: Model) -> float:
     """Return the mean number of a part's words with more than one wrong bit."""
     if part.checks is None:
         return 0.0
-    return part.checks.codes.size * wrong_word_probability(_word_cells(part, model), corrected=1)
+    return part.checks.codes.size * uncorrectable_probability(_word_cells(part, model))
 
 
 def _word_cells(part: StoredPart, model: Model) -> list[tuple[BitFlips, int]]:
