@@ -330,11 +330,6 @@ class Program:
     kind: ProgramKind
     segments: tuple[Segment, ...]
 
-    @property
-    def task_count(self) -> int:
-        """Tasks of one execution."""
-        return sum(len(segment.tasks) for segment in self.segments)
-
 
 @dataclass
 class SegmentBuilder:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from accelsim.engine.run import Execution, Run
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import run_workload
+from accelsim.program import ProgramKind
 from accelsim.workload.schema import Workload, load_workload
 
 MAIN = "workloads/mti_mnli_mrpc_qnli.yaml"
@@ -28,3 +30,8 @@ def small_workload(*overrides: str) -> Workload:
 def small_results(*overrides: str) -> Mapping[str, CaseResult]:
     """Return the small workload's results."""
     return run_workload(small_workload(*overrides)).cases
+
+
+def executions_of(run: Run, kind: ProgramKind) -> list[Execution]:
+    """Return the kept executions of one kind of program."""
+    return [execution for execution in run.executions if execution.kind is kind]

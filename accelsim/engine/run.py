@@ -143,10 +143,6 @@ class Run:
     replayed: int
     traced: bool
 
-    def executions_of(self, kind: ProgramKind) -> list[Execution]:
-        """Return the kept executions of one kind of program."""
-        return [execution for execution in self.executions if execution.kind is kind]
-
     def total(self, kind: ProgramKind) -> ProgramTotal:
         """Return the total over all tasks of one kind of program."""
         total = ProgramTotal()

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Parameter, Role
-from accelsim.weights.encodings import encode_bitmask
 from accelsim.weights.number_formats import Codes, Numbers, fit
 from accelsim.weights.pruning import prune, prune_together
 from accelsim.weights.settings import CompressionConfig, RoleCompression
@@ -25,7 +24,8 @@ class CompressedTensor:
 
     ``codes`` are the bit patterns of all elements in the parameter's shape, ``numbers`` says what
     they mean. A masked tensor stores its non-zero codes and one mask bit an element. A value that
-    was not pruned but rounds to code 0 is a zero like any other: nothing is stored for it.
+    was not pruned but rounds to code 0 is a zero like any other: nothing is stored for it. Scales,
+    zero points and largest exponents, some bits a tensor or a row, are not counted.
     """
 
     parameter: Parameter
@@ -42,7 +42,9 @@ class CompressedTensor:
     @property
     def values(self) -> Codes:
         """The stored codes in order: the non-zeros, or all elements of a dense tensor."""
-        return encode_bitmask(self.codes).values if self.masked else self.codes.reshape(-1)
+        flat = self.codes.reshape(-1)
+        # Gathering by index is twice as fast as by mask.
+        return flat[np.flatnonzero(flat)] if self.masked else flat
 
     @property
     def nonzeros(self) -> int:
@@ -65,14 +67,6 @@ class CompressedTensor:
         """Bits of the mask; zero for a dense tensor."""
         return self.parameter.elements if self.masked else 0
 
-    @property
-    def scale_bits(self) -> int:
-        """Bits of scales, zero points or largest exponents, to be kept in the values' memory.
-
-        Not part of ``value_bits``, and left out by placement.
-        """
-        return self.numbers.parameter_bits
-
     def decode(self) -> Values:
         """Return the values that computation sees, in the parameter's shape."""
         return self.numbers.decode(self.codes)
@@ -84,11 +78,6 @@ class CompressedModel:
 
     tensors: Mapping[str, CompressedTensor]
     origin: str
-
-    @property
-    def densities(self) -> dict[str, Fraction]:
-        """Measured density of every masked tensor: takes the place of the stated density."""
-        return {name: t.density for name, t in self.tensors.items() if t.masked}
 
     def decode(self) -> WeightSet:
         """Return the weights that computation sees."""

@@ -18,10 +18,7 @@ from accelsim.weights.weight_set import Values
 Codes = NDArray[np.unsignedinteger[Any]]
 Integers = NDArray[np.int32]
 
-# Of the parameters of a format [ours]: a scale is a float32, as the weights are; a largest exponent
-# lies in -64..127 (EdgeBERT's register has 3 bits, for exponents of -3 to 4).
-_SCALE_BITS = 32
-_EXPONENT_BITS = 8
+# A largest exponent lies in -64..127 (EdgeBERT's register has 3 bits, for exponents of -3 to 4):
 # 2^-64 = 5e-20 is below any trained weight; from there on all codes are normal float32 [ours].
 _SMALLEST_EXPONENT = -64
 # Of float32 (IEEE 754): bits of the mantissa, bias of the exponent.
@@ -39,11 +36,6 @@ class SymmetricIntegers:
 
     bits: int
     scale: Values
-
-    @property
-    def parameter_bits(self) -> int:
-        """Bits of the scales."""
-        return self.scale.size * _SCALE_BITS
 
     def encode(self, values: Values) -> Codes:
         """Return the codes of values, each the nearest step, half to even."""
@@ -68,11 +60,6 @@ class AffineIntegers:
     bits: int
     scale: Values
     zero_point: Integers
-
-    @property
-    def parameter_bits(self) -> int:
-        """Bits of the scales and zero points."""
-        return self.scale.size * (_SCALE_BITS + self.bits)
 
     def encode(self, values: Values) -> Codes:
         """Return the codes of values, each the nearest step, half to even."""
@@ -103,11 +90,6 @@ class AdaptivFloat:
     def mantissa_bits(self) -> int:
         """Bits of the mantissa, its leading 1 not counted."""
         return self.bits - 1 - self.exponent_bits
-
-    @property
-    def parameter_bits(self) -> int:
-        """Bits of the largest exponents."""
-        return self.largest_exponent.size * _EXPONENT_BITS
 
     def encode(self, values: Values) -> Codes:
         """Return the codes of values.

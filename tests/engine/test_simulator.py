@@ -12,7 +12,7 @@ from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
-from small_workload import MAIN, SMALL
+from small_workload import MAIN, SMALL, executions_of
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Key, Ledger, check_conservation
@@ -112,7 +112,7 @@ def test_buffers_stay_within_their_capacity_and_end_empty(case: str) -> None:
     result = run(case)
     capacities = design.hardware.capacities
     assert all(0 < peak <= capacities[buffer] for buffer, peak in result.ledger.peak.items())
-    for execution in result.executions_of(ProgramKind.INFER):
+    for execution in executions_of(result, ProgramKind.INFER):
         assert set(execution.parts[-1].record.end_levels.values()) <= {0}
 
 
@@ -150,11 +150,11 @@ def test_a_task_that_stays_on_the_chip_is_loaded_once() -> None:
         run("vanilla_mixed", *SMALL, "requests.rounds=4", *more)
         for more in ((), tight("vanilla_mixed"))
     )
-    assert len(resident.executions_of(ProgramKind.SWITCH)) == 3
-    assert len(reloaded.executions_of(ProgramKind.SWITCH)) == 12
+    assert len(executions_of(resident, ProgramKind.SWITCH)) == 3
+    assert len(executions_of(reloaded, ProgramKind.SWITCH)) == 12
     off = run("vanilla_mixed", *SMALL, "requests.rounds=4", *IDLE)
-    assert len(off.executions_of(ProgramKind.SWITCH)) == 12
-    assert len(off.executions_of(ProgramKind.POWER_UP)) == 4
+    assert len(executions_of(off, ProgramKind.SWITCH)) == 12
+    assert len(executions_of(off, ProgramKind.POWER_UP)) == 4
 
 
 def test_power_up_brings_volatile_shared_parameters_back() -> None:
@@ -177,14 +177,14 @@ def test_the_order_of_tasks_decides_nothing_but_the_order() -> None:
     amounts = [amounts_without_dram_commands(result) for result in results]
     assert all(other == amounts[0] for other in amounts[1:])
     times = [
-        {e.task: e.duration for e in result.executions_of(ProgramKind.INFER)} for result in results
+        {e.task: e.duration for e in executions_of(result, ProgramKind.INFER)} for result in results
     ]
     assert all(other == times[0] for other in times[1:])
 
 
 def layer_time(layers: int) -> int:
     sizes = SMALL[0].replace("layers: 3", f"layers: {layers}")
-    first = run("adapter_mixed", sizes, SMALL[1]).executions_of(ProgramKind.INFER)[0]
+    first = executions_of(run("adapter_mixed", sizes, SMALL[1]), ProgramKind.INFER)[0]
     return first.duration
 
 

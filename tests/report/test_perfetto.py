@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from small_workload import executions_of
 from trace_checks import (
     SHORT,
     SLEEPY,
@@ -101,7 +102,7 @@ def test_more_cases_than_a_hundred_share_no_number() -> None:
 
 def _without_spans(run: Run) -> Run:
     """A run of the first switch alone, to keep a trace of many cases small."""
-    (switch, *_) = run.executions_of(ProgramKind.SWITCH)
+    (switch, *_) = executions_of(run, ProgramKind.SWITCH)
     return replace(run, executions=(switch,), requests=(replace(run.requests[0], end=switch.end),))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_workload import executions_of
 from trace_checks import (
     AWAKE,
     SHORT,
@@ -109,7 +110,7 @@ def test_a_lower_voltage_and_a_deeper_state_draw_less() -> None:
 
 def test_spans_cost_the_square_of_the_voltage_but_for_what_has_its_own_supply() -> None:
     case = simulated(*SLEEPY, window=WHOLE)["vanilla_mixed"]
-    inferences = case.run.executions_of(ProgramKind.INFER)
+    inferences = executions_of(case.run, ProgramKind.INFER)
     record = next(part.record for each in inferences for part in each.parts)
     nominal, low = (price_spans(record, point, case.prices) for point in (NOMINAL, "0.50 V"))
     factors: dict[str, set[float]] = defaultdict(set)

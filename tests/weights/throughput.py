@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.weights.encodings import encode_bitmask, encode_rows, pack, unpack
 from accelsim.weights.number_formats import fit
 from accelsim.weights.pruning import prune
 from accelsim.weights.settings import NumberFormat
@@ -39,16 +38,6 @@ def steps() -> Iterator[tuple[str, Callable[[], Any]]]:
             yield f"fit {kind} {per}", lambda how=how: fit(values, 8, how)
             yield f"encode {kind} {per}", lambda n=numbers: n.encode(values)
             yield f"decode {kind} {per}", lambda n=numbers, c=codes: n.decode(c)
-    mask, rows = encode_bitmask(codes), encode_rows(codes)
-    yield "encode bit-mask", lambda: encode_bitmask(codes)
-    yield "decode bit-mask", mask.decode
-    yield "encode CSR", lambda: encode_rows(codes)
-    yield "decode CSR", rows.decode
-    for bits in (1, 8, 5, 12):
-        some = codes.astype(np.uint16) % 2**bits
-        packed = pack(some, bits)
-        yield f"pack {bits} bits", lambda s=some, b=bits: pack(s, b)
-        yield f"unpack {bits} bits", lambda p=packed, b=bits: unpack(p, b, codes.size)
 
 
 if __name__ == "__main__":

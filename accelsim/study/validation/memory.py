@@ -15,7 +15,6 @@ from accelsim.units import format_bytes
 # array is optimised for read energy x delay; measured on the table, rounded up.
 _MEDIANS = {"area": 0.05, "read_latency": 0.12, "read_energy": 0.15, "leakage": 0.25}
 _TAILS = {"area": 0.20, "read_latency": 0.35, "read_energy": 0.45, "leakage": 1.00}
-_POINTS = "NVSim, nvsim-merged 282038a"
 _NVSIM = "NVSim, nvsim-merged 282038a: points left out"
 
 
