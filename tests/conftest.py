@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 from config_inputs import MACHINE, WORKLOAD
+from hypothesis import HealthCheck, settings
 
 from accelsim.inputs.plugins import plugins_put_back
+
+# A busy machine is no reason to fail.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 
 @pytest.fixture(autouse=True)

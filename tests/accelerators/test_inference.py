@@ -85,7 +85,7 @@ def sum_of(amounts: Amounts, block: str, action: str) -> int:
 CASES = st.sampled_from(["vanilla_mixed", "adapter_mixed"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     CASES,
     st.integers(1, 70),
@@ -232,7 +232,7 @@ def test_gathers_read_one_row_a_token_and_equal_rows_once() -> None:
     assert amounts["rram", "read", "embedding.type"] == tokens // block * 2 * row_words
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 120))
 def test_a_longer_sequence_is_never_less_work(tokens: int) -> None:
     shorter, longer = (

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -246,14 +244,28 @@ def test_a_file_where_the_folder_should_be(
     assert target.read_text() == "mine"
 
 
+# Ctrl-C while a case is simulated.
+INTERRUPTING = """
+import os, signal
+from typing import Literal
+from accelsim.policies.scheduling import SchedulingPolicy
+
+class Interrupting(SchedulingPolicy):
+    name: Literal["interrupting"]
+
+    def choose(self, waiting, present, now):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 0
+"""
+
+
 def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "accelsim", "run", MAIN, "--no-replay"]
-    command += ["--set", "requests.rounds=20", "--out", str(tmp_path / "o")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.strip().endswith("interrupted; nothing was written")
-    assert out == ""
+    (tmp_path / "interrupting.py").write_text(INTERRUPTING)
+    command = [sys.executable, "-m", "accelsim", "run", MAIN, *QUICK]
+    command += ["--plugins", str(tmp_path), "--set", "policy={name: interrupting}"]
+    command += ["--set", "requests={pattern: poisson, mean_interval: 1 us, duration: 20 us}"]
+    done = subprocess.run([*command, "--out", str(tmp_path / "o")], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr.strip().endswith("interrupted; nothing was written")
+    assert done.stdout == ""
     assert not (tmp_path / "o").exists()

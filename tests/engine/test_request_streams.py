@@ -175,7 +175,7 @@ IDLE_POLICIES = (
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     times=st.lists(st.integers(0, 4_000), min_size=1, max_size=12).map(sorted),
     tasks=st.lists(st.sampled_from(["MNLI", "MRPC", "QNLI"]), min_size=12, max_size=12),

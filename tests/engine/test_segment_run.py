@@ -22,7 +22,7 @@ from accelsim.machine.schema import load_hardware
 from accelsim.machine.servers import Machine
 from accelsim.program import Command, Segment, SegmentBuilder, Task, Transfer, Use
 
-RUNS = settings(max_examples=150, deadline=None)
+RUNS = settings(max_examples=150)
 
 
 def task_ticks(task: Task) -> int:

@@ -58,7 +58,7 @@ def _within(part: DramTechnology, access: Access) -> Access:
     return pause, address, min(size, part.organisation.capacity - address), write
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(any_part, st.integers(1, 2), idle_states, accesses(), pauses)
 def test_equals_the_model_that_sends_every_command(
     part: DramTechnology, devices: int, idle: Any, todo: list[Access], tail: Tick
@@ -77,7 +77,7 @@ def test_equals_the_model_that_sends_every_command(
         assert sum(channel.residency.values()) == channel.settled
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(any_part, idle_states, accesses(), st.lists(pauses, max_size=8))
 def test_settling_in_between_changes_nothing(
     part: DramTechnology, idle: Any, todo: list[Access], looks: list[Tick]
@@ -106,7 +106,7 @@ def _outcome(channel: DramChannel, todo: list[Access], part: DramTechnology) -> 
     return [*seen, {name: after[name] - before[name] for name in before}]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(any_part, idle_states, accesses(4), accesses(4), accesses(4), st.integers(0, 3), pauses)
 def test_equal_keys_have_equal_futures(
     part: DramTechnology,
@@ -132,7 +132,7 @@ def test_equal_keys_have_equal_futures(
         assert _outcome(one, future, part) == _outcome(two, future, part)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(parts(), idle_states, accesses(2), accesses(2), accesses(3), st.integers(0, 60))
 def test_equal_keys_at_one_tick_have_equal_futures(
     part: DramTechnology,

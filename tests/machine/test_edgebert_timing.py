@@ -33,7 +33,7 @@ timings = st.builds(PeTiming, st.one_of(powers, st.integers(1, 40)), schedules, 
 
 
 @given(timings, st.integers(1, 60), st.integers(1, 60))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_products_take_the_cycles_of_the_threads(
     timing: PeTiming, outputs: int, depth: int
 ) -> None:
@@ -71,7 +71,7 @@ def test_a_large_product_is_not_stepped_through(monkeypatch: pytest.MonkeyPatch)
 
 
 @given(timings, *[st.integers(1, 3000)] * 3)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_partial_tiles_cost_whole_ones(
     timing: PeTiming, rows: int, columns: int, depth: int
 ) -> None:
@@ -81,7 +81,7 @@ def test_partial_tiles_cost_whole_ones(
 
 
 @given(powers, st.integers(1, 2000), st.integers(1, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_ports_of_their_own_hide_the_flush(size: int, outputs: int, depth: int) -> None:
     overlapped = PeTiming(size, "overlapped", shared_port=False)
     # Before the first tile: 17 cycles of reading and n of receiving; after the last: n sums and 2.
@@ -114,7 +114,7 @@ def test_the_exposed_flush_is_the_measured_one(size: int, depth: int, cycles: in
 
 
 @given(st.integers(1, 40), st.integers(1, 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_lone_output_tile_pays_its_whole_flush_and_the_fill(size: int, depth: int) -> None:
     assert tile_cycles(PeTiming(size), 1, depth) == depth * (2 * size + 1) + size + 18
 
@@ -125,7 +125,7 @@ def test_a_lone_output_tile_pays_its_whole_flush_and_the_fill(size: int, depth: 
 @given(
     st.sampled_from(sorted(pu_gold.STATES)), st.integers(1, 6), st.integers(1, 6), st.integers(1, 5)
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_special_functions_take_the_cycles_of_the_threads(
     function: str, rows: int, vectors: int, interval: int
 ) -> None:

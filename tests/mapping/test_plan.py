@@ -69,7 +69,7 @@ def checked_run(segment: Segment, held: dict[str, int]) -> tuple[dict[str, int],
     return record.peak, record.end_levels
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(plans())
 def test_no_buffer_ever_holds_more_than_its_capacity(planned: Planned) -> None:
     peak, end = checked_run(planned.plan.build(), planned.held)
@@ -78,7 +78,7 @@ def test_no_buffer_ever_holds_more_than_its_capacity(planned: Planned) -> None:
     assert {buffer: end.get(buffer, 0) for buffer in CAPACITIES} == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(plans(), st.permutations(range(8)))
 def test_delays_of_any_task_cannot_overfill_a_buffer(planned: Planned, delays: list[int]) -> None:
     # Other service times are another order of events; the plan does not know them.
