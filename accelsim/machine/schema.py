@@ -244,8 +244,15 @@ class HardwareConfig(ConfigModel):
     @cached_property
     def datasheets(self) -> dict[str, Datasheet]:
         """What every component costs, by name."""
-        site = self.site
-        return {name: each.datasheet(name, site) for name, each in self.components.items()}
+        site, sheets = self.site, {}
+        for name, each in self.components.items():
+            try:
+                sheets[name] = each.datasheet(name, site)
+            except ConfigError as error:
+                # A memory's own errors name the machine already.
+                told = str(error)
+                raise ConfigError(told if self.name in told else f"{name}: {told}") from None
+        return sheets
 
     @cached_property
     def layout(self) -> Hashable:

@@ -8,6 +8,7 @@ of a run is *counts x energy per command + residency x standby power*.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -15,7 +16,7 @@ from pydantic import Field, model_validator
 
 from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Amperes, Bits, Bytes, Seconds, Volts
-from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.files import load_file, shipped_technologies
 
 Direction = Literal["read", "write"]
@@ -116,6 +117,14 @@ class Rail(ConfigModel):
         """Return V x (current - IDD3N): what a command adds to the open-row background [W]."""
         return self.voltage * (current - self.active_standby)
 
+    def too_low(self, timing: Timing) -> Iterator[tuple[str, float, str]]:
+        """Yield each current that is too low for what it contains: its name, amperes and why."""
+        if self.activate_energy(timing) < 0:
+            yield "IDD0", self.activate_precharge, "the mean of IDD3N (tRAS) and IDD2N (tRP)"
+        for name, current in (("IDD4R", self.read), ("IDD4W", self.write), ("IDD5", self.refresh)):
+            if current < self.active_standby:
+                yield name, current, f"IDD3N of {self.active_standby:g} A"
+
     def activate_energy(self, timing: Timing) -> float:
         """Return V [IDD0 tRC - (IDD3N tRAS + IDD2N tRP)], an activate with its precharge [J]."""
         row_cycle = timing.activate_to_precharge + timing.precharge
@@ -132,6 +141,12 @@ class Power(ConfigModel):
     vdd1: Rail = Field(alias="VDD1")
     vdd2: Rail = Field(alias="VDD2")
     vddq: Rail | None = Field(None, alias="VDDQ")
+
+    @property
+    def rails(self) -> dict[str, Rail]:
+        """All supplies by the name that they have in files."""
+        known = {"VDD1": self.vdd1, "VDD2": self.vdd2, "VDDQ": self.vddq}
+        return {name: rail for name, rail in known.items() if rail is not None}
 
     @property
     def core(self) -> tuple[Rail, ...]:
@@ -171,6 +186,21 @@ class DramTechnology(ConfigModel):
                 f"refreshes; expected more than {busy * 1e9:g} ns (write, tRPab, tRFCab, tRCD, "
                 "tCKE and tXP together)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_command_gives_energy_back(self) -> DramTechnology:
+        """Refuse a current below the background that it contains: its command would cost less."""
+        wrong = [
+            (
+                ("power", supply, current),
+                f"{given:g} A is less than {least}; a command would give energy",
+            )
+            for supply, rail in self.power.rails.items()
+            for current, given, least in rail.too_low(self.timing)
+        ]
+        if wrong:
+            raise RuleError(*wrong)
         return self
 
     @property

@@ -152,6 +152,17 @@ def _edited(folder: Path, old: str, new: str) -> DramTechnology:
             r"timing\.tRCD: expected a unit of s, got 'mA', a unit of A",
         ),
         ("IDD4R: 150 mA", "IDD4R: 150 mV", r"power\.VDDQ\.IDD4R: expected a unit of A, got 'mV'"),
+        (
+            "IDD0: 45 mA",
+            "IDD0: 20 mA",
+            r"power\.VDD2\.IDD0: 0\.02 A is less than the mean of IDD3N \(tRAS\) and IDD2N "
+            r"\(tRP\); a command would give energy",
+        ),
+        (
+            "IDD4R: 150 mA",
+            "IDD4R: 0.1 mA",
+            r"power\.VDDQ\.IDD4R: 0\.0001 A is less than IDD3N of 0\.00075 A; a command would give",
+        ),
         ("banks: 8", "banks: 0", r"organisation\.banks: input should be greater than 0, got 0"),
         (
             "page_size: 2 KiB",

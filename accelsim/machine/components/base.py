@@ -11,6 +11,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.quantities import Meters
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.server import Server
@@ -72,6 +73,15 @@ class Datasheet:
     retained: bool = False
     states: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what nothing can have: an energy, a power or an area below zero."""
+        figures = {f"the price of '{action}'": p.joules for action, p in self.prices.items()}
+        figures |= {f"the power in {state}": watts for state, watts in self.states.items()}
+        figures |= {"the area": self.area or 0.0, "the leakage": self.leakage or 0.0}
+        for what, value in figures.items():
+            if value < 0:
+                raise ConfigError(f"{what} is {value:g}, expected 0 or more; correct its source")
 
 
 class Component(ConfigModel):
