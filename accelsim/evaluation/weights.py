@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
 from accelsim.memory.storage import Measured, MeasuredTensor
-from accelsim.model.graph import LayerGraph
 from accelsim.weights.compression import CompressedModel, compress
-from accelsim.weights.settings import CaseWeights
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
-from accelsim.weights.weight_set import WeightSet
 from accelsim.workload.schema import Case, Workload
 
 
@@ -24,21 +19,19 @@ def compressed_weights(workload: Workload, case: Case) -> dict[str, CompressedMo
     config, chosen = workload.config, case.config.weights
     assert chosen is not None
     graphs = {task: task_graph(config, case, task, config.sequence_length) for task in config.tasks}
+    if chosen.seed is None:
+        sets = load_task_weights(chosen.shared, chosen.tasks, graphs, workload.path.parent)
+    else:
+        sets = {task: synthetic_weights(graphs[task], chosen.seed, task) for task in graphs}
     try:
-        how = chosen.compression_of(case.config.storage)
+        return {
+            task: compress(
+                graphs[task], sets[task], case.config.storage, chosen.numbers, chosen.prune_over
+            )
+            for task in graphs
+        }
     except ConfigError as error:
         raise ConfigError(f"cases.{case.name}.{error}") from None
-    sets = _weight_sets(chosen, graphs, workload.path.parent)
-    return {task: compress(graphs[task], sets[task], how) for task in graphs}
-
-
-def _weight_sets(
-    chosen: CaseWeights, graphs: dict[str, LayerGraph], folder: Path
-) -> dict[str, WeightSet]:
-    if chosen.files:
-        return load_task_weights(chosen.files, graphs, folder)
-    seed = chosen.seed or 0
-    return {task: synthetic_weights(graph, seed, task) for task, graph in graphs.items()}
 
 
 def measured_sizes(models: dict[str, CompressedModel]) -> Measured:

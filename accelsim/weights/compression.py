@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.memory.storage import StorageConfig
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Parameter, Role
 from accelsim.weights.number_formats import Codes, Numbers, fit
-from accelsim.weights.pruning import prune, prune_together
-from accelsim.weights.settings import CompressionConfig, RoleCompression
+from accelsim.weights.pruning import prune_together
+from accelsim.weights.settings import NumberFormat
 from accelsim.weights.weight_set import Values, WeightSet, check_weights
 
 
@@ -24,8 +25,7 @@ class CompressedTensor:
 
     ``codes`` are the bit patterns of all elements in the parameter's shape, ``numbers`` says what
     they mean. A masked tensor stores its non-zero codes and one mask bit an element. A value that
-    was not pruned but rounds to code 0 is a zero like any other: nothing is stored for it. Scales,
-    zero points and largest exponents, some bits a tensor or a row, are not counted.
+    was not pruned but rounds to code 0 is a zero like any other: nothing is stored for it.
     """
 
     parameter: Parameter
@@ -44,18 +44,12 @@ class CompressedTensor:
         """The stored codes in order: the non-zeros, or all elements of a dense tensor."""
         flat = self.codes.reshape(-1)
         # Gathering by index is twice as fast as by mask.
-        return flat[np.flatnonzero(flat)] if self.masked else flat
+        return flat[np.flatnonzero(self.mask)] if self.masked else flat
 
     @property
     def nonzeros(self) -> int:
         """Number of elements that are not zero."""
         return int(np.count_nonzero(self.codes))
-
-    @property
-    def density(self) -> Fraction:
-        """Measured share of stored elements: exact, and 1 for a dense tensor."""
-        stored = self.nonzeros if self.masked else self.parameter.elements
-        return Fraction(stored, self.parameter.elements)
 
     @property
     def value_bits(self) -> int:
@@ -87,50 +81,36 @@ class CompressedModel:
         )
 
 
-def compress(graph: LayerGraph, weights: WeightSet, how: CompressionConfig) -> CompressedModel:
+def compress(
+    graph: LayerGraph,
+    weights: WeightSet,
+    storage: StorageConfig,
+    numbers: NumberFormat,
+    prune_over: Literal["tensor", "role"] = "tensor",
+) -> CompressedModel:
     """Return the weights of a graph pruned, quantised and encoded, each tensor as its role says.
 
     Matrices of a bit-mask role are pruned and masked; vectors and dense roles are quantised only,
-    as placement counts them. Raises ConfigError when the weights are not those of the graph.
+    as placement counts them. Raises ConfigError when the weights are not those of the graph, and
+    for bits that the numbers do not have.
     """
+    numbers.check_bits(storage)
     check_weights(weights, graph)
-    pruned = _prune(graph, weights, how)
-    tensors = {
-        parameter.name: _compress_tensor(
-            parameter,
-            pruned.get(parameter.name, weights.tensors[parameter.name]),
-            _role(how, parameter.role),
-            parameter.name in pruned,
-        )
-        for parameter in graph.parameters
-    }
-    return CompressedModel(tensors, weights.origin)
-
-
-def _role(how: CompressionConfig, role: Role) -> RoleCompression:
-    found: RoleCompression = getattr(how, role.value)
-    return found
-
-
-def _prune(graph: LayerGraph, weights: WeightSet, how: CompressionConfig) -> dict[str, Values]:
-    """Return the matrices of bit-mask roles, pruned."""
     pruned: dict[str, Values] = {}
     for role in Role:
-        chosen = _role(how, role)
+        how = getattr(storage, role.value)
         matrices = {
             p.name: weights.tensors[p.name]
             for p in graph.parameters
-            if p.role is role and chosen.format == "bitmask" and len(p.shape) > 1
+            if p.role is role and how.format == "bitmask" and len(p.shape) > 1
         }
-        if how.prune_over == "role":
-            pruned |= prune_together(matrices, chosen.density)
-        else:
-            pruned |= {n: prune(values, chosen.density) for n, values in matrices.items()}
-    return pruned
-
-
-def _compress_tensor(
-    parameter: Parameter, values: Values, how: RoleCompression, masked: bool
-) -> CompressedTensor:
-    numbers = fit(values, how.bits, how.numbers)
-    return CompressedTensor(parameter, numbers, numbers.encode(values), masked)
+        groups = [matrices] if prune_over == "role" else [{n: v} for n, v in matrices.items()]
+        for group in groups:
+            pruned |= prune_together(group, how.density)
+    tensors = {}
+    for parameter in graph.parameters:
+        name, bits = parameter.name, getattr(storage, parameter.role.value).bits
+        values = pruned.get(name, weights.tensors[name])
+        fitted = fit(values, bits, numbers)
+        tensors[name] = CompressedTensor(parameter, fitted, fitted.encode(values), name in pruned)
+    return CompressedModel(tensors, weights.origin)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
-from accelsim.memory.storage import StorageConfig, StorageFormat
+from accelsim.memory.storage import StorageConfig
 
 # EdgeBERT's operands are AdaptivFloat<8,3>: harvard-acc/EdgeBERT, hw/cmod/include/AdpfloatSpec.h.
 _EXPONENT_BITS = 3
+_MOST_BITS = 16
 
 
 class NumberFormat(ConfigModel):
@@ -49,64 +50,27 @@ class NumberFormat(ConfigModel):
         """Bits of the exponent field of ``adaptivfloat``."""
         return _EXPONENT_BITS if self.exponent_bits is None else self.exponent_bits
 
-
-class RoleCompression(StorageFormat):
-    """Storage of the tensors of one role, down to the numbers.
-
-    ``density`` is what matrices are pruned to; the stored density is measured afterwards.
-    """
-
-    numbers: NumberFormat = NumberFormat()
-
-    @model_validator(mode="after")
-    def _check_bits(self) -> RoleCompression:
+    def check_bits(self, storage: StorageConfig) -> None:
+        """Raise ConfigError for a role whose values have bits that these numbers do not have."""
         # Below 2 bits there is no sign, beyond 16 no point: float16 has as many.
-        if not 2 <= self.bits <= 16:
-            raise ValueError(f"bits is {self.bits}; expected 2 to 16 bits a value")
-        width = self.numbers.exponent_width
-        if self.numbers.kind == "adaptivfloat" and self.bits < 1 + width:
-            raise ValueError(
-                f"bits is {self.bits}, but a sign and {width} exponent bits take {1 + width}; "
-                "raise bits or lower exponent_bits"
-            )
-        return self
-
-
-class CompressionConfig(StorageConfig):
-    """Compression by role.
-
-    ``prune_over``: the density holds in every ``tensor``, or over all matrices of a ``role``
-    together, so that tensors of small weights become sparser than others.
-    """
-
-    embedding: RoleCompression
-    backbone: RoleCompression
-    task: RoleCompression
-    prune_over: Literal["tensor", "role"] = "tensor"
-
-
-class WeightFiles(ConfigModel):
-    """Files of real weights: ``shared`` by all tasks, and ``tasks`` with each task's own.
-
-    Relative paths start at the folder of the file that names them. A task's file may be a
-    complete checkpoint: what tasks share must then be equal in all of them.
-    """
-
-    shared: list[str] = Field(default_factory=list)
-    tasks: dict[str, str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _check(self) -> WeightFiles:
-        if not (self.shared or self.tasks):
-            raise ValueError("shared and tasks are empty; name a file, or leave the weights out")
-        return self
+        least = 1 + self.exponent_width if self.kind == "adaptivfloat" else 2
+        for role in StorageConfig.model_fields:
+            bits = getattr(storage, role).bits
+            if not least <= bits <= _MOST_BITS:
+                raise ConfigError(
+                    f"storage.{role}.bits is {bits}; numbers of kind {self.kind} have {least} to "
+                    f"{_MOST_BITS} bits, change one of the two"
+                )
 
 
 class CaseWeights(ConfigModel):
     """The weights of a case: real ones from files, or seeded synthetic ones.
 
-    ``shared`` and ``tasks`` are as in WeightFiles, relative to the workload file; ``seed`` stands
-    alone. They are pruned to the densities of the case's storage and quantised to its bits with
+    Files are ``shared`` by all tasks, or one task's own in ``tasks``; relative paths start at the
+    folder of the workload file. A task's file may be a complete checkpoint: what tasks share must
+    then be equal in all of them. ``seed`` stands alone. The weights are pruned to the densities of
+    the case's storage, in every ``tensor`` or over all matrices of a ``role`` together, so that
+    tensors of small weights become sparser than others, and quantised to its bits with
     ``numbers``; what is then measured takes the place of the stated densities.
     """
 
@@ -123,21 +87,3 @@ class CaseWeights(ConfigModel):
                 "expected files (shared, tasks) or a seed for synthetic weights, and not both"
             )
         return self
-
-    @property
-    def files(self) -> WeightFiles | None:
-        """The files, None for synthetic weights."""
-        return None if self.seed is not None else WeightFiles(shared=self.shared, tasks=self.tasks)
-
-    def compression_of(self, storage: StorageConfig) -> CompressionConfig:
-        """Return the compression to a storage. Raises ConfigError for bits that do not fit."""
-        roles = {}
-        for role in StorageConfig.model_fields:
-            how = getattr(storage, role).model_dump()
-            roles[role] = {**how, "numbers": self.numbers}
-            try:
-                RoleCompression.model_validate(roles[role])
-            except ValidationError as error:
-                reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-                raise ConfigError(f"storage.{role}: {reason}, or leave weights out") from None
-        return CompressionConfig.model_validate({**roles, "prune_over": self.prune_over})

@@ -10,7 +10,6 @@ from weight_inputs import small_graph
 
 from accelsim.errors import ConfigError
 from accelsim.model.tensors import Role
-from accelsim.weights.settings import WeightFiles
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
 from accelsim.weights.weight_set import WeightSet
@@ -26,8 +25,7 @@ def save(path: Path, weights: WeightSet, *roles: Role, **changes: Any) -> str:
 
 
 def load(folder: Path, shared: list[str], **tasks: str) -> dict[str, WeightSet]:
-    files = WeightFiles(shared=shared, tasks=tasks)
-    return load_task_weights(files, dict.fromkeys(TASKS, GRAPH), folder)
+    return load_task_weights(shared, tasks, dict.fromkeys(TASKS, GRAPH), folder)
 
 
 @pytest.fixture

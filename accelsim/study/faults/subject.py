@@ -22,7 +22,7 @@ from accelsim.model.tasks import find_task
 from accelsim.model.tensors import Role
 from accelsim.study.faults.options import FaultOptions
 from accelsim.weights.compression import CompressedModel, compress
-from accelsim.weights.settings import CompressionConfig, NumberFormat, WeightFiles
+from accelsim.weights.settings import NumberFormat
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
 from accelsim.weights.weight_set import WeightSet
@@ -79,9 +79,11 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
         numbers, compressed = chosen.numbers, compressed_weights(workload, case)[task]
     else:
         numbers = NumberFormat(kind=options.numbers)
-        weights = _load(workload, case, task, options)
-        how = _compression(case, numbers, options.numbers)
-        compressed = compress(_graph(workload, case, task), weights, how)
+        weights, graph = _load(workload, case, task, options), _graph(workload, case, task)
+        try:
+            compressed = compress(graph, weights, case.config.storage, numbers)
+        except ConfigError as error:
+            raise ConfigError(f"case '{case.name}': {error}") from None
     sentences = _sentences(workload, task, options)
     return Subject(workload, case, task, compressed, numbers, sentences, home, roles)
 
@@ -140,35 +142,14 @@ def _graph(workload: Workload, case: Case, task: str) -> LayerGraph:
 def _load(workload: Workload, case: Case, task: str, options: FaultOptions) -> WeightSet:
     if not (options.weights or options.task_weights):
         return synthetic_weights(_graph(workload, case, task), options.seed, task)
-    files = WeightFiles(shared=list(options.weights), tasks=dict(options.task_weights))
     names = dict.fromkeys([task, *_known(workload, options.task_weights)])
     graphs = {name: _graph(workload, case, name) for name in names}
-    return load_task_weights(files, graphs, options.folder)[task]
+    return load_task_weights(options.weights, options.task_weights, graphs, options.folder)[task]
 
 
 def _known(workload: Workload, names: Iterable[str]) -> list[str]:
     """Return the tasks of the workload among names; what is no task is refused on loading."""
     return [name for name in names if name in workload.config.tasks]
-
-
-def _compression(case: Case, numbers: NumberFormat, kind: str) -> CompressionConfig:
-    """Return the storage of the case with a number format. Raises ConfigError where it misfits."""
-    storage = case.config.storage
-    roles = {}
-    for role in Role:
-        how = getattr(storage, role.value)
-        if not 2 <= how.bits <= 16 or how.bits < 1 + numbers.exponent_width:
-            raise ConfigError(
-                f"case '{case.name}': storage.{role.value}.bits is {how.bits}; numbers of kind "
-                f"{kind} have {1 + numbers.exponent_width} to 16 bits, change one of the two"
-            )
-        roles[role.value] = {
-            "format": how.format,
-            "bits": how.bits,
-            "density": how.density,
-            "numbers": numbers,
-        }
-    return CompressionConfig.model_validate(roles)
 
 
 def _sentences(workload: Workload, task: str, options: FaultOptions) -> Sentences:
