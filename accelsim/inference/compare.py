@@ -19,9 +19,13 @@ def agreement(logits: _Floats, reference: _Floats) -> float:
     whether two models answer alike, not whether they are right. Raises ConfigError for other
     shapes, and for one class, where there is nothing to choose.
     """
-    _check_logits(logits, reference)
-    usable = np.isfinite(logits).all(axis=1) & np.isfinite(reference).all(axis=1)
-    return float((usable & (logits.argmax(axis=1) == reference.argmax(axis=1))).mean())
+    if logits.shape != reference.shape:
+        raise ConfigError(
+            f"logits of shapes {logits.shape} and {reference.shape} cannot be compared; run the "
+            "same sentences and task"
+        )
+    chosen = _classes(logits)
+    return float(((chosen >= 0) & (chosen == _classes(reference))).mean())
 
 
 def accuracy(logits: _Floats, labels: NDArray[np.int64]) -> float:
@@ -32,22 +36,17 @@ def accuracy(logits: _Floats, labels: NDArray[np.int64]) -> float:
     """
     if labels.shape != logits.shape[:1]:
         raise ConfigError(f"labels have shape {labels.shape}, expected {logits.shape[:1]}")
-    _check_logits(logits, logits)
-    usable = np.isfinite(logits).all(axis=1)
-    return float((usable & (logits.argmax(axis=1) == labels)).mean())
+    return float((_classes(logits) == labels).mean())
 
 
-def _check_logits(logits: _Floats, reference: _Floats) -> None:
-    if logits.shape != reference.shape:
-        raise ConfigError(
-            f"logits of shapes {logits.shape} and {reference.shape} cannot be compared; run the "
-            "same sentences and task"
-        )
+def _classes(logits: _Floats) -> NDArray[np.int64]:
+    """Return the class of each sentence, -1 where a logit is infinite or NaN."""
     if logits.ndim != 2 or len(logits) < 1 or logits.shape[1] < 2:
         raise ConfigError(
             f"logits of shape {logits.shape} choose no class, expected 1 or more sentences and 2 "
             "or more classes"
         )
+    return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
 
 
 def relative_error(value: _Floats, reference: _Floats) -> float:
@@ -63,15 +62,11 @@ def relative_error(value: _Floats, reference: _Floats) -> float:
     wanted = reference.astype(np.float64)
     # Equal infinities give NaN, which counts as an infinite error below.
     with np.errstate(invalid="ignore"):
-        difference = _norm(value.astype(np.float64) - wanted)
+        difference = np.linalg.norm((value.astype(np.float64) - wanted).reshape(-1))
     if difference == 0:
         return 0.0
-    size = _norm(wanted)
-    return difference / size if np.isfinite(difference) and size > 0 else float("inf")
-
-
-def _norm(value: NDArray[np.float64]) -> float:
-    return float(np.linalg.norm(value.reshape(-1)))
+    size = np.linalg.norm(wanted.reshape(-1))
+    return float(difference / size) if np.isfinite(difference) and size > 0 else float("inf")
 
 
 def layer_errors(

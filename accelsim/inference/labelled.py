@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,8 @@ from accelsim.errors import ConfigError
 from accelsim.inference.data import PADDING, Sentences, find_problem, report
 from accelsim.model.families import ModelFamily
 
-_REQUIRED = ("input_ids", "label")
-_OPTIONAL = ("token_type_ids", "attention_mask")
-_KEYS = (*_REQUIRED, *_OPTIONAL)
+_KEYS = ("input_ids", "label", "token_type_ids", "attention_mask")
+_LISTS = ("input_ids", "attention_mask", "token_type_ids")
 
 _Record = Mapping[str, Any]
 
@@ -51,11 +50,11 @@ def load_labelled(path: str | Path, model: ModelFamily, classes: int) -> Sentenc
     rows: list[_Record] = []
     problems: list[str] = []
     for number, record in _read(path):
-        problem = record if isinstance(record, str) else _find_problem(record, model, classes)
-        if problem:
-            problems.append(f"{path}:{number}: {problem}")
+        found = record if isinstance(record, str) else _complete(record, model, classes)
+        if isinstance(found, str):
+            problems.append(f"{path}:{number}: {found}")
         elif not problems:
-            rows.append(record)
+            rows.append(found)
     report(problems)
     if not rows:
         raise ConfigError(f"{path}: no sentences; give one or more")
@@ -131,13 +130,21 @@ def _read_arrays(path: Path) -> Iterator[tuple[int, Any]]:
         yield number, dict(zip(arrays, row, strict=True))
 
 
-def _find_problem(record: _Record, model: ModelFamily, classes: int) -> str | None:
-    return (
-        _find_wrong_key(record)
-        or _find_wrong_type(record)
-        or find_problem(model, record["input_ids"], _mask_of(record), _types_of(record))
-        or _find_wrong_label(record["label"], classes)
-    )
+def _complete(record: _Record, model: ModelFamily, classes: int) -> _Record | str:
+    """Return a record with all keys, or why a model cannot read it."""
+    problem = _find_wrong_key(record) or _find_wrong_type(record)
+    if problem:
+        return problem
+    length = len(record["input_ids"])
+    full = {"attention_mask": [1] * length, "token_type_ids": [0] * length, **record}
+    tokens, mask, types, label = (full[key] for key in (*_LISTS, "label"))
+    if not set(mask) <= {0, 1}:
+        return "attention_mask: values other than 0 and 1; use 1 for real tokens"
+    if problem := find_problem(model, tokens, mask, types):
+        return problem
+    if type(label) is int and 0 <= label < classes:
+        return full
+    return f"label: expected a class from 0 to {classes - 1}, got {_shorten(label)}"
 
 
 def _find_wrong_key(record: _Record) -> str | None:
@@ -146,7 +153,7 @@ def _find_wrong_key(record: _Record) -> str | None:
             close = difflib.get_close_matches(str(key), _KEYS, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"keep only {', '.join(_KEYS)}"
             return f"{key}: unknown key; {hint}"
-    missing = [key for key in _REQUIRED if key not in record]
+    missing = [key for key in ("input_ids", "label") if key not in record]
     return f"{missing[0]}: this key is missing" if missing else None
 
 
@@ -154,24 +161,12 @@ def _find_wrong_type(record: _Record) -> str | None:
     for key, value in record.items():
         if key == "label":
             continue
-        if not _is_integers(value, allow_bool=key == "attention_mask"):
+        kinds = {int, bool} if key == "attention_mask" else {int}
+        if not (isinstance(value, list) and value and {type(item) for item in value} <= kinds):
             return f"{key}: expected a list of one or more integers, got {_shorten(value)}"
         if len(value) != len(record["input_ids"]):
             return f"{key}: {len(value)} values for {len(record['input_ids'])} tokens"
-    if not set(_mask_of(record)) <= {0, 1}:
-        return "attention_mask: values other than 0 and 1; use 1 for real tokens"
     return None
-
-
-def _is_integers(value: object, *, allow_bool: bool) -> TypeGuard[list[int]]:
-    kinds = {int, bool} if allow_bool else {int}
-    return isinstance(value, list) and bool(value) and {type(item) for item in value} <= kinds
-
-
-def _find_wrong_label(label: object, classes: int) -> str | None:
-    if type(label) is int and 0 <= label < classes:
-        return None
-    return f"label: expected a class from 0 to {classes - 1}, got {_shorten(label)}"
 
 
 def _shorten(value: object) -> str:
@@ -179,24 +174,11 @@ def _shorten(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _mask_of(record: _Record) -> list[int]:
-    return list(record.get("attention_mask") or [1] * len(record["input_ids"]))
-
-
-def _types_of(record: _Record) -> list[int]:
-    return list(record.get("token_type_ids") or [0] * len(record["input_ids"]))
-
-
 def _pad(rows: list[_Record], origin: str) -> Sentences:
     length = max(len(row["input_ids"]) for row in rows)
-
-    def fill(lists: list[list[int]], filler: int) -> Any:
-        return np.array([values + [filler] * (length - len(values)) for values in lists], np.int64)
-
-    return Sentences(
-        fill([row["input_ids"] for row in rows], PADDING),
-        fill([_mask_of(row) for row in rows], 0).astype(bool),
-        fill([_types_of(row) for row in rows], 0),
-        np.array([row["label"] for row in rows], np.int64),
-        origin,
+    tokens, mask, types = (
+        np.array([row[key] + [filler] * (length - len(row[key])) for row in rows], np.int64)
+        for key, filler in zip(_LISTS, (PADDING, 0, 0), strict=True)
     )
+    labels = np.array([row["label"] for row in rows], np.int64)
+    return Sentences(tokens, mask.astype(bool), types, labels, origin)
