@@ -17,53 +17,26 @@ Tick = int
 TICKS_PER_SECOND = 10**15
 
 # SI brochure (BIPM, 9th edition), table 7; both signs for micro that Unicode has.
-_SMALL_PREFIXES = {
-    prefix: Fraction(1, 10**exponent)
-    for prefix, exponent in {
-        "f": 15,
-        "p": 12,
-        "n": 9,
-        "u": 6,
-        "\u00b5": 6,
-        "\u03bc": 6,
-        "m": 3,
-    }.items()
-}
-_LARGE_PREFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-# IEC 80000-13, binary prefixes.
-_BINARY_PREFIXES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_EXPONENTS = {"f": -15, "p": -12, "n": -9, "u": -6, "\u00b5": -6, "\u03bc": -6, "m": -3}
+_EXPONENTS |= {"": 0, "k": 3, "M": 6, "G": 9, "T": 12}
+_PREFIXES = {prefix: Fraction(10) ** exponent for prefix, exponent in _EXPONENTS.items()}
+# IEC 80000-13, binary prefixes. There are no milli-bytes: a small prefix is a slip (mB for MB).
+_DATA_PREFIXES = {prefix: factor for prefix, factor in _PREFIXES.items() if factor >= 1}
+_DATA_PREFIXES |= {"Ki": Fraction(2**10), "Mi": Fraction(2**20)}
+_DATA_PREFIXES |= {"Gi": Fraction(2**30), "Ti": Fraction(2**40)}
 
-_PREFIXES: dict[str, Fraction] = {
-    **_SMALL_PREFIXES,
-    **{prefix: Fraction(factor) for prefix, factor in _LARGE_PREFIXES.items()},
-}
-# There are no milli-bytes: a small prefix there is a slip (mB for MB).
-_DATA_PREFIXES = {
-    prefix: Fraction(factor) for prefix, factor in {**_LARGE_PREFIXES, **_BINARY_PREFIXES}.items()
-}
-_NO_PREFIX = {"": Fraction(1)}
-
-# Symbol of the unit -> the prefixes that it may carry.
-_BASE_UNITS = {
-    "s": _PREFIXES,
-    "Hz": _PREFIXES,
-    "J": _PREFIXES,
-    "W": _PREFIXES,
-    "V": _PREFIXES,
-    "A": _PREFIXES,
-    "b": _DATA_PREFIXES,
-    "B": _DATA_PREFIXES,
-    "K": _NO_PREFIX,
-    "m": _NO_PREFIX,
-    "m2": _NO_PREFIX,
-    "F2": _NO_PREFIX,
-    "cycle": _NO_PREFIX,
-    "access": _NO_PREFIX,
-    "MAC": _NO_PREFIX,
-    "operation": _NO_PREFIX,
-    "write": _NO_PREFIX,
-}
-_SCALED = {
+# Symbols of units with the prefixes that they may carry, then further units.
+_BASE_UNITS = (
+    (("s", "Hz", "J", "W", "V", "A"), _PREFIXES),
+    (("b", "B"), _DATA_PREFIXES),
+    (("K", "m", "m2", "F2", "cycle", "access", "MAC", "operation", "write"), {"": Fraction(1)}),
+)
+_UNITS: dict[str, tuple[Fraction, str]] = {
+    prefix + symbol: (factor, symbol)
+    for symbols, prefixes in _BASE_UNITS
+    for symbol in symbols
+    for prefix, factor in prefixes.items()
+} | {
     "nm": (Fraction(1, 10**9), "m"),
     "um": (Fraction(1, 10**6), "m"),
     "mm": (Fraction(1, 10**3), "m"),
@@ -76,15 +49,6 @@ _SCALED = {
     "ppm": (Fraction(1, 10**6), "1"),
     "cycles": (Fraction(1), "cycle"),
     "writes": (Fraction(1), "write"),
-}
-
-_UNITS: dict[str, tuple[Fraction, str]] = {
-    **{
-        prefix + symbol: (factor, symbol)
-        for symbol, prefixes in _BASE_UNITS.items()
-        for prefix, factor in prefixes.items()
-    },
-    **_SCALED,
 }
 
 _QUANTITY = re.compile(
