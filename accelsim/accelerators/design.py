@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
@@ -11,7 +11,7 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import InferenceProgram
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement
-from accelsim.program import Program
+from accelsim.program import Program, Segment
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Design:
 
     By task name: ``graphs`` (of the workload's sequence length), ``placements``, ``switches`` that
     load all of a task and ``restores`` that load what volatile memories lost. ``inferences`` are
-    by task and tokens; ``wakes`` by the power state that they leave. ``weights`` says which weights
-    were measured, if any. Designs of one ``key`` are the same but for machine and weights.
+    by task and tokens; ``wakes`` by the power state that they leave. Programs that would need a
+    DRAM which the machine lacks are left out. ``weights`` says which weights were measured, if any.
+    Designs of one ``key`` are the same but for machine and weights.
     """
 
     hardware: HardwareConfig
@@ -40,6 +41,14 @@ class Design:
     def shared_bits(self) -> Mapping[str, int]:
         """Bits by memory of what all tasks share."""
         return next(iter(self.placements.values())).bits(task_specific=False)
+
+    @property
+    def segments(self) -> Iterable[Segment]:
+        """Every segment of every program, once."""
+        groups = (self.switches, self.restores, self.wakes)
+        programs = [self.settle, *(program for group in groups for program in group.values())]
+        programs += [made.program for made in self.inferences.values()]
+        return dict.fromkeys(segment for program in programs for segment in program.segments)
 
     def padded(self, tokens: int) -> int:
         """Return the compiled sequence length that a sentence is padded to."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Key, Ledger
-from accelsim.errors import ConservationError
 from accelsim.machine.chip_state import ChipState
 from accelsim.units import to_seconds
 
@@ -59,16 +58,13 @@ class EnergyAccount:
 
 
 def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
-    """Return the energy of a ledger. Raises ConservationError for an action without a price."""
+    """Return the energy of a ledger, of which every action has a price."""
     dynamic = {}
     for key, amount in ledger.amounts.items():
         action = (key.block, key.action)
-        if action in prices.paid_elsewhere:
-            continue
-        if action not in prices.joules:
-            raise ConservationError(f"{key.block}.{key.action} was counted but has no price")
-        factor = prices.supplies.dynamic(key.point, key.block)
-        dynamic[key] = amount * prices.joules[action] * factor
+        if action not in prices.paid_elsewhere:
+            factor = prices.supplies.dynamic(key.point, key.block)
+            dynamic[key] = amount * prices.joules[action] * factor
     seconds = {state: to_seconds(ticks) for state, ticks in ledger.chip_states.items()}
     leakage = {
         (state, block): watts * prices.supplies.leakage(state, block) * time

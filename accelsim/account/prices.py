@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from accelsim.accelerators.design import Design
+from accelsim.errors import ProgramError
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.components.base import Datasheet, Part, Price
 from accelsim.machine.components.supply import PowerConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import Logic
 from accelsim.memory.protection import codec_cost
+from accelsim.program import Segment
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,23 @@ def _with_codec(sheet: Datasheet, word: int, logic: Logic) -> Datasheet:
         area=(sheet.area or 0.0) + cost.area,
         leakage=(sheet.leakage or 0.0) + cost.area * logic.leakage,
     )
+
+
+def check_actions(segments: Iterable[Segment], prices: PriceList) -> None:
+    """Refuse what the machine does not do, before anything runs.
+
+    Raises ProgramError for a block that it does not have, and for an action that the block's
+    datasheet does not price.
+    """
+    for segment in segments:
+        for block, action, operator in segment.amounts:
+            asked = f"segment '{segment.name}': {operator} asks '{block}' for '{action}'"
+            if block not in prices.sheets:
+                known = ", ".join(prices.sheets)
+                raise ProgramError(f"{asked}, but the machine has no such block; it has {known}")
+            if action not in prices.sheets[block].prices:
+                known = ", ".join(prices.sheets[block].prices)
+                raise ProgramError(f"{asked}, which it does not do; its actions are {known}")
 
 
 def design_prices(design: Design) -> PriceList:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from accelsim.accelerators import Accelerator, find_accelerator
 from accelsim.accelerators.design import Design
+from accelsim.account.prices import check_actions, design_prices
 from accelsim.errors import AccelsimError, MappingError
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
@@ -129,20 +130,26 @@ class _Compilation:
                     task, placed, hardware, addresses[task], start, volatile_alone=part
                 )
                 for task, placed in placements.items()
+                if hardware.dram
             }
             for part in (False, True)
         )
-        return Design(
+        wakes = compile_wake_ups(hardware, first, end, start)
+        if lost_for_good(placements, hardware):
+            del wakes[PowerState.OFF]
+        design = Design(
             hardware,
             graphs,
             placements,
             self.inferences(twins, placements, base),
             switches,
             restores,
-            compile_wake_ups(hardware, first, end, start),
+            wakes,
             self.accelerator.settle(hardware),
             self.lengths,
         )
+        check_actions(design.segments, design_prices(design))
+        return design
 
     def inferences(
         self, twins: Mapping[str, str], placements: Mapping[str, Placement], base: int

@@ -10,7 +10,6 @@ from accelsim.account.prices import PriceList, design_prices
 from accelsim.engine.pieces import PieceRecord
 from accelsim.engine.residency import Missing
 from accelsim.engine.simulator import IdleCosts, run_program
-from accelsim.evaluation.design import lost_for_good
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.policies.idle import IDLE_STATES, StateCost
 from accelsim.program import Program
@@ -26,17 +25,13 @@ def idle_costs(design: Design) -> IdleCosts:
     prices = design_prices(design)
     states = {PowerState.IDLE: StateCost(chip_watts(prices, ChipState(PowerState.IDLE)), 0.0, 0)}
     for state in IDLE_STATES[1:]:
-        if state not in design.wakes:
-            continue
-        if state is PowerState.OFF and lost_for_good(design.placements, design.hardware):
-            continue
-        record, joules = _run(design, prices, design.wakes[state])
-        states[state] = StateCost(chip_watts(prices, ChipState(state)), joules, record.duration)
+        if state in design.wakes:
+            record, joules = _run(design, prices, design.wakes[state])
+            states[state] = StateCost(chip_watts(prices, ChipState(state)), joules, record.duration)
     reloads = {}
-    if design.hardware.dram:
-        for task in design.placements:
-            reloads[task, Missing.ALL] = _run(design, prices, design.switches[task])[1]
-            reloads[task, Missing.VOLATILE] = _run(design, prices, design.restores[task])[1]
+    for task, switch in design.switches.items():
+        reloads[task, Missing.ALL] = _run(design, prices, switch)[1]
+        reloads[task, Missing.VOLATILE] = _run(design, prices, design.restores[task])[1]
     return IdleCosts(states, reloads)
 
 

@@ -16,7 +16,7 @@ from accelsim.accelerators.edgebert.parts import (
     WEIGHT_BUFFER,
     parts_of,
 )
-from accelsim.account.prices import price_list
+from accelsim.account.prices import check_actions, price_list
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
 from accelsim.errors import ConfigError
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
@@ -91,11 +91,12 @@ class OperatorResult:
 
 def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     """Run a segment on an otherwise idle machine."""
+    prices = price_list(hardware)
+    check_actions([segment], prices)
     env, machine = CountingEnvironment(), Machine(hardware)
     run = SegmentRun(env, machine, segment, {}, trace=False)
     env.run(until=env.process(run.run()))
     record = run.record
-    prices = price_list(hardware)
     amounts: Counter[tuple[str, str]] = Counter()
     for (block, action, _), amount in record.amounts.items():
         amounts[block, action] += amount

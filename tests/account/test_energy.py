@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import replace
 
 import pytest
-from small_workload import small_results
+from small_workload import small_results, small_workload
 
 from accelsim.account.energy import price
 from accelsim.account.metrics import measure
 from accelsim.account.parts import ROUND_PARTS
-from accelsim.account.prices import price_list
+from accelsim.account.prices import check_actions, price_list
 from accelsim.account.scopes import parameter_memories
-from accelsim.engine.ledger import Key, Ledger
-from accelsim.errors import ConservationError
+from accelsim.errors import ProgramError
+from accelsim.evaluation.single import run_alone
+from accelsim.evaluation.stages import design_of
 from accelsim.machine.chip_state import ChipState, PowerState
+from accelsim.machine.components.base import Datasheet, Part, Price
+from accelsim.machine.components.bus import BusConfig
+from accelsim.program import Command, SegmentBuilder, Transfer, Use
 from accelsim.units import to_seconds
 
 CASES = ["vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"]
@@ -140,12 +143,46 @@ def test_every_price_scales_the_energy_of_its_action_alone() -> None:
     assert after.leakage == before.leakage
 
 
-def test_an_action_without_a_price_is_refused() -> None:
-    prices = price_list(small_results()["adapter_mixed"].case.hardware)
-    key = Key("pe_array", "divide", "nominal", "infer", "MNLI", "encoder.query")
-    ledger = Ledger(amounts=Counter({key: 1}))
-    with pytest.raises(ConservationError, match=r"^pe_array\.divide was counted but has no price$"):
-        price(ledger, prices)
+@pytest.mark.parametrize(
+    ("block", "action", "message"),
+    [
+        ("pe_array", "divide", "which it does not do; its actions are mac$"),
+        ("bus", "receive", "which it does not do; its actions are transfer, store$"),
+        ("power", "brown_out", "which it does not do; its actions are wake_up, wake_up_clock, "),
+        ("rram", "correct_64", "which it does not do; its actions are read, write$"),
+        ("dram", "erase", "which it does not do; its actions are read, write, activate, "),
+        ("flash", "read", "but the machine has no such block; it has pe_array, sfu, codec, "),
+    ],
+)
+def test_what_a_machine_does_not_do_is_refused_before_it_runs(
+    block: str, action: str, message: str
+) -> None:
+    builder = SegmentBuilder("odd")
+    builder.add("load", "ffn1", [Use("bus", "transfer", Transfer(8))])
+    builder.add("load", "ffn2", [Use(block, action, Command())])
+    message = f"^segment 'odd': ffn2 asks '{block}' for '{action}', {message}"
+    with pytest.raises(ProgramError, match=message):
+        run_alone(small_results()["adapter_mixed"].case.hardware, builder.build())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_program_of_a_design_is_priced(case: str) -> None:
+    result = small_results()[case]
+    check_actions(result.design.segments, result.figures.prices)
+    without = replace(result.figures.prices, sheets={})
+    with pytest.raises(ProgramError, match="but the machine has no such block"):
+        check_actions(result.design.segments, without)
+
+
+def test_a_program_of_more_than_the_machine_does_is_refused_when_it_is_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one_way = Datasheet(Part.BUS, {"store": Price("bytes", 0.0)})
+    monkeypatch.setattr(BusConfig, "datasheet", lambda *_: one_way)
+    # A length of its own: no other test finds this machine again.
+    workload = small_workload("hardware.bus.length=1.001 mm")
+    with pytest.raises(ProgramError, match="asks 'bus' for 'transfer', which it does not do; its "):
+        design_of(workload, workload.cases["adapter_mixed"])
 
 
 def test_figures_do_not_depend_on_replay() -> None:

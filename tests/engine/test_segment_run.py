@@ -18,8 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import ConservationError, ProgramError
-from accelsim.machine.schema import load_hardware
-from accelsim.machine.servers import Machine
 from accelsim.program import Command, Segment, SegmentBuilder, Task, Transfer, Use
 
 RUNS = settings(max_examples=150)
@@ -200,14 +198,6 @@ def test_a_release_of_what_is_not_held_is_refused() -> None:
 def test_a_wrong_task_is_refused(tasks: tuple[Task, ...], message: str) -> None:
     with pytest.raises(ProgramError, match=message):
         Segment("s", tasks)
-
-
-def test_an_unknown_block_is_refused() -> None:
-    machine = Machine(load_hardware("hwconfigs/edgebert_overlapped.yaml"))
-    with pytest.raises(
-        ProgramError, match=r"^no block serves 'read' of 'flash'; known blocks: pe_array, sfu, "
-    ):
-        machine.port("flash", "read")
 
 
 def test_equal_content_has_equal_digests() -> None:
