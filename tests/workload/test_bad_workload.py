@@ -117,7 +117,7 @@ SLIPS = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(["machine.yaml", "workload.yaml"]), st.data())
 def test_any_slip_is_harmless_or_a_line_with_its_place(
     folder: Path, name: str, data: st.DataObject
