@@ -35,8 +35,9 @@ GROUP = "accelsim.scheduling_policies"
 
 
 @pytest.fixture(autouse=True)
-def nothing_imported() -> Iterator[None]:
+def nothing_imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave the registries as they were."""
+    monkeypatch.setattr(plugins, "_registries", [*plugins._registries])
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

@@ -5,13 +5,29 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from readme_examples import README, example
 from toy_files import run, write
 
 import accelsim
+from accelsim.accelerators import ACCELERATORS
+from accelsim.evaluation.metrics import METRIC_FAMILIES
+from accelsim.inputs.plugins import Registry
+from accelsim.machine.schema import COMPONENTS
+from accelsim.model.adaptations import ADAPTATIONS
+from accelsim.model.families import MODEL_FAMILIES
+from accelsim.model.operators import OPERATOR_KINDS
+from accelsim.policies.idle import IDLE_POLICIES
+from accelsim.policies.scheduling import SCHEDULING_POLICIES
+from accelsim.report.media import MEDIA
+from accelsim.requests.patterns import REQUEST_PATTERNS
 
+ALL: tuple[Registry[Any], ...] = (
+    *(OPERATOR_KINDS, MODEL_FAMILIES, ADAPTATIONS, COMPONENTS, ACCELERATORS, REQUEST_PATTERNS),
+    *(SCHEDULING_POLICIES, IDLE_POLICIES, METRIC_FAMILIES, MEDIA),
+)
 STREAM = "requests={pattern: poisson, mean_interval: 60 us, duration: 4 ms}"
 
 
@@ -21,6 +37,13 @@ def test_every_example_is_about_ten_lines_long() -> None:
     for heading in headings[:-1]:
         lines = [line for line in example(heading).splitlines() if line.strip()]
         assert len([line for line in lines if "import" not in line]) <= 20, heading
+
+
+def test_the_table_says_what_there_is() -> None:
+    rows = re.findall(r"^\| ([a-z ]+) \| `(\S+)` \| `(\w+)` \| `(\S+)` \|$", README, re.MULTILINE)
+    table = {(folder, base, group) for _, folder, base, group in rows}
+    folders = {each: each._package.removeprefix("accelsim.").replace(".", "/") for each in ALL}
+    assert table == {(f"{folders[e]}/", e._base.__name__, e._group) for e in ALL}
 
 
 def test_an_operator_kind_is_timed_and_priced_by_its_recipe(tmp_path: Path) -> None:

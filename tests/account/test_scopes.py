@@ -1,0 +1,161 @@
+"""Laws of the scopes: what each price and each program adds to them, counted independently."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_workload import SMALL, small_results
+
+from accelsim.account.energy import price
+from accelsim.account.prices import PriceList
+from accelsim.account.scopes import ScopeFigures, parameter_memories, scopes_of
+from accelsim.evaluation.cases import CaseResult
+from accelsim.machine.chip_state import ChipState, PowerState
+from accelsim.program import ProgramKind
+from accelsim.units import ceil_div, to_seconds
+
+# Every row of every table is asked for by some sentence, so that all that is stored is read once.
+ALL_ROWS = (
+    SMALL[0].replace("vocabulary_size: 1000", "vocabulary_size: 30").replace("128", "32"),
+    "attention_spans={}",
+)
+BANKED = ("hardware.memories.rram.banks=4",)
+CASES = ["vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"]
+EACH = pytest.mark.parametrize("case", CASES)
+
+
+def scopes(result: CaseResult, prices: PriceList) -> dict[str, ScopeFigures]:
+    account = price(result.run.ledger, prices)
+    return scopes_of(result.design, result.run, account, prices, result.figures.rounds)
+
+
+def dearer(result: CaseResult, memory: str, action: str) -> PriceList:
+    """Return the prices with one joule more for each word."""
+    prices, key = result.figures.prices, (memory, action)
+    return replace(prices, joules={**prices.joules, key: prices.joules[key] + 1})
+
+
+def switched(result: CaseResult, memory: str, action: str) -> float:
+    """Return the words that a switch of the run reads or writes in the mean."""
+    amounts = result.run.ledger.amounts.items()
+    words = sum(
+        n for k, n in amounts if (k.block, k.action, k.program) == (memory, action, "switch")
+    )
+    return words / result.figures.switches
+
+
+def stored_words(result: CaseResult, memory: str) -> float:
+    """Return the words of all parameters of a task in a memory, in the mean over visits."""
+    word, tasks = result.case.hardware.memories[memory].word, list(result.design.placements)
+    bits = [
+        sum(placed.bits(task_specific=own)[memory] for own in (True, False))
+        for placed in (result.design.placements[task] for task in tasks)
+    ]
+    return sum(ceil_div(each, word) for each in bits) / len(tasks)
+
+
+@EACH
+def test_one_pass_reads_each_stored_word_once(case: str) -> None:
+    result = small_results(*ALL_ROWS)[case]
+    before = scopes(result, result.figures.prices)["memory_one_pass"].energy
+    for memory in parameter_memories(result.case.hardware):
+        after = scopes(result, dearer(result, memory, "read"))["memory_one_pass"].energy
+        expected = stored_words(result, memory) + switched(result, memory, "read")
+        assert after - before == pytest.approx(expected)
+
+
+@EACH
+def test_one_pass_writes_what_a_switch_writes(case: str) -> None:
+    result = small_results(*ALL_ROWS)[case]
+    before = scopes(result, result.figures.prices)["memory_one_pass"].energy
+    written = 0.0
+    for memory in parameter_memories(result.case.hardware):
+        after = scopes(result, dearer(result, memory, "write"))["memory_one_pass"].energy
+        assert after - before == pytest.approx(switched(result, memory, "write"))
+        written += after - before
+    assert written > 0
+
+
+@pytest.mark.parametrize("banks", [(), BANKED])
+@EACH
+def test_one_pass_takes_the_slowest_memory_word_after_word(
+    case: str, banks: tuple[str, ...]
+) -> None:
+    result = small_results(*ALL_ROWS, *banks)[case]
+    found, regions = result.figures.scopes, result.case.hardware.regions
+    times = {
+        memory: stored_words(result, memory)
+        / regions[memory].banks
+        * regions[memory].array.read_latency
+        for memory in parameter_memories(result.case.hardware)
+    }
+    reading = found["memory_one_pass"].latency - found["switch"].latency
+    assert reading == pytest.approx(max(times.values()))
+
+
+@EACH
+def test_one_pass_leaks_and_waits_while_it_lasts(case: str) -> None:
+    result = small_results(*ALL_ROWS)[case]
+    prices, found = result.figures.prices, result.figures.scopes["memory_one_pass"]
+    (memory, *_) = parameter_memories(result.case.hardware)
+    leaky = replace(prices, watts={**prices.watts, memory: prices.watts[memory] + 1})
+    assert scopes(result, leaky)["memory_one_pass"].energy - found.energy == pytest.approx(
+        found.latency
+    )
+    refresh = {**prices.dram_states, "self_refresh": prices.dram_states["self_refresh"] + 1}
+    standby = replace(prices, dram_states=refresh)
+    slept = result.run.total(ProgramKind.SWITCH).dram_residency["self_refresh"]
+    reading = found.latency - result.figures.scopes["switch"].latency
+    assert scopes(result, standby)["memory_one_pass"].energy - found.energy == pytest.approx(
+        reading + to_seconds(slept) / result.figures.switches
+    )
+
+
+@EACH
+def test_a_switch_costs_its_joules_leakage_and_standby(case: str) -> None:
+    result = small_results(*ALL_ROWS)[case]
+    prices, found = result.figures.prices, result.figures.scopes["switch"]
+    dynamic = result.figures.account.dynamic_sum(lambda key: key.program == "switch")
+    standby = sum(
+        to_seconds(ticks) * prices.dram_states[state]
+        for state, ticks in result.run.total(ProgramKind.SWITCH).dram_residency.items()
+    )
+    leaked = sum(prices.watts.values()) * found.latency
+    joules = (dynamic + standby) / result.figures.switches + leaked
+    assert found.energy == pytest.approx(joules)
+    assert standby > 0
+
+
+@EACH
+def test_a_round_of_the_memories_loads_and_then_waits_for_the_busiest(case: str) -> None:
+    asleep = ("requests.idle_between_rounds=1 ms", "idle={policy: timeout, off_after: 0 s}")
+    result = small_results(*ALL_ROWS, *asleep)[case]
+    run, found = result.run, result.figures.scopes["memory"]
+    loads = [run.total(kind).ticks for kind in (ProgramKind.SWITCH, ProgramKind.POWER_UP)]
+    assert min(loads) > 0
+    busy = run.total(ProgramKind.INFER).busy
+    path = ("bus", "dram", *parameter_memories(result.case.hardware))
+    expected = to_seconds(sum(loads) + max(busy[port] for port in path))
+    assert found.latency * result.figures.rounds == pytest.approx(expected)
+
+
+def test_the_clock_is_paid_where_it_runs_by_frequency_and_the_square_of_the_voltage() -> None:
+    overrides = (
+        "hardware.power.clock_power=1 W",
+        "requests={pattern: poisson, mean_interval: 1 ms, duration: 20 ms}",
+        "idle={policy: timeout, off_after: 0 s}",
+        "early_exit={exit_layer: {mean: 2}, latency_target: 1 ms, prediction: exact}",
+    )
+    result = small_results(*overrides)["adapter_slc"]
+    clock, slowed = result.case.hardware.clock, 0
+    points = {point.name: point for point in result.case.hardware.lower_points}
+    for state, ticks in result.run.ledger.chip_states.items():
+        watts = 0.0
+        if state.power in (PowerState.ACTIVE, PowerState.IDLE):
+            at = points.get(state.point, clock)
+            watts = at.frequency / clock.frequency * (at.voltage / clock.voltage) ** 2
+            slowed += state.point in points
+        assert result.figures.account.clock[state] == pytest.approx(watts * to_seconds(ticks))
+    assert slowed
+    assert ChipState(PowerState.OFF) in result.run.ledger.chip_states
