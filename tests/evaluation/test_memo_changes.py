@@ -81,7 +81,7 @@ class Files:
             "workload": (self.workload, "density: 0.26", "density: 0.25"),
             "machine": (machines / "adapter_mixed.yaml", ": 3 MiB", ": 4 MiB"),
             "base": (base, "register_write_cycles: 4", "register_write_cycles: 5"),
-            "technology": (self.rram, " 0.1", " 0.2"),
+            "technology": (self.rram, "reference: 1\n", "reference: 2\n"),
         }
         self._originals = {file: file.read_text() for file, *_ in self._edits.values()}
 
