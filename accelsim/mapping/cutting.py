@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import groupby
 
+from accelsim.mapping.units import Unit, units_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, Reach
 
@@ -34,13 +36,19 @@ class Attention:
 
 @dataclass(frozen=True)
 class Stage:
-    """Operators that are worked off together, in topological order.
+    """Units of operators that are worked off together, in order.
 
-    ``attention`` is set where they are an attention with what makes queries, keys and values.
+    ``attention`` is set where they make queries, keys and values of one, which follows.
     """
 
-    operators: tuple[Operator, ...]
+    units: tuple[Unit, ...]
     attention: Attention | None = None
+
+    @cached_property
+    def operators(self) -> tuple[Operator, ...]:
+        """All operators, in the order in which they are worked off."""
+        made = tuple(operator for unit in self.units for operator in unit.operators)
+        return made + (self.attention.core if self.attention else ())
 
     @property
     def label(self) -> str:
@@ -49,6 +57,7 @@ class Stage:
         return first if first == last else f"{first} to {last.partition('.')[2]}"
 
 
+@lru_cache(maxsize=64)
 def cut(graph: LayerGraph) -> tuple[tuple[Stage, ...], ...]:
     """Return the stages of all segments, in an order in which they can be worked off."""
     runs = groupby(graph.operators, key=lambda operator: operator.layer)
@@ -94,10 +103,12 @@ def _stages(graph: LayerGraph, operators: list[Operator]) -> tuple[Stage, ...]:
     for attention in attentions(graph, operators):
         group = _with_projections(graph, left, attention)
         before = _ancestors(graph, left, group)
-        stages += _rowwise([each for each in left if each.name in before])
-        stages.append(Stage(tuple(each for each in left if each.name in group), attention))
+        stages += _rowwise(graph, [each for each in left if each.name in before])
+        core = {each.name for each in attention.core}
+        made = [each for each in left if each.name in group - core]
+        stages.append(Stage(units_of(made, graph.predecessors), attention))
         left = [each for each in left if each.name not in before | group]
-    return (*stages, *_rowwise(left))
+    return (*stages, *_rowwise(graph, left))
 
 
 def _with_projections(
@@ -133,7 +144,7 @@ def _ancestors(graph: LayerGraph, operators: Sequence[Operator], group: set[str]
     return found
 
 
-def _rowwise(operators: Sequence[Operator]) -> list[Stage]:
+def _rowwise(graph: LayerGraph, operators: Sequence[Operator]) -> list[Stage]:
     stages: list[list[Operator]] = []
     open_rows = 0
     for operator in operators:
@@ -141,4 +152,4 @@ def _rowwise(operators: Sequence[Operator]) -> list[Stage]:
             stages.append([])
         stages[-1].append(operator)
         open_rows = 0 if operator.kind.reach is Reach.ROW else operator.rows
-    return [Stage(tuple(stage)) for stage in stages]
+    return [Stage(units_of(stage, graph.predecessors)) for stage in stages]

@@ -117,26 +117,28 @@ class UnitRun:
         ending = self._ending(operator)
         # The output takes the place of an input that ends here, if they share a home. An older
         # input is preferred to the product's own panel, which is then free again at once.
-        carrier = next((v for v in reversed(ending) if v.spilled == out.spilled), None)
-        elements = (rows[1] - rows[0]) * columns
+        alike = [value for value in ending if value.spilled == out.spilled]
+        carrier = alike[-1] if alike and operator.kind.keeps_width else None
+        count = rows[1] - rows[0]
         after = {task for value in ending for task in value.users(rows)}
         parameters = self._parameters(operator)
         if parameters:
             after.add(parameters.loaded_by)
         task = emitter.function(
             operator,
-            (rows[1] - rows[0], columns),
+            (count, columns),
             inputs,
             out,
             rows,
-            holds=[] if carrier else emitter.hold_for(out, elements),
+            holds=[] if carrier else emitter.hold_for(out, count * columns),
             after=after,
         )
         if parameters:
             parameters.last_user = task
         for value in ending:
             if value is not carrier:
-                emitter.retire(value, elements, task)
+                width = columns if operator.kind.keeps_width else value.columns
+                emitter.retire(value, count * width, task)
 
     def _parameters(self, operator: Operator) -> Operand | None:
         if not operator.parameters:

@@ -6,12 +6,12 @@ of what it reads ever waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from accelsim.model.operators import Operator, Reach
 
-Producers = Mapping[str, tuple[Operator, ...]]
+Producers = Callable[[Operator], tuple[Operator, ...]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Unit:
         return tuple(filter(_is_product, self.operators))
 
 
-def units_of(operators: Sequence[Operator], producers: Producers) -> list[Unit]:
+def units_of(operators: Sequence[Operator], producers: Producers) -> tuple[Unit, ...]:
     """Return the units of a stage, in an order in which they can be worked off."""
     groups: list[list[Operator]] = []
     for operator in operators:
@@ -34,7 +34,7 @@ def units_of(operators: Sequence[Operator], producers: Producers) -> list[Unit]:
     position = {operator.name: number for number, operator in enumerate(operators)}
     groups = [sorted(group, key=lambda each: position[each.name]) for group in groups]
     groups.sort(key=lambda group: position[group[0].name])
-    return [Unit(tuple(group)) for group in _ordered(groups, producers)]
+    return tuple(Unit(tuple(group)) for group in _ordered(groups, producers))
 
 
 def _is_product(operator: Operator) -> bool:
@@ -45,7 +45,7 @@ def _with(
     operator: Operator, groups: list[list[Operator]], producers: Producers
 ) -> list[list[Operator]]:
     """Join an element-wise function to the products that it reads, if they can go together."""
-    sources = {producer.name for producer in producers[operator.name]}
+    sources = {producer.name for producer in producers(operator)}
     read = [
         group
         for group in groups
@@ -65,7 +65,7 @@ def _fits_together(
 ) -> bool:
     """Say whether no member of a group needs whole rows of another, directly or not."""
     own = {operator.name for operator in group}
-    moving = {each.name for o in group if _is_product(o) for each in producers[o.name]}
+    moving = {each.name for o in group if _is_product(o) for each in producers(o)}
     return not own & moving and len(_ordered([*others, group], producers)) > len(others)
 
 
@@ -75,7 +75,7 @@ def _ordered(groups: list[list[Operator]], producers: Producers) -> list[list[Op
     waiting = {operator.name for group in groups for operator in group}
     while left:
         for group in left:
-            needed = {each.name for operator in group for each in producers[operator.name]}
+            needed = {each.name for operator in group for each in producers(operator)}
             own = {operator.name for operator in group}
             if not (needed - own) & waiting:
                 break

@@ -14,6 +14,7 @@ from accelsim.machine.components.special_function_unit import SpecialFunctionUni
 from accelsim.machine.components.vector_mac_array import PeArray, panel_cycles
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.machine.servers import Machine
+from accelsim.machine.timing.sfu_timing import MEASURED, routine_of
 from accelsim.mapping.accesses import buffer_use
 from accelsim.model.operators import MULTIPLY, RMS_NORM, SILU
 from accelsim.program import Command, Elements, Product, Range, Transfer, Use, Vectors, Words
@@ -110,6 +111,16 @@ def test_what_was_not_measured_sweeps_by_its_recipe(rows: int, vectors: int, ope
         assert both - alone >= kind.recipe.sweeps * operands * 3
     with pytest.raises(ConfigError, match=r"there is no operator kind 'sillu'; did you mean"):
         command_cycles(pipelined, "sillu", rows, vectors)
+
+
+def test_recipes_say_what_was_measured_of_an_add_and_a_layer_norm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operands = {"add": 2, "layer_norm": 1}
+    measured = {name: routine_of(name, count) for name, count in operands.items()}
+    for name, count in operands.items():
+        monkeypatch.delitem(MEASURED, name)
+        assert routine_of(name, count) == measured[name]
 
 
 def test_the_special_function_unit_works_on_whole_vectors() -> None:

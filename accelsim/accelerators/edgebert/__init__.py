@@ -6,6 +6,7 @@ from accelsim.accelerators.base import Accelerator, Gap
 from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
 from accelsim.accelerators.edgebert.parts import SFU, parts_of
 from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.timing.sfu_timing import MEASURED
 from accelsim.mapping import accesses
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.compiler import compile_inference
@@ -33,7 +34,14 @@ class EdgeBert(Accelerator):
             Gap(operator.name, "it multiplies two activations outside an attention")
             for operator in unpaired_products(graph)
         )
-        return (*missing, *unpaired)
+        kept = (
+            Gap(operator.name, "its special-function unit keeps the result in a register")
+            for operator in graph.operators
+            if operator.kind.name in MEASURED
+            and not MEASURED[operator.kind.name].emits
+            and graph.successors(operator)
+        )
+        return (*missing, *unpaired, *kept)
 
     def compile(
         self,

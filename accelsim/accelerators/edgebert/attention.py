@@ -13,7 +13,6 @@ from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Attention, Stage
 from accelsim.mapping.emitter import Operand
 from accelsim.mapping.rowwise import UnitRun
-from accelsim.mapping.units import units_of
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
 
@@ -47,8 +46,8 @@ class AttentionStage:
     def __init__(self, context: Context, stage: Stage, attention: Attention) -> None:
         self._context = context
         self.attention = attention
-        made = [each for each in stage.operators if each not in attention.core]
-        self.units = units_of(made, context.producers)
+        made = [each for unit in stage.units for each in unit.operators]
+        self.units = stage.units
         query, key = context.producers[attention.scores.name]
         self.operands = (query, key, context.producers[attention.weighted.name][1])
         self.products_end, self.stage_ends = self._ending(made)

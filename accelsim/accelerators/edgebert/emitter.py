@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Self
 
 from accelsim.accelerators.edgebert.panels import operand_rows, panel_columns
@@ -18,21 +19,19 @@ from accelsim.accelerators.edgebert.parts import (
 from accelsim.accelerators.edgebert.parts import SFU as SFU_BLOCK
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import buffer_use, bus_use, merge_uses, read_part, shared_use
 from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
-from accelsim.model.operators import ENTROPY, LAYER_NORM, SOFTMAX, Operator
+from accelsim.model.operators import Operator
 from accelsim.program import Command, Elements, Product, Use, Vectors
 from accelsim.units import ceil_div
 
 LOAD, MOVE, PE, SFU, HOST = "load", "move", "pe", "sfu", "host"
 
-# Reads of the row's data, and of the auxiliary memory, for each vector (EdgeBERT's passes).
-_DATA_PASSES = {SOFTMAX: 3, LAYER_NORM: 2, ENTROPY: 2}
-_AUXILIARY_READS = {SOFTMAX: 1, LAYER_NORM: 2}
 # A read of a configuration register takes 8 to 9 cycles, a write 4 (EdgeBERT's SystemC).
 _WRITES_AS_LONG_AS_A_READ = 2
 
@@ -206,27 +205,50 @@ class EdgeBertEmitter(Emitter):
         holds: Sequence[tuple[str, int]] = (),
         after: Iterable[int] = (),
     ) -> int:
-        """Append one command of the special-function unit on (rows, columns); return its task."""
-        (count, columns), kind = shape, operator.kind
-        elements = count * columns
-        passes = _DATA_PASSES.get(kind, 1)
-        size = self.vector_size
-        vectors = count * ceil_div(columns, size)
-        auxiliary = vectors * _AUXILIARY_READS.get(kind, 0)
-        operands = max(1, len(inputs))
-        reads = [use for value in inputs for use in self.read_uses(value, rows, elements, passes)]
+        """Append one command of the special-function unit; return its task."""
         uses = [
-            shared_use(SFU_BLOCK, kind.name, Elements, count, columns, operands),
-            shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
-            *reads,
-            *self.write_uses(out, rows, elements),
+            *self._reads(operator, shape, inputs, rows),
+            *self.write_uses(out, rows, prod(shape)),
         ]
+        task = self._special(operator, uses, inputs, rows, holds, after)
+        out.note_written(rows, SFU, task)
+        return task
+
+    def _special(
+        self,
+        operator: Operator,
+        uses: Iterable[Use],
+        inputs: Sequence[Value],
+        rows: Rows,
+        holds: Iterable[tuple[str, int]] = (),
+        after: Iterable[int] = (),
+    ) -> int:
         waits = {task for value in inputs for task in value.writers(rows)} | set(after)
         task = self.command(SFU, operator.label, merge_uses(uses), waits, holds)
         for value in inputs:
             value.note_read(rows, SFU, task)
-        out.note_written(rows, SFU, task)
         return task
+
+    def _reads(
+        self, operator: Operator, shape: tuple[int, int], inputs: Sequence[Value], rows: Rows
+    ) -> list[Use]:
+        """Return what a function takes, but for writing its results.
+
+        Each pass reads every input; a row is as wide as the result where the kind keeps widths.
+        """
+        (count, columns), kind, size = shape, operator.kind, self.vector_size
+        columns = columns if kind.keeps_width else operator.depth
+        routine = routine_of(kind.name, len(inputs))
+        auxiliary = routine.auxiliary_reads * count * ceil_div(columns, size)
+        return [
+            shared_use(SFU_BLOCK, kind.name, Elements, count, columns, len(inputs)),
+            shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
+            *(
+                use
+                for value in inputs
+                for use in self.read_uses(value, rows, count * columns, len(routine.reads))
+            ),
+        ]
 
     def gather(self, operator: Operator, out: Value, rows: Rows) -> None:
         """Look up table rows in one scatter-gather transfer; equal rows are read once.
@@ -249,17 +271,18 @@ class EdgeBertEmitter(Emitter):
 
     # -- results -------------------------------------------------------------------------------
 
+    def decision(self, operator: Operator, value: Value, rows: Rows) -> int:
+        """Append a function whose result stays in a register; return its task."""
+        shape = (rows[1] - rows[0], operator.columns)
+        return self._special(operator, self._reads(operator, shape, [value], rows), [value], rows)
+
     def decide(self, operator: Operator, rows: Rows) -> None:
         """Compute the entropy of the logits; the host reads it from a register, and the logits.
 
         Which check a sentence leaves by is not known here, so the host takes them at every check.
         """
         producer = self.context.producers[operator.name][0]
-        logits, checked = self.values[producer.name], Elements(operator.rows, operator.depth)
-        reads = self.read_uses(logits, rows, checked.amount, _DATA_PASSES[operator.kind])
-        uses = [Use(SFU_BLOCK, operator.kind.name, checked), *reads]
-        task = self.command(SFU, operator.label, uses, logits.writers(rows))
-        logits.note_read(rows, SFU, task)
+        task = self.decision(operator, self.values[producer.name], rows)
         read = Use(accesses.HOST, "register_write", Command(_WRITES_AS_LONG_AS_A_READ))
         self.plan.task(HOST, f"{operator.label}.result", [read], {task})
         self.hand_over(producer)

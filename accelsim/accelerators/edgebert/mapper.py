@@ -32,7 +32,7 @@ class EdgeBertMapper(Mapper[EdgeBertEmitter]):
         """Return the plans of a stage, the best first."""
         if stage.attention:
             return list(_orders(emitter, stage, stage.attention))
-        rowwise = RowwiseStage(emitter.context, stage.operators)
+        rowwise = RowwiseStage(emitter.context, stage)
         blocks = row_blocks(rowwise.rows, emitter.vector_size)
         blocks.sort(key=lambda block: rowwise.estimated_cycles(emitter, block))
         return [

@@ -7,25 +7,21 @@ from collections.abc import Sequence
 
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
 from accelsim.accelerators.edgebert.estimate import exposed_norm_cycles, pass_cycles
+from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping.context import Context
+from accelsim.mapping.cutting import Stage
 from accelsim.mapping.rowwise import UnitRun
-from accelsim.mapping.units import units_of
 from accelsim.mapping.values import Rows, split_rows
-from accelsim.model.operators import ENTROPY, Operator, Reach
+from accelsim.model.operators import Operator, Reach
 
 
 class RowwiseStage:
     """One run of row-wise operators of equal row count."""
 
-    def __init__(self, context: Context, operators: Sequence[Operator]) -> None:
+    def __init__(self, context: Context, stage: Stage) -> None:
         self._context = context
-        self._operators = operators
-        self._units = units_of(operators, context.producers)
-
-    @property
-    def rows(self) -> int:
-        """Rows of every operator of the stage."""
-        return self._operators[0].rows
+        self._units = stage.units
+        self.rows = stage.operators[0].rows
 
     def estimated_cycles(self, emitter: EdgeBertEmitter, block: int) -> int:
         """Return about how long the stage takes with blocks of this many rows.
@@ -58,13 +54,13 @@ class RowwiseStage:
 
 
 class _EdgeBertRun(UnitRun):
-    """The special-function unit leaves an entropy in a register instead of the memory."""
+    """The special-function unit leaves some results in a register instead of the memory."""
 
     emitter: EdgeBertEmitter
 
     def whole_rows(self, operator: Operator, rows: Rows) -> None:
         """Append a function, one tile of rows at a time."""
-        if operator.kind is ENTROPY:
+        if not routine_of(operator.kind.name, 1).emits:
             self.emitter.decide(operator, rows)
         else:
             super().whole_rows(operator, rows)

@@ -1,0 +1,187 @@
+"""Any graph runs: all of its work once, every read after its write, no byte left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+
+import pytest
+from ancestry import Ancestry
+from compiled_encoder import Amounts, Compiled, amounts_of, run_segments
+from other_graphs import GRAPHS
+from small_workload import MAIN
+
+from accelsim.accelerators import find_accelerator
+from accelsim.mapping.cache import SegmentCache
+from accelsim.mapping.cutting import cut
+from accelsim.model.operators import MATMUL, Operator, Reach
+from accelsim.placement.placement import place
+from accelsim.workload.schema import load_workload
+
+MACHINES = {
+    "overlapped": (),
+    "as_coded": (
+        "hardware.overlap={double_buffering: false, special_functions: false}",
+        "hardware.host.command_queue=false",
+        "hardware.pe_array.tile_schedule=serial",
+    ),
+    "spilling": ("hardware.memories.activation_sram.extrapolate=true",),
+    "small_buffers": (
+        "hardware.weight_buffer.data=3 KiB",
+        "hardware.weight_buffer.masks=768 B",
+        "hardware.activation_buffer.data=5 KiB",
+    ),
+}
+# Their stages need more than what crosses them, so that no spill makes them fit.
+NEVER_SPILL = {"product_last", "function_last"}
+
+
+def pairs(*machines: str) -> pytest.MarkDecorator:
+    """Return graphs on machines, but for spills that never happen."""
+    found = [
+        (name, machine)
+        for machine in machines
+        for name in GRAPHS
+        if machine != "spilling" or name not in NEVER_SPILL
+    ]
+    return pytest.mark.parametrize(("name", "machine"), found)
+
+
+everywhere = pairs(*MACHINES)
+# One panel of every matrix.
+whole = pairs("overlapped", "as_coded", "spilling")
+
+
+@lru_cache
+def compiled(name: str, machine: str) -> Compiled:
+    if machine != "spilling":
+        return compiled_on(name, MACHINES[machine])
+    for size in range(10240, 1024, -128):
+        memory = f"hardware.memories.activation_sram.capacity={size} B"
+        made = compiled_on(name, (*MACHINES[machine], memory))
+        if made.inference.spilled:
+            return made
+    raise AssertionError("it never spills")
+
+
+def compiled_on(name: str, assignments: tuple[str, ...]) -> Compiled:
+    loaded = load_workload(MAIN, assignments).cases["adapter_mixed"]
+    graph, hardware = GRAPHS[name](), loaded.hardware
+    placement = place(graph, loaded.config.storage, hardware)
+    accelerator = find_accelerator(hardware.accelerator)
+    accelerator.check(graph, hardware)
+    made = accelerator.compile(graph, placement, hardware, 0, SegmentCache())
+    return Compiled(graph, placement, hardware, made)
+
+
+def by_label(amounts: Amounts, block: str, *actions: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (used, action, label), amount in amounts.items():
+        if used == block and (not actions or action in actions):
+            found[label] += amount
+    return found
+
+
+@everywhere
+def test_all_work_is_done_once(name: str, machine: str) -> None:
+    made = compiled(name, machine)
+    amounts = amounts_of(made.segments)
+    macs: Counter[str] = Counter()
+    elements: Counter[str] = Counter()
+    for operator in made.graph.operators:
+        macs[operator.label] += operator.macs
+        if operator.kind.reach in (Reach.ELEMENT, Reach.ROW):
+            elements[operator.label] += operator.elements
+    assert by_label(amounts, "pe_array", "mac") == +macs
+    assert by_label(amounts, "sfu") == elements
+    assert sum(macs.values()) == made.graph.macs
+
+
+@everywhere
+def test_every_parameter_is_read(name: str, machine: str) -> None:
+    made = compiled(name, machine)
+    amounts, memories = amounts_of(made.segments), made.hardware.memories
+    need: Counter[tuple[str, str]] = Counter()
+    for operator in made.graph.operators:
+        for parameter in operator.parameters if operator.kind.reach is not Reach.TABLE else ():
+            stored = made.placement.tensors[parameter.name]
+            need[operator.label, stored.values] += stored.value_bits
+            need[operator.label, stored.masks] += stored.mask_bits
+    assert need
+    for (label, memory), bits in need.items():
+        assert amounts[memory, "read", label] * memories[memory].word >= bits, (label, memory)
+
+
+@everywhere
+def test_it_runs_and_leaves_nothing_behind(name: str, machine: str) -> None:
+    made = compiled(name, machine)
+    assert bool(made.inference.spilled) == (machine == "spilling")
+    records = run_segments(made)
+    assert all(record.duration for record in records)
+    left: Counter[str] = Counter()
+    for segment in made.segments:
+        for task in segment.tasks:
+            for buffer, size in task.holds:
+                left[buffer] += size
+            for buffer, size in task.releases:
+                left[buffer] -= size
+    assert not +left
+    assert not -left
+
+
+def ancestry_of(made: Compiled) -> tuple[list[Operator], Ancestry]:
+    """Return the operators and tasks of the first layer."""
+    number = next(n for n, stages in enumerate(cut(made.graph)) if is_layer(stages[0].operators))
+    return list(made.graph.layer_operators(0)), Ancestry(made.segments[number])
+
+
+def is_layer(operators: tuple[Operator, ...]) -> bool:
+    return operators[0].layer is not None
+
+
+def check_after(ancestry: Ancestry, earlier: list[int], later: list[int], why: str) -> None:
+    """Check that reads wait for writes: head by head if both are, otherwise for all of them."""
+    if len(earlier) == len(later):
+        for one, other in zip(earlier, later, strict=True):
+            ancestry.check([one], [other], why)
+    else:
+        ancestry.check(earlier, later, why)
+
+
+@whole
+def test_reads_wait_for_writes(name: str, machine: str) -> None:
+    made = compiled(name, machine)
+    operators, ancestry = ancestry_of(made)
+    own, checked = {operator.name for operator in operators}, 0
+    for operator in operators:
+        computes = ancestry.by_role[operator.label, "compute"]
+        for producer in made.graph.predecessors(operator):
+            if producer.name in own:
+                written = ancestry.by_role[producer.label, "compute"]
+                check_after(ancestry, written, computes, f"{operator.name} reads {producer.name}")
+                checked += 1
+        if operator.parameters:
+            loads = ancestry.by_role[operator.label, "load"]
+            check_after(ancestry, loads, computes, f"parameters of {operator.name}")
+    assert checked
+
+
+@whole
+def test_what_ends_is_given_back_after_its_last_read(name: str, machine: str) -> None:
+    made = compiled(name, machine)
+    operators, ancestry = ancestry_of(made)
+    stages = [stage for segment in cut(made.graph) for stage in segment]
+    attended = {each.name for stage in stages if stage.attention for each in stage.operators}
+    emitted = [operator.name for stage in stages for operator in stage.operators]
+    order = {name: number for number, name in enumerate(emitted)}
+    for producer in made.graph.operators:
+        readers = [o for o in made.graph.successors(producer) if o in operators]
+        readers.sort(key=lambda operator: order[operator.name])
+        if len(readers) < 2 or readers[-1].name in attended:
+            continue
+        last = ancestry.by_role[readers[-1].label, "compute"]
+        for reader in readers[:-1]:
+            roles = ["move"] if reader.kind is MATMUL else ["compute"]
+            reads = [task for role in roles for task in ancestry.by_role[reader.label, role]]
+            for task in last if reads else ():
+                ancestry.check(reads, [task], f"{readers[-1].name} after {reader.name}")
