@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from accelsim.cli.options import plugins_option
-from accelsim.cli.output import show, write, write_option
+from accelsim.cli.options import Decorator, command_line, quiet_option, workload_options
+from accelsim.cli.output import show, status, write
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,8 +17,12 @@ if TYPE_CHECKING:
     from accelsim.study.faults.options import FaultOptions
 
 
+def _choice(option: str, values: list[str], text: str) -> Decorator:
+    """Return an option that is one of several words, the first unless told otherwise."""
+    return click.option(option, type=click.Choice(values), default=values[0], help=text)
+
+
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--case", metavar="CASE", help="The case. [the first with adapters, else the first]")
 @click.option("--task", metavar="TASK", help="The task. [the first with classes]")
 @click.option("--schemes", metavar="NAMES", help="Storage schemes, separated by commas. [all]")
@@ -40,35 +40,16 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Labelled sentences (jsonl, csv or npz) instead of random tokens: also task accuracy.",
 )
-@click.option(
-    "--numbers",
-    type=click.Choice(["adaptivfloat", "symmetric", "affine"]),
-    default="adaptivfloat",
-    show_default=True,
-    help="What the bits of a value mean.",
-)
-@click.option(
-    "--partial-cells",
-    type=click.Choice(["allow", "refuse"]),
-    default="allow",
-    show_default=True,
-    help="Bits of a value that do not fill its last cell.",
-)
-@click.option(
-    "--resync",
-    type=click.Choice(["none", "row"]),
-    default="none",
-    show_default=True,
-    help="Where a reader of masks starts afresh.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, tokens, faults.")
-@click.option("--seeds", type=int, default=5, show_default=True, help="Injections of each figure.")
-@click.option("--sentences", type=int, default=16, show_default=True, help="Random sentences.")
-@click.option("--tokens", type=int, default=8, show_default=True, help="Tokens of each of them.")
+@_choice("--numbers", ["adaptivfloat", "symmetric", "affine"], "What the bits of a value mean.")
+@_choice("--partial-cells", ["allow", "refuse"], "Bits of a value that do not fill its last cell.")
+@_choice("--resync", ["none", "row"], "Where a reader of masks starts afresh.")
+@click.option("--seed", type=int, default=0, help="Of weights, tokens, faults.")
+@click.option("--seeds", type=int, default=5, help="Injections of each figure.")
+@click.option("--sentences", type=int, default=16, help="Random sentences.")
+@click.option("--tokens", type=int, default=8, help="Tokens of each of them.")
 @click.option(
     "--fault-rates",
     default="1e-9,1e-8,1e-7,1e-6,1e-5,1e-4,1e-3,1e-2",
-    show_default=True,
     metavar="RATES",
     help="Of the sweep over values and masks, or none.",
 )
@@ -78,31 +59,15 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="YAML with relaxation (elapsed: 30 d), read_disturb, transitions, ...",
 )
-@click.option(
-    "--fault-scale",
-    type=click.FloatRange(min=0),
-    help="Factor on every probability of a misread. [1]",
-)
-@click.option(
-    "--sigma-scale",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Factor on the width of every level. [1]",
-)
+@click.option("--fault-scale", type=float, help="Factor on every probability of a misread. [1]")
+@click.option("--sigma-scale", type=float, help="Factor on the width of every level. [1]")
 @click.option(
     "--one-bit-error-rate",
-    type=click.FloatRange(min=0, max=1),
+    type=float,
     help="Probability of misreading a one-bit cell. [as computed: 0 for RRAM]",
 )
-@click.option(
-    "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value, as in run."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of the results. [out/NAME/faults]"
-)
-@plugins_option
-@write_option("json,html")
-@click.option("--json", "as_json", is_flag=True, help="Print faults.json, no report.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@workload_options("json,html", "Folder of the results. [out/NAME/faults]")
+@quiet_option
 def faults(
     workload: Path,
     assignments: tuple[str, ...],
@@ -131,8 +96,8 @@ def faults(
     options = _options(choices)
     loaded = load_workload(workload, assignments)
     wanted = chosen_media(media)
-    study = study_faults(loaded, options, _progress(shown=not (quiet or as_json)))
-    report = faults_report(study, ["accelsim", *sys.argv[1:]])
+    with status(shown=not (quiet or as_json)) as step:
+        report = faults_report(study_faults(loaded, options, step), command_line())
     paths = write(report, out or Path("out") / loaded.config.name / "faults", wanted)
     if not quiet:
         show(report, paths, as_json=as_json)
@@ -141,37 +106,30 @@ def faults(
 def _options(choices: dict[str, Any]) -> FaultOptions:
     from accelsim.study.faults.options import FaultOptions
 
+    scales = ("fault_scale", "sigma_scale", "one_bit_error_rate")
+    faults = _fault_config(choices.pop("faults"), {key: choices.pop(key) for key in scales})
     names = choices["schemes"]
-    kept = ("case", "task", "weights", "labelled", "numbers", "resync", "seed", "seeds")
-    return FaultOptions(
-        **{key: choices[key] for key in kept},
-        schemes=tuple(name.strip() for name in names.split(",")) if names else (),
-        task_weights=_task_weights(choices["task_weights"]),
-        partial_cells=choices["partial_cells"] == "allow",
-        sentences=choices["sentences"],
-        tokens=choices["tokens"],
-        fault_rates=_rates(choices["fault_rates"]),
-        faults=_fault_config(choices),
-    )
+    changed = {
+        "schemes": tuple(name.strip() for name in names.split(",")) if names else (),
+        "task_weights": _task_weights(choices["task_weights"]),
+        "partial_cells": choices["partial_cells"] == "allow",
+        "fault_rates": _rates(choices["fault_rates"]),
+    }
+    return FaultOptions(faults=faults, **{**choices, **changed})
 
 
-def _fault_config(choices: dict[str, Any]) -> FaultConfig:
+def _fault_config(file: Path | None, scales: dict[str, float | None]) -> FaultConfig:
     """Return the model of --faults with the changes of the other options."""
-    from accelsim.inputs.document import read_document
+    from accelsim.inputs.document import Document, override_at, read_document
     from accelsim.inputs.validation import validate
     from accelsim.memory.faults.model import FaultConfig
 
-    file = choices["faults"]
-    config = validate(read_document(file), FaultConfig) if file else FaultConfig()
-    changes = {}
-    for key in ("fault_scale", "sigma_scale", "one_bit_error_rate"):
-        value = choices[key]
-        if value is None:
-            continue
-        if not math.isfinite(value):
-            raise ConfigError(f"--{key.replace('_', '-')}: expected a finite number, got {value}")
-        changes[key] = value
-    return config.model_copy(update=changes)
+    document = read_document(file) if file else Document({}, {}, Path("--faults"))
+    for key, value in scales.items():
+        if value is not None:
+            option = f"--{key.replace('_', '-')}"
+            document = override_at(document, (key,), str(value), f"{option} {value:g}")
+    return validate(document, FaultConfig)
 
 
 def _task_weights(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -197,18 +155,3 @@ def _rates(text: str) -> tuple[float, ...]:
         raise ConfigError(
             f"--fault-rates: expected probabilities such as 1e-6,1e-4 or none, got '{text}'"
         ) from None
-
-
-def _progress(*, shown: bool) -> Callable[[str], None] | None:
-    """Return what shows each step and the time since the start on the error stream."""
-    if not shown:
-        return None
-    start = time.monotonic()
-    terminal = sys.stderr.isatty()
-
-    def step(text: str) -> None:
-        if terminal:
-            line = f"{time.monotonic() - start:6.1f} s  {text}"
-            click.echo(f"\r{line[:79]:<79}", err=True, nl=False)
-
-    return step

@@ -54,7 +54,7 @@ class LazyGroup(click.RichGroup):
         return name, command, rest
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, context_settings={"show_default": True})
 @click.version_option(__version__, prog_name="accelsim")
 def commands() -> None:
     """Where should the parameters of a multi-task network live on an edge chip?

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from accelsim.cli.options import parse_option, plugins_option
+from accelsim.cli.options import json_option, parse_option, plugins_option
 from accelsim.cli.output import show
+from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.evaluation.single import OperatorResult
@@ -30,11 +31,11 @@ def op() -> None:
 def _with_machine(make: Command) -> Callable[..., None]:
     """Give a command the options that all share: machine, overrides, JSON."""
 
-    @click.option("--hw", default=_DEFAULT_MACHINE, show_default=True, help="Machine file.")
+    @click.option("--hw", default=_DEFAULT_MACHINE, help="Machine file.")
     @click.option(
         "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value."
     )
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @json_option
     @plugins_option
     @functools.wraps(make)
     def command(hw: str, assignments: tuple[str, ...], as_json: bool, **sizes: Any) -> None:
@@ -51,14 +52,12 @@ def _with_machine(make: Command) -> Callable[..., None]:
 @click.option("--rows", type=int, required=True, help="Rows of A and C (tokens).")
 @click.option("--columns", type=int, required=True, help="Columns of C, rows of W (features).")
 @click.option("--depth", type=int, required=True, help="Length of the sums.")
-@click.option("--density", type=float, default=1.0, show_default=True, help="Non-zeros of W.")
-@click.option(
-    "--activation-density", type=float, default=1.0, show_default=True, help="Non-zeros of A."
-)
+@click.option("--density", type=float, default=1.0, help="Non-zeros of W.")
+@click.option("--activation-density", type=float, default=1.0, help="Non-zeros of A.")
 @click.option("--dram-bandwidth", help="Stream the operands from DRAM, such as 16GB/s.")
-@click.option("--dram-latency", default="200 ns", show_default=True, help="When streaming.")
-@click.option("--scratchpad", default="256 KiB", show_default=True, help="When streaming.")
-@click.option("--accumulator", default="128 KiB", show_default=True, help="When streaming.")
+@click.option("--dram-latency", default="200 ns", help="When streaming.")
+@click.option("--scratchpad", default="256 KiB", help="When streaming.")
+@click.option("--accumulator", default="128 KiB", help="When streaming.")
 @_with_machine
 def matmul(
     hardware: HardwareConfig,
@@ -91,8 +90,6 @@ _MOST = {"B/s": 1e15, "s": 1.0, "B": 2.0**40}
 
 
 def _quantity(option: str, text: str, dimension: str) -> float:
-    from accelsim.errors import ConfigError
-
     value = parse_option(option, text, dimension)
     if not 0 < value <= _MOST[dimension]:
         raise ConfigError(
@@ -136,8 +133,8 @@ _transfer("store", "One write-back over the bus: data, or masks at one mask word
 @op.command()
 @click.option("--pattern", type=click.Choice(["sequential", "random"]), default="sequential")
 @click.option("--bytes", "size", type=int, required=True, help="Bytes to read in all.")
-@click.option("--access", type=int, default=64, show_default=True, help="Bytes of one access.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random addresses.")
+@click.option("--access", type=int, default=64, help="Bytes of one access.")
+@click.option("--seed", type=int, default=0, help="Seed of random addresses.")
 @_with_machine
 def dram(
     hardware: HardwareConfig, pattern: str, size: int, access: int, seed: int

@@ -1,14 +1,27 @@
-"""What the options of several commands have in common."""
+"""What the options of several commands have in common, and what makes a study a command."""
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import click as plain_click
 import rich_click as click
+from click.core import ParameterSource
 
+from accelsim.cli.output import show, status, write
 from accelsim.errors import ConfigError
 from accelsim.units import UnitError, parse_quantity
+
+if TYPE_CHECKING:
+    from accelsim.report.table import Report
+
+Progress = Callable[[str], None] | None
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
 
 def parse_option(option: str, text: str, dimension: str) -> float:
@@ -22,21 +35,103 @@ def parse_option(option: str, text: str, dimension: str) -> float:
         raise ConfigError(f"{option}: {error}") from None
 
 
-def plugins_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option ``--plugins``: what is loaded before anything else is read."""
-    return click.option(
-        "--plugins",
-        multiple=True,
-        is_eager=True,
-        expose_value=False,
-        metavar="PATH",
-        callback=_load,
-        help="Load what a Python file, or a folder of them, adds: kinds, policies, media.",
-    )(command)
-
-
-def _load(context: click.Context, option: click.Parameter, paths: tuple[str, ...]) -> None:
+def _load_plugins(context: click.Context, option: click.Parameter, paths: tuple[str, ...]) -> None:
     if paths:
         from accelsim.inputs.plugins import load_plugins
 
         load_plugins(paths)
+
+
+plugins_option = click.option(
+    "--plugins",
+    multiple=True,
+    is_eager=True,
+    expose_value=False,
+    metavar="PATH",
+    callback=_load_plugins,
+    help="Load what a Python file, or a folder of them, adds: kinds, policies, media.",
+)
+set_option = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change one value: requests.rounds=5, hardware.dram.devices=2 (all machines), "
+    "cases.NAME.hardware.dram.devices=2 (one).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+
+
+_OUT = "Also write files into this folder."
+
+
+def _all_of(*options: Decorator) -> Decorator:
+    """Return a decorator that adds options in their order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def output_options(media: str = "json", out: str = _OUT) -> Decorator:
+    """Return a decorator with the options for what is written and printed.
+
+    Which media there are is known when the workload's plug-ins have been loaded.
+    """
+    text = "Files to write, separated by commas: json, csv, html, txt."
+    return _all_of(
+        click.option("--out", type=click.Path(path_type=Path), help=out),
+        click.option("--write", "media", default=media, metavar="MEDIA", help=text),
+        json_option,
+        plugins_option,
+    )
+
+
+def workload_options(media: str = "json", out: str = _OUT) -> Decorator:
+    """Return a decorator with what every command of a WORKLOAD has."""
+    path = click.Path(path_type=Path)
+    return _all_of(click.argument("workload", type=path), set_option, output_options(media, out))
+
+
+def study_command(study: Callable[..., Report]) -> Command:
+    """Make a command of a function that returns its report of a loaded workload.
+
+    It gets the workload, what shows its progress, and its own options.
+    """
+
+    @functools.wraps(study)
+    def command(
+        workload: Path,
+        assignments: tuple[str, ...],
+        out: Path | None,
+        media: str,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
+        from accelsim.report.media import chosen_media
+        from accelsim.workload.schema import load_workload
+
+        refuse_unused_media(out)
+        loaded = load_workload(workload, assignments)
+        wanted = chosen_media(media)
+        with status(shown=not as_json) as step:
+            report = study(loaded, step, **options)
+        show(report, write(report, out, wanted) if out else [], as_json=as_json)
+
+    return workload_options()(command)
+
+
+def refuse_unused_media(out: Path | None) -> None:
+    """Refuse a ``--write`` of a command that writes nothing without ``--out``."""
+    source = plain_click.get_current_context().get_parameter_source("media")
+    if out is None and source is ParameterSource.COMMANDLINE:
+        raise ConfigError("--write says what to write into a folder; name it with --out")
+
+
+def command_line() -> list[str]:
+    """Return the words of the command line, for reports."""
+    return ["accelsim", *sys.argv[1:]]

@@ -6,41 +6,13 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click as plain_click
 import rich_click as click
-from click.core import ParameterSource
-
-from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def write_option(default: str = "json") -> Decorator:
-    """Return the option ``--write``, whose value are names of output media.
-
-    Which ones there are is known when the workload's plug-ins have been loaded.
-    """
-    return click.option(
-        "--write",
-        "media",
-        default=default,
-        show_default=True,
-        metavar="MEDIA",
-        help="Files to write, separated by commas: json, csv, html, txt.",
-    )
-
-
-def refuse_unused_media(out: Path | None) -> None:
-    """Refuse a ``--write`` of a command that writes nothing without ``--out``."""
-    source = plain_click.get_current_context().get_parameter_source("media")
-    if out is None and source is ParameterSource.COMMANDLINE:
-        raise ConfigError("--write says what to write into a folder; name it with --out")
 
 
 @contextlib.contextmanager

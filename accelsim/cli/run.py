@@ -12,35 +12,23 @@ from typing import TYPE_CHECKING
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.options import plugins_option
-from accelsim.cli.output import show, without_markup, write, write_option
-from accelsim.errors import INTERRUPTED
+from accelsim.cli.options import command_line, parse_option, quiet_option, workload_options
+from accelsim.cli.output import show, without_markup, write
+from accelsim.errors import INTERRUPTED, ConfigError
 from accelsim.version import __version__
 
 if TYPE_CHECKING:
     from accelsim.engine.run import Window
     from accelsim.engine.simulator import Options
-    from accelsim.evaluation.cases import CaseResult, Result
+    from accelsim.evaluation.cases import Result
     from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
     from accelsim.workload.schema import Workload
 
 
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results. [out/NAME]")
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change one value: requests.rounds=5, hardware.dram.devices=2 (all machines), "
-    "cases.NAME.hardware.dram.devices=2 (one).",
-)
-@plugins_option
-@write_option()
-@click.option("--json", "as_json", is_flag=True, help="Print results.json, no report.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@workload_options(out="Folder of the results. [out/NAME]")
+@quiet_option
 @click.option("--verbose", is_flag=True, help="Also print events, mapping choices and warnings.")
 @click.option(
     "--window",
@@ -72,6 +60,7 @@ def run(
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
     from accelsim.report.media import chosen_media
+    from accelsim.report.request_rows import request_rows
     from accelsim.report.run import run_report
     from accelsim.report.text import printable
 
@@ -85,7 +74,7 @@ def run(
     if not no_trace:
         more["timeline.json"] = _timeline(result)
     if per_request:
-        more["requests.csv"] = _request_rows(result.cases)
+        more["requests.csv"] = request_rows(result.cases)
     folder = out or Path("out") / result.workload.config.name
     paths = _write(report, folder, wanted, more)
     try:
@@ -99,9 +88,7 @@ def run(
 
 
 def _parse_window(text: str | None, *, no_trace: bool) -> Window | None:
-    from accelsim.cli.options import parse_option
     from accelsim.engine.run import Window
-    from accelsim.errors import ConfigError
     from accelsim.units import to_ticks
 
     if text is None:
@@ -140,15 +127,9 @@ def _write(
     return paths
 
 
-def _request_rows(results: Mapping[str, CaseResult]) -> Iterator[str]:
-    from accelsim.report.request_rows import request_rows
-
-    return request_rows(results)
-
-
 def _command(workload: Path) -> list[str]:
     called = str(workload) in sys.argv
-    return ["accelsim", *sys.argv[1:]] if called else ["accelsim", "run", str(workload)]
+    return command_line() if called else ["accelsim", "run", str(workload)]
 
 
 def _timeline(result: Result) -> Iterator[str]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from accelsim.cli.options import parse_option
+from accelsim.cli.options import json_option, parse_option
+from accelsim.cli.output import show
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
     help="Device grade.  [default: reference]",
 )
 @click.option("--extrapolate", is_flag=True, default=None, help="Allow points outside the table.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON to the standard output.")
+@json_option
 def tech(name: str | None, as_json: bool, **options: Any) -> None:
     """Show memory technologies: area, latency, energy and leakage of on-chip arrays.
 
@@ -44,13 +45,11 @@ def tech(name: str | None, as_json: bool, **options: Any) -> None:
     if name is None:
         _show_all(query, as_json)
     elif "capacity" in query:
-        from accelsim.cli.output import show
         from accelsim.report.technology import array_report
 
         show(array_report(_find(name, query)), as_json=as_json)
     else:
         _refuse_unused([*query, *(["json"] if as_json else [])])
-        from accelsim.cli.output import show
         from accelsim.memory.technology import load_technology
         from accelsim.report.technology import technology_report
 
@@ -82,7 +81,6 @@ def _find(name: str, query: dict[str, Any]) -> Array:
 
 
 def _show_all(query: dict[str, Any], as_json: bool) -> None:
-    from accelsim.cli.output import show
     from accelsim.memory.dram import list_drams, load_dram
     from accelsim.report.technology import overview_report
 

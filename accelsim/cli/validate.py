@@ -7,17 +7,14 @@ from pathlib import Path
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.options import plugins_option
-from accelsim.cli.output import refuse_unused_media, show, write, write_option
+from accelsim.cli.options import output_options, refuse_unused_media
+from accelsim.cli.output import show, write
 
 
 @click.command()
 @click.option("--all", "every", is_flag=True, help="Show every comparison, not only failures.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--out", type=click.Path(path_type=Path), help="Also write files into this folder.")
-@plugins_option
-@write_option("json,html")
 @click.option("--reference", type=click.Path(path_type=Path), help="Folder of the reference data.")
+@output_options("json,html")
 def validate(
     every: bool, as_json: bool, out: Path | None, media: str, reference: Path | None
 ) -> None:

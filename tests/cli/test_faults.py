@@ -240,4 +240,12 @@ def test_retention_and_read_disturb_come_from_a_file(tmp_path: Path, capsys: Cap
 @pytest.mark.parametrize("option", ["--fault-scale", "--sigma-scale", "--one-bit-error-rate"])
 def test_factors_are_finite(option: str, capsys: Captured) -> None:
     assert faults(option, "nan") == 2
-    assert f"{option}: expected a finite number, got nan" in capsys.readouterr().err
+    key = option.removeprefix("--").replace("-", "_")
+    expected = f"{option} nan: {key}: expected a number, got the text 'nan'"
+    assert expected in capsys.readouterr().err
+
+
+def test_factors_have_their_range(capsys: Captured) -> None:
+    assert faults("--sigma-scale", "0") == 2
+    expected = "--sigma-scale 0: sigma_scale: input should be greater than 0, got 0.0"
+    assert expected in capsys.readouterr().err
