@@ -119,7 +119,9 @@ class Rail(ConfigModel):
 
     def too_low(self, timing: Timing) -> Iterator[tuple[str, float, str]]:
         """Yield each current that is too low for what it contains: its name, amperes and why."""
-        if self.activate_energy(timing) < 0:
+        row_cycle = timing.activate_to_precharge + timing.precharge
+        rounding = 1e-12 * self.voltage * self.activate_precharge * row_cycle
+        if self.activate_energy(timing) < -rounding:
             yield "IDD0", self.activate_precharge, "the mean of IDD3N (tRAS) and IDD2N (tRP)"
         for name, current in (("IDD4R", self.read), ("IDD4W", self.write), ("IDD5", self.refresh)):
             if current < self.active_standby:
