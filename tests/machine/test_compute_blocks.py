@@ -7,9 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.machine.components.bit_mask_codec import Codec
-from accelsim.machine.components.bus import Bus
-from accelsim.machine.components.host import Host
 from accelsim.machine.components.special_function_unit import SpecialFunctionUnit, command_cycles
 from accelsim.machine.components.vector_mac_array import PeArray, panel_cycles
 from accelsim.machine.schema import HardwareConfig, load_hardware
@@ -140,7 +137,7 @@ def test_the_special_function_unit_works_on_whole_vectors() -> None:
     ],
 )
 def test_bus_loads_take_the_measured_cycles(moved: Transfer, cycles: int) -> None:
-    bus = Bus("bus", OVERLAPPED.bus, 16, PERIOD)
+    bus = Machine(OVERLAPPED).blocks["bus"]
     assert bus.occupancy(Use("bus", "transfer", moved), 0) == cycles * PERIOD
 
 
@@ -150,14 +147,14 @@ def test_bus_formula(data_bytes: int, masks: int) -> None:
     cycles = words + 12 + 5 * (-(-words // 256) - 1)
     if masks:
         cycles += masks + 12 + 5 * (-(-masks // 1024) - 1)
-    bus = Bus("bus", OVERLAPPED.bus, 16, PERIOD)
+    bus = Machine(OVERLAPPED).blocks["bus"]
     moved = Transfer(data_bytes, 2 * masks, masks)
     assert bus.occupancy(Use("bus", "transfer", moved), 0) == cycles * PERIOD
 
 
 @given(st.integers(1, 10**4))
 def test_host_and_codec(amount: int) -> None:
-    host, codec = Host("host", OVERLAPPED.host, PERIOD), Codec("codec", PERIOD)
+    host, codec = (Machine(OVERLAPPED).blocks[name] for name in ("host", "codec"))
     assert host.occupancy(Use("host", "register_write", Command(amount)), 0) == 4 * amount * PERIOD
     assert (
         codec.occupancy(Use("codec", "decode", Vectors(2 * amount, amount)), 0) == amount * PERIOD

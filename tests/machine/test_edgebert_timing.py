@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from accelsim.machine.schema import load_hardware
 from accelsim.machine.timing.pe_pipeline import PeTiming, Pipeline
 from accelsim.machine.timing.pe_timing import product_cycles, tile_cycles
 from accelsim.machine.timing.sfu_timing import SfuTiming, command_cycles
-from accelsim.program import Transfer
+from accelsim.program import Transfer, Use
 from accelsim.units import ceil_div
 
 MACHINE = load_hardware("hwconfigs/edgebert.yaml")
@@ -191,7 +192,8 @@ def transfer_row(row: Row) -> int:
     size, vectors = int(row["n"]), int(row["vectors"])
     kind = row["op"].split(" (")[0]
     moved = Transfer(0, 1, vectors) if kind.startswith("mask") else Transfer(vectors * size)
-    return MACHINE.bus.cycles(moved, size, store=kind.endswith("write-back"))
+    action = "store" if kind.endswith("write-back") else "transfer"
+    return MACHINE.bus.cycles(Use("bus", action, moved), replace(MACHINE.site, lanes=size))
 
 
 OTHER_ROWS = {

@@ -70,18 +70,13 @@ def test_a_component_stands_in_a_machine(tmp_path: Path) -> None:
 
 SLOW_BUS = """
 from typing import Literal
-from accelsim.machine.components.base import ANY
-from accelsim.machine.components.bus import Bus, BusConfig
-
-class Slow(Bus):
-    def occupancy(self, use, start):
-        return 2 * super().occupancy(use, start)
+from accelsim.machine.components.bus import BusConfig
 
 class SlowBus(BusConfig):
     kind: Literal["slow_bus"]
 
-    def servers(self, name, site):
-        return {ANY: Slow(name, self, site.lanes, site.period)}
+    def cycles(self, use, site):
+        return 2 * super().cycles(use, site)
 """
 
 

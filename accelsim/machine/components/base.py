@@ -10,12 +10,15 @@ from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.quantities import Meters
 from accelsim.inputs.validation import ConfigModel
+from accelsim.machine.components.clocked import CycleServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
+from accelsim.program import Use
 
 ANY = ""
 """The port that serves all actions of a component which has no port of their own for them."""
@@ -112,6 +115,22 @@ class Block(Component):
 
     Each kind has a field ``kind``, the Literal of its name.
     """
+
+
+class ClockedBlock(Block):
+    """A block that serves one use at a time, in whole cycles of the chip's clock."""
+
+    @abstractmethod
+    def cycles(self, use: Use, site: Site) -> int:
+        """Return the cycles of a use. Raises ProgramError for a demand that is not of its kind."""
+
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the one server."""
+        return {ANY: CycleServer(name, site.period, partial(self.cycles, site=site))}
+
+    def timing(self, name: str, site: Site) -> Hashable:
+        """All of it, and the lanes, unless a block knows better."""
+        return (self.digest, site.lanes)
 
 
 class Datapath(Block):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from typing import Literal
 
 from accelsim.inputs.quantities import Bits
-from accelsim.machine.components.base import ANY, Datasheet, Interconnect, Part, Price
-from accelsim.machine.components.clocked import ClockedServer
-from accelsim.machine.components.server import Server
+from accelsim.machine.components.base import ClockedBlock, Datasheet, Interconnect, Part, Price
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.program import Transfer, Use
-from accelsim.units import Tick, ceil_div
+from accelsim.units import ceil_div
 
 
-class BusConfig(Interconnect):
+class BusConfig(ClockedBlock, Interconnect):
     """The AXI path from the parameter memories and DRAM to the buffers.
 
     A command moves beats of ``width`` in bursts of at most ``burst_beats``, one outstanding.
@@ -36,9 +34,23 @@ class BusConfig(Interconnect):
     burst_gap_cycles: Count
     store_gap_cycles: Count
 
-    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
-        """Return the bus's server: one command at a time."""
-        return {ANY: Bus(name, self, site.lanes, site.period)}
+    def cycles(self, use: Use, site: Site) -> int:
+        """A command for the data, one for the masks; ``transfer`` goes to the buffers."""
+        moved, store = use.expect(Transfer), use.action == "store"
+        beats = ceil_div(8 * moved.data_bytes, self.width)
+        cycles = self._command_cycles(beats, beats, store=store) if beats else 0
+        if moved.mask_vectors:
+            beats = ceil_div(moved.mask_vectors * site.lanes, self.width)
+            # A beat is taken in one cycle at best, however many masks the memory could take.
+            words = max(beats, ceil_div(moved.mask_vectors, self.masks_per_cycle))
+            cycles += self._command_cycles(beats, words, store=store)
+        return cycles
+
+    def _command_cycles(self, beats: int, words: int, *, store: bool) -> int:
+        setup, gap = self.setup_cycles, self.burst_gap_cycles
+        if store:
+            setup, gap = self.store_setup_cycles, self.store_gap_cycles
+        return words + setup + (ceil_div(beats, self.burst_beats) - 1) * gap
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A byte charges eight wires of the bus's length; the area of wires is not modelled."""
@@ -52,34 +64,3 @@ class BusConfig(Interconnect):
     def timing(self, name: str, site: Site) -> Hashable:
         """All but the length, which costs energy alone."""
         return (self.model_dump_json(exclude={"length"}), site.lanes)
-
-    def cycles(self, moved: Transfer, lanes: int, *, store: bool = False) -> int:
-        """Return the cycles of a command for the data and one for the masks, of ``lanes`` bits."""
-        beats = ceil_div(8 * moved.data_bytes, self.width)
-        cycles = self._command_cycles(beats, beats, store=store) if beats else 0
-        if moved.mask_vectors:
-            beats = ceil_div(moved.mask_vectors * lanes, self.width)
-            # A beat is taken in one cycle at best, however many masks the memory could take.
-            words = max(beats, ceil_div(moved.mask_vectors, self.masks_per_cycle))
-            cycles += self._command_cycles(beats, words, store=store)
-        return cycles
-
-    def _command_cycles(self, beats: int, words: int, *, store: bool) -> int:
-        setup, gap = self.setup_cycles, self.burst_gap_cycles
-        if store:
-            setup, gap = self.store_setup_cycles, self.store_gap_cycles
-        return words + setup + (ceil_div(beats, self.burst_beats) - 1) * gap
-
-
-class Bus(ClockedServer):
-    """The AXI path: ``transfer`` moves data towards the buffers, ``store`` back."""
-
-    def __init__(self, name: str, config: BusConfig, vector_size: int, period: Tick) -> None:
-        super().__init__(name, period)
-        self._config = config
-        self._vector_size = vector_size
-
-    def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a transfer or store."""
-        store, moved = use.action == "store", use.expect(Transfer)
-        return self._config.cycles(moved, self._vector_size, store=store) * self.period
