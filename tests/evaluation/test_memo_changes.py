@@ -81,7 +81,7 @@ class Files:
             "workload": (self.workload, "density: 0.26", "density: 0.25"),
             "machine": (machines / "adapter_mixed.yaml", ": 3 MiB", ": 4 MiB"),
             "base": (base, "register_write_cycles: 4", "register_write_cycles: 5"),
-            "technology": (self.rram, "reference: 1\n", "reference: 2\n"),
+            "technology": (self.rram, "reference: 1.5", "reference: 1.6"),
         }
         self._originals = {file: file.read_text() for file, *_ in self._edits.values()}
 
