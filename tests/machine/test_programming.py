@@ -68,11 +68,14 @@ def test_cost_is_that_of_whole_words_one_by_one(bits: int, bits_per_cell: int) -
     assert cost.pulses == cost.words * word.pulses  # type: ignore[operator]
 
 
-def test_lanes_write_together() -> None:
-    narrow, wide = (programming_cost(region(lanes=n), 12_800) for n in (1, 2))
+@pytest.mark.parametrize("bits_per_cell", [1, 2])
+def test_lanes_write_and_verify_together(bits_per_cell: int) -> None:
+    narrow, wide = (programming_cost(region(bits_per_cell, lanes=n), 12_800) for n in (1, 2))
     assert wide.words * 2 == narrow.words
     assert wide.seconds == pytest.approx(narrow.seconds / 2)
     assert wide.joules == pytest.approx(narrow.joules)
+    assert wide.verify_seconds == pytest.approx(narrow.verify_seconds / 2)
+    assert wide.verify_joules == pytest.approx(narrow.verify_joules)
     assert wide.pulses == narrow.pulses
 
 
