@@ -14,33 +14,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.encoder import Encoder
+from accelsim.model.families.encoder import Encoder, preset
 from accelsim.model.tensors import Role
 
-
-def _preset(layers: int, hidden: int, heads: int, intermediate: int) -> dict[str, Any]:
-    return {
-        "vocabulary_size": 30_000,
-        "embedding_size": 128,
-        "hidden_size": hidden,
-        "layers": layers,
-        "heads": heads,
-        "intermediate_size": intermediate,
-        "maximum_positions": 512,
-        "type_vocabulary_size": 2,
-        "shared_layers": True,
-        "pooler": True,
-    }
+_COMMON = {"vocabulary_size": 30_000, "embedding_size": 128, "shared_layers": True}
 
 
 class Albert(Encoder):
     """Hyperparameters of an ALBERT, which projects its embedding to the hidden size."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "albert-base": _preset(12, 768, 12, 3072),
-        "albert-large": _preset(24, 1024, 16, 4096),
-        "albert-xlarge": _preset(24, 2048, 16, 8192),
-        "albert-xxlarge": _preset(12, 4096, 64, 16_384),
+        "albert-base": preset(12, 768, 12, 3072, **_COMMON),
+        "albert-large": preset(24, 1024, 16, 4096, **_COMMON),
+        "albert-xlarge": preset(24, 2048, 16, 8192, **_COMMON),
+        "albert-xxlarge": preset(12, 4096, 64, 16_384, **_COMMON),
     }
     layer_prefix = "encoder.albert_layer_groups.{}.albert_layers.0."
     modules: ClassVar[Mapping[str, str]] = {

@@ -14,29 +14,17 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.encoder import Encoder
+from accelsim.model.families.encoder import Encoder, preset
 
-
-def _preset(layers: int, hidden: int, heads: int, intermediate: int) -> dict[str, Any]:
-    return {
-        "vocabulary_size": 30_522,
-        "hidden_size": hidden,
-        "layers": layers,
-        "heads": heads,
-        "intermediate_size": intermediate,
-        "maximum_positions": 512,
-        "type_vocabulary_size": 2,
-        "shared_layers": False,
-        "pooler": True,
-    }
+_COMMON = {"vocabulary_size": 30_522, "shared_layers": False}
 
 
 class Bert(Encoder):
     """Hyperparameters of a BERT, whose ``embedding_size`` follows the hidden size."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "bert-base": _preset(12, 768, 12, 3072),
-        "bert-large": _preset(24, 1024, 16, 4096),
+        "bert-base": preset(12, 768, 12, 3072, **_COMMON),
+        "bert-large": preset(24, 1024, 16, 4096, **_COMMON),
     }
     layer_prefix = "encoder.layer.{}."
     modules: ClassVar[Mapping[str, str]] = {

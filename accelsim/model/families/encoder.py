@@ -18,6 +18,15 @@ from accelsim.model.operators import ADD, GELU, TANH
 from accelsim.model.tensors import Role
 
 
+def preset(
+    layers: int, hidden: int, heads: int, intermediate: int, **others: int | bool
+) -> dict[str, int | bool]:
+    """Return the hyperparameters of a published encoder: 512 positions, two types, a pooler."""
+    sizes = {"layers": layers, "hidden_size": hidden, "heads": heads, "maximum_positions": 512}
+    sizes |= {"intermediate_size": intermediate, "type_vocabulary_size": 2}
+    return {**sizes, "pooler": True, **others}
+
+
 class Encoder(ModelFamily):
     """Hyperparameters of an ALBERT or a BERT.
 
