@@ -21,13 +21,6 @@ class ProcessConfig(ConfigModel):
     logic: str = "logic"
 
 
-class ClockConfig(ConfigModel):
-    """The clock and supply of the logic domain."""
-
-    frequency: Hertz
-    voltage: Volts
-
-
 class OperatingPoint(ConfigModel):
     """A supply voltage with the clock frequency that it allows."""
 

@@ -33,7 +33,6 @@ from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.supply import PowerConfig
 from accelsim.machine.operating_points import (
-    ClockConfig,
     OperatingPoint,
     ProcessConfig,
     ScalingConfig,
@@ -95,7 +94,7 @@ class HardwareConfig(ConfigModel):
     description: str = ""
     accelerator: str
     process: ProcessConfig
-    clock: ClockConfig
+    clock: OperatingPoint
     memories: dict[str, MemoryConfig]
     dram: DramConfig | None
     placement: PlacementConfig

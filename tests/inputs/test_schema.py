@@ -72,7 +72,7 @@ def test_the_keys_of_shipped_files_are_all_in_the_schema(kind: str, path: Path) 
 
 
 def test_quantities_are_text_with_an_example() -> None:
-    frequency = written("hardware")["$defs"]["ClockConfig"]["properties"]["frequency"]
+    frequency = written("hardware")["$defs"]["OperatingPoint"]["properties"]["frequency"]
     assert frequency == {"examples": ["1 GHz"], "title": "Frequency", "type": "string"}
     idle = written("workload")["$defs"]["RoundRobin"]["properties"]["idle_between_rounds"]
     assert (idle["type"], idle["default"]) == ("string", "0 s")

@@ -34,7 +34,7 @@ class RetentionConfig(WakeUpConfig):
     leakage_fraction: Fraction
 
 
-class PowerConfig(Component):
+class PowerConfig(Component, WakeUpConfig):
     """The supply of the whole chip (the DRAM has its own states).
 
     ``wake_up_time`` and ``wake_up_energy`` are those of leaving ``off``. ``gated_leakage`` is the
@@ -43,8 +43,6 @@ class PowerConfig(Component):
     ``retention`` lacks the state.
     """
 
-    wake_up_time: SimulatedSeconds
-    wake_up_energy: Joules
     gated_leakage: Fraction = 0.0
     clock_power: Watts = 0.0
     clock_gated: WakeUpConfig | None = None
@@ -52,13 +50,9 @@ class PowerConfig(Component):
 
     def changes(self, site: Site) -> dict[str, tuple[float, float]]:
         """Return what each change takes [s] and costs [J], by action."""
-        found = {"wake_up": (self.wake_up_time, self.wake_up_energy)}
-        if self.clock_gated:
-            gated = self.clock_gated
-            found["wake_up_clock"] = (gated.wake_up_time, gated.wake_up_energy)
-        if self.retention:
-            kept = self.retention
-            found["wake_up_retention"] = (kept.wake_up_time, kept.wake_up_energy)
+        kinds = ("wake_up", "wake_up_clock", "wake_up_retention")
+        states = zip(kinds, (self, self.clock_gated, self.retention), strict=True)
+        found = {kind: (s.wake_up_time, s.wake_up_energy) for kind, s in states if s}
         if site.scaling:
             found["settle"] = (site.scaling.settle_time, site.scaling.settle_energy)
         return found
