@@ -8,7 +8,6 @@ a switch to a task, one inference, a change of the operating point.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -310,12 +309,6 @@ class Segment:
     def blocks(self) -> frozenset[str]:
         """Names of all blocks in use."""
         return frozenset(use.block for task in self.tasks for use in task.uses)
-
-    @cached_property
-    def digest(self) -> str:
-        """A stable name of the content."""
-        text = "\n".join(map(repr, self.tasks))
-        return hashlib.sha256(f"{self.name}\n{text}".encode()).hexdigest()[:16]
 
 
 def _keys_of(task: Task) -> tuple[tuple[str, str, str], ...]:

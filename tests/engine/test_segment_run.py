@@ -200,11 +200,7 @@ def test_a_wrong_task_is_refused(tasks: tuple[Task, ...], message: str) -> None:
         Segment("s", tasks)
 
 
-def test_equal_content_has_equal_digests() -> None:
-    def build(amount: int) -> Segment:
-        builder = SegmentBuilder("s")
-        builder.add("pe", "a", [Use("bus", "transfer", Transfer(size)) for size in (amount, 0)])
-        return builder.build()
-
-    assert build(1).digest == build(1).digest != build(2).digest
-    assert len(build(1).tasks[0].uses) == 1
+def test_uses_of_nothing_are_left_out() -> None:
+    builder = SegmentBuilder("s")
+    builder.add("pe", "a", [Use("bus", "transfer", Transfer(size)) for size in (1, 0)])
+    assert len(builder.build().tasks[0].uses) == 1
