@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from accelsim.account.energy import chip_watts
 from accelsim.account.parts import GROUPS, POWER_PARTS
-from accelsim.account.window import Booking, CaseTrace, View
+from accelsim.account.window import Booking, View
 from accelsim.engine.run import Execution
 from accelsim.machine.chip_state import PowerState
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
@@ -41,7 +41,7 @@ class PowerSeries:
     watts: dict[str, Floats]
 
 
-def power_series(shown: View, case: CaseTrace) -> PowerSeries:
+def power_series(shown: View) -> PowerSeries:
     """Return the power of a view: active time in some 1,000 equal steps, each idle stay in one.
 
     A span's energy is spread evenly over it, the DRAM's standby energy over each program that uses
@@ -53,11 +53,11 @@ def power_series(shown: View, case: CaseTrace) -> PowerSeries:
     # The edges are drawn in whole nanoseconds; the last step takes in all that is left.
     ticks[-1] = shown.end - shown.start
     joules = {part: np.zeros(len(edges) - 1) for part in POWER_PARTS}
-    blocks = shown.ports
     for port, pieces in _dynamic(shown).items():
-        joules[GROUPS[case.prices.part(blocks[port])].power] += spread(ticks, pieces)
-    joules["DRAM"] += spread(ticks, _standby(shown, case))
-    joules["leakage"] += spread(ticks, _leakage(shown, case))
+        joules[GROUPS[shown.prices.part(shown.ports[port])].power] += spread(ticks, pieces)
+    joules["DRAM"] += spread(ticks, _standby(shown))
+    stays = [(s.start, s.end, chip_watts(shown.prices, s.state)) for s in shown.stays]
+    joules["leakage"] += spread(ticks, _pieces(shown, stays))
     seconds = np.diff(edges) * 1e-9
     return PowerSeries(
         tuple(map(int, edges)), {part: energy / seconds for part, energy in joules.items()}
@@ -104,21 +104,16 @@ def _by_port(bookings: Sequence[Booking]) -> dict[str, Pieces]:
     return {port: np.array(rows, dtype=np.float64) for port, rows in found.items()}
 
 
-def _leakage(shown: View, case: CaseTrace) -> Pieces:
-    """Return leakage and clock of each stay."""
-    return _pieces(shown, [(s.start, s.end, chip_watts(case.prices, s.state)) for s in shown.stays])
-
-
-def _standby(shown: View, case: CaseTrace) -> Pieces:
+def _standby(shown: View) -> Pieces:
     """Return what the DRAM draws beside accesses: with the programs that use it, and between."""
-    unasked, refreshes = _unasked_watts(case)
+    unasked, refreshes = _unasked_watts(shown)
     found, now = [], shown.start
     for execution in shown.executions:
         if not uses_dram(execution):
             continue
         found.append((now, execution.start, unasked + refreshes))
         seconds = to_seconds(execution.duration)
-        drawn = _standby_joules(execution.dram_residency, case) / seconds + refreshes
+        drawn = _standby_joules(shown, execution.dram_residency) / seconds + refreshes
         found.append((execution.start, execution.end, drawn))
         now = execution.end
     return _pieces(shown, [*found, (now, shown.end, unasked + refreshes)])
@@ -129,25 +124,25 @@ def uses_dram(execution: Execution) -> bool:
     return any(part.record.dram is not None for part in execution.parts)
 
 
-def _unasked_watts(case: CaseTrace) -> tuple[float, float]:
+def _unasked_watts(shown: View) -> tuple[float, float]:
     """Return mean powers of the run: standby while no program uses the DRAM, refreshes at large."""
-    run = case.run
+    run = shown.run
     rest = dict(run.ledger.dram_states)
     for total in run.totals.values():
         for state, ticks in total.dram_residency.items():
             rest[state] -= ticks
     refreshes = sum(
-        amount * case.prices.joules[key.block, key.action]
+        amount * shown.prices.joules[key.block, key.action]
         for key, amount in run.ledger.amounts.items()
         if key.program == "idle"
     )
     seconds = to_seconds(sum(rest.values()))
-    unasked = _standby_joules(rest, case) / seconds if seconds else 0.0
+    unasked = _standby_joules(shown, rest) / seconds if seconds else 0.0
     return unasked, refreshes / to_seconds(run.makespan)
 
 
-def _standby_joules(residency: Mapping[str, Tick], case: CaseTrace) -> float:
-    watts = case.prices.dram_states
+def _standby_joules(shown: View, residency: Mapping[str, Tick]) -> float:
+    watts = shown.prices.dram_states
     return sum(to_seconds(ticks) * watts[state] for state, ticks in residency.items())
 
 

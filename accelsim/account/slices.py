@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, NamedTuple
 
 from accelsim.account.prices import PriceList
 from accelsim.account.window import Booking, View
+from accelsim.engine.segment_run import SegmentRecord
 from accelsim.machine.components.base import Part
 from accelsim.placement.placement import DRAM
 from accelsim.units import Tick
@@ -86,12 +87,12 @@ def _join(bookings: Sequence[Booking]) -> Slice:
     )
 
 
-def lanes(used: Mapping[str, str], prices: PriceList) -> list[str]:
-    """Return the ports in use, each given with its block, from top to bottom: by part."""
-    parts, declared = list(Part), list(prices.sheets)
+def lanes(shown: View) -> list[str]:
+    """Return the ports in use from top to bottom: by part."""
+    parts, declared, used = list(Part), list(shown.prices.sheets), shown.ports
 
     def place(port: str) -> tuple[int, int, str]:
-        part = prices.part(used[port])
+        part = shown.prices.part(used[port])
         order = 0 if part is Part.BUFFERS else declared.index(used[port])
         return parts.index(part), order, port
 
@@ -105,6 +106,9 @@ def counted(prices: PriceList, block: str, action: str) -> str:
     return f"{action}_{unit}" if sheet.part.is_memory or sheet.part is Part.DRAM else unit
 
 
+_MEMORIES = (Part.PARAMETERS, Part.ACTIVATIONS)
+
+
 class Load(NamedTuple):
     """A transfer from DRAM into an on-chip memory: the starts at both ends and the memory."""
 
@@ -113,11 +117,12 @@ class Load(NamedTuple):
     received: Tick
 
 
-def loads(bookings: Sequence[Booking], memories: Sequence[str]) -> list[Load]:
+def loads(shown: View, record: SegmentRecord) -> list[Load]:
     """Return the transfers of a segment whose tasks read DRAM and write one of the memories."""
+    bookings, prices = shown.bookings_of(record), shown.prices
     reads = {b.task: b.start for b in bookings if (b.block, b.action) == (DRAM, "read")}
     return [
-        Load(reads[booking.task], booking.block, booking.start)
-        for booking in bookings
-        if booking.action == "write" and booking.block in memories and booking.task in reads
+        Load(reads[b.task], b.block, b.start)
+        for b in bookings
+        if b.action == "write" and b.task in reads and prices.part(b.block) in _MEMORIES
     ]

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
-from accelsim.accelerators.design import Design
 from accelsim.account.prices import PriceList
 from accelsim.engine.run import Execution, RequestOutcome, Run, StateSpan
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.placement.placement import DRAM
 from accelsim.units import Tick
-
-
-@dataclass(frozen=True)
-class CaseTrace:
-    """A case to look at: its design, its run with spans (``trace=True``) and its prices."""
-
-    design: Design
-    run: Run
-    prices: PriceList
 
 
 class Booking(NamedTuple):
@@ -53,6 +44,8 @@ class View:
     of each segment record, by the record's identity.
     """
 
+    run: Run
+    prices: PriceList
     start: Tick
     end: Tick
     requests: tuple[RequestOutcome, ...]
@@ -74,27 +67,26 @@ class View:
         """Return the dynamic energy of one execution of a record of this view [J]."""
         return self.joules[id(record)]
 
-    @property
+    @cached_property
     def ports(self) -> dict[str, str]:
         """All ports in use, each with its block."""
         every = (booking for bookings in self.bookings.values() for booking in bookings)
         return {booking.port: booking.block for booking in every}
 
 
-def view_of(case: CaseTrace) -> View:
-    """Return what the window of a case's run shows, widened to whole programs.
+def view_of(run: Run, prices: PriceList) -> View:
+    """Return what the window of a run shows, widened to whole programs.
 
-    The run has spans, and something happens in its window.
+    The run has spans (``trace=True``), and something happens in its window.
     """
-    run = case.run
     last = max((*(one.end for one in run.executions), *(stay.end for stay in run.states)))
     start = min((run.window.start, *(execution.start for execution in run.executions)))
     end = max((min(last, run.window.end or last), *(one.end for one in run.executions)))
     parts = {id(part.record): part for one in run.executions for part in one.parts}
-    bookings = {
-        key: price_spans(part.record, part.point, case.prices) for key, part in parts.items()
-    }
+    bookings = {key: price_spans(part.record, part.point, prices) for key, part in parts.items()}
     return View(
+        run,
+        prices,
         start=start,
         end=end,
         requests=tuple(one for one in run.requests if one.start < end and one.end > start),
@@ -121,16 +113,15 @@ def state_of(execution: Execution) -> ChipState:
     return ChipState(PowerState.ACTIVE, execution.parts[0].point)
 
 
-def queue_lengths(
-    requests: Sequence[RequestOutcome], start: Tick, end: Tick
-) -> list[tuple[Tick, int]]:
-    """Return from which tick on how many requests wait, from start to end, where it changes.
+def queue_lengths(shown: View) -> list[tuple[Tick, int]]:
+    """Return from which tick of the view on how many requests wait, where it changes.
 
     A request waits from its arrival until its service begins, a switch being part of that. The
     first pair is that of the start; when nothing changes it is the only one.
     """
+    start, end = shown.start, shown.end
     changes: Counter[Tick] = Counter()
-    for request in requests:
+    for request in shown.run.requests:
         if request.start > request.arrival:
             changes[max(request.arrival, start)] += 1
             changes[max(request.start, start)] -= 1

@@ -133,21 +133,16 @@ def _command(workload: Path) -> list[str]:
 
 
 def _timeline(result: Result) -> Iterator[str]:
-    from accelsim.account.window import CaseTrace
     from accelsim.report.timeline.perfetto import trace_events
 
     workload = result.workload
-    traces = {
-        name: CaseTrace(case.design, case.run, case.figures.prices)
-        for name, case in result.cases.items()
-    }
     about = {
         "accelsim": __version__,
         "workload": workload.config.name,
         "workload digest": workload.digest,
         **{f"{name} machine digest": case.digest for name, case in workload.cases.items()},
     }
-    return trace_events(traces, other_data=about)
+    return trace_events(result.cases, other_data=about)
 
 
 @contextlib.contextmanager

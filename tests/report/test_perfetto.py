@@ -270,7 +270,7 @@ def test_the_facts_of_a_request() -> None:
 def test_a_window_shows_its_part_of_the_whole_in_the_same_places() -> None:
     window = between(12e-3, 25e-3)
     for process, (name, case) in enumerate(simulated(*SLEEPY, window=window).items(), 1):
-        shown = view_of(case)
+        shown = view_of(case.run, case.figures.prices)
         assert 0 < shown.start <= window.start
         assert shown.end >= (window.end or 0)
         part = slices_by_lane(events_of(*SLEEPY, window=window), process)

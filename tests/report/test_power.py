@@ -26,9 +26,10 @@ from trace_checks import (
 from accelsim.account.energy import chip_watts, price
 from accelsim.account.parts import GROUPS, POWER_PARTS
 from accelsim.account.power import STEPS, spread
-from accelsim.account.window import CaseTrace, View, price_spans, view_of
+from accelsim.account.window import View, price_spans, view_of
 from accelsim.engine.ledger import Key, Ledger
 from accelsim.engine.run import Window
+from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.program import ProgramKind
 from accelsim.units import to_seconds
@@ -61,15 +62,15 @@ def test_power_times_time_is_the_energy_of_the_view(
 ) -> None:
     for process, case in enumerate(simulated(*overrides, window=window).values(), 1):
         drawn = drawn_joules(power_of(events_of(*overrides, window=window), process))
-        expected = energy_by_part(case, view_of(case))
+        expected = energy_by_part(case, view_of(case.run, case.figures.prices))
         # A DRAM that goes to sleep after the program that used it draws its mean meanwhile.
         assert drawn.pop("DRAM") == pytest.approx(expected.pop("DRAM"), rel=1e-2)
         assert drawn == pytest.approx(expected, rel=1e-9)
 
 
-def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
+def energy_by_part(case: CaseResult, shown: View) -> dict[str, float]:
     """The energy of a view whose DRAM refreshes itself."""
-    prices = case.prices
+    prices = case.figures.prices
     ledger, joules, covered = Ledger(), dict.fromkeys(POWER_PARTS, 0.0), 0
     for execution in shown.executions:
         for part in execution.parts:
@@ -95,7 +96,7 @@ def energy_by_part(case: CaseTrace, shown: View) -> dict[str, float]:
 def test_the_power_of_a_whole_run_is_the_energy_of_its_report(overrides: tuple[str, ...]) -> None:
     for process, case in enumerate(simulated(*overrides, window=WHOLE).values(), 1):
         drawn = drawn_joules(power_of(events_of(*overrides, window=WHOLE), process))
-        total = price(case.run.ledger, case.prices).total
+        total = price(case.run.ledger, case.figures.prices).total
         assert sum(drawn.values()) == pytest.approx(total, rel=1e-9)
 
 
@@ -103,7 +104,7 @@ def test_a_lower_voltage_and_a_deeper_state_draw_less() -> None:
     case = simulated(*SLEEPY, window=WHOLE)["vanilla_mixed"]
     states = [ChipState(PowerState.ACTIVE), ChipState(PowerState.ACTIVE, "0.50 V")]
     deeper = (PowerState.CLOCK_GATED, PowerState.RETENTION, PowerState.OFF)
-    watts = [chip_watts(case.prices, state) for state in (*states, *map(ChipState, deeper))]
+    watts = [chip_watts(case.figures.prices, state) for state in (*states, *map(ChipState, deeper))]
     assert watts[1] < watts[0]
     assert watts[0] > watts[2] > watts[3] > watts[4] > 0
 
@@ -112,7 +113,9 @@ def test_spans_cost_the_square_of_the_voltage_but_for_what_has_its_own_supply() 
     case = simulated(*SLEEPY, window=WHOLE)["vanilla_mixed"]
     inferences = executions_of(case.run, ProgramKind.INFER)
     record = next(part.record for each in inferences for part in each.parts)
-    nominal, low = (price_spans(record, point, case.prices) for point in (NOMINAL, "0.50 V"))
+    nominal, low = (
+        price_spans(record, point, case.figures.prices) for point in (NOMINAL, "0.50 V")
+    )
     factors: dict[str, set[float]] = defaultdict(set)
     for before, after in zip(nominal, low, strict=True):
         factors[before.block].add(round(after.joules / before.joules, 12))

@@ -8,11 +8,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from accelsim.account.prices import price_list
+from accelsim.account.metrics import measure
 from accelsim.account.slices import Detail
-from accelsim.account.window import CaseTrace
 from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import design_of, first_window, requests_of, run_case
 from accelsim.report.timeline.perfetto import trace_events
 from accelsim.units import to_ticks
@@ -52,7 +52,7 @@ def between(start: float, end: float) -> Window:
 @lru_cache
 def simulated(
     *overrides: str, trace: bool = True, window: Window | None = None
-) -> dict[str, CaseTrace]:
+) -> dict[str, CaseResult]:
     workload = load_workload(MAIN, overrides)
     requests = requests_of(workload)
     shown = window or first_window(workload, requests)
@@ -60,8 +60,9 @@ def simulated(
     for name, case in workload.cases.items():
         design = design_of(workload, case)
         options = Options(trace=trace, window=shown)
+        service = workload.config.service_of(case.config)
         run = run_case(workload, case, design, requests, options)
-        found[name] = CaseTrace(design, run, price_list(design.hardware))
+        found[name] = CaseResult(case, service, design, run, measure(design, run, 1))
     return found
 
 

@@ -18,10 +18,11 @@ from accelsim.account.energy import chip_watts
 from accelsim.account.power import power_series, round_to_nanoseconds
 from accelsim.account.prices import PriceList
 from accelsim.account.slices import Detail, Slice, column_of, counted, lanes, loads, slices
-from accelsim.account.window import CaseTrace, View, queue_lengths, view_of
+from accelsim.account.window import View, queue_lengths, view_of
 from accelsim.engine.run import Execution, Part, RequestOutcome, Run
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import OutputError
+from accelsim.evaluation.cases import CaseResult
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
@@ -37,7 +38,7 @@ _TICKS_PER_MICROSECOND = TICKS_PER_SECOND // 10**6
 
 
 def trace_events(
-    cases: Mapping[str, CaseTrace],
+    cases: Mapping[str, CaseResult],
     *,
     detail: Detail = "operator",
     other_data: Mapping[str, str] | None = None,
@@ -61,13 +62,13 @@ def trace_events(
     yield "\n]}\n"
 
 
-def _events(cases: Mapping[str, CaseTrace], detail: Detail) -> Iterator[str]:
+def _events(cases: Mapping[str, CaseResult], detail: Detail) -> Iterator[str]:
     threads = count(max(_FIRST_THREAD, len(cases) + 1))
     arrows = count(1)
     for process, (name, case) in enumerate(cases.items(), 1):
         shown = drawable_view(name, case)
-        threads_of = {lane: next(threads) for lane in _lanes(case.prices, shown)}
-        picture = _Picture(process, threads_of, case, shown, detail, arrows)
+        threads_of = {lane: next(threads) for lane in _lanes(shown)}
+        picture = _Picture(process, threads_of, shown, detail, arrows)
         yield from picture.names(name)
         yield from picture.control()
         yield from picture.states()
@@ -77,16 +78,16 @@ def _events(cases: Mapping[str, CaseTrace], detail: Detail) -> Iterator[str]:
         yield from picture.waiting()
 
 
-def _lanes(prices: PriceList, shown: View) -> list[str]:
+def _lanes(shown: View) -> list[str]:
     """Return the lanes from top to bottom: control, states, ports.
 
     A chip that is always active at one operating point has no lane of states.
     """
     control = [CONTROL_LANE, STATE_LANE] if len(shown.stays) > 1 else [CONTROL_LANE]
-    return [*control, *lanes(shown.ports, prices)]
+    return [*control, *lanes(shown)]
 
 
-def drawable_view(name: str, case: CaseTrace) -> View:
+def drawable_view(name: str, case: CaseResult) -> View:
     """Return what the window of a case shows.
 
     Raises OutputError when the run has no spans, and when its window shows nothing or more than
@@ -105,7 +106,7 @@ def drawable_view(name: str, case: CaseTrace) -> View:
             f"{refused}its window shows {len(run.executions):,} programs, expected at most "
             f"{MOST_PROGRAMS:,}; shorten the window"
         )
-    return view_of(case)
+    return view_of(run, case.figures.prices)
 
 
 @dataclass
@@ -114,7 +115,6 @@ class _Picture:
 
     process: int
     lanes: dict[str, int]
-    case: CaseTrace
     shown: View
     detail: Detail
     arrows: Iterator[int]
@@ -137,7 +137,7 @@ class _Picture:
 
     def control(self) -> Iterator[str]:
         """Yield the nested slices of the control lane, the outer ones first."""
-        thread, sentences = self.lanes[CONTROL_LANE], _sentences(self.case.run)
+        thread, sentences = self.lanes[CONTROL_LANE], _sentences(self.shown.run)
         for request in self.shown.requests:
             name = f"{request.task} sentence {sentences[request.number]}"
             tail = _tail("request", name, _request_facts(request))
@@ -163,7 +163,7 @@ class _Picture:
     def states(self) -> Iterator[str]:
         """Yield the slices of the lane of power states."""
         for stay in self.shown.stays if STATE_LANE in self.lanes else ():
-            watts = chip_watts(self.case.prices, stay.state)
+            watts = chip_watts(self.shown.prices, stay.state)
             tail = _tail("state", str(stay.state), {"leakage_and_clock_mW": f"{1e3 * watts:.6g}"})
             yield self._slice(self.lanes[STATE_LANE], stay.start, stay.end, tail)
 
@@ -178,7 +178,7 @@ class _Picture:
     def _tails(self, record: SegmentRecord, kind: ProgramKind) -> list[tuple[int, Tick, Tick, str]]:
         known = self.tails.get(id(record))
         if known is None:
-            prices = self.case.prices
+            prices = self.shown.prices
             by_port = slices(self.shown.bookings_of(record), column_of(self.shown), self.detail)
             known = self.tails[id(record)] = [
                 (
@@ -207,8 +207,7 @@ class _Picture:
     # -- arrows and counters -------------------------------------------------------------------
 
     def _arrows(self, part: Part) -> Iterator[str]:
-        memories = list(self.case.design.hardware.memories)
-        for load in loads(self.shown.bookings_of(part.record), memories):
+        for load in loads(self.shown, part.record):
             number, received = next(self.arrows), part.began + load.received
             yield self._arrow('"ph":"s"', number, DRAM, part.began + load.sent)
             yield self._arrow('"ph":"f","bp":"e"', number, load.memory, received)
@@ -222,7 +221,7 @@ class _Picture:
 
     def power(self) -> Iterator[str]:
         """Yield the power counter where it changes, and zeros at the end of the view."""
-        series = power_series(self.shown, self.case)
+        series = power_series(self.shown)
         columns = zip(*(watts.tolist() for watts in series.watts.values()), strict=True)
         names = [f'"{part} mW":' for part in series.watts]
         before = ""
@@ -237,7 +236,7 @@ class _Picture:
 
     def waiting(self) -> Iterator[str]:
         """Yield the number of requests that wait, where it changes; nothing if none ever waits."""
-        steps = queue_lengths(self.case.run.requests, self.shown.start, self.shown.end)
+        steps = queue_lengths(self.shown)
         for tick, length in steps if len(steps) > 1 else ():
             yield self._counter(QUEUE, self._nanoseconds(tick), f'"requests":{length}')
 
