@@ -120,7 +120,7 @@ def _options(choices: dict[str, Any]) -> FaultOptions:
 
 def _fault_config(file: Path | None, scales: dict[str, float | None]) -> FaultConfig:
     """Return the model of --faults with the changes of the other options."""
-    from accelsim.inputs.document import Document, override_at, read_document
+    from accelsim.inputs.document import Document, Override, read_document
     from accelsim.inputs.validation import validate
     from accelsim.memory.faults.model import FaultConfig
 
@@ -128,7 +128,7 @@ def _fault_config(file: Path | None, scales: dict[str, float | None]) -> FaultCo
     for key, value in scales.items():
         if value is not None:
             option = f"--{key.replace('_', '-')}"
-            document = override_at(document, (key,), str(value), f"{option} {value:g}")
+            document = Override((key,), str(value), f"{option} {value:g}").apply(document)
     return validate(document, FaultConfig)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from accelsim.inputs.paths import format_path as format_path
 from accelsim.inputs.paths import parse_path as parse_path
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.yaml_text import YamlReader
-from accelsim.inputs.yaml_text import read_scalar as read_scalar
 
 
 @dataclass(frozen=True)
@@ -156,49 +155,42 @@ def _paths(data: Any, path: KeyPath) -> Iterator[KeyPath]:
 _ASSIGNMENT = re.compile(r"""(?P<path>(?:"[^"]*"|'[^']*'|[^="'])*)=(?P<value>.*)""", re.DOTALL)
 
 
-def override(document: Document, assignment: str) -> Document:
-    """Return the document with one ``path=value`` applied, as given to ``--set``.
+@dataclass(frozen=True)
+class Override:
+    """A YAML flow value for a key path, as given to ``--set``; errors name its ``origin``."""
 
-    The value is read as a YAML flow value. A parent that is missing is an error, a parent without
-    a value (``dram: null``) becomes a mapping; whether the last key is known is decided by the
-    validation that follows.
-    """
-    path, text = split_assignment(assignment)
-    return override_at(document, path, text, f"--set {assignment}")
+    path: KeyPath
+    text: str
+    origin: str
+
+    def apply(self, document: Document) -> Document:
+        """Return the document with the value in its place.
+
+        A parent that is missing is an error, a parent without a value (``dram: null``) becomes a
+        mapping; whether the last key is known is decided by the validation that follows.
+        """
+        value = YamlReader(self.text, self.origin, numbered=False).data
+        data, names = _replace(document.data, self.path, (), value, self.origin)
+        places = {key: at for key, at in document.places.items() if key[: len(names)] != names}
+        here = Place(self.origin, None)
+        # A mapping that stands in place of nothing was made by this override as well.
+        for length in range(1, len(names)):
+            if _value_at(document.data, names[:length]) is None:
+                places[names[:length]] = here
+        places |= {key: here for key in _paths(_value_at(data, names), names)}
+        return replace(document, data=data, places=places)
 
 
-def split_assignment(assignment: str) -> tuple[KeyPath, str]:
-    """Return the key path and the text of ``path=value``. Raises ConfigError when it is neither."""
+def parse_override(assignment: str) -> Override:
+    """Return the override of ``path=value``. Raises ConfigError when it is none."""
     origin = f"--set {assignment}"
     match = _ASSIGNMENT.fullmatch(assignment)
     if match is None or not match["path"].strip():
         raise ConfigError(f"{origin}: expected path=value, such as dram.devices=2")
     try:
-        return parse_path(match["path"].strip()), match["value"]
+        return Override(parse_path(match["path"].strip()), match["value"], origin)
     except ValueError as error:
         raise ConfigError(f"{origin}: {error}, such as dram.devices=2") from None
-
-
-def override_at(document: Document, path: KeyPath, text: str, origin: str) -> Document:
-    """Return the document with the value of a YAML text at a path; errors name ``origin``."""
-    data, names = _replace(document.data, path, (), parse_value(text, origin), origin)
-    places = {key: at for key, at in document.places.items() if key[: len(names)] != names}
-    here = Place(origin, None)
-    # A mapping that stands in place of nothing was made by this override as well.
-    for length in range(1, len(names)):
-        if _value_at(document.data, names[:length]) is None:
-            places[names[:length]] = here
-    return Document(
-        data,
-        {**places, **{key: here for key in _paths(_value_at(data, names), names)}},
-        document.path,
-        document.inputs,
-    )
-
-
-def parse_value(text: str, origin: str) -> Any:
-    """Return the value of a YAML flow text such as ``8``, ``4 MiB`` or ``[MNLI, QNLI]``."""
-    return YamlReader(text, origin, numbered=False).data
 
 
 def _value_at(data: Any, path: KeyPath) -> Any:

@@ -67,34 +67,25 @@ def validate(document: Document, kind: type[Model]) -> Model:
     try:
         return kind.model_validate(document.data)
     except ValidationError as error:
-        found = [line for item in error.errors() for line in _describe(document, kind, item)]
+        problems = [(_path_in(document.data, each), each) for each in error.errors()]
         renamed = {
             (*path[:-1], guess_key(document.data, kind, path))
-            for path, problem in _located(document, error)
+            for path, problem in problems
             if problem["type"] == "extra_forbidden"
         }
-        lines = [
-            (
-                place.file,
-                place.line or 0,
-                f"{place}: {format_path(path)}: {' '.join(message.split())}",
-            )
-            for place, path, message in found
+        found = [
+            (place.file, place.line or 0, f"{place}: {format_path(at)}: {' '.join(text.split())}")
+            for path, problem in problems
             # A misspelt key is one problem, not an unknown key and a missing one.
-            if not (path in renamed and message.startswith("this key is missing"))
+            if not (problem["type"] == "missing" and path in renamed)
+            for place, at, text in _describe(document, kind, path, problem)
         ]
-        raise ConfigError("\n".join(dict.fromkeys(text for *_, text in sorted(lines)))) from None
-
-
-def _located(document: Document, error: ValidationError) -> Iterator[tuple[KeyPath, Any]]:
-    for problem in error.errors():
-        yield _path_in(document.data, problem["loc"], problem["type"]), problem
+        raise ConfigError("\n".join(dict.fromkeys(text for *_, text in sorted(found)))) from None
 
 
 def _describe(
-    document: Document, kind: type[BaseModel], problem: Any
+    document: Document, kind: type[BaseModel], path: KeyPath, problem: Any
 ) -> Iterator[tuple[Place, KeyPath, str]]:
-    path = _path_in(document.data, problem["loc"], problem["type"])
     broken = problem.get("ctx", {}).get("error")
     if isinstance(broken, RuleError):
         for below, message in broken.problems:
@@ -117,19 +108,14 @@ def _key_in_question(message: str, data: dict[str, Any], known: list[str]) -> Ke
     return next(((word,) for word in words if word in data), ())
 
 
-def _path_in(data: Any, location: tuple[Any, ...], kind: str) -> KeyPath:
+def _path_in(data: Any, problem: Any) -> KeyPath:
     """Drop the steps of a pydantic location that name a union's branch, not a key."""
     path: list[str | int] = []
-    for position, step in enumerate(location):
-        if _has(data, step):
+    for position, step in enumerate(problem["loc"], 1):
+        listed = isinstance(data, list) and isinstance(step, int) and step < len(data)
+        if listed or (isinstance(data, dict) and step in data):
             data = data[step]
             path.append(step)
-        elif kind == "missing" and position == len(location) - 1:
+        elif problem["type"] == "missing" and position == len(problem["loc"]):
             path.append(step)
     return tuple(path)
-
-
-def _has(data: Any, step: Any) -> bool:
-    if isinstance(data, dict):
-        return step in data
-    return isinstance(data, list) and isinstance(step, int) and step < len(data)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -24,13 +25,8 @@ DEEPEST_NESTING = 50
 MOST_VALUES = 100_000
 LONGEST_INTEGER = 18
 
-_BOOLEANS = {
-    "true": True,
-    "True": True,
-    "TRUE": True,
-    "false": False,
-    "False": False,
-    "FALSE": False,
+_BOOLEANS = {word: True for word in ("true", "True", "TRUE")} | {
+    word: False for word in ("false", "False", "FALSE")
 }
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -82,7 +78,8 @@ class YamlReader:
         self.empty = False
         self._where = where
         self._numbered = numbered
-        self._anchors: dict[str, list[yaml.Event]] = {}
+        # The lines below an anchored value by path, and the value; None while it is being built.
+        self._anchors: dict[str, tuple[dict[KeyPath, int], Any] | None] = {}
         try:
             self._read_stream(text)
         except yaml.MarkedYAMLError as error:
@@ -112,28 +109,40 @@ class YamlReader:
             raise self._error(_line(after), message)
 
     def _value(self, event: Any, events: Iterator[Any], path: KeyPath) -> Any:
-        self.lines[path] = _line(event)
-        self._check_limits(event, path)
+        self._note(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path)
         if event.tag is not None:
             message = f"tags such as '{_short_tag(event.tag)}' are not supported; remove it"
             raise self._error(_line(event), message, path)
-        if event.anchor is not None:
-            events = self._record(event, events, path)
+        if event.anchor is None:
+            return self._plain(event, events, path)
+        if event.anchor in self._anchors:
+            message = f"the anchor '&{event.anchor}' stands twice; give it another name"
+            raise self._error(_line(event), message, path)
+        self._anchors[event.anchor] = None
+        before = len(self.lines)
+        value = self._plain(event, events, path)
+        below = islice(self.lines.items(), before, None)
+        lines = {(): _line(event), **{key[len(path) :]: line for key, line in below}}
+        self._anchors[event.anchor] = (lines, value)
+        return value
+
+    def _plain(self, event: Any, events: Iterator[Any], path: KeyPath) -> Any:
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(events, path)
         return self._mapping(events, path)
 
-    def _check_limits(self, event: Any, path: KeyPath) -> None:
+    def _note(self, path: KeyPath, line: int) -> None:
+        self.lines[path] = line
         if len(path) > DEEPEST_NESTING:
             message = f"nested more than {DEEPEST_NESTING} levels deep; write it flatter"
-            raise self._error(_line(event), message)
+            raise self._error(line, message)
         if len(self.lines) > MOST_VALUES:
             message = f"more than {MOST_VALUES:,} values, aliases written out; use fewer aliases"
-            raise self._error(_line(event), message)
+            raise self._error(line, message)
 
     def _scalar(self, event: Any, path: KeyPath) -> Any:
         if event.style:
@@ -185,34 +194,18 @@ class YamlReader:
             raise self._error(_line(event), message, path)
         return key
 
-    def _record(self, event: Any, events: Iterator[Any], path: KeyPath) -> Iterator[Any]:
-        """Store the events of an anchored value, and return those that follow its first."""
-        stored = self._anchors.get(event.anchor)
-        if stored is not None and stored[0] is event:
-            return events
-        if stored is not None:
-            message = f"the anchor '&{event.anchor}' stands twice; give it another name"
-            raise self._error(_line(event), message, path)
-        inside: list[Any] = []
-        depth = int(isinstance(event, yaml.CollectionStartEvent))
-        while depth:
-            inside.append(next(events))
-            depth += isinstance(inside[-1], yaml.CollectionStartEvent)
-            depth -= isinstance(inside[-1], yaml.CollectionEndEvent)
-        self._anchors[event.anchor] = [event, *inside]
-        return iter(inside)
-
     def _alias(self, event: Any, path: KeyPath) -> Any:
         name = event.anchor
         if name not in self._anchors:
             message = f"there is no anchor '&{name}' before the alias '*{name}'; define it first"
             raise self._error(_line(event), message, path)
-        first, *inside = self._anchors[name]
-        if any(other is event for other in inside):
+        known = self._anchors[name]
+        if known is None:
             message = f"the alias '*{name}' stands inside its own anchor '&{name}'; write it out"
             raise self._error(_line(event), message, path)
-        value = self._value(first, iter(inside), path)
-        self.lines[path] = _line(event)
+        lines, value = known
+        for below, line in lines.items():
+            self._note((*path, *below), line if below else _line(event))
         return value
 
     def _unreadable(self, text: str, character: str) -> ConfigError:

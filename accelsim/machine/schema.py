@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.inputs.choices import Choice
-from accelsim.inputs.document import Document, describe, merge, override
+from accelsim.inputs.document import Document, describe, merge, parse_override
 from accelsim.inputs.files import is_file
 from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
@@ -357,7 +357,7 @@ def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
     """Return the merged document of a machine, its ``base`` chain resolved."""
     document = merged(hardware_files(path))
     for assignment in overrides:
-        document = override(document, assignment)
+        document = parse_override(assignment).apply(document)
     return document
 
 

@@ -22,9 +22,9 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.document import (
     Document,
     KeyPath,
+    Override,
     describe,
-    override_at,
-    split_assignment,
+    parse_override,
 )
 from accelsim.inputs.files import is_file, read_bytes
 from accelsim.inputs.memo import Memo
@@ -195,20 +195,6 @@ class Workload:
         return replace(self, cases={**self.cases, case: changed})
 
 
-@dataclass(frozen=True)
-class _Override:
-    """One ``path=value``, for the workload or for the machines of all cases or of one."""
-
-    path: KeyPath
-    text: str
-    origin: str
-    for_machines: bool
-    case: str | None
-
-    def apply(self, document: Document) -> Document:
-        return override_at(document, self.path, self.text, self.origin)
-
-
 def load_workload(
     path: Path | str,
     overrides: tuple[str, ...] = (),
@@ -225,13 +211,15 @@ def load_workload(
     """
     memo, found = memo or Memo(), find_input(Path(path))
     document = read_with_plugins(found)
-    parsed = [_parse_override(assignment) for assignment in overrides]
-    own = tuple(change for change in parsed if not change.for_machines)
+    own, changes = _parse_overrides(overrides)
     key = (found, read_bytes(found), own)
     document, config = memo.get("workload", key, lambda: _changed(document, own))
-    _check_override_cases(parsed, config)
+    for case, change in changes:
+        if case is not None and case not in config.cases:
+            hint = suggest(case, config.cases, "cases")
+            raise ConfigError(f"{change.origin}: there is no case '{case}'; {hint}")
     wanted = {name: config.cases[name] for name in _chosen(config, cases)}
-    machines = _load_cases(document, wanted, parsed, memo)
+    machines = _load_cases(document, wanted, changes, memo)
     trace = None
     if isinstance(config.requests, RequestFile):
         file = config.requests.find(found.parent)
@@ -240,7 +228,7 @@ def load_workload(
     return Workload(config, machines, found, overrides, loaded_plugins(), document.data, trace)
 
 
-def _changed(document: Document, changes: Iterable[_Override]) -> tuple[Document, WorkloadConfig]:
+def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document, WorkloadConfig]:
     for change in changes:
         document = change.apply(document)
     config = validate(document, WorkloadConfig)
@@ -287,13 +275,13 @@ def _check_requests(document: Document, config: WorkloadConfig) -> None:
 def _load_cases(
     document: Document,
     wanted: Mapping[str, CaseConfig],
-    overrides: list[_Override],
+    changes: list[tuple[str | None, Override]],
     memo: Memo,
 ) -> dict[str, Case]:
     cases: dict[str, Case] = {}
     problems: list[str] = []
     for name, case in wanted.items():
-        mine = tuple(one for one in overrides if one.for_machines and one.case in (None, name))
+        mine = tuple(change for of, change in changes if of in (None, name))
         try:
             hardware, digest = _load_machine(name, case, document, mine, memo)
         except ConfigError as error:
@@ -310,7 +298,7 @@ def _load_machine(
     name: str,
     case: CaseConfig,
     document: Document,
-    overrides: tuple[_Override, ...],
+    overrides: tuple[Override, ...],
     memo: Memo,
 ) -> tuple[HardwareConfig, str]:
     """Return a machine and a digest of what it was made from."""
@@ -325,7 +313,7 @@ def _load_machine(
     return memo.get("machine", key, lambda: _machine_of(merged(files), overrides))
 
 
-def _machine_of(document: Document, overrides: Iterable[_Override]) -> tuple[HardwareConfig, str]:
+def _machine_of(document: Document, overrides: Iterable[Override]) -> tuple[HardwareConfig, str]:
     for change in overrides:
         document = change.apply(document)
     hardware = resolved(validate(document, HardwareConfig))
@@ -336,21 +324,21 @@ def _machine_of(document: Document, overrides: Iterable[_Override]) -> tuple[Har
     return hardware, _digest([document.data])
 
 
-def _parse_override(assignment: str) -> _Override:
-    path, text = split_assignment(assignment)
-    origin = f"--set {assignment}"
-    if path[0] == "hardware" and len(path) > 1:
-        return _Override(path[1:], text, origin, True, None)
-    if path[0] == "cases" and len(path) > 3 and path[2] == "hardware":
-        return _Override(path[3:], text, origin, True, str(path[1]))
-    return _Override(path, text, origin, False, None)
-
-
-def _check_override_cases(overrides: list[_Override], config: WorkloadConfig) -> None:
-    for change in overrides:
-        if change.case is not None and change.case not in config.cases:
-            hint = suggest(change.case, config.cases, "cases")
-            raise ConfigError(f"{change.origin}: there is no case '{change.case}'; {hint}")
+def _parse_overrides(
+    assignments: tuple[str, ...],
+) -> tuple[tuple[Override, ...], list[tuple[str | None, Override]]]:
+    """Return what changes the workload, and what the machines: of a case, or with None of all."""
+    own: list[Override] = []
+    machines: list[tuple[str | None, Override]] = []
+    for change in map(parse_override, assignments):
+        path = change.path
+        if path[0] == "hardware" and len(path) > 1:
+            machines.append((None, replace(change, path=path[1:])))
+        elif path[0] == "cases" and len(path) > 3 and path[2] == "hardware":
+            machines.append((str(path[1]), replace(change, path=path[3:])))
+        else:
+            own.append(change)
+    return tuple(own), machines
 
 
 def _digest(content: Any) -> str:

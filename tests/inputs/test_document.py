@@ -12,8 +12,8 @@ from accelsim.inputs.document import (
     Document,
     format_path,
     merge,
-    override,
     parse_document,
+    parse_override,
     parse_path,
     read_document,
 )
@@ -124,7 +124,7 @@ MACHINE = (
 
 
 def changed(assignment: str) -> Any:
-    return override(parse_document(MACHINE, Path("m.yaml")), assignment).data
+    return parse_override(assignment).apply(parse_document(MACHINE, Path("m.yaml"))).data
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def changed(assignment: str) -> Any:
 )
 def test_an_override_changes_one_value(assignment: str, path: Any, value: object) -> None:
     before = parse_document(MACHINE, Path("m.yaml"))
-    after = override(before, assignment)
+    after = parse_override(assignment).apply(before)
     got = after.data
     for key in path:
         got = got[key]
