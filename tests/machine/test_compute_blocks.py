@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.machine.components.special_function_unit import SpecialFunctionUnit, command_cycles
 from accelsim.machine.components.vector_mac_array import PeArray, panel_cycles
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.machine.servers import Machine
@@ -69,7 +68,7 @@ def test_a_matmul_in_whole_tiles_splits_without_loss_but_its_fill(
 def test_special_functions_take_the_measured_cycles(
     function: str, rows: int, vectors: int, cycles: int
 ) -> None:
-    assert command_cycles(OVERLAPPED.sfu, function, rows, vectors, 2) == cycles
+    assert OVERLAPPED.sfu.command_cycles(function, rows, vectors, 2) == cycles
 
 
 @given(st.integers(1, 50), st.integers(2, 50))
@@ -77,23 +76,23 @@ def test_special_function_formulas(rows: int, vectors: int) -> None:
     config = OVERLAPPED.sfu
     expected = {"softmax": (58, 1, 9), "layer_norm": (47, 2, 9), "add": (36, 2, 8)}
     for function, (per_vector, per_row, setup) in expected.items():
-        cycles = command_cycles(config, function, rows, vectors, 2)
+        cycles = config.command_cycles(function, rows, vectors, 2)
         assert cycles == rows * (per_vector * vectors + per_row) + setup
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(2, 5))
 def test_an_add_of_more_operands_is_several_adds(rows: int, vectors: int, operands: int) -> None:
     config = OVERLAPPED.sfu
-    more = command_cycles(config, "add", rows, vectors, operands)
-    assert more == command_cycles(config, "add", rows * (operands - 1), vectors, 2)
+    more = config.command_cycles("add", rows, vectors, operands)
+    assert more == config.command_cycles("add", rows * (operands - 1), vectors, 2)
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.sampled_from(["softmax", "layer_norm", "gelu"]))
 def test_pipelined_reads_pay_one_round_trip_a_pass(rows: int, vectors: int, function: str) -> None:
     pipelined = machine("sfu.pipelined=true").sfu
     passes = {"softmax": 3, "layer_norm": 2, "gelu": 1}[function]
-    one = command_cycles(pipelined, function, rows, vectors)
-    assert command_cycles(pipelined, function, rows, vectors + 1) - one == rows * passes
+    one = pipelined.command_cycles(function, rows, vectors)
+    assert pipelined.command_cycles(function, rows, vectors + 1) - one == rows * passes
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 4))
@@ -101,13 +100,13 @@ def test_what_was_not_measured_sweeps_by_its_recipe(rows: int, vectors: int, ope
     pipelined = machine("sfu.pipelined=true").sfu
     for kind in (SILU, MULTIPLY, RMS_NORM):
         one, two = (
-            command_cycles(pipelined, kind.name, rows, n, operands) for n in (vectors, vectors + 1)
+            pipelined.command_cycles(kind.name, rows, n, operands) for n in (vectors, vectors + 1)
         )
         assert two - one == kind.recipe.sweeps * operands * rows
-        alone, both = (command_cycles(OVERLAPPED.sfu, kind.name, n, 3, operands) for n in (1, 2))
+        alone, both = (OVERLAPPED.sfu.command_cycles(kind.name, n, 3, operands) for n in (1, 2))
         assert both - alone >= kind.recipe.sweeps * operands * 3
     with pytest.raises(ConfigError, match=r"there is no operator kind 'sillu'; did you mean"):
-        command_cycles(pipelined, "sillu", rows, vectors)
+        pipelined.command_cycles("sillu", rows, vectors)
 
 
 def test_recipes_say_what_was_measured_of_an_add_and_a_layer_norm(
@@ -121,7 +120,7 @@ def test_recipes_say_what_was_measured_of_an_add_and_a_layer_norm(
 
 
 def test_the_special_function_unit_works_on_whole_vectors() -> None:
-    unit = SpecialFunctionUnit("sfu", OVERLAPPED.sfu, 16, PERIOD)
+    unit = Machine(OVERLAPPED).blocks["sfu"]
     assert unit.occupancy(Use("sfu", "softmax", Elements(128, 113)), 0) == 59_529 * PERIOD
     assert unit.occupancy(Use("sfu", "softmax", Elements(128, 112)), 0) < 59_529 * PERIOD
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from accelsim.machine.schema import load_hardware
 from accelsim.machine.timing.pe_pipeline import PeTiming, Pipeline
 from accelsim.machine.timing.pe_timing import product_cycles, tile_cycles
-from accelsim.machine.timing.sfu_timing import SfuTiming, command_cycles
 from accelsim.program import Transfer, Use
 from accelsim.units import ceil_div
 
 MACHINE = load_hardware("hwconfigs/edgebert.yaml")
-SFU = SfuTiming()
-EMULATED = SfuTiming(initiation_intervals={"softmax": 3, "layer_norm": 3, "entropy": 4})
+SFU = MACHINE.sfu
+INTERVALS = {"softmax": 3, "layer_norm": 3, "entropy": 4}
+EMULATED = SFU.model_copy(update={"initiation_intervals": INTERVALS})
 SERIAL = PeTiming(16)
 SMALL = 24 * 64  # vectors of a product that the threads step through in about 30 ms
 
@@ -130,21 +130,22 @@ def test_a_lone_output_tile_pays_its_whole_flush_and_the_fill(size: int, depth: 
 def test_special_functions_take_the_cycles_of_the_threads(
     function: str, rows: int, vectors: int, interval: int
 ) -> None:
-    timing = SfuTiming(setup=100, initiation_intervals={function: interval})
+    changes = {"setup_cycles": 100, "initiation_intervals": {function: interval}}
+    unit = SFU.model_copy(update=changes)
     start = 100
     if function == "entropy":
         start += -1 if interval == 1 else 2  # a measured phase, not a property of the machine
     gold = pu_gold.function_cycles(function, rows, vectors, interval)
-    assert command_cycles(timing, function, rows, vectors) == gold + start
+    assert unit.command_cycles(function, rows, vectors) == gold + start
 
 
 @pytest.mark.parametrize("function", ["softmax", "layer_norm"])
 def test_rows_of_one_vector_wait_a_cycle_for_the_result_of_the_row_before(function: str) -> None:
-    one, two = (command_cycles(SFU, function, rows, 1) for rows in (1, 2))
-    per_row = command_cycles(SFU, function, 1, 1) - SFU.setup
+    one, two = (SFU.command_cycles(function, rows, 1) for rows in (1, 2))
+    per_row = SFU.command_cycles(function, 1, 1) - SFU.setup_cycles
     assert two - one == per_row + 1
-    one, two = (command_cycles(SFU, function, rows, 2) for rows in (1, 2))
-    assert two - one == command_cycles(SFU, function, 1, 2) - SFU.setup
+    one, two = (SFU.command_cycles(function, rows, 2) for rows in (1, 2))
+    assert two - one == SFU.command_cycles(function, 1, 2) - SFU.setup_cycles
 
 
 # Everything against the simulated SystemC.
@@ -182,10 +183,9 @@ def function_row(row: Row) -> int:
         row["op"].split(" (")[0], row["op"].split(" (")[0]
     )
     emulated = "emulated" in row["op"]
-    cycles = command_cycles(
-        EMULATED if emulated else SFU, function, int(row["num_timestep"]), int(row["num_vector"])
-    )
-    return cycles - (SFU.setup if row["scope"].startswith("FSM") else 0)
+    unit = EMULATED if emulated else SFU
+    cycles = unit.command_cycles(function, int(row["num_timestep"]), int(row["num_vector"]))
+    return cycles - (SFU.setup_cycles if row["scope"].startswith("FSM") else 0)
 
 
 def transfer_row(row: Row) -> int:
@@ -198,7 +198,7 @@ def transfer_row(row: Row) -> int:
 
 OTHER_ROWS = {
     "one n x n x n tile, steady state": SERIAL.tile_cycles,
-    "dvfs table lookup": command_cycles(SFU, "dvfs_lookup", 1, 1),
+    "dvfs table lookup": SFU.command_cycles("dvfs_lookup", 1, 1),
     "one 32-bit config register write": MACHINE.host.register_write_cycles,
 }
 
@@ -260,15 +260,15 @@ def layer_products() -> int:
 
 def layer_functions() -> int:
     """Cycles of softmax, two layer norms and two additions, the latter in two commands each."""
-    rows = [command_cycles(SFU, function, 64, 48) for function in ("layer_norm", "add")]
-    return 12 * command_cycles(SFU, "softmax", 128, 8) + 4 * sum(rows)
+    rows = [SFU.command_cycles(function, 64, 48) for function in ("layer_norm", "add")]
+    return 12 * SFU.command_cycles("softmax", 128, 8) + 4 * sum(rows)
 
 
 DERIVED = {
     "ALBERT-base FFN2, S=128": commands(1, 128, 768, 3072),
-    "ALBERT-base softmax, 12 heads, S=128": 12 * command_cycles(SFU, "softmax", 128, 8),
-    "ALBERT-base layernorm, one, S=128 H=768": command_cycles(SFU, "layer_norm", 128, 48),
-    "ALBERT-base residual add, one, S=128 H=768": command_cycles(SFU, "add", 128, 48),
+    "ALBERT-base softmax, 12 heads, S=128": 12 * SFU.command_cycles("softmax", 128, 8),
+    "ALBERT-base layernorm, one, S=128 H=768": SFU.command_cycles("layer_norm", 128, 48),
+    "ALBERT-base residual add, one, S=128 H=768": SFU.command_cycles("add", 128, 48),
     "ALBERT-base encoder layer, PU only, driver tiling": layer_products(),
     "ALBERT-base encoder layer, SFU only": layer_functions(),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accelsim.accelerators.edgebert.parts import Parts
-from accelsim.machine.components.special_function_unit import command_cycles
 from accelsim.machine.components.vector_mac_array import panel_cycles
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator
@@ -33,4 +32,4 @@ def exposed_norm_cycles(parts: Parts, norm: Operator, block: int) -> int:
     last = norm.rows % block or block
     rows = last if parts.overlap.special_functions else norm.rows
     vectors = ceil_div(norm.columns, parts.pe_array.vector_size)
-    return command_cycles(parts.sfu, norm.kind.name, rows, vectors)
+    return parts.sfu.command_cycles(norm.kind.name, rows, vectors)

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from typing import Literal
 
 from pydantic import Field
 
-from accelsim.machine.components.base import ANY, Block, Datasheet, Part, Price
-from accelsim.machine.components.clocked import ClockedServer
-from accelsim.machine.components.server import Server
+from accelsim.machine.components.base import ClockedBlock, Datasheet, Part, Price
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
-from accelsim.machine.timing import sfu_timing
-from accelsim.machine.timing.sfu_timing import SfuTiming
+from accelsim.machine.timing.sfu_timing import Routine, routine_of
 from accelsim.model.operators import Reach, Recipe, all_kinds
 from accelsim.program import Elements, Use
-from accelsim.units import Tick, ceil_div
+from accelsim.units import ceil_div
 
 _RUNS = frozenset({Reach.ELEMENT, Reach.ROW})
+# Relays from a unit to the mask memory's port: of a request, and of a result by the encoder.
+_REQUEST_RELAYS, _RESULT_RELAYS = 3, 5
 _DVFS_LOOKUP = Recipe(1, 0, 4)  # a binary search over 16 thresholds
 
 
-class SfuConfig(Block):
+class SfuConfig(ClockedBlock):
     """Special-function unit: n lanes, one outstanding read, nothing pipelined unless said.
 
-    ``pipelined``: a row's reads follow one another each cycle and pay the round trip once a pass.
-    ``initiation_intervals``: cycles of an iteration of a function's state machine, by function;
-    one where none is given.
+    ``read_round_trip_cycles``: from the request of a vector to the state after its arrival,
+    ``auxiliary_read_cycles``: the same for the auxiliary memory, ``setup_cycles``: start command
+    and interrupt. ``pipelined``: a row's reads follow one another each cycle and pay the round trip
+    once a pass and row (not as coded). ``initiation_intervals``: cycles of an iteration of a
+    function's state machine, by function; one where none is given.
     """
 
     kind: Literal["special_function_unit"]
@@ -42,9 +42,32 @@ class SfuConfig(Block):
         """The operator kinds that the unit computes."""
         return frozenset(kind.name for kind in all_kinds() if kind.reach in _RUNS)
 
-    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
-        """Return the unit's server."""
-        return {ANY: SpecialFunctionUnit(name, self, site.lanes, site.period)}
+    def cycles(self, use: Use, site: Site) -> int:
+        """One command on rows of vectors."""
+        asked = use.expect(Elements)
+        vectors = ceil_div(asked.columns, site.lanes)
+        return self.command_cycles(use.action, asked.rows, vectors, asked.operands)
+
+    def command_cycles(self, function: str, rows: int, vectors: int, operands: int = 1) -> int:
+        """Return the cycles of a command on ``rows`` of ``vectors``, from start write to interrupt.
+
+        An add of k operands is k - 1 adds. Raises ConfigError for an unknown function.
+        """
+        rows *= max(1, operands - 1) if function == "add" else 1
+        routine = routine_of(function, operands)
+        interval = self.initiation_intervals.get(function, 1)
+        row = self._row_cycles(routine, interval, vectors)
+        waits = _waits(routine, interval, rows, vectors) if not self.pipelined else 0
+        return rows * row + waits + self.setup_cycles + routine.start_phase[interval > 1]
+
+    def _row_cycles(self, routine: Routine, interval: int, vectors: int) -> int:
+        auxiliary = routine.auxiliary_reads * _read(self.auxiliary_read_cycles, interval)
+        if self.pipelined:
+            trips = sum(routine.reads) * (vectors + self.read_round_trip_cycles)
+            return trips + auxiliary + routine.row_states
+        trips = sum(routine.reads) * _read(self.read_round_trip_cycles, interval)
+        states = routine.states * interval
+        return (trips + auxiliary + states) * vectors + routine.row_states * interval
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Each lane has a multiplier and two adders of 16 bits."""
@@ -65,41 +88,23 @@ class SfuConfig(Block):
             source="; ".join(site.logic.sources),
         )
 
-    def timing(self, name: str, site: Site) -> Hashable:
-        """All of it, and the lanes."""
-        return (self.model_dump_json(), site.lanes)
+
+def _read(round_trip: int, interval: int) -> int:
+    """Return the cycles of a state that asks and one that receives."""
+    return max(interval, round_trip - 1) + interval
 
 
-class SpecialFunctionUnit(ClockedServer):
-    """Cycles of one command on rows x columns elements, vectors of n elements.
+def _waits(routine: Routine, interval: int, rows: int, vectors: int) -> int:
+    """Return by how much results delay the reads that follow them.
 
-    As coded every read is a round trip and nothing is pipelined. The ``pipelined`` option lets
-    the reads of a pass follow one another every cycle and pays one round trip a pass and row.
+    Both reach the mask memory's port in one cycle when as many cycles lie between them as relays
+    separate their ways. The port serves them in turn: the read waits unless a result was served
+    after the read before it.
     """
-
-    def __init__(self, name: str, config: SfuConfig, vector_size: int, period: Tick) -> None:
-        super().__init__(name, period)
-        self._config = config
-        self._vector_size = vector_size
-
-    def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a command."""
-        asked = use.expect(Elements)
-        vectors = ceil_div(asked.columns, self._vector_size)
-        cycles = command_cycles(self._config, use.action, asked.rows, vectors, asked.operands)
-        return cycles * self.period
-
-
-def command_cycles(
-    config: SfuConfig, function: str, rows: int, vectors: int, operands: int = 1
-) -> int:
-    """Return the cycles of one command; an add of k operands is k - 1 adds."""
-    timing = SfuTiming(
-        config.read_round_trip_cycles,
-        config.auxiliary_read_cycles,
-        config.setup_cycles,
-        config.initiation_intervals,
-        config.pipelined,
-    )
-    repeats = max(1, operands - 1) if function == "add" else 1
-    return sfu_timing.command_cycles(timing, function, rows * repeats, vectors, operands)
+    if not routine.emits:
+        return 0
+    apart = _RESULT_RELAYS - _REQUEST_RELAYS
+    within_rows = rows * (vectors - 1) if interval == apart else 0
+    read_was_last = vectors == 1 or routine.reads[-1] > 1
+    meet = (1 + routine.end_states) * interval == apart
+    return within_rows + (rows - 1 if meet and read_was_last else 0)
