@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.errors import MappingError
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
+from accelsim.mapping.cutting import unpaired_products
 from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import Reach
 from accelsim.placement.placement import Placement
-from accelsim.program import Program, Use
+from accelsim.program import Product, Program, Segment, SegmentBuilder, Transfer, Use
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,43 @@ class Accelerator(ABC):
     def settle(self, machine: HardwareConfig) -> Program:
         """Return the program of one change of the operating point."""
 
+    @abstractmethod
+    def product(
+        self, machine: HardwareConfig, asked: Product, density: float, activation_density: float
+    ) -> Segment:
+        """Return a product alone, of operands next to the array with these shares of non-zeros."""
+
+    @abstractmethod
+    def function(self, machine: HardwareConfig, name: str, rows: int, columns: int) -> Segment:
+        """Return a function alone, of rows x columns elements."""
+
+    @abstractmethod
+    def transfer(self, machine: HardwareConfig, action: str, moved: Transfer) -> Segment:
+        """Return a ``transfer`` over the bus to where products read, or a ``store`` back, alone."""
+
     def check(self, graph: LayerGraph, machine: HardwareConfig) -> None:
         """Raise MappingError that names all gaps of a graph at once."""
         if gaps := self.gaps(graph, machine):
             listed = "; ".join(map(str, gaps))
             raise MappingError(f"the machine '{machine.name}' ({self.name}) cannot run {listed}")
+
+
+def missing(graph: LayerGraph, functions: Collection[str], unit: str) -> tuple[Gap, ...]:
+    """Return what a machine lacks that has attention, products with weights and some functions."""
+    functionless = (
+        Gap(operator.name, f"its {unit} has no '{operator.kind}'")
+        for operator in graph.operators
+        if operator.kind.reach in (Reach.ELEMENT, Reach.ROW) and operator.kind.name not in functions
+    )
+    unpaired = (
+        Gap(operator.name, "it multiplies two activations outside an attention")
+        for operator in unpaired_products(graph)
+    )
+    return (*functionless, *unpaired)
+
+
+def alone(name: str, queue: str, uses: Iterable[Use]) -> Segment:
+    """Return a segment of one task."""
+    builder = SegmentBuilder(name)
+    builder.add(queue, name, uses)
+    return builder.build()

@@ -23,6 +23,7 @@ from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
 from accelsim.machine.components.base import Part
+from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM, Placement
@@ -140,7 +141,7 @@ class _Scopes:
 
     def _idle_watts(self) -> float:
         dram = self.design.hardware.dram
-        if dram is None:
+        if not isinstance(dram, DramConfig):
             return 0.0
         return self.prices.dram_states[_IDLE_STATES.get(dram.idle_state, dram.idle_state)]
 

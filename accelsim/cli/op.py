@@ -24,7 +24,7 @@ Command = Callable[..., "OperatorResult"]
 def op() -> None:
     """Run one operator alone on a machine and print cycles, accesses and energy.
 
-    Cycles count from the start command to the interrupt; operands lie in the PE buffers.
+    Cycles count from the start command to the interrupt; operands lie next to the array.
     """
 
 
@@ -56,8 +56,8 @@ def _with_machine(make: Command) -> Callable[..., None]:
 @click.option("--activation-density", type=float, default=1.0, help="Non-zeros of A.")
 @click.option("--dram-bandwidth", help="Stream the operands from DRAM, such as 16GB/s.")
 @click.option("--dram-latency", default="200 ns", help="When streaming.")
-@click.option("--scratchpad", default="256 KiB", help="When streaming.")
-@click.option("--accumulator", default="128 KiB", help="When streaming.")
+@click.option("--scratchpad", help="When streaming, in place of the machine's.")
+@click.option("--accumulator", help="When streaming, in place of the machine's.")
 @_with_machine
 def matmul(
     hardware: HardwareConfig,
@@ -68,22 +68,23 @@ def matmul(
     activation_density: float,
     dram_bandwidth: str | None,
     dram_latency: str,
-    scratchpad: str,
-    accumulator: str,
+    scratchpad: str | None,
+    accumulator: str | None,
 ) -> OperatorResult:
     """C[rows x columns] = A[rows x depth] W[columns x depth]^T."""
     from accelsim.evaluation import single
+    from accelsim.program import Product
 
-    segment = single.matmul(hardware, rows, columns, depth, density, activation_density)
     if dram_bandwidth is None:
+        segment = single.matmul(hardware, rows, columns, depth, density, activation_density)
         return single.run_alone(hardware, segment)
     via = single.Streaming(
         _quantity("--dram-bandwidth", dram_bandwidth, "B/s"),
         _quantity("--dram-latency", dram_latency, "s"),
-        int(_quantity("--scratchpad", scratchpad, "B")),
-        int(_quantity("--accumulator", accumulator, "B")),
+        _bytes("--scratchpad", scratchpad),
+        _bytes("--accumulator", accumulator),
     )
-    return single.streamed_matmul(hardware, segment, (rows, columns, depth), via)
+    return single.streamed_matmul(hardware, Product(rows, columns, depth), via)
 
 
 _MOST = {"B/s": 1e15, "s": 1.0, "B": 2.0**40}
@@ -97,6 +98,10 @@ def _quantity(option: str, text: str, dimension: str) -> float:
             f"got '{text}'"
         )
     return value
+
+
+def _bytes(option: str, text: str | None) -> int | None:
+    return None if text is None else int(_quantity(option, text, "B"))
 
 
 def _special_function(name: str) -> None:

@@ -168,7 +168,7 @@ class SegmentRun:
                 server.busy += ticks
                 server.free_at = last = start + ticks
             if self._trace:
-                self._note(server, use, task, number, start, last)
+                self._note(server, use, task, number, start, server.free_at)
             if last > end:
                 end = last
         event = _End(env, task)

@@ -7,59 +7,30 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
-from accelsim.accelerators.edgebert.parts import (
-    ACTIVATION_BUFFER,
-    PE_ARRAY,
-    SFU,
-    WEIGHT_BUFFER,
-    parts_of,
-)
-from accelsim.account.prices import check_actions, price_list
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
+from accelsim.accelerators import find_accelerator
+from accelsim.account.prices import price_list
+from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.errors import ConfigError
-from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
-from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
+from accelsim.machine.components.simple_dram import SimpleDramConfig
+from accelsim.machine.schema import HardwareConfig, HomeConfig
 from accelsim.machine.servers import Machine
-from accelsim.machine.timing.systolic import (
-    OverlappedArray,
-    ProductShape,
-    SimpleDram,
-    overlapped_cycles,
-)
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import buffer_use
-from accelsim.program import (
-    Command,
-    Elements,
-    Product,
-    Range,
-    Segment,
-    SegmentBuilder,
-    Transfer,
-    Use,
-    Vectors,
-)
-from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, period_of, to_seconds
+from accelsim.mapping.cache import SegmentCache
+from accelsim.memory.storage import StorageConfig
+from accelsim.model.builder import GraphBuilder
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import MATMUL
+from accelsim.model.tensors import Role
+from accelsim.placement.placement import DRAM, place
+from accelsim.program import Command, Product, Range, Segment, SegmentBuilder, Transfer, Use
+from accelsim.units import Tick, ceil_div, to_seconds
 
-# An access of the simple DRAM behind streamed products: 32 bytes, as ONNXim's.
-_ACCESS_BYTES = 32
 # Random accesses fall into the first 256 MiB.
 _DRAM_BYTES = 2**28
-
-
-@dataclass(frozen=True)
-class Streaming:
-    """A DRAM and buffers to stream a product's operands through.
-
-    ``bandwidth`` in B/s, ``latency`` in s, both buffers in bytes, halved for double buffering.
-    """
-
-    bandwidth: float
-    latency: float
-    scratchpad: int
-    accumulator: int
+# Holds no activation: all of them stream.
+_NO_ROOM = 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +38,8 @@ class OperatorResult:
     """Ticks from start to end, amounts by (block, action), and joules.
 
     ``dynamic`` is by (block, action), ``leakage`` of the whole chip and ``standby`` of the DRAM
-    over the duration.
+    over the duration. Of what streams, the duration ends with the last sum, and ``written`` is when
+    DRAM has the last result.
     """
 
     segment: Segment
@@ -77,11 +49,18 @@ class OperatorResult:
     dynamic: dict[tuple[str, str], float]
     leakage: float
     standby: float
+    written: Tick | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def cycles(self) -> int:
         """Cycles of the logic clock, rounded up."""
         return ceil_div(self.duration, self.period)
+
+    @property
+    def written_cycles(self) -> int:
+        """Cycles until DRAM has all results; those of the operator where it does not stream."""
+        return ceil_div(self.duration if self.written is None else self.written, self.period)
 
     @property
     def seconds(self) -> float:
@@ -91,12 +70,20 @@ class OperatorResult:
 
 def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     """Run a segment on an otherwise idle machine."""
-    prices = price_list(hardware)
-    check_actions([segment], prices)
+    return _result(hardware, *_run(hardware, segment, trace=False))
+
+
+def _run(
+    hardware: HardwareConfig, segment: Segment, *, trace: bool
+) -> tuple[Machine, SegmentRecord]:
     env, machine = CountingEnvironment(), Machine(hardware)
-    run = SegmentRun(env, machine, segment, {}, trace=False)
+    run = SegmentRun(env, machine, segment, {}, trace=trace)
     env.run(until=env.process(run.run()))
-    record = run.record
+    return machine, run.record
+
+
+def _result(hardware: HardwareConfig, machine: Machine, record: SegmentRecord) -> OperatorResult:
+    prices = price_list(hardware)
     amounts: Counter[tuple[str, str]] = Counter()
     for (block, action, _), amount in record.amounts.items():
         amounts[block, action] += amount
@@ -108,7 +95,7 @@ def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     seconds = to_seconds(record.duration)
     residency = machine.dram.residency if machine.dram else Counter[str]()
     return OperatorResult(
-        segment,
+        record.segment,
         record.duration,
         machine.period,
         amounts,
@@ -128,68 +115,44 @@ def matmul(
 ) -> Segment:
     """Return one call C[rows x columns] = A[rows x depth] W[columns x depth]^T.
 
-    Operands lie in the operand buffers, bit-mask encoded with the given densities; the buffers'
-    capacity is not checked. Sparsity saves bytes, not cycles.
+    Operands lie next to the array, with the given shares of non-zeros.
     """
     _check_positive(rows=rows, columns=columns, depth=depth)
-    size = parts_of(hardware).pe_array.vector_size
-    depth_vectors = ceil_div(depth, size)
-    systolic = parts_of(hardware).pe_array.dataflow != "vector_mac"
-    vectors = port_vectors(parts_of(hardware).pe_array, rows, columns, depth)
-    for_weights, for_activations = operand_passes(parts_of(hardware).pe_array, rows, columns)
-    weights = for_weights * _encoded_bytes(columns, depth, density, size)
-    activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
-    decoded = (for_weights * columns + for_activations * rows) * depth_vectors
-    # Two decoders, one for each operand, work side by side.
-    decodings = 1 if systolic else ceil_div(decoded, 2)
-    written = 1 if systolic else ceil_div(rows * columns, size)
-    uses = [
-        Use(PE_ARRAY, "mac", Product(rows, columns, depth)),
-        Use(WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
-        Use(ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
-        Use(accesses.CODEC, "decode", Vectors(decoded, decodings)),
-        Use(ACTIVATION_BUFFER, "write", Vectors(rows * columns, written)),
-    ]
-    return _single("matmul", "pe", uses)
+    for share in (density, activation_density):
+        if not 0 <= share <= 1:
+            raise ConfigError(f"--density: expected a share from 0 to 1, got {share}")
+    accelerator, asked = find_accelerator(hardware.accelerator), Product(rows, columns, depth)
+    return accelerator.product(hardware, asked, density, activation_density)
 
 
 def special_function(hardware: HardwareConfig, function: str, rows: int, columns: int) -> Segment:
-    """Return one command of the special-function unit on rows x columns elements."""
+    """Return one command of the unit that computes functions of rows x columns elements."""
     _check_positive(rows=rows, columns=columns)
-    operands = 2 if function == "add" else 1
-    use = Use(SFU, function, Elements(rows, columns, operands))
-    moved = operands * rows * columns
-    lanes = hardware.datapath.lanes
-    reads = buffer_use(lanes, ACTIVATION_BUFFER, "read", moved)
-    writes = buffer_use(lanes, ACTIVATION_BUFFER, "write", rows * columns)
-    return _single(function, "sfu", [use, reads, writes])
+    return find_accelerator(hardware.accelerator).function(hardware, function, rows, columns)
 
 
 def load(hardware: HardwareConfig, kind: str, size: int) -> Segment:
     """Return one load command: bytes of ``data``, or of ``mask`` at one mask word a cycle."""
-    return _transfer(hardware, "transfer", kind, size, "write")
+    return _transfer(hardware, "transfer", kind, size)
 
 
 def store(hardware: HardwareConfig, kind: str, size: int) -> Segment:
     """Return one write-back command of data or masks."""
-    return _transfer(hardware, "store", kind, size, "read")
+    return _transfer(hardware, "store", kind, size)
 
 
-def _transfer(
-    hardware: HardwareConfig, action: str, kind: str, size: int, buffer_action: str
-) -> Segment:
+def _transfer(hardware: HardwareConfig, action: str, kind: str, size: int) -> Segment:
     _check_positive(bytes=size)
-    lanes = hardware.datapath.lanes
-    vectors = ceil_div(8 * size, lanes)
+    vectors = ceil_div(8 * size, hardware.datapath.lanes)
     moved = Transfer(size) if kind == "data" else Transfer(0, size, vectors)
-    name = "load" if action == "transfer" else "store"
-    into = buffer_use(lanes, WEIGHT_BUFFER, buffer_action, size)
-    return _single(name, "load", [Use(accesses.BUS, action, moved), into])
+    return find_accelerator(hardware.accelerator).transfer(hardware, action, moved)
 
 
 def register_write(hardware: HardwareConfig) -> Segment:
     """Return one write of a configuration register."""
-    return _single("register_write", "host", [Use(accesses.HOST, "register_write", Command())])
+    builder = SegmentBuilder("register_write")
+    builder.add("host", "register_write", [Use(accesses.HOST, "register_write", Command())])
+    return builder.build()
 
 
 def dram_reads(
@@ -220,58 +183,96 @@ def dram_reads(
     return builder.build()
 
 
-def _single(name: str, queue: str, uses: list[Use]) -> Segment:
-    builder = SegmentBuilder(name)
-    builder.add(queue, name, uses)
-    return builder.build()
+@dataclass(frozen=True)
+class Streaming:
+    """A DRAM of one port to stream a product's operands from.
+
+    ``bandwidth`` in B/s, ``latency`` in s; buffers in bytes, the machine's own where None.
+    """
+
+    bandwidth: float
+    latency: float
+    scratchpad: int | None = None
+    accumulator: int | None = None
 
 
-def _encoded_bytes(rows: int, depth: int, density: float, size: int) -> int:
-    if not 0 <= density <= 1:
-        raise ConfigError(f"--density: expected a share from 0 to 1, got {density}")
-    values = Fraction(str(density)) * rows * depth
-    masks = rows * ceil_div(depth, size) * size
-    return -(-values.numerator // values.denominator) + ceil_div(masks, 8)
+def streamed_matmul(hardware: HardwareConfig, asked: Product, via: Streaming) -> OperatorResult:
+    """Return a product compiled as a graph of its own, its operands and results in DRAM.
+
+    Raises ConfigError for a machine without a scratchpad.
+    """
+    _check_positive(rows=asked.rows, columns=asked.columns, depth=asked.depth)
+    lanes = hardware.datapath.lanes
+    sizes = (asked.rows, asked.columns, asked.depth)
+    _check_work(math.prod(ceil_div(size, lanes) for size in sizes), "tiles")
+    machine, graph = _streaming(hardware, via), _graph_of(asked)
+    dense = {"format": "dense", "bits": 8}
+    storage = StorageConfig.model_validate({role.value: dense for role in Role})
+    placement = place(graph, storage, machine)
+    accelerator = find_accelerator(machine.accelerator)
+    accelerator.check(graph, machine)
+    made = accelerator.compile(graph, placement, machine, 0, SegmentCache())
+    (segment,) = made.program.segments
+    servers, record = _run(machine, segment, trace=True)
+    computed = max(
+        span.end + servers.blocks[span.port].lag for span in record.spans if span.action == "mac"
+    )
+    result, watts = _result(machine, servers, record), price_list(hardware).watts
+    return replace(
+        result,
+        duration=computed,
+        written=record.duration,
+        dynamic={key: joules for key, joules in result.dynamic.items() if key[0] != DRAM},
+        leakage=to_seconds(record.duration) * sum(watts.values()),
+        notes=("the DRAM of --dram-bandwidth has no price: its energy is left out",),
+    )
+
+
+def _streaming(hardware: HardwareConfig, via: Streaming) -> HardwareConfig:
+    """Return the machine with everything in a DRAM of one port."""
+    kinds = {ScratchpadConfig: via.scratchpad, AccumulatorConfig: via.accumulator}
+    buffers = {n: each for n, each in hardware.further.items() if type(each) in kinds}
+    if not buffers:
+        raise ConfigError(
+            f"--dram-bandwidth: machine '{hardware.name}' has no scratchpad to stream through; "
+            "take --hw hwconfigs/systolic_npu.yaml"
+        )
+    sized = {
+        name: each.model_copy(update={"capacity": size})
+        for name, each in buffers.items()
+        if (size := kinds[type(each)]) is not None
+    }
+    # An access of 32 bytes, as ONNXim's.
+    dram = SimpleDramConfig.model_validate(
+        {
+            "kind": "simple_dram",
+            "access": "32 B",
+            "bandwidth": f"{via.bandwidth} B/s",
+            "latency": f"{via.latency} s",
+        }
+    )
+    home = HomeConfig(values=DRAM, masks=DRAM)
+    homes = {role.value: home for role in Role} | {"activation_spill": DRAM}
+    own = hardware.placement.activations
+    small = {"capacity": _NO_ROOM, "banks": 1, "extrapolate": True}
+    memories = {**hardware.memories, own: hardware.memories[own].model_copy(update=small)}
+    placement = hardware.placement.model_copy(update=homes)
+    return hardware.changed(dram=dram, placement=placement, memories=memories, **sized)
+
+
+def _graph_of(asked: Product) -> LayerGraph:
+    """Return the graph of a product whose activations come from outside."""
+    graph = GraphBuilder(asked.rows)
+    weight = graph.parameter("matmul.weight", (asked.columns, asked.depth), Role.BACKBONE)
+    sizes = {"rows": asked.rows, "columns": asked.columns, "depth": asked.depth}
+    graph.place("matmul", MATMUL, parameters=(weight,), **sizes)
+    return graph.build()
 
 
 def _check_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise ConfigError(f"--{name}: expected 1 or more, got {size}")
-
-
-def streamed_matmul(
-    hardware: HardwareConfig, segment: Segment, shape: tuple[int, int, int], via: Streaming
-) -> OperatorResult:
-    """Return a product (rows, columns, depth) whose operands stream from DRAM.
-
-    Weights load while the array computes. The amounts are those of the buffers and the array; the
-    simple DRAM has no price. Raises ConfigError for an array that is not square or not weight
-    stationary.
-    """
-    array = parts_of(hardware).pe_array
-    if array.dataflow != "weight_stationary" or array.array_rows != array.array_columns:
-        raise ConfigError(
-            "--dram-bandwidth: streaming is modelled for a square weight-stationary array; "
-            "set pe_array.dataflow=weight_stationary"
-        )
-    access = round(_ACCESS_BYTES / via.bandwidth * TICKS_PER_SECOND)
-    if access < 1:
-        raise ConfigError("--dram-bandwidth: an access takes less than 1 fs; lower the bandwidth")
-    dram = SimpleDram(_ACCESS_BYTES, access, max(1, round(via.latency * TICKS_PER_SECOND)))
-    period = period_of(hardware.clock.frequency)
-    machine = OverlappedArray(array.array_rows, via.scratchpad, via.accumulator, period)
-    _check_work(math.prod(ceil_div(size, array.array_rows) for size in shape), "tiles")
-    done = overlapped_cycles(ProductShape(*shape), machine, dram)
-    alone = run_alone(hardware, segment)
-    duration = done.computed * period
-    return replace(
-        alone,
-        duration=duration,
-        amounts=alone.amounts + Counter({("simple_dram", "access"): done.accesses}),
-        leakage=alone.leakage * duration / alone.duration,
-        standby=0.0,
-    )
 
 
 # More would take minutes and gigabytes.

@@ -125,7 +125,10 @@ def describe(value: Any) -> str:
 
 
 def merge(base: Document, over: Document) -> Document:
-    """Return ``base`` with the mappings of ``over`` laid over it; lists and scalars replace."""
+    """Return ``base`` with the mappings of ``over`` laid over it.
+
+    Lists and scalars replace, and so does a mapping with a ``kind`` one that has none.
+    """
     data = _merge_values(base.data, over.data)
     known = {**base.places, **over.places}
     places = {path: known[path] for path in _paths(data, ())}
@@ -134,6 +137,8 @@ def merge(base: Document, over: Document) -> Document:
 
 def _merge_values(base: Any, over: Any) -> Any:
     if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    if "kind" in over and "kind" not in base:
         return over
     laid = {key: _merge_values(base[key], over[key]) if key in base else over[key] for key in over}
     return {**base, **laid}

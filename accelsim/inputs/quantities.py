@@ -36,6 +36,7 @@ _RANGES = {
     "K": _Range("350 K", "1000 K", "1 K"),
     "B": _Range("64 KiB", "1024 TiB"),
     "b": _Range("64 b", "1024 Tib"),
+    "B/s": _Range("6.4 GB/s", "1000 TB/s"),
     "m": _Range("22 nm", "1 m"),
     "m2": _Range("0.5 mm2", "1 m2"),
     "write": _Range("1e6 writes", "1e18 writes"),
@@ -105,3 +106,4 @@ Bytes = Annotated[int, *_quantity("B", whole=True)]
 Bits = Annotated[int, *_quantity("b", whole=True)]
 Writes = Annotated[float, *_quantity("write")]
 CellArea = Annotated[float, *_quantity("F2")]
+BytesPerSecond = Annotated[float, *_quantity("B/s")]

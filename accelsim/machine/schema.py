@@ -29,8 +29,8 @@ from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.machine import components as _components
 from accelsim.machine.components.base import Block, Component, Datapath, Datasheet, Interconnect
 from accelsim.machine.components.buffers import BufferConfig
-from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.memory import MemoryConfig
+from accelsim.machine.components.simple_dram import OffChip
 from accelsim.machine.components.supply import PowerConfig
 from accelsim.machine.operating_points import (
     OperatingPoint,
@@ -96,7 +96,7 @@ class HardwareConfig(ConfigModel):
     process: ProcessConfig
     clock: OperatingPoint
     memories: dict[str, MemoryConfig]
-    dram: DramConfig | None
+    dram: OffChip | None
     placement: PlacementConfig
     power: PowerConfig
     scaling: ScalingConfig | None = None

@@ -6,16 +6,23 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.accesses import Part, bus_use, memory_use
+from accelsim.mapping import accesses
+from accelsim.mapping.accesses import Part, bus_use, memory_use, merge_uses, read_part
 from accelsim.mapping.context import Context
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM
-from accelsim.program import Range, Use
+from accelsim.program import Command, Range, Use, Vectors
+from accelsim.units import ceil_div
+
+LOAD, MOVE, HOST = "load", "move", "host"
+
+# A read of a configuration register takes 8 to 9 cycles, a write 4 (EdgeBERT's SystemC).
+_WRITES_AS_LONG_AS_A_READ = 2
 
 
 @dataclass
@@ -39,11 +46,15 @@ class Tiling:
 class Emitter(ABC):
     """Appends tasks to a plan. One object a segment; ``copy`` it to try a continuation.
 
-    An accelerator's own emitter says which tasks a product, a function, a look-up or a load takes.
-    ``row_tile`` are the rows that a function which needs whole rows takes at a time.
+    An accelerator's own emitter says which tasks a product, a function or a load takes.
+    ``row_tile`` are the rows that a function which needs whole rows takes at a time,
+    ``vector_size`` the elements that are decoded in a cycle. ``rereads`` says that every panel of a
+    product reads what moves from its home again.
     """
 
+    rereads: ClassVar[bool] = False
     row_tile: int
+    vector_size: int
 
     def __init__(self, context: Context, hardware: HardwareConfig, plan: Plan) -> None:
         self.context = context
@@ -60,6 +71,22 @@ class Emitter(ABC):
 
     # -- what an accelerator adds --------------------------------------------------------------
 
+    @property
+    @abstractmethod
+    def last_product(self) -> int:
+        """The task after which no product planned so far reads anything."""
+
+    @abstractmethod
+    def command(
+        self,
+        queue: str,
+        operator: str,
+        uses: Iterable[Use],
+        after: Iterable[int] = (),
+        holds: Iterable[tuple[str, int]] = (),
+    ) -> int:
+        """Append a task that the host starts; return it."""
+
     @abstractmethod
     def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return how products that share their columns are cut, for so many rows.
@@ -70,6 +97,14 @@ class Emitter(ABC):
     @abstractmethod
     def moving(self, label: str, value: Value, rows: Rows, beside: Sequence[Value] = ()) -> Operand:
         """Return rows of a value where the array reads them; those of others stay ``beside``."""
+
+    @abstractmethod
+    def held(self, label: str, value: Value, rows: Rows) -> Operand:
+        """Return rows of a value where the array reads weights, as operand of an attention."""
+
+    @abstractmethod
+    def drop_moved(self, name: str) -> None:
+        """Note that no product reads a value again."""
 
     @abstractmethod
     def stationary(self, product: Operator, columns: Rows) -> Operand:
@@ -107,12 +142,12 @@ class Emitter(ABC):
         """Append a row-wise function of (rows, columns); return its task."""
 
     @abstractmethod
-    def gather(self, operator: Operator, out: Value, rows: Rows) -> None:
-        """Append the look-up of some rows."""
+    def keeps(self, operator: Operator) -> bool:
+        """Say whether a function leaves its results in registers, not in the memory."""
 
     @abstractmethod
-    def hand_over(self, operator: Operator) -> None:
-        """Let the host read a result, which then leaves the chip."""
+    def decision(self, operator: Operator, source: Value, rows: Rows) -> int:
+        """Append a function of which the host reads a register for each row; return its task."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -130,10 +165,14 @@ class Emitter(ABC):
         self.values[name] = Value(name, rows, columns)
         return self.values[name]
 
+    def may_spill(self, operator: Operator) -> bool:
+        """Say whether an output lies in DRAM when activations spill: one that leaves its stage."""
+        return operator.name in self.context.crossing
+
     def output(self, operator: Operator) -> Value:
         """Return the whole output of an operator, where it spills to if it must."""
         if operator.name not in self.values:
-            spilled = self.context.spill and operator.name in self.context.crossing
+            spilled = self.context.spill and self.may_spill(operator)
             self.values[operator.name] = Value(
                 operator.name,
                 operator.rows,
@@ -142,6 +181,15 @@ class Emitter(ABC):
                 self.context.address(operator.name),
             )
         return self.values[operator.name]
+
+    def outside(self, operator: Operator) -> list[Value]:
+        """Return what an operator reads that no other makes: it waits in DRAM, if there is one."""
+        shapes = operator.kind.inputs(operator)
+        there = self.hardware.dram is not None
+        return [
+            Value(f"{operator.name}.{number}", rows, width, spilled=there)
+            for number, (rows, width) in enumerate(shapes)
+        ]
 
     def read_uses(self, value: Value, rows: Rows, elements: int, passes: int = 1) -> list[Use]:
         """Return the uses that read elements in some rows of a value from its home."""
@@ -169,8 +217,51 @@ class Emitter(ABC):
         if not value.spilled:
             self.plan.release(task, self.activation_memory, elements)
 
+    def retire_moved(self, value: Value, operand: Operand) -> None:
+        """Release a value of which an operand was made, when that no longer needs it."""
+        self.retire(value, value.rows * value.columns, operand.loaded_by)
+
     def drop(self, operand: Operand) -> None:
         """Release an operand when its last user ends."""
         task = max(operand.last_user, operand.loaded_by)
         for buffer, size in operand.holds:
             self.plan.release(task, buffer, size)
+
+    # -- ways in and out -----------------------------------------------------------------------
+
+    def gather(self, operator: Operator, out: Value, rows: Rows) -> None:
+        """Look up table rows in one scatter-gather transfer; equal rows are read once.
+
+        Each row takes whole words of its memory. In DRAM the rows are spread over the table.
+        """
+        count, tensor = rows[1] - rows[0], self.context.stored(operator)[0]
+        distinct = min(count, tensor.parameter.shape[0])
+        row = self.context.part(tensor, 0, operator.columns)
+        address = self.context.address(tensor.parameter.name)
+        stride = ceil_div(tensor.value_bits + tensor.mask_bits, 8) // distinct
+        reads = read_part(self.hardware, row, address, distinct, stride)
+        path = bus_use(distinct * (row.data_bytes + row.mask_bytes))
+        elements = count * operator.columns
+        decoded = ceil_div(elements, self.vector_size) if tensor.masked else 0
+        decode = Use(accesses.CODEC, "decode", Vectors(decoded, decoded))
+        uses = merge_uses([*reads, path, decode, *self.write_uses(out, rows, elements)])
+        task = self.command(LOAD, operator.label, uses, (), self.hold_for(out, elements))
+        out.note_written(rows, LOAD, task)
+
+    def decide(self, operator: Operator, rows: Rows) -> None:
+        """Compute the entropy of the logits; the host reads it from a register, and the logits.
+
+        Which check a sentence leaves by is not known here, so the host takes them at every check.
+        """
+        producer = self.context.producers[operator.name][0]
+        task = self.decision(operator, self.values[producer.name], rows)
+        read = Use(accesses.HOST, "register_write", Command(_WRITES_AS_LONG_AS_A_READ))
+        self.plan.task(HOST, f"{operator.label}.result", [read], {task})
+        self.hand_over(producer)
+
+    def hand_over(self, operator: Operator) -> None:
+        """Let the host read a final result, which then leaves the activation memory."""
+        value, rows = self.values[operator.name], (0, operator.rows)
+        uses = self.read_uses(value, rows, operator.elements)
+        task = self.command(MOVE, f"{operator.label}.result", uses, value.users(rows))
+        self.retire(value, operator.elements, task)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from accelsim.mapping.context import Context
+from accelsim.mapping.cutting import Stage
 from accelsim.mapping.emitter import Emitter, Operand
 from accelsim.mapping.units import Unit
 from accelsim.mapping.values import Rows, Value, split_rows
@@ -50,10 +51,14 @@ class UnitRun:
             block = (rows[0] + start, rows[0] + stop)
             for first, last in split_rows(columns[1] - columns[0], tiling.columns):
                 panel = (columns[0] + first, columns[0] + last)
-                self._panel(unit, block, panel, first_of_block=first == 0)
+                ends = last == columns[1] - columns[0] if self.emitter.rereads else first == 0
+                self._panel(unit, block, panel, ends=ends)
 
     def whole_rows(self, operator: Operator, rows: Rows) -> None:
-        """Append a function, one tile of rows at a time."""
+        """Append a function, a tile of rows at a time; the host reads what stays in registers."""
+        if self.emitter.keeps(operator):
+            self.emitter.decide(operator, rows)
+            return
         for first, last in split_rows(rows[1] - rows[0], self.emitter.row_tile):
             self.function(operator, (rows[0] + first, rows[0] + last), operator.columns)
 
@@ -66,6 +71,8 @@ class UnitRun:
     def _inputs(self, operator: Operator) -> list[Value]:
         heads = self.heads or {}
         producers = self.context.producers[operator.name]
+        if not producers:
+            return self.emitter.outside(operator)
         return [heads.get(p.name) or self.emitter.values[p.name] for p in producers]
 
     def _ending(self, operator: Operator) -> list[Value]:
@@ -73,18 +80,18 @@ class UnitRun:
         producers = self.context.producers[operator.name]
         return [
             value
-            for producer, value in zip(producers, self._inputs(operator), strict=True)
+            for producer, value in zip(producers, self._inputs(operator), strict=bool(producers))
             if self.context.is_last(producer.name, operator)
             and (self.heads is None or producer.name in self.heads)
         ]
 
     # -- operators -----------------------------------------------------------------------------
 
-    def _panel(self, unit: Unit, rows: Rows, columns: Rows, *, first_of_block: bool) -> None:
+    def _panel(self, unit: Unit, rows: Rows, columns: Rows, *, ends: bool) -> None:
         beside = [self._inputs(product)[0] for product in unit.products]
         for operator in unit.operators:
             if operator.kind.reach is Reach.MATRIX:
-                self._product(operator, beside, rows, columns, retire=first_of_block)
+                self._product(operator, beside, rows, columns, retire=ends)
             else:
                 self.function(operator, rows, columns[1] - columns[0])
 
@@ -146,3 +153,23 @@ class UnitRun:
         if operator.name not in self.parameters:
             self.parameters[operator.name] = self.emitter.vectors(operator)
         return self.parameters[operator.name]
+
+
+class RowwiseStage:
+    """One run of row-wise operators of equal row count."""
+
+    def __init__(self, context: Context, stage: Stage) -> None:
+        self.context = context
+        self.units = stage.units
+        self.rows = stage.operators[0].rows
+
+    def emit(self, emitter: Emitter, block: int) -> None:
+        """Append the tasks of the stage, ``block`` rows at a time.
+
+        Raises NoRoomError when the blocks are too large for the activation memory.
+        """
+        run = UnitRun(self.context, emitter)
+        for rows in split_rows(self.rows, block):
+            for unit in self.units:
+                run.unit(unit, rows)
+        run.finish()

@@ -25,12 +25,14 @@ def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
         name="operator",
         title=f"{name} on {hardware.name}: {result.cycles} cycles, {seconds}",
         sections=(table,),
+        notes=tuple(_notes(result)),
         data=table,
         document={
             "operator": name,
             "machine": hardware.name,
             "cycles": result.cycles,
             "time_s": result.seconds,
+            **({} if result.written is None else {"written_cycles": result.written_cycles}),
             "counts": {f"{b}.{a}": amount for (b, a), amount in result.amounts.items()},
             "energy_J": {
                 **{f"{b}.{a}": joules for (b, a), joules in result.dynamic.items()},
@@ -47,3 +49,9 @@ def _rows(result: OperatorResult) -> Iterator[Row]:
     yield "chip", "leakage", None, result.leakage
     if result.standby:
         yield "dram", "standby", None, result.standby
+
+
+def _notes(result: OperatorResult) -> Iterator[str]:
+    if result.written is not None:
+        yield f"results are in DRAM after {result.written_cycles} cycles"
+    yield from result.notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from compiled_encoder import CASES, compiled, run_segments
 
-from accelsim.accelerators.edgebert.stages import RowwiseStage
+from accelsim.accelerators.edgebert.stages import EdgeBertStage
 from accelsim.model.families import find_model
 
 ALBERT = find_model("albert-base")
@@ -25,7 +25,7 @@ def test_no_single_block_size_is_much_faster_than_the_chosen_ones(
     others = []
     for size in (16, 32, 48, 64, 128):
         monkeypatch.setattr(
-            RowwiseStage, "estimated_cycles", lambda _, __, block, size=size: abs(block - size)
+            EdgeBertStage, "estimated_cycles", lambda _, __, block, size=size: abs(block - size)
         )
         others.append(makespan(case))
     assert chosen <= 1.02 * min(others)

@@ -9,6 +9,7 @@ import pytest
 from accelsim.cli.main import run_command_line
 
 CODED = ("--hw", "hwconfigs/edgebert.yaml")
+NPU = ("--hw", "hwconfigs/systolic_npu.yaml")
 
 
 def op(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
@@ -53,7 +54,7 @@ def test_sparsity_changes_bytes_and_energy_but_no_cycle(capsys: pytest.CaptureFi
 def test_systolic_arrays_count_as_scalesim(
     dataflow: str, shape: str, cycles: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = matmul(capsys, shape, "--set", f"pe_array.dataflow={dataflow}")
+    found = matmul(capsys, shape, *NPU, "--set", f"pe_array.dataflow={dataflow}")
     assert found["cycles"] == cycles
 
 
@@ -78,14 +79,14 @@ def test_wide_systolic_arrays_never_wait_for_a_port(
 ) -> None:
     keys = {"dataflow": dataflow, "rows": rows, "columns": columns}
     sets = [part for k, v in keys.items() for part in ("--set", f"pe_array.{k}={v}")]
-    assert matmul(capsys, shape, *sets)["cycles"] == cycles
+    assert matmul(capsys, shape, *NPU, *sets)["cycles"] == cycles
 
 
 @pytest.mark.parametrize("shape", ["1x1x1", "16x16x16", "40x70x33"])
 def test_small_streamed_products_never_lose_by_bandwidth(
     shape: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stationary = ("--set", "pe_array.dataflow=weight_stationary")
+    stationary = (*NPU, "--set", "pe_array.fold_schedule=overlapped")
     cycles = [
         matmul(capsys, shape, *stationary, "--dram-bandwidth", f"{b} GB/s")["cycles"]
         for b in (0.05, 0.5, 0.52, 0.56, 0.71, 0.72, 1.19, 1.21, 4, 64)
@@ -94,13 +95,47 @@ def test_small_streamed_products_never_lose_by_bandwidth(
 
 
 def test_streamed_products_never_lose_by_bandwidth(capsys: pytest.CaptureFixture[str]) -> None:
-    stationary = ("--set", "pe_array.dataflow=weight_stationary")
+    stationary = (*NPU, "--set", "pe_array.fold_schedule=overlapped")
     cycles = [
         matmul(capsys, "128x768x768", *stationary, "--dram-bandwidth", f"{b} GB/s")["cycles"]
         for b in (0.5, 1, 2, 4, 8, 16, 32, 64)
     ]
     assert cycles == sorted(cycles, reverse=True)
     assert abs(cycles[5] / 295_948 - 1) < 0.05
+
+
+def test_streaming_says_when_results_are_written_and_what_has_no_price(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    streamed = ("--hw", "hwconfigs/systolic_npu_onnxim.yaml", "--dram-bandwidth", "16 GB/s")
+    found = matmul(capsys, "128x768x768", *streamed)
+    assert abs(found["cycles"] / 295_948 - 1) < 0.001
+    assert abs(found["written_cycles"] / 297_942 - 1) < 0.001
+    assert found["counts"]["dram.read"] == (6 * 128 + 768) * 768
+    assert found["counts"]["dram.write"] == 128 * 768
+    assert not {key for key in found["energy_J"] if key in ("dram.read", "dram.write")}
+    sizes = ("--rows", "16", "--columns", "16", "--depth", "16")
+    assert run_command_line(["op", "matmul", *sizes, *streamed]) == 0
+    assert "has no price: its energy is left out" in capsys.readouterr().out
+
+
+def test_buffers_of_a_stream_may_be_others_than_the_machines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    streamed = (*NPU, "--dram-bandwidth", "4 GB/s")
+    own = matmul(capsys, "256x256x1024", *streamed)
+    larger = matmul(capsys, "256x256x1024", *streamed, "--accumulator", "1 MiB")
+    assert larger["counts"]["dram.read"] < own["counts"]["dram.read"]
+
+
+def test_functions_of_the_vector_unit_sweep_as_their_recipe_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, sweeps in (("softmax", 3), ("layer_norm", 2), ("gelu", 1), ("tanh", 1)):
+        found = op(capsys, name, "--rows", "8", "--columns", "160", *NPU)
+        assert found["counts"]["activation_sram.read"] == sweeps * 8 * 10
+        assert found["counts"]["activation_sram.write"] == 8 * 10
+        assert found["counts"][f"vector_unit.{name}"] == 8 * 160
 
 
 @pytest.mark.parametrize(
@@ -157,6 +192,29 @@ def test_the_table_names_operator_machine_and_cycles(capsys: pytest.CaptureFixtu
         (("dram", "--bytes", "64", "--set", "dram=null"), "dram"),
         (("dram", "--bytes", "1000000000000"), "are more than the 1000000 of one command"),
         (("load", "data", "--bytes", "-1"), "--bytes: expected 1 or more"),
+        (
+            (
+                "matmul",
+                "--rows",
+                "1",
+                "--columns",
+                "1",
+                "--depth",
+                "1",
+                "--dram-bandwidth",
+                "1GB/s",
+            ),
+            "machine 'edgebert_overlapped' has no scratchpad to stream through; take --hw "
+            "hwconfigs/systolic_npu.yaml",
+        ),
+        (
+            ("matmul", "--rows", "1", "--columns", "1", "--depth", "1", "--density", "0.5", *NPU),
+            "--density: operands are dense in the scratchpad of 'systolic_npu'; leave it out",
+        ),
+        (
+            ("dvfs_lookup", "--rows", "1", "--columns", "1", *NPU),
+            "dvfs_lookup: the vector unit of 'systolic_npu' does not compute it; known functions: ",
+        ),
     ],
 )
 def test_bad_sizes_get_one_message(

@@ -28,6 +28,7 @@ RANGES: dict[str, tuple[str, float, float, bool, str]] = {
     "SquareMeters": ("m2", 0, 1, True, "1 m2"),
     "Bytes": ("B", 1, 2**50, False, "1024 TiB"),
     "Bits": ("b", 1, 2**50, False, "1024 Tib"),
+    "BytesPerSecond": ("B/s", 0, 1e15, False, "1000 TB/s"),
     "Writes": ("writes", 0, 1e18, False, "1e18 writes"),
     "CellArea": ("F2", 0, 1e6, False, "1e6 F2"),
 }

@@ -41,8 +41,9 @@ MACHINE_VALUES = [
      "should be less than or equal to 1024, got 1025"),
     ("vector_size: 16", "vector_size: 257", "pe_array.vector_size: input should be less than or "
      "equal to 256, got 257"),
-    ("vector_size: 16", "vector_size: 16\n  rows: 1025", "pe_array.rows: input should be less "
-     "than or equal to 1024, got 1025"),
+    ("vector_size: 16", "vector_size: 16\n  rows: 16", "pe_array.rows: unknown key; a "
+     "vector_mac_array has no rows; take hwconfigs/systolic_npu.yaml, or kind: systolic_array "
+     "with accelerator: systolic_npu"),
     ("command_cycles: 6", "command_cycles: 1000001", "pe_array.command_cycles: input should be "
      "less than or equal to 1000000, got 1000001"),
     ("frequency: 1 GHz", "frequency: 0 Hz", "clock.frequency: input should be greater than 0, "
@@ -84,9 +85,9 @@ MACHINE_VALUES = [
     ("command_cycles: 6", "comand_cycles: 6", "pe_array.comand_cycles: unknown key; did you mean "
      "'command_cycles'?"),
     ("command_cycles: 6", "command_cycles: 6\n  x: 1", "pe_array.x: unknown key; known keys: "
-     "columns, command_cycles, dataflow, kind, rows, tile_schedule, vector_size, write_port"),
+     "command_cycles, kind, tile_schedule, vector_size, write_port"),
     ("command_cycles: 6", "command_cycles: 6\n  1: x", "pe_array.1: unknown key; known keys: "
-     "columns, command_cycles, dataflow, kind, rows, tile_schedule, vector_size, write_port"),
+     "command_cycles, kind, tile_schedule, vector_size, write_port"),
     ("task: {values: sram", "task: {values: srm", "placement.task.values: there is no memory "
      "'srm'; did you mean 'sram'?"),
     ("activations: activation_sram", "activations: dram", "placement.activations: there is no "

@@ -1,36 +1,24 @@
-"""Systolic arrays: equal to SCALE-Sim and to a cycle-stepped grid; overlapped, close to ONNXim."""
+"""Systolic arrays: equal to SCALE-Sim and to a cycle-stepped grid; tiles fit their buffers."""
 
 from __future__ import annotations
 
 import csv
-import re
-from dataclasses import replace
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.machine.timing.systolic import (
-    Dataflow,
-    OverlappedArray,
-    OverlappedCycles,
-    ProductShape,
-    SimpleDram,
-    SystolicShape,
-    overlapped_cycles,
-    reported_cycles,
-    systolic_cycles,
-    tile_extents,
-)
+from accelsim.machine.schema import load_hardware
+from accelsim.machine.servers import Machine
+from accelsim.machine.timing.systolic import Dataflow, SystolicTiming, tile_extents
+from accelsim.program import Product, Use
 from accelsim.units import ceil_div
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 DATAFLOWS: tuple[Dataflow, ...] = ("weight_stationary", "output_stationary", "input_stationary")
-NANOSECOND = 10**6
 
 Matrix = list[list[int]]
 
@@ -57,10 +45,37 @@ def test_the_reference_covers_what_is_claimed() -> None:
         assert any(int(row["columns"]) < int(row["array_columns"]) for row in rows)
 
 
+def machine(dataflow: str, rows: object, columns: object, *others: str) -> Machine:
+    shape = (
+        f"pe_array.dataflow={dataflow}",
+        f"pe_array.rows={rows}",
+        f"pe_array.columns={columns}",
+    )
+    return Machine(load_hardware("hwconfigs/systolic_npu.yaml", (*shape, *others)))
+
+
+def occupied(on: Machine, rows: int, columns: int, depth: int) -> int:
+    use = Use("pe_array", "mac", Product(rows, columns, depth))
+    return on.port("pe_array", "mac").occupancy(use, 0) // on.period
+
+
 def test_every_cycle_count_of_scalesim_is_equal() -> None:
+    machines: dict[tuple[str, ...], Machine] = {}
     for row in SCALESIM:
-        sizes = [int(row[size]) for size in SIZES]
-        assert reported_cycles(row["dataflow"], *sizes) == int(row["total_cycles"]), row  # type: ignore[arg-type]
+        array = (row["dataflow"], row["array_rows"], row["array_columns"])
+        if array not in machines:
+            machines[array] = machine(*array)
+        sizes = [int(row[size]) for size in SIZES[2:]]
+        assert occupied(machines[array], *sizes) == int(row["total_cycles"]), row
+    assert len(SCALESIM) == 180
+
+
+def systolic_cycles(
+    dataflow: Dataflow, array_rows: int, array_columns: int, rows: int, columns: int, depth: int
+) -> int:
+    """Return the cycles of serial folds: SCALE-Sim counts them from zero."""
+    timing = SystolicTiming(dataflow, array_rows, array_columns, overlapped=False)
+    return timing.cycles(Product(rows, columns, depth)) + 1
 
 
 # The array, cycle by cycle. An operand that is None is a bubble.
@@ -130,7 +145,7 @@ def blocks(total: int, size: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, total, size)]
 
 
-def gold(dataflow: Dataflow, array: SystolicShape, a: Matrix, w: Matrix) -> tuple[int, Matrix]:
+def gold(dataflow: Dataflow, array: SystolicTiming, a: Matrix, w: Matrix) -> tuple[int, Matrix]:
     """Return the cycles and the product of the folds, one after another, idle cells fed zeros."""
     if dataflow == "input_stationary":
         cycles, transposed = gold("weight_stationary", array, w, a)
@@ -165,7 +180,7 @@ def test_the_stepped_array_computes_the_product_in_as_many_cycles(
     data: st.DataObject, dataflow: Dataflow, high: int, wide: int, m: int, n: int, k: int
 ) -> None:
     a, w = data.draw(matrices(m, k)), data.draw(matrices(n, k))
-    cycles, result = gold(dataflow, SystolicShape(high, wide), a, w)
+    cycles, result = gold(dataflow, SystolicTiming(dataflow, high, wide, False), a, w)
     assert result == [[sum(x * y for x, y in zip(i, j, strict=True)) for j in w] for i in a]
     assert cycles == systolic_cycles(dataflow, high, wide, m, n, k)
 
@@ -203,127 +218,82 @@ def test_one_cell_without_load_is_busy_in_every_cycle() -> None:
     assert systolic_cycles("output_stationary", 1, 1, 7, 5, 3) == 7 * 5 * 3
 
 
-# Overlapped tiles against ONNXim.
-
-ONNXIM = records("onnxim_cycles.csv")
-ARRAY = OverlappedArray(
-    size=16, scratchpad_bytes=256 * 1024, accumulator_bytes=128 * 1024, period=NANOSECOND
-)
-
-
-def dram_of(gigabytes_per_second: float) -> SimpleDram:
-    period = round(32 * NANOSECOND / gigabytes_per_second)
-    return SimpleDram(access_bytes=32, period=period, latency=100 * period)
-
-
-def shape_of(row: dict[str, str]) -> ProductShape:
-    return ProductShape(int(row["rows"]), int(row["columns"]), int(row["depth"]))
-
-
-def run(row: dict[str, str]) -> OverlappedCycles:
-    return overlapped_cycles(shape_of(row), ARRAY, dram_of(float(row["bandwidth_gb_per_s"])))
+@given(any_array, any_array, any_size, any_size, any_size)
+def test_cycles_are_those_of_the_closed_form(high: int, wide: int, m: int, n: int, k: int) -> None:
+    """Down, across and streamed, by dataflow: SCALE-Sim's closed form, written out."""
+    assigned = {
+        "weight_stationary": (k, n, m, high),
+        "output_stationary": (m, n, k, 0),
+        "input_stationary": (k, m, n, high),
+    }
+    for dataflow in DATAFLOWS:
+        down, across, streamed, load = assigned[dataflow]
+        folds = -(-down // high) * -(-across // wide)
+        expected = folds * (load + streamed + high + wide - 2) - 1
+        array = SystolicTiming(dataflow, high, wide, overlapped=False)
+        assert array.cycles(Product(m, n, k)) == expected
 
 
-def test_results_of_every_product_are_ready_within_ten_cycles_of_onnxim() -> None:
-    rows = [row for row in ONNXIM if row["moment"] == "computed"]
-    assert len(rows) == 5
-    for row in rows:
-        # Its network and its issue of instructions cost a few cycles more.
-        assert 0 <= int(row["cycles"]) - run(row).computed <= 10, row
+# Overlapped folds.
 
 
-def test_the_bandwidth_sweep_ends_within_a_quarter_per_cent_of_onnxim() -> None:
-    rows = [row for row in ONNXIM if row["moment"] == "written"]
-    assert [row["bandwidth_gb_per_s"] for row in rows] == ["32", "16", "8", "4", "1.98", "0.99"]
-    for row in rows:
-        assert run(row).written == pytest.approx(int(row["cycles"]), rel=0.0025), row
-
-
-def test_cycles_fall_as_the_bandwidth_rises_from_half_a_gigabyte_to_64() -> None:
-    rates = [0.5 * 1.05**step for step in range(101)]
-    assert rates[-1] > 64
-    runs = [overlapped_cycles(ProductShape(128, 768, 768), ARRAY, dram_of(rate)) for rate in rates]
-    for slow, fast in pairwise(runs):
-        assert fast.computed <= slow.computed
-        assert fast.written <= slow.written
-    assert runs[0].written > 9 * runs[-1].written
-
-
-shapes = st.builds(ProductShape, *[st.integers(1, 60)] * 3)
-drams = st.builds(
-    SimpleDram,
-    access_bytes=st.sampled_from([8, 32, 64]),
-    period=st.integers(1, 20 * NANOSECOND),
-    latency=st.integers(1, 400_000_000),
-)
-
-
-@st.composite
-def arrays(draw: st.DrawFn) -> OverlappedArray:
-    size = draw(st.sampled_from([4, 6, 16]))
-    accumulator = draw(st.integers(8, 8 * 40)) * size**2
-    # The depth of a tile is one array at least beside as many sums as the accumulator may take.
-    scratchpad = draw(st.integers(4 * 6, 4 * 40)) * size**2
-    return OverlappedArray(size, scratchpad, accumulator, NANOSECOND)
-
-
-@given(shapes, arrays(), drams, st.integers(0, 20 * NANOSECOND), st.integers(0, 100))
-def test_a_slower_dram_is_never_faster(
-    shape: ProductShape, array: OverlappedArray, dram: SimpleDram, period: int, latency: int
+@given(dataflows, any_array, any_array, any_size, any_size, any_size)
+def test_overlap_never_takes_longer_and_never_exceeds_the_rate(
+    dataflow: Dataflow, high: int, wide: int, m: int, n: int, k: int
 ) -> None:
-    fast = overlapped_cycles(shape, array, dram)
-    slower = replace(dram, period=dram.period + period, latency=dram.latency + latency)
-    slow = overlapped_cycles(shape, array, slower)
-    assert fast.computed <= slow.computed
-    assert fast.written <= slow.written
-    assert fast.accesses == slow.accesses
+    array, product = SystolicTiming(dataflow, high, wide, overlapped=True), Product(m, n, k)
+    cycles = array.cycles(product)
+    assert cycles * high * wide >= m * n * k
+    whole = array.fill + cycles + array.drain
+    streamed = {"weight_stationary": m, "output_stationary": k, "input_stationary": n}[dataflow]
+    if streamed % high == 0:
+        # R - 1 cycles down the array are exposed once, which SCALE-Sim leaves out.
+        assert whole <= systolic_cycles(dataflow, high, wide, m, n, k) + high - 1
 
 
-@given(shapes, arrays(), drams)
-def test_neither_array_nor_port_exceeds_its_rate(
-    shape: ProductShape, array: OverlappedArray, dram: SimpleDram
+@given(dataflows, st.integers(1, 8), st.integers(1, 8), *[st.integers(1, 40)] * 3)
+def test_whole_blocks_split_without_loss(
+    dataflow: Dataflow, high: int, wide: int, m: int, n: int, k: int
 ) -> None:
-    cycles = overlapped_cycles(shape, array, dram)
-    once = (shape.rows + shape.columns) * shape.depth + shape.rows * shape.columns
-    blocks = [ceil_div(size, array.size) for size in (shape.rows, shape.columns, shape.depth)]
-    assert cycles.computed >= blocks[0] * blocks[1] * blocks[2] * array.size
-    assert cycles.computed * array.size**2 >= shape.rows * shape.columns * shape.depth
-    assert cycles.accesses * dram.access_bytes >= once
-    assert cycles.written * array.period >= cycles.accesses * dram.period + dram.latency
-    assert cycles.written >= cycles.computed
+    array = SystolicTiming(dataflow, high, wide, overlapped=True)
+    rows, columns, depth = array.block
+    whole = array.cycles(Product(m * rows, n * columns, k * depth))
+    assert whole == m * n * k * array.cycles(Product(rows, columns, depth))
 
 
-@given(shapes, arrays())
-def test_two_tiles_fit_the_buffers(shape: ProductShape, array: OverlappedArray) -> None:
-    tile = tile_extents(shape, array)
-    assert 2 * (tile.rows + tile.columns) * tile.depth <= array.scratchpad_bytes
-    assert 2 * 4 * tile.rows * tile.columns <= array.accumulator_bytes
-    assert all(extent % array.size == 0 for extent in (tile.rows, tile.columns, tile.depth))
+def test_products_on_an_idle_array_wait_for_the_fill_and_follow_one_another() -> None:
+    on = machine("weight_stationary", 16, 16, "pe_array.fold_schedule=overlapped")
+    array, tick = on.port("pe_array", "mac"), on.period
+    use = Use("pe_array", "mac", Product(16, 16, 64))
+    # 31 cycles of fill, 4 folds of 16, 30 of drain; the second waits for nothing but the first.
+    assert array.book(use, 0) == (31 * tick, (31 + 64 + 30) * tick)
+    assert array.book(use, 0) == (95 * tick, (95 + 64 + 30) * tick)
+    assert array.free_at == 159 * tick
+    assert (array.busy, array.idle) == (128 * tick, 31 * tick)
 
 
-@given(st.builds(ProductShape, *[st.integers(1, 128)] * 3))
-def test_with_an_instant_memory_only_first_weights_and_last_drain_are_exposed(
-    shape: ProductShape,
+# Tiles.
+
+ARRAY = SystolicTiming("weight_stationary", 16, 16, overlapped=True)
+KIB = 1024
+
+
+@given(dataflows, *[st.integers(1, 32)] * 2, *[st.integers(1, 300)] * 3, st.integers(4, 2000))
+def test_two_tiles_fit_the_buffers(
+    dataflow: Dataflow, high: int, wide: int, m: int, n: int, k: int, room: int
 ) -> None:
-    instant = SimpleDram(access_bytes=2**20, period=1, latency=1)
-    folds = ceil_div(shape.rows, 16) * ceil_div(shape.columns, 16) * ceil_div(shape.depth, 16)
-    # 2n - 1 for the weights, 2n - 2 for the drain, the memory's femtoseconds rounded up to one.
-    exposed = 31 + 30 + 1
-    assert overlapped_cycles(shape, ARRAY, instant).computed == folds * 16 + exposed
+    array = SystolicTiming(dataflow, high, wide, overlapped=True)
+    rows, columns, depth = array.block
+    scratchpad, accumulator = room * depth * max(rows, columns), 2 * room * rows * columns
+    tile = tile_extents(array, scratchpad, accumulator, Product(m, n, k))
+    assert 2 * (tile.rows + tile.columns) * tile.depth <= scratchpad
+    assert 2 * 4 * tile.rows * tile.columns <= accumulator
+    assert (tile.rows % rows, tile.columns % columns, tile.depth % depth) == (0, 0, 0)
 
 
-def test_every_row_of_a_panel_takes_whole_accesses() -> None:
-    cycles = overlapped_cycles(ProductShape(16, 32, 48), ARRAY, dram_of(16))
-    operands = (16 + 32) * 2  # 48 B of depth are two accesses of 32 B
-    results = 16 * 2  # two panels of 16 B
-    assert cycles.accesses == operands + results
-
-
-def test_operands_that_fit_no_tile_are_read_for_each_tile() -> None:
-    assert tile_extents(ProductShape(128, 768, 768), ARRAY) == ProductShape(128, 128, 384)
-    cycles = overlapped_cycles(ProductShape(128, 768, 768), ARRAY, dram_of(16))
-    activations, weights, results = 6 * 128 * 768 // 32, 768 * 768 // 32, 128 * 768 // 16
-    assert cycles.accesses == activations + weights + results
+def test_tiles_are_gemminis() -> None:
+    tile = tile_extents(ARRAY, 256 * KIB, 128 * KIB, Product(128, 768, 768))
+    assert tile == Product(128, 128, 384)
 
 
 @pytest.mark.parametrize(
@@ -337,45 +307,18 @@ def test_operands_that_fit_no_tile_are_read_for_each_tile() -> None:
 def test_even_tiles_are_rounded_down_to_whole_arrays(
     rows: int, most_blocks: int, extent: int
 ) -> None:
-    array = replace(ARRAY, accumulator_bytes=2 * 4 * (most_blocks * 16) ** 2)
-    assert tile_extents(ProductShape(rows, 16, 1), array) == ProductShape(extent, 16, 16)
+    accumulator = 2 * 4 * (most_blocks * 16) ** 2
+    tile = tile_extents(ARRAY, 256 * KIB, accumulator, Product(rows, 16, 1))
+    assert tile == Product(extent, 16, 16)
 
 
-# What is refused.
-
-
-@pytest.mark.parametrize(
-    ("sizes", "message"),
-    [
-        ((0, 16, 1, 1, 1), r"SystolicShape: rows is 0, expected at least 1; give the size of .*"),
-        ((16, 16, 1, -3, 1), r"ProductShape: columns is -3, expected at least 1; .*"),
-    ],
-)
-def test_sizes_below_one_are_refused(sizes: Any, message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        systolic_cycles("weight_stationary", *sizes)
-    assert re.fullmatch(message, str(caught.value))
-
-
-def test_an_unknown_dataflow_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError) as caught:
-        systolic_cycles("row_stationary", 16, 16, 1, 1, 1)  # type: ignore[arg-type]
-    assert str(caught.value) == (
-        "dataflow is 'row_stationary', expected one of weight_stationary, output_stationary, "
-        "input_stationary; choose one of these"
-    )
-
-
-@pytest.mark.parametrize(
-    ("buffer", "needed"), [("accumulator_bytes", 8 * 256), ("scratchpad_bytes", 4 * 256 * 8)]
-)
+@pytest.mark.parametrize(("buffer", "needed"), [("accumulator", 8 * 256), ("scratchpad", 4 * 256)])
 def test_a_buffer_too_small_is_named_with_what_it_needs(buffer: str, needed: int) -> None:
-    shape = ProductShape(128, 128, 128)
-    overlapped_cycles(shape, replace(ARRAY, **{buffer: needed}), dram_of(16))
+    sizes = {"scratchpad": 256 * KIB, "accumulator": 128 * KIB}
+    tile_extents(ARRAY, **sizes | {buffer: needed}, product=Product(128, 128, 128))
     with pytest.raises(ConfigError) as caught:
-        overlapped_cycles(shape, replace(ARRAY, **{buffer: needed - 1}), dram_of(16))
-    assert re.fullmatch(
-        rf"OverlappedArray: {buffer} is {needed - 1}, expected at least {needed} for a "
-        r"double-buffered tile of one array; enlarge the \w+ or take a smaller array",
-        str(caught.value),
+        tile_extents(ARRAY, **sizes | {buffer: needed - 1}, product=Product(128, 128, 128))
+    assert str(caught.value) == (
+        f"{buffer}: {needed - 1} B hold no double-buffered tile of a 16 x 16 array, expected at "
+        f"least {needed} B; enlarge {buffer}.capacity or take a smaller array"
     )

@@ -8,6 +8,7 @@ MAIN = "workloads/mti_mnli_mrpc_qnli.yaml"
 DAY = "workloads/poisson_day.yaml"
 VOICE = "workloads/voice_assistant_day.yaml"
 EXITS = "workloads/early_exit.yaml"
+NPU = "workloads/mti_systolic_npu.yaml"
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,6 @@ _MAIN_VARIANTS: dict[str, tuple[str, ...]] = {
     "no_double_buffering": ("hardware.overlap.double_buffering=false",),
     "no_function_overlap": ("hardware.overlap.special_functions=false",),
     "sfu_pipelined": ("hardware.sfu.pipelined=true",),
-    "weight_stationary": ("hardware.pe_array.dataflow=weight_stationary",),
-    "output_stationary": ("hardware.pe_array.dataflow=output_stationary",),
     "edgebert": (ONE_CASE % "edgebert",),
     "edgebert_overlapped": (ONE_CASE % "edgebert_overlapped",),
     "dram_standby": ("hardware.dram.idle_state=standby",),
@@ -135,8 +134,24 @@ _MAIN_VARIANTS: dict[str, tuple[str, ...]] = {
     "bursts": (STREAM % BURSTS, "pad_to=32", "idle={policy: timeout, off_after: 20 ms}"),
 }
 
+_NPU_VARIANTS: dict[str, tuple[str, ...]] = {
+    "": (),
+    "_output_stationary": ("hardware.pe_array.dataflow=output_stationary",),
+    "_input_stationary": ("hardware.pe_array.dataflow=input_stationary",),
+    "_serial_folds": ("hardware.pe_array.fold_schedule=serial",),
+    "_64": ("hardware.pe_array.rows=64", "hardware.pe_array.columns=64"),
+    "_spill_256": ("sequence_length=256",),
+    "_backbone_in_dram": ("hardware.placement.backbone={values: dram, masks: dram}",),
+    "_stream": (
+        STREAM % "poisson, mean_interval: 100 ms",
+        "pad_to=16",
+        "idle={policy: timeout, retention_after: 1 ms, off_after: 50 ms}",
+    ),
+}
+
 RUNS = [
     *(Case(name, MAIN, assignments) for name, assignments in _MAIN_VARIANTS.items()),
+    *(Case(f"npu{name}", NPU, assignments) for name, assignments in _NPU_VARIANTS.items()),
     Case("poisson_half_hour", DAY, ("requests.duration=30 min",)),
     Case("voice_assistant_day", VOICE),
     Case("no_dram", VOICE, ("requests.duration=12 h", *NO_DRAM)),
@@ -161,7 +176,7 @@ RUNS = [
 _HW = ("--hw", "hwconfigs/edgebert.yaml")
 _MATMUL = ("op", "matmul", "--rows", "128", "--columns", "256", "--depth", "768")
 _SIZES = ("--rows", "48", "--columns", "768")
-_SYSTOLIC = ("--set", "pe_array.dataflow=weight_stationary")
+_NPU = ("--hw", "hwconfigs/systolic_npu.yaml")
 _IDLE = (
     "--set",
     "cases.adapter_mixed.idle={policy: timeout, retention_after: 0 s}",
@@ -176,9 +191,10 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     "op_matmul_density": (*_MATMUL, "--density", "0.3", "--activation-density", "0.5"),
     "op_matmul_partial_tiles": (*_MATMUL[:2], "--rows", "17", "--columns", "33", "--depth", "5"),
     "op_matmul_as_coded": (*_MATMUL, *_HW),
-    "op_matmul_weight_stationary": (*_MATMUL, *_SYSTOLIC),
-    "op_matmul_input_stationary": (*_MATMUL, "--set", "pe_array.dataflow=input_stationary"),
-    "op_matmul_streamed": (*_MATMUL, *_SYSTOLIC, "--dram-bandwidth", "4 GB/s"),
+    "op_matmul_weight_stationary": (*_MATMUL, *_NPU),
+    "op_matmul_input_stationary": (*_MATMUL, *_NPU, "--set", "pe_array.dataflow=input_stationary"),
+    "op_matmul_streamed": (*_MATMUL, *_NPU, "--dram-bandwidth", "4 GB/s"),
+    "op_layer_norm_npu": ("op", "layer_norm", *_SIZES, *_NPU),
     "op_softmax": ("op", "softmax", *_SIZES),
     "op_softmax_as_coded": ("op", "softmax", *_SIZES, *_HW),
     "op_layer_norm": ("op", "layer_norm", *_SIZES),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from accelsim.accelerators.base import Accelerator, Gap
+from accelsim.accelerators.base import Accelerator, Gap, missing
+from accelsim.accelerators.edgebert import commands
 from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
 from accelsim.accelerators.edgebert.parts import SFU, parts_of
 from accelsim.machine.schema import HardwareConfig
@@ -10,11 +11,19 @@ from accelsim.machine.timing.sfu_timing import MEASURED
 from accelsim.mapping import accesses
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.compiler import compile_inference
-from accelsim.mapping.cutting import unpaired_products
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Reach
 from accelsim.placement.placement import Placement
-from accelsim.program import Command, Elements, Program, ProgramKind, SegmentBuilder, Use
+from accelsim.program import (
+    Command,
+    Elements,
+    Product,
+    Program,
+    ProgramKind,
+    Segment,
+    SegmentBuilder,
+    Transfer,
+    Use,
+)
 
 
 class EdgeBert(Accelerator):
@@ -24,16 +33,6 @@ class EdgeBert(Accelerator):
 
     def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:
         """Return the operators that neither the array, the special functions nor loads can do."""
-        known = parts_of(machine).sfu.functions
-        missing = (
-            Gap(operator.name, f"its special-function unit has no '{operator.kind}'")
-            for operator in graph.operators
-            if operator.kind.reach in (Reach.ELEMENT, Reach.ROW) and operator.kind.name not in known
-        )
-        unpaired = (
-            Gap(operator.name, "it multiplies two activations outside an attention")
-            for operator in unpaired_products(graph)
-        )
         kept = (
             Gap(operator.name, "its special-function unit keeps the result in a register")
             for operator in graph.operators
@@ -41,7 +40,8 @@ class EdgeBert(Accelerator):
             and not MEASURED[operator.kind.name].emits
             and graph.successors(operator)
         )
-        return (*missing, *unpaired, *kept)
+        functions = parts_of(machine).sfu.functions
+        return (*missing(graph, functions, "special-function unit"), *kept)
 
     def compile(
         self,
@@ -65,3 +65,17 @@ class EdgeBert(Accelerator):
         found = builder.add("sfu", "dvfs_lookup", [lookup])
         builder.add("host", "settle", [Use(accesses.POWER, "settle", Command())], after=(found,))
         return Program("settle", ProgramKind.SCALE, (builder.build(),))
+
+    def product(
+        self, machine: HardwareConfig, asked: Product, density: float, activation_density: float
+    ) -> Segment:
+        """Return a product of operands in the operand buffers."""
+        return commands.product(parts_of(machine), asked, density, activation_density)
+
+    def function(self, machine: HardwareConfig, name: str, rows: int, columns: int) -> Segment:
+        """Return one command of the special-function unit."""
+        return commands.function(parts_of(machine), name, rows, columns)
+
+    def transfer(self, machine: HardwareConfig, action: str, moved: Transfer) -> Segment:
+        """Return one load into the weight buffer, or one write-back."""
+        return commands.transfer(parts_of(machine), action, moved)

@@ -23,17 +23,14 @@ from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import buffer_use, bus_use, merge_uses, read_part, shared_use
 from accelsim.mapping.context import Context
-from accelsim.mapping.emitter import Emitter, Operand, Tiling
+from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
 from accelsim.program import Command, Elements, Product, Use, Vectors
 from accelsim.units import ceil_div
 
-LOAD, MOVE, PE, SFU, HOST = "load", "move", "pe", "sfu", "host"
-
-# A read of a configuration register takes 8 to 9 cycles, a write 4 (EdgeBERT's SystemC).
-_WRITES_AS_LONG_AS_A_READ = 2
+PE, SFU = "pe", "sfu"
 
 
 class EdgeBertEmitter(Emitter):
@@ -52,6 +49,11 @@ class EdgeBertEmitter(Emitter):
         other = super().copy()
         other._moved = {key: replace(operand) for key, operand in self._moved.items()}
         return other
+
+    @property
+    def last_product(self) -> int:
+        """The last task of the array."""
+        return self.plan.last_in_queue[PE]
 
     # -- tasks ---------------------------------------------------------------------------------
 
@@ -121,9 +123,9 @@ class EdgeBertEmitter(Emitter):
         path = [*merge_uses(uses), bus_use(data), into]
         return Operand(holds, self.command(LOAD, function.label, path, (), holds))
 
-    def move_weights(self, operator: str, value: Value, rows: Rows) -> Operand:
+    def held(self, label: str, value: Value, rows: Rows) -> Operand:
         """Move an activation into the weight buffer, as the second operand of attention."""
-        return self._move(operator, value, rows, WEIGHT_BUFFER)
+        return self._move(label, value, rows, WEIGHT_BUFFER)
 
     def moving(self, label: str, value: Value, rows: Rows, beside: Sequence[Value] = ()) -> Operand:
         """Return rows of a value in the activation buffer, moving them there if need be.
@@ -250,46 +252,12 @@ class EdgeBertEmitter(Emitter):
             ),
         ]
 
-    def gather(self, operator: Operator, out: Value, rows: Rows) -> None:
-        """Look up table rows in one scatter-gather transfer; equal rows are read once.
+    def keeps(self, operator: Operator) -> bool:
+        """Say whether a function's routine writes nothing back."""
+        return not routine_of(operator.kind.name, 1).emits
 
-        Each row takes whole words of its memory. In DRAM the rows are spread over the table.
-        """
-        count, tensor = rows[1] - rows[0], self.context.stored(operator)[0]
-        distinct = min(count, tensor.parameter.shape[0])
-        row = self.context.part(tensor, 0, operator.columns)
-        address = self.context.address(tensor.parameter.name)
-        stride = ceil_div(tensor.value_bits + tensor.mask_bits, 8) // distinct
-        reads = read_part(self.hardware, row, address, distinct, stride)
-        path = bus_use(distinct * (row.data_bytes + row.mask_bytes))
-        elements = count * operator.columns
-        decoded = ceil_div(elements, self.vector_size) if tensor.masked else 0
-        decode = Use(accesses.CODEC, "decode", Vectors(decoded, decoded))
-        uses = merge_uses([*reads, path, decode, *self.write_uses(out, rows, elements)])
-        task = self.command(LOAD, operator.label, uses, (), self.hold_for(out, elements))
-        out.note_written(rows, LOAD, task)
-
-    # -- results -------------------------------------------------------------------------------
-
-    def decision(self, operator: Operator, value: Value, rows: Rows) -> int:
+    def decision(self, operator: Operator, source: Value, rows: Rows) -> int:
         """Append a function whose result stays in a register; return its task."""
         shape = (rows[1] - rows[0], operator.columns)
-        return self._special(operator, self._reads(operator, shape, [value], rows), [value], rows)
-
-    def decide(self, operator: Operator, rows: Rows) -> None:
-        """Compute the entropy of the logits; the host reads it from a register, and the logits.
-
-        Which check a sentence leaves by is not known here, so the host takes them at every check.
-        """
-        producer = self.context.producers[operator.name][0]
-        task = self.decision(operator, self.values[producer.name], rows)
-        read = Use(accesses.HOST, "register_write", Command(_WRITES_AS_LONG_AS_A_READ))
-        self.plan.task(HOST, f"{operator.label}.result", [read], {task})
-        self.hand_over(producer)
-
-    def hand_over(self, operator: Operator) -> None:
-        """Let the host read a final result, which then leaves the activation memory."""
-        value, rows = self.values[operator.name], (0, operator.rows)
-        uses = self.read_uses(value, rows, operator.elements)
-        task = self.command(MOVE, f"{operator.label}.result", uses, value.users(rows))
-        self.retire(value, operator.elements, task)
+        uses = self._reads(operator, shape, [source], rows)
+        return self._special(operator, uses, [source], rows)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from accelsim.accelerators.edgebert.attention import AttentionStage, AttentionVariant
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
 from accelsim.accelerators.edgebert.parts import AUXILIARY
-from accelsim.accelerators.edgebert.stages import RowwiseStage
+from accelsim.accelerators.edgebert.stages import EdgeBertStage
 from accelsim.machine.schema import HardwareConfig
+from accelsim.mapping.attention import AttentionStage, AttentionVariant
 from accelsim.mapping.compiler import Candidate, Mapper
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Attention, Stage
@@ -32,7 +32,7 @@ class EdgeBertMapper(Mapper[EdgeBertEmitter]):
         """Return the plans of a stage, the best first."""
         if stage.attention:
             return list(_orders(emitter, stage, stage.attention))
-        rowwise = RowwiseStage(emitter.context, stage)
+        rowwise = EdgeBertStage(emitter.context, stage)
         blocks = row_blocks(rowwise.rows, emitter.vector_size)
         blocks.sort(key=lambda block: rowwise.estimated_cycles(emitter, block))
         return [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
-from typing import Literal
+from dataclasses import replace
+from typing import ClassVar, Literal
 
 from accelsim.inputs.quantities import Bytes
 from accelsim.machine.components.base import Block, Datasheet, Part, Price
@@ -13,10 +14,13 @@ from accelsim.machine.components.server import Server
 from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
 from accelsim.program import Use, Vectors
-from accelsim.units import Tick
+from accelsim.units import Tick, ceil_div
 
 # The narrowest array of the table; a narrower vector uses a part of its word.
 _NARROWEST = 64
+# A wider vector lies in arrays side by side: the table's wider words are those of large memories,
+# and tell nothing of small ones.
+_WIDEST = 256
 
 
 class BufferConfig(Block):
@@ -24,6 +28,8 @@ class BufferConfig(Block):
 
     It may be smaller than the table's smallest array, so the table is extended below it.
     """
+
+    element_bytes: ClassVar[int] = 1
 
     technology: str
     target: Target = "ReadEDP"
@@ -33,15 +39,19 @@ class BufferConfig(Block):
     def size(self) -> int:
         """Bytes of the array: data and masks lie in one."""
 
-    @abstractmethod
     def capacities(self, name: str) -> dict[str, int]:
         """Return the bytes of each half whose filling is planned, by name."""
+        return {name: self.size}
 
     def region(self, name: str, site: Site) -> Region:
-        """Return the buffer's array. Raises ConfigError for what the table does not have."""
-        word = max(_NARROWEST, 8 * site.lanes)
-        query = ArrayQuery(self.technology, self.size, word, self.target, extrapolate=True)
-        return site.region(name, "buffer", query, name)
+        """Return the buffer's arrays. Raises ConfigError for what the table does not have."""
+        word = max(_NARROWEST, 8 * self.element_bytes * site.lanes)
+        beside = ceil_div(word, _WIDEST)
+        query = ArrayQuery(
+            self.technology, self.size // beside, min(word, _WIDEST), self.target, extrapolate=True
+        )
+        region = site.region(name, "buffer", query, name)
+        return replace(region, lanes=beside * region.lanes, capacity=self.size)
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return a server for each direction: loads go to the half that is not read."""
@@ -103,10 +113,6 @@ class AuxiliaryMemoryConfig(BufferConfig):
     def size(self) -> int:
         """Bytes of the array."""
         return self.capacity
-
-    def capacities(self, name: str) -> dict[str, int]:
-        """Return the bytes of the whole."""
-        return {name: self.capacity}
 
 
 class BufferPort(ClockedServer):

@@ -55,6 +55,10 @@ class DramConfig(Component):
         timings = (part.organisation.model_dump_json(), part.timing.model_dump_json())
         return (*timings, self.devices, self.idle_state)
 
+    def in_rows(self, asked: Range, rows: int) -> Range:
+        """Return an access to equal rows that lie one behind the other: one range."""
+        return asked
+
 
 class Dram(Server):
     """Serves one sequential access at a time; commands and refreshes are counted as they happen.

@@ -15,6 +15,9 @@ class Server(ABC):
 
     The base class books: ``free_at`` is the tick at which the last booked use ends, ``busy`` and
     ``idle`` are the ticks spent so far. A subclass says how long a use takes.
+
+    ``lead`` and ``lag`` are ticks before a use can occupy the block, and until its outcome is there
+    once the block is free again; both lie beside other uses. A block that has any is not steady.
     """
 
     steady: ClassVar[bool] = False
@@ -22,6 +25,8 @@ class Server(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.lead: Tick = 0
+        self.lag: Tick = 0
         self.free_at: Tick = 0
         self.busy: Tick = 0
         self.idle: Tick = 0
@@ -31,13 +36,13 @@ class Server(ABC):
         """Return for how many ticks a use that starts at ``start`` occupies the block."""
 
     def book(self, use: Use, now: Tick) -> tuple[Tick, Tick]:
-        """Book a use that is ready now; return its first and last tick."""
-        start = max(now, self.free_at)
+        """Book a use that is ready now; return its first tick and that of its outcome."""
+        start = max(now + self.lead, self.free_at)
         ticks = self.occupancy(use, start)
         self.idle += start - self.free_at
         self.busy += ticks
         self.free_at = start + ticks
-        return start, self.free_at
+        return start, self.free_at + self.lag
 
     def extra_amounts(self) -> Mapping[str, int]:
         """Return what the last use caused and only running reveals (DRAM commands)."""

@@ -6,15 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from accelsim.machine.components.base import ClockedBlock, Datasheet, Part, Price
+from accelsim.machine.components.arithmetic import row_functions, vector_lanes
+from accelsim.machine.components.base import ClockedBlock, Datasheet
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.machine.timing.sfu_timing import Routine, routine_of
-from accelsim.model.operators import Reach, Recipe, all_kinds
+from accelsim.model.operators import Recipe
 from accelsim.program import Elements, Use
 from accelsim.units import ceil_div
 
-_RUNS = frozenset({Reach.ELEMENT, Reach.ROW})
 # Relays from a unit to the mask memory's port: of a request, and of a result by the encoder.
 _REQUEST_RELAYS, _RESULT_RELAYS = 3, 5
 _DVFS_LOOKUP = Recipe(1, 0, 4)  # a binary search over 16 thresholds
@@ -40,7 +40,7 @@ class SfuConfig(ClockedBlock):
     @property
     def functions(self) -> frozenset[str]:
         """The operator kinds that the unit computes."""
-        return frozenset(kind.name for kind in all_kinds() if kind.reach in _RUNS)
+        return frozenset(row_functions())
 
     def cycles(self, use: Use, site: Site) -> int:
         """One command on rows of vectors."""
@@ -71,22 +71,7 @@ class SfuConfig(ClockedBlock):
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Each lane has a multiplier and two adders of 16 bits."""
-        multiply, add = site.logic.multiply_16_bit, site.logic.add_16_bit
-        area = site.lanes * (multiply.area + 2 * add.area)
-        recipes = {str(kind): kind.recipe for kind in all_kinds() if kind.reach in _RUNS}
-        prices = {
-            function: Price(
-                "elements", recipe.multiplications * multiply.energy + recipe.additions * add.energy
-            )
-            for function, recipe in {**recipes, "dvfs_lookup": _DVFS_LOOKUP}.items()
-        }
-        return Datasheet(
-            Part.COMPUTE,
-            prices,
-            area=area,
-            leakage=area * site.logic.leakage,
-            source="; ".join(site.logic.sources),
-        )
+        return vector_lanes(site.lanes, site, {"dvfs_lookup": _DVFS_LOOKUP})
 
 
 def _read(round_trip: int, interval: int) -> int:

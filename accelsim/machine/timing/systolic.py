@@ -1,25 +1,18 @@
-"""Systolic arrays of R x C processing elements: exact stall-free cycles, and overlap with a DRAM.
+"""Systolic arrays of R x C processing elements: the cycles of a product, and how it is tiled.
 
 A product is C[rows x columns] = A[rows x depth] W[columns x depth]^T. A *fold* is the part of it
-that the array holds at once. Two schedules are closed forms or plain loops here, without events:
-
-``systolic_cycles``    every fold pays its own fill and drain, memory never stalls: the schedule of
-                       SCALE-Sim 3.0.0, equal to its counts wherever they were compared.
-``overlapped_cycles``  weights load behind computing, tiles are double buffered, one DRAM port: the
-                       schedule of ONNXim, with the tile sizes of Gemmini.
+that the array holds at once.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
-from itertools import product
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal
 
 from accelsim.errors import ConfigError
-from accelsim.units import Tick, ceil_div
+from accelsim.program import Product
+from accelsim.units import ceil_div
 
 Dataflow = Literal["weight_stationary", "output_stationary", "input_stationary"]
 
@@ -29,39 +22,8 @@ SUM_BYTES = 4
 
 
 @dataclass(frozen=True)
-class _Positive:
-    """Base of values whose fields are all positive. Raises ConfigError for any other."""
-
-    def __post_init__(self) -> None:
-        for field, value in zip(fields(self), astuple(self), strict=True):
-            if value < 1:
-                raise ConfigError(
-                    f"{type(self).__name__}: {field.name} is {value}, expected at least 1; "
-                    f"give the size of a real array, product or memory"
-                )
-
-
-@dataclass(frozen=True)
-class SystolicShape(_Positive):
-    """Processing elements of an array: ``rows`` R by ``columns`` C."""
-
-    rows: int
-    columns: int
-
-
-@dataclass(frozen=True)
-class ProductShape(_Positive):
-    """Sizes of C[rows x columns] = A[rows x depth] W[columns x depth]^T, in elements."""
-
-    rows: int
-    columns: int
-    depth: int
-
-
-def systolic_cycles(
-    dataflow: Dataflow, array_rows: int, array_columns: int, rows: int, columns: int, depth: int
-) -> int:
-    """Return the cycles that the array is occupied, folds one after another and no stall.
+class SystolicTiming:
+    """An array of ``rows`` R by ``columns`` C elements.
 
     A fold has three parts. *Load* (weight and input stationary): R cycles, the stationary operand
     is shifted in from the top, a row a cycle; output stationary has nothing to load. *Stream*: one
@@ -70,160 +32,119 @@ def systolic_cycles(
     cycles after the stream has ended at the first. Results leave as they become final: stationary
     operands pass their sums down the columns within those cycles, and in the output-stationary
     array no two elements of a column finish in the same cycle, so that a bus for each column takes
-    them away. Nothing overlaps between folds, and a partial fold pays for the whole array:
+    them away. A partial fold pays for the whole array.
+
+    *Serial* folds follow one another:
 
         cycles = folds x (load + stream + R + C - 2)
 
-    Over array rows, over array columns, streamed: depth, columns, rows (weight stationary); rows,
-    columns, depth (output stationary); depth, rows, columns (input stationary).
-    Raises ConfigError for a size below one or an unknown dataflow.
     Source: the demand matrices of SCALE-Sim 3.0.0, scalesim/compute/systolic_compute_*.py.
-    """
-    array = SystolicShape(array_rows, array_columns)
-    down, across, streamed, load = _assign(dataflow, array, ProductShape(rows, columns, depth))
-    folds = ceil_div(down, array.rows) * ceil_div(across, array.columns)
-    return folds * (load + streamed + array.rows + array.columns - 2)
 
+    *Overlapped* folds have a second set of registers: what is stationary next, or what was summed
+    (output stationary), moves in R cycles behind the present stream, of which a fold takes blocks
+    of R. Only what nothing hides is exposed: the ``fill`` of an idle array, R cycles from the
+    scratchpad and R - 1 down the array, and the ``drain`` of the last fold:
 
-def reported_cycles(
-    dataflow: Dataflow, array_rows: int, array_columns: int, rows: int, columns: int, depth: int
-) -> int:
-    """Return what SCALE-Sim 3.0.0 reports as "Total Cycles" in its stall-free (CALC) mode.
+        cycles = folds x stream rounded up to R
 
-    It reports the index of the last cycle, counted from zero: one less than ``systolic_cycles``.
-    Its other column, "Total Cycles (incl. prefetch)", adds a first load of the buffers.
-    """
-    return systolic_cycles(dataflow, array_rows, array_columns, rows, columns, depth) - 1
-
-
-def _assign(
-    dataflow: Dataflow, array: SystolicShape, shape: ProductShape
-) -> tuple[int, int, int, int]:
-    """Return what lies over the array rows, over its columns, what is streamed, and the load."""
-    if dataflow == "weight_stationary":
-        return shape.depth, shape.columns, shape.rows, array.rows
-    if dataflow == "output_stationary":
-        return shape.rows, shape.columns, shape.depth, 0
-    if dataflow == "input_stationary":
-        return shape.depth, shape.rows, shape.columns, array.rows
-    names = ", ".join(get_args(Dataflow))
-    raise ConfigError(f"dataflow is '{dataflow}', expected one of {names}; choose one of these")
-
-
-@dataclass(frozen=True)
-class OverlappedArray(_Positive):
-    """An n x n weight-stationary array that loads its next weights while it computes.
-
-    ``size`` is n; ``scratchpad_bytes`` holds A and W, ``accumulator_bytes`` the sums; both are
-    halved for double buffering. ``period`` is the clock of the array in ticks.
+    Source: ONNXim, src/SystolicWS.cc, for the square weight-stationary array.
     """
 
-    size: int
-    scratchpad_bytes: int
-    accumulator_bytes: int
-    period: Tick
-
-
-@dataclass(frozen=True)
-class SimpleDram(_Positive):
-    """A DRAM with one port in order of arrival: an access a cycle, a fixed latency, no rows.
-
-    ``access_bytes`` are moved in each ``period`` (ticks); an answer takes ``latency`` more ticks.
-    The bandwidth is access_bytes / period. Source: ONNXim, src/Dram.cc, where the latency is given
-    in cycles of the DRAM.
-    """
-
-    access_bytes: int
-    period: Tick
-    latency: Tick
-
-
-@dataclass(frozen=True)
-class OverlappedCycles:
-    """When a product is done, in cycles of the array, and the DRAM traffic in whole accesses.
-
-    ``computed``: the last sum is final. ``written``: the DRAM has the last result.
-    """
-
-    computed: int
-    written: int
-    accesses: int
-
-
-@dataclass(frozen=True)
-class _Tile:
-    """One scratchpad load: the extents of its rows, columns and depth, in elements."""
-
+    dataflow: Dataflow
     rows: int
     columns: int
-    depth: int
-    completes_results: bool
+    overlapped: bool
+
+    def cycles(self, product: Product) -> int:
+        """Return the cycles that a product occupies the array.
+
+        Of serial folds this is the index of the last cycle, counted from zero: what SCALE-Sim
+        reports as "Total Cycles" in its stall-free (CALC) mode.
+        """
+        down, across, streamed = self._assign(product.rows, product.columns, product.depth)
+        folds = ceil_div(down, self.rows) * ceil_div(across, self.columns)
+        if self.overlapped:
+            return folds * ceil_div(streamed, self.rows) * self.rows
+        return folds * (self._load + streamed + self.rows + self.columns - 2) - 1
+
+    @property
+    def fill(self) -> int:
+        """Cycles before an idle array computes, which hide behind an earlier product."""
+        return self._load + self.rows - 1 if self.overlapped and self._load else 0
+
+    @property
+    def drain(self) -> int:
+        """Cycles from the last stream to the last result, which a later product hides."""
+        return self.rows + self.columns - 2 if self.overlapped else 0
+
+    def passes(self, product: Product) -> tuple[int, int, int]:
+        """Return how often each weight and activation is read, and each sum is written.
+
+        The stationary operand is read once; what streams is read again for each fold beside it.
+        Sums are added to for each fold along the depth, but where they are stationary.
+        """
+        down, across = self.rows, self.columns
+        if self.dataflow == "weight_stationary":
+            return 1, ceil_div(product.columns, across), ceil_div(product.depth, down)
+        if self.dataflow == "input_stationary":
+            return ceil_div(product.rows, across), 1, ceil_div(product.depth, down)
+        return ceil_div(product.rows, down), ceil_div(product.columns, across), 1
+
+    @property
+    def block(self) -> tuple[int, int, int]:
+        """Rows, columns and depth of a panel: a fold, and R of what it streams."""
+        across = self.columns
+        if self.dataflow == "input_stationary":
+            return across, self.rows, self.rows
+        return self.rows, across, self.rows
+
+    @property
+    def _load(self) -> int:
+        return 0 if self.dataflow == "output_stationary" else self.rows
+
+    def _assign(self, rows: int, columns: int, depth: int) -> tuple[int, int, int]:
+        """Return what lies over the array rows, over its columns, and what is streamed."""
+        if self.dataflow == "weight_stationary":
+            return depth, columns, rows
+        if self.dataflow == "output_stationary":
+            return rows, columns, depth
+        return depth, rows, columns
 
 
-def overlapped_cycles(
-    shape: ProductShape, array: OverlappedArray, dram: SimpleDram
-) -> OverlappedCycles:
-    """Return the cycles of a product whose transfers and weight loads hide behind computing.
+def tile_extents(
+    array: SystolicTiming, scratchpad: int, accumulator: int, product: Product
+) -> Product:
+    """Return rows, columns and depth of a full tile, multiples of a block; edge tiles are smaller.
 
-    Tiles (``tile_extents``) follow one another, the depth innermost. Two tiles are in the
-    scratchpad at a time: a tile is requested when the last but one has been computed, and after
-    the results of that one have been sent. The port serves requests in order, whole accesses for
-    each row of a panel: first n columns of weights, then the activations in panels of n rows, then
-    the other weight panels. A panel of n weight columns and n activation rows is computed, fold by
-    fold along the depth, once both have arrived; a fold occupies the array for n cycles, since the
-    next n x n weights need n cycles to load. Without earlier work to hide behind, the first weights
-    are exposed: n cycles from the scratchpad, n - 1 down the array. The last fold of a tile drains
-    for 2n - 2 cycles; the next tile does not wait for that. Results leave in rows of n, each in
-    whole accesses, when their tile has been computed to its full depth (in ONNXim up to n folds
-    earlier). ONNXim's network between array and DRAM, some cycles in all, is left out.
-
-    The order at the port is fixed and every time is a maximum or a sum of earlier ones, so the
-    result never rises with the DRAM's bandwidth. Raises ConfigError for buffers too small.
-    Source: ONNXim, src/SystolicWS.cc, src/operations/GemmWS.cc, src/Dram.cc.
+    Gemmini's rule: rows and columns alike are the most whose sums fit half the accumulator [bytes];
+    the depth the largest for which A and W fit a quarter of the scratchpad [bytes] each (halved for
+    double buffering, then for the two operands). Each size is cut into the fewest parts of at most
+    that, and the even part is rounded down to a multiple of the block, which can make the parts
+    more. Raises ConfigError when not even one block fits.
+    Source: ONNXim, src/Mapping.cc (gemm_mapping), for square arrays.
     """
-    port = _Port(dram)
-    stream = _FoldStream(array)
-    held: deque[tuple[_Tile, Tick]] = deque()
-    for tile in _tiles(shape, tile_extents(shape, array)):
-        requested = _release(*held.popleft(), array.size, port) if len(held) == 2 else 0
-        weights, activations = _request(tile, array.size, port, requested)
-        ready = (max(pair) for pair in product(weights, activations))
-        held.append((tile, stream.compute(ready, ceil_div(tile.depth, array.size))))
-    done = [_release(*pair, array.size, port) for pair in held][-1]
-    return OverlappedCycles(
-        computed=ceil_div(done, array.period),
-        written=ceil_div(port.last_answer, array.period),
-        accesses=port.accesses,
+    rows, columns, depth = array.block
+    operands, sums = 4 * OPERAND_BYTES * depth, 2 * SUM_BYTES
+    _require(array, "accumulator", accumulator, sums * rows * columns)
+    _require(array, "scratchpad", scratchpad, operands * max(rows, columns))
+    edge, most = math.isqrt(accumulator // sums), accumulator // (sums * rows * columns)
+    # Fewer sums at a time may leave room for a block of depth.
+    down = min(max(1, edge // rows), most, scratchpad // (operands * rows))
+    across = min(max(1, edge // columns), most, scratchpad // (operands * columns))
+    deep = scratchpad // (operands * max(down * rows, across * columns))
+    return Product(
+        _even_part(product.rows, down, rows),
+        _even_part(product.columns, across, columns),
+        _even_part(product.depth, deep, depth),
     )
 
 
-def tile_extents(shape: ProductShape, array: OverlappedArray) -> ProductShape:
-    """Return rows, columns and depth of a full tile, multiples of n; tiles at the edge are smaller.
-
-    Gemmini's rule: rows and columns alike are the largest whose sums fit half the accumulator; the
-    depth the largest for which A and W fit a quarter of the scratchpad each (halved for double
-    buffering, then for the two operands). Each size is cut into the fewest parts of at most that,
-    and the even part is rounded down to a multiple of n, which can make the parts more.
-    Raises ConfigError when not even one n x n block fits.
-    Source: ONNXim, src/Mapping.cc (gemm_mapping).
-    """
-    block = array.size**2
-    side = math.isqrt(array.accumulator_bytes // (2 * SUM_BYTES * block))
-    _require(side, "accumulator", array.accumulator_bytes, 2 * SUM_BYTES * block)
-    deep = array.scratchpad_bytes // (4 * OPERAND_BYTES * block * side)
-    _require(deep, "scratchpad", array.scratchpad_bytes, 4 * OPERAND_BYTES * block * side)
-    return ProductShape(
-        rows=_even_part(shape.rows, side, array.size),
-        columns=_even_part(shape.columns, side, array.size),
-        depth=_even_part(shape.depth, deep, array.size),
-    )
-
-
-def _require(blocks: int, buffer: str, size: int, needed: int) -> None:
-    if blocks < 1:
+def _require(array: SystolicTiming, buffer: str, size: int, needed: int) -> None:
+    if size < needed:
         raise ConfigError(
-            f"OverlappedArray: {buffer}_bytes is {size}, expected at least {needed} for a double-"
-            f"buffered tile of one array; enlarge the {buffer} or take a smaller array"
+            f"{buffer}: {size} B hold no double-buffered tile of a {array.rows} x {array.columns} "
+            f"array, expected at least {needed} B; enlarge {buffer}.capacity or take a smaller "
+            "array"
         )
 
 
@@ -231,69 +152,3 @@ def _even_part(total: int, most_blocks: int, size: int) -> int:
     """Return the extent of an even part of a total, at most so many blocks of the size."""
     blocks = ceil_div(total, size)
     return ceil_div(blocks * size, ceil_div(blocks, most_blocks)) // size * size
-
-
-def _tiles(shape: ProductShape, extents: ProductShape) -> Iterator[_Tile]:
-    """Yield the tiles in the order in which they are computed: the depth innermost."""
-    for rows in _pieces(shape.rows, extents.rows):
-        for columns in _pieces(shape.columns, extents.columns):
-            *others, last = _pieces(shape.depth, extents.depth)
-            yield from (_Tile(rows, columns, depth, False) for depth in others)
-            yield _Tile(rows, columns, last, True)
-
-
-def _pieces(total: int, size: int) -> list[int]:
-    """Return the extents of the pieces of ``size`` that make up ``total``; the last may be less."""
-    return [min(size, total - start) for start in range(0, total, size)]
-
-
-def _request(tile: _Tile, size: int, port: _Port, requested: Tick) -> tuple[list[Tick], list[Tick]]:
-    """Return when each panel of weights and of activations of a tile has arrived."""
-    first, *others = _pieces(tile.columns, size)
-    weights = [port.transfer(first, tile.depth, requested)]
-    activations = [port.transfer(n, tile.depth, requested) for n in _pieces(tile.rows, size)]
-    weights += [port.transfer(columns, tile.depth, requested) for columns in others]
-    return weights, activations
-
-
-def _release(tile: _Tile, done: Tick, size: int, port: _Port) -> Tick:
-    """Send the results of a computed tile; return when its place in the scratchpad is free."""
-    if tile.completes_results:
-        for columns in _pieces(tile.columns, size):
-            port.transfer(tile.rows, columns, done)
-    return done
-
-
-class _Port:
-    """The one port of a SimpleDram, in order of request."""
-
-    def __init__(self, dram: SimpleDram) -> None:
-        self._dram = dram
-        self._free: Tick = 0
-        self.accesses = 0
-        self.last_answer: Tick = 0
-
-    def transfer(self, rows: int, row_elements: int, requested: Tick) -> Tick:
-        """Move rows, each in whole accesses; return when the last has been answered."""
-        dram = self._dram
-        accesses = rows * ceil_div(row_elements * OPERAND_BYTES, dram.access_bytes)
-        self._free = max(self._free, requested) + accesses * dram.period
-        self.accesses += accesses
-        self.last_answer = self._free + dram.latency
-        return self.last_answer
-
-
-class _FoldStream:
-    """The folds of an OverlappedArray, in order."""
-
-    def __init__(self, array: OverlappedArray) -> None:
-        self._fold = array.size * array.period
-        self._first_weights = (2 * array.size - 1) * array.period
-        self._drain = (2 * array.size - 2) * array.period
-        self._next: Tick = 0
-
-    def compute(self, ready: Iterable[Tick], folds: int) -> Tick:
-        """Compute ``folds`` folds for each pair of panels; return when the last has drained."""
-        for arrival in ready:
-            self._next = max(self._next, arrival + self._first_weights) + folds * self._fold
-        return self._next + self._drain

@@ -13,6 +13,7 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import KINDS, compare
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.shipped import shipped_file
+from accelsim.machine.components.dram import DramConfig
 from accelsim.memory.dram import load_dram
 from accelsim.model.families import find_model
 from accelsim.study.validation.check import Check, read_rows
@@ -72,7 +73,7 @@ def _bounds(result: CaseResult) -> Iterator[tuple[str, float, float]]:
     size = parts.pe_array.vector_size
     elements = sum(n for key, n in ledger.amounts.items() if key.block == "sfu")
     yield "special functions", elements / (size * rate), _busy(result, "sfu")
-    if hardware.dram:
+    if isinstance(hardware.dram, DramConfig):
         peak = load_dram(hardware.dram.technology).peak_bandwidth * hardware.dram.devices
         yield "DRAM", ledger.amount("dram", "read") / peak, _busy(result, "dram")
     yield "sum of all busy times", makespan, sum(map(to_seconds, ledger.busy.values()))

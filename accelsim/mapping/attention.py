@@ -1,17 +1,16 @@
 """Self-attention, head by head: project, score, normalise, and weigh the values.
 
-Only one or two heads lie in the activation memory at a time. While the special-function unit
-normalises the scores of one unit (a head, or some rows of it), the PE array works on the next.
+Only one or two heads lie in the activation memory at a time. While the scores of one unit (a head,
+or some rows of it) are normalised, the array works on the next.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from accelsim.accelerators.edgebert.emitter import PE, EdgeBertEmitter
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Attention, Stage
-from accelsim.mapping.emitter import Operand
+from accelsim.mapping.emitter import Emitter, Operand
 from accelsim.mapping.rowwise import UnitRun
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
@@ -31,7 +30,7 @@ class AttentionVariant:
 
 @dataclass
 class _Head:
-    """Activations of one head, and its keys and values in the weight buffer."""
+    """Activations of one head, and its keys and values where the array reads them."""
 
     query: Value
     key: Value
@@ -73,7 +72,7 @@ class AttentionStage:
         }
         return [n for n in ending if n in whole], [n for n in ending if n not in whole]
 
-    def emit(self, emitter: EdgeBertEmitter, variant: AttentionVariant) -> None:
+    def emit(self, emitter: Emitter, variant: AttentionVariant) -> None:
         """Append the tasks of all heads. Raises NoRoomError when too much is in flight."""
         run = _AttentionRun(self._context, emitter, self)
         waiting: tuple[_Head, int, Rows] | None = None
@@ -95,7 +94,7 @@ class AttentionStage:
 class _AttentionRun:
     """The state of one emission."""
 
-    def __init__(self, context: Context, emitter: EdgeBertEmitter, stage: AttentionStage) -> None:
+    def __init__(self, context: Context, emitter: Emitter, stage: AttentionStage) -> None:
         self.context = context
         self.emitter = emitter
         self.stage = stage
@@ -137,21 +136,24 @@ class _AttentionRun:
         """Release values when the array has done all that was planned so far."""
         for name in names:
             value = self.emitter.values[name]
-            last = self.emitter.plan.last_in_queue[PE]
+            last = self.emitter.last_product
             self.emitter.retire(value, value.rows * value.columns, last)
 
-    def _retire_head(self, value: Value, elements: int, task: int) -> None:
-        if self.emitter.values.get(value.name) is value:
-            self.emitter.retire(value, elements, task)
+    def _is_own(self, value: Value) -> bool:
+        """Say whether a value was made for its head alone."""
+        return self.emitter.values.get(value.name) is value
+
+    def _retire_moved(self, value: Value, operand: Operand) -> None:
+        if self._is_own(value):
+            self.emitter.retire_moved(value, operand)
 
     def score(self, head: _Head, number: int, rows: Rows) -> None:
         """Multiply queries by all keys of the head and normalise the rows in place."""
         emitter, operator = self.emitter, self.attention.scores
         every = (0, head.key.rows)
         if head.stationary_key is None:
-            head.stationary_key = emitter.move_weights(operator.label, head.key, every)
-            key_elements = head.key.rows * head.key.columns
-            self._retire_head(head.key, key_elements, head.stationary_key.loaded_by)
+            head.stationary_key = emitter.held(operator.label, head.key, every)
+            self._retire_moved(head.key, head.stationary_key)
         moving = emitter.moving(operator.label, head.query, rows)
         name, count = self._scores_name(number, rows), rows[1] - rows[0]
         scores = emitter.new_value(name, count, operator.columns)
@@ -159,7 +161,8 @@ class _AttentionRun:
         task = emitter.product(
             operator.label, shape, moving, head.stationary_key, scores, mine, set()
         )
-        self._retire_head(head.query, count * head.query.columns, task)
+        if self._is_own(head.query):
+            emitter.retire(head.query, count * head.query.columns, task)
         emitter.drop_moved(head.query.name)
         if rows[1] == self.stage.rows:
             emitter.drop(head.stationary_key)
@@ -171,13 +174,13 @@ class _AttentionRun:
         emitter, operator = self.emitter, self.attention.weighted
         every = (0, head.value.rows)
         if head.stationary_value is None:
-            moved = emitter.move_weights(operator.label, head.value, every)
+            moved = emitter.held(operator.label, head.value, every)
             head.stationary_value = moved
-            self._retire_head(head.value, head.value.rows * head.value.columns, moved.loaded_by)
+            self._retire_moved(head.value, moved)
         scores = emitter.values.pop(self._scores_name(number, rows))
         count = rows[1] - rows[0]
         moving = emitter.moving(operator.label, scores, (0, count))
-        emitter.retire(scores, count * scores.columns, moving.loaded_by)
+        emitter.retire_moved(scores, moving)
         shape = (count, operator.columns, operator.depth)
         emitter.product(operator.label, shape, moving, head.stationary_value, self.out, rows, set())
         emitter.drop_moved(scores.name)

@@ -1,0 +1,66 @@
+"""Single commands, as ``accelsim op`` runs them; operands lie in the operand buffers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from accelsim.accelerators.base import alone
+from accelsim.accelerators.edgebert.parts import (
+    ACTIVATION_BUFFER,
+    PE_ARRAY,
+    SFU,
+    WEIGHT_BUFFER,
+    Parts,
+)
+from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
+from accelsim.mapping import accesses
+from accelsim.mapping.accesses import buffer_use
+from accelsim.program import Elements, Product, Segment, Transfer, Use, Vectors
+from accelsim.units import ceil_div
+
+
+def product(parts: Parts, asked: Product, density: float, activation_density: float) -> Segment:
+    """Return a product of operands that are bit-mask encoded; the buffers may be too small.
+
+    Sparsity saves bytes, not cycles.
+    """
+    size = parts.pe_array.vector_size
+    rows, columns, depth = asked.rows, asked.columns, asked.depth
+    depth_vectors = ceil_div(depth, size)
+    vectors = port_vectors(parts.pe_array, rows, columns, depth)
+    for_weights, for_activations = operand_passes(parts.pe_array, rows, columns)
+    weights = for_weights * _encoded_bytes(columns, depth, density, size)
+    activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
+    decoded = (for_weights * columns + for_activations * rows) * depth_vectors
+    uses = [
+        Use(PE_ARRAY, "mac", asked),
+        Use(WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
+        Use(ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
+        # Two decoders, one for each operand, work side by side.
+        Use(accesses.CODEC, "decode", Vectors(decoded, ceil_div(decoded, 2))),
+        buffer_use(size, ACTIVATION_BUFFER, "write", rows * columns),
+    ]
+    return alone("matmul", "pe", uses)
+
+
+def _encoded_bytes(rows: int, depth: int, density: float, size: int) -> int:
+    values = Fraction(str(density)) * rows * depth
+    masks = rows * ceil_div(depth, size) * size
+    return -(-values.numerator // values.denominator) + ceil_div(masks, 8)
+
+
+def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:
+    """Return one command of the special-function unit."""
+    operands = 2 if name == "add" else 1
+    use = Use(SFU, name, Elements(rows, columns, operands))
+    size, moved = parts.pe_array.vector_size, operands * rows * columns
+    reads = buffer_use(size, ACTIVATION_BUFFER, "read", moved)
+    writes = buffer_use(size, ACTIVATION_BUFFER, "write", rows * columns)
+    return alone(name, "sfu", [use, reads, writes])
+
+
+def transfer(parts: Parts, action: str, moved: Transfer) -> Segment:
+    """Return one load into the weight buffer, or one write-back."""
+    name, side = ("load", "write") if action == "transfer" else ("store", "read")
+    into = buffer_use(parts.pe_array.vector_size, WEIGHT_BUFFER, side, moved.amount)
+    return alone(name, "load", [Use(accesses.BUS, action, moved), into])

@@ -1,0 +1,75 @@
+"""A systolic array with a scratchpad, an accumulator and a vector unit: Gemmini, an edge TPU."""
+
+from __future__ import annotations
+
+from accelsim.accelerators.base import Accelerator, Gap, missing
+from accelsim.accelerators.systolic_npu import commands
+from accelsim.accelerators.systolic_npu.mapper import NpuMapper
+from accelsim.accelerators.systolic_npu.parts import parts_of
+from accelsim.errors import ConfigError
+from accelsim.machine.schema import HardwareConfig
+from accelsim.mapping import accesses
+from accelsim.mapping.cache import InferenceProgram, SegmentCache
+from accelsim.mapping.compiler import compile_inference
+from accelsim.model.graph import LayerGraph
+from accelsim.placement.placement import Placement
+from accelsim.program import (
+    Command,
+    Product,
+    Program,
+    ProgramKind,
+    Segment,
+    SegmentBuilder,
+    Transfer,
+    Use,
+)
+
+
+class SystolicNpu(Accelerator):
+    """Any size of array, any of three dataflows."""
+
+    name = "systolic_npu"
+
+    def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:
+        """Return the operators that neither the array, the vector unit nor loads can do."""
+        return missing(graph, parts_of(machine).vector_unit.functions, "vector unit")
+
+    def compile(
+        self,
+        graph: LayerGraph,
+        placement: Placement,
+        machine: HardwareConfig,
+        base_address: int,
+        cache: SegmentCache,
+    ) -> InferenceProgram:
+        """Return the program of one inference."""
+        return compile_inference(NpuMapper(), graph, placement, machine, base_address, cache)
+
+    def start(self, machine: HardwareConfig) -> tuple[Use, ...]:
+        """The host hands instructions over."""
+        writes = Command(parts_of(machine).host.register_writes_per_command)
+        return (Use(accesses.HOST, "register_write", writes),)
+
+    def settle(self, machine: HardwareConfig) -> Program:
+        """The host knows the operating points."""
+        builder = SegmentBuilder("settle")
+        builder.add("host", "settle", [Use(accesses.POWER, "settle", Command())])
+        return Program("settle", ProgramKind.SCALE, (builder.build(),))
+
+    def product(
+        self, machine: HardwareConfig, asked: Product, density: float, activation_density: float
+    ) -> Segment:
+        """Return a product of operands in the scratchpad, which are dense there."""
+        if (density, activation_density) != (1.0, 1.0):
+            raise ConfigError(
+                f"--density: operands are dense in the scratchpad of '{machine.name}'; leave it out"
+            )
+        return commands.product(parts_of(machine), asked)
+
+    def function(self, machine: HardwareConfig, name: str, rows: int, columns: int) -> Segment:
+        """Return one command of the vector unit."""
+        return commands.function(machine, name, rows, columns)
+
+    def transfer(self, machine: HardwareConfig, action: str, moved: Transfer) -> Segment:
+        """Return one transfer into the scratchpad, or one back."""
+        return commands.transfer(parts_of(machine), action, moved)

@@ -1,0 +1,389 @@
+"""Turns pieces of operators into tasks: tiles in, products, sums out, functions of rows.
+
+A tile of activations and one of weights lie in the scratchpad while the next ones arrive; its sums
+lie in the accumulator until the last tile along the depth has been added, and then leave. Tiles
+come in panels, so that the array starts with the first of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from accelsim.accelerators.systolic_npu.parts import (
+    ACCUMULATOR,
+    PE_ARRAY,
+    SCRATCHPAD,
+    VECTOR_UNIT,
+    parts_of,
+)
+from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.timing.systolic import OPERAND_BYTES, SUM_BYTES, SystolicTiming
+from accelsim.mapping import accesses
+from accelsim.mapping.accesses import Part, buffer_use, bus_use, merge_uses, read_part, shared_use
+from accelsim.mapping.context import Context
+from accelsim.mapping.emitter import LOAD, Emitter, Operand, Tiling
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.values import Rows, Value, split_rows
+from accelsim.model.operators import Operator
+from accelsim.placement.placement import DRAM
+from accelsim.program import Command, Elements, Product, Range, Use, Vectors
+from accelsim.units import ceil_div
+
+ARRAY, STORE, VECTOR = "array", "store", "vector"
+# [ours] Products under way: enough for the fill and the drain of short ones to hide behind others.
+_PRODUCTS = 8
+# [ours] Few enough to follow products closely, enough to hide the latency of the vector unit.
+_FUNCTION_ROWS = 16
+
+
+@dataclass
+class Source(Operand):
+    """Where the tiles of an operand come from: rows of a value, or columns of weights.
+
+    Weights lie in the order in which tiles ask for them; ``element`` is the next one. Nothing needs
+    the values ``ending`` once the operand has come in.
+    """
+
+    value: Value | None = None
+    weights: Operator | None = None
+    span: Rows = (0, 0)
+    element: int = 0
+    ending: list[Value] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """What lies in the scratchpad: so many rows of A or columns of W, and its bytes."""
+
+    extent: int
+    size: int
+    loaded_by: int
+
+
+class NpuEmitter(Emitter):
+    """Tiles have the extents of ``Parts.tile``; functions take the rows of a fold at a time."""
+
+    rereads = True
+
+    def __init__(self, context: Context, hardware: HardwareConfig, plan: Plan) -> None:
+        super().__init__(context, hardware, plan)
+        self.parts = parts_of(hardware)
+        self.array = self.parts.pe_array.timing_model
+        self.row_tile = min(_FUNCTION_ROWS, self.array.block[0])
+        self.vector_size = self.parts.pe_array.lanes
+        width = self.parts.scratchpad.write_width
+        self._write_bytes = self.vector_size if width is None else max(1, width // 8)
+        writes = Command(self.parts.host.register_writes_per_command)
+        self._start = Use(accesses.HOST, "register_write", writes)
+        self._started = {LOAD: 0, ARRAY: 0, STORE: 0}
+        self._sent = -1
+        self._tiles: tuple[int, ...] = ()
+
+    def copy(self) -> Self:
+        """Return an independent copy."""
+        other = super().copy()
+        other._started = dict(self._started)
+        return other
+
+    # -- tasks ---------------------------------------------------------------------------------
+
+    @property
+    def last_product(self) -> int:
+        """The last task that takes sums away."""
+        return self._sent
+
+    def command(
+        self,
+        queue: str,
+        operator: str,
+        uses: Iterable[Use],
+        after: Iterable[int] = (),
+        holds: Iterable[tuple[str, int]] = (),
+    ) -> int:
+        """Append a task; its instructions are written ahead."""
+        return self.plan.task(queue, operator, merge_uses([*uses, self._start]), after, holds)
+
+    def _turn(self, kind: str) -> str:
+        """Return the queue of the next load or product: there are as many as are under way."""
+        under_way = _PRODUCTS if kind == ARRAY else self.parts.scratchpad.transfers
+        self._started[kind] += 1
+        return f"{kind}{self._started[kind] % under_way}"
+
+    def _in_rows(self, uses: Iterable[Use], rows: int) -> list[Use]:
+        """Return the uses with what they ask of DRAM in so many rows."""
+        dram = self.hardware.dram
+        return [
+            Use(DRAM, use.action, dram.in_rows(use.expect(Range), rows))
+            if dram and use.block == DRAM
+            else use
+            for use in uses
+        ]
+
+    # -- operands ------------------------------------------------------------------------------
+
+    def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
+        """Return rows and columns of the smallest tile."""
+        tiles = [self.parts.tile(rows, each.columns, each.depth) for each in products]
+        return Tiling(min(tile.rows for tile in tiles), min(tile.columns for tile in tiles))
+
+    def moving(self, label: str, value: Value, rows: Rows, beside: Sequence[Value] = ()) -> Source:
+        """Return rows of a value; tiles of them come in with each product."""
+        return Source((), -1, value=value, span=rows)
+
+    def held(self, label: str, value: Value, rows: Rows) -> Source:
+        """Return rows of a value that take the place of weights."""
+        return Source((), -1, value=value, span=rows)
+
+    def drop_moved(self, name: str) -> None:
+        """Nothing moved stays in the scratchpad."""
+
+    def retire_moved(self, value: Value, operand: Operand) -> None:
+        """Release a value when all tiles of its operand have come in."""
+        assert isinstance(operand, Source)
+        operand.ending.append(value)
+
+    def drop(self, operand: Operand) -> None:
+        """Release an operand when its last user ends."""
+        super().drop(operand)
+        if isinstance(operand, Source):
+            self._end(operand)
+
+    def _end(self, source: Source) -> None:
+        for value in source.ending:
+            self.retire(value, value.rows * value.columns, source.last_user)
+        source.ending.clear()
+
+    def finish(self) -> None:
+        """Nothing stays in the scratchpad."""
+
+    def stationary(self, product: Operator, columns: Rows) -> Source:
+        """Return columns of weights; tiles of them come in with the product."""
+        return Source((), -1, weights=product, span=columns)
+
+    def _load(self, label: str, source: Source, extent: Rows, depth: Rows) -> _Panel:
+        """Bring so many rows or columns of a source in, of some depth."""
+        count, queue = extent[1] - extent[0], self._turn(LOAD)
+        size, after = count * (depth[1] - depth[0]), set[int]()
+        if source.value:
+            uses = self.read_uses(source.value, source.span, size)
+            after = source.value.writers(source.span)
+        else:
+            uses = self._read_weights(source, extent, size, with_bias=not depth[0])
+        # Two tiles lie in the scratchpad at a time.
+        after |= set(self._tiles[:-1])
+        into = buffer_use(self._write_bytes, SCRATCHPAD, "write", size)
+        uses = [*self._in_rows(uses, count), into]
+        task = self.command(queue, label, uses, after, [(SCRATCHPAD, size)])
+        if source.value:
+            source.value.note_read(source.span, queue, task)
+        return _Panel(count, size, task)
+
+    def _read_weights(
+        self, source: Source, columns: Rows, size: int, *, with_bias: bool
+    ) -> list[Use]:
+        assert source.weights
+        first, (weight, *bias) = source.span[0], self.context.stored(source.weights)
+        parts = [self.context.part(weight, source.element, source.element + size)]
+        source.element += size
+        if with_bias:
+            where = (first + columns[0], first + columns[1])
+            parts += [self.context.part(each, *where) for each in bias]
+        return self._from_home(parts, self.context.address(weight.parameter.name), size)
+
+    def _from_home(self, parts: Sequence[Part], address: int, elements: int) -> list[Use]:
+        """Return the uses that bring parts of parameters over the bus, masks expanded."""
+        reads = [use for part in parts for use in read_part(self.hardware, part, address)]
+        data, masks = sum(p.data_bytes for p in parts), sum(p.mask_bytes for p in parts)
+        vectors = ceil_div(elements, self.vector_size) if masks else 0
+        decode = shared_use(accesses.CODEC, "decode", Vectors, vectors, vectors)
+        return [*reads, bus_use(data, masks, vectors), decode]
+
+    # -- results -------------------------------------------------------------------------------
+
+    def may_spill(self, operator: Operator) -> bool:
+        """Results leave by DRAM too."""
+        return super().may_spill(operator) or self.context.is_result(operator)
+
+    def hand_over(self, operator: Operator) -> None:
+        """Let the host read a result, unless it has left already."""
+        if not self.values[operator.name].spilled:
+            super().hand_over(operator)
+
+    # -- products ------------------------------------------------------------------------------
+
+    def product(
+        self,
+        label: str,
+        shape: tuple[int, int, int],
+        moving: Operand,
+        stationary: Operand,
+        out: Value,
+        rows: Rows,
+        after: set[int],
+    ) -> int:
+        """Append a product (rows, columns, depth), tile by tile; return its last task."""
+        assert isinstance(moving, Source)
+        assert isinstance(stationary, Source)
+        count, columns, depth = shape
+        tile, sent = self.parts.tile(*shape), -1
+        for down in split_rows(count, tile.rows):
+            stationary.element = stationary.span[0] * depth
+            here = (rows[0] + down[0], rows[0] + down[1])
+            for across in split_rows(columns, tile.columns):
+                added = -1
+                for deep in split_rows(depth, tile.depth):
+                    added = self._tile(label, (moving, down), (stationary, across), deep)
+                sent = self._send(label, across[1] - across[0], added, out, here, after)
+        moving.last_user = stationary.last_user = sent
+        self._end(moving)
+        return sent
+
+    def _tile(
+        self, label: str, moving: tuple[Source, Rows], stationary: tuple[Source, Rows], deep: Rows
+    ) -> int:
+        """Append the loads of a tile and its products; return the last of them."""
+        (inputs, rows), (weights, columns) = moving, stationary
+        first, *others = self._panels(columns, self.array.block[1])
+        down = self._panels(rows, self.array.block[0])
+        held = self._load(label, weights, first, deep)
+        moved = [self._load(label, inputs, each, deep) for each in down]
+        # All activations have come when the second panel of weights has.
+        pairs = [([each], held) for each in moved]
+        pairs += [(moved, self._load(label, weights, each, deep)) for each in others]
+        room = _sums(rows, columns) if not deep[0] else []
+        task = -1
+        for some, panel in pairs:
+            task = self._product(label, some, panel, deep, room)
+            room = []
+        for panel in (*moved, *{id(panel): panel for _, panel in pairs}.values()):
+            self.plan.release(task, SCRATCHPAD, panel.size)
+        self._tiles = (*self._tiles[-1:], task)
+        return task
+
+    def _panels(self, extent: Rows, block: int) -> list[Rows]:
+        """Cut rows or columns of a tile into panels; serial folds would pay for it."""
+        if not self.array.overlapped:
+            return [extent]
+        cut = split_rows(extent[1] - extent[0], block)
+        return [(extent[0] + start, extent[0] + stop) for start, stop in cut]
+
+    def _product(
+        self,
+        label: str,
+        moved: Sequence[_Panel],
+        held: _Panel,
+        deep: Rows,
+        room: Sequence[tuple[str, int]],
+    ) -> int:
+        """Append a product of what has come in."""
+        asked = Product(sum(each.extent for each in moved), held.extent, deep[1] - deep[0])
+        uses = product_uses(self.array, asked, added=deep[0] > 0)
+        after = {held.loaded_by, *(each.loaded_by for each in moved)}
+        return self.command(self._turn(ARRAY), label, uses, after, room)
+
+    def _send(
+        self, label: str, columns: int, added: int, out: Value, rows: Rows, after: Iterable[int]
+    ) -> int:
+        """Append the way of finished sums to the home of their value; return its task."""
+        count = rows[1] - rows[0]
+        size = SUM_BYTES * count * columns
+        vectors = count * ceil_div(columns, self.vector_size)
+        rest = self._in_rows(
+            self.write_uses(out, rows, count * columns),
+            count * ceil_div(columns, self.array.columns),
+        )
+        uses = [Use(ACCUMULATOR, "read", Vectors(size, vectors)), *rest]
+        holds = self.hold_for(out, count * columns)
+        queue = self._turn(STORE)
+        task = self.command(queue, label, uses, {added, *after}, holds)
+        self.plan.release(task, ACCUMULATOR, size)
+        out.note_written(rows, queue, task)
+        self._sent = task
+        return task
+
+    # -- functions -----------------------------------------------------------------------------
+
+    def vectors(self, function: Operator) -> Operand:
+        """Bring the parameters of a function into the scratchpad, where they stay for a stage."""
+        context, tensors = self.context, self.context.stored(function)
+        elements = sum(tensor.parameter.elements for tensor in tensors)
+        parts = [context.part(tensor, 0, tensor.parameter.elements) for tensor in tensors]
+        uses = self._from_home(parts, context.address(tensors[0].parameter.name), elements)
+        uses.append(buffer_use(self._write_bytes, SCRATCHPAD, "write", elements))
+        holds = ((SCRATCHPAD, elements),)
+        return Operand(holds, self.command(self._turn(LOAD), function.label, uses, (), holds))
+
+    def function(
+        self,
+        operator: Operator,
+        shape: tuple[int, int],
+        inputs: Sequence[Value],
+        out: Value,
+        rows: Rows,
+        *,
+        holds: Sequence[tuple[str, int]] = (),
+        after: Iterable[int] = (),
+    ) -> int:
+        """Append a function of (rows, columns)."""
+        writes = self.write_uses(out, rows, shape[0] * shape[1])
+        task = self._compute(operator, shape, inputs, rows, writes, holds, after)
+        out.note_written(rows, VECTOR, task)
+        return task
+
+    def keeps(self, operator: Operator) -> bool:
+        """Results that are a number a row stay in registers."""
+        return not operator.kind.keeps_width and self.context.is_result(operator)
+
+    def decision(self, operator: Operator, source: Value, rows: Rows) -> int:
+        """Append a function of which the unit keeps a number for each row."""
+        shape = (rows[1] - rows[0], operator.depth)
+        return self._compute(operator, shape, [source], rows, [], (), ())
+
+    def _compute(
+        self,
+        operator: Operator,
+        shape: tuple[int, int],
+        inputs: Sequence[Value],
+        rows: Rows,
+        writes: Sequence[Use],
+        holds: Iterable[tuple[str, int]],
+        after: Iterable[int],
+    ) -> int:
+        """Append a command of the vector unit; each sweep reads the inputs from their home."""
+        count, columns = shape
+        parameters = count * sum(each.elements for each in operator.parameters)
+        sweeps, elements = operator.kind.recipe.sweeps, count * columns
+        asked = Elements(count, columns, max(1, len(inputs)))
+        uses = [
+            Use(VECTOR_UNIT, operator.kind.name, asked),
+            buffer_use(self.vector_size, SCRATCHPAD, "read", parameters),
+            *(use for each in inputs for use in self.read_uses(each, rows, elements, sweeps)),
+            *writes,
+        ]
+        waits = {task for value in inputs for task in value.writers(rows)} | set(after)
+        task = self.command(VECTOR, operator.label, uses, waits, holds)
+        for value in inputs:
+            value.note_read(rows, VECTOR, task)
+        return task
+
+
+def _sums(rows: Rows, columns: Rows) -> list[tuple[str, int]]:
+    return [(ACCUMULATOR, SUM_BYTES * (rows[1] - rows[0]) * (columns[1] - columns[0]))]
+
+
+def product_uses(array: SystolicTiming, asked: Product, *, added: bool) -> list[Use]:
+    """Return the uses of a product; where it is ``added`` to sums, they are read again.
+
+    The ports are as wide as the array's edges: it never waits for them.
+    """
+    weights, inputs, sums = array.passes(asked)
+    read = asked.depth * (weights * asked.columns + inputs * asked.rows) * OPERAND_BYTES
+    once = SUM_BYTES * asked.rows * asked.columns
+    return [
+        Use(PE_ARRAY, "mac", asked),
+        Use(SCRATCHPAD, "read", Vectors(read, 1)),
+        Use(ACCUMULATOR, "read", Vectors(once * (sums if added else sums - 1), 1)),
+        Use(ACCUMULATOR, "write", Vectors(once * sums, 1)),
+    ]

@@ -1,0 +1,40 @@
+"""How a systolic machine works stages off: the largest blocks of rows that fit come first.
+
+Every block of rows streams all weights again, and an array takes all rows that the accumulator
+holds, so fewer blocks are never slower.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from accelsim.accelerators.systolic_npu.emitter import NpuEmitter
+from accelsim.machine.schema import HardwareConfig
+from accelsim.mapping.attention import AttentionStage, AttentionVariant
+from accelsim.mapping.compiler import Candidate, Mapper
+from accelsim.mapping.context import Context
+from accelsim.mapping.cutting import Stage
+from accelsim.mapping.plan import Plan
+from accelsim.mapping.rowwise import RowwiseStage
+from accelsim.mapping.values import row_blocks
+
+
+class NpuMapper(Mapper[NpuEmitter]):
+    """Blocks of rows; of an attention, the next scores beside the functions of the last."""
+
+    def emitter(self, context: Context, hardware: HardwareConfig, plan: Plan) -> NpuEmitter:
+        """Return what appends tasks to the plan of a segment."""
+        return NpuEmitter(context, hardware, plan)
+
+    def candidates(self, emitter: NpuEmitter, stage: Stage) -> list[Candidate[NpuEmitter]]:
+        """Return the plans of a stage, the best first."""
+        if not stage.attention:
+            rowwise = RowwiseStage(emitter.context, stage)
+            return [
+                Candidate(f"{block} rows at a time", partial(rowwise.emit, block=block))
+                for block in row_blocks(rowwise.rows, emitter.row_tile)
+            ]
+        heads = AttentionStage(emitter.context, stage, stage.attention)
+        blocks = row_blocks(heads.rows, emitter.row_tile)
+        variants = [AttentionVariant(rows, beside) for beside in (True, False) for rows in blocks]
+        return [Candidate(str(each), partial(heads.emit, variant=each)) for each in variants]

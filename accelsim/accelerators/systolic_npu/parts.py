@@ -1,0 +1,72 @@
+"""The components of a systolic machine, by the names that its programs use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelsim.errors import ConfigError
+from accelsim.machine.components.bit_mask_codec import CodecConfig
+from accelsim.machine.components.bus import BusConfig
+from accelsim.machine.components.host import HostConfig
+from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
+from accelsim.machine.components.systolic_array import SystolicArrayConfig
+from accelsim.machine.components.vector_unit import VectorUnitConfig
+from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.timing.systolic import tile_extents
+from accelsim.program import Product
+
+PE_ARRAY = "pe_array"
+SCRATCHPAD = "scratchpad"
+ACCUMULATOR = "accumulator"
+VECTOR_UNIT = "vector_unit"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the mapping asks of its machine."""
+
+    pe_array: SystolicArrayConfig
+    scratchpad: ScratchpadConfig
+    accumulator: AccumulatorConfig
+    vector_unit: VectorUnitConfig
+    codec: CodecConfig
+    bus: BusConfig
+    host: HostConfig
+
+    def tile(self, rows: int, columns: int, depth: int) -> Product:
+        """Return the extents of a full tile of a product."""
+        sizes = (self.scratchpad.capacity, self.accumulator.capacity)
+        return tile_extents(self.pe_array.timing_model, *sizes, Product(rows, columns, depth))
+
+
+def parts_of(machine: HardwareConfig) -> Parts:
+    """Return the components.
+
+    Raises ConfigError for one that is missing or of another kind, for buffers that hold no tile,
+    and for a machine that does one thing after the other.
+    """
+    parts = Parts(
+        machine.component(PE_ARRAY, SystolicArrayConfig),
+        machine.component(SCRATCHPAD, ScratchpadConfig),
+        machine.component(ACCUMULATOR, AccumulatorConfig),
+        machine.component(VECTOR_UNIT, VectorUnitConfig),
+        machine.component("codec", CodecConfig),
+        machine.component("bus", BusConfig),
+        machine.component("host", HostConfig),
+    )
+    overlaps = {
+        "overlap.double_buffering": machine.overlap.double_buffering,
+        "overlap.special_functions": machine.overlap.special_functions,
+        "host.command_queue": parts.host.command_queue,
+    }
+    for key, wanted in overlaps.items():
+        if not wanted:
+            raise ConfigError(
+                f"machine '{machine.name}': {key} is false, but systolic_npu loads, computes and "
+                "writes back side by side; set it to true"
+            )
+    try:
+        parts.tile(1, 1, 1)
+    except ConfigError as error:
+        raise ConfigError(f"machine '{machine.name}': {error}") from None
+    return parts

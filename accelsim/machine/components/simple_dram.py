@@ -1,0 +1,76 @@
+"""A DRAM with one port, a bandwidth and a latency: to compare with other simulators."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from accelsim.inputs.quantities import Bytes, BytesPerSecond, SimulatedSeconds
+from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
+from accelsim.machine.components.dram import DramConfig
+from accelsim.machine.components.server import Server
+from accelsim.machine.site import Site
+from accelsim.program import Range, Use
+from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_ticks
+
+
+class SimpleDramConfig(Component):
+    """Accesses of ``access`` bytes in order of arrival, answered after a ``latency``; no rows.
+
+    It has no price: transfers and standby cost nothing. Source: ONNXim, src/Dram.cc.
+    """
+
+    kind: Literal["simple_dram"]
+    access: Bytes
+    bandwidth: Annotated[BytesPerSecond, Field(gt=0, le=1e15)]
+    latency: SimulatedSeconds
+
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the port's server."""
+        return {ANY: SimpleDram(name, self)}
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Nothing is priced."""
+        free = Price("bytes", 0.0)
+        source = "no price: energy of this DRAM is left out"
+        return Datasheet(
+            Part.DRAM, {"read": free, "write": free}, follows_supply=False, source=source
+        )
+
+    def timing(self, name: str, site: Site) -> Hashable:
+        """All of it."""
+        return self
+
+    def in_rows(self, asked: Range, rows: int) -> Range:
+        """Return an access to equal rows that lie one behind the other: each in whole accesses."""
+        row = ceil_div(asked.size, rows)
+        return Range(asked.address, row, rows, row)
+
+
+class SimpleDram(Server):
+    """An access at a time; answers are under way beside later accesses."""
+
+    def __init__(self, name: str, config: SimpleDramConfig) -> None:
+        super().__init__(name)
+        self._access = config.access
+        self._ticks = max(1, round(config.access / config.bandwidth * TICKS_PER_SECOND))
+        self.lag = to_ticks(config.latency)
+
+    def occupancy(self, use: Use, start: Tick) -> Tick:
+        """Return the ticks of whole accesses, for each piece of a range."""
+        asked = use.expect(Range)
+        return asked.pieces * ceil_div(asked.size, self._access) * self._ticks
+
+
+def _tag(value: Any) -> str:
+    has_kind = "kind" in value if isinstance(value, dict) else hasattr(value, "kind")
+    return "simple_dram" if has_kind else "part"
+
+
+OffChip = Annotated[
+    Annotated[DramConfig, Tag("part")] | Annotated[SimpleDramConfig, Tag("simple_dram")],
+    Discriminator(_tag),
+]
+"""What a machine may have off its chip: a part of the technology table, or the simple one."""
