@@ -80,7 +80,10 @@ def examine_workload(
 
 def resolve(point: Point, memo: Memo | None = None) -> Workload:
     """Return the workload of a point, read and validated, with its cases alone."""
-    return load_workload(point.workload, point.assignments, cases=point.cases, memo=memo)
+    workload = load_workload(point.workload, tuple(point.assignments), cases=point.cases, memo=memo)
+    for case, machine in point.machines.items():
+        workload = workload.with_machine(case, machine)
+    return workload
 
 
 def figures_of(result: Result) -> dict[str, Figure]:

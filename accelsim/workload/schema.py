@@ -191,6 +191,8 @@ class Workload:
 
     def with_machine(self, case: str, machine: HardwareConfig) -> Workload:
         """Return the workload with another machine for a case."""
+        if case not in self.cases:
+            raise ConfigError(f"there is no case '{case}'; {suggest(case, self.cases, 'cases')}")
         changed = replace(self.cases[case], hardware=machine, digest=machine.digest)
         return replace(self, cases={**self.cases, case: changed})
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
-from small_workload import small_workload
+from small_workload import MAIN, SMALL
 
-from accelsim.evaluation.stages import run_workload
+from accelsim.errors import ConfigError
+from accelsim.evaluation.examine import evaluate, examine
+from accelsim.evaluation.point import Point
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.vector_mac_array import PeArrayConfig
 from accelsim.machine.schema import HardwareConfig, load_hardware
@@ -32,9 +36,9 @@ def test_it_equals_the_machine_of_a_file_with_the_same_changes() -> None:
 
 
 def test_it_runs_a_workload() -> None:
-    workload = small_workload()
-    before = run_workload(workload).cases["adapter_slc"]
-    after = run_workload(workload.with_machine("adapter_slc", wide_machine())).cases["adapter_slc"]
+    point = Point(MAIN, SMALL, ("adapter_slc",))
+    before = examine(point)["adapter_slc"]
+    after = examine(replace(point, machines={"adapter_slc": wide_machine()}))["adapter_slc"]
     macs = [case.run.ledger.amount("pe_array", "mac") for case in (before, after)]
     busy = [case.run.ledger.busy["pe_array"] for case in (before, after)]
     assert macs[0] == macs[1]
@@ -48,3 +52,22 @@ def test_null_leaves_a_component_out() -> None:
 def test_what_does_not_go_together_is_refused() -> None:
     with pytest.raises(ValidationError, match="there is no memory 'rram'"):
         BASE.changed(memories={"activation_sram": BASE.memories["activation_sram"]})
+
+
+def test_a_row_is_a_mapping_from_names_to_figures() -> None:
+    row = evaluate(Point(MAIN, list(SMALL), ["adapter_slc"]))
+    assert dict(row) == {**row} == dict(row.figures)
+    assert len(row) == len(list(row)) > 10
+    assert "adapter_slc.energy.system" in row
+    with pytest.raises(ConfigError, match=r"there is no figure 'adapter_slc[.]enrgy"):
+        row["adapter_slc.enrgy.system"]
+
+
+def test_points_refuse_a_text_for_a_sequence_and_no_case() -> None:
+    with pytest.raises(ConfigError, match=r"^assignments: expected a sequence such as \('a=1',\)"):
+        Point(MAIN, "a=1")
+    with pytest.raises(ConfigError, match=r"^cases: expected at least one name"):
+        Point(MAIN, cases=())
+    with pytest.raises(ConfigError, match="there is no case 'slc'"):
+        evaluate(Point(MAIN, SMALL, machines={"slc": BASE}))
+    assert hash(Point(MAIN, ["a=1"])) == hash(Point(MAIN, ("a=1",)))
