@@ -114,7 +114,6 @@ class HardwareConfig(ConfigModel):
     @classmethod
     def _plain_names(cls, memories: dict[str, MemoryConfig]) -> dict[str, MemoryConfig]:
         wrong = [((n,), _BLOCK_NAME.format(n)) for n in memories if n in cls.model_fields]
-        wrong += [((name,), _NO_NAME) for name in memories if not _NAME.fullmatch(name)]
         if wrong:
             raise RuleError(*wrong)
         return memories
@@ -147,7 +146,7 @@ class HardwareConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _placement_names_memories(self) -> HardwareConfig:
-        wrong = [*_twice(self), *_wrong_homes(self)]
+        wrong = [*_clashes(self), *_wrong_homes(self)]
         if wrong:
             raise RuleError(*wrong)
         return self
@@ -161,7 +160,7 @@ class HardwareConfig(ConfigModel):
         if isinstance(found, kind):
             return found
         wanted = _names_of(kind)
-        has = "has none" if found is None else f"has a {found.model_dump()['kind']}"
+        has = "has none" if found is None else f"has one of kind {found.model_dump()['kind']}"
         raise ConfigError(
             f"machine '{self.name}': {self.accelerator} needs a component '{name}' of kind "
             f"{wanted}, the machine {has}; add '{name}: {{kind: {wanted}, ...}}'"
@@ -311,13 +310,24 @@ def _no_component(key: str, value: Any, sections: Iterable[str]) -> str:
     return f"a component needs a kind, such as {{kind: {first}}}; kinds: {', '.join(known)}"
 
 
-def _twice(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the memories that are called as another component is."""
+def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the components and memories that cannot be called what they are called."""
+    buffers = ((n, c) for n, c in machine.further.items() if isinstance(c, BufferConfig))
+    halves = {half: n for n, each in buffers for half in each.capacities(n) if half != n}
+    taken = {**halves, _CHIP: "the chip"}
     for name in machine.memories:
         if name in machine.further:
             yield ("memories", name), _BLOCK_NAME.format(name)
+    for path in (*(("memories", n) for n in machine.memories), *((n,) for n in machine.further)):
+        name = path[-1]
+        if not _NAME.fullmatch(name):
+            yield path, _NO_NAME
+        elif name in taken:
+            yield path, f"'{name}' is the name of a part of {taken[name]}; choose another"
 
 
+# The name of the chip as a whole in ledgers.
+_CHIP = "chip"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NO_NAME = "expected a name of letters, digits, '_' and '-' that does not begin with a digit"
 _BLOCK_NAME = "'{}' is the name of a block; rename this memory"

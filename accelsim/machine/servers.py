@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accelsim.errors import ConfigError
 from accelsim.machine.components.base import ANY
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.dram import Dram
@@ -25,7 +26,14 @@ class Machine:
         for name, component in hardware.components.items():
             for port, server in component.servers(name, site).items():
                 self._ports[name, port] = server
-        self.blocks = {server.name: server for server in self._ports.values()}
+        self.blocks: dict[str, Server] = {}
+        for (name, _), server in self._ports.items():
+            if server.name in self.blocks:
+                raise ConfigError(
+                    f"component '{name}' calls a server '{server.name}', as another is called; "
+                    f"begin its name with '{name}'"
+                )
+            self.blocks[server.name] = server
         dram = self.blocks.get("dram")
         self.dram = dram if isinstance(dram, Dram) else None
 

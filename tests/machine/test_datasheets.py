@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from accelsim.errors import ConfigError
 from accelsim.machine.components.base import Datasheet, Part, Price
+from accelsim.machine.components.bit_mask_codec import CodecConfig
+from accelsim.machine.components.server import Server
 from accelsim.machine.schema import load_hardware
+from accelsim.machine.servers import Machine
+from accelsim.machine.site import Site
 
 MACHINE = load_hardware("hwconfigs/edgebert_overlapped.yaml")
 
@@ -27,6 +32,43 @@ def test_no_figure_of_a_shipped_component_is_negative() -> None:
     ],
 )
 def test_a_negative_figure_is_refused(changes: dict[str, object], message: str) -> None:
-    sheet = {"part": Part.BUS, "prices": {}, **changes}
+    sheet = {"part": Part.DRAM, "prices": {}, **changes}
     with pytest.raises(ConfigError, match=f"^{message}, expected 0 or more; correct its source$"):
         Datasheet(**sheet)  # type: ignore[arg-type]
+
+
+def test_states_of_their_own_belong_to_a_dram() -> None:
+    with pytest.raises(ConfigError, match=r"^only a DRAM has states of its own; host leaks"):
+        Datasheet(Part.HOST, {}, states={"transmitting": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "weight_buffer_masks={kind: bit_mask_codec}",
+            "'weight_buffer_masks' is the name of a part",
+        ),
+        ('"weight_buffer.read"={kind: bit_mask_codec}', "expected a name of letters"),
+        ("chip={kind: bit_mask_codec}", "'chip' is the name of a part of the chip"),
+        ("sfu.initiation_intervals={softmaxx: 20}", "no such function; did you mean 'softmax'"),
+    ],
+)
+def test_names_that_mean_something_else_are_refused(setting: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_hardware("hwconfigs/edgebert_overlapped.yaml", (setting,))
+
+
+def test_a_dot_is_no_part_of_a_name() -> None:
+    with pytest.raises(ValidationError, match="expected a name of letters"):
+        MACHINE.changed(**{"weight_buffer.read": {"kind": "bit_mask_codec"}})
+
+
+def test_two_servers_of_one_name_are_refused() -> None:
+    class Shadow(CodecConfig):
+        def servers(self, name: str, site: Site) -> dict[str, Server]:
+            return dict(super().servers("sfu", site))
+
+    machine = MACHINE.changed(codec=Shadow(kind="bit_mask_codec"))
+    with pytest.raises(ConfigError, match="'codec' calls a server 'sfu', as another is called"):
+        Machine(machine)

@@ -82,6 +82,8 @@ class Datasheet:
         figures = {f"the price of '{action}'": p.joules for action, p in self.prices.items()}
         figures |= {f"the power in {state}": watts for state, watts in self.states.items()}
         figures |= {"the area": self.area or 0.0, "the leakage": self.leakage or 0.0}
+        if self.states and self.part is not Part.DRAM:
+            raise ConfigError(f"only a DRAM has states of its own; {self.part} leaks, or not")
         for what, value in figures.items():
             if value < 0:
                 raise ConfigError(f"{what} is {value:g}, expected 0 or more; correct its source")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from accelsim.inputs.paths import suggest
+from accelsim.inputs.validation import RuleError
 from accelsim.machine.components.arithmetic import row_functions, vector_lanes
 from accelsim.machine.components.base import ClockedBlock, Datasheet
 from accelsim.machine.numbers import Count, PositiveInt
@@ -36,6 +38,16 @@ class SfuConfig(ClockedBlock):
     setup_cycles: Count
     pipelined: bool = False
     initiation_intervals: dict[str, PositiveInt] = Field(default_factory=dict)
+
+    @field_validator("initiation_intervals")
+    @classmethod
+    def _of_known_functions(cls, intervals: dict[str, int]) -> dict[str, int]:
+        known = [*row_functions(), "dvfs_lookup"]
+        wrong = [name for name in intervals if name not in known]
+        if wrong:
+            hints = [f"no such function; {suggest(name, known, 'functions')}" for name in wrong]
+            raise RuleError(*(((name,), hint) for name, hint in zip(wrong, hints, strict=True)))
+        return intervals
 
     @property
     def functions(self) -> frozenset[str]:
