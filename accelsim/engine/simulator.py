@@ -182,8 +182,7 @@ class _Controller:
             following = self.stream.following(self.env.now)
             if following is None:
                 break
-            if following.arrival > self.env.now:
-                yield from self._idle(following)
+            yield from self._idle(following)
         if self.horizon > self.env.now:
             yield from self._idle(None)
 
@@ -247,11 +246,9 @@ class _Controller:
             left = self._time_left(request, start, early_exit.latency_target or 0.0)
             work = layer * (plan.planned - 1)
             point = choose_point(points, self.runner.machine.period, work, left)
-        ahead = min(plan.layers, max(plan.planned, 1))
-        yield from self._run_at(point, request, program, exits[0], exits[ahead - 1])
-        if plan.layers > ahead:
-            last = exits[plan.layers - 1]
-            yield from self._run_at(None, request, program, exits[ahead - 1], last)
+        planned, last = exits[min(plan.layers, plan.planned) - 1], exits[plan.layers - 1]
+        yield from self._run_at(point, request, program, exits[0], planned)
+        yield from self._run_at(None, request, program, planned, last)
         end = self.env.now
         yield from self._scale(None, request)
         late = end > start + to_ticks(early_exit.latency_target or 0.0)

@@ -265,6 +265,8 @@ def test_conservation_names_what_contradicts() -> None:
     check_conservation(good, Counter({key: 5}), 7, {"b": 2})
     with pytest.raises(ConservationError, match=r"^Key\(block='bus'.*: scheduled 6, executed 5$"):
         check_conservation(good, Counter({key: 6}), 7, {"b": 2})
+    with pytest.raises(ConservationError, match=r"^Key\(block='bus'.*: scheduled 4, executed 5$"):
+        check_conservation(good, Counter({key: 4}), 7, {"b": 2})
     with pytest.raises(ConservationError, match=r"^Key\(.*: executed but never scheduled$"):
         check_conservation(good, Counter(), 7, {"b": 2})
     with pytest.raises(ConservationError, match=r"^bus: busy 3 \+ idle 4 ticks, makespan 8$"):

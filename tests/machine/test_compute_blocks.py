@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +95,20 @@ def test_pipelined_reads_pay_one_round_trip_a_pass(rows: int, vectors: int, func
     passes = {"softmax": 3, "layer_norm": 2, "gelu": 1}[function]
     one = pipelined.command_cycles(function, rows, vectors)
     assert pipelined.command_cycles(function, rows, vectors + 1) - one == rows * passes
+
+
+@given(st.integers(1, 500), st.sampled_from([1, 2, 3, 8, 64]), st.sampled_from([8, 16, 32]))
+def test_masks_pass_no_faster_than_the_bus_and_the_memory_take_them(
+    vectors: int, masks_per_cycle: int, lanes: int
+) -> None:
+    plain = dict.fromkeys(("setup_cycles", "burst_gap_cycles", "store_gap_cycles"), 0)
+    config = OVERLAPPED.bus.model_copy(update={**plain, "masks_per_cycle": masks_per_cycle})
+    beats, words = ceil_div(vectors * lanes, config.width), ceil_div(vectors, masks_per_cycle)
+    use = Use("bus", "transfer", Transfer(0, 0, vectors))
+    cycles = config.cycles(use, replace(OVERLAPPED.site, lanes=lanes))
+    assert cycles >= beats
+    assert cycles >= words
+    assert cycles in (beats, words)
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 4))
