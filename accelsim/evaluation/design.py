@@ -20,7 +20,7 @@ from accelsim.mapping.switching import (
     compile_wake_ups,
     volatile_bits,
 )
-from accelsim.memory.storage import Measured, MeasuredTensor
+from accelsim.memory.storage import Measured
 from accelsim.model.families import Exits
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tasks import find_task
@@ -85,7 +85,7 @@ class _Compilation:
         """Who compiles for the case's machine."""
         return find_accelerator(self.case.hardware.accelerator)
 
-    def sizes(self, task: str) -> tuple[tuple[str, MeasuredTensor], ...]:
+    def sizes(self, task: str) -> tuple[tuple[str, int], ...]:
         """Return what was measured of a task."""
         return tuple(sorted((self.measured or {}).get(task, {}).items()))
 

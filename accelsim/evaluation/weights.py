@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
-from accelsim.memory.storage import Measured, MeasuredTensor
+from accelsim.memory.storage import Measured
 from accelsim.weights.compression import CompressedModel, compress
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
@@ -37,11 +37,7 @@ def compressed_weights(workload: Workload, case: Case) -> dict[str, CompressedMo
 def measured_sizes(models: dict[str, CompressedModel]) -> Measured:
     """Return the non-zeros of every masked tensor, by task and name."""
     return {
-        task: {
-            name: MeasuredTensor(tensor.nonzeros)
-            for name, tensor in model.tensors.items()
-            if tensor.masked
-        }
+        task: {name: tensor.nonzeros for name, tensor in model.tensors.items() if tensor.masked}
         for task, model in models.items()
     }
 

@@ -71,18 +71,10 @@ class CellFormat(CellChoice):
     bits_per_cell: BitsPerCell = 1
 
     def layout(self, bits: int) -> CellLayout:
-        """Return the cells of a value of ``bits`` bits.
+        """Return the cells of a value of ``bits`` bits, no fewer than the high ones.
 
-        Raises ConfigError for a value of other than 1 to 32 bits, where ``high`` has more bits
-        than the value, and for a partial cell that is refused.
+        Raises ConfigError for a partial cell that is refused.
         """
-        if not 1 <= bits <= 32:
-            raise ConfigError(f"a value of {bits} bits has no cells; expected 1 to 32 bits")
-        if self.high_bits > bits:
-            raise ConfigError(
-                f"high: the spans hold {self.high_bits} bits, expected at most the {bits} bits of "
-                "a value; shorten a span"
-            )
         spans = [(span.bits, span.bits_per_cell) for span in self.high]
         spans.append((bits - self.high_bits, self.bits_per_cell))
         cells = [
@@ -139,19 +131,8 @@ class CellLayout:
 def to_levels(codes: Codes, layout: CellLayout) -> tuple[Plane, ...]:
     """Return the levels of each cell: one array of the codes' shape for every cell of a value.
 
-    ``codes`` are unsigned integers of ``layout.bits`` bits. Raises ConfigError for signed or
-    longer ones.
+    ``codes`` are unsigned integers of ``layout.bits`` bits.
     """
-    if codes.dtype.kind != "u":
-        raise ConfigError(
-            f"codes of type {codes.dtype} cannot be cut into cells; expected unsigned integers, "
-            "convert them first"
-        )
-    if codes.size and int(codes.max()) >> layout.bits:
-        raise ConfigError(
-            f"code {int(codes.max())} does not fit the cells' {layout.bits} bits; "
-            "quantise to fewer bits or give a value more cells"
-        )
     fields = zip(layout.widths, layout.shifts, strict=True)
     return tuple(
         _level_of(((codes >> shift) & (2**width - 1)).astype("uint8"), layout.coding)

@@ -133,15 +133,8 @@ def packing(
     return replace(plain, word=word, check_array=checks, decoder_cycles=decoder_cycles)
 
 
-@dataclass(frozen=True, order=True)
-class MeasuredTensor:
-    """What was counted in the real values of a parameter: its ``nonzeros``."""
-
-    nonzeros: int
-
-
-Measured = Mapping[str, Mapping[str, MeasuredTensor]]
-"""What was counted in real weights, by task and parameter."""
+Measured = Mapping[str, Mapping[str, int]]
+"""Non-zeros that were counted in real weights, by task and parameter."""
 
 
 @dataclass(frozen=True)
@@ -208,22 +201,22 @@ def store(
     parameter: Parameter,
     how: StorageFormat,
     homes: Iterable[Home],
-    measured: MeasuredTensor | None = None,
+    measured: int | None = None,
 ) -> StoredTensor:
     """Return the stored form of a parameter in the homes of a matrix.
 
-    ``measured`` takes the place of the stated density of a masked tensor. Raises ConfigError for
-    more non-zeros than elements.
+    ``measured`` non-zeros take the place of the stated density of a masked tensor. Raises
+    ConfigError for more non-zeros than elements.
     """
     if how.format == "dense" or len(parameter.shape) == 1:
         dense = tuple(home for home in homes if home.part != "masks")
         return StoredTensor(parameter, how.bits, Fraction(1), dense)
     density = Fraction(str(how.density))
-    if measured and not 0 <= measured.nonzeros <= parameter.elements:
+    if measured is not None:
+        density = Fraction(measured, parameter.elements)
+    if not 0 <= density <= 1:
         raise ConfigError(
-            f"{parameter.name}: {measured.nonzeros} non-zeros were measured, expected 0 to its "
+            f"{parameter.name}: {measured} non-zeros were measured, expected 0 to its "
             f"{parameter.elements} elements; measure the tensors of this model"
         )
-    if measured:
-        density = Fraction(measured.nonzeros, parameter.elements)
     return StoredTensor(parameter, how.bits, density, tuple(homes))

@@ -14,7 +14,6 @@ from accelsim.memory.protection import DECODER_CYCLES
 from accelsim.memory.storage import (
     Extent,
     Home,
-    MeasuredTensor,
     PartName,
     StorageConfig,
     StorageFormat,
@@ -87,7 +86,7 @@ def place(
     graph: LayerGraph,
     storage: StorageConfig,
     hardware: HardwareConfig,
-    measured: Mapping[str, MeasuredTensor] | None = None,
+    measured: Mapping[str, int] | None = None,
 ) -> Placement:
     """Return the homes of all parameters of a graph.
 
@@ -111,9 +110,7 @@ def place(
     return Placement(tensors)
 
 
-def _check_measured(
-    tensors: Mapping[str, StoredTensor], measured: Mapping[str, MeasuredTensor]
-) -> None:
+def _check_measured(tensors: Mapping[str, StoredTensor], measured: Mapping[str, int]) -> None:
     masked = [name for name, tensor in tensors.items() if tensor.masked]
     if missing := [name for name in masked if name not in measured]:
         raise ConfigError(

@@ -8,7 +8,6 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.errors import ConfigError
 from accelsim.units import ceil_div
 from accelsim.weights.weight_set import Values
 
@@ -17,7 +16,7 @@ def prune(values: Values, density: float | Fraction) -> Values:
     """Return the values with all but the largest magnitudes set to zero.
 
     Kept are ``ceil(density * elements)``, as many as the analytic size of a stored tensor counts;
-    of equal magnitudes those that come first. Raises ConfigError for a density outside (0, 1].
+    of equal magnitudes those that come first.
     """
     keep = _kept(values.size, density)
     if keep == values.size:
@@ -40,8 +39,6 @@ def prune_together(tensors: Mapping[str, Values], density: float | Fraction) -> 
 
 
 def _kept(elements: int, density: float | Fraction) -> int:
-    if not 0 < density <= 1:
-        raise ConfigError(f"density is {density}; expected more than 0 and at most 1")
     # As a decimal: 0.07 x 100 are 7, not the 7.000000000000001 of floats.
     share = Fraction(str(density))
     return ceil_div(elements * share.numerator, share.denominator)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Parameter, Role
 from accelsim.weights.weight_set import Values, WeightSet
@@ -34,11 +33,8 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
 
     Every tensor has its own stream: PCG64 of ``SeedSequence(seed, spawn_key=words)``, the eight
     32-bit little-endian words of the SHA-256 of its name. The name of a parameter of role ``task``
-    is put behind ``task`` and a slash, so tasks differ in these alone. Raises ConfigError for a
-    negative seed.
+    is put behind ``task`` and a slash, so tasks differ in these alone.
     """
-    if seed < 0:
-        raise ConfigError(f"seed is {seed}; expected 0 or more")
     ones = {
         operator.parameters[position].name
         for operator in graph.operators

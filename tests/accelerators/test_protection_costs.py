@@ -12,7 +12,6 @@ from small_workload import MAIN, SMALL, small_results, small_workload
 from accelsim.accelerators.design import Design
 from accelsim.evaluation.design import compile_design
 from accelsim.memory.protection import codec_cost
-from accelsim.memory.storage import MeasuredTensor
 from accelsim.model.operators import GATHER, Operator
 from accelsim.program import Program
 from accelsim.units import ceil_div
@@ -234,14 +233,14 @@ def test_measured_non_zeros_move_their_exact_bits() -> None:
     graph = design_of().graphs["MNLI"]
     counted = {p.name: p.elements // 3 for p in graph.parameters if len(p.shape) > 1}
     measured = {
-        task: {name: MeasuredTensor(n + (task == "MRPC")) for name, n in counted.items()}
+        task: {name: n + (task == "MRPC") for name, n in counted.items()}
         for task in workload.config.tasks
     }
     design = compile_design(workload.config, case, measured=measured)
     for task, placed in design.placements.items():
         for tensor in placed.tensors.values():
             if tensor.masked:
-                assert tensor.value_bits == 8 * measured[task][tensor.parameter.name].nonzeros
+                assert tensor.value_bits == 8 * measured[task][tensor.parameter.name]
     # QNLI has the classes of MRPC, but not its counts.
     assert design.placements["QNLI"] is not design.placements["MRPC"]
     plain = compile_design(workload.config, case)
@@ -254,7 +253,7 @@ def test_a_stated_density_measured_is_the_same_design() -> None:
     plain = compile_design(config, case)
     measured = {
         task: {
-            name: MeasuredTensor(tensor.nonzeros_between(0, tensor.parameter.elements))
+            name: tensor.nonzeros_between(0, tensor.parameter.elements)
             for name, tensor in placed.tensors.items()
         }
         for task, placed in plain.placements.items()

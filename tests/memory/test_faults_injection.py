@@ -6,7 +6,6 @@ from fault_parts import applied, codes_of, draw, even, fit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.errors import ConfigError
 from accelsim.memory.cells import CellFormat
 from accelsim.memory.faults.injection import (
     draw_faults,
@@ -196,13 +195,3 @@ def test_expected_faults_are_the_mean_of_many_draws() -> None:
     mean = array.expected_faults(model)
     seen = [misread(array, model, fault_generator(seed))[1] for seed in range(100)]
     assert np.mean(seen) == pytest.approx(mean, abs=4 * (mean / 100) ** 0.5)
-
-
-def test_partial_cells_need_their_own_transitions() -> None:
-    array = program(np.zeros(4, np.uint8), CellFormat(bits_per_cell=3).layout(8))
-    message = (
-        r"^no transitions are given for cells that hold 2 bits; known: 3; "
-        r"give those of every width of the layout, partial cells included$"
-    )
-    with pytest.raises(ConfigError, match=message):
-        misread(array, {3: even(3, 0.1)}, fault_generator(0))

@@ -22,7 +22,6 @@ from accelsim.memory.protection import (
 )
 from accelsim.memory.storage import (
     Extent,
-    MeasuredTensor,
     Packing,
     StorageFormat,
     StoredTensor,
@@ -239,7 +238,7 @@ def test_a_measured_tensor_has_the_counted_size(
     parameter = Parameter("w", shape, Role.TASK)
     nonzeros = data.draw(st.integers(0, parameter.elements))
     how = StorageFormat(format="bitmask", bits=width, density=0.5)
-    tensor = store(parameter, how, homes(how, "a", "a"), MeasuredTensor(nonzeros))
+    tensor = store(parameter, how, homes(how, "a", "a"), nonzeros)
     stored_values = nonzeros if len(shape) > 1 else parameter.elements
     assert tensor.value_bits == stored_values * width
     assert tensor.density == Fraction(stored_values, parameter.elements)
@@ -250,6 +249,4 @@ def test_more_non_zeros_than_elements_are_refused(nonzeros: int) -> None:
     how = StorageFormat(format="bitmask", bits=8)
     message = rf"^w: {nonzeros} non-zeros were measured, expected 0 to its 100 elements; measure "
     with pytest.raises(ConfigError, match=message):
-        store(
-            Parameter("w", (10, 10), Role.TASK), how, homes(how, "a", "a"), MeasuredTensor(nonzeros)
-        )
+        store(Parameter("w", (10, 10), Role.TASK), how, homes(how, "a", "a"), nonzeros)

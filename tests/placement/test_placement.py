@@ -14,7 +14,6 @@ from accelsim.memory.cells import CellChoice
 from accelsim.memory.protection import ProtectionConfig
 from accelsim.memory.storage import (
     Home,
-    MeasuredTensor,
     Packing,
     StorageConfig,
     StorageFormat,
@@ -264,7 +263,7 @@ def test_a_refused_partial_cell_names_role_and_memory() -> None:
 def test_measured_sizes_take_the_place_of_stated_densities() -> None:
     graph = small_graph()
     matrices = [p for p in graph.parameters if len(p.shape) > 1 and p.role is not Role.TASK]
-    measured = {p.name: MeasuredTensor(n) for n, p in enumerate(matrices)}
+    measured = {p.name: n for n, p in enumerate(matrices)}
     placed = place(graph, storage_of(), machine(), measured)
     for number, parameter in enumerate(matrices):
         assert placed.tensors[parameter.name].value_bits == 8 * number

@@ -109,10 +109,8 @@ def test_placement_counts_the_values_that_are_stored() -> None:
     stated = one.design.placements["MNLI"].tensors
     fewer = 0
     for name, measured in found.items():
-        assert measured.nonzeros == one.compressed.tensors[name].nonzeros
-        fewer += measured.nonzeros < stated[name].nonzeros_between(
-            0, stated[name].parameter.elements
-        )
+        assert measured == one.compressed.tensors[name].nonzeros
+        fewer += measured < stated[name].nonzeros_between(0, stated[name].parameter.elements)
     assert fewer >= 6
     assert found.keys() == _measured(one, one.design, "QNLI").keys()
 

@@ -129,8 +129,8 @@ def test_the_capacity_is_what_placement_counts(name: str) -> None:
     hardware = machine_of(one, scheme, occupied)
     config = one.workload.config
     graph = task_graph(config, one.case, one.task, config.sequence_length)
-    measured = {n: t for n, t in one.compressed.tensors.items() if t.masked}
-    placed = place(graph, storage_of(one, scheme), hardware, measured)  # type: ignore[arg-type]
+    measured = {n: t.nonzeros for n, t in one.compressed.tensors.items() if t.masked}
+    placed = place(graph, storage_of(one, scheme), hardware, measured)
     bits = placed.bits(task_specific=False)
     assert {f"rram_{kind}bit": amount for kind, amount in occupied.items()} == {
         memory: amount for memory, amount in bits.items() if amount

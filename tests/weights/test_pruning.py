@@ -4,12 +4,10 @@ import math
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weight_inputs import weights
 
-from accelsim.errors import ConfigError
 from accelsim.weights.pruning import prune, prune_together
 from accelsim.weights.weight_set import Values
 
@@ -68,9 +66,3 @@ def test_the_given_values_are_not_changed(values: Values, density: float) -> Non
     values.flags.writeable = False
     prune(values, density)
     np.testing.assert_array_equal(values, before)
-
-
-@pytest.mark.parametrize("density", [0, -0.5, 1.01, math.nan])
-def test_a_density_is_a_share(density: float) -> None:
-    with pytest.raises(ConfigError, match=r"^density is \S+; expected more than 0 and at most 1$"):
-        prune(np.ones(3, np.float32), density)

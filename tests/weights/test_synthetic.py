@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from weight_inputs import small_graph
 
-from accelsim.errors import ConfigError
 from accelsim.model.families import find_model
 from accelsim.model.tensors import Role
 from accelsim.weights.synthetic import synthetic_weights
@@ -97,5 +96,3 @@ def test_the_origin_tells_that_they_are_synthetic() -> None:
         "synthetic, seed 3, statistics of an untrained model (std 0.02)"
     )
     assert "seed 3 for task MNLI" in synthetic_weights(graph, 3, "MNLI").origin
-    with pytest.raises(ConfigError, match=r"^seed is -1; expected 0 or more$"):
-        synthetic_weights(graph, -1)

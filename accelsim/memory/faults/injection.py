@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.errors import ConfigError
 from accelsim.memory.cells import CellLayout, data_of, to_levels
 from accelsim.memory.faults.levels import Transitions
 
@@ -116,16 +115,16 @@ class CellArray:
         return len(self.planes) * self.codes.size
 
     def expected_faults(self, model: Mapping[int, Transitions]) -> float:
-        """Return the mean number of misread cells. Raises ConfigError as ``misread`` does."""
+        """Return the mean number of misread cells."""
         return sum(
-            count * sum(_model_of(model, width).of_level(level))
+            count * sum(model[width].of_level(level))
             for counts, width in zip(self.counts, self.layout.widths, strict=True)
             for level, count in enumerate(counts)
         )
 
 
 def program(codes: Codes, layout: CellLayout) -> CellArray:
-    """Return codes in cells. Raises ConfigError for codes that are signed or too long."""
+    """Return codes in cells."""
     planes = to_levels(codes.reshape(-1), layout)
     counts = map(level_counts, planes, layout.widths)
     return CellArray(codes.reshape(-1), layout, planes, tuple(counts))
@@ -136,26 +135,15 @@ def misread(
 ) -> tuple[Codes, int]:
     """Return the codes as read once with faults, and the number of misread cells.
 
-    ``model`` has the transitions of cells by the bits that they hold. Raises ConfigError where
-    it lacks those of a cell.
+    ``model`` has the transitions of cells by the bits that they hold.
     """
     layout, codes, faulty = cells.layout, cells.codes.copy(), 0
     for plane, counts, width, shift in zip(
         cells.planes, cells.counts, layout.widths, layout.shifts, strict=True
     ):
-        faults = draw_faults(plane, _model_of(model, width), generator, counts)
+        faults = draw_faults(plane, model[width], generator, counts)
         level = plane[faults.positions].astype(np.int64)
         wrong = data_of(level, layout.coding) ^ data_of(level + faults.steps, layout.coding)
         codes[faults.positions] ^= (wrong << shift).astype(codes.dtype)
         faulty += faults.positions.size
     return codes, faulty
-
-
-def _model_of(model: Mapping[int, Transitions], width: int) -> Transitions:
-    if width not in model:
-        known = ", ".join(map(str, sorted(model))) or "none"
-        raise ConfigError(
-            f"no transitions are given for cells that hold {width} bits; known: {known}; "
-            "give those of every width of the layout, partial cells included"
-        )
-    return model[width]

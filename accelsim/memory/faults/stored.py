@@ -52,7 +52,7 @@ def store_part(
     """Return codes of ``bits`` bits, flattened, as they are stored.
 
     Check bits lie in cells of ``cells.bits_per_cell`` and ``cells.coding`` whatever ``cells.high``
-    says. Raises ConfigError for codes that do not fit and for partial cells that are refused.
+    says. Raises ConfigError for partial cells that are refused.
     """
     data = program(codes, cells.layout(bits))
     if scheme == "none":

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from accelsim.inputs.validation import ConfigModel
+from accelsim.requests.request import Request
 from accelsim.units import Tick
-
-if TYPE_CHECKING:
-    from accelsim.requests.request import Request
 
 
 class SchedulingPolicy(ConfigModel):

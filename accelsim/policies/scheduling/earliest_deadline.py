@@ -7,13 +7,11 @@ Environment", Journal of the ACM 20(1), 1973, section 7; here without preemption
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from accelsim.policies.scheduling.base import SchedulingPolicy
+from accelsim.requests.request import Request
 from accelsim.units import Tick
-
-if TYPE_CHECKING:
-    from accelsim.requests.request import Request
 
 
 class EarliestDeadline(SchedulingPolicy):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.policies.scheduling.base import SchedulingPolicy
+from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
-
-if TYPE_CHECKING:
-    from accelsim.requests.request import Request
 
 
 class TaskAffinity(SchedulingPolicy):

@@ -22,7 +22,7 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.cells import CellChoice
 from accelsim.memory.faults.stored import StoredPart
 from accelsim.memory.protection import ProtectionConfig, check_bits
-from accelsim.memory.storage import MeasuredTensor, StorageConfig
+from accelsim.memory.storage import StorageConfig
 from accelsim.memory.technology import Conditions, load_technology
 from accelsim.model.tensors import Role
 from accelsim.study.faults.schemes import StorageScheme
@@ -167,7 +167,7 @@ def _simulate(subject: Subject, scheme: StorageScheme, hardware: HardwareConfig)
     return run_workload(alone, subject.memo)[case.name].figures
 
 
-def _measured(subject: Subject, stated_design: Design, task: str) -> dict[str, MeasuredTensor]:
+def _measured(subject: Subject, stated_design: Design, task: str) -> dict[str, int]:
     """Return the non-zeros of a task's masked tensors: counted, or of the stated density.
 
     Counted are the tensors of the subject's task and those that it shares with others.
@@ -180,9 +180,7 @@ def _measured(subject: Subject, stated_design: Design, task: str) -> dict[str, M
         known = task == subject.task or stored.parameter.role is not Role.TASK
         elements = stored.parameter.elements
         stated = stored.nonzeros_between(0, elements)
-        found[name] = MeasuredTensor(
-            counted[name].nonzeros if known and name in counted else stated
-        )
+        found[name] = counted[name].nonzeros if known and name in counted else stated
     return found
 
 
