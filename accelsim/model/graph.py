@@ -74,10 +74,10 @@ class LayerGraph:
         return name in self._by_name
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LayerGraph) and self.digest() == other.digest()
+        return isinstance(other, LayerGraph) and self.digest == other.digest
 
     def __hash__(self) -> int:
-        return hash(self._digest)
+        return hash(self.digest)
 
     def __repr__(self) -> str:
         return f"<LayerGraph of {len(self.operators)} operators, {self.sequence_length} tokens>"
@@ -133,12 +133,9 @@ class LayerGraph:
             and (module is None or f"{parameter.module}.".startswith(f"{module}."))
         )
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the content in hexadecimal: equal graphs, equal digests."""
-        return self._digest
-
     @cached_property
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """The SHA-256 of the content in hexadecimal: equal graphs, equal digests."""
         content = [
             self.sequence_length,
             [[p.name, p.shape, p.role, p.module] for p in self.parameters],
