@@ -103,13 +103,6 @@ class HardwareConfig(ConfigModel):
     overlap: OverlapConfig
     plugins: Plugins = Field(default_factory=dict)
 
-    @field_validator("memories", mode="before")
-    @classmethod
-    def _null_is_left_out(cls, memories: Any) -> Any:
-        if not isinstance(memories, dict):
-            return memories
-        return {name: memory for name, memory in memories.items() if memory is not None}
-
     @field_validator("memories")
     @classmethod
     def _plain_names(cls, memories: dict[str, MemoryConfig]) -> dict[str, MemoryConfig]:
@@ -120,29 +113,30 @@ class HardwareConfig(ConfigModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _components_have_a_kind(cls, data: Any) -> Any:
+    def _null_is_left_out(cls, data: Any) -> Any:
+        """Leave null components and memories out, and spills to a DRAM that is null."""
         if not isinstance(data, dict):
             return data
-        further = {key: data[key] for key in data if key not in cls.model_fields}
+        found = {
+            k: value for k, value in data.items() if value is not None or k in cls.model_fields
+        }
         wrong = [
             ((key,), _no_component(key, value, cls.model_fields))
-            for key, value in further.items()
-            if not (value is None or isinstance(value, Block) or _has_kind(value))
+            for key, value in found.items()
+            if not (key in cls.model_fields or isinstance(value, Block) or _has_kind(value))
         ]
         if wrong:
             raise RuleError(*wrong)
-        left_out = {key for key, value in further.items() if value is None}
-        return {key: value for key, value in data.items() if key not in left_out}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_dram_nothing_spills(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("dram", "missing") is not None:
-            return data
-        placement = data.get("placement")
-        if not isinstance(placement, dict) or placement.get("activation_spill") != "dram":
-            return data
-        return {**data, "placement": {**placement, "activation_spill": None}}
+        memories, placement = found.get("memories"), found.get("placement")
+        if isinstance(memories, dict):
+            found["memories"] = {n: memory for n, memory in memories.items() if memory is not None}
+        if found.get("dram", "missing") is None and isinstance(placement, dict):
+            spill = placement.get("activation_spill")
+            found["placement"] = {
+                **placement,
+                "activation_spill": None if spill == "dram" else spill,
+            }
+        return found
 
     @model_validator(mode="after")
     def _placement_names_memories(self) -> HardwareConfig:
