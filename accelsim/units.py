@@ -91,6 +91,7 @@ def _simple_unit(text: str) -> tuple[Fraction, str]:
     raise UnitError(f"unknown unit '{text}'{hint}")
 
 
+@lru_cache(maxsize=1024)
 def parse_quantity(text: str, dimension: str) -> float:
     """Return the SI value of a text such as ``1.5 ns`` for the dimension ``s``.
 
@@ -108,6 +109,7 @@ def parse_quantity(text: str, dimension: str) -> float:
         return math.inf if exact > 0 else -math.inf
 
 
+@lru_cache(maxsize=1024)
 def parse_whole(text: str, dimension: str) -> int:
     """Return the exact value of a text such as ``4.5 MiB``, a whole number of its SI unit.
 

@@ -99,10 +99,7 @@ def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) 
     """Return how often the most often written cell of a parameter memory is written."""
     config, first = design.hardware.memories[memory], design.shared_bits[memory]
     own = {t: each.bits(task_specific=True)[memory] for t, each in design.placements.items()}
-    words: Counter[tuple[str, str]] = Counter()
-    for key, amount in ledger.amounts.items():
-        if (key.block, key.action) == (memory, "write"):
-            words[key.program, key.task] += amount
+    words = ledger.writes.get(memory, Counter())
 
     def loads(written: int, bits: int) -> int:
         return ceil_div(written, ceil_div(bits, config.word)) if written else 0

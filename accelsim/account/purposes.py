@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from accelsim.account.energy import EnergyAccount
 from accelsim.account.parts import GROUPS, PURPOSES
 from accelsim.account.prices import PriceList
-from accelsim.engine.ledger import Key
+from accelsim.engine.ledger import Group
 from accelsim.engine.run import Run
-from accelsim.engine.segment_run import BACKGROUND
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 
@@ -31,9 +30,8 @@ def purposes(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     accesses are those of inferences: of all arrays, buffers too. ``DRAM standby`` is background
     power, self-refresh included, and the commands that no transfer caused, such as refreshes.
     """
-    spent = dict.fromkeys(PURPOSES, 0.0)
-    for key, joules in account.dynamic.items():
-        spent[_purpose_of(key, prices)] += joules
+    dynamic = account.dynamic_by(lambda group: _purpose_of(group, prices))
+    spent = {**dict.fromkeys(PURPOSES, 0.0), **dynamic}
     for (_, block), joules in account.leakage.items():
         spent["memory leakage" if prices.part(block).is_memory else "logic leakage"] += joules
     spent["clock"] += sum(account.clock.values())
@@ -41,10 +39,10 @@ def purposes(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     return spent
 
 
-def _purpose_of(key: Key, prices: PriceList) -> str:
-    if key.operator == BACKGROUND:
+def _purpose_of(group: Group, prices: PriceList) -> str:
+    if group.background:
         return "DRAM standby"
-    return _OF_PROGRAMS.get(key.program) or GROUPS[prices.part(key.block)].purpose
+    return _OF_PROGRAMS.get(group.program) or GROUPS[prices.part(group.block)].purpose
 
 
 _DAY = to_ticks(86_400.0)

@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount
 from accelsim.account.prices import PriceList
-from accelsim.engine.ledger import Key
+from accelsim.engine.ledger import Group
 from accelsim.engine.run import Run
 from accelsim.machine.components.base import Part
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.schema import HardwareConfig
-from accelsim.model.operators import Operator
+from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
@@ -86,7 +87,7 @@ class _Scopes:
             return None
         seconds = self._seconds(ProgramKind.SWITCH)
         leakage = sum(self.prices.watts.values()) * seconds
-        energy = self._switch_energy(lambda key: True) + leakage
+        energy = self._switch_energy(lambda group: True) + leakage
         return ScopeFigures("switch", energy / self.switches, seconds / self.switches)
 
     def one_pass(self) -> ScopeFigures | None:
@@ -99,7 +100,7 @@ class _Scopes:
         if any(DRAM in found or not found for found in once.values()):
             return None
         count, visited = max(1, self.switches), sum(visits.values())
-        energy = self._switch_energy(lambda key: key.block in self.path) / count
+        energy = self._switch_energy(lambda group: group.block in self.path) / count
         seconds = self._seconds(ProgramKind.SWITCH) / count
         reading = sum(n * self._reading_time(once[task]) for task, n in visits.items()) / visited
         energy += sum(n * self._reading_energy(once[task]) for task, n in visits.items()) / visited
@@ -108,7 +109,7 @@ class _Scopes:
 
     def memory(self) -> ScopeFigures:
         """A round; its latency is that of loads, then of the busiest block of the path."""
-        dynamic = self.account.dynamic_sum(lambda key: key.block in self.path)
+        dynamic = self.account.dynamic_sum(lambda group: group.block in self.path)
         leakage = sum(self.account.leakage_of(name) for name in self.memories)
         energy = dynamic + leakage + sum(self.account.standby.values())
         loads = self._seconds(ProgramKind.SWITCH) + self._seconds(ProgramKind.POWER_UP)
@@ -130,10 +131,10 @@ class _Scopes:
     def _seconds(self, kind: ProgramKind) -> float:
         return to_seconds(self.run.total(kind).ticks)
 
-    def _switch_energy(self, keep: Callable[[Key], bool]) -> float:
+    def _switch_energy(self, keep: Callable[[Group], bool]) -> float:
         """Return dynamic energy of all switches, and the DRAM's standby meanwhile [J]."""
         dynamic = self.account.dynamic_sum(
-            lambda key: key.program == ProgramKind.SWITCH and keep(key)
+            lambda group: group.program == ProgramKind.SWITCH and keep(group)
         )
         states = self.run.total(ProgramKind.SWITCH).dram_residency
         standby = (to_seconds(n) * self.prices.dram_states[s] for s, n in states.items())
@@ -160,21 +161,22 @@ class _Scopes:
         Bits instead of words where a parameter lies in DRAM.
         """
         memories = self.design.hardware.memories
-        bits = _bits_once(self.design.graphs[task].operators, self.design.placements[task])
+        bits = Counter(_bits_once(self.design.graphs[task], self.design.placements[task]))
         for memory, config in memories.items():
             if memory in bits:
                 bits[memory] = ceil_div(bits[memory], config.word)
         return bits
 
 
-def _bits_once(operators: Iterable[Operator], placement: Placement) -> Counter[str]:
+@lru_cache(maxsize=64)
+def _bits_once(graph: LayerGraph, placement: Placement) -> Mapping[str, int]:
     """Return the array bits by memory of every needed parameter, each counted once.
 
     Of an embedding table the rows that the sentence can need at most.
     """
     bits: Counter[str] = Counter()
     seen: set[str] = set()
-    for operator in operators:
+    for operator in graph.operators:
         for parameter, shape in zip(operator.parameters, operator.used_shapes, strict=True):
             if parameter.name in seen:
                 continue

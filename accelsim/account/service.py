@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from accelsim.engine.run import RequestOutcome, Run
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_seconds
@@ -69,6 +70,16 @@ def service_statistics(run: Run) -> dict[str, TaskService]:
 
     Empty for a run without requests.
     """
+    if run not in _known:
+        _known[run] = _by_task(run)
+    return _known[run]
+
+
+# A run is asked once for each figure, and again where another machine has the same run.
+_known: WeakKeyDictionary[Run, dict[str, TaskService]] = WeakKeyDictionary()
+
+
+def _by_task(run: Run) -> dict[str, TaskService]:
     by_task: dict[str, list[RequestOutcome]] = defaultdict(list)
     for outcome in run.requests:
         by_task[outcome.task].append(outcome)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from accelsim.errors import ConservationError
@@ -29,6 +30,23 @@ class Key(NamedTuple):
     operator: str
 
 
+class Group(NamedTuple):
+    """What keys have in common that are priced and told apart alike.
+
+    ``background`` are commands that no use caused, such as refreshes.
+    """
+
+    block: str
+    action: str
+    point: str
+    program: str
+    background: bool
+
+
+# The operator of commands that no use caused.
+BACKGROUND = "background"
+
+
 @dataclass
 class Ledger:
     """Amounts by key; busy and idle ticks by port; ticks by state of chip and DRAM; peak bytes."""
@@ -41,8 +59,34 @@ class Ledger:
     peak: dict[str, int] = field(default_factory=dict)
 
     def amount(self, block: str, action: str) -> int:
-        """Return the total of one action of one block."""
-        return sum(n for key, n in self.amounts.items() if key[:2] == (block, action))
+        """Return the total of one action of one block, when all has been counted."""
+        return self._totals[block, action]
+
+    @cached_property
+    def groups(self) -> tuple[tuple[Group, ...], tuple[int, ...]]:
+        """The groups of all keys, and the number of each key's group, when all has been counted."""
+        numbers: dict[Group, int] = {}
+        members = tuple(
+            numbers.setdefault(Group(*key[:4], key.operator == BACKGROUND), len(numbers))
+            for key in self.amounts
+        )
+        return tuple(numbers), members
+
+    @cached_property
+    def writes(self) -> Mapping[str, Counter[tuple[str, str]]]:
+        """Words or bytes written by block, then by program and task, when all has been counted."""
+        found: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        for key, amount in self.amounts.items():
+            if key.action == "write":
+                found[key.block][key.program, key.task] += amount
+        return found
+
+    @cached_property
+    def _totals(self) -> Counter[tuple[str, str]]:
+        totals: Counter[tuple[str, str]] = Counter()
+        for key, amount in self.amounts.items():
+            totals[key[:2]] += amount
+        return totals
 
     def peak_bytes(self, memory: str) -> int:
         """Return the most that a memory of activations or a buffer held, masks included."""

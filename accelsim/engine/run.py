@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
@@ -122,7 +123,7 @@ class Window:
         return end > self.start and self.may_show(start, served)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a simulation returns.
 
@@ -145,8 +146,11 @@ class Run:
 
     def total(self, kind: ProgramKind) -> ProgramTotal:
         """Return the total over all tasks of one kind of program."""
-        total = ProgramTotal()
-        for (of, _), part in self.totals.items():
-            if of is kind:
-                total += part
-        return total
+        return self._by_kind[kind]
+
+    @cached_property
+    def _by_kind(self) -> dict[ProgramKind, ProgramTotal]:
+        totals = {kind: ProgramTotal() for kind in ProgramKind}
+        for (kind, _), part in self.totals.items():
+            totals[kind] += part
+        return totals

@@ -15,15 +15,13 @@ from typing import Any
 
 import simpy
 
+from accelsim.engine.ledger import BACKGROUND
 from accelsim.errors import ConservationError
 from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
 from accelsim.machine.timing.dram_ticks import ChannelState
 from accelsim.program import Segment, Task, Use
 from accelsim.units import Tick
-
-# The operator of commands that no use caused, such as refreshes.
-BACKGROUND = "background"
 
 # SimPy works off priority 0, then 1, within a tick; grants come after everything else.
 _LAST_IN_TICK = 2

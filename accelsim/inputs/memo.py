@@ -19,6 +19,7 @@ Made = TypeVar("Made")
 # What each stage keeps at most, in its own weight: mostly one for each thing that was made.
 _ROOM = {
     "workload": 100,
+    "file": 100,
     "machine": 200,
     "requests": 200_000,
     "graph": 100,

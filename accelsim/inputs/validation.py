@@ -27,6 +27,11 @@ class ConfigModel(BaseModel):
         """A name of the content: equal values have equal ones, others do not."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
+    def __repr__(self) -> str:
+        own, further = self.__dict__, self.__pydantic_extra__ or {}
+        names = ", ".join([f"{name}={own[name]!r}" for name in type(self).model_fields])
+        return f"{type(self).__name__}({names}{further or ''})"
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields changed; nothing that was worked out goes with it."""
         copied = super().model_copy(update=update, deep=deep)

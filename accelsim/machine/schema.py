@@ -285,14 +285,15 @@ def _names_of(kind: type) -> str:
 
 
 def resolved(machine: HardwareConfig) -> HardwareConfig:
-    """Return a machine that reads no file any more: its arrays and datasheets are there.
+    """Return a machine that reads no file any more: its arrays, prices and keys are worked out.
 
     What the technology tables do not have is told when it is asked for.
     """
     with suppress(AccelsimError):
-        assert machine.regions.keys() <= machine.datasheets.keys()
-        assert machine.layout
-        assert machine.timing
+        for name in ("regions", "datasheets", "layout", "timing"):
+            getattr(machine, name)
+        for name, each in machine.components.items():
+            each.servers(name, machine.site)
     return machine
 
 

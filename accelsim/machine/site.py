@@ -45,4 +45,13 @@ class Site:
 
     def region(self, name: str, kind: str, query: ArrayQuery, where: str) -> Region:
         """Return the arrays of a memory. Raises ConfigError, with the machine and the place."""
-        return find_region(self.machine, self.process, name, kind, query, where)
+        known = (name, kind, query)
+        if known not in self._regions:
+            found = find_region(self.machine, self.process, name, kind, query, where)
+            self._regions[known] = found
+        return self._regions[known]
+
+    @cached_property
+    def _regions(self) -> dict[tuple[str, str, ArrayQuery], Region]:
+        """The regions that were asked for: servers, datasheets and keys all do."""
+        return {}

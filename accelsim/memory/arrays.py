@@ -7,6 +7,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 from accelsim.errors import ConfigError
@@ -80,6 +81,7 @@ class Array:
         return self.word / 8 / self.read_latency
 
 
+@lru_cache(maxsize=1024)
 def find_array(
     technology: MemoryTechnology,
     *,

@@ -41,9 +41,10 @@ def load_file(
     Equal contents of a file are one value. Raises ConfigError for a name that no shipped
     technology has, with those of the first of the ``kinds``, and for a file of another kind.
     """
-    path = find_input(Path(name_or_path))
-    if path.suffix not in (".yaml", ".yml"):
-        path = _folder() / f"{str(name_or_path).lower()}.yaml"
+    if str(name_or_path).endswith((".yaml", ".yml")):
+        path = find_input(Path(name_or_path))
+    else:
+        path = _shipped(str(name_or_path).lower())
         if not is_file(path):
             raise ConfigError(_unknown(noun, str(name_or_path), shipped_technologies(kinds[0])))
     content = read_bytes(path) if is_file(path) else b""
@@ -72,6 +73,11 @@ def _unknown(noun: str, name: str, known: Mapping[str, str]) -> str:
     hint = f"did you mean {known[close[0]]}? " if close else ""
     listed = ", ".join(sorted(known.values()))
     return f"unknown {noun} '{name}': {hint}known: {listed}, or the path of a .yaml file"
+
+
+@lru_cache(maxsize=256)
+def _shipped(name: str) -> Path:
+    return _folder() / f"{name}.yaml"
 
 
 def _folder() -> Path:

@@ -209,6 +209,12 @@ class MemoryTechnology(_Described):
     cell_levels: Mapping[int, CellLevels]
     path: Path
 
+    # Large, and one object for one content: it is compared by identity.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
     def find_conditions(self, wanted: Conditions) -> Conditions | None:
         """Return the conditions of the tables that are the wanted ones but for rounding."""
         for found in self.tables:

@@ -29,7 +29,7 @@ DRAM = "dram"
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placement:
     """The stored tensors of one task's graph, by parameter name, in first-use order."""
 
@@ -43,9 +43,17 @@ class Placement:
     def bits(self, *, task_specific: bool) -> Counter[str]:
         """Bits taken up by memory, of the task's own tensors or of the shared ones.
 
-        On the chip array bits, check bits included; in DRAM bits of data.
+        On the chip array bits, check bits included; in DRAM bits of data. Not to be changed.
         """
-        return _sum((home.memory, extent.array) for home, extent in self._parts(task_specific))
+        return self._bits[task_specific]
+
+    @cached_property
+    def _bits(self) -> tuple[Counter[str], Counter[str]]:
+        shared, own = (
+            _sum((home.memory, extent.array) for home, extent in self._parts(task_specific))
+            for task_specific in (False, True)
+        )
+        return shared, own
 
     def data_bits(self, *, task_specific: bool) -> Counter[str]:
         """Bits of data by memory: what travels, and what an image in DRAM holds."""

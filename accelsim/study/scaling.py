@@ -159,7 +159,7 @@ def _round_robin(workload: Workload, rounds: int) -> RoundRobin:
 
 
 def _point(case: Case, placements: Sequence[Placement], served: Served | None) -> ScalingPoint:
-    bits = placements[0].bits(task_specific=False)
+    bits = Counter(placements[0].bits(task_specific=False))
     for placement in placements:
         bits.update(placement.bits(task_specific=True))
     stored = {memory: ceil_div(amount, 8) for memory, amount in bits.items() if amount}

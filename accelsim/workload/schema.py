@@ -156,14 +156,20 @@ def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, st
 class Case:
     """A case with its machine.
 
-    ``measured`` takes the place of the stated densities, and of the case's weights if it has any.
+    ``source`` is the data of the machine's files, overrides applied. ``measured`` takes the place
+    of the stated densities, and of the case's weights if it has any.
     """
 
     name: str
     config: CaseConfig
     hardware: HardwareConfig
-    digest: str
+    source: Any
     measured: Measured | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """A name of what the machine was made from."""
+        return _digest([self.source])
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ class Workload:
         """Return the workload with another machine for a case."""
         if case not in self.cases:
             raise ConfigError(f"there is no case '{case}'; {suggest(case, self.cases, 'cases')}")
-        changed = replace(self.cases[case], hardware=machine, digest=machine.digest)
+        changed = replace(self.cases[case], hardware=machine, source=machine.digest)
         return replace(self, cases={**self.cases, case: changed})
 
 
@@ -285,11 +291,11 @@ def _load_cases(
     for name, case in wanted.items():
         mine = tuple(change for of, change in changes if of in (None, name))
         try:
-            hardware, digest = _load_machine(name, case, document, mine, memo)
+            hardware, source = _load_machine(name, case, document, mine, memo)
         except ConfigError as error:
             problems += str(error).split("\n")
         else:
-            cases[name] = Case(name, case, hardware, digest)
+            cases[name] = Case(name, case, hardware, source)
     if problems:
         # Machines with a common base have its problems in common.
         raise ConfigError("\n".join(dict.fromkeys(problems)))
@@ -302,8 +308,8 @@ def _load_machine(
     document: Document,
     overrides: tuple[Override, ...],
     memo: Memo,
-) -> tuple[HardwareConfig, str]:
-    """Return a machine and a digest of what it was made from."""
+) -> tuple[HardwareConfig, Any]:
+    """Return a machine and the data that it was made from."""
     path = document.path.parent / case.hardware
     if not is_file(path):
         raise document.error(
@@ -311,11 +317,15 @@ def _load_machine(
             f"no such file '{path}'; the path is relative to the workload file",
         )
     files = hardware_files(path)
-    key = (tuple((file.path, read_bytes(file.path)) for file in files), overrides)
-    return memo.get("machine", key, lambda: _machine_of(merged(files), overrides))
+    key = tuple((file.path, read_bytes(file.path)) for file in files)
+
+    def load() -> tuple[HardwareConfig, Any]:
+        return _machine_of(memo.get("file", key, lambda: merged(files)), overrides)
+
+    return memo.get("machine", (key, overrides), load)
 
 
-def _machine_of(document: Document, overrides: Iterable[Override]) -> tuple[HardwareConfig, str]:
+def _machine_of(document: Document, overrides: Iterable[Override]) -> tuple[HardwareConfig, Any]:
     for change in overrides:
         document = change.apply(document)
     hardware = resolved(validate(document, HardwareConfig))
@@ -323,7 +333,7 @@ def _machine_of(document: Document, overrides: Iterable[Override]) -> tuple[Hard
         find_accelerator(hardware.accelerator)
     except ConfigError as error:
         raise document.error(("accelerator",), str(error)) from None
-    return hardware, _digest([document.data])
+    return hardware, document.data
 
 
 def _parse_overrides(

@@ -52,8 +52,7 @@ class DramConfig(Component):
     def timing(self, name: str, site: Site) -> Hashable:
         """The part's organisation and timings, how many of them, and how they sleep."""
         part = load_dram(self.technology)
-        timings = (part.organisation.model_dump_json(), part.timing.model_dump_json())
-        return (*timings, self.devices, self.idle_state)
+        return (part.organisation.digest, part.timing.digest, self.devices, self.idle_state)
 
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: one range."""
