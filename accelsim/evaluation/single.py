@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from accelsim.accelerators import find_accelerator
-from accelsim.account.prices import price_list
+from accelsim.account.prices import check_actions, price_list
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.errors import ConfigError
 from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
@@ -76,6 +76,7 @@ def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
 def _run(
     hardware: HardwareConfig, segment: Segment, *, trace: bool
 ) -> tuple[Machine, SegmentRecord]:
+    check_actions([segment], price_list(hardware))
     env, machine = CountingEnvironment(), Machine(hardware)
     run = SegmentRun(env, machine, segment, {}, trace=trace)
     env.run(until=env.process(run.run()))

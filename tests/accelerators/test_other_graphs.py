@@ -105,8 +105,8 @@ def test_every_parameter_is_read(name: str, machine: str) -> None:
     for operator in made.graph.operators:
         for parameter in operator.parameters if operator.kind.reach is not Reach.TABLE else ():
             stored = made.placement.tensors[parameter.name]
-            need[operator.label, stored.values] += stored.value_bits
-            need[operator.label, stored.masks] += stored.mask_bits
+            for home, extent in stored.parts:
+                need[operator.label, home.memory] += extent.data
     assert need
     for (label, memory), bits in need.items():
         assert amounts[memory, "read", label] * memories[memory].word >= bits, (label, memory)
