@@ -161,10 +161,9 @@ class HardwareConfig(ConfigModel):
         )
 
     def changed(self, **parts: Any) -> HardwareConfig:
-        """Return the machine with other sections or components, checked as a whole; None removes.
+        """Return the machine with other sections or components; None removes one.
 
-        A component is a value such as ``Host(kind="host", ...)`` or the mapping that a file would
-        hold. Raises pydantic's ValidationError.
+        A component is a value or the mapping that a file would hold. Raises ValidationError.
         """
         own = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate({**own, **self.further, **parts})
@@ -241,9 +240,7 @@ class HardwareConfig(ConfigModel):
             try:
                 sheets[name] = each.datasheet(name, site)
             except ConfigError as error:
-                # A memory's own errors name the machine already.
-                told = str(error)
-                raise ConfigError(told if self.name in told else f"{name}: {told}") from None
+                raise ConfigError(f"{name}: {error}") from None
         return sheets
 
     @cached_property

@@ -35,7 +35,7 @@ def refused(folder: Path, capsys: Captured, **sources: str) -> str:
 def test_two_of_one_name(heading: str, tmp_path: Path, capsys: Captured) -> None:
     noun, given, _ = EXAMPLES[heading]
     source, name = example(heading), re.findall(r'"(\w+)"', given)[0]
-    told = refused(tmp_path, capsys, one=source, two=f"# again\n{source}")
+    told = refused(tmp_path, capsys, one=f"# once\n{source}", two=f"# again\n{source}")
     files = " and ".join(str(tmp_path / "plugins" / f"{file}.py") for file in ("one", "two"))
     assert told.endswith(f"there are two of the {noun} '{name}', in {files}; rename one")
 
