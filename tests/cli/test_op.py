@@ -224,3 +224,17 @@ def test_bad_sizes_get_one_message(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert message in captured.err
+
+
+@pytest.mark.parametrize(
+    ("function", "passes", "auxiliary", "writes"),
+    [("softmax", 3, 1, 1), ("layer_norm", 2, 2, 1), ("gelu", 1, 0, 1), ("entropy", 2, 0, 0)],
+)
+def test_functions_count_all_that_a_run_counts(
+    function: str, passes: int, auxiliary: int, writes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = op(capsys, function, "--rows", "32", "--columns", "48")["counts"]
+    elements = 32 * 48
+    assert counts["activation_buffer.read"] == passes * elements
+    assert counts.get("auxiliary_memory.read", 0) == auxiliary * elements
+    assert counts.get("activation_buffer.write", 0) == writes * elements

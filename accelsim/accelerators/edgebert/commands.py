@@ -7,12 +7,14 @@ from fractions import Fraction
 from accelsim.accelerators.base import alone
 from accelsim.accelerators.edgebert.parts import (
     ACTIVATION_BUFFER,
+    AUXILIARY,
     PE_ARRAY,
     SFU,
     WEIGHT_BUFFER,
     Parts,
 )
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
+from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import buffer_use
 from accelsim.program import Elements, Product, Segment, Transfer, Use, Vectors
@@ -50,13 +52,19 @@ def _encoded_bytes(rows: int, depth: int, density: float, size: int) -> int:
 
 
 def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:
-    """Return one command of the special-function unit."""
+    """Return one command of the special-function unit, with all reads of its routine."""
     operands = 2 if name == "add" else 1
-    use = Use(SFU, name, Elements(rows, columns, operands))
-    size, moved = parts.pe_array.vector_size, operands * rows * columns
-    reads = buffer_use(size, ACTIVATION_BUFFER, "read", moved)
-    writes = buffer_use(size, ACTIVATION_BUFFER, "write", rows * columns)
-    return alone(name, "sfu", [use, reads, writes])
+    routine, size = routine_of(name, operands), parts.pe_array.vector_size
+    moved, vectors = operands * rows * columns, rows * ceil_div(columns, size)
+    auxiliary, passes = routine.auxiliary_reads * vectors, len(routine.reads)
+    uses = [
+        Use(SFU, name, Elements(rows, columns, operands)),
+        Use(AUXILIARY, "read", Vectors(size * auxiliary, auxiliary)),
+        buffer_use(size, ACTIVATION_BUFFER, "read", passes * moved),
+    ]
+    if routine.emits:
+        uses.append(buffer_use(size, ACTIVATION_BUFFER, "write", rows * columns))
+    return alone(name, "sfu", uses)
 
 
 def transfer(parts: Parts, action: str, moved: Transfer) -> Segment:
