@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -46,14 +47,18 @@ def _write_full(folder: Path, names: list[str]) -> None:
 
 
 def _freeze_anew(names: list[str]) -> None:
-    old = store.load()
+    old, chosen = store.load(), names or list(CASES)
     kept = {name: old[name] for name in CASES if name in old} if names else {}
-    records = kept | {name: store.condensed(freeze(CASES[name])) for name in names or CASES}
+    with ProcessPoolExecutor() as pool:
+        records = kept | dict(zip(chosen, pool.map(_condensed, chosen), strict=True))
     for name in sorted({*old, *records}):
-        changed = len(store.differences(old.get(name, {}), records.get(name, {})))
-        if changed:
-            sys.stdout.write(f"{name}: {changed} values changed\n")
+        if changed := store.differences(old.get(name, {}), records.get(name, {})):
+            sys.stdout.write(f"{name}: {len(changed)} changed, such as {changed[0]}\n")
     store.save(records)
+
+
+def _condensed(name: str) -> store.Record:
+    return store.condensed(freeze(CASES[name]))
 
 
 def _text(record: store.Record) -> str:

@@ -1,70 +1,44 @@
-"""The frozen records on disk: one compressed file of all figures, one text file to review.
+"""The frozen records on disk: a digest of each section of a case, beside its main figures.
 
-The rows of a ledger, which are most of a record, are kept as one digest a design.
+Full records, to see which value of a section moved, are written by make_net.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
-FIGURES = FOLDER / "frozen.json.xz"
-HEADLINES = FOLDER / "headlines.json"
+FROZEN = Path(__file__).parent / "frozen.json"
 
 Record = dict[str, str]
 
+_FIGURES = ("/makespan_ticks", "/energy/total_J")
+_DIGITS = 12
+
 
 def condensed(record: Record) -> Record:
-    """Return a record with the rows of each ledger as a digest."""
-    kept: Record = {}
-    rows: dict[str, list[tuple[str, str]]] = {}
-    for path, value in record.items():
-        ledger, separator, row = path.partition("/ledger/")
-        if separator:
-            rows.setdefault(ledger, []).append((row, value))
-        else:
-            kept[path] = value
-    for ledger, lines in rows.items():
-        kept[f"{ledger}/ledger_rows_digest"] = _digest(sorted(lines))
-    return dict(sorted(kept.items()))
-
-
-def headlines(records: dict[str, Record]) -> dict[str, Record]:
-    """Return of every case a digest of all, and the makespan and energy of each design."""
-    endings = ("/makespan_ticks", "/energy/total_J")
-    return {
-        name: {
-            "digest": _digest(sorted(record.items())),
-            **{
-                path.removeprefix("cases/"): value
-                for path, value in record.items()
-                if path.startswith("cases/") and path.endswith(endings)
-            },
-        }
-        for name, record in sorted(records.items())
-    }
+    """Return a digest of each section of a record, and makespan and energy of each design."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for path, value in sorted(record.items()):
+        sections.setdefault(_section(path), []).append((path, value))
+    digests = {section: _digest(lines) for section, lines in sections.items()}
+    return digests | {path: value for path, value in record.items() if path.endswith(_FIGURES)}
 
 
 def load() -> dict[str, Record]:
-    """Return the frozen records by case."""
-    if not FIGURES.exists():
-        return {}
-    records: dict[str, Record] = json.loads(lzma.decompress(FIGURES.read_bytes()))
+    """Return the condensed records by case."""
+    records: dict[str, Record] = json.loads(FROZEN.read_text()) if FROZEN.exists() else {}
     return records
 
 
 def save(records: dict[str, Record]) -> None:
-    """Write the frozen records and their headlines."""
-    text = json.dumps(dict(sorted(records.items())))
-    FIGURES.write_bytes(lzma.compress(text.encode(), preset=9))
-    HEADLINES.write_text(json.dumps(headlines(records), indent=1) + "\n")
+    """Write condensed records."""
+    FROZEN.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n")
 
 
 def differences(old: Record, new: Record) -> list[str]:
-    """Return a line for each path whose value changed, came or went."""
+    """Return a line for each section or figure that changed, came or went."""
     return [
         f"{path}: {old.get(path, '(absent)')} -> {new.get(path, '(absent)')}"
         for path in sorted({*old, *new})
@@ -72,5 +46,11 @@ def differences(old: Record, new: Record) -> list[str]:
     ]
 
 
+def _section(path: str) -> str:
+    """Return ``cases/DESIGN/SECTION`` of a run's path, the first part of any other."""
+    parts = path.split("/")
+    return "/".join(parts[: 3 if parts[0] == "cases" else 1])
+
+
 def _digest(content: list[tuple[str, str]]) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:_DIGITS]
