@@ -10,6 +10,7 @@ from functools import cached_property
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.machine.chip_state import NOMINAL, ChipState
+from accelsim.policies.idle import IdlePlan
 from accelsim.program import ProgramKind
 from accelsim.units import Tick
 
@@ -129,7 +130,7 @@ class Run:
 
     ``executions`` and ``states`` are those of the window, ``requests`` and ``totals`` (by kind and
     task) of the whole run. ``event_count`` counts SimPy events, ``simulated`` and ``replayed``
-    segments.
+    segments. ``idle_plans`` counts the idle times by what was planned for them.
     """
 
     makespan: Tick
@@ -143,6 +144,7 @@ class Run:
     simulated: int
     replayed: int
     traced: bool
+    idle_plans: dict[IdlePlan, int]
 
     def total(self, kind: ProgramKind) -> ProgramTotal:
         """Return the total over all tasks of one kind of program."""

@@ -31,7 +31,7 @@ from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.mapping.cache import InferenceProgram
-from accelsim.policies.idle import StateCost
+from accelsim.policies.idle import IdlePlan, StateCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.requests.request import Request
@@ -40,7 +40,7 @@ from accelsim.units import Tick, to_ticks
 
 @dataclass(frozen=True)
 class IdleCosts:
-    """What idleness costs, for a policy that knows the future.
+    """What idleness costs, for a policy that looks at it.
 
     ``states`` are those that the machine can take; waking from ``off`` includes shared parameters,
     not those of tasks: ``reloads`` are the joules of loading what a task lacks.
@@ -125,6 +125,7 @@ class _Controller:
         self.executions: list[Execution] = []
         self.spans: list[StateSpan] = []
         self.outcomes: list[RequestOutcome] = []
+        self.plans: Counter[IdlePlan] = Counter()
         self.present: str | None = None
 
     def run(self) -> Run:
@@ -154,6 +155,7 @@ class _Controller:
             simulated=self.runner.simulated,
             replayed=self.runner.replayed,
             traced=self.options.trace,
+            idle_plans=self.plans,
         )
 
     def _close_totals(self) -> None:
@@ -290,9 +292,10 @@ class _Controller:
         """Let the time until the next arrival pass, or that until the horizon."""
         now = self.env.now
         arrival = following.arrival if following else None
-        costs = self._idle_costs(following)
+        costs = self._idle_costs()
         idle = self.service.idle
         plan = idle.plan(None if arrival is None else arrival - now, costs)
+        self.plans[plan] += 1
         until = self.horizon if arrival is None else arrival
         if plan.wakes_early and arrival is not None:
             if not idle.knows_costs:
@@ -310,10 +313,10 @@ class _Controller:
             self._stay(PowerState.IDLE, self.env.now, arrival)
             yield self.env.timeout(arrival - self.env.now)
 
-    def _idle_costs(self, following: Request | None) -> Mapping[PowerState, StateCost]:
+    def _idle_costs(self) -> Mapping[PowerState, StateCost]:
         """Return what each state costs: off also the reload of all tasks that it would lose."""
         states, reloads = self.costs.states, self.costs.reloads
-        if following is None or PowerState.OFF not in states:
+        if PowerState.OFF not in states:
             return states
         lost = sum(reloads.get(loss, 0.0) for loss in self.residency.losses())
         if not lost:

@@ -20,13 +20,18 @@ from accelsim.workload.schema import Case, Workload
 
 @dataclass(frozen=True)
 class CaseResult:
-    """A case, how its requests were served, what was compiled, what happened, what it cost."""
+    """A case, how its requests were served, what was compiled, what happened, what it cost.
+
+    ``oracle`` is the energy of a request [J] if the next arrival were known: a lower bound of all
+    idle policies (see ``policies/idle/oracle.py``); None where the chip is never idle.
+    """
 
     case: Case
     service: ServiceConfig
     design: Design
     run: Run
     figures: DesignFigures
+    oracle: float | None = None
 
     @cached_property
     def statistics(self) -> dict[str, TaskService]:

@@ -19,8 +19,8 @@ from accelsim.units import to_seconds
 def idle_costs(design: Design) -> IdleCosts:
     """Return the states that a machine can take without losing data, with their costs.
 
-    Programs are run alone on a machine that has been idle for long. The DRAM's standby is left
-    out: it is the same in every state.
+    Programs are run alone on a machine that has been idle for long. The DRAM's standby is left out
+    but for the time of a wake-up: it is the same in every state.
     """
     prices = design_prices(design)
     states = {PowerState.IDLE: StateCost(chip_watts(prices, ChipState(PowerState.IDLE)), 0.0, 0)}
@@ -36,7 +36,7 @@ def idle_costs(design: Design) -> IdleCosts:
 
 
 def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceRecord, float]:
-    """Return what happens when a program runs alone, and its joules, leakage meanwhile included."""
+    """Return what happens when a program runs alone, and all its joules, standby included."""
     record = run_program(design, program)
     amounts: Counter[tuple[str, str]] = Counter()
     for _, part in record.parts:
@@ -44,5 +44,7 @@ def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceReco
             amounts[block, action] += amount
     free = prices.paid_elsewhere
     dynamic = sum(n * prices.joules[k] for k, n in amounts.items() if k not in free)
-    watts = chip_watts(prices, ChipState(PowerState.ACTIVE))
-    return record, dynamic + watts * to_seconds(record.duration)
+    active = chip_watts(prices, ChipState(PowerState.ACTIVE)) * to_seconds(record.duration)
+    dram = record.dram_residency.items()
+    standby = sum(prices.dram_states[state] * to_seconds(ticks) for state, ticks in dram)
+    return record, dynamic + active + standby

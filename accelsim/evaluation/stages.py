@@ -6,7 +6,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from accelsim.accelerators.design import Design
+from accelsim.account.energy import price
 from accelsim.account.metrics import measure
+from accelsim.account.prices import design_prices
+from accelsim.account.purposes import energy_per_inference
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
@@ -17,7 +20,8 @@ from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import use_plugins
 from accelsim.machine.schema import HardwareConfig
-from accelsim.policies.service import padded
+from accelsim.policies.idle import Oracle
+from accelsim.policies.service import ServiceConfig, padded
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
@@ -53,7 +57,8 @@ def run_workload(
         run = run_of(workload, case, designs[name], memo, told)
         figures = measure(designs[name], run, rounds_of(workload))
         service = workload.config.service_of(case.config)
-        results[name] = CaseResult(case, service, designs[name], run, figures)
+        oracle = _oracle_energy(workload, case, designs[name], memo) if run.idle_plans else None
+        results[name] = CaseResult(case, service, designs[name], run, figures, oracle)
     return Result(workload, results)
 
 
@@ -83,6 +88,14 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
     return replace(design, weights=weights_origin(models))
 
 
+def _oracle_energy(workload: Workload, case: Case, design: Design, memo: Memo) -> float:
+    """Return all energy per request of a case that knows when the next one comes [J]."""
+    idle = {"idle": Oracle(policy="oracle")}
+    told = replace(case, config=case.config.model_copy(update=idle))
+    run = run_of(workload, told, design, memo, Options(window=Window(requests=0)))
+    return energy_per_inference(run, price(run.ledger, design_prices(design)))
+
+
 def run_of(workload: Workload, case: Case, design: Design, memo: Memo, options: Options) -> Run:
     """Return what happened on one compiled case; nothing is told of a run that is known."""
 
@@ -95,9 +108,16 @@ def run_of(workload: Workload, case: Case, design: Design, memo: Memo, options: 
     key = (
         (design.key, design.hardware.timing, service.digest, options.window),
         (config.requests.digest, request_context(config, workload.path.parent)),
-        _prices(design.hardware) if service.idle.knows_costs else None,
+        _prices(design.hardware) if _looks_at_costs(workload, service) else None,
     )
     return memo.get("run", key, simulate, weigh=lambda run: 1 + len(run.requests) // 100)
+
+
+def _looks_at_costs(workload: Workload, service: ServiceConfig) -> bool:
+    """Return whether what idleness costs can change a run: rounds without a pause know none."""
+    pattern = workload.config.requests
+    idle = not isinstance(pattern, RoundRobin) or pattern.idle_between_rounds > 0
+    return idle and service.idle.knows_costs
 
 
 def _prices(hardware: HardwareConfig) -> Hashable:
@@ -122,7 +142,7 @@ def run_case(
         design,
         _stream(workload, requests),
         service,
-        costs=idle_costs(design) if service.idle.knows_costs else None,
+        costs=idle_costs(design) if _looks_at_costs(workload, service) else None,
         horizon=horizon_of(workload),
         options=options,
         memo=memo,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from accelsim.inputs.validation import ConfigModel
 from accelsim.policies.idle import IdlePolicyConfig
-from accelsim.policies.idle.timeout import Timeout
+from accelsim.policies.idle.break_even import BreakEven
 from accelsim.policies.scheduling import SchedulingPolicyConfig
 from accelsim.policies.scheduling.fifo import Fifo
 from accelsim.requests.exits import EarlyExitConfig
@@ -25,7 +25,7 @@ class ServiceConfig(ConfigModel):
     """
 
     policy: SchedulingPolicyConfig = Field(default_factory=lambda: Fifo(name="fifo"))
-    idle: IdlePolicyConfig = Field(default_factory=lambda: Timeout(policy="timeout"))
+    idle: IdlePolicyConfig = Field(default_factory=lambda: BreakEven(policy="break_even"))
     residency: ResidencyPolicy = "least_recently_used"
     early_exit: EarlyExitConfig | None = None
 

@@ -16,10 +16,12 @@ _NOTE = "saturated: requests come faster than they are served; not compared"
 
 _RATE = Column("rate", "rate", "Hz")
 _ENERGY = Column("energy_per_request", "a request", "J")
+_ORACLE = Column("energy_per_request_oracle", "oracle", "J")
 _POWER = Column("power", "power", "W")
 _CHEAPER = Column("cheaper", "costs less")
 _COST: tuple[Field[RateCost], ...] = (
     (_ENERGY, lambda cost: cost.energy),
+    (_ORACLE, lambda cost: cost.oracle),
     (_POWER, lambda cost: cost.power),
     (Column("load", "load", "%"), lambda cost: cost.load),
     (Column("saturated", "saturated"), lambda cost: cost.saturated),
@@ -34,7 +36,10 @@ _CROSSING: tuple[Field[Crossing], ...] = (
 
 def crossover_report(workload: Workload, found: Crossover, command: Sequence[str]) -> Report:
     """Return the table of rates and the verdict."""
-    about = f"Energy of the whole device, idleness included; {found.requests} requests at each rate"
+    about = (
+        f"Energy of the whole device, idleness included; {found.requests} requests at each rate. "
+        "Oracle: the least that sleep could do, if the next arrival were known"
+    )
     return Report(
         name="crossover",
         title=workload.config.name,
@@ -78,7 +83,7 @@ def _data(found: Crossover) -> Table:
 def _rates(found: Crossover) -> Table:
     columns = [_RATE]
     for name in (found.design, found.baseline):
-        columns += [Column("", f"{name}\n{_ENERGY.title}", _ENERGY.unit), _POWER]
+        columns += [Column("", f"{name}\n{_ENERGY.title}", _ENERGY.unit), _ORACLE]
     rows = tuple(
         (point.rate, *_cells(point.design), *_cells(point.baseline), _cheaper(found, point))
         for point in found.points
@@ -87,8 +92,8 @@ def _rates(found: Crossover) -> Table:
     return Table("", (*columns, _CHEAPER), rows, notes)
 
 
-def _cells(cost: RateCost) -> tuple[float, float | str]:
-    return cost.energy, "saturated" if cost.saturated else cost.power
+def _cells(cost: RateCost) -> tuple[float, float | str | None]:
+    return cost.energy, "saturated" if cost.saturated else cost.oracle
 
 
 def _cheaper(found: Crossover, point: RatePoint) -> str:

@@ -20,6 +20,7 @@ from accelsim.report.run_words import (
     process_text,
     requests_text,
     service_text,
+    sleep_text,
     states_text,
     writing_text,
 )
@@ -48,6 +49,7 @@ _STREAM_SCOPE_NAMES = {
     "memory": "parameter memories",
     "system": "chip",
     "request": "a request, mean",
+    "request_oracle": "both with an oracle",
     "request_p99": "a request, p99",
 }
 
@@ -93,7 +95,7 @@ def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
     else:
         yield _purposes(case)
         yield _service(case)
-    texts = (writing_text(case), states_text(case), exits_text(case))
+    texts = (writing_text(case), states_text(case), sleep_text(case), exits_text(case))
     yield from (Prose(text) for text in texts if text)
     worn = [one for one in case.lifetimes.values() if one.endurance and one.words_written]
     if worn:

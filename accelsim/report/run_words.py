@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from accelsim.account.memories import writing_once
 from accelsim.account.metrics import chip_time
+from accelsim.account.purposes import energy_per_inference
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.machine.chip_state import NOMINAL, PowerState
-from accelsim.policies.idle import Timeout
+from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.text import duration, percent
 from accelsim.requests.patterns.file import RequestFile
@@ -58,13 +59,8 @@ def service_text(service: ServiceConfig) -> str:
 
 def _idle_text(service: ServiceConfig) -> str:
     if not isinstance(service.idle, Timeout):
-        return service.idle.policy
-    named = [
-        f"{_word(state)} after {duration(to_seconds(after))}"
-        for after, state in service.idle.plan(None, {}).steps
-        if state is not PowerState.IDLE
-    ]
-    return ", ".join(named) or "awake"
+        return service.idle.policy.replace("_", " ")
+    return _steps_text(service.idle.plan(None, {}))
 
 
 def _word(state: PowerState) -> str:
@@ -92,6 +88,25 @@ def states_text(case: CaseResult) -> str:
     asleep = (f"{_word(state)} {percent(share)}" for state, share in found.asleep.items())
     woken = f"; {found.wake_ups:,} wake-ups" if found.wake_ups else ""
     return f"Time: {', '.join([awake, *asleep])}{woken}."
+
+
+def sleep_text(case: CaseResult) -> str:
+    """Return the usual plan for idle times, and the bound; nothing for a chip never idle."""
+    if case.oracle is None:
+        return ""
+    plans = case.run.idle_plans
+    usual = max(reversed(plans), key=plans.__getitem__)
+    spent = energy_per_inference(case.run, case.figures.account)
+    return (
+        f"Idle: {_steps_text(usual)}. A request takes {format_si(spent, 'J')}, "
+        f"{format_si(case.oracle, 'J')} if the next arrival were known."
+    )
+
+
+def _steps_text(plan: IdlePlan) -> str:
+    sleeps = ((at, state) for at, state in plan.steps if state is not PowerState.IDLE)
+    named = (f"{_word(state)} after {duration(to_seconds(at))}" for at, state in sleeps)
+    return ", ".join(named) or "awake"
 
 
 def exits_text(case: CaseResult) -> str:

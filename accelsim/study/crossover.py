@@ -36,12 +36,14 @@ _PRECISION = 1.01
 class RateCost:
     """What one case costs at a rate.
 
-    ``energy`` is all energy of the device per request [J], ``power`` its mean power [W]. ``load``
-    is the time that the chip is active for the requests, over the time in which they come: from 1
-    on they come faster than they are served, and ``saturated`` is true.
+    ``energy`` is all energy of the device per request [J], ``oracle`` the same if it knew when the
+    next one comes (None: never idle), ``power`` its mean power [W]. ``load`` is the time that the
+    chip is active for the requests, over the time in which they come: from 1 on they come faster
+    than they are served, and ``saturated`` is true.
     """
 
     energy: float
+    oracle: float | None
     power: float
     load: float
 
@@ -258,7 +260,8 @@ def _point(
 def _cost(case: CaseResult, horizon: Tick) -> RateCost:
     run, account = case.run, case.figures.account
     load = active_ticks(run) / horizon
-    return RateCost(energy_per_inference(run, account), mean_power(run, account), load)
+    energy = energy_per_inference(run, account)
+    return RateCost(energy, case.oracle, mean_power(run, account), load)
 
 
 def rate_grid(lowest: float, highest: float) -> list[float]:

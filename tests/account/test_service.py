@@ -31,7 +31,8 @@ CASE = "adapter_slc"
 
 def a_run(outcomes: Sequence[RequestOutcome], makespan: int) -> Run:
     return Run(
-        makespan, Ledger(), Window(), (), (), tuple(outcomes), {}, 0, 0, 0, traced=False
+        makespan, Ledger(), Window(), (), (), tuple(outcomes), {}, 0, 0, 0, idle_plans={},
+        traced=False
     )  # fmt: skip
 
 

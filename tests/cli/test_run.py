@@ -106,7 +106,7 @@ def test_a_stream_is_reported_by_purpose_and_task(
 
 
 def test_a_round_is_reported_as_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--out", str(tmp_path)) == 0
+    assert run("--set", "idle={policy: break_even}", "--out", str(tmp_path)) == 0
     shown = capsys.readouterr().out
     assert shown.count("energy and time of a round") == 4
     assert len(re.findall(r"^energy +one task switch ", shown, re.MULTILINE)) == 1

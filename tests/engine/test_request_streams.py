@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_workload import small_workload
 
+from accelsim.engine.residency import Missing
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options
 from accelsim.engine.streams import ClosedStream
 from accelsim.errors import ConfigError, MappingError
 from accelsim.evaluation.design import compile_design
+from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.evaluation.stages import design_of, horizon_of, requests_of, run_case
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.program import ProgramKind
@@ -320,6 +322,36 @@ def test_no_timeout_beats_the_oracle_with_one_task_at_a_time() -> None:
     ]  # fmt: skip
     # A timeout's chip is late, so it leaks a little less while it sleeps: some wake-ups' worth.
     assert all(oracle < other * 1.001 for other in timeouts)
+
+
+def test_the_bound_beside_a_run_is_what_the_oracle_spends() -> None:
+    from accelsim.evaluation.stages import run_workload
+
+    one = ("residency=one_task", SLOW)
+    result = run_workload(small_workload(*one, "idle={policy: break_even}"))[CASE]
+    assert result.oracle is not None
+    spent = result.figures.account.total / len(result.run.requests)
+    oracle = energy("idle={policy: oracle}", *one) / len(result.run.requests)
+    assert result.oracle == pytest.approx(oracle, rel=1e-12)
+    assert result.oracle < spent < 2 * result.oracle
+    # Off pays when its reload costs what retention has leaked: the design's own figures.
+    costs = idle_costs(result.design)
+    # Before the first request there is nothing to lose.
+    loads = {0.0, *(costs.reloads[task, Missing.ALL] for task in result.design.graphs)}
+    off, kept = costs.states[PowerState.OFF], costs.states[PowerState.RETENTION]
+    even = [
+        (off.wake_energy + load - kept.wake_energy) / (kept.watts - off.watts) for load in loads
+    ]
+    plans = [plan.steps[-1] for plan in result.run.idle_plans if len(plan.steps) == 3]
+    assert {state for _, state in plans} == {PowerState.OFF}
+    for at, _ in plans:
+        assert any(to_seconds(at) == pytest.approx(load, rel=1e-9) for load in even)
+
+
+def test_rounds_without_a_pause_have_no_bound() -> None:
+    from accelsim.evaluation.stages import run_workload
+
+    assert run_workload(small_workload())[CASE].oracle is None
 
 
 # -- residency -------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ MENU: dict[str, tuple[str, ...]] = {
         "{policy: timeout}",
         "{policy: timeout, clock_gated_after: 0 s, off_after: 1 ms}",
         "{policy: oracle}",
+        "{policy: break_even}",
     ),
     "residency": ("least_recently_used", "one_task"),
     "early_exit": ("null", "{exit_layer: 2}", "{exit_layer: {mean: 2}, latency_target: 1 ms}"),

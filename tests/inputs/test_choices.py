@@ -52,8 +52,8 @@ WRONG = [
      "in s such as '1.5 ns', got the bare number 5"),
     ("policy: {name: task_affinity, maximum_delay: -1 s}", "policy.maximum_delay: input should be "
      "greater than or equal to 0, got '-1 s'"),
-    ("idle: {policy: timout}", "idle.policy: expected 'oracle' or 'timeout', got the text 'timout'"
-     "; did you mean 'timeout'?"),
+    ("idle: {policy: timout}", "idle.policy: expected 'break_even', 'oracle' or 'timeout', got the "
+     "text 'timout'; did you mean 'timeout'?"),
     ("idle: {policy: timeout, off_after: 1 ms, retention_after: 2 ms}", "idle.off_after: a deeper "
      "state must come later, but 1.00 ms is not after retention_after of 2.00 ms; raise off_after "
      "or leave retention_after out"),
@@ -82,6 +82,7 @@ def test_the_schema_lists_all_policies() -> None:
         "earliest_deadline": ["name"],
         "fifo": ["name"],
         "task_affinity": ["name", "maximum_delay"],
+        "break_even": ["policy"],
         "oracle": ["policy"],
         "timeout": ["policy"],
     }

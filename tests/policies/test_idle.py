@@ -7,11 +7,12 @@ from policy_laws import joules
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.policies.idle import IDLE_STATES, IdlePlan, StateCost
+from accelsim.policies.idle.break_even import BreakEven
 from accelsim.policies.idle.oracle import Oracle
 from accelsim.policies.idle.timeout import Timeout
 from accelsim.units import TICKS_PER_SECOND
 
-ORACLE = Oracle(policy="oracle")
+ORACLE, BREAK_EVEN = Oracle(policy="oracle"), BreakEven(policy="break_even")
 MS = TICKS_PER_SECOND // 1000
 IDLE, CLOCK_GATED, RETENTION, OFF = IDLE_STATES
 
@@ -104,6 +105,34 @@ def test_the_bound_of_two_is_reached_when_off_draws_nothing() -> None:
     paid = joules(timeout(off_after=even).plan(None, costs), even * MS, costs)
     best = joules(ORACLE.plan(even * MS, costs), even * MS, costs)
     assert (paid, best) == (pytest.approx(800e-6), pytest.approx(400e-6))
+
+
+@given(costs=machines(), gap=st.integers(0, 100))
+def test_break_even_is_always_where_it_would_have_been_best_to_be(costs: Costs, gap: int) -> None:
+    plan = BREAK_EVEN.plan(None, costs)
+    assert plan == BREAK_EVEN.plan(gap * MS, costs)
+    *stays, (last, _) = plan.stays(gap * MS)
+    least = min(each.watts * gap / 1e3 + each.wake_energy for each in costs.values())
+    assert costs[last].watts * gap / 1e3 + costs[last].wake_energy == pytest.approx(least)
+    assert least - 1e-12 <= joules(plan, gap * MS, costs) <= 2 * least + 1e-12
+    assert all(costs[state].watts > costs[last].watts for state, _ in stays)
+
+
+@given(saved=st.integers(1, 50), more=st.integers(0, 50), at=st.integers(1, 200))
+def test_two_states_change_at_the_break_even_time(saved: int, more: int, at: int) -> None:
+    costs, even = two_states(saved + more, saved, saved * at)
+    (first, second) = BREAK_EVEN.plan(None, costs).steps
+    assert first == (0, IDLE)
+    assert second == (pytest.approx(even * MS, rel=1e-9), OFF)
+
+
+def test_a_state_that_is_never_cheapest_is_left_out() -> None:
+    costs = {IDLE: StateCost(10e-3, 0.0, 0), OFF: StateCost(0.0, 10e-6, 0)}
+    dear = {**costs, RETENTION: StateCost(5e-3, 6e-6, 0)}
+    assert BREAK_EVEN.plan(None, dear) == BREAK_EVEN.plan(None, costs)
+    free = {**costs, CLOCK_GATED: StateCost(9e-3, 0.0, 0)}
+    assert BREAK_EVEN.plan(None, free).steps[0] == (0, CLOCK_GATED)
+    assert BREAK_EVEN.plan(None, {IDLE: costs[IDLE]}).steps == ((0, IDLE),)
 
 
 def test_equal_states_go_to_the_shallower() -> None:

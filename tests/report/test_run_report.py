@@ -66,7 +66,9 @@ def first_cells(table: Table) -> list[str]:
 
 
 def test_service_in_words() -> None:
-    assert service_text(ServiceConfig()) == "in order fifo; idle: awake"
+    assert service_text(ServiceConfig()) == "in order fifo; idle: break even"
+    awake = ServiceConfig(idle=Timeout(policy="timeout"))
+    assert service_text(awake) == "in order fifo; idle: awake"
     given = {"policy": "timeout", "clock_gated_after": "0 s", "off_after": "2 min"}
     sleepy = Timeout.model_validate(given)
     assert service_text(ServiceConfig(idle=sleepy)) == (
@@ -170,6 +172,7 @@ def test_gains_are_ratios_of_the_cases_own_figures(result: Result) -> None:
         ("memory", "area"),
         ("system", "area"),
         ("request", "energy"),
+        ("request_oracle", "energy"),
         ("request", "latency"),
         ("request_p99", "latency"),
     ]

@@ -118,7 +118,7 @@ def test_progress_names_every_rate() -> None:
 
 
 def point(rate: float, difference: float) -> RatePoint:
-    return RatePoint(rate, RateCost(1 + difference, 0, 0), RateCost(1, 0, 0))
+    return RatePoint(rate, RateCost(1 + difference, None, 0, 0), RateCost(1, None, 0, 0))
 
 
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), max_size=12))

@@ -52,6 +52,13 @@ class Costs(MetricFamily):
             for scope, what in _OF_ROUNDS.items()
         ),
         Metric("energy.request", "energy of a request, idle time included", "J", _energy, "stream"),
+        Metric(
+            "energy.request_oracle",
+            "the same if the next arrival were known",
+            "J",
+            lambda case: case.oracle,
+            "stream",
+        ),
         Metric("latency.request", "mean latency of a request", "s", _latency("mean"), "stream"),
         Metric("latency.request_p99", "99th percentile of latency", "s", _latency("p99"), "stream"),
     )

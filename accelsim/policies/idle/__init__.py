@@ -13,6 +13,7 @@ from accelsim.policies.idle.base import IDLE_STATES as IDLE_STATES
 from accelsim.policies.idle.base import IdlePlan as IdlePlan
 from accelsim.policies.idle.base import IdlePolicy as IdlePolicy
 from accelsim.policies.idle.base import StateCost as StateCost
+from accelsim.policies.idle.break_even import BreakEven as BreakEven
 from accelsim.policies.idle.oracle import Oracle as Oracle
 from accelsim.policies.idle.timeout import Timeout as Timeout
 
