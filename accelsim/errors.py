@@ -8,7 +8,8 @@
       ConservationError      5   the ledger contradicts itself (a bug in accelsim)
       OutputError            6   a result cannot be written
 
-An interrupted command (Ctrl-C) exits with 130.
+An interrupted command (Ctrl-C) exits with 130, one that is told to end with 128 and the number of
+the signal: 143 (SIGTERM) or 129 (SIGHUP).
 """
 
 from __future__ import annotations
@@ -64,3 +65,12 @@ class OutputError(AccelsimError):
     """A result file cannot be written."""
 
     exit_code = 6
+
+
+class Stopped(BaseException):
+    """The process was told to end by a signal; what is half-written is removed on the way out."""
+
+    @property
+    def exit_code(self) -> int:
+        """Return 128 and the number of the signal."""
+        return 128 + int(self.args[0])

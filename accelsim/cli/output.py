@@ -41,13 +41,17 @@ def write(
     folder: Path,
     media: Sequence[Medium],
     more: Mapping[str, Iterable[str]] | None = None,
+    stale: Iterable[str] = (),
 ) -> list[Path]:
-    """Write a report by each of the media, and more files, all together; return their paths."""
+    """Write a report by each of the media, and more files, all together; return their paths.
+
+    Files of an earlier call that ``stale`` names are removed.
+    """
     from accelsim.report.files import write_all
 
     files = {f"{report.name}.{medium.name}": medium.render(report) for medium in media}
     files |= more or {}
-    write_all(folder, files)
+    write_all(folder, files, stale)
     return [folder / name for name in files]
 
 

@@ -59,6 +59,7 @@ def run(
     from accelsim.engine.simulator import Options
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
+    from accelsim.report.files import check_free
     from accelsim.report.media import chosen_media
     from accelsim.report.request_rows import request_rows
     from accelsim.report.run import run_report
@@ -68,6 +69,9 @@ def run(
     options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
     resolved = resolve(Point(workload, assignments))
     wanted = chosen_media(media)
+    folder = out or Path("out") / resolved.config.name
+    further = ["timeline.json"] * (not no_trace) + ["requests.csv"] * per_request
+    check_free(folder, [*(f"results.{medium.name}" for medium in wanted), *further])
     result = _simulate(resolved, options, shown=not (quiet or as_json))
     report = run_report(result, _command(workload))
     more: dict[str, Iterable[str]] = {}
@@ -75,7 +79,6 @@ def run(
         more["timeline.json"] = _timeline(result)
     if per_request:
         more["requests.csv"] = request_rows(result.cases)
-    folder = out or Path("out") / result.workload.config.name
     paths = _write(report, folder, wanted, more)
     try:
         if not quiet:
@@ -119,12 +122,9 @@ def _write(
 ) -> list[Path]:
     from accelsim.report.media import MEDIA
 
-    paths = write(report, folder, media, more)
-    ours = {"timeline.json", "requests.csv", *(f"{report.name}.{name}" for name in MEDIA.all())}
-    for name in ours - {path.name for path in paths}:
-        # A file of an earlier run would not belong to these results.
-        (folder / name).unlink(missing_ok=True)
-    return paths
+    # Files of an earlier run would not belong to these results.
+    ours = ("timeline.json", "requests.csv", *(f"{report.name}.{name}" for name in MEDIA.all()))
+    return write(report, folder, media, more, stale=ours)
 
 
 def _command(workload: Path) -> list[str]:

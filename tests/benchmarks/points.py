@@ -1,9 +1,9 @@
 """CPU time of points and commands, each beside a bare baseline; run on demand, on an idle machine.
 
-    python tests/benchmarks/points.py            all of it
-    python tests/benchmarks/points.py warm       warm points of the main workload's mixed cases
-    python tests/benchmarks/points.py commands   whole commands, in processes of their own
-    python tests/benchmarks/points.py day        100,000 requests
+python tests/benchmarks/points.py            all of it
+python tests/benchmarks/points.py warm       warm points of the main workload's mixed cases
+python tests/benchmarks/points.py commands   whole commands, in processes of their own
+python tests/benchmarks/points.py day        100,000 requests
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CHANGES: dict[str, Callable[[int], str]] = {
 COMMANDS = {
     "bare imports": ("-c", "import numpy, pydantic, simpy, yaml, rich"),
     "--help": ("-m", "accelsim", "--help"),
-    "op matmul": ("-m", "accelsim", "op", "matmul", *"--rows 64 --columns 64 --depth 64".split()),
+    "op matmul": ("-m", "accelsim", "op", "matmul", "--rows=64", "--columns=64", "--depth=64"),
     "run --no-trace": ("-m", "accelsim", "run", MAIN, "--no-trace", "--out", "OUT"),
     "run": ("-m", "accelsim", "run", MAIN, "--out", "OUT"),
 }

@@ -59,7 +59,7 @@ def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> No
     assert all(len(line) <= 80 for line in lines if not line.startswith("Wrote "))
     assert "…" not in shown.out
     folder = tmp_path / "out" / "mti_mnli_mrpc_qnli" / "faults"
-    assert sorted(path.name for path in folder.iterdir()) == ["faults.html", "faults.json"]
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["faults.html", "faults.json"]
     file = json.loads((folder / "faults.json").read_text())
     assert [one["scheme"]["name"] for one in file["schemes"]] == ["slc", "mixed2", "mlc3"]
     assert file["schemes"][0]["damage"] is None

@@ -23,7 +23,10 @@ def run(*arguments: str) -> int:
 
 def test_writes_results_and_timeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--out", str(tmp_path / "o")) == 0
-    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["results.json", "timeline.json"]
+    assert sorted(p.name for p in (tmp_path / "o").glob("[!.]*")) == [
+        "results.json",
+        "timeline.json",
+    ]
     results = json.loads((tmp_path / "o" / "results.json").read_text())
     assert results["schema_version"] == 2
     assert set(results["cases"]) == {"vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"}
@@ -37,7 +40,7 @@ def test_writes_results_and_timeline(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_no_trace_writes_results_alone(tmp_path: Path) -> None:
     assert run("--no-trace", "--quiet", "--out", str(tmp_path)) == 0
-    assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
+    assert [p.name for p in tmp_path.glob("[!.]*")] == ["results.json"]
 
 
 def test_quiet_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,9 +144,9 @@ def test_per_request_rows_are_those_of_the_statistics(tmp_path: Path) -> None:
 
 def test_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
     assert run("--per-request", "--quiet", "--out", str(tmp_path)) == 0
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.glob("[!.]*"))) == 3
     assert run("--no-trace", "--quiet", "--out", str(tmp_path)) == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["results.json"]
 
 
 @pytest.mark.parametrize("width", [80, 160])

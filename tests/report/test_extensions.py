@@ -158,7 +158,7 @@ def test_names_command_no_terminal(tmp_path: Path) -> None:
     assert "\x1b]" not in text
     assert "\x07" not in text
     assert text.count("[/red]<b>\\x1b]0;owned\\x07") >= 4
-    for path in Path(out).iterdir():
+    for path in Path(out).glob("[!.]*"):
         written = path.read_text()
         assert "\x1b" not in written, path.name
         assert "\x07" not in written, path.name
