@@ -20,35 +20,39 @@ from accelsim.program import Segment
 class Supplies:
     """Factors on the nominal prices, first order: V^2 for dynamic energy, V for leakage.
 
-    Leakage also falls by drain-induced barrier lowering, which is left out. ``voltages`` and
-    ``clocks`` are relative to the nominal operating point, by its name. ``scaled`` are the blocks
-    that follow the chip's supply, ``retained`` those that keep their contents in retention.
+    That is what the logic takes; the regulator draws ``losses`` more, so that behind a linear one
+    dynamic energy falls with V and leakage does not fall. Leakage also falls by drain-induced
+    barrier lowering, which is left out. ``voltages``, ``losses`` and ``clocks`` are relative to the
+    nominal operating point, by its name. ``scaled`` are the blocks that follow the chip's supply,
+    ``retained`` those that keep their contents in retention.
     """
 
     power: PowerConfig
     voltages: dict[str, float]
+    losses: dict[str, float]
     clocks: dict[str, float]
     scaled: frozenset[str]
     retained: frozenset[str]
 
     def dynamic(self, point: str, block: str) -> float:
-        """Return the factor on the energy of an action at an operating point: V^2."""
-        return float(self.voltages[point] ** 2) if block in self.scaled else 1.0
+        """Return the factor on the energy of an action at an operating point."""
+        return self.losses[point] * self.voltages[point] ** 2 if block in self.scaled else 1.0
 
     def leakage(self, state: ChipState, block: str) -> float:
         """Return the factor on the leakage of a block in a state of the chip."""
         if state.power in (PowerState.ACTIVE, PowerState.IDLE, PowerState.CLOCK_GATED):
-            return self.voltages[state.point] if block in self.scaled else 1.0
+            at = state.point
+            return self.losses[at] * self.voltages[at] if block in self.scaled else 1.0
         if state.power is PowerState.RETENTION and self.power.retention and block in self.retained:
             return self.power.retention.leakage_fraction
         return self.power.gated_leakage
 
     def clock(self, state: ChipState) -> float:
-        """Return the power of the clock in a state of the chip [W]: f V^2 where it runs."""
+        """Return the power drawn for the clock in a state of the chip [W], where it runs."""
         if state.power not in (PowerState.ACTIVE, PowerState.IDLE):
             return 0.0
-        relative = self.clocks[state.point]
-        return float(self.power.clock_power * relative * self.voltages[state.point] ** 2)
+        at, watts = state.point, self.power.clock_power
+        return watts * self.clocks[at] * self.losses[at] * self.voltages[at] ** 2
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,15 @@ def price_list(
 
 
 def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> Supplies:
-    nominal = hardware.clock
-    voltages, clocks = {NOMINAL: 1.0}, {NOMINAL: 1.0}
+    nominal, drawn = hardware.clock, hardware.power.regulator.drawn
+    voltages, clocks, losses = {NOMINAL: 1.0}, {NOMINAL: 1.0}, {NOMINAL: 1.0}
     for point in hardware.lower_points:
         voltages[point.name] = point.voltage / nominal.voltage
         clocks[point.name] = point.frequency / nominal.frequency
+        losses[point.name] = drawn(point.voltage) / drawn(nominal.voltage)
     scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
     retained = frozenset(name for name, sheet in sheets.items() if sheet.retained)
-    return Supplies(hardware.power, voltages, clocks, scaled, retained)
+    return Supplies(hardware.power, voltages, losses, clocks, scaled, retained)
 
 
 def _with_codec(sheet: Datasheet, word: int, logic: Logic) -> Datasheet:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SimulatedSeconds, Volts
-from accelsim.inputs.validation import ConfigModel
+from accelsim.inputs.validation import ConfigModel, RuleError
+from accelsim.units import format_si
 
 Grade = Literal["optimistic", "reference", "pessimistic"]
 
@@ -31,6 +34,75 @@ class OperatingPoint(ConfigModel):
     def name(self) -> str:
         """The name of the point in ledgers and reports, such as ``0.60 V``."""
         return f"{self.voltage:.2f} V"
+
+
+# [ours] Of clocks that follow the law.
+_STEP = 5e6
+
+
+class ClockLaw(ConfigModel):
+    """The fastest clock of the logic by its supply: the alpha-power law through one point.
+
+    f ~ (V - ``threshold``)^``exponent`` / V, and ``frequency`` at the voltage ``at``. Source:
+    Sakurai and Newton, IEEE JSSC 25(2), 1990.
+    """
+
+    frequency: Hertz
+    at: Volts
+    threshold: Volts
+    exponent: Annotated[float, Field(ge=1, le=2)]
+
+    @model_validator(mode="after")
+    def _above_the_threshold(self) -> ClockLaw:
+        if self.at <= self.threshold:
+            raise ValueError(f"at: {self.at:g} V is not above the threshold; correct one of them")
+        return self
+
+    def fastest(self, voltage: float) -> float:
+        """Return the highest frequency at a voltage [Hz]: whole 5 MHz, but at the law's point.
+
+        It is 0 at the threshold and below.
+        """
+        if voltage == self.at:
+            return self.frequency
+        above = max(0.0, voltage - self.threshold) / (self.at - self.threshold)
+        exact = self.frequency * above**self.exponent * (self.at / voltage)
+        return float(exact // _STEP * _STEP)
+
+    def wrong(
+        self, points: Iterable[tuple[KeyPath, float, float]]
+    ) -> Iterator[tuple[KeyPath, str]]:
+        """Yield the path of each voltage [V] that does not allow its clock [Hz], and the reason."""
+        for path, voltage, frequency in points:
+            most = self.fastest(voltage)
+            if frequency > most or not most:
+                allowed = f"at most {format_si(most, 'Hz')}" if most else "no clock at all"
+                yield (
+                    path,
+                    f"{format_si(frequency, 'Hz')} does not go with {voltage:g} V, where clock.law "
+                    f"allows {allowed}; change one of the two",
+                )
+
+
+class ClockConfig(ConfigModel):
+    """The nominal operating point: a voltage and a clock, the fastest of ``law`` if not given."""
+
+    voltage: Volts
+    law: ClockLaw
+    given: Hertz | None = Field(None, alias="frequency")
+
+    @property
+    def frequency(self) -> float:
+        """The frequency of the clock [Hz]."""
+        return self.law.fastest(self.voltage) if self.given is None else self.given
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> ClockConfig:
+        key = "voltage" if self.given is None else "frequency"
+        wrong = [*self.law.wrong([((key,), self.voltage, self.frequency)])]
+        if wrong:
+            raise RuleError(*wrong)
+        return self
 
 
 class ScalingConfig(ConfigModel):

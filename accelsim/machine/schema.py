@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +20,7 @@ from accelsim.errors import AccelsimError, ConfigError
 from accelsim.inputs.choices import Choice
 from accelsim.inputs.document import Document, describe, merge, parse_override
 from accelsim.inputs.files import is_file
-from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Registry
 from accelsim.inputs.shipped import find_input
@@ -33,11 +32,13 @@ from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.simple_dram import OffChip
 from accelsim.machine.components.supply import PowerConfig
 from accelsim.machine.operating_points import (
+    ClockConfig,
     OperatingPoint,
     ProcessConfig,
     ScalingConfig,
 )
 from accelsim.machine.regions import Region
+from accelsim.machine.rules import BLOCK_NAME, broken_rules
 from accelsim.machine.site import Site
 
 
@@ -94,7 +95,7 @@ class HardwareConfig(ConfigModel):
     description: str = ""
     accelerator: str
     process: ProcessConfig
-    clock: OperatingPoint
+    clock: ClockConfig
     memories: dict[str, MemoryConfig]
     dram: OffChip | None
     placement: PlacementConfig
@@ -106,7 +107,7 @@ class HardwareConfig(ConfigModel):
     @field_validator("memories")
     @classmethod
     def _plain_names(cls, memories: dict[str, MemoryConfig]) -> dict[str, MemoryConfig]:
-        wrong = [((n,), _BLOCK_NAME.format(n)) for n in memories if n in cls.model_fields]
+        wrong = [((n,), BLOCK_NAME.format(n)) for n in memories if n in cls.model_fields]
         if wrong:
             raise RuleError(*wrong)
         return memories
@@ -140,7 +141,7 @@ class HardwareConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _placement_names_memories(self) -> HardwareConfig:
-        wrong = [*_clashes(self), *_wrong_homes(self)]
+        wrong = [*broken_rules(self)]
         if wrong:
             raise RuleError(*wrong)
         return self
@@ -234,11 +235,12 @@ class HardwareConfig(ConfigModel):
 
     @cached_property
     def datasheets(self) -> dict[str, Datasheet]:
-        """What every component costs, by name."""
+        """What every component costs, by name; losses of the regulator included."""
         site, sheets = self.site, {}
+        drawn = self.power.regulator.drawn(self.clock.voltage)
         for name, each in self.components.items():
             try:
-                sheets[name] = each.datasheet(name, site)
+                sheets[name] = each.datasheet(name, site).drawn(drawn)
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}") from None
         return sheets
@@ -300,51 +302,6 @@ def _no_component(key: str, value: Any, sections: Iterable[str]) -> str:
         return f"unknown key; {suggest(key, sections, 'known keys')}"
     first, *_ = known = list(COMPONENTS.all())
     return f"a component needs a kind, such as {{kind: {first}}}; kinds: {', '.join(known)}"
-
-
-def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the components and memories that cannot be called what they are called."""
-    buffers = ((n, c) for n, c in machine.further.items() if isinstance(c, BufferConfig))
-    halves = {half: n for n, each in buffers for half in each.capacities(n) if half != n}
-    taken = {**halves, _CHIP: "the chip"}
-    for name in machine.memories:
-        if name in machine.further:
-            yield ("memories", name), _BLOCK_NAME.format(name)
-    for path in (*(("memories", n) for n in machine.memories), *((n,) for n in machine.further)):
-        name = path[-1]
-        if not _NAME.fullmatch(name):
-            yield path, _NO_NAME
-        elif name in taken:
-            yield path, f"'{name}' is the name of a part of {taken[name]}; choose another"
-
-
-# The name of the chip as a whole in ledgers.
-_CHIP = "chip"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_NO_NAME = "expected a name of letters, digits, '_' and '-' that does not begin with a digit"
-_BLOCK_NAME = "'{}' is the name of a block; rename this memory"
-
-
-def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the path of each placement that names no memory, and what to do."""
-    homes = machine.placement
-    named: dict[KeyPath, str] = {
-        (role, part): getattr(getattr(homes, role), part)
-        for role in ("embedding", "backbone", "task")
-        for part in ("values", "masks", "high")
-        if getattr(getattr(homes, role), part) is not None
-    }
-    parameter_homes = [*machine.memories, *(["dram"] if machine.dram else [])]
-    for path, memory in named.items():
-        if memory not in parameter_homes:
-            hint = suggest(memory, parameter_homes, "known memories")
-            yield ("placement", *path), f"there is no memory '{memory}'; {hint}"
-    if homes.activations not in machine.memories:
-        hint = suggest(homes.activations, machine.memories, "known memories")
-        yield (
-            ("placement", "activations"),
-            f"there is no on-chip memory '{homes.activations}'; {hint}",
-        )
 
 
 def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareConfig:

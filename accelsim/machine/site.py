@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from accelsim.machine.operating_points import OperatingPoint, ProcessConfig, ScalingConfig
+from accelsim.machine.operating_points import ClockConfig, ProcessConfig, ScalingConfig
 from accelsim.machine.regions import ArrayQuery, Region, find_region
 from accelsim.memory.logic import Logic, scaled_logic
 from accelsim.units import Tick, period_of
@@ -22,7 +22,7 @@ class Site:
 
     machine: str
     process: ProcessConfig
-    clock: OperatingPoint
+    clock: ClockConfig
     scaling: ScalingConfig | None
     lanes: int
     wire_length: float

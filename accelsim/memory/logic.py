@@ -42,9 +42,10 @@ class Wires(ConfigModel):
 
 
 class LogicLeakage(ConfigModel):
-    """Leakage per area, taken from an array technology."""
+    """Leakage per area at a supply, taken from an array technology."""
 
     like: str
+    voltage: Volts
     source: str
 
 
@@ -108,7 +109,7 @@ def scaled_logic(name: str, *, node: float, temperature: float, voltage: float) 
             math.sqrt(small.energy * large.energy), math.sqrt(small.area * large.area)
         ),
         wire=1e3 * file.wires.energy_per_bit_mm * (voltage / file.wires.voltage) ** 2,
-        leakage=smallest.leakage / smallest.area,
+        leakage=smallest.leakage / smallest.area * (voltage / file.leakage.voltage),
         sources=(known.source, file.wires.source, file.leakage.source),
     )
 

@@ -140,9 +140,15 @@ def test_a_round_of_the_memories_loads_and_then_waits_for_the_busiest(case: str)
     assert found.latency * result.figures.rounds == pytest.approx(expected)
 
 
-def test_the_clock_is_paid_where_it_runs_by_frequency_and_the_square_of_the_voltage() -> None:
+@pytest.mark.parametrize(
+    ("regulator", "power"), [("{kind: ldo, input: 0.8 V}", 1), ("{kind: buck, efficiency: 1}", 2)]
+)
+def test_the_clock_is_paid_where_it_runs_by_frequency_and_voltage(
+    regulator: str, power: int
+) -> None:
     overrides = (
         "hardware.power.clock_power=1 W",
+        f"hardware.power.regulator={regulator}",
         "requests={pattern: poisson, mean_interval: 1 ms, duration: 20 ms}",
         "idle={policy: timeout, off_after: 0 s}",
         "early_exit={exit_layer: {mean: 2}, latency_target: 1 ms, prediction: exact}",
@@ -154,7 +160,7 @@ def test_the_clock_is_paid_where_it_runs_by_frequency_and_the_square_of_the_volt
         watts = 0.0
         if state.power in (PowerState.ACTIVE, PowerState.IDLE):
             at = points.get(state.point, clock)
-            watts = at.frequency / clock.frequency * (at.voltage / clock.voltage) ** 2
+            watts = at.frequency / clock.frequency * (at.voltage / clock.voltage) ** power
             slowed += state.point in points
         assert result.figures.account.clock[state] == pytest.approx(watts * to_seconds(ticks))
     assert slowed

@@ -11,22 +11,22 @@ from config_inputs import edit, line_of, machine_error
 from accelsim.machine.schema import load_hardware
 
 MACHINE_VALUES = [
-    ("frequency: 1 GHz", "frequency: 1", "clock.frequency: expected a quantity in Hz such as "
+    ("frequency: 1 GHz", "frequency: 1", "clock.law.frequency: expected a quantity in Hz such as "
      "'1 GHz', got the bare number 1"),
-    ("frequency: 1 GHz", "frequency: '1'", "clock.frequency: expected a unit of Hz after 1, got "
-     "none (write for instance '1 GHz')"),
-    ("frequency: 1 GHz", "frequency: 1 ns", "clock.frequency: expected a unit of Hz, got 'ns', "
+    ("frequency: 1 GHz", "frequency: '1'", "clock.law.frequency: expected a unit of Hz after 1, "
+     "got none (write for instance '1 GHz')"),
+    ("frequency: 1 GHz", "frequency: 1 ns", "clock.law.frequency: expected a unit of Hz, got 'ns', "
      "a unit of s (write for instance '1 GHz')"),
-    ("frequency: 1 GHz", "frequency: 1 ghz", "clock.frequency: unknown unit 'ghz'; "
+    ("frequency: 1 GHz", "frequency: 1 ghz", "clock.law.frequency: unknown unit 'ghz'; "
      "did you mean 'GHz'? (write for instance '1 GHz')"),
-    ("frequency: 1 GHz", "frequency: fast", "clock.frequency: expected a quantity in Hz, got "
+    ("frequency: 1 GHz", "frequency: fast", "clock.law.frequency: expected a quantity in Hz, got "
      "'fast' (write for instance '1 GHz')"),
-    ("frequency: 1 GHz", "frequency: nan Hz", "clock.frequency: expected a quantity in Hz, got "
+    ("frequency: 1 GHz", "frequency: nan Hz", "clock.law.frequency: expected a quantity in Hz, got "
      "'nan Hz' (write for instance '1 GHz')"),
-    ("frequency: 1 GHz", "frequency: 1e400 Hz", "clock.frequency: 1e400 Hz is too large; "
+    ("frequency: 1 GHz", "frequency: 1e400 Hz", "clock.law.frequency: 1e400 Hz is too large; "
      "expected at most 100 GHz"),
-    ("frequency: 1 GHz", "frequency: 1e-9 Hz", "clock.frequency: 1e-9 Hz is too small; expected "
-     "at least 1 kHz"),
+    ("frequency: 1 GHz", "frequency: 1e-9 Hz", "clock.law.frequency: 1e-9 Hz is too small; "
+     "expected at least 1 kHz"),
     ("voltage: 0.8 V", "voltage: 1e200 V", "clock.voltage: 1e200 V is too large; expected at most "
      "10 V"),
     ("wake_up_time: 10 us", "wake_up_time: 1e300 s", "power.wake_up_time: 1e300 s is too large; "
@@ -46,14 +46,14 @@ MACHINE_VALUES = [
      "with accelerator: systolic_npu"),
     ("command_cycles: 6", "command_cycles: 1000001", "pe_array.command_cycles: input should be "
      "less than or equal to 1000000, got 1000001"),
-    ("frequency: 1 GHz", "frequency: 0 Hz", "clock.frequency: input should be greater than 0, "
+    ("frequency: 1 GHz", "frequency: 0 Hz", "clock.law.frequency: input should be greater than 0, "
      "got '0 Hz'"),
-    ("frequency: 1 GHz", "frequency: -1 GHz", "clock.frequency: input should be greater than 0, "
-     "got '-1 GHz'"),
-    ("frequency: 1 GHz", "frequency: [1 GHz]", "clock.frequency: expected a quantity in Hz such "
-     "as '1 GHz', got a list"),
-    ("frequency: 1 GHz", "frequency: true", "clock.frequency: expected a quantity in Hz such as "
-     "'1 GHz', got true"),
+    ("frequency: 1 GHz", "frequency: -1 GHz", "clock.law.frequency: input should be greater than "
+     "0, got '-1 GHz'"),
+    ("frequency: 1 GHz", "frequency: [1 GHz]", "clock.law.frequency: expected a quantity in Hz "
+     "such as '1 GHz', got a list"),
+    ("frequency: 1 GHz", "frequency: true", "clock.law.frequency: expected a quantity in Hz such "
+     "as '1 GHz', got true"),
     ("wake_up_time: 10 us", "wake_up_time: -1 s", "power.wake_up_time: input should be greater "
      "than or equal to 0, got '-1 s'"),
     ("length: 1 mm", "length:", "bus.length: expected a quantity in m such as '22 nm', got "
@@ -119,11 +119,11 @@ def test_a_missing_key_says_what_belongs_there(folder: Path) -> None:
     edit(path, "overlap:", "#overlap:")
     edit(path, "  double_buffering", "#")
     edit(path, "  special_functions", "#")
-    clock, array = line_of(path, "clock:"), line_of(path, "pe_array:")
+    law, array = line_of(path, "law:"), line_of(path, "pe_array:")
     assert machine_error(path).splitlines() == [
         f"{path}:{line_of(path, 'name: edgebert')}: overlap: this key is missing; expected "
         "a mapping with double_buffering, special_functions",
-        f"{path}:{clock}: clock.frequency: this key is missing; expected a value such as '1 GHz'",
+        f"{path}:{law}: clock.law.frequency: this key is missing; expected a value such as '1 GHz'",
         f"{path}:{array}: pe_array.command_cycles: this key is missing; expected a whole number",
         f"{path}:{array}: pe_array.tile_schedule: this key is missing; "
         "expected 'serial' or 'overlapped'",

@@ -14,6 +14,7 @@ from accelsim.machine.components.vector_unit import VectorUnitConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.systolic import tile_extents
 from accelsim.program import Product
+from accelsim.units import format_si, to_ticks
 
 PE_ARRAY = "pe_array"
 SCRATCHPAD = "scratchpad"
@@ -42,8 +43,8 @@ class Parts:
 def parts_of(machine: HardwareConfig) -> Parts:
     """Return the components.
 
-    Raises ConfigError for one that is missing or of another kind, for buffers that hold no tile,
-    and for a machine that does one thing after the other.
+    Raises ConfigError for one that is missing or of another kind, for buffers that hold no tile or
+    that are slower than the array, and for a machine that does one thing after the other.
     """
     parts = Parts(
         machine.component(PE_ARRAY, SystolicArrayConfig),
@@ -65,8 +66,22 @@ def parts_of(machine: HardwareConfig) -> Parts:
                 f"machine '{machine.name}': {key} is false, but systolic_npu loads, computes and "
                 "writes back side by side; set it to true"
             )
+    for name in (SCRATCHPAD, ACCUMULATOR):
+        _check_pace(machine, name)
     try:
         parts.tile(1, 1, 1)
     except ConfigError as error:
         raise ConfigError(f"machine '{machine.name}': {error}") from None
     return parts
+
+
+def _check_pace(machine: HardwareConfig, name: str) -> None:
+    """Refuse a buffer that does not keep pace: the array takes a vector in every cycle."""
+    array = machine.regions[name].array
+    slowest = max(array.read_latency, array.write_latency)
+    if to_ticks(slowest) > machine.site.period:
+        raise ConfigError(
+            f"machine '{machine.name}': {name} answers in {format_si(slowest, 's')}, but the array "
+            f"takes a vector every cycle; clock it at {format_si(1 / slowest, 'Hz')} or less, or "
+            f"choose another {name}.technology or .target"
+        )

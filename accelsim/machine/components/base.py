@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
@@ -76,6 +76,14 @@ class Datasheet:
     retained: bool = False
     states: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+
+    def drawn(self, factor: float) -> Datasheet:
+        """Return what is drawn before a regulator that takes so many joules for each."""
+        if factor == 1 or not self.follows_supply:
+            return self
+        prices = {a: replace(p, joules=factor * p.joules) for a, p in self.prices.items()}
+        leakage = None if self.leakage is None else factor * self.leakage
+        return replace(self, prices=prices, leakage=leakage)
 
     def __post_init__(self) -> None:
         """Refuse what nothing can have: an energy, a power or an area below zero."""

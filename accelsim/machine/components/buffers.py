@@ -9,14 +9,14 @@ from typing import ClassVar, Literal
 
 from accelsim.inputs.quantities import Bytes
 from accelsim.machine.components.base import Block, Datasheet, Part, Price
-from accelsim.machine.components.clocked import ClockedServer
+from accelsim.machine.components.memory import Memory, follows_supply, port_timing
 from accelsim.machine.components.server import Server
 from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
 from accelsim.program import Use, Vectors
 from accelsim.units import Tick, ceil_div
 
-# The narrowest array of the table; a narrower vector uses a part of its word.
+# The narrowest array of the table; a narrower vector pays for the whole word.
 _NARROWEST = 64
 # A wider vector lies in arrays side by side: the table's wider words are those of large memories,
 # and tell nothing of small ones.
@@ -43,9 +43,15 @@ class BufferConfig(Block):
         """Return the bytes of each half whose filling is planned, by name."""
         return {name: self.size}
 
+    def vector_bytes(self, site: Site) -> int:
+        """Return the bytes of a vector."""
+        return self.element_bytes * site.lanes
+
     def region(self, name: str, site: Site) -> Region:
         """Return the buffer's arrays. Raises ConfigError for what the table does not have."""
-        word = max(_NARROWEST, 8 * self.element_bytes * site.lanes)
+        return self._arrays(name, site, max(_NARROWEST, 8 * self.vector_bytes(site)))
+
+    def _arrays(self, name: str, site: Site, word: int) -> Region:
         beside = ceil_div(word, _WIDEST)
         query = ArrayQuery(
             self.technology, self.size // beside, min(word, _WIDEST), self.target, extrapolate=True
@@ -55,21 +61,30 @@ class BufferConfig(Block):
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return a server for each direction: loads go to the half that is not read."""
-        ports = ("read", "write")
-        return {port: BufferPort(f"{name}.{port}", site.period) for port in ports}
+        region, scales = self.region(name, site), follows_supply(self.region(name, site), site)
+        return {
+            port: BufferPort(f"{name}.{port}", region, site.period, scales=scales)
+            for port in ("read", "write")
+        }
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Buffers count bytes, because zero lanes are not accessed."""
-        region = self.region(name, site)
+        """A vector costs a whole access; buffers count bytes, as zero lanes are not accessed.
+
+        It costs no less than a narrower one: NVSim may lay a wide word out slower and thriftier.
+        """
+        region, size = self.region(name, site), self.vector_bytes(site)
+        word = int(8 * region.word_bytes)
+        narrower = (_NARROWEST << n for n in range(word.bit_length()) if _NARROWEST << n < word)
+        built = [region, *(self._arrays(name, site, each) for each in narrower)]
         return Datasheet(
             Part.BUFFERS,
             {
-                "read": Price("bytes", region.read_energy / region.word_bytes),
-                "write": Price("bytes", region.write_energy / region.word_bytes),
+                "read": Price("bytes", max(each.read_energy for each in built) / size),
+                "write": Price("bytes", max(each.write_energy for each in built) / size),
             },
             area=region.area,
             leakage=region.leakage,
-            follows_supply=bool(site.scaling and site.scaling.memories and region.array.volatile),
+            follows_supply=follows_supply(region, site),
             source=region.array.source,
         )
 
@@ -78,8 +93,8 @@ class BufferConfig(Block):
         return (type(self).__name__, *self.capacities(name).items())
 
     def timing(self, name: str, site: Site) -> Hashable:
-        """A vector a cycle."""
-        return site.lanes
+        """The width of a vector, and how long the arrays take."""
+        return (site.lanes, port_timing(self.region(name, site), site))
 
 
 class OperandBufferConfig(BufferConfig):
@@ -115,12 +130,12 @@ class AuxiliaryMemoryConfig(BufferConfig):
         return self.capacity
 
 
-class BufferPort(ClockedServer):
-    """One port of an operand buffer or of the auxiliary memory: one vector a cycle.
+class BufferPort(Memory):
+    """One port of an operand buffer or of the auxiliary memory: one vector an access.
 
     Loads go to the half that is not read, so reads and writes have a port each.
     """
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of the vectors that hold the bytes."""
-        return use.expect(Vectors).vectors * self.period
+        return use.expect(Vectors).vectors * self.word_cycles[use.action] * self.period

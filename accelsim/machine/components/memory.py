@@ -52,7 +52,7 @@ class MemoryConfig(Component):
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the memory's server: one port for reads and writes."""
         region = self.region(name, site)
-        return {ANY: Memory(name, region, site.period, scales=_scales(region, site))}
+        return {ANY: Memory(name, region, site.period, scales=follows_supply(region, site))}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Words are priced by the array. Parameters outlive retention in a volatile memory."""
@@ -66,7 +66,7 @@ class MemoryConfig(Component):
             },
             area=region.area,
             leakage=region.leakage,
-            follows_supply=_scales(region, site),
+            follows_supply=follows_supply(region, site),
             retained=parameters and region.array.volatile,
             source=region.array.source,
         )
@@ -78,14 +78,18 @@ class MemoryConfig(Component):
 
     def timing(self, name: str, site: Site) -> Hashable:
         """Banks and latencies of the arrays, and whether they follow the logic's clock."""
-        region = self.region(name, site)
-        latencies = (region.array.read_latency, region.array.write_latency)
-        return (region.banks, *latencies, _scales(region, site))
+        return port_timing(self.region(name, site), site)
 
 
-def _scales(region: Region, site: Site) -> bool:
+def follows_supply(region: Region, site: Site) -> bool:
     """Say whether an array shares the logic's supply at every operating point."""
     return bool(site.scaling and site.scaling.memories and region.array.volatile)
+
+
+def port_timing(region: Region, site: Site) -> Hashable:
+    """Return what decides the cycles of a port: banks, latencies, and the supply."""
+    latencies = (region.array.read_latency, region.array.write_latency)
+    return (region.banks, *latencies, follows_supply(region, site))
 
 
 class Memory(ClockedServer):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.inputs.quantities import Joules, SimulatedSeconds, Watts
+from accelsim.inputs.quantities import Joules, SimulatedSeconds, Volts, Watts
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.server import Server
@@ -34,15 +34,46 @@ class RetentionConfig(WakeUpConfig):
     leakage_fraction: Fraction
 
 
+class LdoConfig(ConfigModel):
+    """A linear regulator: the current of the logic is drawn at the voltage of its ``input``.
+
+    Its own current, about 1 %, is left out.
+    """
+
+    kind: Literal["ldo"]
+    input: Volts
+
+    def drawn(self, voltage: float) -> float:
+        """Return the joules drawn for a joule at a voltage."""
+        return self.input / voltage
+
+
+class BuckConfig(ConfigModel):
+    """A switching regulator with one efficiency at every voltage; an ideal one has 1."""
+
+    kind: Literal["buck"]
+    efficiency: Annotated[float, Field(gt=0, le=1)]
+
+    def drawn(self, voltage: float) -> float:
+        """Return the joules drawn for a joule at a voltage."""
+        return 1 / self.efficiency
+
+
+Regulator = Annotated[LdoConfig | BuckConfig, Field(discriminator="kind")]
+
+
 class PowerConfig(Component, WakeUpConfig):
     """The supply of the whole chip (the DRAM has its own states).
 
+    The ``regulator`` stands before the logic and all that follows its supply; arrays that do not
+    have supplies of their own, whose losses are left out.
     ``wake_up_time`` and ``wake_up_energy`` are those of leaving ``off``. ``gated_leakage`` is the
     fraction of leakage that is left behind switched-off supplies. ``clock_power`` is spent while
     the clock runs, at the nominal operating point. A machine without ``clock_gated`` or
     ``retention`` lacks the state.
     """
 
+    regulator: Regulator
     gated_leakage: Fraction = 0.0
     clock_power: Watts = 0.0
     clock_gated: WakeUpConfig | None = None

@@ -1,0 +1,77 @@
+"""Rules between the parts of a machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.machine.components.buffers import BufferConfig
+from accelsim.machine.components.supply import LdoConfig
+
+if TYPE_CHECKING:
+    from accelsim.machine.schema import HardwareConfig
+
+# The name of the chip as a whole in ledgers.
+_CHIP = "chip"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NO_NAME = "expected a name of letters, digits, '_' and '-' that does not begin with a digit"
+BLOCK_NAME = "'{}' is the name of a block; rename this memory"
+
+
+def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the place of each thing that does not go with the rest, and what is wrong."""
+    yield from _clashes(machine)
+    yield from _wrong_homes(machine)
+    yield from _wrong_points(machine)
+
+
+def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the components and memories that cannot be called what they are called."""
+    buffers = ((n, c) for n, c in machine.further.items() if isinstance(c, BufferConfig))
+    halves = {half: n for n, each in buffers for half in each.capacities(n) if half != n}
+    taken = {**halves, _CHIP: "the chip"}
+    for name in machine.memories:
+        if name in machine.further:
+            yield ("memories", name), BLOCK_NAME.format(name)
+    for path in (*(("memories", n) for n in machine.memories), *((n,) for n in machine.further)):
+        name = path[-1]
+        if not _NAME.fullmatch(name):
+            yield path, _NO_NAME
+        elif name in taken:
+            yield path, f"'{name}' is the name of a part of {taken[name]}; choose another"
+
+
+def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path of each placement that names no memory, and what to do."""
+    homes = machine.placement
+    named: dict[KeyPath, str] = {
+        (role, part): getattr(getattr(homes, role), part)
+        for role in ("embedding", "backbone", "task")
+        for part in ("values", "masks", "high")
+        if getattr(getattr(homes, role), part) is not None
+    }
+    parameter_homes = [*machine.memories, *(["dram"] if machine.dram else [])]
+    for path, memory in named.items():
+        if memory not in parameter_homes:
+            hint = suggest(memory, parameter_homes, "known memories")
+            yield ("placement", *path), f"there is no memory '{memory}'; {hint}"
+    if homes.activations not in machine.memories:
+        hint = suggest(homes.activations, machine.memories, "known memories")
+        yield (
+            ("placement", "activations"),
+            f"there is no on-chip memory '{homes.activations}'; {hint}",
+        )
+
+
+def _wrong_points(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the operating points that the logic or its regulator does not allow."""
+    yield from machine.clock.law.wrong(
+        (("scaling", "points", number, "frequency"), point.voltage, point.frequency)
+        for number, point in enumerate(machine.scaling.points if machine.scaling else ())
+    )
+    regulator, voltage = machine.power.regulator, machine.clock.voltage
+    if isinstance(regulator, LdoConfig) and regulator.input < voltage:
+        message = f"a linear regulator makes no {voltage:g} V of {regulator.input:g} V; raise it"
+        yield ("power", "regulator", "input"), message

@@ -1,0 +1,120 @@
+"""Every port of every array takes the whole cycles of its array, and pays for whole words."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim.errors import ConfigError
+from accelsim.evaluation import single
+from accelsim.machine.components.buffers import BufferConfig, BufferPort
+from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.machine.servers import Machine
+from accelsim.program import Use, Vectors
+from accelsim.units import ceil_div, to_ticks
+
+FOLDER = "hwconfigs"
+
+
+def machine(*settings: str) -> HardwareConfig:
+    return load_hardware(f"{FOLDER}/edgebert_overlapped.yaml", settings)
+
+
+def price(hardware: HardwareConfig, action: str) -> float:
+    """Return what a whole vector of the weight buffer costs [J]."""
+    byte: float = hardware.datasheets["weight_buffer"].prices[action].joules
+    return byte * hardware.datapath.lanes
+
+
+def test_a_slow_array_gives_a_vector_every_thirteen_cycles() -> None:
+    slow = machine("weight_buffer.target=Area")
+    latency = slow.regions["weight_buffer"].array.read_latency
+    assert 12e-9 < latency <= 13e-9
+    vectors = 4 * 4 * 64  # each 16 x 16 tile of the result reads 64 vectors
+    assert single.run_alone(slow, single.matmul(slow, 64, 64, 64)).cycles == 13 * vectors
+
+
+def test_a_write_takes_the_pulse_of_the_technology() -> None:
+    slow = machine("weight_buffer.technology=pcm")
+    loaded = single.run_alone(slow, single.load(slow, "data", 2048))
+    latency = slow.regions["weight_buffer"].array.write_latency
+    assert latency > 150e-9
+    assert loaded.cycles == 2048 // 16 * math.ceil(latency * 1e9)
+
+
+@given(
+    vectors=st.integers(1, 1000),
+    technology=st.sampled_from(["sram", "sram_htree", "rram", "pcm", "stt"]),
+    megahertz=st.integers(50, 20_000),
+    action=st.sampled_from(["read", "write"]),
+    block=st.sampled_from(["weight_buffer", "auxiliary_memory"]),
+)
+def test_a_port_is_as_slow_as_its_array_and_less_than_a_cycle_slower(
+    vectors: int, technology: str, megahertz: int, action: str, block: str
+) -> None:
+    law = f"clock.law.frequency={megahertz} MHz"
+    hardware = machine(law, f"{block}.technology={technology}", "scaling=null")
+    servers, array = Machine(hardware), hardware.regions[block].array
+    latency = to_ticks(getattr(array, f"{action}_latency"))
+    use = Use(block, action, Vectors(16 * vectors, vectors))
+    ticks = servers.port(block, action).occupancy(use, 0)
+    assert ticks == vectors * ceil_div(latency, servers.period) * servers.period
+
+
+@pytest.mark.parametrize("memories", [False, True])
+def test_a_slower_clock_needs_fewer_cycles_unless_the_array_follows_the_supply(
+    memories: bool,
+) -> None:
+    hardware = machine("weight_buffer.target=Area", f"scaling.memories={str(memories).lower()}")
+    servers = Machine(hardware)
+    port = servers.blocks["weight_buffer.read"]
+    assert isinstance(port, BufferPort)
+    servers.move_to(hardware.lower_points[0])
+    assert port.word_cycles["read"] == (13 if memories else 8)
+
+
+@pytest.mark.parametrize(
+    "name", ["edgebert", "edgebert_overlapped", "adapter_mixed", "vanilla_slc", "systolic_npu"]
+)
+def test_shipped_buffers_answer_in_a_cycle(name: str) -> None:
+    hardware = load_hardware(f"{FOLDER}/{name}.yaml")
+    buffers = [n for n, each in hardware.components.items() if isinstance(each, BufferConfig)]
+    assert len(buffers) >= 2
+    for port, action in itertools.product(buffers, ("read", "write")):
+        server = Machine(hardware).port(port, action)
+        assert isinstance(server, BufferPort)
+        assert server.word_cycles[action] == 1
+
+
+def test_a_systolic_array_does_not_wait_for_a_buffer() -> None:
+    path, slow = f"{FOLDER}/systolic_npu.yaml", "scratchpad.target=Area"
+    refused = r"scratchpad answers in 9\.7\d ns, .* at 10[23] MHz or less, or choose another"
+    with pytest.raises(ConfigError, match=refused):
+        single.matmul(load_hardware(path, (slow,)), 64, 64, 64)
+    clocked = load_hardware(path, (slow, "clock.frequency=100 MHz"))
+    assert single.run_alone(clocked, single.matmul(clocked, 64, 64, 64)).cycles > 0
+
+
+def test_two_machines_with_other_latencies_of_a_buffer_share_no_run() -> None:
+    fast, slow = machine(), machine("weight_buffer.target=Area")
+    assert fast.timing != slow.timing
+
+
+def test_a_narrow_vector_pays_for_the_whole_word() -> None:
+    narrow, word = machine("pe_array.vector_size=1"), machine("pe_array.vector_size=8")
+    for action in ("read", "write"):
+        assert price(narrow, action) == pytest.approx(price(word, action))
+
+
+@pytest.mark.parametrize("technology", ["sram_htree", "sram", "rram", "pcm", "stt"])
+@pytest.mark.parametrize("capacity", ["16 KiB", "112 KiB", "496 KiB", "2032 KiB"])
+def test_an_access_never_gets_cheaper_as_its_word_widens(technology: str, capacity: str) -> None:
+    where = (f"weight_buffer.technology={technology}", f"weight_buffer.data={capacity}")
+    widths = [machine(f"pe_array.vector_size={2**n}", *where) for n in range(9)]
+    for action in ("read", "write"):
+        costs = [price(each, action) for each in widths]
+        assert all(wide >= 0.9999 * narrow for narrow, wide in itertools.pairwise(costs)), costs

@@ -1,0 +1,95 @@
+"""The clock follows the supply, and what does not go together is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from accelsim.account.prices import price_list
+from accelsim.errors import ConfigError
+from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
+from accelsim.machine.schema import HardwareConfig, load_hardware
+
+SHIPPED = ["edgebert_overlapped", "systolic_npu"]
+IDEAL = "power.regulator={kind: buck, efficiency: 1}"
+
+
+def machine(*settings: str, name: str = "edgebert_overlapped") -> HardwareConfig:
+    return load_hardware(f"hwconfigs/{name}.yaml", settings)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_clock_of_a_voltage_is_that_of_the_operating_point(name: str) -> None:
+    shipped = machine(name=name)
+    assert shipped.clock.frequency == 1e9
+    assert len(shipped.lower_points) == 6
+    for point in shipped.lower_points:
+        lower = machine(f"clock.voltage={point.voltage} V", name=name)
+        assert lower.clock.frequency == point.frequency
+    assert shipped.lower_points[0].frequency == 620e6
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("clock.frequency=2 GHz", r"clock\.frequency: 2\.00 GHz does not go with 0\.8 V, where "
+         r"clock\.law allows at most 1\.00 GHz; change one of the two$"),
+        ("clock.voltage=0.2 V", r"clock\.voltage: .*0\.2 V, where clock\.law allows no clock"),
+        ("scaling.points=[{voltage: 0.6 V, frequency: 800 MHz}]", r"points\[0\]\.frequency: 800"),
+        ("clock.voltage=0.9 V", "a linear regulator makes no 0.9 V of 0.8 V; raise it"),
+        ("clock.law.threshold=0.8 V", "0.8 V is not above the threshold"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_refused(setting: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        machine(setting)
+
+
+def test_the_refusal_names_the_clock_that_would_go() -> None:
+    with pytest.raises(ConfigError, match=r"625 MHz does not go with 0\.5 V, .* at most 620 MHz;"):
+        machine("clock.voltage=0.5 V", "clock.frequency=625 MHz")
+    assert machine("clock.voltage=0.5 V", "clock.frequency=620 MHz").clock.frequency == 620e6
+
+
+def test_a_slower_clock_than_the_fastest_is_a_choice() -> None:
+    assert machine("clock.frequency=500 MHz").clock.frequency == 500e6
+
+
+@pytest.mark.parametrize(
+    ("regulator", "energy", "leakage"),
+    [
+        ("{kind: ldo, input: 0.8 V}", 1, 0),
+        ("{kind: buck, efficiency: 1}", 2, 1),
+        ("{kind: buck, efficiency: 0.85}", 2, 1),
+    ],
+)
+def test_a_linear_regulator_saves_a_power_of_the_voltage_less(
+    regulator: str, energy: int, leakage: int
+) -> None:
+    prices = price_list(machine(f"power.regulator={regulator}"))
+    low = ChipState(PowerState.ACTIVE, "0.50 V")
+    assert prices.supplies.dynamic(low.point, "pe_array") == pytest.approx(0.625**energy)
+    assert prices.supplies.leakage(low, "pe_array") == pytest.approx(0.625**leakage)
+    assert prices.supplies.dynamic(low.point, "rram") == 1
+
+
+def test_a_lower_nominal_voltage_costs_what_the_operating_point_does() -> None:
+    for regulator in (IDEAL, "power.regulator={kind: ldo, input: 0.8 V}"):
+        scaled, own = (
+            price_list(machine(regulator)),
+            price_list(machine(regulator, "clock.voltage=0.5 V")),
+        )
+        low = ChipState(PowerState.ACTIVE, "0.50 V")
+        for block, action in (("pe_array", "mac"), ("sfu", "softmax")):
+            at = scaled.joules[block, action] * scaled.supplies.dynamic(low.point, block)
+            assert own.joules[block, action] == pytest.approx(at)
+            leaked = scaled.watts[block] * scaled.supplies.leakage(low, block)
+            assert own.watts[block] == pytest.approx(leaked)
+
+
+def test_losses_of_a_regulator_are_paid_at_the_nominal_voltage_too() -> None:
+    ideal = price_list(machine(IDEAL))
+    lossy = price_list(machine("power.regulator={kind: buck, efficiency: 0.8}"))
+    assert lossy.joules["pe_array", "mac"] == ideal.joules["pe_array", "mac"] / 0.8
+    assert lossy.watts["pe_array"] == pytest.approx(ideal.watts["pe_array"] / 0.8)
+    assert lossy.joules["rram", "read"] == ideal.joules["rram", "read"]
+    assert lossy.supplies.dynamic(NOMINAL, "pe_array") == 1
