@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from accelsim.errors import MappingError
+from accelsim.errors import ConservationError, MappingError
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.cutting import unpaired_products
@@ -51,8 +52,10 @@ class Accelerator(ABC):
     ) -> InferenceProgram:
         """Return the program of one inference.
 
-        DRAM addresses of parameters and spilled activations start at ``base_address``; ``cache``
-        belongs to the machine. Raises CapacityError when an activation or a panel cannot fit.
+        Tasks are called by the labels of operators; products are the action ``mac``, functions
+        that of their kind. DRAM addresses of parameters and spilled activations start at
+        ``base_address``; ``cache`` belongs to the machine. Raises CapacityError when an activation
+        or a panel cannot fit.
         """
 
     @abstractmethod
@@ -77,6 +80,23 @@ class Accelerator(ABC):
     def transfer(self, machine: HardwareConfig, action: str, moved: Transfer) -> Segment:
         """Return a ``transfer`` over the bus to where products read, or a ``store`` back, alone."""
 
+    def infer(
+        self,
+        graph: LayerGraph,
+        placement: Placement,
+        machine: HardwareConfig,
+        base_address: int,
+        cache: SegmentCache,
+    ) -> InferenceProgram:
+        """Return what ``compile`` makes of a graph without gaps; all of its work is done, once.
+
+        Raises MappingError for gaps, and ConservationError for work that is lost or done twice.
+        """
+        self.check(graph, machine)
+        made = self.compile(graph, placement, machine, base_address, cache)
+        check_work(graph, made.program.segments)
+        return made
+
     def check(self, graph: LayerGraph, machine: HardwareConfig) -> None:
         """Raise MappingError that names all gaps of a graph at once."""
         if gaps := self.gaps(graph, machine):
@@ -96,6 +116,24 @@ def missing(graph: LayerGraph, functions: Collection[str], unit: str) -> tuple[G
         for operator in unpaired_products(graph)
     )
     return (*functionless, *unpaired)
+
+
+def check_work(graph: LayerGraph, segments: Iterable[Segment]) -> None:
+    """Raise ConservationError unless segments multiply and go over what a graph asks for."""
+    asked: Counter[tuple[str, str]] = Counter()
+    planned: Counter[tuple[str, str]] = Counter()
+    for operator in graph.operators:
+        action = "mac" if operator.macs else operator.kind.name
+        asked[action, operator.label] += operator.macs or operator.worked_on
+    for segment in segments:
+        for (_, action, label), amount in segment.amounts.items():
+            planned[action, label] += amount
+    for (action, label), amount in (+asked).items():
+        if planned[action, label] != amount:
+            raise ConservationError(
+                f"{label}: the program has {planned[action, label]} of {amount} '{action}' that "
+                "its graph asks for"
+            )
 
 
 def alone(name: str, queue: str, uses: Iterable[Use]) -> Segment:

@@ -211,8 +211,7 @@ def streamed_matmul(hardware: HardwareConfig, asked: Product, via: Streaming) ->
     storage = StorageConfig.model_validate({role.value: dense for role in Role})
     placement = place(graph, storage, machine)
     accelerator = find_accelerator(machine.accelerator)
-    accelerator.check(graph, machine)
-    made = accelerator.compile(graph, placement, machine, 0, SegmentCache())
+    made = accelerator.infer(graph, placement, machine, 0, SegmentCache())
     (segment,) = made.program.segments
     servers, record = _run(machine, segment, trace=True)
     computed = max(

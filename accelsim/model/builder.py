@@ -58,7 +58,8 @@ class GraphBuilder:
         full = self._prefix + name
         if sources:
             first = self._operators[sources[0]]
-            sizes = {"rows": first.rows, "columns": first.columns, "batch": first.batch, **sizes}
+            batch, columns = first.seen
+            sizes = {"rows": first.rows, "columns": columns, "batch": batch, **sizes}
         sizes = {"depth": sizes["columns"], "layer": self._layer, **sizes}
         self._operators[full] = Operator(full, kind, label=self._label + name, **sizes)
         self._edges += [(source, full) for source in sources]
@@ -101,7 +102,7 @@ class GraphBuilder:
         vectors: tuple[str, ...] = ("weight", "bias"),
     ) -> str:
         """Place a norm of every row, whose parameters are vectors as long as a row."""
-        row = (self._operators[source].columns,)
+        row = self._operators[source].seen[1:]
         parameters = tuple(self.parameter(f"{module}.{each}", row, role) for each in vectors)
         return self.place(name, kind, source, parameters=parameters)
 

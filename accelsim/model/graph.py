@@ -232,6 +232,12 @@ def _read(producer: Operator, consumer: Operator, operand: int, shape: Shape) ->
             f"{consumer.depth}) reads {format_shape(shape)} as input {operand + 1}; make "
             "the producer's columns and the consumer's depth agree"
         )
+    if consumer.worked_on and consumer.batch != producer.seen[0]:
+        raise ConfigError(
+            f"edge {producer.name} -> {consumer.name}: the producer gives {producer.seen[0]} "
+            f"{'matrix' if producer.seen[0] == 1 else 'matrices'} of {producer.seen[1]} columns, "
+            f"but the consumer ({consumer.kind}) has a batch of {consumer.batch}; give it as many"
+        )
     return Activation(producer.name, rows, producer.columns, producer.batch)
 
 

@@ -99,8 +99,17 @@ def two_attentions() -> LayerGraph:
     graph.enter("encoder.second", 0, layer=0)
     query = linear(graph, "q", first)
     second = graph.attention(query, *(linear(graph, name, hidden) for name in "kv"), HEADS)
-    output = linear(graph, "output", graph.place("add", ADD, first, second, batch=1, columns=WIDTH))
+    output = linear(graph, "output", graph.place("add", ADD, first, second))
     linear(graph, "classifier", output, 3, rows=1)
+    return graph.build()
+
+
+def functions_of_a_context() -> LayerGraph:
+    """The heads of a context stand side by side in what a function and a norm read."""
+    graph, hidden = started()
+    context = graph.attention(*(linear(graph, name, hidden) for name in "qkv"), HEADS)
+    normal = graph.norm("norm", "norm", graph.place("gelu", GELU, context), Role.BACKBONE)
+    linear(graph, "output", graph.place("add", ADD, normal, context), 3)
     return graph.build()
 
 
@@ -149,6 +158,7 @@ GRAPHS = {
     "fewer_rows_after_attention": fewer_rows_after_attention,
     "normal_queries": normal_queries,
     "two_attentions": two_attentions,
+    "functions_of_a_context": functions_of_a_context,
     "low_rank_pairs": low_rank_pairs,
     "skip_over_a_product": skip_over_a_product,
     "product_last": partial(branches, product_last=True),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
+from math import prod
+from typing import Any
 
 import pytest
 from ancestry import Ancestry
@@ -12,10 +16,13 @@ from other_graphs import GRAPHS
 from small_workload import MAIN
 
 from accelsim.accelerators import find_accelerator
-from accelsim.mapping.cache import SegmentCache
+from accelsim.accelerators.edgebert import EdgeBert
+from accelsim.errors import ConservationError
+from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.cutting import cut
 from accelsim.model.operators import MATMUL, Operator, Reach
 from accelsim.placement.placement import place
+from accelsim.program import Segment
 from accelsim.workload.schema import load_workload
 
 MACHINES = {
@@ -69,8 +76,7 @@ def compiled_on(name: str, assignments: tuple[str, ...]) -> Compiled:
     graph, hardware = GRAPHS[name](), loaded.hardware
     placement = place(graph, loaded.config.storage, hardware)
     accelerator = find_accelerator(hardware.accelerator)
-    accelerator.check(graph, hardware)
-    made = accelerator.compile(graph, placement, hardware, 0, SegmentCache())
+    made = accelerator.infer(graph, placement, hardware, 0, SegmentCache())
     return Compiled(graph, placement, hardware, made)
 
 
@@ -91,10 +97,31 @@ def test_all_work_is_done_once(name: str, machine: str) -> None:
     for operator in made.graph.operators:
         macs[operator.label] += operator.macs
         if operator.kind.reach in (Reach.ELEMENT, Reach.ROW):
-            elements[operator.label] += operator.elements
+            elements[operator.label] += prod(operator.shape)
     assert by_label(amounts, "pe_array", "mac") == +macs
     assert by_label(amounts, "sfu") == elements
     assert sum(macs.values()) == made.graph.macs
+
+
+def forgets(made: InferenceProgram) -> InferenceProgram:
+    """Return a program whose last segment has lost its functions."""
+    *others, last = made.program.segments
+    kept = [each for each in last.tasks if not any(use.block == "sfu" for use in each.uses)]
+    renumbered = tuple(replace(each, id=n, after=()) for n, each in enumerate(kept))
+    segments = (*others, Segment(last.name, renumbered))
+    return replace(made, program=replace(made.program, segments=segments))
+
+
+def test_work_that_a_program_forgets_is_told_before_anything_runs() -> None:
+    made = compiled("functions_of_a_context", "overlapped")
+
+    class Forgetful(EdgeBert):
+        def compile(self, *given: Any) -> InferenceProgram:
+            return forgets(made.inference)
+
+    told = re.escape("encoder.softmax: the program has 0 of 512 'softmax' that its graph asks for")
+    with pytest.raises(ConservationError, match=told):
+        Forgetful().infer(made.graph, made.placement, made.hardware, 0, SegmentCache())
 
 
 @everywhere

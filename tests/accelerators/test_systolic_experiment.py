@@ -124,8 +124,7 @@ def compiled(name: str, machine: str) -> Compiled:
     graph, hardware = GRAPHS[name](), loaded.hardware
     placement = place(graph, loaded.config.storage, hardware)
     accelerator = find_accelerator(hardware.accelerator)
-    accelerator.check(graph, hardware)
-    made = accelerator.compile(graph, placement, hardware, 0, SegmentCache())
+    made = accelerator.infer(graph, placement, hardware, 0, SegmentCache())
     return Compiled(graph, placement, hardware, made)
 
 

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from model_strategies import add, exactly, gelu
 
 from accelsim.errors import ConfigError
+from accelsim.model.builder import GraphBuilder
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import (
     ATTENTION_CONTEXT,
     ATTENTION_SCORES,
     ENTROPY,
     GATHER,
+    GELU,
     MATMUL,
     SOFTMAX,
     Operator,
@@ -243,6 +245,21 @@ def test_attention_splits_rows_into_heads() -> None:
         Activation("softmax", 4, 5, batch=2),
         Activation("value", 5, 6),
     )
+
+
+def test_a_function_takes_the_heads_as_its_producer_leaves_them() -> None:
+    graph = GraphBuilder(4)
+    table = graph.gather("token", "table", (10, 6), Role.EMBEDDING)
+    query, key, value = (graph.linear(n, n, table, (6, 6), Role.BACKBONE) for n in "qkv")
+    context = graph.attention(query, key, value, 2)
+    normal = graph.norm("norm", "norm", graph.place("gelu", GELU, context), Role.BACKBONE)
+    made = graph.build()
+    assert made["softmax"].shape == (2, 4, 4)
+    assert made["gelu"].shape == made[normal].shape == (4, 6)
+    graph.place("apart", GELU, context, columns=3, batch=2)
+    told = "context -> apart: the producer gives 1 matrix of 6 columns, but .* a batch of 2"
+    with pytest.raises(ConfigError, match=told):
+        graph.build()
 
 
 @pytest.mark.parametrize(

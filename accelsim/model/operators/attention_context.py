@@ -13,6 +13,7 @@ class AttentionContext(OperatorKind):
     name = "attention_context"
     reach = Reach.MATRIX
     keeps_width = False
+    joins_heads = True
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
         """Return probabilities and values."""

@@ -70,7 +70,8 @@ class OperatorKind(ABC):
     It prints its ``name``, which is also what ledgers call it. ``recipe`` is the work on a row,
     nothing where ``macs`` and look-ups say it all. ``operands`` are the inputs of one shape, and
     ``repeats`` says that more may follow; ``first_rows`` that an operator may read the first rows
-    of a longer input; ``keeps_width`` that a row of the output is as long as one of the input.
+    of a longer input; ``keeps_width`` that a row of the output is as long as one of the input;
+    ``joins_heads`` that readers see the outputs of a batch side by side, as rows of one matrix.
     ``forms`` are the definitions of the function that an operator chooses from. ``vectors`` are
     the parameters as long as a row; those at the positions ``ones`` begin as 1 rather than 0.
     """
@@ -82,6 +83,7 @@ class OperatorKind(ABC):
     repeats: ClassVar[bool] = False
     first_rows: ClassVar[bool] = False
     keeps_width: ClassVar[bool] = True
+    joins_heads: ClassVar[bool] = False
     forms: ClassVar[frozenset[str]] = frozenset({""})
     vectors: ClassVar[int] = 0
     ones: ClassVar[frozenset[int]] = frozenset()
@@ -226,9 +228,21 @@ class Operator:
         return self.batch * self.rows * self.columns
 
     @property
+    def seen(self) -> tuple[int, int]:
+        """The batch and the columns that readers see."""
+        joined = (1, self.batch * self.columns)
+        return joined if self.kind.joins_heads else (self.batch, self.columns)
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of a matrix product (bias not counted); 0 for all other kinds."""
         return self.kind.macs(self)
+
+    @property
+    def worked_on(self) -> int:
+        """Elements of one input that a function goes over; 0 for products and look-ups."""
+        function = self.kind.reach in (Reach.ELEMENT, Reach.ROW)
+        return self.batch * self.rows * self.depth if function else 0
 
     @property
     def used_shapes(self) -> tuple[Shape, ...]:
