@@ -100,22 +100,27 @@ class Accelerator(ABC):
     def check(self, graph: LayerGraph, machine: HardwareConfig) -> None:
         """Raise MappingError that names all gaps of a graph at once."""
         if gaps := self.gaps(graph, machine):
-            listed = "; ".join(map(str, gaps))
+            listed = "; ".join(dict.fromkeys(map(str, gaps)))
             raise MappingError(f"the machine '{machine.name}' ({self.name}) cannot run {listed}")
 
 
 def missing(graph: LayerGraph, functions: Collection[str], unit: str) -> tuple[Gap, ...]:
     """Return what a machine lacks that has attention, products with weights and some functions."""
     functionless = (
-        Gap(operator.name, f"its {unit} has no '{operator.kind}'")
+        Gap(operator.label, f"its {unit} has no '{operator.kind}'")
         for operator in graph.operators
         if operator.kind.reach in (Reach.ELEMENT, Reach.ROW) and operator.kind.name not in functions
+    )
+    stateful = (
+        Gap(operator.name, f"it keeps {', '.join(each.name for each in state)} between programs")
+        for operator in graph.operators
+        if (state := operator.kind.state(operator))
     )
     unpaired = (
         Gap(operator.name, "it multiplies two activations outside an attention")
         for operator in unpaired_products(graph)
     )
-    return (*functionless, *unpaired)
+    return (*functionless, *stateful, *unpaired)
 
 
 def check_work(graph: LayerGraph, segments: Iterable[Segment]) -> None:

@@ -12,6 +12,8 @@ from accelsim.accelerators import find_accelerator
 from accelsim.account.prices import check_actions, price_list
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.errors import ConfigError
+from accelsim.inputs.paths import suggest
+from accelsim.machine.components.function_unit import FunctionUnit
 from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
 from accelsim.machine.components.simple_dram import SimpleDramConfig
 from accelsim.machine.schema import HardwareConfig, HomeConfig
@@ -129,6 +131,11 @@ def matmul(
 def special_function(hardware: HardwareConfig, function: str, rows: int, columns: int) -> Segment:
     """Return one command of the unit that computes functions of rows x columns elements."""
     _check_positive(rows=rows, columns=columns)
+    units = [each for each in hardware.further.values() if isinstance(each, FunctionUnit)]
+    known = [name for unit in units for name in (*unit.functions, *unit.further)]
+    if function not in known:
+        hint = suggest(function, known, "known functions")
+        raise ConfigError(f"{function}: no unit of '{hardware.name}' computes it; {hint}")
     return find_accelerator(hardware.accelerator).function(hardware, function, rows, columns)
 
 

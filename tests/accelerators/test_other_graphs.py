@@ -17,7 +17,8 @@ from small_workload import MAIN
 
 from accelsim.accelerators import find_accelerator
 from accelsim.accelerators.edgebert import EdgeBert
-from accelsim.errors import ConservationError
+from accelsim.errors import ConservationError, MappingError
+from accelsim.machine.schema import load_hardware
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.cutting import cut
 from accelsim.model.operators import MATMUL, Operator, Reach
@@ -212,3 +213,22 @@ def test_what_ends_is_given_back_after_its_last_read(name: str, machine: str) ->
             reads = [task for role in roles for task in ancestry.by_role[reader.label, role]]
             for task in last if reads else ():
                 ancestry.check(reads, [task], f"{readers[-1].name} after {reader.name}")
+
+
+@pytest.mark.parametrize(
+    ("file", "unit"),
+    [("edgebert_overlapped", "special-function unit"), ("systolic_npu", "vector unit")],
+)
+def test_all_functions_that_a_machine_lacks_are_named_at_once(file: str, unit: str) -> None:
+    setting = f"{'sfu' if 'edgebert' in file else 'vector_unit'}.computes=[softmax, layer_norm]"
+    machine = load_hardware(f"hwconfigs/{file}.yaml", (setting,))
+    graph = GRAPHS["pre_norm_gated"]()
+    lacking = {
+        "encoder.attention_norm": "rms_norm", "encoder.attention_add": "add",
+        "encoder.ffn_norm": "rms_norm", "encoder.silu": "silu", "encoder.gated": "multiply",
+        "encoder.ffn_add": "add",
+    }  # fmt: skip
+    listed = "; ".join(f"{name}: its {unit} has no '{kind}'" for name, kind in lacking.items())
+    with pytest.raises(MappingError) as told:
+        find_accelerator(machine.accelerator).check(graph, machine)
+    assert str(told.value).endswith(f" cannot run {listed}")

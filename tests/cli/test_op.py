@@ -213,7 +213,7 @@ def test_the_table_names_operator_machine_and_cycles(capsys: pytest.CaptureFixtu
         ),
         (
             ("dvfs_lookup", "--rows", "1", "--columns", "1", *NPU),
-            "dvfs_lookup: the vector unit of 'systolic_npu' does not compute it; known functions: ",
+            "dvfs_lookup: no unit of 'systolic_npu' computes it; known functions: ",
         ),
     ],
 )

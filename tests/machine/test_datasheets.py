@@ -12,6 +12,7 @@ from accelsim.machine.components.server import Server
 from accelsim.machine.schema import load_hardware
 from accelsim.machine.servers import Machine
 from accelsim.machine.site import Site
+from accelsim.model.operators import all_kinds
 
 MACHINE = load_hardware("hwconfigs/edgebert_overlapped.yaml")
 
@@ -52,11 +53,28 @@ def test_states_of_their_own_belong_to_a_dram() -> None:
         ('"weight_buffer.read"={kind: bit_mask_codec}', "expected a name of letters"),
         ("chip={kind: bit_mask_codec}", "'chip' is the name of a part of the chip"),
         ("sfu.initiation_intervals={softmaxx: 20}", "no such function; did you mean 'softmax'"),
+        (
+            "sfu.computes=[add, softmaxx]",
+            r"computes\[1\]: no such function; did you mean",
+        ),
+        ("sfu.computes=all", "expected 'recipes' or a list of operator kinds, got the text 'all'"),
     ],
 )
 def test_names_that_mean_something_else_are_refused(setting: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_hardware("hwconfigs/edgebert_overlapped.yaml", (setting,))
+
+
+@pytest.mark.parametrize(
+    ("file", "unit"), [("edgebert_overlapped", "sfu"), ("systolic_npu", "vector_unit")]
+)
+def test_a_unit_computes_what_it_is_built_for(file: str, unit: str) -> None:
+    setting = f"{unit}.computes=[softmax, gelu]"
+    built = load_hardware(f"hwconfigs/{file}.yaml", (setting,)).datasheets[unit].prices
+    programmable = load_hardware(f"hwconfigs/{file}.yaml").datasheets[unit].prices
+    assert {"softmax", "gelu"} == built.keys() - {"dvfs_lookup"}
+    assert {kind.name for kind in all_kinds() if kind.recipe.sweeps} <= programmable.keys()
+    assert built == {name: programmable[name] for name in built}
 
 
 def test_a_dot_is_no_part_of_a_name() -> None:

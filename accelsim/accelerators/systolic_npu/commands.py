@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from accelsim.accelerators.base import alone
 from accelsim.accelerators.systolic_npu.emitter import ARRAY, NpuEmitter, product_uses
-from accelsim.accelerators.systolic_npu.parts import SCRATCHPAD, Parts, parts_of
-from accelsim.errors import ConfigError
-from accelsim.inputs.paths import suggest
+from accelsim.accelerators.systolic_npu.parts import SCRATCHPAD, Parts
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import buffer_use
@@ -28,12 +26,6 @@ def product(parts: Parts, asked: Product) -> Segment:
 
 def function(machine: HardwareConfig, name: str, rows: int, columns: int) -> Segment:
     """Return one command of the vector unit, from and to the memory of activations."""
-    known = parts_of(machine).vector_unit.functions
-    if name not in known:
-        hint = suggest(name, sorted(known), "known functions")
-        raise ConfigError(
-            f"{name}: the vector unit of '{machine.name}' does not compute it; {hint}"
-        )
     operator, whole = _operator(name, rows, columns), (0, rows)
     context = Context(Placement({}), {}, {}, frozenset(), {}, spill=False)
     emitter = NpuEmitter(context, machine, Plan(name, machine.capacities, {}))

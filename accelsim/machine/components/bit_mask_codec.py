@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from accelsim.machine.components.base import ClockedBlock, Datasheet, Part, Price
+from accelsim.machine.components.arithmetic import logic_datasheet
+from accelsim.machine.components.base import ClockedBlock, Datasheet, Price
 from accelsim.machine.site import Site
 from accelsim.program import Use, Vectors
 
@@ -21,11 +22,5 @@ class CodecConfig(ClockedBlock):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Expanding a vector is a prefix sum over its mask: one narrow addition a lane."""
         add = site.logic.add_8_bit
-        area = 2 * site.lanes * add.area
-        return Datasheet(
-            Part.COMPUTE,
-            {"decode": Price("vectors", site.lanes * add.energy)},
-            area=area,
-            leakage=area * site.logic.leakage,
-            source="; ".join(site.logic.sources),
-        )
+        prices = {"decode": Price("vectors", site.lanes * add.energy)}
+        return logic_datasheet(prices, 2 * site.lanes * add.area, site)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from accelsim.inputs.paths import suggest
 from accelsim.inputs.validation import RuleError
-from accelsim.machine.components.arithmetic import row_functions, vector_lanes
-from accelsim.machine.components.base import ClockedBlock, Datasheet
+from accelsim.machine.components.function_unit import FunctionUnit, row_recipes, unknown_function
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.machine.timing.sfu_timing import Routine, routine_of
@@ -19,10 +18,9 @@ from accelsim.units import ceil_div
 
 # Relays from a unit to the mask memory's port: of a request, and of a result by the encoder.
 _REQUEST_RELAYS, _RESULT_RELAYS = 3, 5
-_DVFS_LOOKUP = Recipe(1, 0, 4)  # a binary search over 16 thresholds
 
 
-class SfuConfig(ClockedBlock):
+class SfuConfig(FunctionUnit):
     """Special-function unit: n lanes, one outstanding read, nothing pipelined unless said.
 
     ``read_round_trip_cycles``: from the request of a vector to the state after its arrival,
@@ -31,6 +29,8 @@ class SfuConfig(ClockedBlock):
     once a pass and row (not as coded). ``initiation_intervals``: cycles of an iteration of a
     function's state machine, by function; one where none is given.
     """
+
+    further: ClassVar[Mapping[str, Recipe]] = {"dvfs_lookup": Recipe(1, 0, 4)}  # 16 thresholds
 
     kind: Literal["special_function_unit"]
     read_round_trip_cycles: PositiveInt
@@ -42,17 +42,14 @@ class SfuConfig(ClockedBlock):
     @field_validator("initiation_intervals")
     @classmethod
     def _of_known_functions(cls, intervals: dict[str, int]) -> dict[str, int]:
-        known = [*row_functions(), "dvfs_lookup"]
-        wrong = [name for name in intervals if name not in known]
-        if wrong:
-            hints = [f"no such function; {suggest(name, known, 'functions')}" for name in wrong]
-            raise RuleError(*(((name,), hint) for name, hint in zip(wrong, hints, strict=True)))
+        known = [*row_recipes(), *cls.further]
+        if wrong := [name for name in intervals if name not in known]:
+            raise RuleError(*(((name,), unknown_function(name, known)) for name in wrong))
         return intervals
 
-    @property
-    def functions(self) -> frozenset[str]:
-        """The operator kinds that the unit computes."""
-        return frozenset(row_functions())
+    def lanes_of(self, site: Site) -> int:
+        """As many as a vector has elements."""
+        return site.lanes
 
     def cycles(self, use: Use, site: Site) -> int:
         """One command on rows of vectors."""
@@ -80,10 +77,6 @@ class SfuConfig(ClockedBlock):
         trips = sum(routine.reads) * _read(self.read_round_trip_cycles, interval)
         states = routine.states * interval
         return (trips + auxiliary + states) * vectors + routine.row_states * interval
-
-    def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Each lane has a multiplier and two adders of 16 bits."""
-        return vector_lanes(site.lanes, site, {"dvfs_lookup": _DVFS_LOOKUP})
 
 
 def _read(round_trip: int, interval: int) -> int:

@@ -1,0 +1,79 @@
+"""What computes functions of elements and rows, and which ones."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import field_validator
+
+from accelsim.inputs.document import describe
+from accelsim.inputs.paths import suggest
+from accelsim.inputs.validation import RuleError
+from accelsim.machine.components.arithmetic import logic_datasheet
+from accelsim.machine.components.base import ClockedBlock, Datasheet, Price
+from accelsim.machine.site import Site
+from accelsim.model.operators import Reach, Recipe, all_kinds
+
+RECIPES = "recipes"
+
+
+def row_recipes() -> dict[str, Recipe]:
+    """Return the recipes of all operator kinds that work on rows or elements, by name."""
+    by_rows = (Reach.ELEMENT, Reach.ROW)
+    return {kind.name: kind.recipe for kind in all_kinds() if kind.reach in by_rows}
+
+
+def unknown_function(name: str, known: Iterable[str]) -> str:
+    """Return what to say of a name that is no function."""
+    return f"no such function; {suggest(name, known, 'functions')}"
+
+
+class FunctionUnit(ClockedBlock):
+    """Lanes with a multiplier and two adders of 16 bits each.
+
+    ``computes`` are the operator kinds that the unit is built for, by name. With ``recipes`` its
+    controller is programmable: it computes every function of elements or rows, in the sweeps,
+    multiplications and additions of its kind's recipe. ``further`` are functions that are no
+    operator kinds.
+    """
+
+    further: ClassVar[Mapping[str, Recipe]] = {}
+
+    computes: Literal["recipes"] | tuple[str, ...]
+
+    @field_validator("computes", mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:
+        if given == RECIPES:
+            return given
+        if not (isinstance(given, (list, tuple)) and all(isinstance(n, str) for n in given)):
+            message = f"expected '{RECIPES}' or a list of operator kinds, got {describe(given)}"
+            raise ValueError(message)
+        known = row_recipes()
+        if wrong := [(at, name) for at, name in enumerate(given) if name not in known]:
+            raise RuleError(*(((at,), unknown_function(name, known)) for at, name in wrong))
+        return tuple(given)
+
+    @property
+    def functions(self) -> dict[str, Recipe]:
+        """What the unit computes for operators, by the names of their kinds."""
+        known = row_recipes()
+        return known if self.computes == RECIPES else {name: known[name] for name in self.computes}
+
+    @abstractmethod
+    def lanes_of(self, site: Site) -> int:
+        """Return the number of lanes."""
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Return the price of each function by its recipe."""
+        multiply, add = site.logic.multiply_16_bit, site.logic.add_16_bit
+        prices = {
+            function: Price(
+                "elements", recipe.multiplications * multiply.energy + recipe.additions * add.energy
+            )
+            for function, recipe in {**self.functions, **self.further}.items()
+        }
+        area = self.lanes_of(site) * (multiply.area + 2 * add.area)
+        return logic_datasheet(prices, area, site)
