@@ -83,7 +83,7 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
     # numpy and the loaders are needed only here.
     from accelsim.evaluation.weights import compressed_weights, measured_sizes, weights_origin
 
-    models = compressed_weights(workload, case)
+    models = compressed_weights(workload, case, memo)
     design = compile_design(config, case, lengths, measured_sizes(models), memo)
     return replace(design, weights=weights_origin(models))
 

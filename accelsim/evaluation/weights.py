@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
+from accelsim.inputs.memo import Memo
 from accelsim.memory.storage import Measured
 from accelsim.weights.compression import CompressedModel, compress
 from accelsim.weights.synthetic import synthetic_weights
@@ -11,14 +12,17 @@ from accelsim.weights.tasks import load_task_weights
 from accelsim.workload.schema import Case, Workload
 
 
-def compressed_weights(workload: Workload, case: Case) -> dict[str, CompressedModel]:
+def compressed_weights(
+    workload: Workload, case: Case, memo: Memo | None = None
+) -> dict[str, CompressedModel]:
     """Return the compressed weights of each task of a case that has weights.
 
     Raises ConfigError for files that are wrong and bits that no number format fits.
     """
     config, chosen = workload.config, case.config.weights
     assert chosen is not None
-    graphs = {task: task_graph(config, case, task, config.sequence_length) for task in config.tasks}
+    length, memo = config.sequence_length, memo or Memo()
+    graphs = {task: task_graph(config, case, task, length, memo) for task in config.tasks}
     if chosen.seed is None:
         sets = load_task_weights(chosen.shared, chosen.tasks, graphs, workload.path.parent)
     else:

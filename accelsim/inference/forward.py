@@ -55,6 +55,7 @@ def forward(
     *,
     exits: bool = False,
     capture: bool = False,
+    attention_spans: Sequence[int] = (),
 ) -> ForwardResult:
     """Return the logits of sentences.
 
@@ -63,7 +64,9 @@ def forward(
     ``full`` compute the same. ``tokens`` are integers (batch, sequence); ``mask`` of the same
     shape is True (or 1) for real tokens, None where all are; ``token_types`` are 0 unless given.
     ``exits`` applies the pooler and the classifier after every layer (one shared exit [ours];
-    the exit after the last layer is ``logits``); ``capture`` keeps the layers' outputs.
+    the exit after the last layer is ``logits``); ``capture`` keeps the layers' outputs. With
+    ``attention_spans``, one a head, a token sees those at most so many tokens away, and a head of
+    span 0 gives nothing.
 
     Raises ConfigError for a weight that is missing or misshapen, for inputs that do not fit the
     model, and for exits of a regression.
@@ -74,7 +77,7 @@ def forward(
     parameters = _take_weights(graph, weights)
     chunks = [sentences.part(start, _BATCH) for start in range(0, len(sentences), _BATCH)]
     with np.errstate(over="ignore", invalid="ignore"):
-        results = [_run(graph, parameters, chunk, capture) for chunk in chunks]
+        results = [_run(graph, parameters, chunk, attention_spans, capture) for chunk in chunks]
     logits = _join([result.exits for result in results])
     hidden = _join([result.hidden for result in results])
     return ForwardResult(logits[-1], hidden, logits if exits else ())
@@ -124,10 +127,15 @@ def _join(parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
 
 
 def _run(
-    graph: LayerGraph, parameters: Mapping[str, Array], sentences: Sentences, capture: bool
+    graph: LayerGraph,
+    parameters: Mapping[str, Array],
+    sentences: Sentences,
+    spans: Sequence[int],
+    capture: bool,
 ) -> ForwardResult:
     """Return the result of a chunk, with the logits behind every layer that has any."""
     mask = [] if sentences.mask.all() else [sentences.mask]
+    mask += [_within(spans, sentences.tokens.shape[1])] if spans else []
     outside: dict[str, list[NDArray[Any]]] = {o.name: mask for o in graph.operators if o.masked}
     outside |= _looked_up(sentences)
     ends = {graph.layer_operators(n)[-1].name for n in range(graph.layers)}
@@ -178,6 +186,13 @@ def _check_inputs(operator: Operator, operands: Sequence[object]) -> None:
             f"operator '{operator.name}' ({operator.kind}) keeps state from one run to the next, "
             "which a forward pass of whole sentences does not have"
         )
+
+
+def _within(spans: Sequence[int], tokens: int) -> NDArray[np.bool_]:
+    """Return which tokens each head lets each token see, (heads, tokens, tokens)."""
+    position, reach = np.arange(tokens), np.array(spans)[:, None, None]
+    seen: NDArray[np.bool_] = (abs(position[:, None] - position) <= reach) & (reach > 0)
+    return seen
 
 
 def _looked_up(sentences: Sentences) -> dict[str, list[NDArray[Any]]]:

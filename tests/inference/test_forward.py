@@ -244,6 +244,38 @@ def test_a_model_without_pooler_classifies_the_first_token() -> None:
 
 
 @FAMILIES
+def test_spans_that_reach_everything_change_nothing(model: ModelFamily) -> None:
+    weights, everything = recipe_weights(model), [TOKENS.shape[1]] * model.heads
+    spanned = forward(model, None, weights, TOKENS, MASK, TYPES, attention_spans=everything)
+    assert_array_equal(spanned.logits[0], run(model, weights).logits[0])
+
+
+@FAMILIES
+def test_a_head_of_no_span_gives_nothing(model: ModelFamily) -> None:
+    weights, width = recipe_weights(model), model.hidden_size // model.heads
+    spans = [0, *[TOKENS.shape[1]] * (model.heads - 1)]
+    found = forward(model, None, weights, TOKENS, attention_spans=spans).logits
+    assert not np.allclose(found, forward(model, None, weights, TOKENS).logits, atol=1e-5)
+    for name in weights:
+        if re.search(r"attention\.(dense|output\.dense)\.weight$", name):
+            weights[name][:, :width] = 0
+    assert_allclose(found, forward(model, None, weights, TOKENS).logits, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("reach", [1, 2, 4])
+def test_a_token_sees_as_far_as_the_widest_span(reach: int) -> None:
+    model = small_model(layers=1)
+    weights, spans = recipe_weights(model), [reach] * model.heads
+    tokens = np.ones((1, 8), int)
+    plain = forward(model, None, weights, tokens, attention_spans=spans).logits
+    for place in range(8):
+        changed = tokens.copy()
+        changed[0, place] = 7
+        found = forward(model, None, weights, changed, attention_spans=spans).logits
+        assert np.array_equal(found, plain) == (place > reach)
+
+
+@FAMILIES
 def test_defaults_and_watching_change_nothing(model: ModelFamily) -> None:
     weights = recipe_weights(model, HOULSBY)
     before = {name: w.copy() for name, w in weights.items()}

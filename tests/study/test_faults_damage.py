@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fault_subject import judge, stored, subject
+from fault_subject import OPTIONS, judge, stored, subject
+from small_workload import small_workload
 
 from accelsim.study.faults.damage import Judge
 from accelsim.study.faults.schemes import SCHEMES
 from accelsim.study.faults.stored_model import FaultCounts, Reading, StoredModel
+from accelsim.study.faults.subject import load_subject
 from accelsim.study.faults.sweep import (
     LEVEL,
     SweepPoint,
@@ -31,6 +33,17 @@ def test_without_faults_the_logits_are_the_same() -> None:
     assert found.layers == (0,) * 3
     assert found.agreement == 1
     assert found.accuracy is None
+
+
+def test_a_head_that_is_off_is_harmed_by_nothing() -> None:
+    one = load_subject(small_workload("attention_spans={MNLI: [0, 9]}"), OPTIONS)
+    (name,) = [n for n in one.stored if n.endswith("attention.value.weight")]
+    value = one.compressed.tensors[name].decode()
+    off, on = (np.array(value), np.array(value))
+    off[:32] *= -1
+    on[32:] *= -1
+    assert Judge(one).judge(Reading({name: off}, NOTHING)).logits == 0
+    assert Judge(one).judge(Reading({name: on}, NOTHING)).logits > 0
 
 
 def test_equal_tensors_run_again_change_nothing() -> None:

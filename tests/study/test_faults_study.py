@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import pytest
 from fault_subject import OPTIONS, stored, subject
@@ -11,6 +12,8 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.stages import run_workload
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.model import FaultConfig
+from accelsim.model.families import ModelFamily
+from accelsim.model.graph import LayerGraph
 from accelsim.study.faults.costs import _measured, machine_of, occupied_bits, scheme_costs
 from accelsim.study.faults.damage import Judge
 from accelsim.study.faults.findings import double_share, exchanges, savings
@@ -224,3 +227,17 @@ def test_exits_of_the_case_are_stored_and_written_too() -> None:
     assert set(one.compressed.tensors) == set(one.design.placements[one.task].tensors)
     # Its forward pass has the final logits: without faults all predictions agree.
     assert Judge(one).unharmed.agreement == 1
+
+
+def test_a_study_builds_each_graph_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    build = ModelFamily.build
+
+    def counted(self: ModelFamily, **options: Any) -> LayerGraph:
+        built.append(tuple(options.items()))
+        return build(self, **options)
+
+    monkeypatch.setattr(ModelFamily, "build", counted)
+    weights = "cases.adapter_mixed.weights={seed: 1}"
+    assert load_subject(small_workload(weights), OPTIONS).design.weights
+    assert len(built) == len(set(built)) > 0

@@ -15,15 +15,19 @@ class Softmax(OperatorKind):
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the softmax of the scores (sentences, heads, rows, columns).
 
-        A second operand, a mask (sentences, columns), hides columns where it is False: they get
-        exactly 0.
+        Further operands are masks, (sentences, columns) or (heads, rows, columns): where one is
+        False a column gets exactly 0, and so do all of a row that sees none.
         """
         import numpy as np
 
         scores, *masks = inputs
-        for mask in masks:
-            scores = np.where(mask[:, None, None, :], scores, np.float32(-np.inf))
+        seen = [mask[:, None, None, :] if mask.ndim == 2 else mask for mask in masks]
+        for visible in seen:
+            scores = np.where(visible, scores, np.float32(-np.inf))
         exponentials: Array = scores - scores.max(axis=-1, keepdims=True)
         np.exp(exponentials, out=exponentials)
         exponentials /= exponentials.sum(axis=-1, keepdims=True)
+        if len(seen) > 1 or any(mask.ndim == 3 for mask in masks):
+            sees = np.logical_and.reduce(np.broadcast_arrays(*seen)).any(axis=-1, keepdims=True)
+            exponentials = np.where(sees, exponentials, np.float32(0))
         return exponentials

@@ -93,6 +93,7 @@ class Judge:
             sentences.mask,
             sentences.token_types,
             capture=True,
+            attention_spans=subject.workload.config.attention_spans.get(subject.task, ()),
         )
 
     def _judge(self, reading: Reading, result: ForwardResult) -> Damage:

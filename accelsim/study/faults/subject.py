@@ -73,19 +73,23 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
     case = _find_case(workload, options.case)
     task = _find_task(workload, options.task)
     home, roles = _non_volatile(case)
+    memo, config = Memo(), workload.config
     chosen = case.config.weights
     if chosen and not (options.weights or options.task_weights):
         # The weights of the case, down to their numbers; a file of the options comes before them.
-        numbers, compressed = chosen.numbers, compressed_weights(workload, case)[task]
+        numbers, compressed = chosen.numbers, compressed_weights(workload, case, memo)[task]
     else:
         numbers = NumberFormat(kind=options.numbers)
-        weights, graph = _load(workload, case, task, options), _graph(workload, case, task)
+        names = dict.fromkeys([task, *_known(workload, options.task_weights)])
+        length = config.sequence_length
+        graphs = {name: task_graph(config, case, name, length, memo) for name in names}
+        weights = _load(task, graphs, options)
         try:
-            compressed = compress(graph, weights, case.config.storage, numbers)
+            compressed = compress(graphs[task], weights, case.config.storage, numbers)
         except ConfigError as error:
             raise ConfigError(f"case '{case.name}': {error}") from None
     sentences = _sentences(workload, task, options)
-    return Subject(workload, case, task, compressed, numbers, sentences, home, roles)
+    return Subject(workload, case, task, compressed, numbers, sentences, home, roles, memo)
 
 
 def _find_case(workload: Workload, name: str | None) -> Case:
@@ -134,16 +138,9 @@ def _non_volatile(case: Case) -> tuple[MemoryConfig, tuple[Role, ...]]:
     return next(iter(kept.values())), tuple(kept)
 
 
-def _graph(workload: Workload, case: Case, task: str) -> LayerGraph:
-    config = workload.config
-    return task_graph(config, case, task, config.sequence_length)
-
-
-def _load(workload: Workload, case: Case, task: str, options: FaultOptions) -> WeightSet:
+def _load(task: str, graphs: dict[str, LayerGraph], options: FaultOptions) -> WeightSet:
     if not (options.weights or options.task_weights):
-        return synthetic_weights(_graph(workload, case, task), options.seed, task)
-    names = dict.fromkeys([task, *_known(workload, options.task_weights)])
-    graphs = {name: _graph(workload, case, name) for name in names}
+        return synthetic_weights(graphs[task], options.seed, task)
     return load_task_weights(options.weights, options.task_weights, graphs, options.folder)[task]
 
 
