@@ -22,7 +22,7 @@ from accelsim.inputs.plugins import use_plugins
 from accelsim.machine.schema import HardwareConfig
 from accelsim.policies.idle import Oracle
 from accelsim.policies.service import ServiceConfig, padded
-from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.requests import ClosedLoop
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
 from accelsim.workload.schema import Case, Workload, request_context
@@ -116,7 +116,7 @@ def run_of(workload: Workload, case: Case, design: Design, memo: Memo, options: 
 def _looks_at_costs(workload: Workload, service: ServiceConfig) -> bool:
     """Return whether what idleness costs can change a run: rounds without a pause know none."""
     pattern = workload.config.requests
-    idle = not isinstance(pattern, RoundRobin) or pattern.idle_between_rounds > 0
+    idle = not isinstance(pattern, ClosedLoop) or pattern.idle_between_rounds > 0
     return idle and service.idle.knows_costs
 
 
@@ -151,7 +151,7 @@ def run_case(
 
 def first_window(workload: Workload, requests: Sequence[Request]) -> Window:
     """Return the window of the first round, or of as many requests as there are tasks."""
-    if isinstance(workload.config.requests, RoundRobin):
+    if workload.config.requests.closed_loop:
         return Window(requests=sum(request.round == 0 for request in requests))
     return Window(requests=len(workload.config.tasks))
 
@@ -163,7 +163,7 @@ def horizon_of(workload: Workload) -> Tick:
 
 def _stream(workload: Workload, requests: Sequence[Request]) -> Stream:
     pattern = workload.config.requests
-    if isinstance(pattern, RoundRobin):
+    if isinstance(pattern, ClosedLoop):
         return ClosedStream(requests, to_ticks(pattern.idle_between_rounds))
     return OpenStream(requests)
 
@@ -171,4 +171,4 @@ def _stream(workload: Workload, requests: Sequence[Request]) -> Stream:
 def rounds_of(workload: Workload) -> int:
     """Return the rounds of a closed stream; an open one is one round."""
     pattern = workload.config.requests
-    return pattern.rounds if isinstance(pattern, RoundRobin) else 1
+    return pattern.rounds if isinstance(pattern, ClosedLoop) else 1

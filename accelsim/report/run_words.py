@@ -13,21 +13,18 @@ from accelsim.machine.chip_state import NOMINAL, PowerState
 from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.text import duration, percent
-from accelsim.requests.patterns.file import RequestFile
-from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.requests import ClosedLoop
 from accelsim.units import format_si, to_seconds
 
 
 def requests_text(result: Result) -> str:
     """Return how many requests come from where."""
     requests = result.workload.config.requests
-    if isinstance(requests, RoundRobin):
-        sentences = _count(requests.sentences_per_task, "sentence")
-        return f"{_count(requests.rounds, 'round')} of {sentences} a task"
+    if isinstance(requests, ClosedLoop):
+        return f"{_count(requests.rounds, 'round')} of {requests.origin}"
     run = next(iter(result.cases.values())).run
     span = duration(to_seconds(requests.horizon() or run.makespan))
-    origin = f"file {requests.path}" if isinstance(requests, RequestFile) else requests.pattern
-    return f"{_count(len(run.requests), 'request')} ({origin}) in {span}"
+    return f"{_count(len(run.requests), 'request')} ({requests.origin}) in {span}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accelsim.requests.base import ClosedLoop as ClosedLoop
 from accelsim.requests.base import RequestPattern as RequestPattern
 from accelsim.requests.patterns import REQUEST_PATTERNS as REQUEST_PATTERNS
 from accelsim.requests.patterns import RequestsConfig as RequestsConfig

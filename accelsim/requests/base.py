@@ -12,6 +12,7 @@ from pydantic import Field
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.inputs.validation import ConfigModel
 from accelsim.requests.lengths import Lengths, LengthsConfig
 from accelsim.requests.per_task import PositiveSeconds, SecondsPerTask, unequal_tasks, value_of
@@ -22,21 +23,31 @@ from accelsim.units import Tick, to_ticks
 # [ours] A day of them simulates in minutes; more is a slip of the pen.
 MAXIMUM_REQUESTS = 2_000_000
 
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0)]
 
 
 class RequestPattern(ConfigModel):
     """Says which sentences are asked for, and when.
 
-    ``pattern`` is how a workload calls it: a Literal in each subclass. In a closed loop a sentence
-    is asked for when the one before is done; otherwise requests come when they come. A mapping by
-    task in a key of ``by_task`` must name all tasks of the workload.
+    ``pattern`` is how a workload calls it: a Literal in each subclass. Requests come when they
+    come, but for those of a ``ClosedLoop``. A mapping by task in a key of ``by_task`` must name all
+    tasks of the workload.
     """
 
-    closed_loop: ClassVar[bool] = False
     by_task: ClassVar[tuple[str, ...]] = ()
 
     pattern: str
+
+    @property
+    def closed_loop(self) -> bool:
+        """Whether a sentence is asked for when the one before is done."""
+        return isinstance(self, ClosedLoop)
+
+    @property
+    def origin(self) -> str:
+        """Where the requests come from, in words for a report."""
+        return self.pattern
 
     def generate(self, context: RequestContext) -> list[Request]:
         """Return the requests in order of arrival, numbered from 0.
@@ -64,6 +75,19 @@ class RequestPattern(ConfigModel):
     @abstractmethod
     def make_requests(self, context: RequestContext) -> list[Request]:
         """Return the requests of a context without problems."""
+
+
+class ClosedLoop(RequestPattern):
+    """Requests of which each is asked for when the one before is done, in ``rounds``.
+
+    Each has the number of its round. Before each round the device is idle for
+    ``idle_between_rounds``.
+    """
+
+    rounds: PositiveInt
+    idle_between_rounds: Annotated[
+        SimulatedSeconds, Field(json_schema_extra={"default": "0 s"})
+    ] = 0.0
 
 
 def too_many(count: float) -> str:

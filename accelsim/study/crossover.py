@@ -21,8 +21,7 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import requests_of, run_workload
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
-from accelsim.requests import Request, RequestContext, RequestPattern
-from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.requests import ClosedLoop, Request, RequestContext, RequestPattern
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
 from accelsim.workload.schema import Workload
 
@@ -198,10 +197,10 @@ def request_shape(workload: Workload, limit: int) -> RequestShape:
     of a round at once: served one after the other, with the idle time between rounds that the rate
     leaves. Raises ConfigError when no rate can be told.
     """
-    if workload.config.requests.closed_loop:
-        return _rounds(workload, limit)
-    requests = requests_of(workload)
-    horizon = workload.config.requests.horizon()
+    pattern = workload.config.requests
+    if isinstance(pattern, ClosedLoop):
+        return _rounds(workload, pattern, limit)
+    requests, horizon = requests_of(workload), pattern.horizon()
     if limit < len(requests):
         horizon = requests[limit].arrival
     elif horizon is None:
@@ -215,14 +214,14 @@ def request_shape(workload: Workload, limit: int) -> RequestShape:
     return RequestShape(tuple(requests[:limit]), horizon)
 
 
-def _rounds(workload: Workload, limit: int) -> RequestShape:
-    config, pattern = workload.config, workload.config.requests
-    if isinstance(pattern, RoundRobin):
-        each = pattern.sentences_per_task * len(config.tasks)
-        pattern = pattern.model_copy(update={"rounds": max(1, limit // each)})
-    repeated = config.model_copy(update={"requests": pattern})
-    requests = requests_of(replace(workload, config=repeated))
-    each = sum(request.round == 0 for request in requests)
+def _rounds(workload: Workload, pattern: ClosedLoop, limit: int) -> RequestShape:
+    def asked(rounds: int) -> list[Request]:
+        repeated = pattern.model_copy(update={"rounds": rounds})
+        config = workload.config.model_copy(update={"requests": repeated})
+        return requests_of(replace(workload, config=config))
+
+    each = len(asked(1))
+    requests = asked(max(1, limit // each))
     interval = each * TICKS_PER_SECOND
     moved = tuple(replace(request, arrival=request.round * interval) for request in requests)
     return RequestShape(moved, len(requests) * TICKS_PER_SECOND)

@@ -21,6 +21,7 @@ from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.placement.placement import DRAM, Placement
+from accelsim.requests import ClosedLoop
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, Workload
@@ -142,15 +143,15 @@ def _serve(workload: Workload, case: Case, tasks: Sequence[str], memo: Memo) -> 
 
 def _with_tasks(workload: Workload, case: Case, tasks: Sequence[str], rounds: int) -> Workload:
     """Return a workload of one case that serves tasks in turn, so many rounds."""
-    changed = {"tasks": list(tasks), "requests": _round_robin(workload, rounds)}
+    changed = {"tasks": list(tasks), "requests": _closed_loop(workload, rounds)}
     config = workload.config.model_copy(update=changed)
     return replace(workload, config=config, cases={case.name: case})
 
 
-def _round_robin(workload: Workload, rounds: int) -> RoundRobin:
-    """Return the workload's round robin, or a plain one, with so many rounds."""
+def _closed_loop(workload: Workload, rounds: int) -> ClosedLoop:
+    """Return the workload's closed loop, or a plain round robin, with so many rounds."""
     pattern = workload.config.requests
-    if isinstance(pattern, RoundRobin):
+    if isinstance(pattern, ClosedLoop):
         return pattern.model_copy(update={"rounds": rounds})
     return RoundRobin(pattern="round_robin", rounds=rounds)
 

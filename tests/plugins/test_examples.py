@@ -23,6 +23,9 @@ from accelsim.policies.idle import IDLE_POLICIES
 from accelsim.policies.scheduling import SCHEDULING_POLICIES
 from accelsim.report.media import MEDIA
 from accelsim.requests.patterns import REQUEST_PATTERNS
+from accelsim.study.crossover import request_shape
+from accelsim.study.scaling import find_scaling
+from accelsim.workload.schema import load_workload
 
 ALL: tuple[Registry[Any], ...] = (
     *(OPERATOR_KINDS, MODEL_FAMILIES, ADAPTATIONS, COMPONENTS, ACCELERATORS, REQUEST_PATTERNS),
@@ -104,6 +107,31 @@ def test_a_pattern_asks_for_sentences(tmp_path: Path) -> None:
     found = run(file, requests)
     assert (found["requests.MNLI"], found["requests.all"]) == (9, 18)
     assert found["time.run_s"] == pytest.approx(8, rel=1e-3)
+
+
+TURNS = """
+from typing import Literal
+from accelsim.requests.base import ClosedLoop
+from accelsim.requests.request import Request
+
+class Turns(ClosedLoop):
+    pattern: Literal["turns"]
+
+    def make_requests(self, context):
+        asked = [(turn, task) for turn in range(self.rounds) for task in context.tasks]
+        return [Request(n, task, 0, 32, turn) for n, (turn, task) in enumerate(asked)]
+"""
+
+
+def test_a_closed_loop_is_treated_as_the_round_robin_is(tmp_path: Path) -> None:
+    file, found = write(tmp_path, workload="plugins: [mine.py]", mine=TURNS), []
+    for name in ("round_robin", "turns"):
+        setting = f"requests={{pattern: {name}, rounds: 3, idle_between_rounds: 1 ms}}"
+        figures, workload = run(file, setting), load_workload(file, (setting,))
+        found.append((figures, request_shape(workload, 5), find_scaling(workload, (1, 2))))
+    assert found[0] == found[1]
+    assert found[0][0]["time.run_s"] > 3e-3
+    assert len(found[0][1].requests) == 4
 
 
 def test_a_scheduling_policy_serves_the_shortest_first(tmp_path: Path) -> None:

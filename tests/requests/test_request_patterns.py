@@ -14,7 +14,7 @@ from request_inputs import context, pattern_of
 
 from accelsim.errors import ConfigError
 from accelsim.requests import REQUEST_PATTERNS, Request
-from accelsim.requests.base import MAXIMUM_REQUESTS
+from accelsim.requests.base import MAXIMUM_REQUESTS, ClosedLoop
 from accelsim.requests.patterns.poisson import Poisson
 from accelsim.units import TICKS_PER_SECOND as SECOND
 
@@ -26,7 +26,8 @@ OPEN_LOOP = [POISSON, PERIODIC, BURSTS]
 
 def test_every_file_is_a_pattern() -> None:
     assert list(REQUEST_PATTERNS.all()) == ["bursts", "file", "periodic", "poisson", "round_robin"]
-    closed = [name for name, pattern in REQUEST_PATTERNS.all().items() if pattern.closed_loop]
+    patterns = REQUEST_PATTERNS.all().items()
+    closed = [name for name, pattern in patterns if issubclass(pattern, ClosedLoop)]
     assert closed == ["round_robin"]
 
 

@@ -27,6 +27,11 @@ class RequestFile(OpenLoop):
     pattern: Literal["file"]
     path: str
 
+    @property
+    def origin(self) -> str:
+        """The file."""
+        return f"file {self.path}"
+
     def find(self, folder: Path) -> Path:
         """Return the file to read for a workload in a folder."""
         beside = folder / self.path

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field
+from typing import ClassVar, Literal
 
 from accelsim.inputs.paths import KeyPath
-from accelsim.inputs.quantities import SimulatedSeconds
-from accelsim.requests.base import MAXIMUM_REQUESTS, RequestPattern, Seed, too_many
+from accelsim.requests.base import MAXIMUM_REQUESTS, ClosedLoop, PositiveInt, Seed, too_many
 from accelsim.requests.lengths import Lengths, LengthsConfig
 from accelsim.requests.request import Request, RequestContext
 
-PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 
-
-class RoundRobin(RequestPattern):
+class RoundRobin(ClosedLoop):
     """Every round asks ``sentences_per_task`` times for each task, in the workload's order.
 
-    A sentence is asked for when the one before is done. Before each round the device is idle for
-    ``idle_between_rounds``. Sentences have ``sequence_length`` tokens unless ``lengths`` says
-    otherwise: a round is a measurement, and like should be compared with like.
+    Sentences have ``sequence_length`` tokens unless ``lengths`` says otherwise: a round is a
+    measurement, and like should be compared with like.
     """
 
-    closed_loop: ClassVar[bool] = True
     by_task: ClassVar[tuple[str, ...]] = ("lengths",)
 
     pattern: Literal["round_robin"]
-    rounds: PositiveInt
     sentences_per_task: PositiveInt = 1
-    idle_between_rounds: Annotated[
-        SimulatedSeconds, Field(json_schema_extra={"default": "0 s"})
-    ] = 0.0
     lengths: LengthsConfig = "full"
     seed: Seed = 1
+
+    @property
+    def origin(self) -> str:
+        """How many sentences of each task make a round."""
+        count = self.sentences_per_task
+        return "1 sentence a task" if count == 1 else f"{count:,} sentences a task"
 
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is wrong in this workload."""
