@@ -24,7 +24,8 @@ class Supplies:
     dynamic energy falls with V and leakage does not fall. Leakage also falls by drain-induced
     barrier lowering, which is left out. ``voltages``, ``losses`` and ``clocks`` are relative to the
     nominal operating point, by its name. ``scaled`` are the blocks that follow the chip's supply,
-    ``retained`` those that keep their contents in retention.
+    ``retained`` those that keep their contents in retention, ``always_on`` those that no state
+    switches off.
     """
 
     power: PowerConfig
@@ -33,6 +34,7 @@ class Supplies:
     clocks: dict[str, float]
     scaled: frozenset[str]
     retained: frozenset[str]
+    always_on: frozenset[str]
 
     def dynamic(self, point: str, block: str) -> float:
         """Return the factor on the energy of an action at an operating point."""
@@ -40,7 +42,8 @@ class Supplies:
 
     def leakage(self, state: ChipState, block: str) -> float:
         """Return the factor on the leakage of a block in a state of the chip."""
-        if state.power in (PowerState.ACTIVE, PowerState.IDLE, PowerState.CLOCK_GATED):
+        on = state.power in (PowerState.ACTIVE, PowerState.IDLE, PowerState.CLOCK_GATED)
+        if on or block in self.always_on:
             at = state.point
             return self.losses[at] * self.voltages[at] if block in self.scaled else 1.0
         if state.power is PowerState.RETENTION and self.power.retention and block in self.retained:
@@ -114,7 +117,8 @@ def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> S
         losses[point.name] = drawn(point.voltage) / drawn(nominal.voltage)
     scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
     retained = frozenset(name for name, sheet in sheets.items() if sheet.retained)
-    return Supplies(hardware.power, voltages, losses, clocks, scaled, retained)
+    always_on = frozenset(name for name, sheet in sheets.items() if sheet.always_on)
+    return Supplies(hardware.power, voltages, losses, clocks, scaled, retained, always_on)
 
 
 def _with_codec(sheet: Datasheet, word: int, logic: Logic) -> Datasheet:

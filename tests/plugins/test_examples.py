@@ -63,10 +63,12 @@ def test_an_operator_kind_is_timed_and_priced_by_its_recipe(tmp_path: Path) -> N
 
 
 def test_a_component_stands_in_a_machine(tmp_path: Path) -> None:
-    without = run(write(tmp_path))
+    stream = STREAM.replace("60 us", "1 ms"), "idle={policy: timeout, off_after: 100 us}"
+    without = run(write(tmp_path), *stream)
     detector = "detector: {kind: wake_word_detector, draws: 50 uW}\nplugins: [detector.py]"
-    found = run(write(tmp_path, machine=detector, detector=example("A component")))
+    found = run(write(tmp_path, machine=detector, detector=example("A component")), *stream)
     assert found["time.run_s"] == without["time.run_s"]
+    assert found["time.chip.off_s"] > 1e-3
     more = found["energy.system_J"] - without["energy.system_J"]
     assert more == pytest.approx(50e-6 * found["time.run_s"])
 

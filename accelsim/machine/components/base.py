@@ -64,7 +64,8 @@ class Datasheet:
 
     ``prices`` by action: an action that is not there is not one of the component. ``area`` [m2] and
     ``leakage`` [W] are None where they are not modelled. ``follows_supply`` says that energy and
-    leakage scale with the supply of the logic, ``retained`` that contents outlive retention.
+    leakage scale with the supply of the logic, ``retained`` that contents outlive retention,
+    ``always_on`` that no state of the chip switches it off, as what wakes the chip.
     ``states`` are watts by state, for what has states of its own (DRAM).
     """
 
@@ -74,6 +75,7 @@ class Datasheet:
     leakage: float | None = None
     follows_supply: bool = True
     retained: bool = False
+    always_on: bool = False
     states: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
 
