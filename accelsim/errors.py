@@ -7,6 +7,7 @@
       ProgramError           4   a program cannot be executed (a bug in a mapping)
       ConservationError      5   the ledger contradicts itself (a bug in accelsim)
       OutputError            6   a result cannot be written
+      PluginError            7   what a plug-in adds has failed (a bug in the plug-in)
 
 An interrupted command (Ctrl-C) exits with 130, one that is told to end with 128 and the number of
 the signal: 143 (SIGTERM) or 129 (SIGHUP).
@@ -65,6 +66,12 @@ class OutputError(AccelsimError):
     """A result file cannot be written."""
 
     exit_code = 6
+
+
+class PluginError(AccelsimError):
+    """A method of a plug-in has raised something that is not said on purpose."""
+
+    exit_code = 7
 
 
 class Stopped(BaseException):

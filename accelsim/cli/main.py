@@ -1,8 +1,8 @@
 """The command ``accelsim``: sub-commands are imported when they are called.
 
 Exit codes: 0 done; 1 other error; 2 wrong input or options; 3 the model does not fit the machine;
-4 program error; 5 ledger contradiction; 6 output cannot be written; 130 interrupted; 141 the
-reader of the output went away.
+4 program error; 5 ledger contradiction; 6 output cannot be written; 7 a plug-in has failed; 130
+interrupted; 141 the reader of the output went away.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ def commands() -> None:
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; print errors on one line each; return the exit code."""
     try:
-        # Without its standalone mode click returns the code that a command exits with.
-        code = commands.main(args=arguments, prog_name="accelsim", standalone_mode=False)
+        code = _run(arguments)
         sys.stdout.flush()
     except AccelsimError as error:
         from accelsim.report.text import printable
@@ -90,6 +89,21 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         plain_click.echo(f"accelsim: cannot write the output: {error.strerror}", err=True)
         return OutputError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _run(arguments: Sequence[str] | None) -> object:
+    """Run a command line; what leaves a method of a plug-in is told as its error."""
+    try:
+        # Without its standalone mode click returns the code that a command exits with.
+        return commands.main(args=arguments, prog_name="accelsim", standalone_mode=False)
+    except (AccelsimError, plain_click.ClickException, plain_click.exceptions.Abort):
+        raise
+    except (Exception, SystemExit) as error:
+        from accelsim.inputs.plugins import failed_plugin
+
+        if told := failed_plugin(error):
+            raise told from error
+        raise
 
 
 def _discard_output() -> None:

@@ -26,7 +26,7 @@ from accelsim.engine.run import (
     Window,
 )
 from accelsim.engine.streams import Stream, WaitingRequests
-from accelsim.errors import ProgramError
+from accelsim.errors import MappingError, ProgramError
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
@@ -297,6 +297,11 @@ class _Controller:
         plan = idle.plan(None if arrival is None else arrival - now, costs)
         self.plans[plan] += 1
         until = self.horizon if arrival is None else arrival
+        if idle.knows_costs and (lacking := {state for _, state in plan.steps} - costs.keys()):
+            raise MappingError(
+                f"idle policy '{idle.policy}' enters '{min(lacking)}', a state that the machine "
+                f"'{self.design.hardware.name}' does not have; `costs` has those that there are"
+            )
         if plan.wakes_early and arrival is not None:
             if not idle.knows_costs:
                 raise ProgramError(f"idle policy '{idle.policy}' wakes early and knows no costs")

@@ -207,8 +207,10 @@ def _check_service(
     service: ServiceConfig, placements: Mapping[str, Placement], hardware: HardwareConfig
 ) -> None:
     """Refuse states that the machine lacks, and losing what nothing can bring back."""
-    awake = {PowerState.IDLE: StateCost(0.0, 0.0, 0)}
-    wanted = {state for _, state in service.idle.plan(None, awake).steps}
+    wanted = set[PowerState]()
+    if not service.idle.knows_costs:  # one that does sees which states there are
+        awake = {PowerState.IDLE: StateCost(0.0, 0.0, 0)}
+        wanted = {state for _, state in service.idle.plan(None, awake).steps}
     for state, section in (
         (PowerState.CLOCK_GATED, "clock_gated"),
         (PowerState.RETENTION, "retention"),

@@ -13,7 +13,7 @@ from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.memo import Memo
-from accelsim.inputs.plugins import plugins_put_back, use_plugins
+from accelsim.inputs.plugins import plugin_errors, plugins_put_back, use_plugins
 from accelsim.workload.schema import Workload, load_workload
 
 # Requests from which on a process for each case pays; starting one takes about a second.
@@ -23,10 +23,10 @@ _LONG_STREAM = 10_000
 def evaluate(point: Point, memo: Memo | None = None) -> Row:
     """Return the figures of a point: pure and silent.
 
-    Raises ConfigError for wrong input, and MappingError or CapacityError for what cannot be mapped
-    or does not fit. Plug-ins that the point's files name are unloaded again.
+    Raises ConfigError for wrong input, MappingError or CapacityError for what cannot be mapped or
+    does not fit, and PluginError. Plug-ins that the point's files name are unloaded again.
     """
-    with plugins_put_back(), one_reading():
+    with plugins_put_back(), one_reading(), plugin_errors():
         return Row(point, figures_of(examine(point, memo)))
 
 
@@ -44,11 +44,12 @@ def examine(
     ``examine_workload``. Raises what ``evaluate`` raises.
     """
     memo = memo or Memo()
-    with one_reading():
+    with one_reading(), plugin_errors():
         found = resolve(point, memo)
         return examine_workload(found, memo, options=options, workers=workers, progress=progress)
 
 
+@plugin_errors()
 def examine_workload(
     workload: Workload,
     memo: Memo | None = None,

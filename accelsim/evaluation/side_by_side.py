@@ -15,7 +15,7 @@ from typing import Any
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.stages import run_workload
-from accelsim.inputs.plugins import Plugin, use_plugins
+from accelsim.inputs.plugins import Plugin, plugin_errors, use_plugins
 from accelsim.workload.schema import Workload
 
 # Seconds between two looks at how far the processes are.
@@ -78,6 +78,7 @@ def _share(served: Any, plugins: tuple[Plugin, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@plugin_errors()
 def _simulate_one(workload: Workload, name: str, number: int, options: Options) -> CaseResult:
     def step(case: str) -> None:
         _served[number] += 1

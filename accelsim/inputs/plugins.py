@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from traceback import walk_tb
 from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar, get_args
 
-from accelsim.errors import ConfigError
+from accelsim.errors import AccelsimError, ConfigError, PluginError
 from accelsim.inputs.paths import suggest
 
 Base = TypeVar("Base")
@@ -98,6 +99,34 @@ def plugins_put_back() -> Iterator[None]:
         _plugins = before
 
 
+@contextmanager
+def plugin_errors() -> Iterator[None]:
+    """Raise PluginError for what leaves a method of a plug-in unforeseen."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if not isinstance(error, AccelsimError) and (told := failed_plugin(error)):
+            raise told from error
+        raise
+
+
+def failed_plugin(error: BaseException) -> PluginError | None:
+    """Return which method of which plug-in an exception has left, None for any other."""
+    files = {str(plugin.file) for plugin in loaded_plugins()}
+    files |= {file for registry in _registries for file in registry.outside}
+    cause: BaseException | None = error
+    while cause:
+        frames = list(walk_tb(cause.__traceback__))
+        for frame, line in reversed(frames):
+            code = frame.f_code
+            if code.co_filename in files:
+                told = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
+                place = f"plug-in '{code.co_filename}': {code.co_qualname}, line {line}"
+                return PluginError(f"{place}: {told}; correct the plug-in")
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 def _files_of(path: Path) -> list[Path]:
     files = sorted(path.glob("*.py")) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.suffix == ".py" for file in files):
@@ -163,6 +192,13 @@ class Registry(Generic[Base]):
             hint = suggest(name, known, "known")
             raise ConfigError(f"there is no {self.noun} '{name}'; {hint}")
         return known[name]
+
+    @property
+    def outside(self) -> Iterator[str]:
+        """The files of classes that were found and are no part of accelsim."""
+        for each in self._found.values():
+            if not each.__module__.startswith("accelsim."):
+                yield inspect.getfile(each)
 
     @cached_property
     def _permanent(self) -> list[type[Base]]:

@@ -55,10 +55,10 @@ def run(file: Path, *assignments: str, options: tuple[str, ...] = ()) -> dict[st
     return dict(figures)
 
 
-def failure(capsys: Captured, *arguments: str) -> str:
+def failure(capsys: Captured, *arguments: str, code: int = 2) -> str:
     """Return the message of a command line that is refused: one line, no traceback."""
     capsys.readouterr()
-    assert run_command_line(arguments) == 2
+    assert run_command_line(arguments) == code
     shown = capsys.readouterr()
     assert shown.out == ""
     (line,) = shown.err.splitlines()
