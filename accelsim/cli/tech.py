@@ -32,7 +32,12 @@ _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
     type=click.Choice(["optimistic", "reference", "pessimistic"]),
     help="Device grade.  [default: reference]",
 )
-@click.option("--extrapolate", is_flag=True, default=None, help="Allow points outside the table.")
+@click.option(
+    "--extrapolate",
+    is_flag=True,
+    default=None,
+    help="More than the largest array: several of them.",
+)
 @json_option
 def tech(name: str | None, as_json: bool, **options: Any) -> None:
     """Show memory technologies: area, latency, energy and leakage of on-chip arrays.

@@ -19,7 +19,11 @@ Target = Literal[
 
 @dataclass(frozen=True)
 class ArrayQuery:
-    """What a memory asks of the technology table: capacity [bytes] and word [bits] of the whole."""
+    """What a memory asks of the technology table: capacity [bytes] and word [bits] of the whole.
+
+    ``extrapolate`` lets several of the table's largest arrays stand for more, and its smallest for
+    less, than the table has.
+    """
 
     technology: str
     capacity: int
@@ -36,7 +40,8 @@ class Region:
     """A memory of the machine made of ``banks`` equal banks of ``lanes`` equal arrays.
 
     Banks take turns; the lanes of a bank work in lock step, where the table knows no array as
-    wide as the word. ``kind`` is ``parameters``, ``activations`` or ``buffer``.
+    wide as the word. Each array may itself be composed of banks of the table, one of which answers
+    an access. ``kind`` is ``parameters``, ``activations`` or ``buffer``.
     """
 
     name: str
@@ -94,6 +99,8 @@ def find_region(
             temperature=process.temperature,
             grade=process.grade,
             extrapolate=query.extrapolate,
+            spare=query.extrapolate,
+            copies=query.banks * lanes,
         )
     except AccelsimError as error:
         size = format_bytes(query.capacity)

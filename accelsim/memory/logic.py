@@ -99,7 +99,7 @@ def scaled_logic(name: str, *, node: float, temperature: float, voltage: float) 
         word=64,
         node=node,
         temperature=temperature,
-        extrapolate=True,
+        spare=True,
     )
     return Logic(
         add_8_bit=scale(known.add_8_bit.energy, known.add_8_bit.area),

@@ -299,4 +299,4 @@ def faults_notes(study: FaultStudy) -> Iterator[str]:
         yield f"warning: {estimate}"
     count = len({text for result in study.schemes for text in result.costs.warnings})
     if count:
-        yield f"{count} warnings of interpolated arrays stand in faults.json"
+        yield f"{count} warnings of arrays stand in faults.json"

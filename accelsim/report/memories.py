@@ -37,7 +37,7 @@ MEMORY: tuple[Field[Footprint], ...] = (
     (_more("capacity", "capacity", "B"), lambda one: one.region.capacity),
     (_more("shared", "shared", "b"), lambda one: one.shared_bits),
     (_more("task", "of a task", "b"), lambda one: one.task_bits),
-    (_more("interpolated", "inter-\npolated"), lambda one: not one.region.array.exact),
+    (_more("composition", "composed of"), lambda one: one.region.array.composition),
 )
 
 

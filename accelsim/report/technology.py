@@ -38,7 +38,7 @@ _ARRAY: tuple[Field[Array], ...] = (
     (Column("endurance_writes", "endur-\nance", "1"), lambda array: array.endurance),
     (_more("retention", "s"), lambda array: array.retention),
     (_more("volatile"), lambda array: array.volatile),
-    (_more("interpolated"), lambda array: not array.exact),
+    (_more("composition"), lambda array: array.composition),
 )
 _DRAM: tuple[Field[tuple[str, DramTechnology]], ...] = (
     (Column("name", "part"), lambda one: one[0]),

@@ -17,7 +17,6 @@ from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import design_of, run_workload
 from accelsim.inputs.memo import Memo
-from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.placement.placement import DRAM, Placement
@@ -174,40 +173,19 @@ def _point(case: Case, placements: Sequence[Placement], served: Served | None) -
     )
 
 
-# [ours] Capacities are rounded up to it; a bank of the largest array of the table is far larger.
+# [ours] Capacities are rounded up to it.
 _CAPACITY_STEP = 1024
-_MOST_BANKS = 64
 
 
 def resident_area(hardware: HardwareConfig, memory: str, size: int) -> float:
     """Return the area [m2] of a memory of a machine if it held ``size`` bytes instead.
 
-    Where the technology table has no array so large it is made of banks; where it has none so small
-    the table is extended below. Raises ConfigError for more than 64 times its banks.
+    It is composed of banks of the technology table, as many as it takes.
     """
     config = hardware.memories[memory]
-    banks = config.banks
-    while banks <= _MOST_BANKS * config.banks:
-        try:
-            return _area(hardware, memory, _resized(config, size, banks))
-        except ConfigError:
-            banks *= 2
-    smaller = _resized(config, size, config.banks).model_copy(update={"extrapolate": True})
-    if smaller.capacity >= config.capacity:
-        raise ConfigError(
-            f"machine '{hardware.name}': memories.{memory} of {size} B is more than "
-            f"{_MOST_BANKS} times the largest array of {config.technology}"
-        )
-    return _area(hardware, memory, smaller)
-
-
-def _resized(config: MemoryConfig, size: int, banks: int) -> MemoryConfig:
-    step = _CAPACITY_STEP * banks
-    return config.model_copy(update={"capacity": ceil_div(size, step) * step, "banks": banks})
-
-
-def _area(hardware: HardwareConfig, memory: str, config: MemoryConfig) -> float:
-    memories = {**hardware.memories, memory: config}
+    step = _CAPACITY_STEP * config.banks
+    resized = {"capacity": ceil_div(size, step) * step, "extrapolate": True}
+    memories = {**hardware.memories, memory: config.model_copy(update=resized)}
     return hardware.model_copy(update={"memories": memories}).regions[memory].area
 
 

@@ -167,7 +167,8 @@ GROWING = {
 }
 MACHINES = {
     "16": (),
-    "64": size(64),
+    # Halves of 32 KiB of the other target answer in two cycles.
+    "64": (*size(64), "hardware.scratchpad.target=ReadLatency"),
     "output_stationary": ("hardware.pe_array.dataflow=output_stationary",),
 }
 

@@ -56,7 +56,7 @@ def test_json_of_one_array_has_every_figure_with_its_unit() -> None:
         "endurance_writes": 1e6,
         "retention_s": None,
         "volatile": False,
-        "interpolated": True,
+        "composition": "4 MiB + 512 KiB",
         "source": array.source,
         "warnings": list(array.warnings),
     }
@@ -73,20 +73,23 @@ def test_options_reach_the_lookup() -> None:
     )  # fmt: skip
     assert figures["node_nm"] == 45
     assert figures["read_latency_ns"] == pytest.approx(array.read_latency * 1e9, rel=1e-11)
-    assert not figures["interpolated"]
+    assert figures["composition"] == "128 KiB"
 
 
 def test_extrapolation_is_asked_for() -> None:
     with pytest.raises(ConfigError, match=r"^STT, .*: capacity 32 MiB is outside the table"):
         run("STT", "--capacity", "32MiB")
-    assert read_json("STT", "--capacity", "32MiB", "--extrapolate")["warnings"]
+    assert read_json("STT", "--capacity", "32MiB", "--extrapolate")["composition"] == "2 x 16 MiB"
+    # Asked for or not, an array smaller than the smallest is none.
+    with pytest.raises(ConfigError, match=r"^SRAM_htree, .*: capacity 1 KiB is outside the table"):
+        run("SRAM_htree", "--capacity", "1KiB", "--word", "512", "--extrapolate")
 
 
 def test_one_array_as_text_states_source_and_warnings() -> None:
-    output = run("SRAM_htree", "--capacity", "0.25 MiB", "--word", "512").stdout
+    output = run("RRAM", "--capacity", "2.5 MiB", "--word", "192").stdout
     assert "area_mm2" in output
     assert "\nsource: NVSim run: lpentecost/nvsim-merged 282038a" in output
-    assert "\nwarning: badly interpolated between 128 KiB and 512 KiB at 512 b; " in output
+    assert "\nwarning: a word of 192 b lies in the table's next wider one, 256 b" in output
 
 
 def test_overview_lists_every_technology_and_bits_per_cell() -> None:
@@ -105,7 +108,7 @@ def test_overview_lists_every_technology_and_bits_per_cell() -> None:
 
 def test_overview_names_what_has_no_such_array() -> None:
     output = " ".join(run("--roadmap", "HP").stdout.split())
-    assert "no such arrays: FeFET, PCM, SRAM_htree, STT (" in output
+    assert "no such arrays: FeFET, PCM, STT (" in output
     with pytest.raises(
         ConfigError, match=r"(?s)^FeFET: no arrays of .*\nSTT: no arrays of .* 7 nm"
     ):
@@ -116,7 +119,7 @@ def test_a_technology_alone_shows_device_rows_sources_and_ranges() -> None:
     output = " ".join(run("RRAM").stdout.split())
     assert "write_pulse 10.0 ns 100 ns 10.0 us" in output
     assert "verify_steps: assumption: 4 to 8 program-and-verify pulses" in output
-    assert "1 b/cell at 22 nm, LOP, 350 K 64 KiB to 16 MiB 64 128 256 512" in output
+    assert "1 b/cell at 22 nm, LOP, 350 K 4 KiB to 16 MiB 64 128 256 512" in output
     assert "targets: Area, Leakage, ReadEDP," in output
 
 

@@ -30,12 +30,13 @@ def price(hardware: HardwareConfig, action: str) -> float:
     return byte * hardware.datapath.lanes
 
 
-def test_a_slow_array_gives_a_vector_every_thirteen_cycles() -> None:
+def test_a_slow_array_gives_a_vector_every_fourteen_cycles() -> None:
     slow = machine("weight_buffer.target=Area")
     latency = slow.regions["weight_buffer"].array.read_latency
-    assert 12e-9 < latency <= 13e-9
+    # 128 KiB of NVSim take 13.07 ns, the wires to 16 KiB more 0.04 ns.
+    assert 13e-9 < latency <= 14e-9
     vectors = 4 * 4 * 64  # each 16 x 16 tile of the result reads 64 vectors
-    assert single.run_alone(slow, single.matmul(slow, 64, 64, 64)).cycles == 13 * vectors
+    assert single.run_alone(slow, single.matmul(slow, 64, 64, 64)).cycles == 14 * vectors
 
 
 def test_a_write_takes_the_pulse_of_the_technology() -> None:
@@ -74,7 +75,7 @@ def test_a_slower_clock_needs_fewer_cycles_unless_the_array_follows_the_supply(
     port = servers.blocks["weight_buffer.read"]
     assert isinstance(port, BufferPort)
     servers.move_to(hardware.lower_points[0])
-    assert port.word_cycles["read"] == (13 if memories else 8)
+    assert port.word_cycles["read"] == (14 if memories else 9)
 
 
 @pytest.mark.parametrize(

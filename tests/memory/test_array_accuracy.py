@@ -1,4 +1,4 @@
-"""How well the tables and the interpolation agree with arrays that are not in the tables."""
+"""How well the tables and compositions agree with arrays that are not in the tables."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
 
 from accelsim.memory.arrays import find_array
 from accelsim.memory.technology import Conditions, Row, list_technologies, load_technology
-from accelsim.study.validation.memory import leave_one_out
 
 MIB = 2**20
 
@@ -56,26 +54,6 @@ def test_reference_points_agree_within_rounding(kind: tuple[str, int], rows: lis
             assert abs(value - float(text)) <= 0.5001 * 10**-decimals
 
 
-@pytest.mark.parametrize(
-    ("target", "figure", "count", "bound"),
-    [
-        ("Area", "area", 154, 0.01),
-        ("ReadEDP", "area", 154, 0.05),
-        ("ReadEDP", "read_energy", 154, 0.15),
-        ("ReadEDP", "read_latency", 145, 0.12),
-        ("ReadEDP", "leakage", 154, 0.25),
-        ("ReadEnergy", "read_energy", 154, 0.10),
-        ("ReadLatency", "read_latency", 131, 0.07),
-    ],
-)
-def test_points_left_out_are_found_again_in_the_median(
-    target: str, figure: str, count: int, bound: float
-) -> None:
-    errors = leave_one_out(target, figure, "capacity")
-    assert len(errors) == count
-    assert bound / 4 < median(errors) < bound
-
-
 # -- The rows of 512 KiB, recovered from arrays of two banks --------------------------------------
 
 
@@ -98,11 +76,14 @@ def test_what_is_recovered_is_half_a_mebibyte_and_says_where_from() -> None:
 
 
 def test_banks_of_equal_area_and_leakage_are_equally_fast() -> None:
-    """At one capacity, whatever the word and the target; only computed latencies are compared."""
+    """At one capacity, whatever the word and the target; only computed latencies are compared.
+
+    From 64 KiB on, the banks that composed arrays are recovered from.
+    """
     for figure in ("read_latency", "write_latency"):
         latencies: dict[Any, list[float]] = {}
         for kind, row in rows():
-            if figure not in row.interpolated:
+            if figure not in row.interpolated and row.capacity >= MIB // 16:
                 same = (*kind, row.capacity, row.area, row.leakage)
                 latencies.setdefault(same, []).append(getattr(row, figure))
         assert sum(len(found) > 1 for found in latencies.values()) > 200
@@ -153,25 +134,6 @@ def test_two_rows_of_the_table_make_the_composed_array(composition: dict[str, st
     assert latency * 1e9 == pytest.approx(float(composition["read_latency_ns"]), abs=1e-9)
 
 
-@pytest.mark.parametrize(("target", "low", "high"), [("ReadEDP", -0.07, 0.02), ("Area", -0.02, 0)])
-def test_area_between_points_agrees_with_arrays_of_two_banks(
-    target: str, low: float, high: float
-) -> None:
-    """What lies between two rows against the sum of two others: the table against itself."""
-    compositions = [row for row in composed() if row["target"] == target]
-    assert len(compositions) == 24
-    for row in compositions:
-        array = find_array(
-            load_technology(row["technology"]),
-            capacity=int(row["capacity_B"]),
-            word=int(row["word_b"]),
-            target=target,
-            bits_per_cell=int(row["bits_per_cell"]),
-        )
-        assert not array.exact
-        assert low < array.area * 1e6 / float(row["area_mm2"]) - 1 < high
-
-
 @pytest.mark.parametrize(
     ("target", "banks"),
     [("ReadLatency", 1.73), ("ReadEDP", 1.68), ("ReadEnergy", 1.84), ("Area", 1.73)],
@@ -187,4 +149,4 @@ def test_area_ratio_of_the_two_memory_systems(target: str, banks: float) -> None
         return find_array(load_technology(name), capacity=capacity, word=64, target=target).area
 
     ratio = (area("RRAM", 1.5) + area("SRAM", 2.5)) / (area("RRAM", 4.5) + area("SRAM", 0.125))
-    assert ratio == pytest.approx(banks, rel=0.02)
+    assert ratio == pytest.approx(banks, abs=0.006)

@@ -2,22 +2,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.memory.arrays import (
-    Array,
-    Axis,
-    find_array,
-    neighbour_errors,
-    rows_of_capacity,
-)
+from accelsim.memory.arrays import Array, find_array
+from accelsim.memory.banks import compose, join
 from accelsim.memory.technology import (
     Columns,
     Conditions,
@@ -36,8 +29,9 @@ SRAM = load_technology("SRAM")
 # Technologies whose table has four words at the reference point, with bits per cell.
 WIDE = [("SRAM", 1), ("RRAM", 1), ("RRAM", 2)]
 wide = st.sampled_from(WIDE)
+targets = st.sampled_from(["ReadEDP", "ReadLatency", "ReadEnergy", "WriteEDP", "Leakage", "Area"])
 capacities = st.integers(64 * KIB, 16 * MIB)
-words = st.integers(64, 512)
+words = st.integers(1, 512)
 
 
 def columns_of(technology: MemoryTechnology) -> Iterator[tuple[Conditions, str, Columns]]:
@@ -78,55 +72,106 @@ def test_a_point_is_recognised_in_spite_of_rounded_conditions() -> None:
     assert computed == find_array(RRAM, capacity=MIB, word=64)
 
 
-@given(wide, capacities, words)
-def test_an_interpolated_figure_lies_between_its_corners(
-    kind: tuple[str, int], capacity: int, word: int
+@given(wide, targets, capacities, words)
+def test_an_array_is_the_sum_of_its_banks_and_what_joins_them(
+    kind: tuple[str, int], target: str, capacity: int, word: int
+) -> None:
+    """Areas and leakages add, energies are a mean, the slowest bank decides."""
+    name, bits_per_cell = kind
+    query: dict[str, Any] = {"target": target, "bits_per_cell": bits_per_cell}
+    array = find_array(load_technology(name), capacity=capacity, word=word, **query)
+    banks = [find_array(load_technology(name), capacity=c, word=word, **query) for c in array.banks]
+    area = sum(bank.area for bank in banks)
+    columns = load_technology(name).tables[REFERENCE._replace(bits_per_cell=bits_per_cell)][target]
+    built = next(w for w in columns if w >= word)
+    address = math.ceil(math.log2(8 * sum(array.banks) / built))
+    joint = join(area, len(banks), word, address, 22e-9, "LOP")
+    assert array.area == pytest.approx(area + joint.area)
+    assert array.leakage == pytest.approx(sum(bank.leakage for bank in banks))
+    for figure, added in (("latency", joint.delay), ("energy", joint.energy)):
+        for action in ("read", "write"):
+            values = [getattr(bank, f"{action}_{figure}") for bank in banks]
+            weights = array.banks if figure == "energy" else [v == max(values) for v in values]
+            mean = sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
+            assert getattr(array, f"{action}_{figure}") == pytest.approx(mean + added)
+    assert sum(array.banks) >= capacity
+    assert list(array.banks) == sorted(array.banks, reverse=True)
+
+
+@given(wide, targets, capacities)
+def test_no_bank_could_be_left_out_and_one_larger_array_is_no_better(
+    kind: tuple[str, int], target: str, capacity: int
 ) -> None:
     name, bits_per_cell = kind
-    technology = load_technology(name)
-    columns = technology.tables[REFERENCE._replace(bits_per_cell=bits_per_cell)]["ReadEDP"]
-    near_words = neighbours(list(columns), word)
-    sizes = neighbours([row.capacity for row in columns[64]], capacity)
-    query: Any = {"bits_per_cell": bits_per_cell}
-    corners = [
-        find_array(technology, capacity=c, word=w, **query) for c in sizes for w in near_words
-    ]
-    array = find_array(technology, capacity=capacity, word=word, **query)
-    for name in FIGURES:
-        values = [getattr(corner, name) for corner in corners]
-        assert min(values) * (1 - 1e-12) <= getattr(array, name) <= max(values) * (1 + 1e-12)
+    conditions = REFERENCE._replace(bits_per_cell=bits_per_cell)
+    rows = load_technology(name).tables[conditions][target][128]
+    banks = compose(rows, capacity)
+    assert sum(row.capacity for row in banks) - banks[-1].capacity < capacity
+    larger = next(row for row in rows if row.capacity >= capacity)
+    assert sum(row.area for row in banks) <= larger.area + 1e-12
+    if target == "ReadEDP":
+        assert max(row.read_latency for row in banks) <= larger.read_latency
 
 
-def neighbours(grid: list[int], at: int) -> list[int]:
-    """Return the grid points that enclose a place, one when it is a point itself."""
-    return sorted({max(p for p in grid if p <= at), min(p for p in grid if p >= at)})
+def test_the_memories_of_the_headline_are_composed_as_a_designer_would() -> None:
+    htree = load_technology("SRAM_htree")
+    found = {
+        (technology.name, mebibytes): find_array(
+            technology, capacity=int(mebibytes * MIB), word=128
+        ).composition
+        for technology, mebibytes in (
+            (htree, 2.5), (RRAM, 1.5), (RRAM, 3), (RRAM, 4.5), (htree, 1 / 32), (htree, 144 / 1024)
+        )
+    }  # fmt: skip
+    assert found == {
+        ("SRAM_htree", 2.5): "2 MiB + 512 KiB",
+        ("RRAM", 1.5): "1 MiB + 512 KiB",
+        ("RRAM", 3): "2 MiB + 1 MiB",
+        ("RRAM", 4.5): "4 MiB + 512 KiB",
+        ("SRAM_htree", 1 / 32): "32 KiB",
+        # 16 KiB of this target reads in 1.5 ns, slower than 256 KiB alone.
+        ("SRAM_htree", 144 / 1024): "128 KiB + 32 KiB",
+    }
 
 
-@given(st.lists(st.floats(1e-9, 1e-3), min_size=4, max_size=4))
-def test_the_middle_of_a_rectangle_is_the_geometric_mean_of_its_corners(areas: list[float]) -> None:
-    """On logarithmic axes 2 MiB x 128 b is the middle of 1 and 4 MiB, 64 and 256 b."""
-    row = RRAM.tables[REFERENCE]["ReadEDP"][64][0]
-    corners = [
-        replace(row, capacity=capacity * MIB, word=word, area=area)
-        for (word, capacity), area in zip(product((64, 256), (1, 4)), areas, strict=True)
-    ]
-    columns = {64: tuple(corners[:2]), 256: tuple(corners[2:])}
-    technology = RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": columns}}})
-    array = find_array(technology, capacity=2 * MIB, word=128)
-    assert array.area == pytest.approx(math.prod(area**0.25 for area in areas), rel=1e-12)
+def test_wires_grow_with_the_side_of_the_memory() -> None:
+    """Energy with its length, delay of a distributed line with the square; one bank has none."""
+    small, large = (join(area, 2, 128, 14, 22e-9, "LOP") for area in (1e-6, 4e-6))
+    select = 128 * 3.75e-15 * (22 / 45) * (0.5 / 0.9) ** 2
+    assert small.energy - select == pytest.approx(142 * 0.121e-12 * (0.5 / 0.9) ** 2 / 2)
+    assert large.energy - select == pytest.approx(2 * (small.energy - select))
+    assert small.delay == pytest.approx(0.23e-9 + 15e-12)
+    assert large.delay == pytest.approx(4 * 0.23e-9 + 15e-12)
+    assert join(1e-6, 1, 128, 14, 22e-9, "LOP") == (0, 0, 0)
+    four = join(1e-6, 4, 128, 14, 22e-9, "LOP")
+    assert four.energy - small.energy == pytest.approx(select)
+    with pytest.raises(ConfigError, match=r"^bank_wires.yaml has no supply for 7 nm, LOP; add it"):
+        join(1e-6, 2, 128, 14, 7e-9, "LOP")
 
 
-@given(wide, words, capacities, capacities)
-def test_a_larger_array_is_not_smaller(
-    kind: tuple[str, int], word: int, one: int, other: int
-) -> None:
-    """Holds for ReadEDP; other targets trade area for speed differently from size to size."""
-    name, bits_per_cell = kind
-    small, large = (
-        find_array(load_technology(name), capacity=c, word=word, bits_per_cell=bits_per_cell).area
-        for c in sorted((one, other))
-    )
-    assert small <= large * (1 + 1e-12)
+def test_copies_of_an_array_share_wires_as_long_as_all_of_them() -> None:
+    one, two = (find_array(RRAM, capacity=MIB, word=128, copies=n) for n in (1, 2))
+    joint = join(2 * one.area, 2, 128, 17, 22e-9, "LOP")
+    assert two.read_energy == pytest.approx(one.read_energy + joint.energy)
+    assert two.read_latency == pytest.approx(one.read_latency + joint.delay)
+    assert 2 * two.area == pytest.approx(2 * one.area + joint.area)
+
+
+def test_more_than_the_largest_and_less_than_the_smallest_are_asked_for() -> None:
+    assert find_array(RRAM, capacity=20 * MIB, word=128).composition == "16 MiB + 4 MiB"
+    array = find_array(RRAM, capacity=40 * MIB, word=128, extrapolate=True)
+    assert array.composition == "2 x 16 MiB + 8 MiB"
+    small = find_array(RRAM, capacity=1, word=128, spare=True)
+    smallest = find_array(RRAM, capacity=4 * KIB, word=128)
+    assert figures(small) == figures(smallest)
+    assert small.warnings == ("the banks of the table that hold it hold 4 KiB, 1 B are used",)
+
+
+def test_a_word_that_the_table_lacks_lies_in_the_next_wider_one() -> None:
+    array = find_array(RRAM, capacity=MIB, word=100)
+    assert figures(array) == figures(find_array(RRAM, capacity=MIB, word=128))
+    assert (array.word, array.exact) == (100, False)
+    assert array.warnings == ("a word of 100 b lies in the table's next wider one, 128 b",)
 
 
 @given(wide, capacities, words)
@@ -139,20 +184,6 @@ def test_density_and_bandwidth_follow_from_the_figures(
     )
     assert array.density * array.area == pytest.approx(8 * capacity, rel=1e-12)
     assert array.read_bandwidth * array.read_latency == pytest.approx(word / 8, rel=1e-12)
-
-
-@given(st.integers(17, 200), st.integers(513, 4096))
-@settings(max_examples=30)
-def test_extrapolation_continues_the_last_two_points(mebibytes: int, word: int) -> None:
-    array = find_array(RRAM, capacity=mebibytes * MIB, word=word, extrapolate=True)
-
-    def along_capacity(at_word: int) -> float:
-        low, high = (find_array(RRAM, capacity=c * MIB, word=at_word).area for c in (8, 16))
-        return low * math.pow(high / low, math.log2(mebibytes / 8))
-
-    low, high = along_capacity(256), along_capacity(512)
-    assert array.area == pytest.approx(low * (high / low) ** math.log2(word / 256), rel=1e-9)
-    assert array.warnings[0].startswith("extrapolated from 8 MiB x 256 b, 16 MiB x 256 b, ")
 
 
 def test_two_bits_per_cell_hold_data_capacity_not_cells() -> None:
@@ -211,85 +242,6 @@ def test_default_roadmap_is_that_of_the_technology() -> None:
     assert leakages[2] > 100 * leakages[0]
 
 
-def test_interpolation_is_said_with_its_points_and_errors() -> None:
-    array = find_array(RRAM, capacity=9 * MIB // 2, word=128)
-    assert not array.exact
-    assert array.warnings == (
-        "badly interpolated between 4 MiB and 8 MiB at 128 b; leaving out these points the "
-        "neighbours miss them by up to: area 3 %, read latency 14 %, read energy 4 %, leakage 32 %",
-    )
-    assert array.source == (
-        "NVSim run: lpentecost/nvsim-merged 282038a, NVMExplorer cell/cfg defaults; "
-        "device rows: rram.yaml, reference"
-    )
-    assert find_array(RRAM, capacity=4 * MIB, word=128).warnings == ()
-
-
-def table(**change: Any) -> MemoryTechnology:
-    """RRAM, one word, figures in proportion to four capacities; a change bends the second point."""
-    row = RRAM.tables[REFERENCE]["ReadEDP"][64][0]
-    rows = [
-        replace(row, capacity=n * MIB, **{name: n * getattr(row, name) for name in FIGURES})
-        for n in (1, 2, 4, 8)
-    ]
-    bent = {name: factor * getattr(rows[1], name) for name, factor in change.items()}
-    rows[1] = replace(rows[1], **bent)
-    return RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": {64: tuple(rows)}}}})
-
-
-def warning_of(technology: MemoryTechnology, mebibytes: float) -> str:
-    return find_array(technology, capacity=int(mebibytes * MIB), word=64).warnings[0]
-
-
-@pytest.mark.parametrize(("factor", "badly"), [(1.29, ""), (1 / 1.31, "badly ")])
-def test_a_bend_in_the_table_is_said_where_it_is(factor: float, badly: str) -> None:
-    """The second point is missed by the bend, the third by its root."""
-    technology = table(area=factor)
-    miss = round(100 * abs(1 / factor - 1))
-    root = round(100 * abs(math.sqrt(factor) - 1))
-    rest = "read latency 0 %, read energy 0 %, leakage 0 %"
-    missed = "leaving out these points the neighbours miss them by up to: area"
-    for near, points in ((1.5, "1 MiB and 2 MiB"), (3, "2 MiB and 4 MiB")):
-        assert warning_of(technology, near) == (
-            f"{badly}interpolated between {points} at 64 b; {missed} {miss} %, {rest}"
-        )
-    assert warning_of(technology, 6) == (
-        f"interpolated between 4 MiB and 8 MiB at 64 b; {missed} {root} %, {rest}"
-    )
-
-
-def test_points_that_cannot_be_left_out_are_said() -> None:
-    columns = {64: table().tables[REFERENCE]["ReadEDP"][64][:2]}
-    technology = RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": columns}}})
-    assert warning_of(technology, 1.5) == (
-        "interpolated between 1 MiB and 2 MiB at 64 b; these points are at the edge of the table: "
-        "the error is not known"
-    )
-
-
-def test_the_axis_of_the_words_is_judged_by_the_words() -> None:
-    assert find_array(RRAM, capacity=2 * MIB, word=100).warnings == (
-        "interpolated between 64 b and 128 b at 2 MiB; leaving out these points the neighbours "
-        "miss them by up to: area 0 %, read latency 0 %, read energy 4 %, leakage 0 %",
-    )
-
-
-@pytest.mark.parametrize("axis", ["capacity", "word"])
-def test_a_point_is_missed_as_by_a_table_without_it(axis: Axis) -> None:
-    columns = RRAM.tables[REFERENCE]["ReadEDP"]
-    line = columns[128] if axis == "capacity" else rows_of_capacity(columns, MIB)
-    errors = neighbour_errors(line, "read_energy", axis)
-    assert list(errors) == [getattr(row, axis) for row in line[1:-1]]
-    for left, row, right in zip(line, line[1:], line[2:], strict=False):
-        without: dict[int, tuple[Row, ...]] = {}
-        for other in (left, right):
-            without[other.word] = (*without.get(other.word, ()), other)
-        technology = RRAM.model_copy(update={"tables": {REFERENCE: {"ReadEDP": without}}})
-        guess = find_array(technology, capacity=row.capacity, word=row.word).read_energy
-        found = abs(guess / row.read_energy - 1)
-        assert errors[getattr(row, axis)] == pytest.approx(found, rel=1e-9)
-
-
 def test_latencies_that_the_table_interpolates_are_said() -> None:
     array = find_array(SRAM, capacity=MIB // 2, word=128)
     assert not array.exact
@@ -297,28 +249,16 @@ def test_latencies_that_the_table_interpolates_are_said() -> None:
         "interpolated in the table itself, between neighbours in capacity: "
         "read latency and write latency of 512 KiB x 128 b",
     )
-    line = SRAM.tables[REFERENCE]["ReadEDP"][128]
-    assert MIB // 2 not in neighbour_errors(line, "read_latency", "capacity")
-    assert MIB // 2 in neighbour_errors(line, "area", "capacity")
+    # Of a composed array too, once for each bank.
+    assert find_array(SRAM, capacity=3 * MIB // 2, word=128).warnings == array.warnings
 
 
-def test_rows_of_both_sources_are_named() -> None:
-    assert "; NVSim run: lpentecost/nvsim-merged 282038a, invalid organisations skipped " in (
-        find_array(SRAM, capacity=MIB, word=200).source
-    )
-
-
-def test_sparse_wide_words_are_said() -> None:
-    """SRAM_htree has words of 512 b for five capacities; 256 KiB lies in their gap."""
-    array = find_array(load_technology("SRAM_htree"), capacity=256 * KIB, word=512)
-    low, high = (
-        find_array(load_technology("SRAM_htree"), capacity=c, word=512).area
-        for c in (128 * KIB, 512 * KIB)
-    )
-    assert array.area == pytest.approx(math.sqrt(low * high), rel=1e-12)
-    assert array.warnings[-1] == (
-        "words of 512 b are in the table for 128 KiB, 512 KiB, 1 MiB, 2 MiB, 4 MiB only"
-    )
+def test_the_source_names_rows_device_and_wires() -> None:
+    rows = "NVSim run: lpentecost/nvsim-merged 282038a, NVMExplorer cell/cfg defaults"
+    device = "; device rows: rram.yaml, reference"
+    assert find_array(RRAM, capacity=4 * MIB, word=128).source == rows + device
+    two = find_array(RRAM, capacity=5 * MIB, word=128).source
+    assert two == f"{rows}{device}; between banks: bank_wires.yaml"
 
 
 def test_a_warning_of_the_device_goes_with_every_array() -> None:
@@ -330,12 +270,13 @@ def test_a_warning_of_the_device_goes_with_every_array() -> None:
     )
 
 
-ADVICE = "; choose one inside, or allow extrapolation (extrapolate)"
+ADVICE = "; choose one inside"
 RRAM_HAS = (
     "rram.yaml has: 1 b/cell at 22 nm, LOP, 350 K; 1 b/cell at 22 nm, HP, 350 K; "
     "1 b/cell at 22 nm, LSTP, 350 K; 1 b/cell at 22 nm, LOP, 300 K; 1 b/cell at 45 nm, LOP, 350 K; "
     "2 b/cell at 22 nm, LOP, 350 K; 2 b/cell at 22 nm, HP, 350 K; 2 b/cell at 22 nm, LSTP, 350 K; "
-    "2 b/cell at 22 nm, LOP, 300 K; 2 b/cell at 45 nm, LOP, 350 K"
+    "2 b/cell at 22 nm, LOP, 300 K; 2 b/cell at 45 nm, LOP, 350 K; 1 b/cell at 22 nm, HP, 300 K; "
+    "1 b/cell at 22 nm, LSTP, 300 K; 2 b/cell at 22 nm, HP, 300 K; 2 b/cell at 22 nm, LSTP, 300 K"
 )
 TARGETS = (
     "known: Area, Leakage, ReadEDP, ReadEnergy, ReadLatency, WriteEDP, WriteEnergy, WriteLatency"
@@ -346,24 +287,20 @@ TARGETS = (
     ("change", "message"),
     [
         (
-            {"capacity": 32 * KIB},
-            "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K, 64 b: capacity 32 KiB is outside the "
-            f"table, 64 KiB to 16 MiB{ADVICE}",
+            {"capacity": 2 * KIB, "extrapolate": True},
+            "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K, 64 b: capacity 2 KiB is outside the "
+            f"table, 4 KiB to 16 MiB{ADVICE}",
         ),
         (
-            {"capacity": 32 * MIB},
+            {"capacity": 32 * MIB, "spare": True},
             "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K, 64 b: capacity 32 MiB is outside the "
-            f"table, 64 KiB to 16 MiB{ADVICE}",
+            "table, 4 KiB to 16 MiB; choose less than twice the largest, or allow several of them "
+            "(extrapolate)",
         ),
         (
-            {"word": 32},
-            "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K: word 32 b is outside the table, "
-            f"64 b to 512 b{ADVICE}",
-        ),
-        (
-            {"word": 128, "roadmap": "HP", "extrapolate": True},
-            "RRAM, ReadEDP, 1 b/cell at 22 nm, HP, 350 K: word 128 b is not in the table, "
-            "which has 64 b only",
+            {"word": 1024, "extrapolate": True},
+            "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K: word 1024 b is wider than the table's, "
+            "64, 128, 256, 512 b; choose one of them",
         ),
         ({"bits_per_cell": 3}, f"RRAM: no arrays of 3 b/cell at 22 nm, LOP, 350 K; {RRAM_HAS}"),
         ({"node": 12e-9}, f"RRAM: no arrays of 1 b/cell at 12 nm, LOP, 350 K; {RRAM_HAS}"),

@@ -26,7 +26,7 @@ _WIDEST = 256
 class BufferConfig(Block):
     """An array one vector wide, next to the datapath.
 
-    It may be smaller than the table's smallest array, so the table is extended below it.
+    Where it is smaller than the table's smallest array, that array stands for it.
     """
 
     element_bytes: ClassVar[int] = 1

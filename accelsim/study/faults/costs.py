@@ -23,14 +23,14 @@ from accelsim.memory.cells import CellChoice
 from accelsim.memory.faults.stored import StoredPart
 from accelsim.memory.protection import ProtectionConfig, check_bits
 from accelsim.memory.storage import StorageConfig
-from accelsim.memory.technology import Conditions, load_technology
+from accelsim.memory.technology import load_technology
 from accelsim.model.tensors import Role
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import StoredModel
 from accelsim.study.faults.subject import Subject
 from accelsim.units import ceil_div
 
-# Banks are whole multiples of the smallest array of RRAM in the technology tables [ours].
+# [ours] Banks are whole multiples of it.
 _STEP = 64 * 1024
 
 
@@ -189,7 +189,7 @@ def machine_of(
 ) -> HardwareConfig:
     """Return the case's machine with memories for the occupied bits by bits per cell.
 
-    Banks are rounded up to 64 KiB, and to the smallest array of the technology table.
+    Each is rounded up to 64 KiB for each of its banks, and composed of the table's arrays.
     """
     hardware = subject.case.hardware
     sized = {
@@ -197,7 +197,8 @@ def machine_of(
             update={
                 "technology": _technology(subject, kind),
                 "bits_per_cell": kind,
-                "capacity": _capacity(subject, kind, bits),
+                "capacity": _capacity(subject, bits),
+                "extrapolate": True,
             }
         )
         for kind, bits in sorted(occupied.items())
@@ -225,30 +226,10 @@ def _homes_of(placement: object) -> set[str]:
     return {name for home in homes for name in (home.values, home.masks, home.high) if name}
 
 
-def _capacity(subject: Subject, kind: int, bits: int) -> int:
-    """Return the bytes of a memory for so many bits, in banks that the table has arrays for."""
+def _capacity(subject: Subject, bits: int) -> int:
+    """Return the bytes of a memory for so many bits."""
     banks = subject.home.banks
-    bank = ceil_div(bits, 8 * _STEP * banks) * _STEP
-    return max(bank, _smallest(subject, kind)) * banks
-
-
-def _smallest(subject: Subject, kind: int) -> int:
-    """Return the least bytes of an array in the table, at the words about the memory's own.
-
-    0 where the table has none of such cells: ``regions`` says so.
-    """
-    home, process = subject.home, subject.case.hardware.process
-    technology = load_technology(_technology(subject, kind))
-    roadmap = home.roadmap or technology.default_roadmap
-    conditions = technology.find_conditions(
-        Conditions(kind, process.node, roadmap, process.temperature)
-    )
-    if conditions is None or home.target not in technology.tables[conditions]:
-        return 0
-    columns = technology.tables[conditions][home.target]
-    below = max((each for each in columns if each <= home.word), default=min(columns))
-    above = min((each for each in columns if each >= home.word), default=max(columns))
-    return max(columns[below][0].capacity, columns[above][0].capacity)
+    return ceil_div(bits, 8 * _STEP * banks) * _STEP * banks
 
 
 def _name(subject: Subject, kind: int) -> str:

@@ -1,21 +1,26 @@
-"""Memory arrays against NVSim's own points, and their interpolation by leaving points out."""
+"""Memory arrays against NVSim's own points, and composition by leaving points out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from statistics import median, quantiles
 
-from accelsim.memory.arrays import Array, Axis, find_array, neighbour_errors, rows_of_capacity
-from accelsim.memory.technology import Columns, Row, list_technologies, load_technology
+from accelsim.memory.arrays import Array, find_array
+from accelsim.memory.technology import Row, list_technologies, load_technology
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import format_bytes
 
-# Largest median and 95th percentile of the interpolation's error that pass, by figure, where the
-# array is optimised for read energy x delay; measured on the table, rounded up.
-_MEDIANS = {"area": 0.05, "read_latency": 0.12, "read_energy": 0.15, "leakage": 0.25}
-_TAILS = {"area": 0.20, "read_latency": 0.35, "read_energy": 0.45, "leakage": 1.00}
-_NVSIM = "NVSim, nvsim-merged 282038a: points left out"
+# Largest median and 95th percentile of the composition's error that pass, by figure, for the points
+# that ``_usual`` picks; measured on the table, rounded up. NVSim's optimum jumps from one
+# organisation to another, and its SRAM with bus routing reads for less than the wires between
+# two such banks take: hence the tail in energy.
+_MEDIANS = {"area": 0.05, "read_latency": 0.10, "read_energy": 0.15, "leakage": 0.20}
+_TAILS = {"area": 0.35, "read_latency": 0.35, "read_energy": 2.50, "leakage": 2.00}
+_CAPACITY, _WORD = 128 * 1024, 128
+_NVSIM = "NVSim, nvsim-merged 282038a"
+_LEFT_OUT = f"{_NVSIM}: points left out, composed of the others"
 
 
 _FIGURES = {"area": 1e6, "read_latency": 1e9, "read_energy": 1e12, "leakage": 1e3}
@@ -28,27 +33,29 @@ _COLUMNS = {
 
 
 def array_checks(folder: Path) -> Iterator[Check]:
-    """Compare with NVSim's points; leave each inner point out; interpolate between capacities.
+    """Compare with NVSim's points; leave each point out and compose it of the others.
 
-    An array of two banks has the summed area of two rows of the table, so that the last part
-    compares the table with itself: what is between two rows with what two rows make.
+    Two sets of other points: banks that NVSim's study added up, without wires; and arrays of odd
+    capacities that NVSim can build alone at odd words, which compositions at the next word should
+    resemble.
     """
     for row in read_rows(folder, "nvsim_arrays.csv"):
         yield from _point_checks(row)
     yield from _technology_reports()
+    found = [p for name in list_technologies() for p in left_out(name, "ReadEDP") if _usual(*p)]
     for figure in _MEDIANS:
-        errors = leave_one_out("ReadEDP", figure, "capacity")
-        for name, found, allowed in (
+        errors = composition_errors(found, figure)
+        for name, value, allowed in (
             ("median", median(errors), _MEDIANS[figure]),
             ("95th percentile", quantiles(errors, n=20)[-1], _TAILS[figure]),
         ):
-            quantity = f"error of {figure} between capacities, {name} of {len(errors)}"
-            yield Check("arrays", quantity, "1", 0.0, found, allowed, _NVSIM)
-    yield from _word_checks()
+            quantity = f"error of {figure} when composed, {name} of {len(errors)}"
+            yield Check("arrays", quantity, "1", 0.0, value, allowed, _LEFT_OUT)
     for row in read_rows(folder, "composed_arrays.csv"):
-        if row["target"] not in ("ReadEDP", "Area"):
-            continue
-        yield _composed_check(row)
+        if row["target"] in ("ReadEDP", "Area"):
+            yield _composed_check(row)
+    for row in read_rows(folder, "native_arrays.csv"):
+        yield from _native_reports(row)
 
 
 def _point_checks(row: dict[str, str]) -> Iterator[Check]:
@@ -62,9 +69,7 @@ def _point_checks(row: dict[str, str]) -> Iterator[Check]:
         quantity = f"{figure} of {_name_of(row)}"
         known = float(row[column])
         unit = column.rpartition("_")[2]
-        yield Check(
-            "NVSim points", quantity, unit, known, value, 1e-6, "NVSim, nvsim-merged 282038a"
-        )
+        yield Check("NVSim points", quantity, unit, known, value, 1e-6, _NVSIM)
 
 
 def _technology_reports() -> Iterator[Check]:
@@ -72,12 +77,12 @@ def _technology_reports() -> Iterator[Check]:
     for name in list_technologies():
         targets = {t for tables in load_technology(name).tables.values() for t in tables}
         for target in sorted(targets):
+            found = left_out(name, target)
             for figure in _MEDIANS:
-                errors = leave_one_out(target, figure, "capacity", [name])
-                if errors:
-                    quantity = f"{name}, {target}: median error of {figure} over {len(errors)}"
-                    found = median(errors)
-                    yield Check("arrays, each", quantity, "1", 0.0, found, None, _NVSIM)
+                errors = composition_errors(found, figure)
+                quantity = f"{name}, {target}: median error of {figure} over {len(errors)}"
+                value = median(errors)
+                yield Check("arrays, each", quantity, "1", 0.0, value, None, _LEFT_OUT)
 
 
 def _array_of(row: dict[str, str]) -> Array:
@@ -96,38 +101,52 @@ def _name_of(row: dict[str, str]) -> str:
     return f"{cells}, {format_bytes(int(row['capacity_B']))} x {row['word_b']} b, {row['target']}"
 
 
-def _word_checks() -> Iterator[Check]:
-    for figure in ("area", "read_energy"):
-        errors = leave_one_out("ReadEDP", figure, "word")
-        quantity = f"error of {figure} between words, median of {len(errors)}"
-        yield Check("arrays", quantity, "1", 0.0, median(errors), _MEDIANS[figure], _NVSIM)
-
-
 def _composed_check(row: dict[str, str]) -> Check:
     area = 1e6 * _array_of(row).area
     quantity = f"area of {_name_of(row)}, as two banks"
-    return Check("arrays", quantity, "mm2", float(row["area_mm2"]), area, 0.08, _NVSIM)
+    return Check("arrays", quantity, "mm2", float(row["area_mm2"]), area, 0.01, _NVSIM)
 
 
-def leave_one_out(
-    target: str, figure: str, axis: Axis, names: Sequence[str] | None = None
-) -> list[float]:
-    """Return the relative error of each inner table point, interpolated from its neighbours.
+def _native_reports(row: dict[str, str]) -> Iterator[Check]:
+    array = _array_of(row)
+    for figure in ("area", "read_latency", "leakage"):
+        column = _COLUMNS[figure]
+        quantity = f"{figure} of {_name_of(row)}, composed against built as one"
+        value, unit = _FIGURES[figure] * getattr(array, figure), column.rpartition("_")[2]
+        yield Check("arrays, each", quantity, unit, float(row[column]), value, None, _NVSIM)
 
-    Neighbours lie along one axis, capacity or word. Points whose figure is not NVSim's own are
-    passed over.
-    """
+
+Pairs = tuple[tuple[Row, Array], ...]
+
+
+@lru_cache(maxsize=64)
+def left_out(name: str, target: str) -> Pairs:
+    """Return each point that is not the smallest of its word, and what the others compose."""
+    technology = load_technology(name)
+    found = []
+    for conditions, targets in technology.tables.items():
+        for word, rows in targets.get(target, {}).items():
+            for row in rows[1:]:
+                rest = tuple(other for other in rows if other is not row)
+                without = {"tables": {conditions: {target: {word: rest}}}}
+                array = find_array(
+                    technology.model_copy(update=without), capacity=row.capacity, word=word,
+                    target=target, grade="optimistic", extrapolate=True, **conditions._asdict(),
+                )  # fmt: skip
+                found.append((row, array))
+    return tuple(found)
+
+
+def _usual(row: Row, array: Array) -> bool:
+    """Say whether an array is what a machine is made of: 22 nm, LOP, 350 K, 128 KiB or more."""
+    known = (array.node, array.roadmap, array.temperature) == (22e-9, "LOP", 350.0)
+    return known and row.word <= _WORD and row.capacity >= _CAPACITY
+
+
+def composition_errors(pairs: Iterable[tuple[Row, Array]], figure: str) -> list[float]:
+    """Return the relative errors of a figure; those that are not NVSim's own are passed over."""
     return [
-        error
-        for name in names or list_technologies()
-        for targets in load_technology(name).tables.values()
-        for line in _lines(targets.get(target, {}), axis)
-        for error in neighbour_errors(line, figure, axis).values()
+        abs(getattr(array, figure) / getattr(row, figure) - 1)
+        for row, array in pairs
+        if figure not in row.interpolated
     ]
-
-
-def _lines(columns: Columns, axis: Axis) -> list[Sequence[Row]]:
-    if axis == "capacity":
-        return list(columns.values())
-    capacities = sorted({row.capacity for rows in columns.values() for row in rows})
-    return [rows_of_capacity(columns, capacity) for capacity in capacities]
