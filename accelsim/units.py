@@ -51,8 +51,9 @@ _UNITS: dict[str, tuple[Fraction, str]] = {
     "writes": (Fraction(1), "write"),
 }
 
+# Possessive: digits are given back to nothing, so that no text takes more than one pass.
 _QUANTITY = re.compile(
-    r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,9})?)\s*(\S.*?)?\s*"
+    r"([-+]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][-+]?[0-9]{1,9})?)\s*+(\S.*)?", re.DOTALL
 )
 
 # Beyond these powers of ten every unit's value is infinite or zero as a float; exact arithmetic
@@ -124,7 +125,7 @@ def parse_whole(text: str, dimension: str) -> int:
 
 
 def _split_quantity(text: str, dimension: str) -> tuple[Decimal, Fraction]:
-    match = _QUANTITY.fullmatch(text)
+    match = _QUANTITY.fullmatch(text.strip())
     if match is None:
         raise UnitError(f"expected a quantity in {dimension}, got '{text}'")
     number, unit = match.groups()

@@ -70,9 +70,9 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except AccelsimError as error:
-        from accelsim.report.text import printable
+        from accelsim.report.text import printable, shortened
 
-        click.echo(f"accelsim: {printable(str(error))}", err=True)
+        click.echo(f"accelsim: {printable(shortened(str(error)))}", err=True)
         return error.exit_code
     except plain_click.ClickException as error:
         error.show()

@@ -6,8 +6,10 @@ watches which were looked at, and compares contents before using it again: never
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +22,8 @@ Seen = dict[tuple[str, str], object]
 # Larger files are not kept, but read again.
 _LARGE = 1 << 20
 _MOST_FILES = 256
+# [ours] Weights of half a billion parameters in 32 bits.
+_MOST_BYTES = 1 << 31
 
 
 class _File(NamedTuple):
@@ -71,8 +75,7 @@ def read_bytes(path: Path) -> bytes:
     digest, known = _look("content", name), _last.get(name)
     if known is not None and known.digest == digest:
         return known.content
-    with open(name, "rb") as file:
-        return file.read()
+    return _content(name)
 
 
 def is_file(path: Path) -> bool:
@@ -106,8 +109,7 @@ def _look(what: str, path: str) -> object:
 
 
 def _digest(path: str) -> bytes:
-    with open(path, "rb") as file:
-        content = file.read()
+    content = _content(path)
     known = _last.get(path)
     if known is None or known.content != content:
         known = _File(content, hashlib.sha256(content).digest())
@@ -116,6 +118,19 @@ def _digest(path: str) -> bytes:
                 _last.clear()
             _last[path] = known
     return known.digest
+
+
+def _content(path: str) -> bytes:
+    found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(found.st_mode):
+        # A device or a pipe may have no end.
+        raise OSError(errno.EINVAL, "it is no regular file; save it as one", path)
+    if found.st_size > _MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {_MOST_BYTES >> 30} GiB", path)
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _names(path: str) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ _STEP = re.compile(
     r"""|\[(?P<index>[0-9]{1,9})\]"""
 )
 
+# [ours] No document nests so deep.
+_LONGEST = 1000
+
 
 def format_path(path: Iterable[str | int]) -> str:
     """Return ``cases.vanilla.tasks[1]`` for a key path; the empty path is ``document``.
@@ -37,6 +40,8 @@ def parse_path(dotted: str) -> KeyPath:
     """
     path: list[str | int] = []
     position = 0
+    if len(dotted) > _LONGEST:
+        raise ValueError(f"{len(dotted)} characters are no path; expected keys joined by dots")
     while position < len(dotted):
         match = _STEP.match(dotted, position)
         # A dot stands before every key but the first.

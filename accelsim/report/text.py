@@ -25,6 +25,15 @@ def printable(text: str) -> str:
     )
 
 
+def shortened(text: str, most: int = 1000) -> str:
+    """Return a text whose lines are no longer than ``most`` characters: long ones lose a middle."""
+    half = most // 2 - 10
+    return "\n".join(
+        line if len(line) <= most else f"{line[:half]} [...] {line[-half:]}"
+        for line in text.split("\n")
+    )
+
+
 def value_text(value: Value, unit: str, digits: int) -> str:
     """Return a cell's text. ``unit`` and ``digits`` are those of a Column."""
     if value is None:

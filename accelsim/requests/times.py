@@ -13,7 +13,7 @@ from accelsim.units import TICKS_PER_SECOND, Tick, UnitError, parse_unit
 # [ours] As long as any simulated time may be (SimulatedSeconds): four months.
 LONGEST_SECONDS = 10**7
 
-_TIME = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,2})?)\s*(\S*)")
+_TIME = re.compile(r"([-+]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][-+]?[0-9]{1,2})?)\s*+(\S*)")
 
 
 @lru_cache(maxsize=64)

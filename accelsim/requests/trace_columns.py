@@ -19,7 +19,7 @@ _KNOWN = (*_NEEDED, "exit_layer", "predicted_layer", "deadline")
 _TIMES = ("arrival", "deadline")
 _EXPECTED = "arrival,task,tokens[,exit_layer][,predicted_layer][,deadline]"
 
-_HEADING = re.compile(r"([^\[\]]*?)\s*(?:\[\s*(.*?)\s*\])?")
+_HEADING = re.compile(r"([^\[\]]*+)(?:\[(.*)\])?", re.DOTALL)
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 
 
@@ -71,9 +71,10 @@ class Columns:
     def __init__(self, headings: list[str], context: RequestContext) -> None:
         matches = [_HEADING.fullmatch(text.strip()) for text in headings]
         self._context = context
-        self._units = [match[2] if match else None for match in matches]
+        units = [match[2] if match else None for match in matches]
+        self._units = [None if unit is None else unit.strip() for unit in units]
         self._names = [
-            match[1].lower() if match else text.strip()
+            match[1].strip().lower() if match else text.strip()
             for match, text in zip(matches, headings, strict=True)
         ]
         self.problems = [*self._wrong_headings(), *self._missing()]
