@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group, Key, Ledger
-from accelsim.machine.chip_state import ChipState
-from accelsim.units import to_seconds
+from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState
+from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 DRAM = "dram"
 
@@ -19,14 +19,14 @@ DRAM = "dram"
 class EnergyAccount:
     """Joules of a run.
 
-    ``dynamic`` by ledger key, ``leakage`` by (state of the chip, block), ``clock`` by state of the
-    chip, ``standby`` by state of the DRAM. ``groups`` are those of the ledger, ``members`` the
+    ``dynamic`` by ledger key, ``leakage`` and ``clock`` by (state of the chip, block), ``standby``
+    by state of the DRAM. ``groups`` are those of the ledger, ``members`` the
     number of the group of each key of ``dynamic``.
     """
 
     dynamic: dict[Key, float]
     leakage: dict[tuple[ChipState, str], float]
-    clock: dict[ChipState, float]
+    clock: dict[tuple[ChipState, str], float]
     standby: dict[str, float]
     groups: Sequence[Group]
     members: Sequence[int]
@@ -40,10 +40,12 @@ class EnergyAccount:
     @property
     def leakage_by_state(self) -> dict[str, dict[str, float]]:
         """The leakage of each block [J] by the name of the chip's state."""
-        found: dict[str, dict[str, float]] = {}
-        for (state, block), joules in self.leakage.items():
-            found.setdefault(str(state), {})[block] = joules
-        return found
+        return _by_state(self.leakage)
+
+    @property
+    def clock_by_state(self) -> dict[str, dict[str, float]]:
+        """The energy of each block's clock [J] by the name of the chip's state."""
+        return _by_state(self.clock)
 
     def leakage_of(self, block: str) -> float:
         """Return the leakage of a block over the run [J]."""
@@ -84,16 +86,54 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
         for state, time in seconds.items()
         for block, watts in prices.watts.items()
     }
-    clock = {state: prices.supplies.clock(state) * time for state, time in seconds.items()}
+    clock: defaultdict[tuple[ChipState, str], float] = defaultdict(float)
+    for (block, _, state), ticks in ledger.clocks.items():
+        if block in prices.cycles:
+            clock[state, block] += cycle_joules(prices, block, ticks, state.point)
     standby = {
         state: to_seconds(ledger.dram_states[state]) * watts
         for state, watts in prices.dram_states.items()
     }
-    return EnergyAccount(dynamic, leakage, clock, standby, ledger.groups[0], members)
+    return EnergyAccount(dynamic, leakage, dict(clock), standby, ledger.groups[0], members)
+
+
+def _by_state(joules: Mapping[tuple[ChipState, str], float]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for (state, block), spent in joules.items():
+        found.setdefault(str(state), {})[block] = spent
+    return found
+
+
+def cycle_joules(prices: PriceList, block: str, ticks: Tick, point: str = NOMINAL) -> float:
+    """Return what the clock of a block costs in some ticks of an operating point [J]."""
+    supplies = prices.supplies
+    cycles = ticks / supplies.periods[point]
+    return prices.cycles[block] * supplies.dynamic(point, block) * cycles
+
+
+def clock_joules(
+    prices: PriceList, ticks: Tick, busy: Mapping[str, Tick], point: str = NOMINAL
+) -> float:
+    """Return what all clocks cost while the chip is clocked for some ticks [J].
+
+    ``busy`` are the booked ticks by port, which count where clocks stop between them.
+    """
+    booked: Counter[str] = Counter()
+    for port, n in busy.items():
+        booked[port.partition(".")[0]] += n
+    return sum(
+        cycle_joules(prices, block, booked[block] if prices.stops(block) else ticks, point)
+        for block in prices.cycles
+    )
 
 
 def chip_watts(prices: PriceList, state: ChipState) -> float:
-    """Return leakage and clock of the chip in one of its states [W]."""
+    """Return leakage and clocks of the chip in one of its states [W].
+
+    Clocks that stop count where they are booked.
+    """
     supplies = prices.supplies
     leakage = sum(watts * supplies.leakage(state, block) for block, watts in prices.watts.items())
-    return leakage + supplies.clock(state)
+    if state.power not in CLOCKED:
+        return leakage
+    return leakage + clock_joules(prices, TICKS_PER_SECOND, {}, state.point)

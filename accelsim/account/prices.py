@@ -14,6 +14,7 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import Logic
 from accelsim.memory.protection import codec_cost
 from accelsim.program import Segment
+from accelsim.units import Tick, period_of
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,16 @@ class Supplies:
 
     That is what the logic takes; the regulator draws ``losses`` more, so that behind a linear one
     dynamic energy falls with V and leakage does not fall. Leakage also falls by drain-induced
-    barrier lowering, which is left out. ``voltages``, ``losses`` and ``clocks`` are relative to the
-    nominal operating point, by its name. ``scaled`` are the blocks that follow the chip's supply,
-    ``retained`` those that keep their contents in retention, ``always_on`` those that no state
-    switches off.
+    barrier lowering, which is left out. ``voltages`` and ``losses`` are relative to the nominal
+    operating point, ``periods`` are ticks of a cycle, all by the name of the point. ``scaled`` are
+    the blocks that follow the chip's supply, ``retained`` those that keep their contents in
+    retention, ``always_on`` those that no state switches off.
     """
 
     power: PowerConfig
     voltages: dict[str, float]
     losses: dict[str, float]
-    clocks: dict[str, float]
+    periods: dict[str, Tick]
     scaled: frozenset[str]
     retained: frozenset[str]
     always_on: frozenset[str]
@@ -50,19 +51,13 @@ class Supplies:
             return self.power.retention.leakage_fraction
         return self.power.gated_leakage
 
-    def clock(self, state: ChipState) -> float:
-        """Return the power drawn for the clock in a state of the chip [W], where it runs."""
-        if state.power not in (PowerState.ACTIVE, PowerState.IDLE):
-            return 0.0
-        at, watts = state.point, self.power.clock_power
-        return watts * self.clocks[at] * self.losses[at] * self.voltages[at] ** 2
-
 
 @dataclass(frozen=True)
 class PriceList:
     """Joules of one unit of each (block, action); watts of each block; square meters of each.
 
-    All at the nominal operating point. ``dram_states`` are watts by state of the DRAM. What is
+    ``cycles`` are joules of a cycle in which the clock of a block runs, where it costs any. All at
+    the nominal operating point. ``dram_states`` are watts by state of the DRAM. What is
     ``paid_elsewhere`` has its cost in the actions that it causes. ``supplies`` says how each chip
     state and operating point scales them, ``sheets`` are the datasheets that all comes from.
     """
@@ -70,11 +65,17 @@ class PriceList:
     joules: dict[tuple[str, str], float]
     paid_elsewhere: frozenset[tuple[str, str]]
     watts: dict[str, float]
+    cycles: dict[str, float]
     areas: dict[str, float]
     dram_states: Mapping[str, float]
     sources: dict[str, str]
     supplies: Supplies
     sheets: Mapping[str, Datasheet]
+
+    def stops(self, block: str) -> bool:
+        """Say whether the clock of a block stops while nothing is booked on it."""
+        gated = self.supplies.power.clock_gating == "blocks"
+        return gated and self.part(block) is not Part.SUPPLY
 
     def part(self, block: str) -> Part:
         """Return what a block is for."""
@@ -100,6 +101,7 @@ def price_list(
         joules,
         frozenset(key for key, price in priced.items() if price.paid_elsewhere),
         watts,
+        {name: sheet.cycle for name, sheet in sheets.items() if sheet.cycle},
         areas,
         {state: w for sheet in sheets.values() for state, w in sheet.states.items()},
         {name: sheet.source for name, sheet in sheets.items() if sheet.source},
@@ -110,15 +112,16 @@ def price_list(
 
 def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> Supplies:
     nominal, drawn = hardware.clock, hardware.power.regulator.drawn
-    voltages, clocks, losses = {NOMINAL: 1.0}, {NOMINAL: 1.0}, {NOMINAL: 1.0}
+    voltages, losses = {NOMINAL: 1.0}, {NOMINAL: 1.0}
+    periods = {NOMINAL: period_of(nominal.frequency)}
     for point in hardware.lower_points:
         voltages[point.name] = point.voltage / nominal.voltage
-        clocks[point.name] = point.frequency / nominal.frequency
         losses[point.name] = drawn(point.voltage) / drawn(nominal.voltage)
+        periods[point.name] = period_of(point.frequency)
     scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
     retained = frozenset(name for name, sheet in sheets.items() if sheet.retained)
     always_on = frozenset(name for name, sheet in sheets.items() if sheet.always_on)
-    return Supplies(hardware.power, voltages, losses, clocks, scaled, retained, always_on)
+    return Supplies(hardware.power, voltages, losses, periods, scaled, retained, always_on)
 
 
 def _with_codec(sheet: Datasheet, word: int, logic: Logic) -> Datasheet:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from accelsim.accelerators.design import Design
-from accelsim.account.energy import EnergyAccount
+from accelsim.account.energy import EnergyAccount, clock_joules
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group
 from accelsim.engine.run import Run
@@ -82,12 +82,14 @@ class _Scopes:
         self.switches = self.run.total(ProgramKind.SWITCH).count
 
     def switch(self) -> ScopeFigures | None:
-        """One switch: dynamic energy, leakage of the whole chip and standby meanwhile."""
+        """One switch: dynamic energy; leakage, clocks of the whole chip and standby meanwhile."""
         if not self.switches:
             return None
         seconds = self._seconds(ProgramKind.SWITCH)
         leakage = sum(self.prices.watts.values()) * seconds
-        energy = self._switch_energy(lambda group: True) + leakage
+        switches = self.run.total(ProgramKind.SWITCH)
+        clocks = clock_joules(self.prices, switches.ticks, switches.busy)
+        energy = self._switch_energy(lambda group: True) + leakage + clocks
         return ScopeFigures("switch", energy / self.switches, seconds / self.switches)
 
     def one_pass(self) -> ScopeFigures | None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
+from accelsim.account.energy import cycle_joules
 from accelsim.account.prices import PriceList
 from accelsim.engine.run import Execution, RequestOutcome, Run, StateSpan
 from accelsim.engine.segment_run import SegmentRecord
@@ -137,21 +138,25 @@ def price_spans(record: SegmentRecord, point: str, prices: PriceList) -> list[Bo
     """Return the bookings of a segment at an operating point, in the order in which they were made.
 
     The DRAM's commands (activates, bursts, refreshes) have no spans of their own: their energy is
-    shared out over the segment's DRAM spans by bytes. ``prices`` must know every action.
+    shared out over the segment's DRAM spans by bytes. A clock that stops between bookings is part
+    of theirs. ``prices`` must know every action.
     """
     tasks = record.segment.tasks
     per_byte = _dram_joules_per_byte(record, point, prices)
+    clocked = {block for block in prices.cycles if prices.stops(block)}
     bookings = []
     for span in record.spans:
         task = tasks[span.task]
         use = task.uses[span.use]
         block, action, amount = use.block, use.action, use.amount
         free = (block, action) in prices.paid_elsewhere
-        unit = per_byte if free else _price(prices, block, action, point)
+        joules = amount * (per_byte if free else _price(prices, block, action, point))
+        if block in clocked:
+            joules += cycle_joules(prices, block, span.end - span.start, point)
         bookings.append(
             Booking(
                 span.port, block, action, task.operator, span.task, amount,
-                span.start, span.end, amount * unit,
+                span.start, span.end, joules,
             )
         )  # fmt: skip
     return bookings

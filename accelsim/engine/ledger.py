@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from accelsim.errors import ConservationError
-from accelsim.machine.chip_state import ChipState
+from accelsim.machine.chip_state import CLOCKED, ChipState
 from accelsim.units import Tick
 
 
@@ -28,6 +28,14 @@ class Key(NamedTuple):
     program: str
     task: str
     operator: str
+
+
+class Clock(NamedTuple):
+    """The clock of a port in a state of the chip."""
+
+    block: str
+    port: str
+    state: ChipState
 
 
 class Group(NamedTuple):
@@ -49,12 +57,17 @@ BACKGROUND = "background"
 
 @dataclass
 class Ledger:
-    """Amounts by key; busy and idle ticks by port; ticks by state of chip and DRAM; peak bytes."""
+    """Amounts by key; busy and idle ticks by port; ticks by state of chip and DRAM; peak bytes.
+
+    ``clocks`` are the ticks in which each clock ran: all those of a state in which the chip is
+    clocked, or the busy ones where the clock stops between them.
+    """
 
     amounts: Counter[Key] = field(default_factory=Counter)
     busy: dict[str, Tick] = field(default_factory=dict)
     idle: dict[str, Tick] = field(default_factory=dict)
     chip_states: Counter[ChipState] = field(default_factory=Counter)
+    clocks: dict[Clock, Tick] = field(default_factory=dict)
     dram_states: Counter[str] = field(default_factory=Counter)
     peak: dict[str, int] = field(default_factory=dict)
 
@@ -104,18 +117,24 @@ class Ledger:
             sorted(self.busy.items()),
             sorted(self.idle.items()),
             sorted(self.residency()),
+            sorted((block, port, str(state), n) for (block, port, state), n in self.clocks.items()),
             sorted(self.peak.items()),
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def check_conservation(
-    ledger: Ledger, scheduled: Counter[Key], makespan: Tick, capacities: dict[str, int]
+    ledger: Ledger,
+    scheduled: Counter[Key],
+    makespan: Tick,
+    capacities: dict[str, int],
+    clocks: Iterable[tuple[str, str, bool]] = (),
 ) -> None:
     """Check the laws that every run obeys exactly.
 
     Amounts executed equal amounts scheduled, busy and idle add up to the makespan for every
-    port, the states of every domain add up to the makespan, and no buffer held more than its
+    port, the states of every domain add up to the makespan, every clock ran for all ticks of the
+    states that have one, or for the busy ones of its port, and no buffer held more than its
     capacity. ``scheduled`` leaves out what only running reveals (DRAM commands). Raises
     ConservationError that names the first contradiction.
     """
@@ -134,9 +153,23 @@ def check_conservation(
         total = sum(states.values())
         if states and total != makespan:
             raise ConservationError(f"{domain}: states last {total} ticks, makespan {makespan}")
+    _check_clocks(ledger, clocks)
     for buffer, peak in ledger.peak.items():
         if peak > capacities[buffer]:
             raise ConservationError(f"{buffer}: held {peak} B of {capacities[buffer]} B")
+
+
+def _check_clocks(ledger: Ledger, clocks: Iterable[tuple[str, str, bool]]) -> None:
+    ran: Counter[tuple[str, str]] = Counter()
+    for clock, ticks in ledger.clocks.items():
+        if not 0 <= ticks <= ledger.chip_states[clock.state]:
+            raise ConservationError(f"{clock.port}: its clock ran {ticks} ticks {clock.state}")
+        ran[clock.block, clock.port] += ticks
+    clocked = sum(n for state, n in ledger.chip_states.items() if state.power in CLOCKED)
+    for block, port, stops in clocks:
+        due = ledger.busy[port] if stops else clocked
+        if ran[block, port] != due:
+            raise ConservationError(f"{port}: its clock ran {ran[block, port]} ticks, not {due}")
 
 
 DRAM_COMMANDS = frozenset({"activate", "read_burst", "write_burst", "refresh"})

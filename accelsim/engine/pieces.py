@@ -12,10 +12,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from accelsim.engine.ledger import BACKGROUND, Key, Ledger, check_conservation
+from accelsim.engine.ledger import BACKGROUND, Clock, Key, Ledger, check_conservation
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.inputs.memo import Memo
-from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
+from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
@@ -229,7 +229,21 @@ class PieceRunner:
             ledger.idle[name] = block.idle - replayed[name]
         for state, ticks in residency.items():
             ledger.dram_states[state] += ticks
-        check_conservation(ledger, scheduled, makespan, self.machine.hardware.capacities)
+        self._count_clocks(ledger)
+        capacities = self.machine.hardware.capacities
+        check_conservation(ledger, scheduled, makespan, capacities, self.machine.clocks)
+
+    def _count_clocks(self, ledger: Ledger) -> None:
+        """Note for how long each clock ran in each state of the chip that has one."""
+        busy: Counter[tuple[str, ChipState]] = Counter()
+        for (piece, account), times in self.tally.items():
+            state = ChipState(PowerState.ACTIVE, account.point)
+            for port, ticks in piece.busy.items():
+                busy[port, state] += ticks * times
+        for block, port, stops in self.machine.clocks:
+            for state, ticks in ledger.chip_states.items():
+                if ran := (busy[port, state] if stops else ticks) * (state.power in CLOCKED):
+                    ledger.clocks[Clock(block, port, state)] = ran
 
     def _count(self, ledger: Ledger) -> Counter[Key]:
         """Add up all amounts executed; return those that the programs ask for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from accelsim.accelerators.design import Design
-from accelsim.account.energy import chip_watts
+from accelsim.account.energy import chip_watts, clock_joules
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.engine.pieces import PieceRecord
 from accelsim.engine.residency import Missing
@@ -44,7 +44,8 @@ def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceReco
             amounts[block, action] += amount
     free = prices.paid_elsewhere
     dynamic = sum(n * prices.joules[k] for k, n in amounts.items() if k not in free)
-    active = chip_watts(prices, ChipState(PowerState.ACTIVE)) * to_seconds(record.duration)
+    leakage = sum(prices.watts.values()) * to_seconds(record.duration)
+    clocks = clock_joules(prices, record.duration, record.busy)
     dram = record.dram_residency.items()
     standby = sum(prices.dram_states[state] * to_seconds(ticks) for state, ticks in dram)
-    return record, dynamic + active + standby
+    return record, dynamic + leakage + clocks + standby

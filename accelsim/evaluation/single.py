@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from accelsim.accelerators import find_accelerator
+from accelsim.account.energy import clock_joules
 from accelsim.account.prices import check_actions, price_list
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
 from accelsim.errors import ConfigError
@@ -39,9 +40,9 @@ _NO_ROOM = 1
 class OperatorResult:
     """Ticks from start to end, amounts by (block, action), and joules.
 
-    ``dynamic`` is by (block, action), ``leakage`` of the whole chip and ``standby`` of the DRAM
-    over the duration. Of what streams, the duration ends with the last sum, and ``written`` is when
-    DRAM has the last result.
+    ``dynamic`` is by (block, action); ``leakage`` and ``clock`` of the whole chip and ``standby``
+    of the DRAM are those of the duration. Of what streams, the duration ends with the last sum, and
+    ``written`` is when DRAM has the last result.
     """
 
     segment: Segment
@@ -50,6 +51,7 @@ class OperatorResult:
     amounts: Counter[tuple[str, str]]
     dynamic: dict[tuple[str, str], float]
     leakage: float
+    clock: float
     standby: float
     written: Tick | None = None
     notes: tuple[str, ...] = ()
@@ -104,6 +106,7 @@ def _result(hardware: HardwareConfig, machine: Machine, record: SegmentRecord) -
         amounts,
         dynamic,
         seconds * sum(prices.watts.values()),
+        clock_joules(prices, record.duration, {p: busy for p, (busy, *_) in record.ports.items()}),
         sum(to_seconds(n) * prices.dram_states[state] for state, n in residency.items()),
     )
 

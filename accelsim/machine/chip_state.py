@@ -19,6 +19,10 @@ class PowerState(StrEnum):
     OFF = "off"
 
 
+CLOCKED = (PowerState.ACTIVE, PowerState.IDLE)
+"""The states in which the clock runs."""
+
+
 class ChipState(NamedTuple):
     """A power state at an operating point, by its name; printed as ``active 0.60 V`` or ``off``."""
 

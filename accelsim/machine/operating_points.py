@@ -10,18 +10,24 @@ from pydantic import Field, model_validator
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError
+from accelsim.memory.logic import LogicGrade
 from accelsim.units import format_si
 
 Grade = Literal["optimistic", "reference", "pessimistic"]
 
 
 class ProcessConfig(ConfigModel):
-    """The silicon all on-chip arrays and the logic are made of."""
+    """The silicon all on-chip arrays and the logic are made of.
+
+    ``grade`` is that of the arrays; ``logic`` that of each line of the account of the logic, which
+    ``logic_file`` of the technology table holds.
+    """
 
     node: Meters
     temperature: Kelvin
     grade: Grade = "reference"
-    logic: str = "logic"
+    logic: LogicGrade = "typical"
+    logic_file: str = "logic"
 
 
 class OperatingPoint(ConfigModel):

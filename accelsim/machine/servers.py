@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from accelsim.errors import ConfigError
 from accelsim.machine.components.base import ANY
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.dram import Dram
 from accelsim.machine.components.server import Server
+from accelsim.machine.components.supply import Supply
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
 from accelsim.units import Tick, period_of
@@ -36,6 +39,14 @@ class Machine:
             self.blocks[server.name] = server
         dram = self.blocks.get("dram")
         self.dram = dram if isinstance(dram, Dram) else None
+
+    @property
+    def clocks(self) -> Iterator[tuple[str, str, bool]]:
+        """Yield (block, port, whether it may stop) of every clock: of a port, of the supply."""
+        stops = self.hardware.power.clock_gating == "blocks"
+        for (block, _), server in self._ports.items():
+            if isinstance(server, (ClockedServer, Supply)):
+                yield block, server.name, stops and isinstance(server, ClockedServer)
 
     def port(self, block: str, action: str) -> Server:
         """Return the server of an action that a block has: buffers have one for each direction."""

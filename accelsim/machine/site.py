@@ -32,6 +32,7 @@ class Site:
     def logic(self) -> Logic:
         """The logic technology, scaled to the chip. Raises ConfigError for a bad file."""
         return scaled_logic(
+            self.process.logic_file,
             self.process.logic,
             node=self.process.node,
             temperature=self.process.temperature,

@@ -1,17 +1,47 @@
-"""The technology of arithmetic and wires: ``kind: logic`` files of the technology table."""
+"""The technology of logic: ``kind: logic`` files of the technology table."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import Field, model_validator
 
 from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts
+from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
 from accelsim.memory.files import load_file
 from accelsim.memory.technology import load_technology
+
+LogicGrade = Literal["low", "typical", "high"]
+Number = Annotated[float, Field(ge=0)]
+Q = TypeVar("Q", bound=float)
+
+
+class Line(ConfigModel, Generic[Q]):
+    """A figure as a range. Without a typical one, which has no source, it counts as low."""
+
+    low: Q
+    typical: Q | None = None
+    high: Q
+
+    def at(self, grade: LogicGrade) -> Q:
+        """Return the figure of a grade."""
+        chosen = {"low": self.low, "typical": self.typical, "high": self.high}[grade]
+        return self.low if chosen is None else chosen
+
+
+class EnergyRange(Line[Joules]):
+    """An energy [J]; its range ascends."""
+
+    @model_validator(mode="after")
+    def _ascends(self) -> EnergyRange:
+        if not self.low <= self.at("typical") <= self.high:
+            raise ValueError("low, typical and high must ascend; correct the one that does not")
+        return self
 
 
 class Circuit(ConfigModel):
@@ -21,8 +51,71 @@ class Circuit(ConfigModel):
     area: SquareMeters
 
 
+class Mac(ConfigModel):
+    """A multiplier with its share of the adders."""
+
+    energy: EnergyRange
+    area: SquareMeters
+    source: str
+
+
+class FlipFlop(ConfigModel):
+    """A bit of a register: each cycle, each change of its content, its share of the clock tree."""
+
+    clock: EnergyRange
+    data: EnergyRange
+    clock_tree: EnergyRange
+    source: str
+
+
+class RegisterBits(ConfigModel):
+    """Bits of registers for each MAC and each lane; bits that change in a useful operation."""
+
+    bits_per_mac: Line[Number]
+    bits_per_lane: Line[Number]
+    changes: Line[Number]
+    source: str
+
+
+class Banks(ConfigModel):
+    """The least energy of a bit of a buffer."""
+
+    energy_per_bit: EnergyRange
+    source: str
+
+
+class Wires(ConfigModel):
+    """Energy of one bit over one millimetre; the way from a buffer to the datapath [m]."""
+
+    energy_per_bit_mm: EnergyRange
+    operand_length: Line[Meters]
+    source: str
+
+
+class LaneControl(ConfigModel):
+    """Control of a datapath: energy of a cycle for each lane."""
+
+    energy_per_lane: EnergyRange
+    source: str
+
+
+class PerCycle(ConfigModel):
+    """Energy of a cycle."""
+
+    energy: EnergyRange
+    source: str
+
+
+class DramInterface(ConfigModel):
+    """Controller and PHY of a DRAM channel: energy of a bit; power while their clocks run [W]."""
+
+    energy_per_bit: EnergyRange
+    power: Line[Watts]
+    source: str
+
+
 class Arithmetic(ConfigModel):
-    """Circuits of one node and supply."""
+    """Circuits of one node and supply; ``factor`` on their energies once they are scaled."""
 
     node: Meters
     voltage: Volts
@@ -30,14 +123,7 @@ class Arithmetic(ConfigModel):
     add_16_bit: Circuit
     multiply_8_bit: Circuit
     multiply_32_bit: Circuit
-    source: str
-
-
-class Wires(ConfigModel):
-    """Energy of one bit over one millimetre."""
-
-    voltage: Volts
-    energy_per_bit_mm: Joules
+    factor: Line[Number]
     source: str
 
 
@@ -50,68 +136,147 @@ class LogicLeakage(ConfigModel):
 
 
 class LogicFile(ConfigModel):
-    """Schema of a logic technology."""
+    """Schema of a logic technology: lines at one node and supply."""
 
     kind: Literal["logic"]
     name: str
     description: str = ""
-    arithmetic: Arithmetic
+    node: Meters
+    voltage: Volts
+    mac: Mac
+    flip_flop: FlipFlop
+    registers: dict[str, RegisterBits]
+    banks: Banks
     wires: Wires
+    control: LaneControl
+    host: PerCycle
+    clock_generator: PerCycle
+    dram_interface: DramInterface
+    arithmetic: Arithmetic
     leakage: LogicLeakage
 
 
 @dataclass(frozen=True)
-class Logic:
-    """Logic scaled to a machine's node and supply.
+class Registers:
+    """The registers of a unit: J of a cycle for each MAC and each lane, J of a useful operation."""
 
-    Energies in J an operation, areas in m2, ``wire`` in J for a bit and meter, ``leakage`` in
-    W/m2. A 16-bit multiplier is the geometric mean of the 8-bit and the 32-bit one: cost grows
-    with the square of the width.
+    cycle_per_mac: float
+    cycle_per_lane: float
+    operation: float
+
+
+@dataclass(frozen=True)
+class Logic:
+    """Logic of one grade, scaled to a machine's node and supply.
+
+    Circuits in J an operation and m2; ``registers`` by the unit that has them; ``bank`` in J a
+    bit, at the supply of the arrays; ``wire`` in J a bit and meter, ``operand_wire`` in J a bit;
+    ``control`` in J a lane and cycle, ``host`` and ``clock_generator`` in J a cycle;
+    ``interface_bit`` and ``interface_power`` of the DRAM in J and W; ``leakage`` in W/m2. A 16-bit
+    multiplier is the geometric mean of the 8-bit and the 32-bit one: cost grows with the square of
+    the width.
     """
 
+    mac: Circuit
+    registers: Mapping[str, Registers]
+    bank: float
+    wire: float
+    operand_wire: float
+    control: float
+    host: float
+    clock_generator: float
+    interface_bit: float
+    interface_power: float
     add_8_bit: Circuit
     add_16_bit: Circuit
-    multiply_8_bit: Circuit
     multiply_16_bit: Circuit
-    wire: float
     leakage: float
-    sources: tuple[str, ...]
+    sources: Mapping[str, str]
+
+    def sources_of(self, *lines: str) -> str:
+        """Return the sources of some lines."""
+        return "; ".join(self.sources[line] for line in lines)
 
 
-def scaled_logic(name: str, *, node: float, temperature: float, voltage: float) -> Logic:
+def scaled_logic(
+    name: str, grade: LogicGrade, *, node: float, temperature: float, voltage: float
+) -> Logic:
     """Return a logic technology, scaled to a node [m], a temperature [K] and a supply [V].
 
     Raises ConfigError for a bad file.
     """
     file = load_file(name, _read_logic, "logic technology", "logic")
-    known = file.arithmetic
-    shrink = node / known.node
+    shrink, supply = node / file.node, (voltage / file.voltage) ** 2
 
-    def scale(energy: float, area: float) -> Circuit:
-        return Circuit.model_construct(
-            energy=energy * shrink * (voltage / known.voltage) ** 2, area=area * shrink**2
-        )
+    def scaled(line: EnergyRange) -> float:
+        return line.at(grade) * shrink * supply
+
+    flip_flop, wire = file.flip_flop, 1e3 * file.wires.energy_per_bit_mm.at(grade) * supply
+    clock, data = scaled(flip_flop.clock) + scaled(flip_flop.clock_tree), scaled(flip_flop.data)
+    return Logic(
+        mac=_circuit(scaled(file.mac.energy), file.mac.area * shrink**2),
+        registers={
+            unit: Registers(
+                cycle_per_mac=bits.bits_per_mac.at(grade) * clock,
+                cycle_per_lane=bits.bits_per_lane.at(grade) * clock,
+                operation=bits.changes.at(grade) * data,
+            )
+            for unit, bits in file.registers.items()
+        },
+        bank=file.banks.energy_per_bit.at(grade) * shrink,
+        wire=wire,
+        operand_wire=wire * file.wires.operand_length.at(grade),
+        control=scaled(file.control.energy_per_lane),
+        host=scaled(file.host.energy),
+        clock_generator=scaled(file.clock_generator.energy),
+        interface_bit=file.dram_interface.energy_per_bit.at(grade),
+        interface_power=file.dram_interface.power.at(grade),
+        **_circuits(file.arithmetic, grade, node, voltage),
+        leakage=_leakage(file.leakage, node, temperature, voltage),
+        sources=_sources(file),
+    )
+
+
+def _circuits(
+    known: Arithmetic, grade: LogicGrade, node: float, voltage: float
+) -> dict[str, Circuit]:
+    shrink = node / known.node
+    factor = shrink * (voltage / known.voltage) ** 2 * known.factor.at(grade)
+
+    def scaled(energy: float, area: float) -> Circuit:
+        return _circuit(energy * factor, area * shrink**2)
 
     small, large = known.multiply_8_bit, known.multiply_32_bit
+    return {
+        "add_8_bit": scaled(known.add_8_bit.energy, known.add_8_bit.area),
+        "add_16_bit": scaled(known.add_16_bit.energy, known.add_16_bit.area),
+        "multiply_16_bit": scaled(
+            math.sqrt(small.energy * large.energy), math.sqrt(small.area * large.area)
+        ),
+    }
+
+
+def _circuit(energy: float, area: float) -> Circuit:
+    return Circuit.model_construct(energy=energy, area=area)
+
+
+def _leakage(known: LogicLeakage, node: float, temperature: float, voltage: float) -> float:
     smallest = find_array(
-        load_technology(file.leakage.like),
+        load_technology(known.like),
         capacity=64 * 1024,
         word=64,
         node=node,
         temperature=temperature,
         spare=True,
     )
-    return Logic(
-        add_8_bit=scale(known.add_8_bit.energy, known.add_8_bit.area),
-        add_16_bit=scale(known.add_16_bit.energy, known.add_16_bit.area),
-        multiply_8_bit=scale(small.energy, small.area),
-        multiply_16_bit=scale(
-            math.sqrt(small.energy * large.energy), math.sqrt(small.area * large.area)
-        ),
-        wire=1e3 * file.wires.energy_per_bit_mm * (voltage / file.wires.voltage) ** 2,
-        leakage=smallest.leakage / smallest.area * (voltage / file.leakage.voltage),
-        sources=(known.source, file.wires.source, file.leakage.source),
-    )
+    return smallest.leakage / smallest.area * (voltage / known.voltage)
+
+
+def _sources(file: LogicFile) -> dict[str, str]:
+    """Return the source of every line by its name, those of registers by their unit."""
+    lines = {name: getattr(file, name) for name in type(file).model_fields}
+    found = {name: line.source for name, line in lines.items() if hasattr(line, "source")}
+    return found | {unit: bits.source for unit, bits in file.registers.items()}
 
 
 def _read_logic(document: Document) -> LogicFile:

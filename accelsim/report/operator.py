@@ -37,6 +37,7 @@ def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
             "energy_J": {
                 **{f"{b}.{a}": joules for (b, a), joules in result.dynamic.items()},
                 "leakage": result.leakage,
+                "clock": result.clock,
                 "dram.standby": result.standby,
             },
         },
@@ -47,6 +48,7 @@ def _rows(result: OperatorResult) -> Iterator[Row]:
     for (block, action), amount in result.amounts.items():
         yield block, action, amount, result.dynamic.get((block, action))
     yield "chip", "leakage", None, result.leakage
+    yield "chip", "clock", None, result.clock
     if result.standby:
         yield "dram", "standby", None, result.standby
 

@@ -132,6 +132,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
             f"{domain}.{state}": to_seconds(ticks)
             for domain, state, ticks in run.ledger.residency()
         },
+        "clocks": _clock_rows(result),
         "ledger": _ledger_rows(result),
         "sources": result.figures.prices.sources,
     }
@@ -176,7 +177,7 @@ def _energy(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "total_J": account.total,
         **({"per_round_J": figures.parts} if closed else {}),
         "leakage_J": account.leakage_by_state,
-        "clock_J": {str(state): joules for state, joules in account.clock.items()},
+        "clock_J": account.clock_by_state,
         "dram_standby_J": account.standby,
     }
 
@@ -212,6 +213,15 @@ def _scopes(figures: DesignFigures) -> dict[str, Any]:
         }
         for scope, found in figures.scopes.items()
     }
+
+
+def _clock_rows(result: CaseResult) -> list[dict[str, Any]]:
+    """Return for how many cycles each clock ran in each state of the chip."""
+    periods = result.figures.prices.supplies.periods
+    return [
+        {**clock._asdict(), "state": str(clock.state), "cycles": ticks / periods[clock.state.point]}
+        for clock, ticks in result.run.ledger.clocks.items()
+    ]
 
 
 def _ledger_rows(result: CaseResult) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from small_workload import small_results, small_workload
 
-from accelsim.account.energy import price
+from accelsim.account.energy import chip_watts, price
 from accelsim.account.parts import ROUND_PARTS
 from accelsim.account.prices import check_actions, price_list
 from accelsim.account.scopes import parameter_memories
@@ -34,6 +34,7 @@ def test_energy_with_unit_prices_equals_the_count(case: str) -> None:
         prices,
         joules=dict.fromkeys(prices.joules, 1.0),
         watts=dict.fromkeys(prices.watts, 0.0),
+        cycles={},
         dram_states=dict.fromkeys(prices.dram_states, 0.0),
     )
     counted = sum(
@@ -109,7 +110,7 @@ def test_idle_time_costs_energy_in_every_round_and_no_latency() -> None:
             after.latency, none[case].figures.scopes["system"].latency, rel_tol=1e-3
         )
         extra = ten[case].figures.account.total - none[case].figures.account.total
-        idle = 10 * 1e-3 * sum(ten[case].figures.prices.watts.values())
+        idle = 10 * 1e-3 * chip_watts(ten[case].figures.prices, ChipState(PowerState.IDLE))
         assert idle < extra < 1.2 * idle
 
 

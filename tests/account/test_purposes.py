@@ -28,7 +28,6 @@ SCALED = (
     "early_exit={exit_layer: 3, prediction: exact, latency_target: 5 ms}",
     "hardware.scaling.settle_energy=1 nJ",
     "hardware.power.wake_up_energy=1 uJ",
-    "hardware.power.clock_power=1 mW",
 )
 RUNS = {
     "round robin": (),
@@ -64,7 +63,7 @@ def test_every_purpose_is_met_where_all_happens() -> None:
 
 def test_what_does_not_happen_costs_nothing() -> None:
     parts = spent(result())
-    for purpose in ("wake-up", "voltage scaling", "clock"):
+    for purpose in ("wake-up", "voltage scaling"):
         assert parts[purpose] == 0
 
 

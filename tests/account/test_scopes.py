@@ -113,7 +113,7 @@ def test_one_pass_leaks_and_waits_while_it_lasts(case: str) -> None:
 
 
 @EACH
-def test_a_switch_costs_its_joules_leakage_and_standby(case: str) -> None:
+def test_a_switch_costs_its_joules_leakage_clocks_and_standby(case: str) -> None:
     result = small_results(*ALL_ROWS)[case]
     prices, found = result.figures.prices, result.figures.scopes["switch"]
     dynamic = result.figures.account.dynamic_sum(lambda key: key.program == "switch")
@@ -122,7 +122,8 @@ def test_a_switch_costs_its_joules_leakage_and_standby(case: str) -> None:
         for state, ticks in result.run.total(ProgramKind.SWITCH).dram_residency.items()
     )
     leaked = sum(prices.watts.values()) * found.latency
-    joules = (dynamic + standby) / result.figures.switches + leaked
+    clocks = sum(prices.cycles.values()) * result.case.hardware.clock.frequency * found.latency
+    joules = (dynamic + standby) / result.figures.switches + leaked + clocks
     assert found.energy == pytest.approx(joules)
     assert standby > 0
 
@@ -143,25 +144,28 @@ def test_a_round_of_the_memories_loads_and_then_waits_for_the_busiest(case: str)
 @pytest.mark.parametrize(
     ("regulator", "power"), [("{kind: ldo, input: 0.8 V}", 1), ("{kind: buck, efficiency: 1}", 2)]
 )
-def test_the_clock_is_paid_where_it_runs_by_frequency_and_voltage(
-    regulator: str, power: int
-) -> None:
+def test_clocks_are_paid_where_they_run_by_cycles_and_voltage(regulator: str, power: int) -> None:
     overrides = (
-        "hardware.power.clock_power=1 W",
+        "hardware.process.logic=high",
         f"hardware.power.regulator={regulator}",
         "requests={pattern: poisson, mean_interval: 1 ms, duration: 20 ms}",
         "idle={policy: timeout, off_after: 0 s}",
         "early_exit={exit_layer: {mean: 2}, latency_target: 1 ms, prediction: exact}",
     )
     result = small_results(*overrides)["adapter_slc"]
-    clock, slowed = result.case.hardware.clock, 0
+    clock, slowed, paid = result.case.hardware.clock, 0, result.figures.account.clock
     points = {point.name: point for point in result.case.hardware.lower_points}
+    assert {*result.figures.prices.cycles} == {"pe_array", "sfu", "host", "power"}
     for state, ticks in result.run.ledger.chip_states.items():
-        watts = 0.0
-        if state.power in (PowerState.ACTIVE, PowerState.IDLE):
-            at = points.get(state.point, clock)
-            watts = at.frequency / clock.frequency * (at.voltage / clock.voltage) ** power
-            slowed += state.point in points
-        assert result.figures.account.clock[state] == pytest.approx(watts * to_seconds(ticks))
+        if state.power not in (PowerState.ACTIVE, PowerState.IDLE):
+            assert not any(at == state for at, _ in paid)
+            continue
+        point = points.get(state.point, clock)
+        slowed += state.point in points
+        for block, joules in result.figures.prices.cycles.items():
+            # The clock's generator has a supply of its own.
+            falls = 1.0 if block == "power" else (point.voltage / clock.voltage) ** power
+            expected = joules * falls * to_seconds(ticks) * point.frequency
+            assert paid[state, block] == pytest.approx(expected)
     assert slowed
     assert ChipState(PowerState.OFF) in result.run.ledger.chip_states

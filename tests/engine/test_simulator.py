@@ -14,7 +14,7 @@ import pytest
 from small_workload import MAIN, SMALL, executions_of
 
 from accelsim.accelerators.design import Design
-from accelsim.engine.ledger import Key, Ledger, check_conservation
+from accelsim.engine.ledger import Clock, Key, Ledger, check_conservation
 from accelsim.engine.run import Run
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
 from accelsim.engine.simulator import Options
@@ -273,6 +273,14 @@ def test_conservation_names_what_contradicts() -> None:
         check_conservation(good, Counter({key: 5}), 8, {"b": 2})
     with pytest.raises(ConservationError, match=r"^b: held 2 B of 1 B$"):
         check_conservation(good, Counter({key: 5}), 7, {"b": 1})
+    always, booked = [("bus", "bus", False)], [("bus", "bus", True)]
+    good.clocks[Clock("bus", "bus", idle)] = 7
+    check_conservation(good, Counter({key: 5}), 7, {"b": 2}, always)
+    with pytest.raises(ConservationError, match=r"^bus: its clock ran 7 ticks, not 3$"):
+        check_conservation(good, Counter({key: 5}), 7, {"b": 2}, booked)
+    good.clocks[Clock("bus", "bus", idle)] = 8
+    with pytest.raises(ConservationError, match=r"^bus: its clock ran 8 ticks idle$"):
+        check_conservation(good, Counter({key: 5}), 7, {"b": 2}, always)
     good.chip_states[off] = 1
     with pytest.raises(ConservationError, match=r"^chip: states last 8 ticks, makespan 7$"):
         check_conservation(good, Counter({key: 5}), 7, {"b": 2})

@@ -23,7 +23,8 @@ BASE = (*SMALL, "sequence_length=16", "cases.adapter_mixed.storage.backbone.bits
 # What a step may set, and to what.
 MENU: dict[str, tuple[str, ...]] = {
     "hardware.bus.length": ("1 mm", "2 mm"),
-    "hardware.process.logic": ("logic",),
+    "hardware.process.logic": ("low", "high"),
+    "hardware.power.clock_gating": ("blocks", "none"),
     "hardware.power.wake_up_energy": ("1 nJ", "3 nJ"),
     "hardware.power.gated_leakage": ("0.0", "0.1"),
     "hardware.process.grade": ("optimistic", "reference"),

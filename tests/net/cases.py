@@ -113,6 +113,7 @@ _MAIN_VARIANTS: dict[str, tuple[str, ...]] = {
         *_both("hardware.memories.sram.capacity=256 KiB", *_ADAPTERS),
     ),
     "pessimistic": ("hardware.process.grade=pessimistic",),
+    "logic_high_gated": ("hardware.process.logic=high", "hardware.power.clock_gating=blocks"),
     "read_energy_arrays": (
         "hardware.memories.sram.target=ReadEnergy",
         "hardware.memories.rram.target=ReadEnergy",

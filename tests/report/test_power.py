@@ -27,7 +27,7 @@ from accelsim.account.energy import chip_watts, price
 from accelsim.account.parts import GROUPS, POWER_PARTS
 from accelsim.account.power import STEPS, spread
 from accelsim.account.window import View, price_spans, view_of
-from accelsim.engine.ledger import Key, Ledger
+from accelsim.engine.ledger import Clock, Key, Ledger
 from accelsim.engine.run import Window
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
@@ -81,6 +81,9 @@ def energy_by_part(case: CaseResult, shown: View) -> dict[str, float]:
         covered += execution.duration
     for stay in shown.stays:
         ledger.chip_states[stay.state] += stay.end - stay.start
+    for state, ticks in ledger.chip_states.items():
+        if state.power in (PowerState.ACTIVE, PowerState.IDLE):
+            ledger.clocks |= {Clock(block, block, state): ticks for block in prices.cycles}
     idle = to_seconds(shown.end - shown.start - covered)
     joules["DRAM"] += idle * prices.dram_states["self_refresh"]
     account = price(ledger, prices)

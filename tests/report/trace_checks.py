@@ -32,13 +32,13 @@ SLEEPY = (
     "requests={pattern: poisson, mean_interval: 5 ms, duration: 40 ms, lengths: full, seed: 3}",
     "idle={policy: timeout, clock_gated_after: 0 s, retention_after: 300 us, off_after: 1 ms}",
     "early_exit={exit_layer: {mean: 2}, prediction: exact, latency_target: 1 ms}",
-    "hardware.power.clock_power=2 mW",
+    "hardware.power.regulator={kind: buck, efficiency: 1}",
     "hardware.power.gated_leakage=0.01",
     "hardware.power.wake_up_energy=20 nJ",
     "hardware.scaling.settle_energy=5 nJ",
     "hardware.scaling.memories=true",
 )
-AWAKE = (*SLEEPY, "hardware.dram.idle_state=power_down")
+AWAKE = (*SLEEPY, "hardware.dram.idle_state=power_down", "hardware.power.clock_gating=blocks")
 WHOLE = Window()
 
 Event = dict[str, Any]

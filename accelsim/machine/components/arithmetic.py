@@ -1,26 +1,35 @@
-"""What arithmetic costs, whatever unit it stands in. Registers between stages have no price."""
+"""What arithmetic costs, whatever unit it stands in: circuits, registers, their clock."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from accelsim.machine.components.base import Datasheet, Part, Price
 from accelsim.machine.site import Site
 
 
-def multipliers(count: int, site: Site) -> Datasheet:
-    """Return the datasheet of multiply-accumulators: 8-bit products, 16-bit additions."""
-    multiply, add = site.logic.multiply_8_bit, site.logic.add_16_bit
-    prices = {"mac": Price("macs", multiply.energy + add.energy)}
-    return logic_datasheet(prices, count * (multiply.area + add.area), site)
+def multipliers(count: int, unit: str, site: Site) -> Datasheet:
+    """Return the datasheet of multiply-accumulators with the registers of a kind of ``unit``.
+
+    Control is paid for each lane.
+    """
+    logic, registers = site.logic, site.logic.registers[unit]
+    cycle = count * registers.cycle_per_mac
+    cycle += site.lanes * (registers.cycle_per_lane + logic.control)
+    prices = {"mac": Price("macs", logic.mac.energy + registers.operation)}
+    lines = ("mac", "flip_flop", unit, "control")
+    return logic_datasheet(prices, count * logic.mac.area, cycle, lines, site)
 
 
-def logic_datasheet(prices: Mapping[str, Price], area: float, site: Site) -> Datasheet:
-    """Return the datasheet of logic of some area [m2]."""
+def logic_datasheet(
+    prices: Mapping[str, Price], area: float, cycle: float, lines: Iterable[str], site: Site
+) -> Datasheet:
+    """Return the datasheet of logic: area [m2], J of a clock cycle, lines of the account."""
     return Datasheet(
         Part.COMPUTE,
         prices,
         area=area,
         leakage=area * site.logic.leakage,
-        source="; ".join(site.logic.sources),
+        cycle=cycle,
+        source=site.logic.sources_of(*lines, "leakage"),
     )

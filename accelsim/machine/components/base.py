@@ -63,9 +63,10 @@ class Datasheet:
     """What a component costs, at the nominal operating point.
 
     ``prices`` by action: an action that is not there is not one of the component. ``area`` [m2] and
-    ``leakage`` [W] are None where they are not modelled. ``follows_supply`` says that energy and
-    leakage scale with the supply of the logic, ``retained`` that contents outlive retention,
-    ``always_on`` that no state of the chip switches it off, as what wakes the chip.
+    ``leakage`` [W] are None where they are not modelled. ``cycle`` [J] is spent in every cycle in
+    which the component's clock runs, used or not. ``follows_supply`` says that energy and leakage
+    scale with the supply of the logic, ``retained`` that contents outlive retention, ``always_on``
+    that no state of the chip switches it off, as what wakes the chip.
     ``states`` are watts by state, for what has states of its own (DRAM).
     """
 
@@ -73,6 +74,7 @@ class Datasheet:
     prices: Mapping[str, Price]
     area: float | None = None
     leakage: float | None = None
+    cycle: float = 0.0
     follows_supply: bool = True
     retained: bool = False
     always_on: bool = False
@@ -92,6 +94,7 @@ class Datasheet:
         figures = {f"the price of '{action}'": p.joules for action, p in self.prices.items()}
         figures |= {f"the power in {state}": watts for state, watts in self.states.items()}
         figures |= {"the area": self.area or 0.0, "the leakage": self.leakage or 0.0}
+        figures["the energy of a cycle"] = self.cycle
         if self.states and self.part is not Part.DRAM:
             raise ConfigError(f"only a DRAM has states of its own; {self.part} leaks, or not")
         for what, value in figures.items():

@@ -23,4 +23,4 @@ class CodecConfig(ClockedBlock):
         """Expanding a vector is a prefix sum over its mask: one narrow addition a lane."""
         add = site.logic.add_8_bit
         prices = {"decode": Price("vectors", site.lanes * add.energy)}
-        return logic_datasheet(prices, 2 * site.lanes * add.area, site)
+        return logic_datasheet(prices, 2 * site.lanes * add.area, 0.0, ("arithmetic",), site)

@@ -30,6 +30,7 @@ class BufferConfig(Block):
     """
 
     element_bytes: ClassVar[int] = 1
+    written_by_datapath: ClassVar[bool] = False
 
     technology: str
     target: Target = "ReadEDP"
@@ -70,22 +71,28 @@ class BufferConfig(Block):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A vector costs a whole access; buffers count bytes, as zero lanes are not accessed.
 
-        It costs no less than a narrower one: NVSim may lay a wide word out slower and thriftier.
+        It costs no less than a narrower one (NVSim may lay a wide word out slower and thriftier)
+        and no less than built banks of SRAM. What the datapath reads or writes passes the wires
+        between; other writes come off the bus.
         """
-        region, size = self.region(name, site), self.vector_bytes(site)
+        region, size, logic = self.region(name, site), self.vector_bytes(site), site.logic
         word = int(8 * region.word_bytes)
         narrower = (_NARROWEST << n for n in range(word.bit_length()) if _NARROWEST << n < word)
         built = [region, *(self._arrays(name, site, each) for each in narrower)]
+        least = word * logic.bank if region.array.volatile else 0.0
+        read = max(least, *(each.read_energy for each in built))
+        write = max(least, *(each.write_energy for each in built))
+        wires = word * logic.operand_wire
         return Datasheet(
             Part.BUFFERS,
             {
-                "read": Price("bytes", max(each.read_energy for each in built) / size),
-                "write": Price("bytes", max(each.write_energy for each in built) / size),
+                "read": Price("bytes", (read + wires) / size),
+                "write": Price("bytes", (write + wires * self.written_by_datapath) / size),
             },
             area=region.area,
             leakage=region.leakage,
             follows_supply=follows_supply(region, site),
-            source=region.array.source,
+            source=f"{region.array.source}; {logic.sources_of('banks', 'wires')}",
         )
 
     def layout(self, name: str, site: Site) -> Hashable:

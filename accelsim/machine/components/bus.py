@@ -55,7 +55,8 @@ class BusConfig(ClockedBlock, Interconnect):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A byte charges eight wires of the bus's length; the area of wires is not modelled."""
         byte = Price("bytes", 8 * (site.logic.wire * self.length))
-        return Datasheet(Part.BUS, {"transfer": byte, "store": byte})
+        source = site.logic.sources_of("wires")
+        return Datasheet(Part.BUS, {"transfer": byte, "store": byte}, source=source)
 
     def layout(self, name: str, site: Site) -> Hashable:
         """All but the length."""

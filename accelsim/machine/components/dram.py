@@ -18,6 +18,9 @@ from accelsim.program import Range, Use
 from accelsim.units import Tick
 
 _NOTHING: Counter[str] = Counter()
+_BURSTS = frozenset({"read_burst", "write_burst"})
+# The states in which the clocks of controller and PHY stop.
+_ASLEEP = frozenset({"self_refresh", "power_down"})
 
 
 class DramConfig(Component):
@@ -32,17 +35,28 @@ class DramConfig(Component):
         return {ANY: Dram(name, self)}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Bytes are paid by the commands that they cause; standby by the time in each state."""
-        part = load_dram(self.technology)
+        """Bytes are paid by the commands that they cause; standby by the time in each state.
+
+        Controller and PHY on the chip are part of both.
+        """
+        part, logic = load_dram(self.technology), site.logic
         cost = prices(part, self.devices)
         bytes_moved = Price("bytes", 0.0, paid_elsewhere=True)
-        commands = {action: Price("commands", joules) for action, joules in cost["joules"].items()}
+        burst = 8 * part.organisation.burst_size * self.devices * logic.interface_bit
+        commands = {
+            action: Price("commands", joules + burst * (action in _BURSTS))
+            for action, joules in cost["joules"].items()
+        }
         return Datasheet(
             Part.DRAM,
             {"read": bytes_moved, "write": bytes_moved, **commands},
             follows_supply=False,
-            states=cost["watts"],
-            source=f"{part.name}: {part.timing.source}; {part.power.source}",
+            states={
+                state: watts + (0.0 if state in _ASLEEP else logic.interface_power)
+                for state, watts in cost["watts"].items()
+            },
+            source=f"{part.name}: {part.timing.source}; {part.power.source}; "
+            + logic.sources_of("dram_interface"),
         )
 
     def layout(self, name: str, site: Site) -> Hashable:

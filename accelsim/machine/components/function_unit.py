@@ -67,13 +67,14 @@ class FunctionUnit(ClockedBlock):
         """Return the number of lanes."""
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Return the price of each function by its recipe."""
+        """Return the price of each function by its recipe; every result is registered."""
+        unit, registers = "vector_lane", site.logic.registers["vector_lane"]
         multiply, add = site.logic.multiply_16_bit, site.logic.add_16_bit
+        product, sum_ = (circuit.energy + registers.operation for circuit in (multiply, add))
         prices = {
-            function: Price(
-                "elements", recipe.multiplications * multiply.energy + recipe.additions * add.energy
-            )
+            function: Price("elements", recipe.multiplications * product + recipe.additions * sum_)
             for function, recipe in {**self.functions, **self.further}.items()
         }
-        area = self.lanes_of(site) * (multiply.area + 2 * add.area)
-        return logic_datasheet(prices, area, site)
+        lanes, lines = self.lanes_of(site), ("arithmetic", "flip_flop", unit)
+        area, cycle = lanes * (multiply.area + 2 * add.area), lanes * registers.cycle_per_mac
+        return logic_datasheet(prices, area, cycle, lines, site)

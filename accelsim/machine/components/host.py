@@ -28,6 +28,11 @@ class HostConfig(ClockedBlock):
         return use.expect(Command).amount * self.register_write_cycles
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """A register write charges 32 wires of the bus's length; the rest is not modelled."""
-        joules = _REGISTER_BITS * (site.logic.wire * site.wire_length)
-        return Datasheet(Part.HOST, {"register_write": Price("register_writes", joules)})
+        """A register write charges 32 wires of the bus's length; the processor takes its cycles."""
+        write = Price("register_writes", _REGISTER_BITS * (site.logic.wire * site.wire_length))
+        return Datasheet(
+            Part.HOST,
+            {"register_write": write},
+            cycle=site.logic.host,
+            source=site.logic.sources_of("host", "wires"),
+        )

@@ -37,6 +37,7 @@ class AccumulatorConfig(BufferConfig):
     """Sums of 32 bits, two tiles of them: one is added to, the other leaves."""
 
     element_bytes: ClassVar[int] = 4
+    written_by_datapath: ClassVar[bool] = True
 
     kind: Literal["accumulator"]
     capacity: Bytes

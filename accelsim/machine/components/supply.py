@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.inputs.quantities import Joules, SimulatedSeconds, Volts, Watts
+from accelsim.inputs.quantities import Joules, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.server import Server
@@ -68,14 +68,14 @@ class PowerConfig(Component, WakeUpConfig):
     The ``regulator`` stands before the logic and all that follows its supply; arrays that do not
     have supplies of their own, whose losses are left out.
     ``wake_up_time`` and ``wake_up_energy`` are those of leaving ``off``. ``gated_leakage`` is the
-    fraction of leakage that is left behind switched-off supplies. ``clock_power`` is spent while
-    the clock runs, at the nominal operating point. A machine without ``clock_gated`` or
-    ``retention`` lacks the state.
+    fraction of leakage that is left behind switched-off supplies. With ``clock_gating: blocks`` the
+    clock of a block stops in every cycle in which nothing is booked on it. A machine without
+    ``clock_gated`` or ``retention`` lacks the state.
     """
 
     regulator: Regulator
     gated_leakage: Fraction = 0.0
-    clock_power: Watts = 0.0
+    clock_gating: Literal["none", "blocks"] = "none"
     clock_gated: WakeUpConfig | None = None
     retention: RetentionConfig | None = None
 
@@ -94,17 +94,23 @@ class PowerConfig(Component, WakeUpConfig):
         return {ANY: Supply(name, times)}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Each change costs what its state says."""
-        prices = {a: Price("changes", joules) for a, (_, joules) in self.changes(site).items()}
-        return Datasheet(Part.SUPPLY, prices, follows_supply=False)
+        """Each change costs what its state says; the clock's generator takes every cycle."""
+        return Datasheet(
+            Part.SUPPLY,
+            {a: Price("changes", joules) for a, (_, joules) in self.changes(site).items()},
+            cycle=site.logic.clock_generator,
+            follows_supply=False,
+            source=site.logic.sources_of("clock_generator"),
+        )
 
     def layout(self, name: str, site: Site) -> Hashable:
         """Which changes there are."""
         return tuple(self.changes(site))
 
     def timing(self, name: str, site: Site) -> Hashable:
-        """The times of all changes."""
-        return tuple((action, time) for action, (time, _) in self.changes(site).items())
+        """The times of all changes, and which clocks run."""
+        times = ((action, time) for action, (time, _) in self.changes(site).items())
+        return (self.clock_gating, *times)
 
 
 class Supply(Server):

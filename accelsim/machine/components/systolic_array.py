@@ -46,8 +46,8 @@ class SystolicArrayConfig(Datapath):
         return {ANY: SystolicArray(name, self.timing_model, site.period)}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """A MAC is that of a vector MAC array: the registers between elements have no price."""
-        return multipliers(self.rows * self.columns, site)
+        """Every element has registers of its own, in which operands and sums move each cycle."""
+        return multipliers(self.rows * self.columns, self.kind, site)
 
     def timing(self, name: str, site: Site) -> Hashable:
         """All of it."""

@@ -61,8 +61,8 @@ class PeArrayConfig(Datapath):
         return {ANY: PeArray(name, self, site.period)}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """A MAC is an 8-bit multiplication and a 16-bit addition."""
-        return multipliers(self.vector_size**2, site)
+        """Multipliers with adder trees; sums of the active row are clocked, a column's a lane."""
+        return multipliers(self.vector_size**2, self.kind, site)
 
     def timing(self, name: str, site: Site) -> Hashable:
         """All of it."""
