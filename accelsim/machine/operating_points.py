@@ -19,12 +19,14 @@ Grade = Literal["optimistic", "reference", "pessimistic"]
 class ProcessConfig(ConfigModel):
     """The silicon all on-chip arrays and the logic are made of.
 
-    ``grade`` is that of the arrays; ``logic`` that of each line of the account of the logic, which
+    Without a ``roadmap`` (LOP, LSTP, HP) each technology has its default. ``grade`` is
+    that of the arrays; ``logic`` that of each line of the account of the logic, which
     ``logic_file`` of the technology table holds.
     """
 
     node: Meters
     temperature: Kelvin
+    roadmap: str | None = None
     grade: Grade = "reference"
     logic: LogicGrade = "typical"
     logic_file: str = "logic"

@@ -21,6 +21,7 @@ Target = Literal[
 class ArrayQuery:
     """What a memory asks of the technology table: capacity [bytes] and word [bits] of the whole.
 
+    Without a ``roadmap`` or ``temperature`` [K] of its own it has those of the process.
     ``extrapolate`` lets several of the table's largest arrays stand for more, and its smallest for
     less, than the table has.
     """
@@ -32,7 +33,14 @@ class ArrayQuery:
     bits_per_cell: int = 1
     banks: int = 1
     roadmap: str | None = None
+    temperature: float | None = None
     extrapolate: bool = False
+
+    def conditions(self, technology: MemoryTechnology, process: ProcessConfig) -> Conditions:
+        """Return the memory's own conditions, else those of the process or the technology."""
+        roadmap = self.roadmap or process.roadmap or technology.default_roadmap
+        temperature = self.temperature or process.temperature
+        return Conditions(self.bits_per_cell, process.node, roadmap, temperature)
 
 
 @dataclass(frozen=True)
@@ -93,10 +101,7 @@ def find_region(
             capacity=query.capacity // query.banks // lanes,
             word=query.word // lanes,
             target=query.target,
-            bits_per_cell=query.bits_per_cell,
-            node=process.node,
-            roadmap=query.roadmap,
-            temperature=process.temperature,
+            **query.conditions(technology, process)._asdict(),
             grade=process.grade,
             extrapolate=query.extrapolate,
             spare=query.extrapolate,
@@ -113,10 +118,7 @@ def find_region(
 
 def _lanes(technology: MemoryTechnology, query: ArrayQuery, process: ProcessConfig) -> int:
     """Return how many arrays of the table's widest word make up the memory's word."""
-    roadmap = query.roadmap or technology.default_roadmap
-    wanted = Conditions(query.bits_per_cell, process.node, roadmap, process.temperature)
-    conditions = technology.find_conditions(wanted)
-    if conditions is None or query.target not in technology.tables[conditions]:
-        return 1
-    widest = max(technology.tables[conditions][query.target])
+    known = technology.find_conditions(query.conditions(technology, process))
+    words = [max(technology.tables[each].get(query.target, (query.word,))) for each in known]
+    widest = min(words, default=query.word)
     return query.word // widest if query.word % widest == 0 else 1

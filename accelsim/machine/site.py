@@ -36,6 +36,7 @@ class Site:
             self.process.logic,
             node=self.process.node,
             temperature=self.process.temperature,
+            roadmap=self.process.roadmap,
             voltage=self.clock.voltage,
         )
 

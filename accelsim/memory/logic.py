@@ -199,7 +199,13 @@ class Logic:
 
 
 def scaled_logic(
-    name: str, grade: LogicGrade, *, node: float, temperature: float, voltage: float
+    name: str,
+    grade: LogicGrade,
+    *,
+    node: float,
+    temperature: float,
+    voltage: float,
+    roadmap: str | None = None,
 ) -> Logic:
     """Return a logic technology, scaled to a node [m], a temperature [K] and a supply [V].
 
@@ -232,7 +238,7 @@ def scaled_logic(
         interface_bit=file.dram_interface.energy_per_bit.at(grade),
         interface_power=file.dram_interface.power.at(grade),
         **_circuits(file.arithmetic, grade, node, voltage),
-        leakage=_leakage(file.leakage, node, temperature, voltage),
+        leakage=_leakage(file.leakage, node, temperature, voltage, roadmap),
         sources=_sources(file),
     )
 
@@ -260,13 +266,16 @@ def _circuit(energy: float, area: float) -> Circuit:
     return Circuit.model_construct(energy=energy, area=area)
 
 
-def _leakage(known: LogicLeakage, node: float, temperature: float, voltage: float) -> float:
+def _leakage(
+    known: LogicLeakage, node: float, temperature: float, voltage: float, roadmap: str | None
+) -> float:
     smallest = find_array(
         load_technology(known.like),
         capacity=64 * 1024,
-        word=64,
+        word=128,
         node=node,
         temperature=temperature,
+        roadmap=roadmap,
         spare=True,
     )
     return smallest.leakage / smallest.area * (voltage / known.voltage)

@@ -215,15 +215,25 @@ class MemoryTechnology(_Described):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    def find_conditions(self, wanted: Conditions) -> Conditions | None:
-        """Return the conditions of the tables that are the wanted ones but for rounding."""
-        for found in self.tables:
-            same_cells = found.bits_per_cell == wanted.bits_per_cell
-            same_node = math.isclose(found.node, wanted.node)
-            same_heat = math.isclose(found.temperature, wanted.temperature)
-            if same_cells and same_node and same_heat and found.roadmap == wanted.roadmap:
-                return found
-        return None
+    def find_conditions(self, wanted: Conditions) -> tuple[Conditions, ...]:
+        """Return the conditions of the tables that are the wanted ones but for rounding.
+
+        Where the temperature lies between those of two tables, the colder and the hotter one
+        nearest to it; none where the tables do not reach so far.
+        """
+        known = [
+            found
+            for found in sorted(self.tables, key=lambda each: each.temperature)
+            if found.bits_per_cell == wanted.bits_per_cell
+            and found.roadmap == wanted.roadmap
+            and math.isclose(found.node, wanted.node)
+        ]
+        for found in known:
+            if math.isclose(found.temperature, wanted.temperature):
+                return (found,)
+        colder = [found for found in known if found.temperature < wanted.temperature]
+        hotter = [found for found in known if found.temperature > wanted.temperature]
+        return (colder[-1], hotter[0]) if colder and hotter else ()
 
 
 def load_technology(name_or_path: str | Path) -> MemoryTechnology:

@@ -195,27 +195,16 @@ def test_figures_do_not_depend_on_replay() -> None:
     assert figures_of(replayed) == figures_of(simulated)
 
 
-PLAIN_SRAM = [
-    f"hardware.{block}.technology=sram"
-    for block in (
-        "memories.sram",
-        "memories.activation_sram",
-        "weight_buffer",
-        "activation_buffer",
-        "auxiliary_memory",
-    )
-]
-LARGE = [
-    "hardware.memories.sram.capacity=2 MiB",
-    "hardware.memories.activation_sram.capacity=1 MiB",
-]
-
-
 @pytest.mark.parametrize(
     ("overrides", "part", "sign"),
     [
         (["hardware.process.temperature=300 K"], "leakage of parameter memories", -1),
         (["hardware.process.temperature=300 K"], "leakage of the rest", -1),
+        (["hardware.process.roadmap=LSTP"], "leakage of parameter memories", -1),
+        (["hardware.process.roadmap=HP"], "leakage of the rest", 1),
+        (["hardware.memories.sram.roadmap=LSTP"], "leakage of parameter memories", -1),
+        (["hardware.memories.activation_sram.roadmap=LSTP"], "leakage of the rest", -1),
+        (["hardware.memories.sram.temperature=320 K"], "leakage of parameter memories", -1),
         (["hardware.dram.technology=lpddr4x_3200"], "DRAM transfers", -1),
         (["hardware.bus.length=2 mm"], "bus and host", 1),
         (["hardware.clock.voltage=0.7 V"], "compute", -1),
@@ -223,8 +212,6 @@ LARGE = [
     ],
 )
 def test_parts_move_as_physics_says(overrides: list[str], part: str, sign: int) -> None:
-    # Only the plain SRAM style has arrays at 300 K, 1 MiB and above.
-    common = [*PLAIN_SRAM, *LARGE]
-    before = small_results(*common)["adapter_slc"].figures.parts[part]
-    after = small_results(*common, *overrides)["adapter_slc"].figures.parts[part]
+    before = small_results()["adapter_slc"].figures.parts[part]
+    after = small_results(*overrides)["adapter_slc"].figures.parts[part]
     assert (after - before) * sign > 0

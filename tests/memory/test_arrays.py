@@ -261,6 +261,33 @@ def test_the_source_names_rows_device_and_wires() -> None:
     assert two == f"{rows}{device}; between banks: bank_wires.yaml"
 
 
+@given(st.floats(300, 350, width=32), st.sampled_from(["LOP", "LSTP", "HP"]), wide)
+def test_figures_between_two_temperatures_follow_them_exponentially(
+    temperature: float, roadmap: str, kind: tuple[str, int]
+) -> None:
+    name, bits_per_cell = ("SRAM_htree", 1) if kind[0] == "SRAM" else kind
+    query: dict[str, Any] = {"word": 128, "bits_per_cell": bits_per_cell, "roadmap": roadmap}
+    technology = load_technology(name)
+    cold, array, hot = (
+        find_array(technology, capacity=3 * MIB, temperature=kelvin, **query)
+        for kelvin in (300, temperature, 350)
+    )
+    share = (temperature - 300) / 50
+    for figure in FIGURES:
+        low, high = getattr(cold, figure), getattr(hot, figure)
+        assert getattr(array, figure) == pytest.approx(low * (high / low) ** share)
+    said = f"{temperature:g} K lies between the table's 300 and 350 K"
+    assert (said in array.warnings) == (min(share, 1 - share) > 1e-9)
+
+
+def test_outside_the_temperatures_of_the_tables_is_refused() -> None:
+    for kelvin in (299, 351):
+        with pytest.raises(
+            ConfigError, match=rf"^RRAM: no arrays of .* LOP, {kelvin} K; rram.yaml"
+        ):
+            find_array(RRAM, capacity=MIB, word=128, temperature=kelvin)
+
+
 def test_a_warning_of_the_device_goes_with_every_array() -> None:
     array = find_array(load_technology("PCM"), capacity=MIB, word=64)
     assert array.exact
@@ -305,7 +332,7 @@ TARGETS = (
         ({"bits_per_cell": 3}, f"RRAM: no arrays of 3 b/cell at 22 nm, LOP, 350 K; {RRAM_HAS}"),
         ({"node": 12e-9}, f"RRAM: no arrays of 1 b/cell at 12 nm, LOP, 350 K; {RRAM_HAS}"),
         ({"roadmap": "lop"}, f"RRAM: no arrays of 1 b/cell at 22 nm, lop, 350 K; {RRAM_HAS}"),
-        ({"temperature": 320}, f"RRAM: no arrays of 1 b/cell at 22 nm, LOP, 320 K; {RRAM_HAS}"),
+        ({"temperature": 360}, f"RRAM: no arrays of 1 b/cell at 22 nm, LOP, 360 K; {RRAM_HAS}"),
         (
             {"target": "ReadEPD"},
             "RRAM: no arrays optimised for 'ReadEPD' with 1 b/cell at 22 nm, LOP, 350 K: "

@@ -25,7 +25,7 @@ SUITES = {
     "edgebert": (lambda: edgebert_checks(FOLDER), 67),
     "scalesim": (lambda: scalesim_checks(FOLDER), 180),
     "onnxim": (lambda: onnxim_checks(FOLDER), 11),
-    "arrays": (lambda: array_checks(FOLDER), 736),
+    "arrays": (lambda: array_checks(FOLDER), 772),
     "dram": (lambda: dram_checks(FOLDER), 45),
     "model": (lambda: model_checks(FOLDER), 372),
     "theory": (theory_checks, 100),

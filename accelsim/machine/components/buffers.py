@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from accelsim.inputs.quantities import Bytes
+from accelsim.inputs.quantities import Bytes, Kelvin
 from accelsim.machine.components.base import Block, Datasheet, Part, Price
 from accelsim.machine.components.memory import Memory, follows_supply, port_timing
 from accelsim.machine.components.server import Server
@@ -34,6 +34,8 @@ class BufferConfig(Block):
 
     technology: str
     target: Target = "ReadEDP"
+    roadmap: str | None = None
+    temperature: Kelvin | None = None
 
     @property
     @abstractmethod
@@ -55,8 +57,9 @@ class BufferConfig(Block):
     def _arrays(self, name: str, site: Site, word: int) -> Region:
         beside = ceil_div(word, _WIDEST)
         query = ArrayQuery(
-            self.technology, self.size // beside, min(word, _WIDEST), self.target, extrapolate=True
-        )
+            self.technology, self.size // beside, min(word, _WIDEST), self.target,
+            roadmap=self.roadmap, temperature=self.temperature, extrapolate=True,
+        )  # fmt: skip
         region = site.region(name, "buffer", query, name)
         return replace(region, lanes=beside * region.lanes, capacity=self.size)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.inputs.quantities import Bits, Bytes
+from accelsim.inputs.quantities import Bits, Bytes, Kelvin
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
@@ -19,7 +19,10 @@ from accelsim.units import Tick, ceil_div, to_ticks
 
 
 class MemoryConfig(Component):
-    """One on-chip memory region: an array of the technology table."""
+    """One on-chip memory region: arrays of the technology table.
+
+    ``roadmap`` and ``temperature`` are its own, else those of ``process``.
+    """
 
     kind: Literal["memory"] = "memory"
     technology: str
@@ -29,6 +32,7 @@ class MemoryConfig(Component):
     banks: Annotated[int, Field(gt=0, le=1024)] = 1
     target: Target = "ReadEDP"
     roadmap: str | None = None
+    temperature: Kelvin | None = None
     extrapolate: bool = False
 
     @model_validator(mode="after")
@@ -45,7 +49,7 @@ class MemoryConfig(Component):
         kind = "activations" if name == site.activations else "parameters"
         query = ArrayQuery(
             self.technology, self.capacity, self.word, self.target, self.bits_per_cell,
-            self.banks, self.roadmap, self.extrapolate,
+            self.banks, self.roadmap, self.temperature, self.extrapolate,
         )  # fmt: skip
         return site.region(name, kind, query, f"memories.{name}")
 

@@ -43,10 +43,6 @@ class SimpleDramConfig(Component):
         """All of it."""
         return self
 
-    def byte_energy(self, action: str) -> float:
-        """Return 0: nothing is priced."""
-        return 0.0
-
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: each in whole accesses."""
         row = ceil_div(asked.size, rows)

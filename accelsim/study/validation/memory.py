@@ -20,6 +20,7 @@ _MEDIANS = {"area": 0.05, "read_latency": 0.10, "read_energy": 0.15, "leakage": 
 _TAILS = {"area": 0.35, "read_latency": 0.35, "read_energy": 2.50, "leakage": 2.00}
 _CAPACITY, _WORD = 128 * 1024, 128
 _NVSIM = "NVSim, nvsim-merged 282038a"
+_NVMEXPLORER = "lpentecost/NVMExplorer f091759, AE_dnn_output"
 _LEFT_OUT = f"{_NVSIM}: points left out, composed of the others"
 
 
@@ -54,6 +55,8 @@ def array_checks(folder: Path) -> Iterator[Check]:
     for row in read_rows(folder, "composed_arrays.csv"):
         if row["target"] in ("ReadEDP", "Area"):
             yield _composed_check(row)
+    for row in read_rows(folder, "nvmexplorer_albert.csv"):
+        yield from _account_checks(row)
     for row in read_rows(folder, "native_arrays.csv"):
         yield from _native_reports(row)
 
@@ -114,6 +117,31 @@ def _native_reports(row: dict[str, str]) -> Iterator[Check]:
         quantity = f"{figure} of {_name_of(row)}, composed against built as one"
         value, unit = _FIGURES[figure] * getattr(array, figure), column.rpartition("_")[2]
         yield Check("arrays, each", quantity, unit, float(row[column]), value, None, _NVSIM)
+
+
+def _account_checks(row: dict[str, str]) -> Iterator[Check]:
+    """Compare NVMExplorer's account of a second of reads: power, and latency one by one.
+
+    Of SRAM with our own array; its tentpole cells are in no table of ours and bring theirs along.
+    """
+    cell, reads = row["cell"], float(row["reads_per_second"])
+    latency, energy, leakage = (
+        float(row[name]) for name in ("read_latency_ns", "read_energy_pJ", "leakage_mW")
+    )
+    if cell == "SRAM":
+        array = find_array(load_technology(cell), capacity=2**21, word=64, target=row["target"])
+        latency, energy = 1e9 * array.read_latency, 1e12 * array.read_energy
+        leakage = 1e3 * array.leakage
+    dynamic = 1e-9 * reads * energy
+    what = f"{cell}, {row['target']}, {row['benchmark']}"
+    stated = float(row["dynamic_mW"]), float(row["total_power_mW"]), float(row["latency_ms"])
+    for name, unit, known, value in (
+        ("dynamic power as published, 1000 times too large", "mW", stated[0], 1e3 * dynamic),
+        ("total power, that error put right", "mW", stated[1] - 0.999 * stated[0],
+         dynamic + leakage),
+        ("latency of all reads", "ms", stated[2], 1e-6 * reads * latency),
+    ):  # fmt: skip
+        yield Check("NVMExplorer", f"{name}: {what}", unit, known, value, 5e-4, _NVMEXPLORER)
 
 
 Pairs = tuple[tuple[Row, Array], ...]

@@ -1,0 +1,48 @@
+"""Temperature and roadmap: of the whole machine, or of one memory or buffer."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from accelsim.inputs.shipped import shipped_folder
+from accelsim.machine.schema import HardwareConfig, load_hardware
+
+MACHINES = sorted(path.name for path in shipped_folder("hwconfigs").glob("*.yaml"))
+POINTS = list(itertools.product((300, 310, 350), ("LOP", "LSTP", "HP")))
+
+
+def machine(name: str, *settings: str) -> HardwareConfig:
+    return load_hardware(f"hwconfigs/{name}", settings)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_shipped_machine_has_every_temperature_and_roadmap(name: str) -> None:
+    for kelvin, roadmap in POINTS:
+        settings = (f"process.temperature={kelvin} K", f"process.roadmap={roadmap}")
+        hardware = machine(name, *settings)
+        assert hardware.datasheets
+        for region in hardware.regions.values():
+            assert (region.array.temperature, region.array.roadmap) == (kelvin, roadmap)
+
+
+@pytest.mark.parametrize("block", ["weight_buffer", "auxiliary_memory", "memories.rram"])
+def test_a_memory_or_buffer_may_have_its_own(block: str) -> None:
+    own = machine("adapter_slc.yaml", f"{block}.roadmap=LSTP", f"{block}.temperature=310 K")
+    changed = {
+        name: (region.array.temperature, region.array.roadmap)
+        for name, region in own.regions.items()
+        if region != machine("adapter_slc.yaml").regions[name]
+    }
+    assert changed == {block.removeprefix("memories."): (310, "LSTP")}
+
+
+def test_logic_leaks_as_its_roadmap_and_temperature_say() -> None:
+    watts = [
+        machine("edgebert.yaml", f"process.temperature={kelvin} K", f"process.roadmap={roadmap}")
+        .datasheets["pe_array"]
+        .leakage
+        for roadmap, kelvin in (("LSTP", 300), ("LOP", 300), ("LOP", 350), ("HP", 350))
+    ]
+    assert watts == sorted(watts, key=lambda each: each or 0.0)
