@@ -45,7 +45,7 @@ def _choice(option: str, values: list[str], text: str) -> Decorator:
 @_choice("--resync", ["none", "row"], "Where a reader of masks starts afresh.")
 @click.option("--seed", type=int, default=0, help="Of weights, tokens, faults.")
 @click.option("--seeds", type=int, default=5, help="Injections of each figure.")
-@click.option("--sentences", type=int, default=16, help="Random sentences.")
+@click.option("--sentences", type=int, default=8, help="Random sentences.")
 @click.option("--tokens", type=int, default=8, help="Tokens of each of them.")
 @click.option(
     "--fault-rates",
@@ -96,7 +96,7 @@ def faults(
     options = _options(choices)
     loaded = load_workload(workload, assignments)
     wanted = chosen_media(media)
-    with status(shown=not (quiet or as_json)) as step:
+    with status(shown=not quiet, lines=True) as step:
         report = faults_report(study_faults(loaded, options, step), command_line())
     paths = write(report, out or Path("out") / loaded.config.name / "faults", wanted)
     if not quiet:

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def status(*, shown: bool) -> Iterator[Callable[[str], None] | None]:
-    """Show what is being simulated on the terminal's error stream, if there is one."""
-    if not shown or not sys.stderr.isatty():
+def status(*, shown: bool, lines: bool = False) -> Iterator[Callable[[str], None] | None]:
+    """Show what is being simulated on the error stream, if that is a terminal.
+
+    With ``lines`` each step is a line where it is none: a log shows how far a long study is.
+    """
+    if not shown or not (lines or sys.stderr.isatty()):
         yield None
+        return
+    if not sys.stderr.isatty():
+        yield lambda text: click.echo(f"accelsim: simulating {text}", err=True)
         return
     from rich.console import Console
 

@@ -23,9 +23,11 @@ def compressed_weights(
     assert chosen is not None
     length, memo = config.sequence_length, memo or Memo()
     graphs = {task: task_graph(config, case, task, length, memo) for task in config.tasks}
-    if chosen.seed is None:
-        sets = load_task_weights(chosen.shared, chosen.tasks, graphs, workload.path.parent)
+    if chosen.shared or chosen.tasks:
+        folder, files = workload.path.parent, (chosen.shared, chosen.tasks)
+        sets = load_task_weights(*files, graphs, folder, chosen.seed)
     else:
+        assert chosen.seed is not None
         sets = {task: synthetic_weights(graphs[task], chosen.seed, task) for task in graphs}
     try:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from accelsim.report.faults_document import faults_document
@@ -25,7 +26,7 @@ from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.findings import Exchange, double_share, exchanges, savings
 from accelsim.study.faults.statistics import INTERVALS, Estimate
 from accelsim.study.faults.study import FaultStudy, SchemeResult
-from accelsim.study.faults.sweep import LEVEL, Curve, Sweep
+from accelsim.study.faults.sweep import LEVEL, Curve, Sweep, SweepPoint
 from accelsim.units import format_bytes
 
 _SCHEME: Field[SchemeResult] = (Column("scheme", "scheme"), lambda one: one.scheme.name)
@@ -183,9 +184,9 @@ def _sweep(sweep: Sweep) -> Iterator[Section]:
             Column("", "agree", "1", 2),
         ]
     rows: list[Row] = []
-    for points in zip(*(curve.points for curve in sweep.curves), strict=True):
-        cells = (cell for p in points for cell in (p.expected, *_effects(p.damage)))
-        rows.append((points[0].rate, *cells))
+    for points in itertools.zip_longest(*(curve.points for curve in sweep.curves)):
+        cells = (cell for point in points for cell in _point(point))
+        rows.append((next(point.rate for point in points if point), *cells))
     ones = (cell for curve in sweep.curves for cell in (1, *_effects(curve.one)))
     title = f"The same fault probability of each cell in values or in masks ({sweep.scheme.name})"
     yield Table(title, tuple(columns), (*rows, RULE, ("one", *ones)))
@@ -203,6 +204,11 @@ def _curves(sweep: Sweep, up: Axis, figure: Callable[[DamageSummary], Estimate])
     title = "The same fault probability in values and in masks"
     across = Axis("probability that a cell is misread", logarithmic=True)
     return Chart(title, across, up, series)
+
+
+def _point(point: SweepPoint | None) -> tuple[Value, ...]:
+    """Return the cells of a point; nothing beyond the end of a curve."""
+    return (None,) * 4 if point is None else (point.expected, *_effects(point.damage))
 
 
 def _effects(damage: DamageSummary | None) -> tuple[Value, ...]:
@@ -291,6 +297,10 @@ def faults_notes(study: FaultStudy) -> Iterator[str]:
         if result.costs.missing:
             yield f"{result.scheme.name}: {result.costs.missing}"
     if study.sweep:
+        yield (
+            f"the sweep runs the first {study.sweep.sentences} sentences and {study.sweep.seeds} "
+            "seeds, and ends a curve where the logits' error reaches their own size"
+        )
         yield (
             f"starts of rows would add {format_bytes(study.sweep.resync_bits / 8)} of counts, "
             "not stored here and taken to be free of faults"

@@ -115,6 +115,8 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
 def _sweep(sweep: Sweep) -> dict[str, Any]:
     return {
         "scheme": sweep.scheme.name,
+        "sentences": sweep.sentences,
+        "seeds": sweep.seeds,
         "logit_error_level": LEVEL,
         "row_counts_bits": sweep.resync_bits,
         "curves": [

@@ -109,7 +109,8 @@ class AdaptivFloat:
     def decode(self, codes: Codes) -> Values:
         """Return the values of codes."""
         exponent = np.ldexp(np.float32(1), self.largest_exponent)
-        values: Values = self._magnitudes()[codes]
+        # Twice as fast as an index.
+        values: Values = self._magnitudes().take(codes)
         values *= exponent
         return values
 

@@ -68,7 +68,8 @@ class CaseWeights(ConfigModel):
 
     Files are ``shared`` by all tasks, or one task's own in ``tasks``; relative paths start at the
     folder of the workload file. A task's file may be a complete checkpoint: what tasks share must
-    then be equal in all of them. ``seed`` stands alone. The weights are pruned to the densities of
+    then be equal in all of them. A ``seed`` alone draws all weights; beside files it draws the
+    adapters and heads of which they have nothing. The weights are pruned to the densities of
     the case's storage, in every ``tensor`` or over all matrices of a ``role`` together, so that
     tensors of small weights become sparser than others, and quantised to its bits with
     ``numbers``; what is then measured takes the place of the stated densities.
@@ -82,8 +83,8 @@ class CaseWeights(ConfigModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> CaseWeights:
-        if bool(self.shared or self.tasks) == (self.seed is not None):
+        if not (self.shared or self.tasks) and self.seed is None:
             raise ValueError(
-                "expected files (shared, tasks) or a seed for synthetic weights, and not both"
+                "expected files (shared, tasks), a seed for synthetic weights, or both"
             )
         return self

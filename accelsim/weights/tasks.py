@@ -12,6 +12,7 @@ from accelsim.inputs.paths import suggest
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.weights.files import load_weights
+from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.weight_set import Values, WeightSet, check_weights, report
 
 
@@ -20,13 +21,16 @@ def load_task_weights(
     own: Mapping[str, str],
     graphs: Mapping[str, LayerGraph],
     folder: Path,
+    seed: int | None = None,
 ) -> dict[str, WeightSet]:
     """Return the weights of each task, checked against the task's graph.
 
     ``graphs`` maps tasks to their adapted graphs; relative paths start at ``folder``. A task's
     ``own`` file takes the place of the ``shared`` ones for parameters of role ``task``; any other
-    parameter must be equal wherever it stands. Raises ConfigError as ``load_weights`` and
-    ``check_weights`` do, for a task that is unknown, and for shared parameters that differ.
+    parameter must be equal wherever it stands. With a ``seed``, adapters and heads of which the
+    files have nothing at all are drawn, and the origin says so. Raises ConfigError as
+    ``load_weights`` and ``check_weights`` do, for a task that is unknown, and for shared
+    parameters that differ.
     """
     for task in own:
         if task not in graphs:
@@ -46,9 +50,36 @@ def load_task_weights(
                 f"weights.tasks: no file for task {task}, and none is shared; name one for each "
                 "task"
             )
+        if seed is not None:
+            sets[task] = _with_heads(sets[task], graph, seed, task)
         check_weights(sets[task], graph)
         _check_equal(next(iter(sets.values())), sets[task], graph)
     return sets
+
+
+# What a backbone's own file must hold; the rest are adapters and heads.
+_BACKBONE = ("embeddings", "encoder")
+
+
+def _with_heads(weights: WeightSet, graph: LayerGraph, seed: int, task: str) -> WeightSet:
+    """Return the weights with the adapters and heads of which they have nothing."""
+    given = {_part(name) for name in weights.tensors}
+    lacking = {
+        parameter.name: _part(parameter.name)
+        for parameter in graph.parameters
+        if _part(parameter.name) not in {*given, *_BACKBONE}
+    }
+    if not lacking:
+        return weights
+    drawn = synthetic_weights(graph, seed, task).tensors
+    parts = " and ".join(dict.fromkeys(lacking.values()))
+    origin = f"{weights.origin}; {parts} synthetic, seed {seed} for task {task}"
+    return WeightSet({**weights.tensors, **{name: drawn[name] for name in lacking}}, origin)
+
+
+def _part(name: str) -> str:
+    """Return the part of the model that a parameter is named after; LoRA is one of its own."""
+    return "lora" if ".lora_" in name else name.partition(".")[0]
 
 
 def merge(shared: WeightSet, own: WeightSet, graph: LayerGraph) -> WeightSet:

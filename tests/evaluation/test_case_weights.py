@@ -59,7 +59,7 @@ def test_sparser_weights_move_fewer_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ((f"cases.{CASE}.weights={{}}",), r"weights: expected files \(shared, tasks\) or a seed"),
+        ((f"cases.{CASE}.weights={{}}",), r"weights: expected files \(shared, tasks\), a seed"),
         (
             (SEEDED, f"cases.{CASE}.storage.task.bits=32"),
             rf"^cases\.{CASE}\.storage\.task\.bits is 32; numbers of kind adaptivfloat have 4 to",

@@ -14,6 +14,7 @@ from accelsim.study.faults.stored_model import FaultCounts, Reading, StoredModel
 from accelsim.study.faults.subject import load_subject
 from accelsim.study.faults.sweep import (
     LEVEL,
+    SATURATED,
     SweepPoint,
     crossing,
     sweep_faults,
@@ -108,13 +109,18 @@ def test_the_crossing_of_a_power_law_is_exact() -> None:
 
 
 def test_the_sweep_finds_masks_more_harmful_per_fault() -> None:
-    rates, seeds = (1e-6, 3e-6, 1e-4, 1e-2), range(6)
+    rates, seeds = (1e-7, 1e-6, 3e-6, 1e-4, 1e-2, 1e-1), range(12)
     sweep = sweep_faults(
-        judge(), SCHEMES["mixed2"], stored("mixed2"), rates, seeds, 0.2, lambda text: None
+        judge(), SCHEMES["mixed2"], stored("mixed2"), rates, seeds, 0.05, lambda text: None
     )
     values, masks, rows = sweep.curves
-    assert [one.damage is None for one in values.points] == [True, False, False, False]
-    assert values.points[3].expected == pytest.approx(values.cells * 1e-2)
+    assert [one.damage is None for one in values.points[:3]] == [True, False, False]
+    assert values.points[4].expected == pytest.approx(values.cells * 1e-2)
+    # Masks are lost at a rate where values are not: higher ones are not run.
+    assert masks.points[-1].rate == 1e-4
+    assert masks.points[-1].damage is not None
+    assert masks.points[-1].damage.logits.mean >= SATURATED
+    assert (sweep.sentences, sweep.seeds) == (8, 12)
     assert sweep.harm_per_cell(values) == 1
     assert (sweep.harm_per_fault(masks) or 0) > 10
     assert masks.rate is not None

@@ -169,11 +169,14 @@ def test_more_bits_are_never_worse_and_sixteen_are_near_exact(kind: str) -> None
         how = StorageFormat(format="dense", bits=bits)
         decoded = compressed(config(how, how, how), kind=kind).decode()
         errors.append(
-            max(float(np.abs(decoded.tensors[n] - v).max()) for n, v in WEIGHTS.tensors.items())
+            max(
+                float(np.abs(decoded.tensors[n] - v).max() / max(np.abs(v).max(), 1e-30))
+                for n, v in WEIGHTS.tensors.items()
+            )
         )
     assert errors == sorted(errors, reverse=True)
-    # AdaptivFloat's smallest magnitude is 2^-12 where the largest is 0.04: half of that is lost.
-    assert errors[-1] <= 2**-13
+    # AdaptivFloat's smallest magnitude is 2^-7 of the largest's power of two: half of it is lost.
+    assert errors[-1] <= 2**-8
 
 
 def test_compressing_the_decoded_weights_changes_nothing() -> None:

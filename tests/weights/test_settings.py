@@ -48,13 +48,7 @@ def test_a_good_choice_is_read() -> None:
         ("adaptivfloat", "posit", 3, r"numbers\.kind: .*'posit'.*"),
         ("tasks:", "task:", 2, r"task: unknown key; did you mean 'tasks'\?"),
         ("prune_over: role", "prune_over: model", 4, r"prune_over: .*'model'.*"),
-        (
-            "prune_over: role",
-            "seed: 1",
-            1,
-            r"document: expected files \(shared, tasks\) or a seed for synthetic weights, and "
-            r"not both",
-        ),
+        ("prune_over: role", "seed: -1", 4, r"seed: .*greater than or equal to 0.*"),
     ],
 )
 def test_a_wrong_choice_is_named(old: str, new: str, line: int, message: str) -> None:

@@ -16,6 +16,7 @@ from accelsim.weights.weight_set import WeightSet
 
 GRAPH = small_graph()
 TASKS = ("MNLI", "QNLI")
+TABLE = "embeddings.word_embeddings.weight"
 
 
 def save(path: Path, weights: WeightSet, *roles: Role, **changes: Any) -> str:
@@ -80,6 +81,33 @@ def test_what_tasks_share_must_be_equal(tmp_path: Path, sets: dict[str, WeightSe
         load(tmp_path, [], **own)
     with pytest.raises(ConfigError, match=f"^.*: 1 {message}$"):
         load(tmp_path, [own["MNLI"]], QNLI=own["QNLI"])
+
+
+def test_a_backbone_alone_gets_seeded_adapters_and_heads(tmp_path: Path) -> None:
+    drawn = {task: synthetic_weights(GRAPH, 9, task).tensors for task in TASKS}
+    own = ("adapters.", "classifier.")
+    pretrained = {n: v + 1 for n, v in drawn["MNLI"].items() if not n.startswith(own)}
+    save_file(pretrained, tmp_path / "backbone.safetensors")
+    loaded = load_task_weights(
+        ["backbone.safetensors"], {}, dict.fromkeys(TASKS, GRAPH), tmp_path, 9
+    )
+    for task, weights in loaded.items():
+        assert weights.origin.endswith(
+            f"backbone.safetensors; adapters and classifier synthetic, seed 9 for task {task}"
+        )
+        for name, values in weights.tensors.items():
+            wanted = drawn[task][name] if name.startswith(own) else pretrained[name]
+            np.testing.assert_array_equal(values, wanted)
+    with pytest.raises(ConfigError, match=r"tensors missing: adapters"):
+        load(tmp_path, ["backbone.safetensors"])
+
+
+@pytest.mark.parametrize("lost", ["adapters.ffn.up.bias", "pooler.bias", TABLE])
+def test_what_lacks_a_part_of_a_part_is_refused(tmp_path: Path, lost: str) -> None:
+    tensors = {n: v for n, v in synthetic_weights(GRAPH, 9).tensors.items() if n != lost}
+    save_file(tensors, tmp_path / "torn.safetensors")
+    with pytest.raises(ConfigError, match=f"1 tensor missing: {lost}"):
+        load_task_weights(["torn.safetensors"], {}, dict.fromkeys(TASKS, GRAPH), tmp_path, 9)
 
 
 def test_a_task_without_weights_is_named(tmp_path: Path, sets: dict[str, WeightSet]) -> None:

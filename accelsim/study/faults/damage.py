@@ -57,9 +57,10 @@ class DamageSummary:
 class Judge:
     """Compares readings of a subject's weights with the weights as written."""
 
-    def __init__(self, subject: Subject) -> None:
-        """Decode the weights and run the sentences without faults."""
+    def __init__(self, subject: Subject, sentences: int | None = None) -> None:
+        """Decode the weights and run the sentences, or the first of them, without faults."""
         self._subject = subject
+        self.sentences = subject.sentences.part(0, sentences or len(subject.sentences))
         self._weights = subject.compressed.decode().tensors
         self._reference = self._forward({})
 
@@ -84,7 +85,7 @@ class Judge:
         return _summarise(counts, damages)
 
     def _forward(self, changed: Mapping[str, Values]) -> ForwardResult:
-        subject, sentences = self._subject, self._subject.sentences
+        subject, sentences = self._subject, self.sentences
         return forward(
             subject.workload.config.model,
             subject.case.config.adaptation,
@@ -94,10 +95,11 @@ class Judge:
             sentences.token_types,
             capture=True,
             attention_spans=subject.workload.config.attention_spans.get(subject.task, ()),
+            memo=subject.memo,
         )
 
     def _judge(self, reading: Reading, result: ForwardResult) -> Damage:
-        sentences, reference = self._subject.sentences, self._reference
+        sentences, reference = self.sentences, self._reference
         squares, largest, flips = self._weight_errors(reading.changed)
         return Damage(
             math.sqrt(squares / max(self._squares, math.ulp(0.0))),

@@ -40,7 +40,7 @@ class FaultOptions:
     resync: Resync = "none"
     seed: int = 0
     seeds: int = 5
-    sentences: int = 16
+    sentences: int = 8
     tokens: int = 8
     fault_rates: tuple[float, ...] = FAULT_RATES
     faults: FaultConfig = field(default_factory=FaultConfig)

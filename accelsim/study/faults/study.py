@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from accelsim.memory.faults.levels import Transitions
@@ -20,6 +20,9 @@ from accelsim.workload.schema import Workload
 RARE = 1e-3
 # The scheme of the sweep: that of Fu, Avaliani and Donato.
 _SWEPT = SCHEMES["mixed2"]
+# Of the sweep, whose readings are most of the work: at most so many seeds, and sentences of a
+# reading, which share its faults [ours].
+SWEPT_SEEDS, SWEPT_SENTENCES = 3, 4
 
 
 @dataclass(frozen=True)
@@ -74,18 +77,25 @@ def study_faults(
     """
     step = progress or _silent
     schemes = find_schemes(options.schemes)
-    step("loading and compressing the weights")
     subject = load_subject(workload, options)
     faults = {scheme.name: cell_faults(subject, scheme, options) for scheme in schemes}
-    step("running the sentences without faults")
+    _check_cells(subject, schemes, options)
     judge = Judge(subject)
     results = []
-    for scheme in schemes:
-        step(f"{scheme.name}: writing and simulating")
+    for number, scheme in enumerate(schemes, start=1):
+        step(f"scheme {number} of {len(schemes)}: {scheme.name}")
         stored = write(subject, scheme, options)
-        results.append(_study(subject, judge, scheme, stored, faults[scheme.name], options, step))
-    sweep = _sweep(subject, judge, options, step)
+        results.append(_study(subject, judge, scheme, stored, faults[scheme.name], options))
+    sweep = _sweep(subject, options, step)
     return FaultStudy(subject, options, tuple(results), sweep, judge.unharmed.accuracy)
+
+
+def _check_cells(subject: Subject, schemes: Iterable[StorageScheme], options: FaultOptions) -> None:
+    """Check that values fill their cells, where they must, before anything is run."""
+    tensors = (subject.compressed.tensors[name] for name in subject.stored)
+    for bits in {tensor.numbers.bits for tensor in tensors}:
+        for scheme in schemes:
+            scheme.value_cells(bits, subject.numbers, partial=options.partial_cells).layout(bits)
 
 
 def _silent(text: str) -> None:
@@ -117,27 +127,19 @@ def _study(
     stored: StoredModel,
     faults: CellFaults,
     options: FaultOptions,
-    step: Callable[[str], None],
 ) -> SchemeResult:
     costs = scheme_costs(subject, scheme, stored)
     expected = stored.expected(faults)
     damage = None
     if expected.total >= RARE:
-        seeds = _announced(seeds_of(options), f"{scheme.name}: seed", step)
+        seeds = seeds_of(options)
         damage = judge.judge_seeds(lambda seed: stored.read(faults, seed, options.resync), seeds)
     return SchemeResult(scheme, costs, expected, faults.values, damage)
 
 
-def _announced(seeds: Iterable[int], what: str, step: Callable[[str], None]) -> Iterator[int]:
-    for seed in seeds:
-        step(f"{what} {seed}")
-        yield seed
-
-
-def _sweep(
-    subject: Subject, judge: Judge, options: FaultOptions, step: Callable[[str], None]
-) -> Sweep | None:
+def _sweep(subject: Subject, options: FaultOptions, step: Callable[[str], None]) -> Sweep | None:
     stored = write(subject, _SWEPT, options)
     if not options.fault_rates or not stored.mask_cells:
         return None
-    return sweep_faults(judge, _SWEPT, stored, options.fault_rates, seeds_of(options), RARE, step)
+    judge, seeds = Judge(subject, SWEPT_SENTENCES), seeds_of(options)[:SWEPT_SEEDS]
+    return sweep_faults(judge, _SWEPT, stored, options.fault_rates, seeds, RARE, step)

@@ -141,7 +141,10 @@ def _non_volatile(case: Case) -> tuple[MemoryConfig, tuple[Role, ...]]:
 def _load(task: str, graphs: dict[str, LayerGraph], options: FaultOptions) -> WeightSet:
     if not (options.weights or options.task_weights):
         return synthetic_weights(graphs[task], options.seed, task)
-    return load_task_weights(options.weights, options.task_weights, graphs, options.folder)[task]
+    # Labels say nothing about a head that was drawn.
+    seed = None if options.labelled else options.seed
+    files = (options.weights, options.task_weights)
+    return load_task_weights(*files, graphs, options.folder, seed)[task]
 
 
 def _known(workload: Workload, names: Iterable[str]) -> list[str]:

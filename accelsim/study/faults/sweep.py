@@ -19,6 +19,8 @@ from accelsim.study.faults.stored_model import CellFaults, Reading, Resync, Stor
 
 # The error of the logits at which the rates of values and masks are compared [ours].
 LEVEL = 0.1
+# An error as large as the logits themselves: higher rates would say the same, none is run [ours].
+SATURATED = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ class SweepPoint:
 class Curve:
     """Damage against the fault rate of one part.
 
-    ``cells`` of the part, the damage of exactly ``one`` of them misread, and where the logits
-    reach the error ``LEVEL``: the ``rate``, None where no point lies above it or none below.
+    ``points`` end with the first at which the error of the logits is ``SATURATED``. ``cells`` of
+    the part, the damage of exactly ``one`` of them misread, and where the logits reach the error
+    ``LEVEL``: the ``rate``, None where no point lies above it or none below.
     """
 
     name: str
@@ -54,13 +57,15 @@ class Curve:
 class Sweep:
     """The curves of values, of masks, and of masks read afresh at every row.
 
-    ``resync_bits``: what the counts of stored values of each row would add, which the last curve
-    takes to be free of faults.
+    ``sentences`` of a reading, ``seeds`` of a point. ``resync_bits``: what the counts of stored
+    values of each row would add, which the last curve takes to be free of faults.
     """
 
     scheme: StorageScheme
     curves: tuple[Curve, ...]
     resync_bits: int
+    sentences: int
+    seeds: int
 
     @property
     def values(self) -> Curve:
@@ -89,7 +94,7 @@ class Sweep:
 
 
 # Single faults differ more than seeds of many: so many times as many are judged [ours].
-_SINGLES = 4
+_SINGLES = 2
 
 
 def sweep_faults(
@@ -114,18 +119,20 @@ def sweep_faults(
     for name, part, resync in kinds:
         points = []
         for rate in rates:
-            progress(f"{name} at {rate:g}")
+            progress(f"faults in {name} at {rate:g} a cell")
             faults = uniform_faults(rate, part)
             expected = stored.expected(faults).total
             damage = None
             if expected >= rare:
                 damage = judge.judge_seeds(_reader(stored, faults, resync), seeds)
             points.append(SweepPoint(rate, expected, damage))
+            if damage and damage.logits.mean >= SATURATED:
+                break
         many = range(seeds[0], seeds[0] + _SINGLES * len(seeds))
         one = judge.judge_seeds(_one_reader(stored, part, resync), many)
         cells = stored.value_cells if part == "values" else stored.mask_cells
         curves.append(Curve(name, part, resync, cells, tuple(points), one, crossing(points)))
-    return Sweep(scheme, tuple(curves), _resync_bits(stored))
+    return Sweep(scheme, tuple(curves), _resync_bits(stored), len(judge.sentences), len(seeds))
 
 
 def _reader(stored: StoredModel, faults: CellFaults, resync: Resync) -> Callable[[int], Reading]:
