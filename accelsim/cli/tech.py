@@ -29,8 +29,8 @@ _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
 @click.option("--temperature", metavar="KELVIN", help="Temperature.  [default: 350 K]")
 @click.option(
     "--grade",
-    type=click.Choice(["optimistic", "reference", "pessimistic"]),
-    help="Device grade.  [default: reference]",
+    type=click.Choice(["low", "typical", "high"]),
+    help="Device grade.  [default: typical]",
 )
 @click.option(
     "--extrapolate",

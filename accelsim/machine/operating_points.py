@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError
-from accelsim.memory.logic import LogicGrade
+from accelsim.memory.technology import Grade
 from accelsim.units import format_si
-
-Grade = Literal["optimistic", "reference", "pessimistic"]
 
 
 class ProcessConfig(ConfigModel):
@@ -27,8 +25,8 @@ class ProcessConfig(ConfigModel):
     node: Meters
     temperature: Kelvin
     roadmap: str | None = None
-    grade: Grade = "reference"
-    logic: LogicGrade = "typical"
+    grade: Grade = "typical"
+    logic: Grade = "typical"
     logic_file: str = "logic"
 
 

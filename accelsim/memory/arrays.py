@@ -103,7 +103,7 @@ def find_array(
     node: float = 22e-9,
     roadmap: str | None = None,
     temperature: float = 350.0,
-    grade: Grade = "reference",
+    grade: Grade = "typical",
     extrapolate: bool = False,
     spare: bool = False,
     copies: int = 1,

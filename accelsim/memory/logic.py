@@ -14,9 +14,8 @@ from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts, Watt
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
 from accelsim.memory.files import load_file
-from accelsim.memory.technology import load_technology
+from accelsim.memory.technology import Grade, load_technology
 
-LogicGrade = Literal["low", "typical", "high"]
 Number = Annotated[float, Field(ge=0)]
 Q = TypeVar("Q", bound=float)
 
@@ -28,7 +27,7 @@ class Line(ConfigModel, Generic[Q]):
     typical: Q | None = None
     high: Q
 
-    def at(self, grade: LogicGrade) -> Q:
+    def at(self, grade: Grade) -> Q:
         """Return the figure of a grade."""
         chosen = {"low": self.low, "typical": self.typical, "high": self.high}[grade]
         return self.low if chosen is None else chosen
@@ -200,7 +199,7 @@ class Logic:
 
 def scaled_logic(
     name: str,
-    grade: LogicGrade,
+    grade: Grade,
     *,
     node: float,
     temperature: float,
@@ -243,9 +242,7 @@ def scaled_logic(
     )
 
 
-def _circuits(
-    known: Arithmetic, grade: LogicGrade, node: float, voltage: float
-) -> dict[str, Circuit]:
+def _circuits(known: Arithmetic, grade: Grade, node: float, voltage: float) -> dict[str, Circuit]:
     shrink = node / known.node
     factor = shrink * (voltage / known.voltage) ** 2 * known.factor.at(grade)
 

@@ -36,7 +36,7 @@ from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.faults.levels import CellLevels
 from accelsim.memory.files import load_file, shipped_technologies
 
-Grade = Literal["optimistic", "reference", "pessimistic"]
+Grade = Literal["low", "typical", "high"]
 
 Multiplier = Annotated[float, Field(gt=0)]
 Steps = Annotated[int, Field(ge=1)]
@@ -44,11 +44,14 @@ Value = TypeVar("Value")
 
 
 class Graded(ConfigModel, Generic[Value]):
-    """One figure of a device in three grades, and where the three come from."""
+    """One figure of a device in three grades, and where the three come from.
 
-    optimistic: Value
-    reference: Value
-    pessimistic: Value
+    ``low`` costs least and lasts longest, ``high`` costs most; ``typical`` is the default.
+    """
+
+    low: Value
+    typical: Value
+    high: Value
     source: str
 
     def at(self, grade: Grade) -> Value:

@@ -147,7 +147,7 @@ def technology_report(technology: MemoryTechnology) -> Report:
 
 
 def _devices(technology: MemoryTechnology) -> Iterator[Section]:
-    columns = [Column("", each, "1") for each in ("optimistic", "reference", "pessimistic")]
+    columns = [Column("", each, "1") for each in ("low", "typical", "high")]
     for device in technology.devices.values():
         figures = _figures(device)
         rows = ((key, *_grades(graded, _DEVICE_FIGURES[key])) for key, graded in figures.items())
@@ -163,7 +163,7 @@ def _figures(device: Device) -> dict[str, Graded[Any]]:
 
 
 def _grades(graded: Graded[Any], unit: str) -> tuple[str, ...]:
-    values = (graded.optimistic, graded.reference, graded.pessimistic)
+    values = (graded.low, graded.typical, graded.high)
     # Retentions are years: no prefix makes 300 Ms easier to read than 3e8 s.
     return tuple(
         format_si(value, unit) if unit and value < 1 else f"{number(value)} {unit}".strip()

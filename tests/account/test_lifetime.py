@@ -118,11 +118,11 @@ def test_years_are_endurance_over_the_rate_of_writes() -> None:
     found = result(POISSON, TASKS_IN_RRAM, ONE_TASK)
     rram = wear(POISSON, TASKS_IN_RRAM, ONE_TASK)["rram"]
     rate = sum(loads(found).values()) / to_seconds(found.run.makespan)
-    assert math.isclose(rram.years("reference"), 1e6 / rate / YEAR)
-    assert rram.region.array.grade == "reference"
-    assert rram.years() == rram.years("reference")
-    assert math.isclose(rram.years("optimistic"), 100 * rram.years())
-    assert math.isclose(rram.years("pessimistic"), rram.years() / 1000)
+    assert math.isclose(rram.years("typical"), 1e6 / rate / YEAR)
+    assert rram.region.array.grade == "typical"
+    assert rram.years() == rram.years("typical")
+    assert math.isclose(rram.years("low"), 100 * rram.years())
+    assert math.isclose(rram.years("high"), rram.years() / 1000)
     assert rram.lasts(rram.years())
     assert not rram.lasts(1.001 * rram.years())
 

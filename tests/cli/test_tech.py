@@ -44,7 +44,7 @@ def test_json_of_one_array_has_every_figure_with_its_unit() -> None:
         "node_nm": 22,
         "roadmap": "LOP",
         "temperature_K": 350,
-        "grade": "reference",
+        "grade": "typical",
         "area_mm2": pytest.approx(array.area * 1e6, rel=1e-11),
         "density_Mb_per_mm2": pytest.approx(array.density / 1e12, rel=1e-11),
         "read_latency_ns": pytest.approx(array.read_latency * 1e9, rel=1e-11),
@@ -65,10 +65,10 @@ def test_json_of_one_array_has_every_figure_with_its_unit() -> None:
 def test_options_reach_the_lookup() -> None:
     figures = read_json(
         "rram", "--capacity", "128 KiB", "--node", "45nm", "--temperature", "350 K",
-        "--roadmap", "LOP", "--grade", "pessimistic", "--target", "Area",
+        "--roadmap", "LOP", "--grade", "high", "--target", "Area",
     )  # fmt: skip
     array = find_array(
-        load_technology("RRAM"), capacity=2**17, word=64, node=45e-9, grade="pessimistic",
+        load_technology("RRAM"), capacity=2**17, word=64, node=45e-9, grade="high",
         target="Area",
     )  # fmt: skip
     assert figures["node_nm"] == 45
@@ -125,7 +125,7 @@ def test_a_technology_alone_shows_device_rows_sources_and_ranges() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--grade", "pessimistic"), *((name,) for name in list_technologies())],
+    [(), ("--grade", "high"), *((name,) for name in list_technologies())],
 )
 def test_output_fits_80_columns_and_is_plain(arguments: tuple[str, ...]) -> None:
     lines = run(*arguments).stdout.splitlines()

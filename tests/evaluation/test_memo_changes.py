@@ -27,7 +27,7 @@ MENU: dict[str, tuple[str, ...]] = {
     "hardware.power.clock_gating": ("blocks", "none"),
     "hardware.power.wake_up_energy": ("1 nJ", "3 nJ"),
     "hardware.power.gated_leakage": ("0.0", "0.1"),
-    "hardware.process.grade": ("optimistic", "reference"),
+    "hardware.process.grade": ("low", "typical"),
     "hardware.memories.sram.capacity": ("128 KiB", "256 KiB", "1 MiB"),
     "hardware.memories.rram.capacity": ("3 MiB", "4 MiB"),
     "cases.adapter_mixed.hardware.memories.sram": (
@@ -83,7 +83,7 @@ class Files:
             "workload": (self.workload, "density: 0.26", "density: 0.25"),
             "machine": (machines / "adapter_mixed.yaml", ": 3 MiB", ": 4 MiB"),
             "base": (base, "register_write_cycles: 4", "register_write_cycles: 5"),
-            "technology": (self.rram, "reference: 1.5", "reference: 1.6"),
+            "technology": (self.rram, "typical: 1.5", "typical: 1.6"),
         }
         self._originals = {file: file.read_text() for file, *_ in self._edits.values()}
 

@@ -17,22 +17,22 @@ RRAM = load_technology("RRAM")
 CAPACITY = 9 * 2**19  # 4.5 MiB
 
 
-def region(bits_per_cell: int = 1, grade: Grade = "reference", lanes: int = 1) -> Region:
+def region(bits_per_cell: int = 1, grade: Grade = "typical", lanes: int = 1) -> Region:
     array = find_array(RRAM, capacity=CAPACITY, word=64, bits_per_cell=bits_per_cell, grade=grade)
     return Region("rram", "parameters", array, 1, lanes, CAPACITY * lanes)
 
 
 def test_writing_the_published_backbone_once() -> None:
-    # The study of the arrays: 4.5 MB once at the optimistic pulse cost 31 uJ and 6 ms, 64 bits at
+    # The study of the arrays: 4.5 MB once at the low pulse cost 31 uJ and 6 ms, 64 bits at
     # a time, and about 6 s at 10 us. Ours interpolates the array; 6 % covers that.
-    fast = programming_cost(region(grade="optimistic"), 8 * 4_500_000)
+    fast = programming_cost(region(grade="low"), 8 * 4_500_000)
     assert fast.joules == pytest.approx(31e-6, rel=0.06)
     assert fast.seconds == pytest.approx(6e-3, rel=0.06)
-    slow = programming_cost(region(grade="pessimistic"), 8 * 4_500_000)
+    slow = programming_cost(region(grade="high"), 8 * 4_500_000)
     assert slow.seconds == pytest.approx(6, rel=0.08)
 
 
-@pytest.mark.parametrize("grade", ["optimistic", "reference", "pessimistic"])
+@pytest.mark.parametrize("grade", ["low", "typical", "high"])
 @pytest.mark.parametrize("bits_per_cell", [1, 2])
 def test_pulses_bound_the_time_and_energy(bits_per_cell: int, grade: Grade) -> None:
     device = RRAM.devices[bits_per_cell]
@@ -80,10 +80,7 @@ def test_lanes_write_and_verify_together(bits_per_cell: int) -> None:
 
 
 def test_grades_are_in_order() -> None:
-    costs = [
-        programming_cost(region(2, grade), 10**6)
-        for grade in ("optimistic", "reference", "pessimistic")
-    ]
+    costs = [programming_cost(region(2, grade), 10**6) for grade in ("low", "typical", "high")]
     for figure in ("seconds", "joules", "verify_seconds", "verify_joules"):
         values = [getattr(cost, figure) for cost in costs]
         assert values == sorted(values)

@@ -41,7 +41,7 @@ ROUNDED = {
 def test_reference_points_agree_within_rounding(kind: tuple[str, int], rows: list[Any]) -> None:
     technology = load_technology(kind[0])
     for mebibytes, *published in rows:
-        array = find_array(technology, capacity=int(mebibytes * MIB), word=64, grade="optimistic")
+        array = find_array(technology, capacity=int(mebibytes * MIB), word=64, grade="low")
         in_units = (
             array.area * 1e6,
             array.read_latency * 1e9,

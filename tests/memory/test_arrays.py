@@ -55,7 +55,7 @@ def test_a_point_of_the_table_is_returned_to_the_last_bit(name: str) -> None:
                 capacity=row.capacity,
                 word=row.word,
                 target=target,
-                grade="optimistic",
+                grade="low",
                 **conditions._asdict(),
             )
             assert array.exact != bool(row.interpolated)
@@ -195,12 +195,12 @@ def test_two_bits_per_cell_hold_data_capacity_not_cells() -> None:
 @pytest.mark.parametrize(
     ("grade", "bits_per_cell", "read_latency", "read_energy", "pulses", "joules"),
     [
-        ("optimistic", 1, 1, 1, 10e-9, 0.6e-12),
-        ("reference", 1, 1, 1, 100e-9, 0.6e-12),
-        ("pessimistic", 1, 2.6, 3.6, 10e-6, 4e-12),
-        ("optimistic", 2, 1, 1, 40e-9, 2.4e-12),
-        ("reference", 2, 1.27, 1.5, 600e-9, 3.6e-12),
-        ("pessimistic", 2, 3.3, 3.6, 80e-6, 32e-12),
+        ("low", 1, 1, 1, 10e-9, 0.6e-12),
+        ("typical", 1, 1, 1, 100e-9, 0.6e-12),
+        ("high", 1, 2.6, 3.6, 10e-6, 4e-12),
+        ("low", 2, 1, 1, 40e-9, 2.4e-12),
+        ("typical", 2, 1.27, 1.5, 600e-9, 3.6e-12),
+        ("high", 2, 3.3, 3.6, 80e-6, 32e-12),
     ],
 )
 def test_grades_correct_the_table_by_the_stated_rule(
@@ -228,7 +228,7 @@ def test_grades_correct_the_table_by_the_stated_rule(
 def test_limits_of_the_cell() -> None:
     assert find_array(SRAM, capacity=MIB, word=64).endurance is None
     assert find_array(SRAM, capacity=MIB, word=64).volatile
-    array = find_array(RRAM, capacity=MIB, word=64, grade="pessimistic")
+    array = find_array(RRAM, capacity=MIB, word=64, grade="high")
     assert (array.endurance, array.retention, array.volatile) == (1e3, 2.4e3, False)
 
 
@@ -255,7 +255,7 @@ def test_latencies_that_the_table_interpolates_are_said() -> None:
 
 def test_the_source_names_rows_device_and_wires() -> None:
     rows = "NVSim run: lpentecost/nvsim-merged 282038a, NVMExplorer cell/cfg defaults"
-    device = "; device rows: rram.yaml, reference"
+    device = "; device rows: rram.yaml, typical"
     assert find_array(RRAM, capacity=4 * MIB, word=128).source == rows + device
     two = find_array(RRAM, capacity=5 * MIB, word=128).source
     assert two == f"{rows}{device}; between banks: bank_wires.yaml"
@@ -293,7 +293,7 @@ def test_a_warning_of_the_device_goes_with_every_array() -> None:
     assert array.exact
     assert array.warnings == (
         "the write energy of the default PCM cell, 1 pJ, is far below that of measured cells; "
-        "the pessimistic grade, 30 nJ, is the other end",
+        "the high grade, 30 nJ, is the other end",
     )
 
 
@@ -347,8 +347,8 @@ TARGETS = (
             "RRAM: expected a capacity and a word of at least 1, got 0 B and 64 b",
         ),
         (
-            {"grade": "typical"},
-            "RRAM: unknown grade 'typical'; known: optimistic, reference, pessimistic",
+            {"grade": "usual"},
+            "RRAM: unknown grade 'usual'; known: low, typical, high",
         ),
     ],
 )

@@ -70,8 +70,8 @@ def test_what_the_two_files_share_is_equal() -> None:
     assert ESTIMATE.cell_levels == RRAM.cell_levels
     assert ESTIMATE.simulated_cell.write_pulse == RRAM.simulated_cell.write_pulse  # type: ignore[union-attr]
     three, two = ESTIMATE.devices[3], RRAM.devices[2]
-    assert three.write_pulse.reference == two.write_pulse.reference  # type: ignore[union-attr]
-    for grade in ("optimistic", "reference", "pessimistic"):
+    assert three.write_pulse.typical == two.write_pulse.typical  # type: ignore[union-attr]
+    for grade in ("low", "typical", "high"):
         for figure in ("read_latency_multiplier", "read_energy_multiplier", "verify_steps"):
             assert getattr(three, figure).at(grade) >= getattr(two, figure).at(grade)
         assert three.endurance.at(grade) == two.endurance.at(grade)  # type: ignore[union-attr]

@@ -23,8 +23,8 @@ LINES = [
     "default_roadmap: LOP",
     "devices:",
     "  - bits_per_cell: 1",
-    "    read_latency_multiplier: {optimistic: 1, reference: 1, pessimistic: 2, source: mine}",
-    "    read_energy_multiplier: {optimistic: 1, reference: 1, pessimistic: 2, source: mine}",
+    "    read_latency_multiplier: {low: 1, typical: 1, high: 2, source: mine}",
+    "    read_energy_multiplier: {low: 1, typical: 1, high: 2, source: mine}",
     "arrays:",
     "  - bits_per_cell: 1",
     "    node: 22 nm",
@@ -166,16 +166,16 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
             r"arrays\[0\]\.bits_per_cell: no device has 2 bits per cell; add it under devices",
         ),
         (
-            "pessimistic: 2, source: mine}\narrays",
-            "pessimistic: 2, source: mine}\n    endurance: {optimistic: '1e6', reference: 2 writes,"
-            " pessimistic: 1 writes, source: mine}\narrays",
+            "high: 2, source: mine}\narrays",
+            "high: 2, source: mine}\n    endurance: {low: '1e6', typical: 2 writes,"
+            " high: 1 writes, source: mine}\narrays",
             11,
-            r"devices\[0\]\.endurance\.optimistic: expected a unit of write after .*",
+            r"devices\[0\]\.endurance\.low: expected a unit of write after .*",
         ),
         (
-            "pessimistic: 2, source: mine}\narrays",
-            "pessimistic: 2, source: mine}\n    write_pulse: {optimistic: 1 ns, reference: 2 ns,"
-            " pessimistic: 3 ns, source: mine}\narrays",
+            "high: 2, source: mine}\narrays",
+            "high: 2, source: mine}\n    write_pulse: {low: 1 ns, typical: 2 ns,"
+            " high: 3 ns, source: mine}\narrays",
             1,
             r"document: a device states write_pulse or write_energy, so simulated_cell must say "
             r"what the tables already contain",
@@ -242,7 +242,7 @@ def test_every_shipped_array_file_is_listed_under_its_own_name() -> None:
 
 @pytest.mark.parametrize("name", ["FeFET", "PCM", "RRAM", "SRAM", "SRAM_htree", "STT"])
 def test_grades_are_in_order(name: str) -> None:
-    """Costs rise and limits fall from the optimistic to the pessimistic grade."""
+    """Costs rise and limits fall from the low to the high grade."""
     for device in load_technology(name).devices.values():
         costs: tuple[Graded[Any] | None, ...] = (
             device.read_latency_multiplier,
@@ -252,9 +252,9 @@ def test_grades_are_in_order(name: str) -> None:
             device.write_energy,
         )
         for cost in filter(None, costs):
-            assert cost.optimistic <= cost.reference <= cost.pessimistic
+            assert cost.low <= cost.typical <= cost.high
         for limit in filter(None, (device.endurance, device.retention)):
-            assert limit.optimistic >= limit.reference >= limit.pessimistic
+            assert limit.low >= limit.typical >= limit.high
 
 
 def test_only_static_memory_is_volatile() -> None:

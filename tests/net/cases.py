@@ -112,7 +112,7 @@ _MAIN_VARIANTS: dict[str, tuple[str, ...]] = {
         *_both("adaptation.bottleneck=64", *_ADAPTERS),
         *_both("hardware.memories.sram.capacity=256 KiB", *_ADAPTERS),
     ),
-    "pessimistic": ("hardware.process.grade=pessimistic",),
+    "high_grade": ("hardware.process.grade=high",),
     "logic_high_gated": ("hardware.process.logic=high", "hardware.power.clock_gating=blocks"),
     "read_energy_arrays": (
         "hardware.memories.sram.target=ReadEnergy",

@@ -67,7 +67,7 @@ def test_the_headline_is_reported_without_verdict() -> None:
     checks = list(headline_checks())
     assert {c.passed for c in checks} == {None}
     grades = {c.quantity.rsplit(", ", 1)[1] for c in checks}
-    assert grades == {"optimistic", "reference", "pessimistic"}
+    assert grades == {"low", "typical", "high"}
 
 
 def test_a_wrong_figure_fails_the_command(

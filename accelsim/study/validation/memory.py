@@ -95,7 +95,7 @@ def _array_of(row: dict[str, str]) -> Array:
         word=int(row["word_b"]),
         target=row["target"],
         bits_per_cell=int(row["bits_per_cell"]),
-        grade="optimistic",
+        grade="low",
     )
 
 
@@ -159,7 +159,7 @@ def left_out(name: str, target: str) -> Pairs:
                 without = {"tables": {conditions: {target: {word: rest}}}}
                 array = find_array(
                     technology.model_copy(update=without), capacity=row.capacity, word=word,
-                    target=target, grade="optimistic", extrapolate=True, **conditions._asdict(),
+                    target=target, grade="low", extrapolate=True, **conditions._asdict(),
                 )  # fmt: skip
                 found.append((row, array))
     return tuple(found)

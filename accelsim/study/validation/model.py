@@ -88,7 +88,7 @@ def _busy(result: CaseResult, port: str) -> float:
     return to_seconds(result.run.ledger.busy[port])
 
 
-_GRADES = ("optimistic", "reference", "pessimistic")
+_GRADES = ("low", "typical", "high")
 
 
 def headline_checks() -> Iterator[Check]:
