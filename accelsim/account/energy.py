@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group, Key, Ledger
@@ -13,6 +14,8 @@ from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 DRAM = "dram"
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,10 @@ class EnergyAccount:
         energies = zip(self.members, self.dynamic.values(), strict=True)
         return sum(joules for group, joules in energies if kept[group])
 
-    def dynamic_by(self, name: Callable[[Group], str]) -> dict[str, float]:
+    def dynamic_by(self, name: Callable[[Group], Name]) -> dict[Name, float]:
         """Return dynamic energy summed by the name of a group [J]."""
         names = [name(group) for group in self.groups]
-        total: dict[str, float] = defaultdict(float)
+        total: dict[Name, float] = defaultdict(float)
         for group, joules in zip(self.members, self.dynamic.values(), strict=True):
             total[names[group]] += joules
         return dict(total)

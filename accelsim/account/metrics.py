@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from accelsim.accelerators.design import Design
-from accelsim.account.energy import EnergyAccount, price
-from accelsim.account.parts import GROUPS, ROUND_PARTS
+from accelsim.account.energy import EnergyAccount, clock_joules, price
+from accelsim.account.first_loads import first_loads
+from accelsim.account.parts import GROUPS, REFRESH, ROUND_PARTS
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.account.scopes import ScopeFigures, scopes_of
+from accelsim.engine.ledger import Group
 from accelsim.engine.run import ProgramTotal, Run
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.components.base import Part
 from accelsim.policies.idle import IDLE_STATES
+from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, to_seconds
 
@@ -22,6 +26,7 @@ from accelsim.units import Tick, to_seconds
 class DesignFigures:
     """All figures of one case.
 
+    ``first_loads`` are the switches that no later round repeats, which are part of no round.
     ``parts`` splits the energy of a round [J]; the latencies are means [s], zero when there was
     no switch.
     """
@@ -31,23 +36,32 @@ class DesignFigures:
     account: EnergyAccount
     prices: PriceList
     rounds: int
+    first_loads: float
     switches: int
     inferences: int
     switch_latency: float
     inference_latency: float
 
 
-def measure(design: Design, run: Run, rounds: int) -> DesignFigures:
-    """Return the figures of a run of some rounds."""
+def measure(
+    design: Design, run: Run, rounds: int, residency: ResidencyPolicy | None = None
+) -> DesignFigures:
+    """Return the figures of a run of some rounds; ``residency`` is that of a closed one."""
     prices = design_prices(design)
     account = price(run.ledger, prices)
     switches, inferences = run.total(ProgramKind.SWITCH), run.total(ProgramKind.INFER)
+    first = first_loads(design, run, residency) if residency else 0
+    parts = _parts(prices, account)
+    if first:
+        once = _switch_parts(prices, account, switches)
+        parts = {part: all - first / switches.count * once[part] for part, all in parts.items()}
     return DesignFigures(
-        scopes=scopes_of(design, run, account, prices, rounds),
-        parts={part: joules / rounds for part, joules in _parts(prices, account).items()},
+        scopes=scopes_of(design, run, account, prices, rounds, first),
+        parts={part: joules / rounds for part, joules in parts.items()},
         account=account,
         prices=prices,
         rounds=rounds,
+        first_loads=first,
         switches=switches.count,
         inferences=inferences.count,
         switch_latency=_mean_seconds(switches),
@@ -62,14 +76,41 @@ def _mean_seconds(total: ProgramTotal) -> float:
 def _parts(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     """Split all energy of a run by what it was spent on; the parts add up to the total."""
     parts = dict.fromkeys(ROUND_PARTS, 0.0)
-    for block, joules in account.dynamic_by(lambda key: key.block).items():
-        parts[GROUPS[prices.part(block)].round] += joules
+    for part, joules in account.dynamic_by(partial(_part_of, prices)).items():
+        parts[part] += joules
     for (_, block), joules in account.leakage.items():
-        own = prices.part(block) is Part.PARAMETERS
-        parts["leakage of parameter memories" if own else "leakage of the rest"] += joules
+        parts[_leakage_part(prices, block)] += joules
     parts["clock"] += sum(account.clock.values())
     parts["DRAM standby"] += sum(account.standby.values())
     return parts
+
+
+def _switch_parts(
+    prices: PriceList, account: EnergyAccount, switches: ProgramTotal
+) -> dict[str, float]:
+    """Split what the switches of a run took, in the same way."""
+    parts, seconds = dict.fromkeys(ROUND_PARTS, 0.0), to_seconds(switches.ticks)
+    for (program, part), joules in account.dynamic_by(
+        lambda group: (group.program, _part_of(prices, group))
+    ).items():
+        parts[part] += joules if program == ProgramKind.SWITCH else 0.0
+    for block, watts in prices.watts.items():
+        parts[_leakage_part(prices, block)] += watts * seconds
+    parts["clock"] += clock_joules(prices, switches.ticks, switches.busy)
+    for state, ticks in switches.dram_residency.items():
+        parts["DRAM standby"] += prices.dram_states[state] * to_seconds(ticks)
+    return parts
+
+
+def _part_of(prices: PriceList, group: Group) -> str:
+    part = prices.part(group.block)
+    refresh = part is Part.DRAM and group.action == REFRESH
+    return "DRAM refresh" if refresh else GROUPS[part].round
+
+
+def _leakage_part(prices: PriceList, block: str) -> str:
+    own = prices.part(block) is Part.PARAMETERS
+    return "leakage of parameter memories" if own else "leakage of the rest"
 
 
 @dataclass(frozen=True)
@@ -93,8 +134,8 @@ def round_costs(figures: DesignFigures) -> tuple[list[RoundCost], list[RoundCost
     ]
     sums = [RoundCost("all", total, 1.0, figures.scopes["system"].latency)]
     switch = figures.scopes.get("switch")
-    if switch:
-        switches = figures.switches / figures.rounds
+    if switch and figures.switches > figures.first_loads:
+        switches = (figures.switches - figures.first_loads) / figures.rounds
         noun = "task switch" if switches == 1 else "task switches"
         joules, seconds = switches * switch.energy, switches * switch.latency
         what = f"of which {switches:.3g} {noun}"

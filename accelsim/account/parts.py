@@ -26,6 +26,9 @@ GROUPS = {
     Part.SUPPLY: Groups("wake-up", "bus and host", "bus and host"),
 }
 
+# The command by which a DRAM keeps what it holds, whatever it is asked for.
+REFRESH = "refresh"
+
 # Each in the order of reports. What no part is called comes from leakage, clock, standby and, for
 # the purposes, from the program that ran.
 ROUND_PARTS = (
@@ -35,6 +38,7 @@ ROUND_PARTS = (
     "parameter memories",
     "bus and host",
     "DRAM transfers",
+    "DRAM refresh",
     "DRAM standby",
     "leakage of parameter memories",
     "leakage of the rest",
@@ -52,6 +56,7 @@ PURPOSES = (
     "memory leakage",
     "logic leakage",
     "clock",
+    "DRAM refresh",
     "DRAM standby",
 )
 POWER_PARTS = ("compute", "parameters", "activations", "bus and host", "DRAM", "leakage")

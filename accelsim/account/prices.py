@@ -77,6 +77,12 @@ class PriceList:
         gated = self.supplies.power.clock_gating == "blocks"
         return gated and self.part(block) is not Part.SUPPLY
 
+    @property
+    def unpriced(self) -> dict[str, str]:
+        """What costs nothing here although it is known to cost, by block."""
+        sheets = self.sheets.items()
+        return {name: f"{name}: {sheet.unpriced}" for name, sheet in sheets if sheet.unpriced}
+
     def part(self, block: str) -> Part:
         """Return what a block is for."""
         return self.sheets[block].part

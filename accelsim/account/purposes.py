@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim.account.energy import EnergyAccount
-from accelsim.account.parts import GROUPS, PURPOSES
+from accelsim.account.parts import GROUPS, PURPOSES, REFRESH
 from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group
 from accelsim.engine.run import Run
+from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 
@@ -26,9 +27,9 @@ def purposes(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     """Return the joules of a run by purpose, those of PURPOSES; they add up to all energy.
 
     ``switch``, ``wake-up`` and ``voltage scaling`` are the dynamic energy of such programs, DRAM
-    commands included; leakage, clock and standby meanwhile stand under their own names. The
-    accesses are those of inferences: of all arrays, buffers too. ``DRAM standby`` is background
-    power, self-refresh included, and the commands that no transfer caused, such as refreshes.
+    commands included; leakage, clock, refreshes and standby meanwhile stand under their own names.
+    The accesses are those of inferences: of all arrays, buffers too. ``DRAM standby`` is background
+    power, self-refresh included, and the commands that no transfer caused, but for refreshes.
     """
     dynamic = account.dynamic_by(lambda group: _purpose_of(group, prices))
     spent = {**dict.fromkeys(PURPOSES, 0.0), **dynamic}
@@ -40,6 +41,8 @@ def purposes(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
 
 
 def _purpose_of(group: Group, prices: PriceList) -> str:
+    if prices.part(group.block) is Part.DRAM and group.action == REFRESH:
+        return "DRAM refresh"
     if group.background:
         return "DRAM standby"
     return _OF_PROGRAMS.get(group.program) or GROUPS[prices.part(group.block)].purpose

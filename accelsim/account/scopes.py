@@ -6,8 +6,10 @@
 ``memory``           a round: parameter memories, bus and DRAM, their leakage and standby included
 ``system``           a round: everything
 
-A round serves every task once, all its sentences. Latencies leave out the idle time between
-rounds; energies include it. The bus and the DRAM also carry activations that are spilled.
+A round serves every task once, all its sentences. It is one of many: what a task loads once and
+keeps from then on stands apart, as ``first_loads``, and is part of no round and no visit. Latencies
+leave out the idle time between rounds; energies include it. The bus and the DRAM also carry
+activations that are spilled.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount, clock_joules
@@ -51,14 +54,19 @@ class ScopeFigures:
 
 
 def scopes_of(
-    design: Design, run: Run, account: EnergyAccount, prices: PriceList, rounds: int
+    design: Design,
+    run: Run,
+    account: EnergyAccount,
+    prices: PriceList,
+    rounds: int,
+    first_loads: float = 0,
 ) -> dict[str, ScopeFigures]:
     """Return the figures by scope; a scope that the run does not have is left out.
 
-    Without a switch there is no ``switch``; when a sentence needs parameters from DRAM there is
-    no ``memory_one_pass``.
+    ``first_loads`` of the run's switches are repeated by no later round. Without a switch there is
+    no ``switch``; when a sentence needs parameters from DRAM there is no ``memory_one_pass``.
     """
-    scopes = _Scopes(design, run, account, prices, rounds)
+    scopes = _Scopes(design, run, account, prices, rounds, first_loads)
     found = (scopes.switch(), scopes.one_pass(), scopes.memory(), scopes.system())
     return {name: figures for name, figures in zip(SCOPES, found, strict=True) if figures}
 
@@ -75,11 +83,14 @@ class _Scopes:
     account: EnergyAccount
     prices: PriceList
     rounds: int
+    first_loads: float
 
     def __post_init__(self) -> None:
         self.memories = parameter_memories(self.design.hardware)
         self.path = {name for name in self.prices.sheets if self.prices.part(name) in _PATH}
         self.switches = self.run.total(ProgramKind.SWITCH).count
+        # The share of all switches that a later round repeats.
+        self.repeated = 1 - self.first_loads / self.switches if self.first_loads else 1
 
     def switch(self) -> ScopeFigures | None:
         """One switch: dynamic energy; leakage, clocks of the whole chip and standby meanwhile."""
@@ -101,9 +112,10 @@ class _Scopes:
         once = {task: self._words_once(task) for task in visits}
         if any(DRAM in found or not found for found in once.values()):
             return None
-        count, visited = max(1, self.switches), sum(visits.values())
-        energy = self._switch_energy(lambda group: group.block in self.path) / count
-        seconds = self._seconds(ProgramKind.SWITCH) / count
+        visited = sum(visits.values())
+        began = sum(1 for _ in groupby(self.run.requests, lambda one: (one.round, one.task)))
+        energy = self.repeated * self._switch_energy(lambda group: group.block in self.path) / began
+        seconds = self.repeated * self._seconds(ProgramKind.SWITCH) / began
         reading = sum(n * self._reading_time(once[task]) for task, n in visits.items()) / visited
         energy += sum(n * self._reading_energy(once[task]) for task, n in visits.items()) / visited
         energy += sum(self.prices.watts[name] for name in self.memories) * (seconds + reading)
@@ -115,6 +127,9 @@ class _Scopes:
         leakage = sum(self.account.leakage_of(name) for name in self.memories)
         energy = dynamic + leakage + sum(self.account.standby.values())
         loads = self._seconds(ProgramKind.SWITCH) + self._seconds(ProgramKind.POWER_UP)
+        if self.first_loads:
+            energy -= (1 - self.repeated) * self._path_energy()
+            loads -= (1 - self.repeated) * self._seconds(ProgramKind.SWITCH)
         inferring = self.run.total(ProgramKind.INFER).busy
         busy = max(inferring[port] for port in self.path if port in self.run.ledger.busy)
         area = sum(self.prices.areas[name] for name in self.memories)
@@ -123,7 +138,11 @@ class _Scopes:
     def system(self) -> ScopeFigures:
         """A round of everything; the chip's area."""
         seconds = to_seconds(sum(total.ticks for total in self.run.totals.values()))
-        return self._round(self.account.total, seconds, sum(self.prices.areas.values()))
+        energy, switch = self.account.total, self.switch() if self.first_loads else None
+        if switch:
+            energy -= self.first_loads * switch.energy
+            seconds -= self.first_loads * switch.latency
+        return self._round(energy, seconds, sum(self.prices.areas.values()))
 
     # -- parts ---------------------------------------------------------------------------------
 
@@ -141,6 +160,12 @@ class _Scopes:
         states = self.run.total(ProgramKind.SWITCH).dram_residency
         standby = (to_seconds(n) * self.prices.dram_states[s] for s, n in states.items())
         return dynamic + sum(standby)
+
+    def _path_energy(self) -> float:
+        """Return what all switches take of the parameter path, leakage of memories included [J]."""
+        leakage = sum(self.prices.watts[name] for name in self.memories)
+        dynamic = self._switch_energy(lambda group: group.block in self.path)
+        return dynamic + leakage * self._seconds(ProgramKind.SWITCH)
 
     def _idle_watts(self) -> float:
         dram = self.design.hardware.dram

@@ -97,6 +97,7 @@ def _result(hardware: HardwareConfig, machine: Machine, record: SegmentRecord) -
         for key, amount in amounts.items()
         if key not in prices.paid_elsewhere
     }
+    used = dict.fromkeys(block for block, _ in amounts)
     seconds = to_seconds(record.duration)
     residency = machine.dram.residency if machine.dram else Counter[str]()
     return OperatorResult(
@@ -108,6 +109,7 @@ def _result(hardware: HardwareConfig, machine: Machine, record: SegmentRecord) -
         seconds * sum(prices.watts.values()),
         clock_joules(prices, record.duration, {p: busy for p, (busy, *_) in record.ports.items()}),
         sum(to_seconds(n) * prices.dram_states[state] for state, n in residency.items()),
+        notes=tuple(text for block, text in prices.unpriced.items() if block in used),
     )
 
 
@@ -232,9 +234,7 @@ def streamed_matmul(hardware: HardwareConfig, asked: Product, via: Streaming) ->
         result,
         duration=computed,
         written=record.duration,
-        dynamic={key: joules for key, joules in result.dynamic.items() if key[0] != DRAM},
         leakage=to_seconds(record.duration) * sum(watts.values()),
-        notes=("the DRAM of --dram-bandwidth has no price: its energy is left out",),
     )
 
 
@@ -252,20 +252,23 @@ def _streaming(hardware: HardwareConfig, via: Streaming) -> HardwareConfig:
         for name, each in buffers.items()
         if (size := kinds[type(each)]) is not None
     }
-    # An access of 32 bytes, as ONNXim's.
+    # An access of 32 bytes, as ONNXim's; a byte costs what it does on the machine's own part.
+    own = hardware.dram
+    priced = own.priced_like if isinstance(own, SimpleDramConfig) else own and own.technology
     dram = SimpleDramConfig.model_validate(
         {
             "kind": "simple_dram",
             "access": "32 B",
             "bandwidth": f"{via.bandwidth} B/s",
             "latency": f"{via.latency} s",
+            "priced_like": priced,
         }
     )
     home = HomeConfig(values=DRAM, masks=DRAM)
     homes = {role.value: home for role in Role} | {"activation_spill": DRAM}
-    own = hardware.placement.activations
+    name = hardware.placement.activations
     small = {"capacity": _NO_ROOM, "banks": 1, "extrapolate": True}
-    memories = {**hardware.memories, own: hardware.memories[own].model_copy(update=small)}
+    memories = {**hardware.memories, name: hardware.memories[name].model_copy(update=small)}
     placement = hardware.placement.model_copy(update=homes)
     return hardware.changed(dram=dram, placement=placement, memories=memories, **sized)
 

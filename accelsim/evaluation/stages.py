@@ -55,8 +55,9 @@ def run_workload(
 
         told = replace(options, progress=step)
         run = run_of(workload, case, designs[name], memo, told)
-        figures = measure(designs[name], run, rounds_of(workload))
         service = workload.config.service_of(case.config)
+        residency = service.residency if workload.config.requests.closed_loop else None
+        figures = measure(designs[name], run, rounds_of(workload), residency)
         oracle = _oracle_energy(workload, case, designs[name], memo) if run.idle_plans else None
         results[name] = CaseResult(case, service, designs[name], run, figures, oracle)
     return Result(workload, results)

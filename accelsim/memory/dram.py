@@ -25,6 +25,8 @@ DRAM_STATES: tuple[DramState, ...] = get_args(DramState)
 
 _TRANSFERS_PER_CLOCK = 2  # Double data rate, by definition of the LPDDR families.
 _BITS_PER_BYTE = 8
+# An assumption for LPDDR2 and LPDDR3, so that it is told and not charged.
+_PINS = "pins without termination take some 17 to 29 pJ a byte"
 
 PositiveSeconds = Annotated[Seconds, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -204,6 +206,13 @@ class DramTechnology(ConfigModel):
         if wrong:
             raise RuleError(*wrong)
         return self
+
+    @property
+    def unpriced(self) -> str:
+        """What its energies leave out although it is known to cost; empty where nothing is."""
+        if self.power.vddq is not None:
+            return ""
+        return f"{self.name}: no price of data pins, its source has no current of VDDQ; {_PINS}"
 
     @property
     def burst_time(self) -> float:

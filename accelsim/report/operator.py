@@ -33,6 +33,7 @@ def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
             "cycles": result.cycles,
             "time_s": result.seconds,
             **({} if result.written is None else {"written_cycles": result.written_cycles}),
+            **({"notes": list(result.notes)} if result.notes else {}),
             "counts": {f"{b}.{a}": amount for (b, a), amount in result.amounts.items()},
             "energy_J": {
                 **{f"{b}.{a}": joules for (b, a), joules in result.dynamic.items()},

@@ -143,6 +143,7 @@ def _time(result: CaseResult) -> dict[str, Any]:
     return {
         "makespan_s": to_seconds(run.makespan),
         "rounds": figures.rounds,
+        **({"first_loads": figures.first_loads} if figures.first_loads else {}),
         "mean_switch_s": figures.switch_latency,
         "mean_inference_s": figures.inference_latency,
     }

@@ -17,6 +17,7 @@ from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.results import results_document
 from accelsim.report.run_words import (
     exits_text,
+    first_loads_text,
     process_text,
     requests_text,
     service_text,
@@ -56,7 +57,7 @@ _STREAM_SCOPE_NAMES = {
 
 def run_report(result: Result, command: Sequence[str]) -> Report:
     """Return the report of rounds for a closed loop, of a stream of requests otherwise."""
-    figures = _figures(result)
+    figures, notes = _figures(result), tuple(_notes(result))
     return Report(
         name="results",
         title=result.workload.config.name,
@@ -65,13 +66,25 @@ def run_report(result: Result, command: Sequence[str]) -> Report:
             part for name, case in result.cases.items() for part in _case(result, name, case)
         ),
         verdict=(_turned("Figures", figures, brief=True), *_gains(result)),
+        notes=notes,
         data=figures,
-        document=results_document(result, command) | {"figures": figures.records},
+        document=results_document(result, command)
+        | {"figures": figures.records}
+        | ({"notes": list(notes)} if notes else {}),
         details=(
             *(part for name, case in result.cases.items() for part in _details(name, case)),
             _turned("All figures", figures, brief=False),
         ),
     )
+
+
+def _notes(result: Result) -> Iterator[str]:
+    """Yield what the cases leave unpriced, each text once with the cases that it is true of."""
+    found: dict[str, list[str]] = {}
+    for name, case in result.cases.items():
+        for text in case.figures.prices.unpriced.values():
+            found.setdefault(text, []).append(name)
+    yield from (f"{text} ({', '.join(names)})" for text, names in found.items())
 
 
 def _about(result: Result) -> Iterator[str]:
@@ -95,7 +108,13 @@ def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
     else:
         yield _purposes(case)
         yield _service(case)
-    texts = (writing_text(case), states_text(case), sleep_text(case), exits_text(case))
+    texts = (
+        first_loads_text(case),
+        writing_text(case),
+        states_text(case),
+        sleep_text(case),
+        exits_text(case),
+    )
     yield from (Prose(text) for text in texts if text)
     worn = [one for one in case.lifetimes.values() if one.endurance and one.words_written]
     if worn:

@@ -64,6 +64,16 @@ def _word(state: PowerState) -> str:
     return state.value.replace("_", " ")
 
 
+def first_loads_text(case: CaseResult) -> str:
+    """Return what is loaded once and kept; nothing where every round loads again."""
+    figures = case.figures
+    if not figures.first_loads:
+        return ""
+    switch, count = figures.scopes["switch"], figures.first_loads
+    cost = f"{format_si(count * switch.energy, 'J')}, {format_si(count * switch.latency, 's')}"
+    return f"Loaded once and kept, in no round: {cost}, {count:.3g} task switches."
+
+
 def writing_text(case: CaseResult) -> str:
     """Return what writing the shared non-volatile parameters once costs; nothing without any."""
     if not case.programming:

@@ -16,7 +16,6 @@ from accelsim.account.purposes import (
     mean_power,
     purposes,
 )
-from accelsim.engine.segment_run import BACKGROUND
 from accelsim.evaluation.cases import CaseResult
 from accelsim.units import to_seconds, to_ticks
 
@@ -73,7 +72,7 @@ def test_a_switch_is_all_that_its_programs_do() -> None:
     expected = sum(
         joules
         for key, joules in dynamic.items()
-        if key.program == "switch" and key.operator != BACKGROUND
+        if key.program == "switch" and key.action != "refresh"
     )
     assert spent(found)["switch"] == pytest.approx(expected, rel=1e-12)
     assert any(key.block == DRAM and key.program == "switch" for key in dynamic)
@@ -89,7 +88,7 @@ def test_a_switch_is_all_that_its_programs_do() -> None:
         (("activation_sram", "write"), "memory accesses"),
         (("sram", "write"), "switch"),
         (("dram", "activate"), "switch"),
-        (("dram", "refresh"), "DRAM standby"),
+        (("dram", "refresh"), "DRAM refresh"),
         (("power", "wake_up"), "wake-up"),
         (("power", "settle"), "voltage scaling"),
     ],

@@ -9,7 +9,7 @@ from small_workload import SMALL, small_results
 
 from accelsim.account.energy import price
 from accelsim.account.prices import PriceList
-from accelsim.account.scopes import ScopeFigures, parameter_memories, scopes_of
+from accelsim.account.scopes import SCOPES, ScopeFigures, parameter_memories, scopes_of
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.program import ProgramKind
@@ -19,15 +19,18 @@ from accelsim.units import ceil_div, to_seconds
 ALL_ROWS = (
     SMALL[0].replace("vocabulary_size: 1000", "vocabulary_size: 30").replace("128", "32"),
     "attention_spans={}",
+    "residency=one_task",
 )
 BANKED = ("hardware.memories.rram.banks=4",)
 CASES = ["vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"]
 EACH = pytest.mark.parametrize("case", CASES)
 
 
-def scopes(result: CaseResult, prices: PriceList) -> dict[str, ScopeFigures]:
-    account = price(result.run.ledger, prices)
-    return scopes_of(result.design, result.run, account, prices, result.figures.rounds)
+def scopes(
+    result: CaseResult, prices: PriceList, first_loads: float = 0
+) -> dict[str, ScopeFigures]:
+    account, rounds = price(result.run.ledger, prices), result.figures.rounds
+    return scopes_of(result.design, result.run, account, prices, rounds, first_loads)
 
 
 def dearer(result: CaseResult, memory: str, action: str) -> PriceList:
@@ -169,3 +172,43 @@ def test_clocks_are_paid_where_they_run_by_cycles_and_voltage(regulator: str, po
             assert paid[state, block] == pytest.approx(expected)
     assert slowed
     assert ChipState(PowerState.OFF) in result.run.ledger.chip_states
+
+
+KEPT = ("cases.adapter_slc.adaptation.bottleneck=2", "hardware.memories.sram.capacity=256 KiB")
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_what_is_loaded_once_is_in_no_round(scope: str) -> None:
+    runs = [small_results(*KEPT, f"requests.rounds={n}")["adapter_slc"] for n in (1, 2, 5)]
+    assert [run.figures.first_loads for run in runs] == [3, 3, 3]
+    found = [run.figures.scopes[scope] for run in runs]
+    # After a load the DRAM falls asleep in the inference that follows.
+    for other in found[1:]:
+        assert other.energy == pytest.approx(found[0].energy, rel=0.01)
+        assert other.latency == pytest.approx(found[0].latency, rel=0.01)
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_rounds_and_first_loads_are_all_energy(rounds: int) -> None:
+    figures = small_results(*KEPT, f"requests.rounds={rounds}")["adapter_slc"].figures
+    switch, system = figures.scopes["switch"], figures.scopes["system"]
+    together = rounds * system.energy + figures.first_loads * switch.energy
+    assert together == pytest.approx(figures.account.total, rel=1e-12)
+    assert sum(figures.parts.values()) == pytest.approx(system.energy, rel=1e-12)
+    assert min(figures.parts.values()) >= 0
+    assert figures.parts["clock"] != 0
+
+
+def test_a_visit_of_a_task_that_stays_pays_no_switch() -> None:
+    kept = small_results(*KEPT)["adapter_slc"]
+    once = kept.figures.scopes["memory_one_pass"]
+    for memory in parameter_memories(kept.case.hardware):
+        dearer_writes = scopes(kept, dearer(kept, memory, "write"), kept.figures.first_loads)
+        assert dearer_writes["memory_one_pass"].energy == pytest.approx(once.energy)
+
+
+def test_rounds_that_load_again_have_no_first_loads() -> None:
+    for rounds in (1, 2):
+        one = small_results("residency=one_task", f"requests.rounds={rounds}")["adapter_slc"]
+        assert one.figures.first_loads == 0
+        assert one.figures.switches == 3 * rounds

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from accelsim.cli.main import run_command_line
+from accelsim.memory.dram import load_dram
 
 CODED = ("--hw", "hwconfigs/edgebert.yaml")
 NPU = ("--hw", "hwconfigs/systolic_npu.yaml")
@@ -104,7 +105,7 @@ def test_streamed_products_never_lose_by_bandwidth(capsys: pytest.CaptureFixture
     assert abs(cycles[5] / 295_948 - 1) < 0.05
 
 
-def test_streaming_says_when_results_are_written_and_what_has_no_price(
+def test_streaming_says_when_results_are_written_and_pays_for_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     streamed = ("--hw", "hwconfigs/systolic_npu_onnxim.yaml", "--dram-bandwidth", "16 GB/s")
@@ -113,10 +114,28 @@ def test_streaming_says_when_results_are_written_and_what_has_no_price(
     assert abs(found["written_cycles"] / 297_942 - 1) < 0.001
     assert found["counts"]["dram.read"] == (6 * 128 + 768) * 768
     assert found["counts"]["dram.write"] == 128 * 768
-    assert not {key for key in found["energy_J"] if key in ("dram.read", "dram.write")}
-    sizes = ("--rows", "16", "--columns", "16", "--depth", "16")
-    assert run_command_line(["op", "matmul", *sizes, *streamed]) == 0
-    assert "has no price: its energy is left out" in capsys.readouterr().out
+    stream = load_dram("lpddr4_3200")
+    for action in ("read", "write"):
+        joules = found["counts"][f"dram.{action}"] * stream.stream_energy(action)
+        assert found["energy_J"][f"dram.{action}"] == pytest.approx(joules)
+    assert "notes" not in found
+
+
+def test_a_stream_without_a_price_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    free = ("--hw", "hwconfigs/systolic_npu_onnxim.yaml", "--set", "dram.priced_like=null")
+    text = "dram: no price: energy of this DRAM is left out (dram.priced_like)"
+    assert matmul(capsys, "16x16x16", *free, "--dram-bandwidth", "16 GB/s")["notes"] == [text]
+    sizes = ("--rows", "16", "--columns", "16", "--depth", "16", "--dram-bandwidth", "16 GB/s")
+    assert run_command_line(["op", "matmul", *sizes, *free]) == 0
+    assert text in capsys.readouterr().out
+
+
+def test_pins_without_a_price_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    reads = ["op", "dram", "--bytes", "4096", "--set"]
+    assert run_command_line([*reads, "dram.technology=lpddr3_1600"]) == 0
+    assert "no price of data pins" in " ".join(capsys.readouterr().out.split())
+    assert run_command_line([*reads, "dram.technology=lpddr4_3200"]) == 0
+    assert "no price" not in capsys.readouterr().out
 
 
 def test_buffers_of_a_stream_may_be_others_than_the_machines(

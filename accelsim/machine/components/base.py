@@ -67,7 +67,8 @@ class Datasheet:
     which the component's clock runs, used or not. ``follows_supply`` says that energy and leakage
     scale with the supply of the logic, ``retained`` that contents outlive retention, ``always_on``
     that no state of the chip switches it off, as what wakes the chip.
-    ``states`` are watts by state, for what has states of its own (DRAM).
+    ``states`` are watts by state, for what has states of its own (DRAM). ``unpriced`` tells the
+    reader of a result what has no price here although it costs.
     """
 
     part: Part
@@ -80,6 +81,7 @@ class Datasheet:
     always_on: bool = False
     states: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    unpriced: str = ""
 
     def drawn(self, factor: float) -> Datasheet:
         """Return what is drawn before a regulator that takes so many joules for each."""
@@ -87,7 +89,7 @@ class Datasheet:
             return self
         prices = {a: replace(p, joules=factor * p.joules) for a, p in self.prices.items()}
         leakage = None if self.leakage is None else factor * self.leakage
-        return replace(self, prices=prices, leakage=leakage)
+        return replace(self, prices=prices, leakage=leakage, cycle=factor * self.cycle)
 
     def __post_init__(self) -> None:
         """Refuse what nothing can have: an energy, a power or an area below zero."""

@@ -57,6 +57,7 @@ class DramConfig(Component):
             },
             source=f"{part.name}: {part.timing.source}; {part.power.source}; "
             + logic.sources_of("dram_interface"),
+            unpriced=part.unpriced,
         )
 
     def layout(self, name: str, site: Site) -> Hashable:

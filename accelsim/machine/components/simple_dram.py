@@ -12,36 +12,50 @@ from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Pr
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
+from accelsim.memory.dram import Direction, load_dram
 from accelsim.program import Range, Use
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_ticks
+
+_NO_PRICE = "no price: energy of this DRAM is left out (dram.priced_like)"
+_ACTIONS: tuple[Direction, ...] = ("read", "write")
 
 
 class SimpleDramConfig(Component):
     """Accesses of ``access`` bytes in order of arrival, answered after a ``latency``; no rows.
 
-    It has no price: transfers and standby cost nothing. Source: ONNXim, src/Dram.cc.
+    A byte costs what one of a sequential stream costs on the part ``priced_like``, its background
+    included; standby between accesses costs nothing. Source: ONNXim, src/Dram.cc.
     """
 
     kind: Literal["simple_dram"]
     access: Bytes
     bandwidth: Annotated[BytesPerSecond, Field(gt=0, le=1e15)]
     latency: SimulatedSeconds
+    priced_like: str | None = None
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the port's server."""
         return {ANY: SimpleDram(name, self)}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Nothing is priced."""
-        free = Price("bytes", 0.0)
-        source = "no price: energy of this DRAM is left out"
+        """Bytes have the price of a stream, or none."""
+        part = load_dram(self.priced_like) if self.priced_like else None
+        interface = 8 * site.logic.interface_bit if part else 0.0
         return Datasheet(
-            Part.DRAM, {"read": free, "write": free}, follows_supply=False, source=source
+            Part.DRAM,
+            {a: Price("bytes", self.byte_energy(a) + interface) for a in _ACTIONS},
+            follows_supply=False,
+            source=f"a sequential stream of {part.name}: {part.power.source}" if part else "",
+            unpriced=part.unpriced if part else _NO_PRICE,
         )
 
     def timing(self, name: str, site: Site) -> Hashable:
-        """All of it."""
-        return self
+        """All but the price."""
+        return (self.access, self.bandwidth, self.latency)
+
+    def byte_energy(self, action: Direction) -> float:
+        """Return the energy of a byte of the stream, 0 without a price [J/B]."""
+        return load_dram(self.priced_like).stream_energy(action) if self.priced_like else 0.0
 
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: each in whole accesses."""
