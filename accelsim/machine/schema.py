@@ -74,6 +74,12 @@ class OverlapConfig(ConfigModel):
     special_functions: bool
 
 
+class MappingConfig(ConfigModel):
+    """What the mapper chooses plans by: ``time``, ``energy``, or their product."""
+
+    objective: Literal["time", "energy", "energy_delay"] = "time"
+
+
 COMPONENTS = Registry(_components.__name__, Block, "accelsim.components", "component", "kind")
 """The components that a machine file may name, by kind."""
 
@@ -102,6 +108,7 @@ class HardwareConfig(ConfigModel):
     power: PowerConfig
     scaling: ScalingConfig | None = None
     overlap: OverlapConfig
+    mapping: MappingConfig = MappingConfig()
     plugins: Plugins = Field(default_factory=dict)
 
     @field_validator("memories")
@@ -249,9 +256,15 @@ class HardwareConfig(ConfigModel):
     def layout(self) -> Hashable:
         """All that mapping may read: machines of one layout have the same programs."""
         site, parts = self.site, self.components.items()
-        rules = (self.accelerator, self.placement.digest, self.overlap.digest)
+        rules = (self.accelerator, self.placement.digest, self.overlap.digest, self.mapping.digest)
         points = tuple(point.name for point in self.lower_points)
-        return (rules, points, tuple((name, each.layout(name, site)) for name, each in parts))
+        read = tuple((name, each.layout(name, site)) for name, each in parts)
+        priced = (
+            ()
+            if self.mapping.objective == "time"
+            else (repr(self.datasheets), self.clock, self.dram)
+        )
+        return (rules, points, read, priced)
 
     @cached_property
     def timing(self) -> Hashable:

@@ -15,21 +15,30 @@ class InferenceProgram:
     activations in DRAM. ``exits[k - 1]`` is the number of leading segments to run when the
     sentence leaves after layer k, the last entry the whole program; without exit checks there are
     none. Whoever leaves early drops what the last segment has left in the buffers for the next.
+    ``cost`` and ``refused`` are those of its segments together.
     """
 
     program: Program
     choices: tuple[str, ...]
     spilled: tuple[str, ...]
     exits: tuple[int, ...] = ()
+    cost: float = 0.0
+    refused: bool = False
 
 
 @dataclass(frozen=True)
 class CompiledSegment:
-    """A segment with the bytes held at its end and the choices behind it."""
+    """A segment with the bytes held at its end and the choices behind it.
+
+    ``cost`` is what the mapper takes it to cost; ``refused`` says that something cheaper did
+    not fit.
+    """
 
     segment: Segment
     held: dict[str, int]
     choices: tuple[str, ...]
+    cost: float
+    refused: bool
 
 
 @dataclass

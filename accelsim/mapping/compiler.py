@@ -8,8 +8,10 @@ Equal layers share one segment, and so do equal checks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from math import inf
 from typing import ClassVar, Generic, TypeVar
 
 from accelsim.errors import CapacityError
@@ -40,6 +42,14 @@ class Candidate(Generic[AnyEmitter]):
     emit: Callable[[AnyEmitter], None]
 
 
+@dataclass(frozen=True)
+class Way(Generic[AnyEmitter]):
+    """A candidate for each of some stages, and what they cost under the mapper's objective."""
+
+    candidates: tuple[Candidate[AnyEmitter], ...]
+    cost: float
+
+
 class Mapper(ABC, Generic[AnyEmitter]):
     """How one accelerator works stages off.
 
@@ -53,10 +63,11 @@ class Mapper(ABC, Generic[AnyEmitter]):
         """Return what appends tasks to the plan of a segment."""
 
     @abstractmethod
-    def candidates(self, emitter: AnyEmitter, stage: Stage) -> Sequence[Candidate[AnyEmitter]]:
-        """Return the ways to work a stage off, the best first; at least one.
+    def ways(self, emitter: AnyEmitter, stages: Sequence[Stage]) -> Iterable[Way[AnyEmitter]]:
+        """Return the ways to work stages off, the best first; at least one.
 
-        Raises CapacityError when the pieces of a product cannot fit.
+        The stages are one attention, or all between two. Raises CapacityError when the pieces of a
+        product cannot fit.
         """
 
 
@@ -76,16 +87,18 @@ def compile_inference(
     segments = cut(graph)
     stages = [stage for segment in segments for stage in segment]
     context = Context.of(graph, placement, stages, base_address)
-    try:
-        return _Compilation(mapper, context, hardware, cache).compile(segments)
-    except NoRoomError as error:
-        if hardware.placement.activation_spill is None:
-            raise _no_room(error, hardware, mapper.parameter_buffers) from None
-    try:
-        context = replace(context, spill=True)
-        return _Compilation(mapper, context, hardware, cache).compile(segments)
-    except NoRoomError as error:
-        raise _no_room(error, hardware, mapper.parameter_buffers) from None
+    compiled: list[InferenceProgram] = []
+    for spill in (False, True) if hardware.placement.activation_spill else (False,):
+        try:
+            context = replace(context, spill=spill)
+            compiled.append(_Compilation(mapper, context, hardware, cache).compile(segments))
+        except NoRoomError as error:
+            if not compiled and spill == bool(hardware.placement.activation_spill):
+                raise _no_room(error, hardware, mapper.parameter_buffers) from None
+            continue
+        if not compiled[0].refused:
+            break
+    return min(compiled, key=lambda inference: inference.cost)
 
 
 def _no_room(
@@ -117,6 +130,7 @@ class _Compilation(Generic[AnyEmitter]):
         """Return the program. Raises NoRoomError when activations do not fit."""
         built: list[Segment] = []
         choices: list[str] = []
+        cost, refused = 0.0, False
         held: dict[str, int] = {}
         in_dram = _dram_layout(self.context)
         for stages in segments:
@@ -128,10 +142,11 @@ class _Compilation(Generic[AnyEmitter]):
                 choices += compiled.choices
             built.append(compiled.segment)
             held = compiled.held
+            cost, refused = cost + compiled.cost, refused or compiled.refused
         program = Program("infer", ProgramKind.INFER, tuple(built))
         spilled = sorted(self.context.crossing) if self.context.spill else []
         exits = _exits(self.context, segments)
-        return InferenceProgram(program, tuple(choices), tuple(spilled), exits)
+        return InferenceProgram(program, tuple(choices), tuple(spilled), exits, cost, refused)
 
     def _segment(self, stages: tuple[Stage, ...], held: dict[str, int]) -> CompiledSegment:
         first = stages[0].operators[0]
@@ -140,28 +155,49 @@ class _Compilation(Generic[AnyEmitter]):
         plan = Plan(name, self.hardware.capacities, held)
         emitter = self.mapper.emitter(self.context, self.hardware, plan)
         _enter(self.context, emitter, stages)
-        choices = []
-        for stage in stages:
-            emitter, words = self._emit(emitter, stage)
-            choices.append(f"{stage.label}: {words}")
+        choices, cost, refused = [], 0.0, False
+        for _, run in groupby(stages, key=lambda stage: stage.attention):
+            emitter, way, dearer = self._emit(emitter, same := list(run))
+            choices += [
+                f"{stage.label}: {each.words}"
+                for stage, each in zip(same, way.candidates, strict=True)
+            ]
+            cost, refused = cost + way.cost, refused or dearer
         emitter.finish()
         for operator in _results(self.context, stages):
             if operator.name in emitter.values:
                 emitter.hand_over(operator)
-        return CompiledSegment(emitter.plan.build(), emitter.plan.end_held(), tuple(choices))
+        segment, left = emitter.plan.build(), emitter.plan.end_held()
+        return CompiledSegment(segment, left, tuple(choices), cost, refused)
 
-    def _emit(self, emitter: AnyEmitter, stage: Stage) -> tuple[AnyEmitter, str]:
-        """Emit a stage in the first way that fits; return the emitter and the way's words."""
-        *preferred, last = self.mapper.candidates(emitter, stage)
-        for candidate in preferred:
-            trial = emitter.copy()
-            try:
-                candidate.emit(trial)
-            except NoRoomError:
+    def _emit(
+        self, emitter: AnyEmitter, stages: Sequence[Stage]
+    ) -> tuple[AnyEmitter, Way[AnyEmitter], bool]:
+        """Emit stages in the first way that fits; return also whether a cheaper one did not.
+
+        A candidate that does not fit does so after no other: what stages leave is the same.
+        """
+        refused: dict[tuple[int, str], NoRoomError] = {}
+        emitted: dict[tuple[str, ...], AnyEmitter] = {(): emitter}
+        least = inf
+        for way in self.mapper.ways(emitter, stages):
+            least = min(least, way.cost)
+            words = tuple(candidate.words for candidate in way.candidates)
+            if any(known in refused for known in enumerate(words)):
                 continue
-            return trial, candidate.words
-        last.emit(emitter)
-        return emitter, last.words
+            for number, candidate in enumerate(way.candidates):
+                if words[: number + 1] in emitted:
+                    continue
+                trial = emitted[words[:number]].copy()
+                try:
+                    candidate.emit(trial)
+                except NoRoomError as error:
+                    refused[number, words[number]] = error
+                    break
+                emitted[words[: number + 1]] = trial
+            else:
+                return emitted[words], way, way.cost > least
+        raise next(reversed(refused.values()))
 
 
 def _enter(context: Context, emitter: Emitter, stages: tuple[Stage, ...]) -> None:

@@ -68,7 +68,7 @@ MACHINE = (
 
 
 def ends(hardware: HardwareConfig, rows: int, columns: int, depth: int) -> int:
-    """Return the cycles before and after a product that nothing can hide.
+    """Return the cycles before and after a product of all rows at a time.
 
     The look-up over the bus, its move into the operand buffer, the first panel's load (as much of
     the weights as half the buffer holds), and the results on their way to the host.
@@ -89,8 +89,8 @@ def test_a_compute_bound_product_takes_its_macs(size: int) -> None:
     shape = (256, 2048, 768)
     cycles = run_alone(hardware, one_product(hardware, *shape)).cycles
     macs = 256 * 2048 * 768 // size**2
-    assert macs <= cycles
-    assert cycles == pytest.approx(macs + ends(hardware, *shape), rel=0.01)
+    # Rows that are looked up while others are multiplied leave less of the ends.
+    assert macs <= cycles <= 1.01 * (macs + ends(hardware, *shape))
 
 
 @pytest.mark.parametrize("size", [16, 32])
@@ -103,5 +103,7 @@ def test_a_bandwidth_bound_product_takes_its_bytes(size: int, width: int) -> Non
     cycles = run_alone(hardware, one_product(hardware, size, 4096, 768)).cycles
     beats = (4096 + size) * 768 * 8 // width
     loads = beats + 5 * ceil_div(beats, 256)
+    # Nothing hides the product of the last of some even panels, each at most half the buffer.
+    last = hardware.weight_buffer.data // 2 // size
     assert beats <= cycles
-    assert cycles == pytest.approx(loads, rel=0.01)
+    assert cycles == pytest.approx(loads + last, rel=0.01)

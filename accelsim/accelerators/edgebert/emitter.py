@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Self
 
@@ -21,7 +21,7 @@ from accelsim.machine.components.vector_mac_array import operand_passes, port_ve
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import buffer_use, bus_use, merge_uses, read_part, shared_use
+from accelsim.mapping.accesses import Part, buffer_use, bus_use, merge_uses, read_part, shared_use
 from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
@@ -31,6 +31,15 @@ from accelsim.program import Command, Elements, Product, Use, Vectors
 from accelsim.units import ceil_div
 
 PE, SFU = "pe", "sfu"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What loading a panel uses, what it takes in the weight buffer, and its weights."""
+
+    uses: tuple[Use, ...]
+    holds: tuple[tuple[str, int], ...]
+    part: Part
 
 
 class EdgeBertEmitter(Emitter):
@@ -92,7 +101,13 @@ class EdgeBertEmitter(Emitter):
         return Tiling(fitting, panel_columns(self.parts, weights, name))
 
     def stationary(self, product: Operator, columns: Rows) -> Operand:
-        """Load a panel and its bias into the weight buffer.
+        """Load a panel and its bias into the weight buffer."""
+        load = self.panel(product, columns)
+        task = self.command(LOAD, product.label, load.uses, (), load.holds)
+        return Operand(load.holds, task, load.part)
+
+    def panel(self, product: Operator, columns: Rows) -> Load:
+        """Return the load of a panel and its bias.
 
         A masked panel brings one mask word for each of its vectors, partly filled or not.
         """
@@ -106,10 +121,8 @@ class EdgeBertEmitter(Emitter):
         room = ceil_div(vectors * self.vector_size, 8)
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
         into = buffer_use(self.vector_size, WEIGHT_BUFFER, "write", data + masks)
-        path = [*merge_uses(uses), bus_use(data, masks, vectors), into]
-        holds = ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room))
-        task = self.command(LOAD, product.label, path, (), holds)
-        return Operand(holds, task, panel)
+        path = (*merge_uses(uses), bus_use(data, masks, vectors), into)
+        return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), panel)
 
     def vectors(self, function: Operator) -> Operand:
         """Load the parameters of a function into the auxiliary memory."""

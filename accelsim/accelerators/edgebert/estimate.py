@@ -1,35 +1,207 @@
-"""Closed-form estimates by which the mapping compares block sizes; the engine has the last word."""
+"""About how long the stages of a segment take, and what they cost, by which plans are compared.
+
+The array and the special functions are two queues; of what an array command waits for, only the
+loads of its own weights count beside it. Work that takes less or comes earlier never ends later,
+so a larger buffer or a faster port makes no plan dearer. Left out, with what they may hide of a
+plan: all but a tile of the first load of a product, the function of its last panel (a panel's time
+each, which wide panels make longer), and that queues wait for each other at the bus and at the
+activation memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from accelsim.accelerators.edgebert.parts import Parts
+from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
+from accelsim.accelerators.edgebert.panels import loads_ahead
+from accelsim.accelerators.edgebert.parts import PE_ARRAY, SFU
 from accelsim.machine.components.vector_mac_array import panel_cycles
-from accelsim.memory.storage import StoredTensor
-from accelsim.model.operators import Operator
+from accelsim.mapping.accesses import bus_use, shared_use
+from accelsim.mapping.attention import AttentionStage, AttentionVariant
+from accelsim.mapping.objective import Objective
+from accelsim.mapping.units import Unit
+from accelsim.mapping.values import split_rows
+from accelsim.model.operators import Operator, Reach
+from accelsim.program import Elements, Product, Use
 from accelsim.units import ceil_div
 
 
-def pass_cycles(parts: Parts, operator: Operator, stored: Sequence[StoredTensor], rows: int) -> int:
-    """Return the cycles of one pass of all weights of a matmul over some rows of its operand.
+@dataclass(frozen=True)
+class Clock:
+    """Cycles at which the queues are free, and at which leading rows of the last stage are made."""
 
-    With double buffering the slower of computing and loading counts, otherwise both do.
+    array: int = 0
+    functions: int = 0
+    made: tuple[tuple[int, int], ...] = ((0, 0),)
+
+    def comes(self, rows: int) -> int:
+        """Return when so many leading rows are made, or as many as there are."""
+        return next((when for last, when in self.made if last >= rows), self.made[-1][1])
+
+    @property
+    def end(self) -> int:
+        """When all is done."""
+        return max(self.array, self.functions)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a unit on some rows takes: cycles until the array has what moves, its own, functions'.
+
+    ``joules`` are those of loads, products and functions.
     """
-    compute = panel_cycles(parts.pe_array, rows, operator.columns, operator.depth)
-    load = ceil_div(sum(tensor.value_bits for tensor in stored), parts.bus.width)
-    if stored[0].masked:
-        vectors = operator.columns * ceil_div(operator.depth, parts.pe_array.vector_size)
-        load += ceil_div(vectors, parts.bus.masks_per_cycle)
-    return max(compute, load) if parts.overlap.double_buffering else compute + load
+
+    move: int
+    array: int
+    functions: int
+    joules: float
 
 
-def exposed_norm_cycles(parts: Parts, norm: Operator, block: int) -> int:
-    """Return the cycles of a layer norm that no product hides: those of the last block.
+class Estimate:
+    """Of the plans of stages, on the machine of an emitter."""
 
-    Nothing hides them when special functions do not overlap with products.
-    """
-    last = norm.rows % block or block
-    rows = last if parts.overlap.special_functions else norm.rows
-    vectors = ceil_div(norm.columns, parts.pe_array.vector_size)
-    return parts.sfu.command_cycles(norm.kind.name, rows, vectors)
+    def __init__(self, emitter: EdgeBertEmitter, objective: Objective) -> None:
+        self._emitter, self._objective = emitter, objective
+        self._context, self._parts = emitter.context, emitter.parts
+        self._site = emitter.hardware.site
+
+    # -- stages --------------------------------------------------------------------------------
+
+    def works(self, units: Sequence[Unit], rows: int, heads: int = 1) -> list[Work]:
+        """Return what units on some rows take; of ``heads``, the columns of one."""
+        return [self._work(unit, rows, heads) for unit in units]
+
+    def after(self, before: Clock, blocks: Sequence[tuple[int, list[Work]]]) -> Clock:
+        """Return the clock after blocks of so many rows, one after the other."""
+        array, functions, overlap = before.array, before.functions, self._overlapped
+        made, last = [], 0
+        for rows, works in blocks:
+            last += rows
+            ready = before.comes(last)
+            for work in works:
+                start = ready = ready + work.move
+                if work.array:
+                    start = max(array, ready)
+                    array = ready = start + work.array
+                if work.functions and overlap:
+                    functions = ready = max(max(functions, start) + work.functions, ready)
+                elif work.functions:
+                    array = functions = ready = max(array, ready) + work.functions
+            made.append((last, ready))
+        return Clock(array, functions, tuple(made))
+
+    def attention(self, stage: AttentionStage, variant: AttentionVariant) -> tuple[Clock, float]:
+        """Return the clock after all heads, and joules; two blocks are under way if pipelined."""
+        heads = stage.attention.scores.batch
+        project = self.works(stage.units, stage.rows, heads)
+        blocks = [last - first for first, last in split_rows(stage.rows, variant.score_rows)]
+        core = {rows: self._core(stage, rows) for rows in {*blocks}}
+        array = functions = 0
+        waiting: list[tuple[int, int]] = []
+        for number, rows in enumerate(blocks * heads):
+            if number % len(blocks) == 0:
+                array += sum(work.move + work.array for work in project)
+            score, normalise, weigh = core[rows]
+            array += score
+            functions = max(functions, array) + normalise
+            if not self._overlapped:
+                array = functions
+            waiting.append((functions, weigh))
+            if len(waiting) > variant.pipelined:
+                done, cycles = waiting.pop(0)
+                array = max(array, done) + cycles
+        for done, cycles in waiting:
+            array = max(array, done) + cycles
+        return Clock(array, functions), heads * sum(work.joules for work in project)
+
+    # -- pieces --------------------------------------------------------------------------------
+
+    @property
+    def _overlapped(self) -> bool:
+        return self._parts.overlap.special_functions
+
+    def _core(self, stage: AttentionStage, rows: int) -> tuple[int, int, int]:
+        """Return the cycles of scores, of the functions on them, and of weighing values."""
+        scores, weighted = stage.attention.scores, stage.attention.weighted
+        array, home = self._parts.pe_array, self._home(weighted, rows * weighted.columns)
+        score = panel_cycles(array, rows, scores.columns, scores.depth)
+        weigh = panel_cycles(array, rows, weighted.columns, weighted.depth)
+        normalise = sum(self._function(each, rows)[0] for each in stage.attention.between)
+        return score, normalise, weigh + home
+
+    def _work(self, unit: Unit, rows: int, heads: int) -> Work:
+        move = array = functions = 0
+        joules, of_products = 0.0, bool(unit.products)
+        if of_products:
+            move, array, joules = self._products(unit.products, rows, heads)
+        for operator in unit.operators:
+            if operator.kind.reach is Reach.TABLE:
+                move += self._bus(rows * operator.columns)
+            elif operator.kind.reach is not Reach.MATRIX:
+                for part in [rows] if of_products else self._tiles(rows):
+                    cycles, energy = self._function(operator, part)
+                    functions, joules = functions + cycles, joules + energy
+        return Work(move, array, functions, joules)
+
+    def _tiles(self, rows: int) -> list[int]:
+        return [last - first for first, last in split_rows(rows, self._emitter.row_tile)]
+
+    def _products(
+        self, products: Sequence[Operator], rows: int, heads: int
+    ) -> tuple[int, int, float]:
+        """Return what products take: what moves, the array or the loads, and joules.
+
+        Every block of a moving operand streams all weights once, and waits for a tile of them.
+        """
+        tiling, parts = self._emitter.tiling(products, rows), self._parts
+        weights = [self._context.stored(each)[0] for each in products]
+        hidden = loads_ahead(parts, weights)
+        sources = {self._context.producers[each.name][:1]: each for each in products}
+        move = sum(self._moved(producers, rows * each.depth) for producers, each in sources.items())
+        array, joules = 0, 0.0
+        for product in products:
+            columns = product.columns // heads
+            load, read = self._load(product, columns, ceil_div(columns, tiling.columns))
+            wait = load * self._emitter.vector_size // columns
+            for first, last in split_rows(rows, tiling.rows):
+                shape = (last - first, columns, product.depth)
+                cycles = panel_cycles(parts.pe_array, *shape)
+                array += max(cycles, load) + wait if hidden else cycles + load
+                joules += read + self._objective.joules([Use(PE_ARRAY, "mac", Product(*shape))])
+            array += self._home(product, rows * columns)
+        return move, array, joules
+
+    def _load(self, product: Operator, columns: int, panels: int) -> tuple[int, float]:
+        """Return cycles and joules of loading some columns of weights in so many panels."""
+        stored, bus = self._context.stored(product), self._parts.bus
+        bits, masked = sum(each.value_bits for each in stored), stored[0].masked
+        vectors = columns * ceil_div(product.depth, self._emitter.vector_size) if masked else 0
+        data = ceil_div(bits * columns, 8 * product.columns)
+        cycles = bus.cycles(bus_use(data, 0, vectors), self._site)
+        cycles += (panels - 1) * bus.setup_cycles * (2 if masked else 1)
+        if self._objective.name == "time":
+            return cycles, 0.0
+        return cycles, self._objective.joules(self._emitter.panel(product, (0, columns)).uses)
+
+    def _function(self, operator: Operator, rows: int) -> tuple[int, float]:
+        operands = len(self._context.producers[operator.name])
+        columns = operator.columns if operator.kind.keeps_width else operator.depth
+        use = shared_use(SFU, operator.kind.name, Elements, rows, columns, operands)
+        spilled = self._home(operator, rows * operator.columns) + sum(
+            self._home(each, rows * columns) for each in self._context.producers[operator.name]
+        )
+        cycles = self._parts.sfu.cycles(use, self._site) + spilled
+        return cycles, self._objective.joules([use])
+
+    def _moved(self, producers: Sequence[Operator], size: int) -> int:
+        vectors = ceil_div(size, self._emitter.vector_size)
+        return max([vectors, *(self._home(each, size) for each in producers)])
+
+    def _home(self, operator: Operator, size: int) -> int:
+        """Return the cycles of the bus for bytes of a value that lies in DRAM."""
+        spilled = self._context.spill and self._emitter.may_spill(operator)
+        return self._bus(size) if spilled else 0
+
+    def _bus(self, size: int) -> int:
+        return self._parts.bus.cycles(bus_use(size), self._site)

@@ -32,6 +32,7 @@ def operand_rows(parts: Parts, depth: int, rows: int, name: str) -> int:
 def panel_columns(parts: Parts, weights: Sequence[StoredTensor], name: str) -> int:
     """Return the output columns of some weight matrices that fit the weight buffer together.
 
+    As few panels as fit, as even as whole tiles go: behind a narrow one a load would be waited for.
     With double buffering two panels fit, so the next loads while one is in use; if only one tile
     fits, it takes the whole buffer and loads wait. Panels are whole tiles. Raises CapacityError
     when not even one tile fits.
@@ -42,11 +43,18 @@ def panel_columns(parts: Parts, weights: Sequence[StoredTensor], name: str) -> i
         if widest < columns:
             widest = widest // tile * tile
         if widest > 0:
-            return widest
+            even = ceil_div(columns, ceil_div(columns, widest))
+            return min(ceil_div(even, tile) * tile, columns)
     raise CapacityError(
         f"{name}: a panel of {min(tile, columns)} x {depth} weights does not fit "
         "weight_buffer; enlarge weight_buffer.data and .masks"
     )
+
+
+def loads_ahead(parts: Parts, weights: Sequence[StoredTensor]) -> bool:
+    """Say whether the next panel loads while one is in use."""
+    least = min(parts.pe_array.vector_size, weights[0].parameter.shape[0])
+    return parts.overlap.double_buffering and _panel_width(parts, weights, 2) >= least
 
 
 def _panel_width(parts: Parts, weights: Sequence[StoredTensor], share: int) -> int:

@@ -6,12 +6,14 @@ holds, so fewer blocks are never slower.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import product
 
 from accelsim.accelerators.systolic_npu.emitter import NpuEmitter
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
-from accelsim.mapping.compiler import Candidate, Mapper
+from accelsim.mapping.compiler import Candidate, Mapper, Way
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Stage
 from accelsim.mapping.plan import Plan
@@ -26,15 +28,20 @@ class NpuMapper(Mapper[NpuEmitter]):
         """Return what appends tasks to the plan of a segment."""
         return NpuEmitter(context, hardware, plan)
 
-    def candidates(self, emitter: NpuEmitter, stage: Stage) -> list[Candidate[NpuEmitter]]:
-        """Return the plans of a stage, the best first."""
-        if not stage.attention:
-            rowwise = RowwiseStage(emitter.context, stage)
-            return [
-                Candidate(f"{block} rows at a time", partial(rowwise.emit, block=block))
-                for block in row_blocks(rowwise.rows, emitter.row_tile)
-            ]
-        heads = AttentionStage(emitter.context, stage, stage.attention)
-        blocks = row_blocks(heads.rows, emitter.row_tile)
-        variants = [AttentionVariant(rows, beside) for beside in (True, False) for rows in blocks]
-        return [Candidate(str(each), partial(heads.emit, variant=each)) for each in variants]
+    def ways(self, emitter: NpuEmitter, stages: Sequence[Stage]) -> Iterator[Way[NpuEmitter]]:
+        """Yield the ways to work stages off: the largest blocks first, which are not compared."""
+        for way in product(*(_candidates(emitter, stage) for stage in stages)):
+            yield Way(way, 0.0)
+
+
+def _candidates(emitter: NpuEmitter, stage: Stage) -> list[Candidate[NpuEmitter]]:
+    if not stage.attention:
+        rowwise = RowwiseStage(emitter.context, stage)
+        return [
+            Candidate(f"{block} rows at a time", partial(rowwise.emit, block=block))
+            for block in row_blocks(rowwise.rows, emitter.row_tile)
+        ]
+    heads = AttentionStage(emitter.context, stage, stage.attention)
+    blocks = row_blocks(heads.rows, emitter.row_tile)
+    variants = [AttentionVariant(rows, beside) for beside in (True, False) for rows in blocks]
+    return [Candidate(str(each), partial(heads.emit, variant=each)) for each in variants]

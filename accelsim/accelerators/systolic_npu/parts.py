@@ -44,7 +44,8 @@ def parts_of(machine: HardwareConfig) -> Parts:
     """Return the components.
 
     Raises ConfigError for one that is missing or of another kind, for buffers that hold no tile or
-    that are slower than the array, and for a machine that does one thing after the other.
+    that are slower than the array, for a machine that does one thing after the other, and for
+    another objective than time.
     """
     parts = Parts(
         machine.component(PE_ARRAY, SystolicArrayConfig),
@@ -68,6 +69,11 @@ def parts_of(machine: HardwareConfig) -> Parts:
             )
     for name in (SCRATCHPAD, ACCUMULATOR):
         _check_pace(machine, name)
+    if machine.mapping.objective != "time":
+        raise ConfigError(
+            f"machine '{machine.name}': mapping.objective is {machine.mapping.objective}, but "
+            "systolic_npu takes the largest blocks that fit and compares none; set it to time"
+        )
     try:
         parts.tile(1, 1, 1)
     except ConfigError as error:

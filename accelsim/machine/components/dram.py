@@ -69,6 +69,10 @@ class DramConfig(Component):
         part = load_dram(self.technology)
         return (part.organisation.digest, part.timing.digest, self.devices, self.idle_state)
 
+    def byte_energy(self, action: Literal["read", "write"]) -> float:
+        """Return the energy of a byte of a sequential access [J/B]."""
+        return load_dram(self.technology).stream_energy(action)
+
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: one range."""
         return asked
