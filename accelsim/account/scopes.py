@@ -27,7 +27,6 @@ from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group
 from accelsim.engine.run import Run
 from accelsim.machine.components.base import Part
-from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import DRAM, Placement
@@ -36,8 +35,6 @@ from accelsim.units import ceil_div, to_seconds
 
 SCOPES = ("switch", "memory_one_pass", "memory", "system")
 _PATH = (Part.PARAMETERS, Part.BUS, Part.DRAM)
-# The state in which an awake channel waits with all rows closed.
-_IDLE_STATES = {"standby": "precharge_standby"}
 
 
 @dataclass(frozen=True)
@@ -168,10 +165,8 @@ class _Scopes:
         return dynamic + leakage * self._seconds(ProgramKind.SWITCH)
 
     def _idle_watts(self) -> float:
-        dram = self.design.hardware.dram
-        if not isinstance(dram, DramConfig):
-            return 0.0
-        return self.prices.dram_states[_IDLE_STATES.get(dram.idle_state, dram.idle_state)]
+        rests_in = getattr(self.design.hardware.dram, "rests_in", None)
+        return self.prices.dram_states[rests_in] if rests_in else 0.0
 
     def _reading_energy(self, words: Counter[str]) -> float:
         return sum(n * self.prices.joules[name, "read"] for name, n in words.items())

@@ -42,8 +42,8 @@ _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
 def tech(name: str | None, as_json: bool, **options: Any) -> None:
     """Show memory technologies: area, latency, energy and leakage of on-chip arrays.
 
-    Without NAME, all technologies at one point (1 MiB unless told otherwise) and the DRAM parts.
-    With NAME, a technology or a .yaml file, and --capacity, one array. With NAME alone, the
+    Without NAME, all technologies at one point (1 MiB unless told otherwise) and the parts off the
+    chip. With NAME, a technology or a .yaml file, and --capacity, one array. With NAME alone, the
     technology's device rows, their sources and the range of its tables.
     """
     query = {key: _parse(key, text) for key, text in options.items() if text is not None}
@@ -86,12 +86,12 @@ def _find(name: str, query: dict[str, Any]) -> Array:
 
 
 def _show_all(query: dict[str, Any], as_json: bool) -> None:
-    from accelsim.memory.dram import list_drams, load_dram
+    from accelsim.memory.off_chip import off_chip_parts
     from accelsim.report.technology import overview_report
 
     arrays, missing = _find_all({"capacity": _REFERENCE_CAPACITY, **query})
-    drams = {name: load_dram(name) for name in list_drams()}
-    show(overview_report(arrays, missing, drams), as_json=as_json)
+    parts = list(off_chip_parts(arrays[0].temperature))
+    show(overview_report(arrays, missing, parts), as_json=as_json)
 
 
 def _find_all(query: dict[str, Any]) -> tuple[list[Array], list[str]]:

@@ -172,4 +172,7 @@ def _check_clocks(ledger: Ledger, clocks: Iterable[tuple[str, str, bool]]) -> No
             raise ConservationError(f"{port}: its clock ran {ran[block, port]} ticks, not {due}")
 
 
-DRAM_COMMANDS = frozenset({"activate", "read_burst", "write_burst", "refresh"})
+DRAM_COMMANDS = frozenset(
+    {"activate", "read_burst", "write_burst", "refresh"}
+    | {f"{action}_{caused}" for action in ("read", "write") for caused in ("command", "transfer")}
+)

@@ -19,7 +19,6 @@ from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
-from accelsim.machine.timing.dram_ticks import ChannelState
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind, Segment
 from accelsim.units import Tick
@@ -41,7 +40,7 @@ class PieceRecord:
     busy: dict[str, Tick]
     end_levels: dict[str, int]
     background: Counter[str] = field(default_factory=Counter)
-    dram: ChannelState | None = None
+    dram: Any = None
     dram_residency: Counter[str] = field(default_factory=Counter)
 
 

@@ -41,7 +41,7 @@ class Residency:
         self._lost = {t: _loss(needs, hardware) for t, needs in self._needs.items()}
         # In order of eviction, each with what is missing.
         self._resident: dict[str, Missing] = {}
-        self._loadable = hardware.dram is not None
+        self._loadable = hardware.has_cold_home
         if not self._loadable:
             # Nothing can be loaded: every task was programmed before the device was switched on.
             self._resident = dict.fromkeys(placements, Missing.NOTHING)

@@ -19,7 +19,6 @@ from accelsim.engine.ledger import BACKGROUND
 from accelsim.errors import ConservationError
 from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
-from accelsim.machine.timing.dram_ticks import ChannelState
 from accelsim.program import Segment, Task, Use
 from accelsim.units import Tick
 
@@ -73,7 +72,7 @@ class SegmentRecord:
     peak: dict[str, int] = field(default_factory=dict)
     end_levels: dict[str, int] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
-    dram: ChannelState | None = None
+    dram: Any = None
     dram_residency: Counter[str] = field(default_factory=Counter)
 
 

@@ -130,7 +130,7 @@ class _Compilation:
                     task, placed, hardware, addresses[task], start, volatile_alone=part
                 )
                 for task, placed in placements.items()
-                if hardware.dram
+                if hardware.has_cold_home
             }
             for part in (False, True)
         )
@@ -191,10 +191,15 @@ def task_graph(
 
 
 def _check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:
-    """Refuse parameters in the memory of activations: its filling is planned as a whole."""
+    """Refuse parameters where activations lie, which is planned as a whole, or nothing stays."""
     activations = hardware.placement.activations
     for placement in placements.values():
         for tensor in placement.tensors.values():
+            if DRAM in tensor.memories and not hardware.has_cold_home:
+                raise MappingError(
+                    f"{tensor.parameter.name} (role {tensor.parameter.role.value}) lies in dram, "
+                    "which loses it in the state in which it rests; choose another dram.idle_state"
+                )
             if activations in tensor.memories:
                 raise MappingError(
                     f"{tensor.parameter.name} (role {tensor.parameter.role.value}) lies in "
@@ -237,7 +242,7 @@ def lost_for_good(
     placements: Mapping[str, Placement], hardware: HardwareConfig
 ) -> tuple[str, str] | None:
     """Return a memory and a task whose parameters there a power-off would lose for good."""
-    if hardware.dram:
+    if hardware.has_cold_home:
         return None
     for task, placement in placements.items():
         bits = placement.bits(task_specific=True) + placement.bits(task_specific=False)

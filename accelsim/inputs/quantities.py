@@ -30,6 +30,7 @@ _RANGES = {
     "s": _Range("1.5 ns", "1e11 s"),
     "Hz": _Range("1 GHz", "100 GHz", "1 kHz"),
     "J": _Range("0.3 pJ", "1 J"),
+    "J/B": _Range("75 pJ/B", "1 mJ/B"),
     "W": _Range("1.2 mW", "1 MW"),
     "V": _Range("0.8 V", "10 V", "0.1 V"),
     "A": _Range("45 mA", "1000 A"),
@@ -96,6 +97,7 @@ Seconds = Annotated[float, *_quantity("s", zero=True)]
 SimulatedSeconds = Annotated[float, *_quantity("s", zero=True, most="1e7 s")]
 Hertz = Annotated[float, *_quantity("Hz")]
 Joules = Annotated[float, *_quantity("J", zero=True)]
+JoulesPerByte = Annotated[float, *_quantity("J/B", zero=True)]
 Watts = Annotated[float, *_quantity("W", zero=True)]
 Volts = Annotated[float, *_quantity("V")]
 Amperes = Annotated[float, *_quantity("A", zero=True)]

@@ -190,6 +190,11 @@ class HardwareConfig(ConfigModel):
         dram = {"dram": self.dram} if self.dram else {}
         return {**logic, "power": self.power, **self.memories, **buffers, **dram}
 
+    @property
+    def has_cold_home(self) -> bool:
+        """Whether something off the chip keeps what is loaded from there."""
+        return self.dram is not None and self.dram.keeps
+
     @cached_property
     def site(self) -> Site:
         """What surrounds each component."""

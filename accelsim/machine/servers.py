@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from accelsim.errors import ConfigError
 from accelsim.machine.components.base import ANY
 from accelsim.machine.components.clocked import ClockedServer
-from accelsim.machine.components.dram import Dram
+from accelsim.machine.components.off_chip import OffChipServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.components.supply import Supply
 from accelsim.machine.operating_points import OperatingPoint
@@ -38,7 +38,7 @@ class Machine:
                 )
             self.blocks[server.name] = server
         dram = self.blocks.get("dram")
-        self.dram = dram if isinstance(dram, Dram) else None
+        self.dram = dram if isinstance(dram, OffChipServer) else None
 
     @property
     def clocks(self) -> Iterator[tuple[str, str, bool]]:

@@ -9,19 +9,27 @@ of a run is *counts x energy per command + residency x standby power*.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Amperes, Bits, Bytes, Seconds, Volts
+from accelsim.inputs.quantities import Amperes, Bits, Bytes, Kelvin, Seconds, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.files import load_file, shipped_technologies
+from accelsim.memory.temperature import Currents, at_temperature
 
 Direction = Literal["read", "write"]
 DramState = Literal["active_standby", "precharge_standby", "power_down", "self_refresh"]
 DRAM_STATES: tuple[DramState, ...] = get_args(DramState)
+ArrayShare = Literal["all", "1/2", "1/4", "1/8", "1/16"]
+# What self-refresh can be limited to (JESD209-4, PASR masks of banks and segments).
+ARRAY_SHARES: dict[ArrayShare, Fraction] = {
+    share: Fraction(1 if share == "all" else share) for share in get_args(ArrayShare)
+}
 
 _TRANSFERS_PER_CLOCK = 2  # Double data rate, by definition of the LPDDR families.
 _BITS_PER_BYTE = 8
@@ -163,6 +171,19 @@ class Power(ConfigModel):
         return () if self.vddq is None else (self.vddq,)
 
 
+class SelfRefresh(ConfigModel):
+    """What IDD6 stands for: ``stated_at`` a temperature, for the whole array.
+
+    ``relative`` are self-refresh currents at other temperatures, all in one measure, ``partial``
+    what is left of the current when a share of the array is refreshed.
+    """
+
+    source: Source
+    stated_at: Kelvin
+    relative: Currents
+    partial: dict[ArrayShare, Annotated[float, Field(gt=0, le=1)]]
+
+
 class DramTechnology(ConfigModel):
     """One DRAM device; all energies and powers are of one device and derived, never stored.
 
@@ -176,6 +197,7 @@ class DramTechnology(ConfigModel):
     organisation: Organisation
     timing: Timing
     power: Power
+    self_refresh: SelfRefresh
 
     @model_validator(mode="after")
     def _refresh_leaves_time(self) -> DramTechnology:
@@ -251,6 +273,16 @@ class DramTechnology(ConfigModel):
             for rails in supplies or (self.power.core, self.power.interface)
         )
 
+    def self_refresh_factor(self, temperature: float, share: ArrayShare = "all") -> float:
+        """Return self-refresh over V x IDD6, at a temperature [K], of a share of the array."""
+        known = self.self_refresh
+        if share != "all" and share not in known.partial:
+            shares = ", ".join(known.partial) or "no share"
+            raise ConfigError(f"refreshed: {self.name} states {shares}, not '{share}'")
+        part = known.partial[share] if share != "all" else 1.0
+        stated = at_temperature(known.relative, known.stated_at)
+        return part * at_temperature(known.relative, temperature) / stated
+
     def stream_energy(self, kind: Direction) -> float:
         """Return the energy per byte of endless sequential access at peak bandwidth [J/B].
 
@@ -267,12 +299,14 @@ class DramTechnology(ConfigModel):
         return self.power.core + self.power.interface
 
 
-def prices(technology: DramTechnology, devices: int = 1) -> dict[str, dict[str, float]]:
+def prices(
+    technology: DramTechnology, devices: int = 1, self_refresh: float = 1.0
+) -> dict[str, dict[str, float]]:
     """Return what one channel pays: ``joules`` of each count and ``watts`` of each state.
 
     Core and data pins together, all ``devices`` of the channel; the sum of counts x joules and
     residency x watts is the energy of a run. ``joules["refresh"]`` is for counted refreshes;
-    those inside self refresh are part of its power.
+    those inside self refresh are part of its power, V x IDD6 times a factor.
     """
     joules = {
         "activate": technology.activate_energy,
@@ -280,9 +314,11 @@ def prices(technology: DramTechnology, devices: int = 1) -> dict[str, dict[str, 
         "write_burst": technology.burst_energy("write"),
         "refresh": technology.refresh_energy,
     }
+    watts = {state: technology.standby_power(state) for state in DRAM_STATES}
+    watts["self_refresh"] *= self_refresh
     return {
         "joules": {name: devices * price for name, price in joules.items()},
-        "watts": {state: devices * technology.standby_power(state) for state in DRAM_STATES},
+        "watts": {state: devices * power for state, power in watts.items()},
     }
 
 

@@ -33,6 +33,15 @@ def shipped_technologies(kind: str) -> dict[str, str]:
     return found
 
 
+def technology_kind(name_or_path: str) -> str | None:
+    """Return the kind of a shipped technology or of a file; None where there is none to read."""
+    own = name_or_path.endswith((".yaml", ".yml"))
+    path = find_input(Path(name_or_path)) if own else _shipped(name_or_path.lower())
+    text = read_bytes(path).decode("utf-8", "replace") if is_file(path) else ""
+    found = re.search(r"^kind:\s*(\w+)", text, re.MULTILINE)
+    return found[1] if found else None
+
+
 def load_file(
     name_or_path: str | Path, read: Callable[[Document], Value], noun: str, *kinds: str
 ) -> Value:

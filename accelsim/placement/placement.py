@@ -182,12 +182,13 @@ def _decoder_cycles(
 def check_capacity(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:
     """Check that the shared tensors and each task's own fit, one task at a time.
 
-    Without DRAM nothing can be reloaded, so all tasks must fit at once. ``placements`` maps task
-    names to their placements. Raises CapacityError that names the first tensor that does not fit.
+    Without a DRAM that keeps its contents nothing can be reloaded, so all tasks must fit at once.
+    ``placements`` maps task names to their placements. Raises CapacityError that names the first
+    tensor that does not fit.
     """
     for task, placement in placements.items():
         _check_together({f"task {task}": _shared_first(placement)}, hardware)
-    if hardware.dram is None:
+    if not hardware.has_cold_home:
         _check_together(
             {
                 f"task {task}; without dram all tasks stay on the chip": tensors

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from accelsim.memory.arrays import Array
-from accelsim.memory.dram import DramTechnology
+from accelsim.memory.off_chip import OffChipPart
 from accelsim.memory.technology import Device, Graded, MemoryTechnology
 from accelsim.report.table import Column, Field, Prose, Report, Section, Table, listed, recorded
 from accelsim.report.text import Value, number
@@ -40,16 +40,14 @@ _ARRAY: tuple[Field[Array], ...] = (
     (_more("volatile"), lambda array: array.volatile),
     (_more("composition"), lambda array: array.composition),
 )
-_DRAM: tuple[Field[tuple[str, DramTechnology]], ...] = (
-    (Column("name", "part"), lambda one: one[0]),
-    (Column("peak_bandwidth", "peak", "GB/s"), lambda one: one[1].peak_bandwidth),
-    (Column("read_stream_energy", "read", "pJ/B"), lambda one: one[1].stream_energy("read")),
-    (Column("write_stream_energy", "write", "pJ/B"), lambda one: one[1].stream_energy("write")),
-    (
-        Column("self_refresh_power", "self refresh", "mW"),
-        lambda one: one[1].standby_power("self_refresh", one[1].power.core),
-    ),
-    (Column("interface_included", "interface"), lambda one: bool(one[1].power.interface)),
+_OFF_CHIP: tuple[Field[OffChipPart], ...] = (
+    (Column("name", "part"), lambda part: part.name),
+    (Column("peak_bandwidth", "peak", "GB/s"), lambda part: part.bandwidth),
+    (Column("read_stream_energy", "read", "pJ/B"), lambda part: part.reading),
+    (Column("write_stream_energy", "write", "pJ/B"), lambda part: part.writing),
+    (Column("rests_in", "rests in"), lambda part: part.rests_in),
+    (Column("rest_power", "at rest", "mW"), lambda part: part.rest_power),
+    (Column("interface_included", "interface"), lambda part: part.interface),
 )
 _DEVICE_FIGURES = {
     "read_latency_multiplier": "",
@@ -78,21 +76,21 @@ def array_report(array: Array) -> Report:
 
 
 def overview_report(
-    arrays: Sequence[Array], missing: Sequence[str], drams: Mapping[str, DramTechnology]
+    arrays: Sequence[Array], missing: Sequence[str], parts: Sequence[OffChipPart]
 ) -> Report:
-    """Return the arrays of all technologies at one point and the DRAM parts."""
+    """Return the arrays of all technologies at one point and the parts off the chip."""
     table = listed("", _ARRAY, arrays)
     named = ", ".join(missing)
     lack = f"no such arrays: {named} ('accelsim tech NAME' tells what there is)" if missing else ""
-    title = "DRAM parts, endless sequential access; no interface: energies of the core alone"
+    title = "Off the chip, endless sequential access; no interface: energies of the core alone"
     return Report(
         name="technologies",
         title=f"On-chip arrays of {_conditions(arrays[0])}",
-        sections=(table, *([Prose(lack)] if lack else []), listed(title, _DRAM, drams.items())),
+        sections=(table, *([Prose(lack)] if lack else []), listed(title, _OFF_CHIP, parts)),
         data=table,
         document={
             "arrays": [_document(array) for array in arrays],
-            "drams": [_rounded(recorded(_DRAM, part)) for part in drams.items()],
+            "off_chip": [_rounded(recorded(_OFF_CHIP, part)) for part in parts],
         },
     )
 

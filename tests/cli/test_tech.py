@@ -99,7 +99,7 @@ def test_overview_lists_every_technology_and_bits_per_cell() -> None:
         (name, bits) for name in list_technologies() for bits in load_technology(name).devices
     ]
     assert {array["capacity_B"] for array in figures["arrays"]} == {2**20}
-    lpddr4 = {part["name"]: part for part in figures["drams"]}["lpddr4_3200"]
+    lpddr4 = {part["name"]: part for part in figures["off_chip"]}["lpddr4_3200"]
     assert lpddr4["peak_bandwidth_GB_per_s"] == pytest.approx(6.4)
     # 75.0 pJ/B read and 47.5 pJ/B written: IDD method on the currents of DRAMSys' memspec.
     assert lpddr4["read_stream_energy_pJ_per_B"] == pytest.approx(75.0, abs=0.05)

@@ -29,6 +29,7 @@ RANGES: dict[str, tuple[str, float, float, bool, str]] = {
     "Bytes": ("B", 1, 2**50, False, "1024 TiB"),
     "Bits": ("b", 1, 2**50, False, "1024 Tib"),
     "BytesPerSecond": ("B/s", 0, 1e15, False, "1000 TB/s"),
+    "JoulesPerByte": ("J/B", 0, 1e-3, True, "1 mJ/B"),
     "Writes": ("writes", 0, 1e18, False, "1e18 writes"),
     "CellArea": ("F2", 0, 1e6, False, "1e6 F2"),
 }

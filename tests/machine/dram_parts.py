@@ -30,7 +30,7 @@ def total(part: DramTechnology, formula: str) -> Tick:
 
 def variant(timing: dict[str, str] | None = None, **organisation: Any) -> DramTechnology:
     """LPDDR4-3200 with some timings and another organisation."""
-    data = PART.model_dump(by_alias=True)
+    data = {**PART.model_dump(by_alias=True), "self_refresh": PART.self_refresh}
     for rail in filter(None, data["power"].values() if timing else ()):
         if isinstance(rail, dict):  # an activation that takes current, however short it is
             rail["IDD0"] = 2 * max(rail["IDD0"], rail["IDD2N"], rail["IDD3N"])

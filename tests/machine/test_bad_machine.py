@@ -33,8 +33,8 @@ MACHINE_VALUES = [
      "expected at most 1e7 s"),
     ("length: 1 mm", "length: 1e300 mm", "bus.length: 1e300 mm is too large; expected at most "
      "1 m"),
-    ("devices: 1", "devices: 65", "dram.devices: input should be less than or equal to 64, got "
-     "65"),
+    ("lpddr4_3200", "lpddr4_3200\n  devices: 65", "dram.devices: input should be less than or "
+     "equal to 64, got 65"),
     ("capacity: 4.5 MiB", "capacity: 1025 TiB", "memories.rram.capacity: 1025 TiB is too large; "
      "expected at most 1024 TiB"),
     ("capacity: 4.5 MiB", "capacity: 4.5 MiB\n    banks: 1025", "memories.rram.banks: input "
@@ -230,7 +230,7 @@ def test_a_base_that_cannot_be_is_named(folder: Path, base: str, message: str) -
 def test_a_dram_of_null_can_be_set_key_by_key(folder: Path) -> None:
     bare = edit(
         folder / "machine.yaml",
-        "dram:\n  technology: lpddr4_3200\n  devices: 1\n  idle_state: self_refresh",
+        "dram:\n  technology: lpddr4_3200",
         "dram: null",
     )
     assert load_hardware(bare).dram is None

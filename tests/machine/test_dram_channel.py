@@ -326,6 +326,14 @@ def test_empty_or_negative_range_is_refused(address: int, size: int):
         standby().access(0, address, size, False)
 
 
+def test_what_is_not_refreshed_cannot_be_used():
+    channel, kept = DramChannel(PART, refreshed="1/16"), PART.organisation.capacity // 16
+    assert channel.access(0, kept - 1, 1, False) > 0
+    message = r"ends 1 B beyond the 64 MiB of 1 x .*, of which 1/16 is refreshed; use more"
+    with pytest.raises(CapacityError, match=message):
+        channel.access(0, kept - 1, 2, False)
+
+
 def test_capacity_is_tight():
     capacity = PART.organisation.capacity
     assert standby().access(0, capacity - 1, 1, False) > 0

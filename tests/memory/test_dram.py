@@ -109,6 +109,27 @@ def test_prices_cover_core_and_data_pins_of_all_devices():
         }
 
 
+def test_self_refresh_follows_temperature_and_share():
+    # Micron's LPDDR, table 9: 0.5 mA at 45 C and 1 mA at 85 C, 0.5 of it for a sixteenth at 85 C.
+    part = load_dram("lpddr4_3200")
+    assert part.self_refresh_factor(298.0) == 1
+    assert part.self_refresh_factor(338.0) == pytest.approx(2)
+    assert part.self_refresh_factor(338.0, "1/16") == pytest.approx(1)
+    stated = prices(part)["watts"]
+    hot = prices(part, 2, part.self_refresh_factor(338.0))["watts"]
+    assert hot == {
+        state: pytest.approx(2 * watts * (2 if state == "self_refresh" else 1))
+        for state, watts in stated.items()
+    }
+    known = {**part.self_refresh.partial}
+    known.pop("1/8")
+    lacking = part.model_copy(
+        update={"self_refresh": part.self_refresh.model_copy(update={"partial": known})}
+    )
+    with pytest.raises(ConfigError, match=r"^refreshed: .* states 1/2, 1/4, 1/16, not '1/8'$"):
+        lacking.self_refresh_factor(350.0, "1/8")
+
+
 def test_deeper_states_draw_less():
     for name in list_drams():
         watts = prices(load_dram(name))["watts"]

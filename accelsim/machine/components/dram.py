@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
+from accelsim.machine.components.off_chip import OffChipServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.machine.timing.dram_channel import DramChannel
-from accelsim.machine.timing.dram_ticks import ChannelState
-from accelsim.memory.dram import load_dram, prices
+from accelsim.machine.timing.dram_ticks import ChannelState, IdleState
+from accelsim.memory.dram import ArrayShare, DramState, load_dram, prices
 from accelsim.program import Range, Use
 from accelsim.units import Tick
 
@@ -24,11 +25,22 @@ _ASLEEP = frozenset({"self_refresh", "power_down"})
 
 
 class DramConfig(Component):
-    """The off-chip channel: a part of the technology table, in lock step if several."""
+    """The off-chip channel: a part of the technology table, in lock step if several.
+
+    ``refreshed`` is the share of the array that self-refresh keeps; what lies beyond is not used.
+    """
+
+    keeps: ClassVar[bool] = True
 
     technology: str
     devices: Annotated[int, Field(gt=0, le=64)] = 1
-    idle_state: Literal["self_refresh", "power_down", "standby"] = "self_refresh"
+    idle_state: IdleState = "self_refresh"
+    refreshed: ArrayShare = "all"
+
+    @property
+    def rests_in(self) -> DramState:
+        """The state in which it is while nothing is asked for."""
+        return "precharge_standby" if self.idle_state == "standby" else self.idle_state
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the channel's server."""
@@ -40,7 +52,8 @@ class DramConfig(Component):
         Controller and PHY on the chip are part of both.
         """
         part, logic = load_dram(self.technology), site.logic
-        cost = prices(part, self.devices)
+        kelvin = site.process.temperature
+        cost = prices(part, self.devices, part.self_refresh_factor(kelvin, self.refreshed))
         bytes_moved = Price("bytes", 0.0, paid_elsewhere=True)
         burst = 8 * part.organisation.burst_size * self.devices * logic.interface_bit
         commands = {
@@ -67,7 +80,8 @@ class DramConfig(Component):
     def timing(self, name: str, site: Site) -> Hashable:
         """The part's organisation and timings, how many of them, and how they sleep."""
         part = load_dram(self.technology)
-        return (part.organisation.digest, part.timing.digest, self.devices, self.idle_state)
+        own = (self.devices, self.idle_state, self.refreshed)
+        return (part.organisation.digest, part.timing.digest, *own)
 
     def byte_energy(self, action: Literal["read", "write"]) -> float:
         """Return the energy of a byte of a sequential access [J/B]."""
@@ -78,7 +92,7 @@ class DramConfig(Component):
         return asked
 
 
-class Dram(Server):
+class Dram(OffChipServer):
     """Serves one sequential access at a time; commands and refreshes are counted as they happen.
 
     The pieces of a range are scattered rows, or one place that is read again. Commands of an access
@@ -88,7 +102,7 @@ class Dram(Server):
     def __init__(self, name: str, config: DramConfig) -> None:
         super().__init__(name)
         technology = load_dram(config.technology)
-        self.channel = DramChannel(technology, config.devices, config.idle_state)
+        self.channel = DramChannel(technology, config.devices, config.idle_state, config.refreshed)
         self._seen: Counter[str] = Counter()
         self._own: Counter[str] = Counter()
         self._background: Counter[str] = Counter()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from accelsim.inputs.quantities import Bytes, BytesPerSecond, SimulatedSeconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
+from accelsim.machine.components.burst_memory import BurstMemoryConfig
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.memory.dram import Direction, load_dram
+from accelsim.memory.files import technology_kind
 from accelsim.program import Range, Use
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_ticks
 
@@ -32,6 +34,9 @@ class SimpleDramConfig(Component):
     bandwidth: Annotated[BytesPerSecond, Field(gt=0, le=1e15)]
     latency: SimulatedSeconds
     priced_like: str | None = None
+
+    keeps: ClassVar[bool] = True
+    rests_in: ClassVar[None] = None
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the port's server."""
@@ -79,12 +84,18 @@ class SimpleDram(Server):
 
 
 def _tag(value: Any) -> str:
-    has_kind = "kind" in value if isinstance(value, dict) else hasattr(value, "kind")
-    return "simple_dram" if has_kind else "part"
+    given = value.model_dump() if isinstance(value, Component) else value
+    if isinstance(given, dict) and "kind" in given:
+        return "simple_dram"
+    technology = given.get("technology") if isinstance(given, dict) else None
+    kind = technology_kind(technology) if isinstance(technology, str) else None
+    return "burst_memory" if kind == "burst_memory" else "dram"
 
 
 OffChip = Annotated[
-    Annotated[DramConfig, Tag("part")] | Annotated[SimpleDramConfig, Tag("simple_dram")],
+    Annotated[DramConfig, Tag("dram")]
+    | Annotated[BurstMemoryConfig, Tag("burst_memory")]
+    | Annotated[SimpleDramConfig, Tag("simple_dram")],
     Discriminator(_tag),
 ]
 """What a machine may have off its chip: a part of the technology table, or the simple one."""

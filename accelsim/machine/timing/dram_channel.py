@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 from accelsim.errors import CapacityError, ProgramError
 from accelsim.machine.timing.dram_ticks import ChannelState, DramTicks, IdleState
-from accelsim.memory.dram import DRAM_STATES, DramState, DramTechnology
+from accelsim.memory.dram import ARRAY_SHARES, DRAM_STATES, ArrayShare, DramState, DramTechnology
 from accelsim.units import Tick, ceil_div, format_bytes
 
 _ACTIVATES_IN_WINDOW = 4  # tFAW is the four-activate window of JESD209-3 and JESD209-4.
@@ -20,7 +20,8 @@ _TIMES = ("_now", "_end", "_due", "_asleep_since", "_can_read", "_can_write", "_
 class DramChannel:
     """One DRAM channel under an open-page, in-order controller with the whole access in view.
 
-    ``devices`` run in lock-step: they multiply page, burst and capacity, not the commands. All
+    ``devices`` run in lock-step: they multiply page, burst and capacity, not the commands. Of the
+    capacity the ``refreshed`` share can be used. All
     times are ticks. The state before tick 0 is that of a channel idle for long.
 
     Addresses: row : bank : column, column lowest. Consecutive pages lie in consecutive banks, so
@@ -64,6 +65,7 @@ class DramChannel:
         technology: DramTechnology,
         devices: int = 1,
         idle_state: IdleState = "self_refresh",
+        refreshed: ArrayShare = "all",
     ) -> None:
         self.technology = technology
         self.devices = devices
@@ -75,7 +77,8 @@ class DramChannel:
         self._burst_size = shape.burst_size * devices
         self._bursts_of_page = shape.page_size // shape.burst_size
         self._banks = shape.banks
-        self._capacity = shape.capacity * devices
+        self._capacity = int(shape.capacity * ARRAY_SHARES[refreshed]) * devices
+        self._share = refreshed
         self._now: Tick = 0
         self._end: Tick = 0
         self._due: Tick = self._ticks.refresh_interval
@@ -372,8 +375,9 @@ class DramChannel:
             )
         excess = address + size - self._capacity
         if excess > 0:
+            kept = "" if self._share == "all" else f", of which {self._share} is refreshed"
             raise CapacityError(
                 f"DRAM access of {size} B at address {address} ends {excess} B beyond the "
-                f"{format_bytes(self._capacity)} of {self.devices} x {self.technology.name}; use "
-                "more devices or a larger part"
+                f"{format_bytes(self._capacity)} of {self.devices} x {self.technology.name}{kept}; "
+                "use more devices or a larger part"
             )

@@ -1,0 +1,185 @@
+"""A memory off the chip that answers a command with a burst, as a component of the machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from functools import cached_property
+from typing import Literal
+
+from accelsim.errors import CapacityError, ConfigError
+from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
+from accelsim.machine.components.off_chip import OffChipServer
+from accelsim.machine.components.server import Server
+from accelsim.machine.site import Site
+from accelsim.memory.burst_memory import BurstMemoryTechnology, RestName, load_burst_memory
+from accelsim.program import Range, Use
+from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, format_bytes, to_ticks
+
+# The states of a server, beside the one in which it rests.
+ACCESS, STANDBY = "access", "standby"
+
+
+class BurstMemoryConfig(Component):
+    """A part of the technology table; ``idle_state`` is that in which it rests, its usual one."""
+
+    technology: str
+    idle_state: RestName | None = None
+
+    @cached_property
+    def part(self) -> BurstMemoryTechnology:
+        """What the technology table says. Raises ConfigError for a state that it lacks."""
+        part = load_burst_memory(self.technology)
+        if self.idle_state and self.idle_state not in part.rests:
+            known = ", ".join(part.rests)
+            raise ConfigError(
+                f"idle_state: {part.name} has no state '{self.idle_state}'; it has {known}"
+            )
+        return part
+
+    @property
+    def rests_in(self) -> RestName:
+        """The state in which it is while nothing is asked for."""
+        return self.idle_state or self.part.rests_in
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the contents outlive the state in which it rests."""
+        return self.part.keeps(self.rests_in)
+
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the port's server."""
+        return {ANY: BurstMemory(name, self.part, self.rests_in)}
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Bytes are paid by the bursts that they cause, rest by the time in each state.
+
+        While a command waits for its data the part draws what it draws while it reads or writes.
+        """
+        part, access, power = self.part, self.part.access, self.part.power
+        moved = Price("bytes", 0.0, paid_elsewhere=True)
+        prices: dict[str, Price] = {}
+        for action, current in (("read", power.read), ("write", power.write)):
+            if current is not None:
+                watts = power.voltage * current
+                byte = access.transfer * (watts / access.bandwidth + power.bus)
+                prices[action] = moved
+                prices[f"{action}_command"] = Price("commands", watts * access.latency)
+                prices[f"{action}_transfer"] = Price("transfers", byte)
+        kelvin = site.process.temperature
+        states: tuple[RestName, ...] = ("standby", self.rests_in)
+        rests: dict[str, float] = {state: part.rest_power(state, kelvin) for state in states}
+        return Datasheet(
+            Part.DRAM,
+            prices,
+            follows_supply=False,
+            states={ACCESS: 0.0, **rests},
+            source=f"{part.name}: {access.source}; {power.source}",
+        )
+
+    def layout(self, name: str, site: Site) -> Hashable:
+        """That it is there, and what it keeps."""
+        return self.keeps
+
+    def timing(self, name: str, site: Site) -> Hashable:
+        """Times of accesses and of leaving the state in which it rests."""
+        return (self.part.capacity, self.part.access.digest, self.rests_in, self._exit)
+
+    @property
+    def _exit(self) -> float:
+        return self.part.rests[self.rests_in].exit
+
+    def byte_energy(self, action: Literal["read", "write"]) -> float:
+        """Return the energy of a byte of a sequential access [J/B].
+
+        Flash counts as if it were written as it is read: a plan that writes to it never runs.
+        """
+        power = self.part.power
+        writes = power.read if power.write is None else power.write
+        return self.part.stream_energy(power.read if action == "read" else writes)
+
+    def in_rows(self, asked: Range, rows: int) -> Range:
+        """Return an access to equal rows that lie one behind the other: one range."""
+        return asked
+
+
+class BurstMemory(OffChipServer):
+    """Serves one access at a time.
+
+    After one it stays in standby for as long as it takes to leave the state in which it rests, then
+    goes there: a shorter pause would not pay. Before tick 0 it has rested for long.
+    """
+
+    def __init__(self, name: str, part: BurstMemoryTechnology, rests_in: RestName) -> None:
+        super().__init__(name)
+        self._part, self._rests_in = part, rests_in
+        self._exit = to_ticks(part.rests[rests_in].exit)
+        self._latency = to_ticks(part.access.latency)
+        self._burst = part.access.burst or part.capacity
+        self._end: Tick = -self._exit - 1
+        self._counted: Tick = 0
+        self._ticks: Counter[str] = Counter()
+        self._own: Counter[str] = Counter()
+
+    def occupancy(self, use: Use, start: Tick) -> Tick:
+        """Return the ticks of a range, one piece after the other. Raises CapacityError beyond."""
+        asked, access = use.expect(Range), self._part.access
+        self._check(asked)
+        self._settle(start)
+        woken = start + (self._exit if start > self._end + self._exit else 0)
+        commands = asked.pieces * ceil_div(asked.size, self._burst)
+        transfers = asked.pieces * ceil_div(asked.size, access.transfer)
+        whole = transfers * access.transfer * TICKS_PER_SECOND
+        moving = commands * self._latency + ceil_div(whole, int(access.bandwidth))
+        self._own = Counter(
+            {f"{use.action}_command": commands, f"{use.action}_transfer": transfers}
+        )
+        self._ticks[STANDBY] += woken - start
+        self._ticks[ACCESS] += moving
+        self._end = self._counted = woken + moving
+        return self._end - start
+
+    def extra_amounts(self) -> Counter[str]:
+        """Return the commands and transfers of the last access."""
+        return self._own
+
+    def take_background(self, now: Tick) -> Counter[str]:
+        """Settle; nothing happens that no access caused."""
+        self._settle(now)
+        return Counter()
+
+    @property
+    def residency(self) -> Counter[str]:
+        """Ticks in each state up to the last settlement."""
+        return Counter(self._ticks)
+
+    def state_key(self, now: Tick) -> Hashable:
+        """Return for how long it has been free, up to when it rests."""
+        self._settle(now)
+        return min(max(now, self._end) - self._end, self._exit + 1)
+
+    def state_at(self, now: Tick) -> Tick:
+        """Return the end of the last access, relative to now."""
+        return self._end - now
+
+    def resume(self, state: Tick, now: Tick, residency: Counter[str]) -> None:
+        """Go on from a recorded end."""
+        self._end, self._counted = now + state, now
+        self._ticks += residency
+
+    def _settle(self, now: Tick) -> None:
+        """Count the time until now: standby first, then rest."""
+        if now <= self._counted:
+            return
+        rests = max(self._counted, self._end + self._exit)
+        self._ticks[STANDBY] += min(now, rests) - self._counted
+        self._ticks[self._rests_in] += max(0, now - rests)
+        self._counted = now
+
+    def _check(self, asked: Range) -> None:
+        end = asked.address + (asked.pieces - 1) * asked.stride + asked.size
+        if end > self._part.capacity:
+            raise CapacityError(
+                f"an access to {self.name} ends {end - self._part.capacity} B beyond the "
+                f"{format_bytes(self._part.capacity)} of {self._part.name}; use a larger part"
+            )

@@ -1,0 +1,116 @@
+"""Memories off the chip that answer a command with a burst: PSRAM, flash, and the like.
+
+What is published of them is a latency, a bandwidth and a few currents; banks and rows are hidden.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from accelsim.inputs.document import Document
+from accelsim.inputs.quantities import (
+    Amperes,
+    Bytes,
+    BytesPerSecond,
+    JoulesPerByte,
+    SimulatedSeconds,
+    Volts,
+)
+from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.memory.files import load_file, shipped_technologies
+from accelsim.memory.temperature import Currents, at_temperature
+
+Source = Annotated[str, Field(min_length=1)]
+RestName = Literal["standby", "self_refresh", "half_sleep", "deep_power_down"]
+
+
+class Access(ConfigModel):
+    """Times of an access: ``latency`` from a command to its first data, then ``bandwidth``.
+
+    Whole ``transfer`` sizes move, and a new command is needed after ``burst`` bytes (None: never).
+    """
+
+    source: Source
+    latency: SimulatedSeconds
+    bandwidth: Annotated[BytesPerSecond, Field(gt=0)]
+    transfer: Bytes
+    burst: Bytes | None = None
+
+
+class Power(ConfigModel):
+    """Currents while the memory reads or writes, and the energy of the bus to it.
+
+    ``write`` is None where a write is no burst: flash is erased and programmed by the block.
+    """
+
+    source: Source
+    voltage: Volts
+    read: Amperes
+    write: Amperes | None = None
+    bus: JoulesPerByte
+
+
+class Rest(ConfigModel):
+    """A state without accesses: its current by temperature, the time to leave it.
+
+    ``keeps`` says whether a volatile memory keeps its contents in it.
+    """
+
+    source: Source
+    current: Currents
+    exit: SimulatedSeconds
+    keeps: bool = True
+
+
+class BurstMemoryTechnology(ConfigModel):
+    """One part. ``rests`` are its states without accesses, ``rests_in`` the usual one."""
+
+    kind: Literal["burst_memory"]
+    name: str
+    description: str = ""
+    capacity: Bytes
+    volatile: bool
+    access: Access
+    power: Power
+    rests_in: RestName
+    rests: dict[RestName, Rest]
+
+    @model_validator(mode="after")
+    def _rests_somewhere(self) -> BurstMemoryTechnology:
+        if self.rests_in not in self.rests or "standby" not in self.rests:
+            raise ValueError(f"rests: expected 'standby' and '{self.rests_in}' among them")
+        return self
+
+    def keeps(self, state: RestName) -> bool:
+        """Return whether the contents outlive a state."""
+        return not self.volatile or self.rests[state].keeps
+
+    def rest_power(self, state: RestName, temperature: float) -> float:
+        """Return the power in a state at a temperature [W]."""
+        return self.power.voltage * at_temperature(self.rests[state].current, temperature)
+
+    def stream_energy(self, current: float) -> float:
+        """Return the energy of a byte of endless access at a current, the bus included [J/B]."""
+        bursts = 1 / self.access.burst if self.access.burst else 0.0
+        seconds = self.access.latency * bursts + 1 / self.access.bandwidth
+        return self.power.voltage * current * seconds + self.power.bus
+
+
+def load_burst_memory(name_or_path: str | Path) -> BurstMemoryTechnology:
+    """Return a shipped part such as ``psram_octal``, or the part in a YAML file.
+
+    Raises ConfigError when there is no such part or the file is wrong.
+    """
+    return load_file(name_or_path, _read, "memory off the chip", "burst_memory")
+
+
+def _read(document: Document) -> BurstMemoryTechnology:
+    return validate(document, BurstMemoryTechnology)
+
+
+def list_burst_memories() -> list[str]:
+    """Return the names of the shipped parts, sorted."""
+    return sorted(shipped_technologies("burst_memory"))

@@ -1,0 +1,29 @@
+"""Currents at temperatures between and beyond those that a source states."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from accelsim.inputs.quantities import Amperes, Kelvin
+
+Currents = Annotated[dict[Kelvin, Amperes], Field(min_length=1)]
+"""Currents [A] by temperature [K]."""
+
+
+def at_temperature(figures: Mapping[float, float], temperature: float) -> float:
+    """Return a figure at a temperature: exponential between two stated ones and beyond the last.
+
+    A figure that is stated at one temperature alone is taken for every other.
+    """
+    known = sorted(figures)
+    if len(known) == 1:
+        return figures[known[0]]
+    # The pair around the temperature, or the one at the end that it lies beyond.
+    above = next((n for n, each in enumerate(known) if each >= temperature), len(known) - 1)
+    low, high = known[max(above, 1) - 1], known[max(above, 1)]
+    slope = math.log(figures[high] / figures[low]) / (high - low)
+    return figures[low] * math.exp(slope * (temperature - low))

@@ -1,0 +1,197 @@
+"""A memory that answers with bursts: its times and states by hand, its figures by their sources."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_workload import MAIN, small_results, small_workload
+
+from accelsim import Point, evaluate
+from accelsim.errors import CapacityError, ConfigError, MappingError, ProgramError
+from accelsim.evaluation.stages import run_workload
+from accelsim.machine.components.burst_memory import BurstMemory
+from accelsim.machine.schema import load_hardware
+from accelsim.memory.burst_memory import list_burst_memories, load_burst_memory
+from accelsim.memory.temperature import at_temperature
+from accelsim.program import Range, Use
+from accelsim.units import to_seconds, to_ticks
+
+CASE = "adapter_mixed"
+PARTS = list_burst_memories()
+US = to_ticks(1e-6)
+
+
+def memory(name: str, rests_in: str = "") -> BurstMemory:
+    part = load_burst_memory(name)
+    return BurstMemory("dram", part, rests_in or part.rests_in)  # type: ignore[arg-type]
+
+
+def read(size: int, address: int = 0) -> Use:
+    return Use("dram", "read", Range(address, size))
+
+
+def test_an_access_is_wake_up_commands_and_bytes() -> None:
+    octal = memory("psram_octal", "half_sleep")
+    first = octal.occupancy(read(1500), 0)
+    assert first == to_ticks(150e-6) + 2 * to_ticks(60e-9) + to_ticks(1500 / 400e6)
+    assert octal.extra_amounts() == {"read_command": 2, "read_transfer": 750}
+    # A pause as long as the wake-up is spent in standby, a longer one in the deeper state.
+    awake = octal.occupancy(read(2), first + 150 * US)
+    assert awake == to_ticks(60e-9) + to_ticks(2 / 400e6)
+    asleep = octal.occupancy(read(2), first + 150 * US + awake + 151 * US)
+    assert asleep == 150 * US + awake
+    end = first + 150 * US + awake + 151 * US + asleep
+    octal.take_background(end + 400 * US)
+    assert octal.residency == {
+        "access": first - 150 * US + 2 * awake,
+        "standby": (150 + 150 + 150 + 150 + 150) * US,
+        "half_sleep": (1 + 250) * US,
+    }
+
+
+accesses = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 9000)), max_size=8)
+
+
+@given(st.sampled_from(PARTS), accesses, accesses)
+def test_ticks_add_up_and_equal_states_have_equal_futures(
+    name: str, past: list[tuple[int, int]], future: list[tuple[int, int]]
+) -> None:
+    one = memory(name)
+    now = serve(one, 0, past) + 7
+    key, state = one.state_key(now), one.state_at(now)
+    assert sum(one.residency.values()) == now
+    other = memory(name)
+    before = 3 * now + 5
+    other.take_background(before)
+    other.resume(state, before, one.residency)
+    assert other.state_key(before) == key
+    assert serve(other, before, future) - before == serve(one, now, future) - now
+
+
+def serve(server: BurstMemory, now: int, accesses: list[tuple[int, int]]) -> int:
+    for pause, size in accesses:
+        now += pause * US
+        now += server.occupancy(read(size), now)
+    server.take_background(now)
+    return now
+
+
+# Energy of a byte without its bus, and power at rest, worked out from the data sheets by others.
+PUBLISHED = {
+    "psram_octal": (90e-12, {298: 180e-6, 358: 360e-6}),
+    "hyperram": (324.3e-12, {378: 540e-6}),
+    "nor_quad": (278.3e-12, {298: 0.66e-6}),
+    "nor_octal": (270e-12, {298: 5.4e-6}),
+    "nand_spi": (692.3e-12, {298: 1.8e-6}),
+    "emmc": (2107e-12, {298: 660e-6}),
+    "lpddr5_6400": (30e-12, {}),
+    "lpddr5x_8533": (25e-12, {}),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_energies_and_powers_are_those_of_the_sources(name: str) -> None:
+    part, (byte, rest) = load_burst_memory(name), PUBLISHED[name]
+    watts = part.power.voltage * part.power.read
+    assert watts / part.access.bandwidth == pytest.approx(byte, rel=0.01)
+    for kelvin, power in rest.items():
+        assert part.rest_power(part.rests_in, kelvin) == pytest.approx(power, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_deeper_is_less_and_flash_forgets_nothing(name: str) -> None:
+    part = load_burst_memory(name)
+    powers = [part.rest_power(state, 350) for state in part.rests]
+    assert powers == sorted(powers, reverse=True)
+    assert part.keeps(part.rests_in)
+    assert part.volatile == (part.power.write is not None)
+
+
+def test_a_current_is_exponential_between_temperatures() -> None:
+    points = {318.0: 0.5, 358.0: 1.0}
+    assert at_temperature(points, 338) == pytest.approx(math.sqrt(0.5))
+    assert at_temperature(points, 278) == pytest.approx(0.25)
+    assert at_temperature(points, 398) == pytest.approx(2.0)
+    assert at_temperature({**points, 378.0: 8.0}, 368) == pytest.approx(math.sqrt(8))
+    assert {at_temperature({300.0: 3.0}, kelvin) for kelvin in (1, 300, 400)} == {3.0}
+
+
+@given(st.dictionaries(st.integers(250, 400), st.floats(1e-7, 1e-2), min_size=2, max_size=4))
+def test_a_current_is_exact_where_it_is_stated(points: Mapping[float, float]) -> None:
+    for kelvin, current in points.items():
+        assert at_temperature(points, kelvin) == pytest.approx(current)
+
+
+# -- in a machine ----------------------------------------------------------------------------------
+
+QUIET = "requests={pattern: poisson, mean_interval: 2 ms, duration: 20 ms, seed: 2}"
+
+
+def on(name: str, *more: str) -> tuple[str, ...]:
+    return (f"hardware.dram.technology={name}", QUIET, "idle={policy: break_even}", *more)
+
+
+@pytest.mark.parametrize("name", ["psram_octal", "nor_quad"])
+def test_a_run_pays_for_bytes_commands_and_rest(name: str) -> None:
+    result = small_results(*on(name))[CASE]
+    ledger, part = result.run.ledger, load_burst_memory(name)
+    counts = {action: ledger.amount("dram", f"read_{action}") for action in ("command", "transfer")}
+    moved = counts["transfer"] * part.access.transfer
+    assert ledger.amount("dram", "read") <= moved
+    watts = part.power.voltage * part.power.read
+    spent = counts["command"] * watts * part.access.latency
+    spent += moved * (watts / part.access.bandwidth + part.power.bus)
+    account = result.figures.account
+    assert account.dynamic_by(lambda key: key.block)["dram"] == pytest.approx(spent)
+    rest = {
+        state: part.rest_power(state, 350.0) * to_seconds(ticks)  # type: ignore[arg-type]
+        for state, ticks in ledger.dram_states.items()
+        if state != "access"
+    }
+    assert account.standby == {"access": 0.0, **rest}
+    assert sum(ledger.dram_states.values()) == result.run.makespan
+
+
+def test_replay_changes_nothing() -> None:
+    from accelsim.engine.simulator import Options
+
+    workload = small_workload(*on("nor_quad"))
+    plain = run_workload(workload, options=Options(replay=False))[CASE].run
+    assert plain.ledger.digest() == small_results(*on("nor_quad"))[CASE].run.ledger.digest()
+
+
+def test_what_does_not_go_is_refused() -> None:
+    with pytest.raises(CapacityError, match=r"ends 1 B beyond the 8 MiB of quad NOR flash 64 Mb"):
+        memory("nor_quad").occupancy(read(2, 2**23 - 1), 0)
+    with pytest.raises(ProgramError, match=r"asks 'dram' for 'write', which it does not do"):
+        evaluate(Point(MAIN, ("sequence_length=256", "hardware.dram.technology=nor_quad"), (CASE,)))
+    with pytest.raises(ConfigError, match=r"half_sleep'; it has standby, deep_power_down"):
+        small_results(*on("nor_quad", "hardware.dram.idle_state=half_sleep"))
+    lost = "hardware.dram.idle_state=deep_power_down"
+    homes = "hardware.placement.backbone={values: dram, masks: dram}"
+    with pytest.raises(MappingError, match=r"lies in dram, which loses it"):
+        small_results(*on("psram_octal", lost, homes))
+
+
+def test_what_keeps_nothing_is_no_home_and_all_tasks_stay_on_the_chip() -> None:
+    lost = on("psram_octal", "hardware.dram.idle_state=deep_power_down")
+    homes = "hardware.placement.task={values: rram_masks, masks: rram_masks}"
+    alone = tuple(f"cases.{CASE}.{setting}" for setting in (homes,))
+    workload = small_workload(*lost, *alone)
+    case = {CASE: workload.cases[CASE]}
+    result = run_workload(type(workload)(workload.config, case, workload.path, ()))[CASE]
+    assert result.figures.switches == 0
+    assert result.run.ledger.dram_states.keys() <= {"deep_power_down", "standby"}
+
+
+def test_a_technology_of_ones_own_is_found_by_its_kind(tmp_path: Path) -> None:
+    shipped = Path("hwconfigs/technologies/psram_quad.yaml").read_text()
+    own = tmp_path / "mine.yaml"
+    own.write_text(shipped.replace("name: quad PSRAM 16 Mb", "name: mine"))
+    machine = load_hardware(Path("hwconfigs/adapter_mixed.yaml"), (f"dram.technology={own}",))
+    assert "mine" in machine.datasheets["dram"].source
