@@ -5,11 +5,46 @@ A new accelerator is one new file or folder here: a subclass of Accelerator with
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from accelsim.accelerators.base import Accelerator as Accelerator
 from accelsim.accelerators.base import Gap as Gap
+from accelsim.errors import ConfigError
+from accelsim.inputs.document import Document
+from accelsim.inputs.paths import format_path
 from accelsim.inputs.plugins import Registry
+from accelsim.inputs.validation import validate
+from accelsim.machine.schema import HardwareConfig, hardware_document
 
 ACCELERATORS = Registry(__name__, Accelerator, "accelsim.accelerators", "accelerator")
+
+
+def load_machine(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareConfig:
+    """Return the machine of a YAML file, as its accelerator needs it.
+
+    Raises ConfigError with one line for each problem.
+    """
+    return machine_of(hardware_document(Path(path), overrides))
+
+
+def machine_of(document: Document) -> HardwareConfig:
+    """Return the machine of a document, as its accelerator needs it. Raises ConfigError."""
+    machine = validate(document, HardwareConfig)
+    try:
+        accelerator = find_accelerator(machine.accelerator)
+    except ConfigError as error:
+        raise document.error(("accelerator",), str(error)) from None
+    if problems := [str(document.error(*each)) for each in accelerator.problems(machine)]:
+        raise ConfigError("\n".join(problems))
+    return machine
+
+
+def accelerator_of(machine: HardwareConfig) -> Accelerator:
+    """Return who compiles for a machine. Raises ConfigError for one that does not do."""
+    accelerator = find_accelerator(machine.accelerator)
+    for path, message in accelerator.problems(machine):
+        raise ConfigError(f"machine '{machine.name}': {format_path(path)}: {message}")
+    return accelerator
 
 
 def find_accelerator(name: str) -> Accelerator:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.errors import ConservationError, MappingError
+from accelsim.inputs.paths import KeyPath
+from accelsim.machine.components.base import Component
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.cutting import unpaired_products
@@ -32,10 +34,18 @@ class Gap:
 class Accelerator(ABC):
     """One file or folder here: a subclass with the name that machine files call it by.
 
-    It has no state: what it needs to know of a machine it reads from the machine's components.
+    It has no state: what it needs to know of a machine it reads from the machine's components,
+    of which it relies on those in ``components``, by name.
     """
 
     name: ClassVar[str]
+    components: ClassVar[Mapping[str, type[Component]]] = {}
+
+    def problems(self, machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+        """Yield the place of each thing in a machine that does not do, and what is wrong."""
+        for name, kind in self.components.items():
+            if message := machine.lacks(name, kind):
+                yield (name,), message
 
     @abstractmethod
     def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:

@@ -39,10 +39,10 @@ def _with_machine(make: Command) -> Callable[..., None]:
     @plugins_option
     @functools.wraps(make)
     def command(hw: str, assignments: tuple[str, ...], as_json: bool, **sizes: Any) -> None:
-        from accelsim.machine.schema import load_hardware
+        from accelsim.accelerators import load_machine
         from accelsim.report.operator import operator_report
 
-        hardware = load_hardware(hw, assignments)
+        hardware = load_machine(hw, assignments)
         show(operator_report(hardware, make(hardware, **sizes)), as_json=as_json)
 
     return command

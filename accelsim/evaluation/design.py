@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from accelsim.accelerators import Accelerator, find_accelerator
+from accelsim.accelerators import Accelerator, accelerator_of
 from accelsim.accelerators.design import Design
 from accelsim.account.prices import check_actions, design_prices
 from accelsim.errors import AccelsimError, MappingError
@@ -83,7 +83,7 @@ class _Compilation:
     @cached_property
     def accelerator(self) -> Accelerator:
         """Who compiles for the case's machine."""
-        return find_accelerator(self.case.hardware.accelerator)
+        return accelerator_of(self.case.hardware)
 
     def sizes(self, task: str) -> tuple[tuple[str, int], ...]:
         """Return what was measured of a task."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from accelsim.accelerators import find_accelerator
+from accelsim.accelerators import accelerator_of
 from accelsim.account.energy import clock_joules
 from accelsim.account.prices import check_actions, price_list
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
@@ -129,7 +129,7 @@ def matmul(
     for share in (density, activation_density):
         if not 0 <= share <= 1:
             raise ConfigError(f"--density: expected a share from 0 to 1, got {share}")
-    accelerator, asked = find_accelerator(hardware.accelerator), Product(rows, columns, depth)
+    accelerator, asked = accelerator_of(hardware), Product(rows, columns, depth)
     return accelerator.product(hardware, asked, density, activation_density)
 
 
@@ -141,7 +141,7 @@ def special_function(hardware: HardwareConfig, function: str, rows: int, columns
     if function not in known:
         hint = suggest(function, known, "known functions")
         raise ConfigError(f"{function}: no unit of '{hardware.name}' computes it; {hint}")
-    return find_accelerator(hardware.accelerator).function(hardware, function, rows, columns)
+    return accelerator_of(hardware).function(hardware, function, rows, columns)
 
 
 def load(hardware: HardwareConfig, kind: str, size: int) -> Segment:
@@ -158,7 +158,7 @@ def _transfer(hardware: HardwareConfig, action: str, kind: str, size: int) -> Se
     _check_positive(bytes=size)
     vectors = ceil_div(8 * size, hardware.datapath.lanes)
     moved = Transfer(size) if kind == "data" else Transfer(0, size, vectors)
-    return find_accelerator(hardware.accelerator).transfer(hardware, action, moved)
+    return accelerator_of(hardware).transfer(hardware, action, moved)
 
 
 def register_write(hardware: HardwareConfig) -> Segment:
@@ -222,7 +222,7 @@ def streamed_matmul(hardware: HardwareConfig, asked: Product, via: Streaming) ->
     dense = {"format": "dense", "bits": 8}
     storage = StorageConfig.model_validate({role.value: dense for role in Role})
     placement = place(graph, storage, machine)
-    accelerator = find_accelerator(machine.accelerator)
+    accelerator = accelerator_of(machine)
     made = accelerator.infer(graph, placement, machine, 0, SegmentCache())
     (segment,) = made.program.segments
     servers, record = _run(machine, segment, trace=True)

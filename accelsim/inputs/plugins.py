@@ -31,7 +31,7 @@ Base = TypeVar("Base")
 class Plugin:
     """A file as it was read: sent to another process, the same is loaded there.
 
-    Its module is called by its content, so that equal content is imported once.
+    Its module is called by its place and content, so that the same is imported once.
     """
 
     file: Path
@@ -45,7 +45,8 @@ class Plugin:
     @property
     def module(self) -> ModuleType:
         """The imported file. Raises ConfigError, naming the file, when it fails."""
-        name = f"accelsim_plugin_{self.digest}"
+        known = hashlib.sha256(str(self.file).encode() + b"\0" + self.source).hexdigest()
+        name = f"accelsim_plugin_{known}"
         return sys.modules.get(name) or _import(name, self.file, self.source)
 
 
@@ -57,8 +58,8 @@ _registries: list[Registry[Any]] = []
 def load_plugins(paths: Iterable[str | Path]) -> tuple[str, ...]:
     """Import plug-ins and return the SHA-256 of each file, in order.
 
-    A path is a Python file or a folder, of which every Python file is taken. Equal content is
-    imported once; a file that has changed since takes the place of what it was. Each file stands
+    A path is a Python file or a folder, of which every Python file is taken. A file is imported
+    once; one that has changed since takes the place of what it was. Each file stands
     alone: plug-ins that share code are better a package with entry points. Raises ConfigError for
     a path without Python files and for a file that fails.
     """

@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from accelsim.inputs.document import describe
 from accelsim.units import UnitError, parse_quantity, parse_whole
+
+# The context of values that are validated once more: their quantities are numbers in SI units.
+WORKED_OUT = "worked out"
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ def _quantity(
     limits = _RANGES[dimension]
     most = most or limits.most
 
-    def read(value: object) -> float | int:
-        text = _text(value, dimension)
+    def read(value: object, info: ValidationInfo) -> float | int:
+        known = info.context == WORKED_OUT and type(value) in (int, float)
+        text = f"{value!r} {dimension}" if known else _text(value, dimension)
         number = _parse(text, dimension, whole=False)
         if number < 0 or (number == 0 and not zero):
             bound = "greater than or equal to 0" if zero else "greater than 0"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, Place
 from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.quantities import WORKED_OUT
 from accelsim.inputs.reasons import guess_key, reason, value_at
 from accelsim.inputs.schema_keys import known_keys
 
@@ -39,10 +40,28 @@ class ConfigModel(BaseModel):
             del copied.__dict__[name]
         return copied
 
+    def checked(self) -> Self:
+        """Return the value validated anew: a copy may have been given anything.
+
+        Raises ValidationError.
+        """
+        fields = type(self).model_fields.items()
+        own = {field.alias or name: checked(getattr(self, name)) for name, field in fields}
+        return type(self).model_validate(own, context=WORKED_OUT)
+
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
         own = type(self).model_fields.keys()
         return {**state, "__dict__": {k: v for k, v in state["__dict__"].items() if k in own}}
+
+
+def checked(value: Any) -> Any:
+    """Return a value, or the values in a mapping, validated anew. Raises ValidationError."""
+    if isinstance(value, dict):
+        return {key: checked(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(checked, value))
+    return value.checked() if isinstance(value, ConfigModel) else value
 
 
 class RuleError(ValueError):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.machine.components.buffers import BufferConfig
+from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.supply import LdoConfig
+from accelsim.memory.dram import load_dram
+from accelsim.memory.logic import load_logic
+from accelsim.memory.technology import load_technology
 
 if TYPE_CHECKING:
     from accelsim.machine.schema import HardwareConfig
@@ -25,6 +30,7 @@ def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from _clashes(machine)
     yield from _wrong_homes(machine)
     yield from _wrong_points(machine)
+    yield from _wrong_files(machine)
 
 
 def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
@@ -63,6 +69,24 @@ def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
             ("placement", "activations"),
             f"there is no on-chip memory '{homes.activations}'; {hint}",
         )
+
+
+def _wrong_files(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the key of each technology that there is not, or whose file is wrong."""
+    named: list[tuple[KeyPath, str, Callable[[str], object]]]
+    named = [(("process", "logic_file"), machine.process.logic_file, load_logic)]
+    for name, memory in machine.memories.items():
+        named.append((("memories", name, "technology"), memory.technology, load_technology))
+    for name, each in machine.further.items():
+        if isinstance(each, BufferConfig):
+            named.append(((name, "technology"), each.technology, load_technology))
+    if isinstance(machine.dram, DramConfig):
+        named.append((("dram", "technology"), machine.dram.technology, load_dram))
+    for path, technology, load in named:
+        try:
+            load(technology)
+        except ConfigError as error:
+            yield path, str(error).replace("\n", "; ")
 
 
 def _wrong_points(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -24,7 +24,7 @@ from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Registry
 from accelsim.inputs.shipped import find_input
-from accelsim.inputs.validation import ConfigModel, RuleError, validate
+from accelsim.inputs.validation import ConfigModel, RuleError, checked, validate
 from accelsim.machine import components as _components
 from accelsim.machine.components.base import Block, Component, Datapath, Datasheet, Interconnect
 from accelsim.machine.components.buffers import BufferConfig
@@ -161,11 +161,17 @@ class HardwareConfig(ConfigModel):
         found = self.further.get(name)
         if isinstance(found, kind):
             return found
-        wanted = _names_of(kind)
+        raise ConfigError(f"machine '{self.name}': {self.lacks(name, kind)}")
+
+    def lacks(self, name: str, kind: type[Component]) -> str:
+        """Return why the accelerator cannot use a component of a name; nothing if it can."""
+        found, wanted = self.further.get(name), _names_of(kind)
+        if isinstance(found, kind):
+            return ""
         has = "has none" if found is None else f"has one of kind {found.model_dump()['kind']}"
-        raise ConfigError(
-            f"machine '{self.name}': {self.accelerator} needs a component '{name}' of kind "
-            f"{wanted}, the machine {has}; add '{name}: {{kind: {wanted}, ...}}'"
+        return (
+            f"{self.accelerator} needs a component '{name}' of kind {wanted}, the machine {has}; "
+            f"write '{name}: {{kind: {wanted}, ...}}'"
         )
 
     def changed(self, **parts: Any) -> HardwareConfig:
@@ -174,7 +180,7 @@ class HardwareConfig(ConfigModel):
         A component is a value or the mapping that a file would hold. Raises ValidationError.
         """
         own = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self).model_validate({**own, **self.further, **parts})
+        return type(self).model_validate({**own, **self.further, **checked(parts)})
 
     @cached_property
     def further(self) -> dict[str, Component]:
@@ -315,11 +321,14 @@ def resolved(machine: HardwareConfig) -> HardwareConfig:
 
 
 def _no_component(key: str, value: Any, sections: Iterable[str]) -> str:
-    # A mapping is meant as a component unless its name is nearly that of a section.
-    if not isinstance(value, dict) or difflib.get_close_matches(key, sections, n=1, cutoff=0.8):
+    # Every key is meant as a component unless its name is nearly that of a section.
+    if difflib.get_close_matches(key, sections, n=1, cutoff=0.8):
         return f"unknown key; {suggest(key, sections, 'known keys')}"
     first, *_ = known = list(COMPONENTS.all())
-    return f"a component needs a kind, such as {{kind: {first}}}; kinds: {', '.join(known)}"
+    wanted = f"a component needs a kind, such as {{kind: {first}}}"
+    if not isinstance(value, dict):
+        wanted = f"expected a component, such as {{kind: {first}}}, got {describe(value)}"
+    return f"{wanted}; kinds: {', '.join(known)}; other keys: {', '.join(sections)}"
 
 
 def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareConfig:

@@ -210,7 +210,7 @@ def scaled_logic(
 
     Raises ConfigError for a bad file.
     """
-    file = load_file(name, _read_logic, "logic technology", "logic")
+    file = load_logic(name)
     shrink, supply = node / file.node, (voltage / file.voltage) ** 2
 
     def scaled(line: EnergyRange) -> float:
@@ -283,6 +283,11 @@ def _sources(file: LogicFile) -> dict[str, str]:
     lines = {name: getattr(file, name) for name in type(file).model_fields}
     found = {name: line.source for name, line in lines.items() if hasattr(line, "source")}
     return found | {unit: bits.source for unit, bits in file.registers.items()}
+
+
+def load_logic(name: str) -> LogicFile:
+    """Return what a file says of a logic technology. Raises ConfigError for a bad one."""
+    return load_file(name, _read_logic, "logic technology", "logic")
 
 
 def _read_logic(document: Document) -> LogicFile:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from accelsim.accelerators import find_accelerator
+from accelsim.accelerators import machine_of
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import (
     Document,
@@ -220,6 +221,7 @@ def load_workload(
     memo, found = memo or Memo(), find_input(Path(path))
     document = read_with_plugins(found)
     own, changes = _parse_overrides(overrides)
+    _load_plugins_of_machines(document, own)
     key = (found, read_bytes(found), own)
     document, config = memo.get("workload", key, lambda: _changed(document, own))
     for case, change in changes:
@@ -234,6 +236,22 @@ def load_workload(
         # What is wrong with the file is told when its requests are read.
         trace = hashlib.sha256(read_bytes(file)).hexdigest() if is_file(file) else None
     return Workload(config, machines, found, overrides, loaded_plugins(), document.data, trace)
+
+
+def _load_plugins_of_machines(document: Document, changes: Iterable[Override]) -> None:
+    """Load what machines add before the workload is checked, which may use it.
+
+    What is wrong with a machine is told when it is read as the machine of a case.
+    """
+    with suppress(ConfigError):
+        for change in changes:
+            document = change.apply(document) if change.path[0] == "cases" else document
+    cases = document.data.get("cases")
+    for case in cases.values() if isinstance(cases, dict) else ():
+        name = case.get("hardware") if isinstance(case, dict) else None
+        if isinstance(name, str) and is_file(document.path.parent / name):
+            with suppress(ConfigError):
+                hardware_files(document.path.parent / name)
 
 
 def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document, WorkloadConfig]:
@@ -328,12 +346,7 @@ def _load_machine(
 def _machine_of(document: Document, overrides: Iterable[Override]) -> tuple[HardwareConfig, Any]:
     for change in overrides:
         document = change.apply(document)
-    hardware = resolved(validate(document, HardwareConfig))
-    try:
-        find_accelerator(hardware.accelerator)
-    except ConfigError as error:
-        raise document.error(("accelerator",), str(error)) from None
-    return hardware, document.data
+    return resolved(machine_of(document)), document.data
 
 
 def _parse_overrides(

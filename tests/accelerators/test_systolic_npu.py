@@ -206,28 +206,30 @@ def test_serial_folds_take_longer() -> None:
         ),
         (
             "hardware.scratchpad=null",
-            r"machine 'systolic_npu_vanilla': systolic_npu needs a component 'scratchpad' of kind "
-            r"scratchpad, the machine has none; add 'scratchpad: \{kind: scratchpad, \.\.\.\}'",
+            r".*: scratchpad: systolic_npu needs a component "
+            r"'scratchpad' of kind scratchpad, the machine has none; write 'scratchpad: \{kind: "
+            r"scratchpad, \.\.\.\}'",
         ),
         (
             "hardware.scratchpad.capacity=1023 B",
-            r"machine 'systolic_npu_vanilla': scratchpad: 1023 B hold no double-buffered tile of a "
+            r".*/systolic_npu\.yaml:\d+: scratchpad: 1023 B hold no double-buffered tile of a "
             r"16 x 16 array, expected at least 1024 B; enlarge scratchpad\.capacity or take a "
             r"smaller array",
         ),
         (
             "hardware.accumulator.capacity=2047 B",
-            r"machine 'systolic_npu_vanilla': accumulator: 2047 B hold no .* at least 2048 B; .*",
+            r".*/systolic_npu\.yaml:\d+: accumulator: 2047 B hold no .* at least 2048 B; .*",
         ),
         (
             "hardware.overlap.double_buffering=false",
-            r"machine .*: overlap\.double_buffering is false, but systolic_npu loads, computes and "
-            r"writes back side by side; set it to true",
+            r"--set .*: overlap\.double_buffering: this is false, but systolic_npu loads, computes "
+            r"and writes back side by side; set it to true",
         ),
         (
             "hardware.accelerator=edgebert",
-            r"machine .*: edgebert needs a component 'pe_array' of kind vector_mac_array, the "
-            r"machine has one of kind systolic_array; .*",
+            r"\S*_vanilla\.yaml:\d+: pe_array: edgebert needs a component 'pe_array' of "
+            r"kind vector_mac_array, the machine has one of kind systolic_array; (.*\s)*"
+            r".*: auxiliary_memory: edgebert needs a component .*",
         ),
     ],
 )

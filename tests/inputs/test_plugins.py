@@ -15,7 +15,7 @@ from accelsim.errors import ConfigError
 from accelsim.inputs import plugins
 from accelsim.inputs.choices import Choice
 from accelsim.inputs.document import parse_document
-from accelsim.inputs.plugins import Registry, load_plugins
+from accelsim.inputs.plugins import Registry, load_plugins, loaded_plugins
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.policies.scheduling import SCHEDULING_POLICIES, SchedulingPolicy
 
@@ -126,14 +126,27 @@ def test_an_installed_package_adds_a_class_or_a_module(
     assert choose(registry) == 2
 
 
-def test_files_and_folders_are_loaded_once_by_content(tmp_path: Path) -> None:
-    folder = write(tmp_path / "mine", lifo=lifo(), twin=lifo(), other=lifo("other"))
+def test_files_and_folders_are_loaded_once(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine", lifo=lifo(), other=lifo("other"))
     digests = load_plugins([folder, folder / "lifo.py"])
-    assert digests[0] == digests[2] == digests[3] != digests[1]
+    assert digests[0] == digests[2] != digests[1]
     policies = SCHEDULING_POLICIES.all()
     assert list(policies)[-2:] == ["lifo", "other"]
-    assert load_plugins([folder]) == digests[:3]
+    assert load_plugins([folder]) == digests[:2]
     assert SCHEDULING_POLICIES.all() is policies
+
+
+def test_two_files_of_one_content_are_two(tmp_path: Path) -> None:
+    source = "from pathlib import Path\nHERE = Path(__file__).parent.name"
+    files = [write(tmp_path / name, mine=source) / "mine.py" for name in ("a", "b")]
+    one, other = load_plugins(files)
+    assert one == other
+    assert [plugin.module.HERE for plugin in loaded_plugins()] == ["a", "b"]
+    twins = [write(tmp_path / name, lifo=lifo()) / "lifo.py" for name in ("a", "b")]
+    load_plugins(twins)
+    told = re.escape(f"two of the scheduling policy 'lifo', in {twins[0]} and {twins[1]}; rename")
+    with pytest.raises(ConfigError, match=told):
+        SCHEDULING_POLICIES.all()
 
 
 def test_a_changed_file_takes_the_place_of_what_it_was(tmp_path: Path) -> None:

@@ -186,6 +186,35 @@ def test_memories_have_names_of_their_own(folder: Path, name: str, message: str)
     )
 
 
+def test_technologies_that_there_are_not_are_told_at_once_where_they_stand(folder: Path) -> None:
+    path = edit(folder / "machine.yaml", "technology: lpddr4_3200", "technology: lpddr")
+    path = edit(path, "technology: rram", "technology: rrm")
+    path = edit(
+        path,
+        "  masks: 16 KiB            # [paper]\n  technology: sram_htree",
+        "  masks: 1 KiB\n  technology: none",
+    )
+    told = machine_error(path, "process.logic_file=mine").splitlines()
+    places = [("memories.rram", "rrm"), ("weight_buffer", "none"), ("dram", "lpddr")]
+    for section, name in places:
+        where = f"{path}:{line_of(path, f'technology: {name}')}: {section}.technology: unknown "
+        assert [line for line in told if line.startswith(where)]
+    assert [
+        line
+        for line in told
+        if line.startswith("--set process.logic_file=mine: process.logic_file: ")
+    ]
+    assert len(told) == 4
+
+
+def test_a_component_that_is_no_mapping_is_told(folder: Path) -> None:
+    path = folder / "machine.yaml"
+    path.write_text(f"{path.read_text()}\nnoc: 5\n")
+    told = machine_error(path)
+    where = f"{path}:{line_of(path, 'noc: 5')}: noc: "
+    assert told.startswith(f"{where}expected a component, such as {{kind: bit_mask_codec}}, got 5;")
+
+
 def test_parameters_may_lie_in_a_dram_that_is_there(folder: Path) -> None:
     home = "placement.task={values: dram, masks: dram}"
     assert load_hardware(folder / "machine.yaml", (home,)).placement.task.values == "dram"

@@ -71,3 +71,33 @@ def test_points_refuse_a_text_for_a_sequence_and_no_case() -> None:
     with pytest.raises(ConfigError, match="there is no case 'slc'"):
         evaluate(Point(MAIN, SMALL, machines={"slc": BASE}))
     assert hash(Point(MAIN, ["a=1"])) == hash(Point(MAIN, ("a=1",)))
+
+
+@pytest.mark.parametrize("name", ["edgebert", "edgebert_overlapped", "systolic_npu"])
+def test_what_was_read_is_valid_once_more(name: str) -> None:
+    machine = load_hardware(f"hwconfigs/{name}.yaml")
+    parts = {key: getattr(machine, key) for key in HardwareConfig.model_fields}
+    assert machine.changed(**parts, **machine.further) == machine
+    assert all(each.checked() == each for each in machine.components.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "update", "message"),
+    [
+        ("sfu", {"setup_cycles": -5}, "greater than or equal to 0"),
+        ("weight_buffer", {"data": -1}, "greater than 0"),
+        ("weight_buffer", {"data": 1.5}, "data"),
+        ("power", {"wake_up_time": 1e9}, "is too large"),
+        ("memories", {"capacity": 0}, "greater than 0"),
+        ("memories", {"banks": 7}, "does not divide into 7 equal banks"),
+    ],
+)
+def test_a_copy_with_anything_in_it_is_checked(
+    name: str, update: dict[str, object], message: str
+) -> None:
+    if name == "memories":
+        spoilt: object = {**BASE.memories, "rram": BASE.memories["rram"].model_copy(update=update)}
+    else:
+        spoilt = BASE.components[name].model_copy(update=update)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match=message):
+        BASE.changed(**{name: spoilt})

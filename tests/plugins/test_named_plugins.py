@@ -81,6 +81,18 @@ def test_each_machine_of_a_chain_names_them_relative_to_itself(tmp_path: Path) -
     assert len(loaded_plugins()) == 2
 
 
+def test_a_workload_may_use_what_its_machine_names(tmp_path: Path, capsys: Captured) -> None:
+    file = write(tmp_path, workload="policy: {name: lifo}", machine="plugins: [lifo.py]", lifo=LIFO)
+    assert accelsim.evaluate(accelsim.Point(file))["case.time.run"]
+    assert names() == []
+    write(tmp_path, workload="policy: {name: lifo}", machine="")
+    told = failure(capsys, "run", str(file))
+    assert told.startswith(f"{file}:2: policy.name: expected 'earliest_deadline'")
+    (tmp_path / "other.yaml").write_text(f"base: {tmp_path}/machine.yaml\nplugins: [lifo.py]\n")
+    moved = ("cases.case.hardware=other.yaml",)
+    assert load_workload(file, moved).config.policy.model_dump() == {"name": "lifo"}
+
+
 def test_an_edited_one_changes_the_digests(tmp_path: Path) -> None:
     file = write(tmp_path, workload="plugins: [a.py]", machine="plugins: [b.py]", a="", b="")
     write(tmp_path / "c", c="")

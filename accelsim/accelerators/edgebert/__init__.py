@@ -5,7 +5,7 @@ from __future__ import annotations
 from accelsim.accelerators.base import Accelerator, Gap, missing
 from accelsim.accelerators.edgebert import commands
 from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
-from accelsim.accelerators.edgebert.parts import SFU, parts_of
+from accelsim.accelerators.edgebert.parts import COMPONENTS, SFU, parts_of
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import MEASURED
 from accelsim.mapping import accesses
@@ -30,6 +30,7 @@ class EdgeBert(Accelerator):
     """Harvard's EdgeBERT (MICRO 2021), as its SystemC is coded or with more overlap."""
 
     name = "edgebert"
+    components = COMPONENTS
 
     def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:
         """Return the operators that neither the array, the special functions nor loads can do."""

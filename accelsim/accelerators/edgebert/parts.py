@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, get_type_hints
 
+from accelsim.machine.components.base import Component
 from accelsim.machine.components.bit_mask_codec import CodecConfig
 from accelsim.machine.components.buffers import AuxiliaryMemoryConfig, OperandBufferConfig
 from accelsim.machine.components.bus import BusConfig
@@ -35,16 +37,13 @@ class Parts:
     overlap: OverlapConfig
 
 
+_KINDS: dict[str, type[Any]] = get_type_hints(Parts)
+COMPONENTS: dict[str, type[Component]] = {
+    name: kind for name, kind in _KINDS.items() if issubclass(kind, Component)
+}
+
+
 def parts_of(machine: HardwareConfig) -> Parts:
     """Return the components. Raises ConfigError for one that is missing or of another kind."""
-    return Parts(
-        machine.component("pe_array", PeArrayConfig),
-        machine.component("sfu", SfuConfig),
-        machine.component("codec", CodecConfig),
-        machine.component("weight_buffer", OperandBufferConfig),
-        machine.component("activation_buffer", OperandBufferConfig),
-        machine.component("auxiliary_memory", AuxiliaryMemoryConfig),
-        machine.component("bus", BusConfig),
-        machine.component("host", HostConfig),
-        machine.overlap,
-    )
+    found: dict[str, Any] = {n: machine.component(n, kind) for n, kind in COMPONENTS.items()}
+    return Parts(**found, overlap=machine.overlap)

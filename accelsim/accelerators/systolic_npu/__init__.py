@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from accelsim.accelerators.base import Accelerator, Gap, missing
 from accelsim.accelerators.systolic_npu import commands
 from accelsim.accelerators.systolic_npu.mapper import NpuMapper
-from accelsim.accelerators.systolic_npu.parts import parts_of
+from accelsim.accelerators.systolic_npu.parts import COMPONENTS, parts_of, wrong_parts
 from accelsim.errors import ConfigError
+from accelsim.inputs.paths import KeyPath
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
@@ -29,6 +32,12 @@ class SystolicNpu(Accelerator):
     """Any size of array, any of three dataflows."""
 
     name = "systolic_npu"
+    components = COMPONENTS
+
+    def problems(self, machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+        """Yield components that do not do, alone or together."""
+        problems = list(super().problems(machine))
+        yield from problems or wrong_parts(machine)
 
     def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:
         """Return the operators that neither the array, the vector unit nor loads can do."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, get_type_hints
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.paths import KeyPath
+from accelsim.machine.components.base import Component
 from accelsim.machine.components.bit_mask_codec import CodecConfig
 from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.host import HostConfig
@@ -13,6 +18,7 @@ from accelsim.machine.components.systolic_array import SystolicArrayConfig
 from accelsim.machine.components.vector_unit import VectorUnitConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.systolic import tile_extents
+from accelsim.memory.arrays import Array
 from accelsim.program import Product
 from accelsim.units import format_si, to_ticks
 
@@ -40,54 +46,51 @@ class Parts:
         return tile_extents(self.pe_array.timing_model, *sizes, Product(rows, columns, depth))
 
 
-def parts_of(machine: HardwareConfig) -> Parts:
-    """Return the components.
+COMPONENTS: dict[str, type[Component]] = get_type_hints(Parts)
 
-    Raises ConfigError for one that is missing or of another kind, for buffers that hold no tile or
-    that are slower than the array, for a machine that does one thing after the other, and for
-    another objective than time.
-    """
-    parts = Parts(
-        machine.component(PE_ARRAY, SystolicArrayConfig),
-        machine.component(SCRATCHPAD, ScratchpadConfig),
-        machine.component(ACCUMULATOR, AccumulatorConfig),
-        machine.component(VECTOR_UNIT, VectorUnitConfig),
-        machine.component("codec", CodecConfig),
-        machine.component("bus", BusConfig),
-        machine.component("host", HostConfig),
-    )
-    overlaps = {
-        "overlap.double_buffering": machine.overlap.double_buffering,
-        "overlap.special_functions": machine.overlap.special_functions,
-        "host.command_queue": parts.host.command_queue,
+
+def parts_of(machine: HardwareConfig) -> Parts:
+    """Return the components. Raises ConfigError for one that is missing or of another kind."""
+    found: dict[str, Any] = {n: machine.component(n, kind) for n, kind in COMPONENTS.items()}
+    return Parts(**found)
+
+
+def wrong_parts(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what makes one thing wait for another, and buffers that hold no tile or are slow."""
+    parts = parts_of(machine)
+    overlaps: dict[KeyPath, bool] = {
+        ("overlap", "double_buffering"): machine.overlap.double_buffering,
+        ("overlap", "special_functions"): machine.overlap.special_functions,
+        ("host", "command_queue"): parts.host.command_queue,
     }
-    for key, wanted in overlaps.items():
-        if not wanted:
-            raise ConfigError(
-                f"machine '{machine.name}': {key} is false, but systolic_npu loads, computes and "
-                "writes back side by side; set it to true"
-            )
-    for name in (SCRATCHPAD, ACCUMULATOR):
-        _check_pace(machine, name)
+    for path, given in overlaps.items():
+        if not given:
+            message = "systolic_npu loads, computes and writes back side by side; set it to true"
+            yield path, f"this is false, but {message}"
+    for name, buffer in ((SCRATCHPAD, parts.scratchpad), (ACCUMULATOR, parts.accumulator)):
+        # What the technology table does not have is told when all memories are looked up.
+        with suppress(ConfigError):
+            yield from _slow(machine, name, buffer.region(name, machine.site).array)
     if machine.mapping.objective != "time":
-        raise ConfigError(
-            f"machine '{machine.name}': mapping.objective is {machine.mapping.objective}, but "
-            "systolic_npu takes the largest blocks that fit and compares none; set it to time"
+        yield (
+            ("mapping", "objective"),
+            f"this is {machine.mapping.objective}, but systolic_npu takes the largest blocks that "
+            "fit and compares none; set it to time",
         )
     try:
         parts.tile(1, 1, 1)
     except ConfigError as error:
-        raise ConfigError(f"machine '{machine.name}': {error}") from None
-    return parts
+        name, _, message = str(error).partition(": ")
+        yield (name,), message
 
 
-def _check_pace(machine: HardwareConfig, name: str) -> None:
-    """Refuse a buffer that does not keep pace: the array takes a vector in every cycle."""
-    array = machine.regions[name].array
+def _slow(machine: HardwareConfig, name: str, array: Array) -> Iterator[tuple[KeyPath, str]]:
+    """Yield a buffer that does not keep pace: the array takes a vector in every cycle."""
     slowest = max(array.read_latency, array.write_latency)
     if to_ticks(slowest) > machine.site.period:
-        raise ConfigError(
-            f"machine '{machine.name}': {name} answers in {format_si(slowest, 's')}, but the array "
-            f"takes a vector every cycle; clock it at {format_si(1 / slowest, 'Hz')} or less, or "
-            f"choose another {name}.technology or .target"
+        yield (
+            (name, "technology"),
+            f"{name} answers in {format_si(slowest, 's')}, but the array takes a vector every "
+            f"cycle; clock it at {format_si(1 / slowest, 'Hz')} or less, or choose another "
+            f"{name}.technology or .target",
         )
