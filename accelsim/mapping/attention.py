@@ -113,7 +113,10 @@ class _AttentionRun:
         for rows in self._blocks():
             for unit in stage.units:
                 width = unit.operators[0].columns // self.heads
-                run.products(unit, rows, (number * width, (number + 1) * width))
+                if unit.products:
+                    run.products(unit, rows, (number * width, (number + 1) * width))
+                else:
+                    run.function(unit.operators[0], rows, width)
         if number == self.heads - 1:
             self.retire(stage.products_end)
         query, key, value = (values.get(o.name) or self._columns(o, number) for o in stage.operands)
@@ -121,10 +124,10 @@ class _AttentionRun:
 
     def _blocks(self) -> list[Rows]:
         """Return the rows that all units can take at a time."""
-        units = self.stage.units
+        units, tiling = self.stage.units, self.emitter.tiling
         rows = max((each.rows for unit in units for each in unit.operators), default=0)
-        block = min((self.emitter.tiling(unit.products, rows).rows for unit in units), default=1)
-        return split_rows(rows, block)
+        blocks = [tiling(unit.products, rows).rows for unit in units if unit.products]
+        return split_rows(rows, min(blocks, default=self.emitter.row_tile))
 
     def _columns(self, operator: Operator, number: int) -> Value:
         """Return the columns of a head of what was made before as a whole; it stays there."""
@@ -143,8 +146,20 @@ class _AttentionRun:
         """Say whether a value was made for its head alone."""
         return self.emitter.values.get(value.name) is value
 
-    def _retire_moved(self, value: Value, operand: Operand) -> None:
-        if self._is_own(value):
+    def _ends_alone(self, head: _Head, value: Value) -> bool:
+        """Say whether a value was made for its head and is one operand alone."""
+        operands = (head.query, head.key, head.value)
+        return self._is_own(value) and sum(each is value for each in operands) == 1
+
+    def _retire_shared(self, head: _Head, task: int) -> None:
+        """Release what is several operands of a head when the head has ended."""
+        operands = {each.name: each for each in (head.query, head.key, head.value)}
+        for value in operands.values():
+            if self._is_own(value) and not self._ends_alone(head, value):
+                self.emitter.retire(value, value.rows * value.columns, task)
+
+    def _retire_moved(self, head: _Head, value: Value, operand: Operand) -> None:
+        if self._ends_alone(head, value):
             self.emitter.retire_moved(value, operand)
 
     def score(self, head: _Head, number: int, rows: Rows) -> None:
@@ -153,7 +168,7 @@ class _AttentionRun:
         every = (0, head.key.rows)
         if head.stationary_key is None:
             head.stationary_key = emitter.held(operator.label, head.key, every)
-            self._retire_moved(head.key, head.stationary_key)
+            self._retire_moved(head, head.key, head.stationary_key)
         moving = emitter.moving(operator.label, head.query, rows)
         name, count = self._scores_name(number, rows), rows[1] - rows[0]
         scores = emitter.new_value(name, count, operator.columns)
@@ -161,7 +176,7 @@ class _AttentionRun:
         task = emitter.product(
             operator.label, shape, moving, head.stationary_key, scores, mine, set()
         )
-        if self._is_own(head.query):
+        if self._ends_alone(head, head.query):
             emitter.retire(head.query, count * head.query.columns, task)
         emitter.drop_moved(head.query.name)
         if rows[1] == self.stage.rows:
@@ -176,16 +191,18 @@ class _AttentionRun:
         if head.stationary_value is None:
             moved = emitter.held(operator.label, head.value, every)
             head.stationary_value = moved
-            self._retire_moved(head.value, moved)
+            self._retire_moved(head, head.value, moved)
         scores = emitter.values.pop(self._scores_name(number, rows))
         count = rows[1] - rows[0]
         moving = emitter.moving(operator.label, scores, (0, count))
         emitter.retire_moved(scores, moving)
         shape = (count, operator.columns, operator.depth)
-        emitter.product(operator.label, shape, moving, head.stationary_value, self.out, rows, set())
+        held = head.stationary_value
+        task = emitter.product(operator.label, shape, moving, held, self.out, rows, set())
         emitter.drop_moved(scores.name)
         if rows[1] == self.stage.rows:
-            emitter.drop(head.stationary_value)
+            emitter.drop(held)
+            self._retire_shared(head, task)
 
     def _scores_name(self, number: int, rows: Rows) -> str:
         return f"{self.attention.scores.name}[{number}, {rows[0]}:{rows[1]}]"

@@ -113,6 +113,24 @@ def functions_of_a_context() -> LayerGraph:
     return graph.build()
 
 
+def query_with_a_second_reader() -> LayerGraph:
+    """A function of queries goes into the scores, the queries themselves around the attention."""
+    graph, hidden = started()
+    query, key, value = (linear(graph, name, hidden) for name in "qkv")
+    context = graph.attention(graph.place("gelu", GELU, query), key, value, HEADS)
+    linear(graph, "output", graph.place("add", ADD, context, query), 3)
+    return graph.build()
+
+
+def one_tensor_twice(*operands: int) -> LayerGraph:
+    """Two of queries, keys and values are one tensor."""
+    graph, hidden = started()
+    made = [linear(graph, name, hidden) for name in "ab"]
+    query, key, value = (made[each] for each in operands)
+    linear(graph, "output", graph.attention(query, key, value, HEADS), 3)
+    return graph.build()
+
+
 def low_rank_pairs() -> LayerGraph:
     """Two pairs of products of low rank beside one product, and a product of their sum."""
     graph, hidden = started()
@@ -159,6 +177,9 @@ GRAPHS = {
     "normal_queries": normal_queries,
     "two_attentions": two_attentions,
     "functions_of_a_context": functions_of_a_context,
+    "query_with_a_second_reader": query_with_a_second_reader,
+    "key_is_value": partial(one_tensor_twice, 0, 1, 1),
+    "query_is_value": partial(one_tensor_twice, 0, 1, 0),
     "low_rank_pairs": low_rank_pairs,
     "skip_over_a_product": skip_over_a_product,
     "product_last": partial(branches, product_last=True),
