@@ -241,8 +241,8 @@ class _Controller:
         assert early_exit is not None
         program, exits, start = inference.program, inference.exits, self.env.now
         first = yield from self._execute(program, request, program.segments[: exits[0]])
-        # The first segment is the embedding; the rest is a layer with its check.
-        layer = first.duration - first.parts[1][0]
+        # What follows the segments before the layers is a layer with its check.
+        layer = first.duration - first.parts[inference.before][0]
         point = None
         if min(plan.layers, plan.planned) > 1:
             left = self._time_left(request, start, early_exit.latency_target or 0.0)

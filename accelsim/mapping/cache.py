@@ -15,13 +15,15 @@ class InferenceProgram:
     activations in DRAM. ``exits[k - 1]`` is the number of leading segments to run when the
     sentence leaves after layer k, the last entry the whole program; without exit checks there are
     none. Whoever leaves early drops what the last segment has left in the buffers for the next.
-    ``cost`` and ``refused`` are those of its segments together.
+    ``before`` are the leading segments before the first layer. ``cost`` and ``refused`` are those
+    of its segments together.
     """
 
     program: Program
     choices: tuple[str, ...]
     spilled: tuple[str, ...]
     exits: tuple[int, ...] = ()
+    before: int = 0
     cost: float = 0.0
     refused: bool = False
 

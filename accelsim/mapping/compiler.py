@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, takewhile
 from math import inf
 from typing import ClassVar, Generic, TypeVar
 
@@ -145,8 +145,9 @@ class _Compilation(Generic[AnyEmitter]):
             cost, refused = cost + compiled.cost, refused or compiled.refused
         program = Program("infer", ProgramKind.INFER, tuple(built))
         spilled = sorted(self.context.crossing) if self.context.spill else []
-        exits = _exits(self.context, segments)
-        return InferenceProgram(program, tuple(choices), tuple(spilled), exits, cost, refused)
+        exits, before = _exits(self.context, segments), _before_layers(segments)
+        words, away = tuple(choices), tuple(spilled)
+        return InferenceProgram(program, words, away, exits, before, cost, refused)
 
     def _segment(self, stages: tuple[Stage, ...], held: dict[str, int]) -> CompiledSegment:
         first = stages[0].operators[0]
@@ -220,6 +221,12 @@ def _exits(context: Context, segments: Segments) -> tuple[int, ...]:
     """Return the numbers of leading segments that end with a result, if there are several."""
     ends = [n for n, stages in enumerate(segments, start=1) if _results(context, stages)]
     return tuple(ends) if len(ends) > 1 else ()
+
+
+def _before_layers(segments: Segments) -> int:
+    """Return the number of leading segments that belong to no layer."""
+    layers = (stages[0].operators[0].layer for stages in segments)
+    return sum(1 for _ in takewhile(lambda layer: layer is None, layers))
 
 
 def _dram_layout(context: Context) -> tuple[object, ...]:

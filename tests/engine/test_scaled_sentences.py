@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from small_workload import executions_of, small_workload
 
+from accelsim.engine import simulator
 from accelsim.engine.run import Run
 from accelsim.engine.simulator import Options
+from accelsim.evaluation import design
 from accelsim.evaluation.stages import design_of, requests_of, run_case
 from accelsim.machine.chip_state import PowerState
+from accelsim.model.graph import LayerGraph
 from accelsim.policies.idle import IdlePlan, IdlePolicy, StateCost
 from accelsim.program import ProgramKind
 from accelsim.units import Tick
@@ -26,8 +29,8 @@ def serve(*overrides: str, idle: IdlePolicy | None = None) -> Run:
     if idle:
         workload = replace(workload, config=workload.config.model_copy(update={"idle": idle}))
     case = workload.cases["adapter_slc"]
-    design = design_of(workload, case)
-    return run_case(workload, case, design, requests_of(workload), Options())
+    made = design_of(workload, case)
+    return run_case(workload, case, made, requests_of(workload), Options())
 
 
 def test_only_what_follows_the_first_layer_is_scaled() -> None:
@@ -55,6 +58,30 @@ def test_a_sentence_is_late_one_femtosecond_after_its_target() -> None:
     for target, late in ((took, False), (took - 1, True)):
         request = serve(exact % target).requests[-1]
         assert (request.end - request.start, request.late) == (took, late)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_layer_is_planned_for_by_what_belongs_to_it(
+    before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, works = design.task_graph, []
+
+    def moved(*given: Any) -> LayerGraph:
+        """Return a graph whose embedding belongs to the first layer."""
+        graph = build(*given)
+        changed = (replace(o, layer=0) if "embedding" in o.name else o for o in graph.operators)
+        return LayerGraph(changed, graph.edges, sequence_length=graph.sequence_length)
+
+    def chosen(points: object, nominal: Tick, work: Tick, available: Tick) -> None:
+        works.append(work)
+
+    if not before:
+        monkeypatch.setattr(design, "task_graph", moved)
+    monkeypatch.setattr(simulator, "choose_point", chosen)
+    run = serve("early_exit={exit_layer: 3, prediction: exact, latency_target: 1 s}")
+    first = executions_of(run, ProgramKind.INFER)[0]
+    assert works[0] == 2 * (first.end - first.parts[before].began) > 0
+    assert first.parts[0].began < first.parts[-1].began
 
 
 class Hasty(IdlePolicy):
