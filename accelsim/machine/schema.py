@@ -75,7 +75,7 @@ class OverlapConfig(ConfigModel):
 
 
 class MappingConfig(ConfigModel):
-    """What the mapper chooses plans by: ``time``, ``energy``, or their product."""
+    """What plans of stages are chosen by: ``time``, ``energy``, or the product of both."""
 
     objective: Literal["time", "energy", "energy_delay"] = "time"
 

@@ -11,7 +11,11 @@ from accelsim.program import CodeWords, Use
 
 
 class Objective:
-    """The cost of a segment on one machine, at the nominal operating point."""
+    """The cost of work on one machine, at the nominal operating point.
+
+    The work is one attention, or all stages between two; what an inference costs is their sum, of
+    products, too.
+    """
 
     def __init__(self, hardware: HardwareConfig) -> None:
         self._hardware = hardware
