@@ -15,6 +15,7 @@ from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import whole_pages
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
+from accelsim.mapping.emission import Emitted
 from accelsim.mapping.switching import (
     compile_switch,
     compile_wake_ups,
@@ -155,7 +156,8 @@ class _Compilation:
         self, twins: Mapping[str, str], placements: Mapping[str, Placement], base: int
     ) -> dict[tuple[str, int], InferenceProgram]:
         """Compile the inferences of all tasks, by task and tokens."""
-        hardware, cache = self.case.hardware, SegmentCache()
+        hardware, own = self.case.hardware, self.case.hardware.emission
+        cache = SegmentCache(emitted=self.memo.get("emitted", own, dict[object, Emitted]))
         found: dict[tuple[str, int], InferenceProgram] = {}
         for tokens in self.lengths:
             for task, twin in twins.items():

@@ -24,7 +24,7 @@ _ROOM = {
     "requests": 200_000,
     "graph": 100,
     "placement": 200,
-    "segments": 50,
+    "emitted": 50,
     "design": 50,
     "segment": 2000,
     "run": 300,

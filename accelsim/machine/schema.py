@@ -278,6 +278,14 @@ class HardwareConfig(ConfigModel):
         return (rules, points, read, priced)
 
     @cached_property
+    def emission(self) -> Hashable:
+        """All that emitters may read: machines of one emission emit the same for the same ways."""
+        site, parts = self.site, self.components.items()
+        rules = (self.accelerator, self.placement.digest, self.overlap.digest)
+        read = tuple((name, each.emission(name, site)) for name, each in parts)
+        return (rules, tuple(self.capacities.items()), read)
+
+    @cached_property
     def timing(self) -> Hashable:
         """All that can move a tick: machines of one timing run a program alike."""
         site, parts = self.site, self.components.items()

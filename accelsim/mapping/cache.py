@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from accelsim.mapping.emission import Emitted
 from accelsim.program import Program, Segment
 
 
@@ -45,6 +46,10 @@ class CompiledSegment:
 
 @dataclass
 class SegmentCache:
-    """What was compiled, by all that it was made from."""
+    """What was compiled for one machine, and what was emitted for all of one ``emission``.
+
+    Both by all that they were made from but the machine.
+    """
 
     known: dict[object, CompiledSegment] = field(default_factory=dict)
+    emitted: dict[object, Emitted] = field(default_factory=dict)

@@ -8,17 +8,19 @@ Equal layers share one segment, and so do equal checks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, takewhile
 from math import inf
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic
 
 from accelsim.errors import CapacityError
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import CompiledSegment, InferenceProgram, SegmentCache
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Stage, cut
+from accelsim.mapping.emission import AnyEmitter, Candidate, Emission, Emitted
 from accelsim.mapping.emitter import Emitter
 from accelsim.mapping.plan import NoRoomError, Plan
 from accelsim.model.graph import LayerGraph
@@ -27,19 +29,8 @@ from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import format_bytes
 
-AnyEmitter = TypeVar("AnyEmitter", bound=Emitter)
-Segments = tuple[tuple[Stage, ...], ...]
-
-
-@dataclass(frozen=True)
-class Candidate(Generic[AnyEmitter]):
-    """A way to work a stage off: its words, and what appends its tasks.
-
-    ``emit`` raises NoRoomError when too much is in flight.
-    """
-
-    words: str
-    emit: Callable[[AnyEmitter], None]
+Stages = tuple[Stage, ...]
+Segments = tuple[Stages, ...]
 
 
 @dataclass(frozen=True)
@@ -136,7 +127,7 @@ class _Compilation(Generic[AnyEmitter]):
         for stages in segments:
             key = (_signature(self.context, stages), tuple(sorted(held.items())), in_dram)
             if key not in self.cache.known:
-                self.cache.known[key] = self._segment(stages, held)
+                self.cache.known[key] = self._segment(key, stages, held)
             compiled = self.cache.known[key]
             if compiled.segment not in built:
                 choices += compiled.choices
@@ -149,59 +140,62 @@ class _Compilation(Generic[AnyEmitter]):
         words, away = tuple(choices), tuple(spilled)
         return InferenceProgram(program, words, away, exits, before, cost, refused)
 
-    def _segment(self, stages: tuple[Stage, ...], held: dict[str, int]) -> CompiledSegment:
+    def _segment(self, key: object, stages: Stages, held: dict[str, int]) -> CompiledSegment:
+        emission = self._emission(key, stages, held)
+        path: tuple[Candidate[AnyEmitter], ...] = ()
+        cost, refused = 0.0, False
+        for _, run in groupby(stages, key=lambda stage: stage.attention):
+            way, dearer = self._choose(emission, path, list(run))
+            path += way.candidates
+            cost, refused = cost + way.cost, refused or dearer
+        choices = (f"{stage.label}: {each.words}" for stage, each in zip(stages, path, strict=True))
+        segment, left = emission.whole(path)
+        return CompiledSegment(segment, left, tuple(choices), cost, refused)
+
+    def _emission(self, key: object, stages: Stages, held: dict[str, int]) -> Emission[AnyEmitter]:
         first = stages[0].operators[0]
         part = first.label.partition(".")[0]
         name = part if first.layer is None else f"{part}_layer"
         plan = Plan(name, self.hardware.capacities, held)
         emitter = self.mapper.emitter(self.context, self.hardware, plan)
         _enter(self.context, emitter, stages)
-        choices, cost, refused = [], 0.0, False
-        for _, run in groupby(stages, key=lambda stage: stage.attention):
-            emitter, way, dearer = self._emit(emitter, same := list(run))
-            choices += [
-                f"{stage.label}: {each.words}"
-                for stage, each in zip(same, way.candidates, strict=True)
-            ]
-            cost, refused = cost + way.cost, refused or dearer
-        emitter.finish()
-        for operator in _results(self.context, stages):
-            if operator.name in emitter.values:
-                emitter.hand_over(operator)
-        segment, left = emitter.plan.build(), emitter.plan.end_held()
-        return CompiledSegment(segment, left, tuple(choices), cost, refused)
+        finish = partial(_finish, self.context, stages)
+        return Emission(emitter, finish, self.cache.emitted.setdefault(key, Emitted()))
 
-    def _emit(
-        self, emitter: AnyEmitter, stages: Sequence[Stage]
-    ) -> tuple[AnyEmitter, Way[AnyEmitter], bool]:
-        """Emit stages in the first way that fits; return also whether a cheaper one did not.
+    def _choose(
+        self,
+        emission: Emission[AnyEmitter],
+        path: tuple[Candidate[AnyEmitter], ...],
+        stages: Sequence[Stage],
+    ) -> tuple[Way[AnyEmitter], bool]:
+        """Return the first way for further stages that fits, and whether a cheaper one did not.
 
         A candidate that does not fit does so after no other: what stages leave is the same.
         """
         refused: dict[tuple[int, str], NoRoomError] = {}
-        emitted: dict[tuple[str, ...], AnyEmitter] = {(): emitter}
         least = inf
-        for way in self.mapper.ways(emitter, stages):
+        for way in self.mapper.ways(emission.first, stages):
             least = min(least, way.cost)
-            words = tuple(candidate.words for candidate in way.candidates)
-            if any(known in refused for known in enumerate(words)):
-                continue
-            for number, candidate in enumerate(way.candidates):
-                if words[: number + 1] in emitted:
-                    continue
-                trial = emitted[words[:number]].copy()
-                try:
-                    candidate.emit(trial)
-                except NoRoomError as error:
-                    refused[number, words[number]] = error
-                    break
-                emitted[words[: number + 1]] = trial
+            for place in enumerate(candidate.words for candidate in way.candidates):
+                if place not in refused:
+                    error = emission.refusal(path + way.candidates[: place[0] + 1])
+                    if error is None:
+                        continue
+                    refused[place] = error
+                break
             else:
-                return emitted[words], way, way.cost > least
+                return way, way.cost > least
         raise next(reversed(refused.values()))
 
 
-def _enter(context: Context, emitter: Emitter, stages: tuple[Stage, ...]) -> None:
+def _finish(context: Context, stages: Stages, emitter: Emitter) -> None:
+    emitter.finish()
+    for operator in _results(context, stages):
+        if operator.name in emitter.values:
+            emitter.hand_over(operator)
+
+
+def _enter(context: Context, emitter: Emitter, stages: Stages) -> None:
     """Register the values that the segment takes over from the one before."""
     operators = [operator for stage in stages for operator in stage.operators]
     own = {operator.name for operator in operators}
@@ -211,7 +205,7 @@ def _enter(context: Context, emitter: Emitter, stages: tuple[Stage, ...]) -> Non
                 emitter.output(producer)
 
 
-def _results(context: Context, stages: tuple[Stage, ...]) -> list[Operator]:
+def _results(context: Context, stages: Stages) -> list[Operator]:
     """Return the operators whose output nothing on the chip reads."""
     operators = (operator for stage in stages for operator in stage.operators)
     return [operator for operator in operators if context.is_result(operator)]
@@ -240,8 +234,11 @@ def _dram_layout(context: Context) -> tuple[object, ...]:
     return (context.spill, *context.addresses.values()) if used else ()
 
 
-def _signature(context: Context, stages: tuple[Stage, ...]) -> tuple[object, ...]:
-    """Two segments of equal signature are the same work, whatever the number of their layer."""
+def _signature(context: Context, stages: Stages) -> tuple[object, ...]:
+    """Two segments of equal signature are the same work, whatever the number of their layer.
+
+    It has all that emitters read of the graph and of where parameters lie.
+    """
     operators = [operator for stage in stages for operator in stage.operators]
     position = {operator.name: number for number, operator in enumerate(operators)}
     return tuple(
@@ -268,4 +265,5 @@ def _operator_signature(
         for producer in context.producers[operator.name]
     )
     ends = (operator.name in context.crossing, context.is_result(operator))
-    return (operator.kind, operator.label, operator.shape, operator.depth, stored, inputs, ends)
+    own = (operator.kind, operator.label, operator.shape, operator.depth, operator.form)
+    return (*own, operator.masked, operator.partial, stored, inputs, ends)

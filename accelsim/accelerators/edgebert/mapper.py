@@ -10,9 +10,10 @@ from accelsim.accelerators.edgebert.estimate import Clock, Estimate, Work
 from accelsim.accelerators.edgebert.parts import AUXILIARY
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
-from accelsim.mapping.compiler import Candidate, Mapper, Way
+from accelsim.mapping.compiler import Mapper, Way
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Attention, Stage
+from accelsim.mapping.emission import Candidate
 from accelsim.mapping.objective import Objective
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.rowwise import RowwiseStage

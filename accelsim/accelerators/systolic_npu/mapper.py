@@ -13,9 +13,10 @@ from itertools import product
 from accelsim.accelerators.systolic_npu.emitter import NpuEmitter
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
-from accelsim.mapping.compiler import Candidate, Mapper, Way
+from accelsim.mapping.compiler import Mapper, Way
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Stage
+from accelsim.mapping.emission import Candidate
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.rowwise import RowwiseStage
 from accelsim.mapping.values import row_blocks

@@ -122,6 +122,13 @@ class Component(ConfigModel):
         """
         return self.digest
 
+    def emission(self, name: str, site: Site) -> Hashable:
+        """Return what of the layout emitters read, and not only whoever compares ways.
+
+        All of it, unless a component knows better.
+        """
+        return self.layout(name, site)
+
     @abstractmethod
     def timing(self, name: str, site: Site) -> Hashable:
         """Return all of the configuration that can move a tick; what is left out cannot."""

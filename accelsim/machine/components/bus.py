@@ -62,6 +62,10 @@ class BusConfig(ClockedBlock, Interconnect):
         """All but the length."""
         return self.timing(name, site)
 
+    def emission(self, name: str, site: Site) -> Hashable:
+        """Nothing: uses of the bus say what is moved, not in how many cycles."""
+        return None
+
     def timing(self, name: str, site: Site) -> Hashable:
         """All but the length, which costs energy alone."""
         return (self.model_dump_json(exclude={"length"}), site.lanes)

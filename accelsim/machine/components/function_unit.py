@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
@@ -55,6 +55,10 @@ class FunctionUnit(ClockedBlock):
         if wrong := [(at, name) for at, name in enumerate(given) if name not in known]:
             raise RuleError(*(((at,), unknown_function(name, known)) for at, name in wrong))
         return tuple(given)
+
+    def emission(self, name: str, site: Site) -> Hashable:
+        """Nothing: routines are those of the operator kinds, and cycles are compared alone."""
+        return None
 
     @property
     def functions(self) -> dict[str, Recipe]:

@@ -80,6 +80,10 @@ class MemoryConfig(Component):
         volatile = self.region(name, site).array.volatile
         return (self.capacity, self.word, self.bits_per_cell, volatile)
 
+    def emission(self, name: str, site: Site) -> Hashable:
+        """Word and cells; what lies in it was placed before, and activations are planned."""
+        return (self.word, self.bits_per_cell)
+
     def timing(self, name: str, site: Site) -> Hashable:
         """Banks and latencies of the arrays, and whether they follow the logic's clock."""
         return port_timing(self.region(name, site), site)
