@@ -62,7 +62,7 @@ def validation_report(outcome: Outcome) -> Report:
         sections.append(listed("Failed", _GROUPED, failed))
     verdict = (
         f"{outcome.compared} comparisons, {outcome.failed} failed; {outcome.reported} more "
-        "figures (the paper's headline, arrays one by one) are reported without verdict"
+        "figures (the paper's headline, arrays one by one, built accelerators) have no verdict"
     )
     return Report(
         name="validation",

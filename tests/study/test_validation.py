@@ -14,6 +14,7 @@ from accelsim.report.media.html import Html
 from accelsim.report.validation import validation_report
 from accelsim.study.validation.check import Check, reference_folder
 from accelsim.study.validation.dram import dram_checks
+from accelsim.study.validation.logic import logic_checks
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.suite import Outcome, summarise
@@ -26,6 +27,7 @@ SUITES = {
     "scalesim": (lambda: scalesim_checks(FOLDER), 180),
     "onnxim": (lambda: onnxim_checks(FOLDER), 11),
     "arrays": (lambda: array_checks(FOLDER), 772),
+    "logic": (lambda: logic_checks(FOLDER), 30),
     "dram": (lambda: dram_checks(FOLDER), 45),
     "model": (lambda: model_checks(FOLDER), 372),
     "theory": (theory_checks, 100),
@@ -55,6 +57,13 @@ def test_wrong_technology_data_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = {c.quantity for c in dram_checks(FOLDER) if c.passed is False}
     assert "lpddr4_3200 latency of a closed row" in failed
     assert "lpddr4_3200 latency of a row hit" not in failed
+
+
+def test_a_chip_beyond_the_account_of_the_logic_fails(tmp_path: Path) -> None:
+    text = (FOLDER / "accelerators.csv").read_text()
+    (tmp_path / "accelerators.csv").write_text(text.replace(",0.314,pJ/MAC", ",3.14,pJ/MAC"))
+    failed = [check.quantity for check in logic_checks(tmp_path) if check.passed is False]
+    assert failed == ["NVDLA, a further MAC: outside low to high"]
 
 
 def test_deep_matmuls_agree_within_half_a_percent() -> None:

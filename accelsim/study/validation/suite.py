@@ -8,6 +8,7 @@ from pathlib import Path
 
 from accelsim.study.validation.check import Check
 from accelsim.study.validation.dram import dram_checks
+from accelsim.study.validation.logic import logic_checks
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.timing import edgebert_checks, onnxim_checks, scalesim_checks
@@ -71,6 +72,7 @@ def run_validation(folder: Path) -> Outcome:
         *onnxim_checks(folder),
         *array_checks(folder),
         *dram_checks(folder),
+        *logic_checks(folder),
         *model_checks(folder),
         *theory_checks(),
         *headline_checks(),
