@@ -273,7 +273,7 @@ class HardwareConfig(ConfigModel):
         priced = (
             ()
             if self.mapping.objective == "time"
-            else (repr(self.datasheets), self.clock, self.dram)
+            else (repr(self.datasheets), self.clock, self.dram, self.power.clock_gating)
         )
         return (rules, points, read, priced)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
+from accelsim.machine.components.base import Part
 from accelsim.machine.schema import HardwareConfig
 from accelsim.placement.placement import DRAM
 from accelsim.program import CodeWords, Use
@@ -22,10 +23,10 @@ class Objective:
         self.name = hardware.mapping.objective
 
     def cost(self, cycles: int, joules: float) -> float:
-        """Return cycles, joules with leakage over them, or the product, as the machine asks."""
+        """Return cycles, joules with what they cost, or the product, as the machine asks."""
         if self.name == "time":
             return cycles
-        joules += cycles / self._hardware.clock.frequency * self._leakage
+        joules += cycles * self._cycle
         return joules * cycles if self.name == "energy_delay" else joules
 
     def joules(self, uses: Iterable[Use]) -> float:
@@ -36,8 +37,13 @@ class Objective:
         return sum(use.amount * self._prices[use.block, use.action] for use in priced)
 
     @cached_property
-    def _leakage(self) -> float:
-        return sum(sheet.leakage or 0.0 for sheet in self._hardware.datasheets.values())
+    def _cycle(self) -> float:
+        """Leakage and clocks of a cycle [J]; a clock that stops is the same in every plan."""
+        hardware, sheets = self._hardware, self._hardware.datasheets.values()
+        leakage = sum(sheet.leakage or 0.0 for sheet in sheets) / hardware.clock.frequency
+        stops = hardware.power.clock_gating == "blocks"
+        running = (sheet for sheet in sheets if not stops or sheet.part is Part.SUPPLY)
+        return leakage + sum(sheet.cycle for sheet in running)
 
     @cached_property
     def _prices(self) -> dict[tuple[str, str], float]:
@@ -47,6 +53,7 @@ class Objective:
             for action, price in sheet.prices.items()
         }
         if dram := self._hardware.dram:
-            found |= {(DRAM, "read"): dram.byte_energy("read")}
-            found |= {(DRAM, "write"): dram.byte_energy("write")}
+            site = self._hardware.site
+            found |= {(DRAM, "read"): dram.byte_energy("read", site)}
+            found |= {(DRAM, "write"): dram.byte_energy("write", site)}
         return found

@@ -170,7 +170,8 @@ class Logic:
 
     Circuits in J an operation and m2; ``registers`` by the unit that has them; ``bank`` in J a
     bit, at the supply of the arrays; ``wire`` in J a bit and meter, ``operand_wire`` in J a bit;
-    ``control`` in J a lane and cycle, ``host`` and ``clock_generator`` in J a cycle;
+    ``control`` in J a lane and cycle, ``host`` and ``clock_generator`` (of a supply of its own) in
+    J a cycle;
     ``interface_bit`` and ``interface_power`` of the DRAM in J and W; ``leakage`` in W/m2. A 16-bit
     multiplier is the geometric mean of the 8-bit and the 32-bit one: cost grows with the square of
     the width.
@@ -233,7 +234,7 @@ def scaled_logic(
         operand_wire=wire * file.wires.operand_length.at(grade),
         control=scaled(file.control.energy_per_lane),
         host=scaled(file.host.energy),
-        clock_generator=scaled(file.clock_generator.energy),
+        clock_generator=file.clock_generator.energy.at(grade) * shrink,
         interface_bit=file.dram_interface.energy_per_bit.at(grade),
         interface_power=file.dram_interface.power.at(grade),
         **_circuits(file.arithmetic, grade, node, voltage),

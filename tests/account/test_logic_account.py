@@ -61,6 +61,20 @@ def test_a_product_costs_its_lines(
     assert joules == pytest.approx(byte)
 
 
+@pytest.mark.parametrize(
+    ("regulator", "power"), [("{kind: ldo, input: 0.8 V}", 1), ("{kind: buck, efficiency: 1}", 2)]
+)
+def test_logic_falls_with_the_supply_as_the_regulator_lets_it(regulator: str, power: int) -> None:
+    settings = (f"power.regulator={regulator}", "process.logic=high", "scaling=null")
+    full, low = (machine(*settings, f"clock.voltage={volts} V").datasheets for volts in (0.8, 0.6))
+    for block in ("pe_array", "sfu", "host"):
+        assert low[block].cycle == pytest.approx(full[block].cycle * 0.75**power)
+    before, after = (sheets["pe_array"].prices["mac"].joules for sheets in (full, low))
+    assert after == pytest.approx(before * 0.75**power)
+    # The clock's generator has a supply of its own.
+    assert low["power"].cycle == full["power"].cycle > 0
+
+
 @pytest.mark.parametrize(("grade", "total"), [("low", 172), ("typical", 422), ("high", 1249)])
 def test_a_mac_that_never_waits_costs_the_sum_of_the_account(grade: str, total: float) -> None:
     sheets = graded(grade).datasheets

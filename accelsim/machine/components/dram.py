@@ -83,9 +83,9 @@ class DramConfig(Component):
         own = (self.devices, self.idle_state, self.refreshed)
         return (part.organisation.digest, part.timing.digest, *own)
 
-    def byte_energy(self, action: Literal["read", "write"]) -> float:
-        """Return the energy of a byte of a sequential access [J/B]."""
-        return load_dram(self.technology).stream_energy(action)
+    def byte_energy(self, action: Literal["read", "write"], site: Site) -> float:
+        """Return the energy of a byte of a sequential access, controller and PHY included [J/B]."""
+        return load_dram(self.technology).stream_energy(action) + 8 * site.logic.interface_bit
 
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: one range."""

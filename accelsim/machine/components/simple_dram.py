@@ -45,10 +45,9 @@ class SimpleDramConfig(Component):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Bytes have the price of a stream, or none."""
         part = load_dram(self.priced_like) if self.priced_like else None
-        interface = 8 * site.logic.interface_bit if part else 0.0
         return Datasheet(
             Part.DRAM,
-            {a: Price("bytes", self.byte_energy(a) + interface) for a in _ACTIONS},
+            {a: Price("bytes", self.byte_energy(a, site)) for a in _ACTIONS},
             follows_supply=False,
             source=f"a sequential stream of {part.name}: {part.power.source}" if part else "",
             unpriced=part.unpriced if part else _NO_PRICE,
@@ -58,9 +57,14 @@ class SimpleDramConfig(Component):
         """All but the price."""
         return (self.access, self.bandwidth, self.latency)
 
-    def byte_energy(self, action: Direction) -> float:
-        """Return the energy of a byte of the stream, 0 without a price [J/B]."""
-        return load_dram(self.priced_like).stream_energy(action) if self.priced_like else 0.0
+    def byte_energy(self, action: Direction, site: Site) -> float:
+        """Return the energy of a byte of the stream, 0 without a price [J/B].
+
+        Controller and PHY are part of it.
+        """
+        if not self.priced_like:
+            return 0.0
+        return load_dram(self.priced_like).stream_energy(action) + 8 * site.logic.interface_bit
 
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: each in whole accesses."""
