@@ -172,7 +172,8 @@ class Logic:
     bit, at the supply of the arrays; ``wire`` in J a bit and meter, ``operand_wire`` in J a bit;
     ``control`` in J a lane and cycle, ``host`` and ``clock_generator`` (of a supply of its own) in
     J a cycle;
-    ``interface_bit`` and ``interface_power`` of the DRAM in J and W; ``leakage`` in W/m2. A 16-bit
+    ``interface_bit`` and ``interface_power`` of the DRAM in J and W; ``unpriced`` tells what
+    costs nothing; ``leakage`` in W/m2. A 16-bit
     multiplier is the geometric mean of the 8-bit and the 32-bit one: cost grows with the square of
     the width.
     """
@@ -192,6 +193,7 @@ class Logic:
     multiply_16_bit: Circuit
     leakage: float
     sources: Mapping[str, str]
+    unpriced: str
 
     def sources_of(self, *lines: str) -> str:
         """Return the sources of some lines."""
@@ -240,6 +242,7 @@ def scaled_logic(
         **_circuits(file.arithmetic, grade, node, voltage),
         leakage=_leakage(file.leakage, node, temperature, voltage, roadmap),
         sources=_sources(file),
+        unpriced=_unpriced(file, grade),
     )
 
 
@@ -289,6 +292,18 @@ def _sources(file: LogicFile) -> dict[str, str]:
 def load_logic(name: str) -> LogicFile:
     """Return what a file says of a logic technology. Raises ConfigError for a bad one."""
     return load_file(name, _read_logic, "logic technology", "logic")
+
+
+def _unpriced(file: LogicFile, grade: Grade) -> str:
+    """Return which lines cost nothing at a grade, nothing if none does."""
+    lines = {
+        "control": file.control.energy_per_lane,
+        "the host": file.host.energy,
+        "the clock's generator": file.clock_generator.energy,
+        "DRAM controller and PHY": file.dram_interface.energy_per_bit,
+    }
+    free = ", ".join(name for name, line in lines.items() if not line.at(grade))
+    return f"no sourced energy of {free}; process.logic: high charges them" if free else ""
 
 
 def _read_logic(document: Document) -> LogicFile:

@@ -38,7 +38,7 @@ def process_text(case: CaseResult) -> str:
     targets = "/".join(dict.fromkeys(array.target for array in arrays))
     return (
         f"{1e9 * process.node:g} nm {roadmaps}, {process.temperature:g} K, {targets}, "
-        f"{process.grade} grade"
+        f"{process.grade} grade, {process.logic} logic"
     )
 
 

@@ -85,6 +85,12 @@ def test_a_mac_that_never_waits_costs_the_sum_of_the_account(grade: str, total: 
     assert joules / FEMTO == pytest.approx(total, abs=2)
 
 
+def test_what_costs_nothing_is_told() -> None:
+    assert graded("high").datasheets["power"].unpriced == ""
+    told = graded("typical").datasheets["power"].unpriced
+    assert all(name in told for name in ("control", "the host", "generator", "PHY"))
+
+
 def stalled(hardware: HardwareConfig) -> OperatorResult:
     builder = SegmentBuilder("stalled")
     builder.add("load", "weights", [Use("bus", "transfer", Transfer(64 * 1024))])

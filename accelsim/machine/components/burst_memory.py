@@ -89,7 +89,7 @@ class BurstMemoryConfig(Component):
     def _exit(self) -> float:
         return self.part.rests[self.rests_in].exit
 
-    def byte_energy(self, action: Literal["read", "write"]) -> float:
+    def byte_energy(self, action: Literal["read", "write"], site: Site) -> float:
         """Return the energy of a byte of a sequential access [J/B].
 
         Flash counts as if it were written as it is read: a plan that writes to it never runs.

@@ -101,6 +101,7 @@ class PowerConfig(Component, WakeUpConfig):
             cycle=site.logic.clock_generator,
             follows_supply=False,
             source=site.logic.sources_of("clock_generator"),
+            unpriced=site.logic.unpriced,
         )
 
     def layout(self, name: str, site: Site) -> Hashable:
