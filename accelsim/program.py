@@ -52,16 +52,20 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """A function of every element of rows x columns, of so many ``operands`` each."""
+    """A function of every element of rows x columns, of so many ``operands`` each.
+
+    It goes over them in so many ``turns``: a sum of three takes two.
+    """
 
     rows: int
     columns: int
     operands: int = 1
+    turns: int = 1
 
     @property
     def amount(self) -> int:
-        """Elements of the result."""
-        return self.rows * self.columns
+        """Elements of the results of all turns."""
+        return self.rows * self.columns * self.turns
 
     def join(self, other: Elements) -> None:
         """Each function is a command of its own."""

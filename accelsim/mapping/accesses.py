@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.storage import Extent, Home, StoredTensor
+from accelsim.model.operators import OperatorKind
 from accelsim.placement.placement import DRAM
-from accelsim.program import CodeWords, Demand, Range, Transfer, Use, Vectors, Words
+from accelsim.program import CodeWords, Demand, Elements, Range, Transfer, Use, Vectors, Words
 from accelsim.units import ceil_div
 
 BUS = "bus"
@@ -44,6 +45,12 @@ def memory_use(hardware: HardwareConfig, memory: str, action: str, bits: int) ->
 def buffer_use(lanes: int, buffer: str, action: str, size: int) -> Use:
     """Return the use of a buffer's port for bytes that fill whole vectors of ``lanes`` bytes."""
     return shared_use(buffer, action, Vectors, size, ceil_div(size, lanes))
+
+
+def function_use(block: str, kind: OperatorKind, rows: int, columns: int, inputs: int) -> Use:
+    """Return the use of a unit for a function of rows x columns elements of so many inputs."""
+    turns = kind.turns(inputs)
+    return shared_use(block, kind.name, Elements, rows, columns, max(1, inputs), turns)
 
 
 def bus_use(data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0) -> Use:

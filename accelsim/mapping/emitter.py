@@ -195,9 +195,9 @@ class Emitter(ABC):
         """Return the uses that read elements in some rows of a value from its home."""
         return self._access(value, "read", rows, elements, passes)
 
-    def write_uses(self, value: Value, rows: Rows, elements: int) -> list[Use]:
+    def write_uses(self, value: Value, rows: Rows, elements: int, passes: int = 1) -> list[Use]:
         """Return the uses that write elements in some rows of a value to its home."""
-        return self._access(value, "write", rows, elements, 1)
+        return self._access(value, "write", rows, elements, passes)
 
     def _access(
         self, value: Value, action: str, rows: Rows, elements: int, passes: int

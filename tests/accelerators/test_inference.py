@@ -14,7 +14,14 @@ from accelsim.accelerators.design import Design
 from accelsim.errors import CapacityError, MappingError
 from accelsim.evaluation.design import compile_design
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, GATHER, MATMUL
+from accelsim.model.operators import (
+    ADD,
+    ATTENTION_CONTEXT,
+    ATTENTION_SCORES,
+    GATHER,
+    MATMUL,
+    Operator,
+)
 from accelsim.program import Product, Segment
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Workload, load_workload
@@ -123,17 +130,22 @@ def expected_special(graph: LayerGraph) -> Counter[str]:
     products = {MATMUL, ATTENTION_SCORES, ATTENTION_CONTEXT}
     for operator in graph.operators:
         if operator.kind not in products | {GATHER}:
-            expected[operator.label] += operator.elements
+            expected[operator.label] += sums(graph, operator) * operator.elements
     return expected
 
 
+def sums(graph: LayerGraph, operator: Operator) -> int:
+    """Return how many results an operator computes: a sum of three is two."""
+    return len(graph.predecessors(operator)) - 1 if operator.kind is ADD else 1
+
+
 def assert_written(graph: LayerGraph, amounts: Amounts, made: Design) -> None:
-    """Every output is written once, in whole words for each access."""
+    """Every result is written once, in whole words for each access."""
     memory = made.hardware.placement.activations
     word = made.hardware.memories[memory].word // 8
     wanted: Counter[str] = Counter()
     for operator in graph.operators:
-        wanted[operator.label] += operator.elements
+        wanted[operator.label] += sums(graph, operator) * operator.elements
     accesses = Counter(
         task.operator
         for segment in made.inference("MNLI").program.segments

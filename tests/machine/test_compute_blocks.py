@@ -13,8 +13,8 @@ from accelsim.machine.components.vector_mac_array import PeArray, panel_cycles
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.machine.servers import Machine
 from accelsim.machine.timing.sfu_timing import MEASURED, routine_of
-from accelsim.mapping.accesses import buffer_use
-from accelsim.model.operators import MULTIPLY, RMS_NORM, SILU
+from accelsim.mapping.accesses import buffer_use, function_use
+from accelsim.model.operators import ADD, MULTIPLY, RMS_NORM, SILU
 from accelsim.program import Command, Elements, Product, Range, Transfer, Use, Vectors, Words
 from accelsim.units import ceil_div, to_ticks
 
@@ -70,7 +70,7 @@ def test_a_matmul_in_whole_tiles_splits_without_loss_but_its_fill(
 def test_special_functions_take_the_measured_cycles(
     function: str, rows: int, vectors: int, cycles: int
 ) -> None:
-    assert OVERLAPPED.sfu.command_cycles(function, rows, vectors, 2) == cycles
+    assert OVERLAPPED.sfu.command_cycles(function, rows, vectors) == cycles
 
 
 @given(st.integers(1, 50), st.integers(2, 50))
@@ -78,15 +78,21 @@ def test_special_function_formulas(rows: int, vectors: int) -> None:
     config = OVERLAPPED.sfu
     expected = {"softmax": (58, 1, 9), "layer_norm": (47, 2, 9), "add": (36, 2, 8)}
     for function, (per_vector, per_row, setup) in expected.items():
-        cycles = config.command_cycles(function, rows, vectors, 2)
+        cycles = config.command_cycles(function, rows, vectors)
         assert cycles == rows * (per_vector * vectors + per_row) + setup
 
 
-@given(st.integers(1, 50), st.integers(1, 20), st.integers(2, 5))
-def test_an_add_of_more_operands_is_several_adds(rows: int, vectors: int, operands: int) -> None:
-    config = OVERLAPPED.sfu
-    more = config.command_cycles("add", rows, vectors, operands)
-    assert more == config.command_cycles("add", rows * (operands - 1), vectors, 2)
+@given(st.integers(1, 50), st.integers(1, 320), st.integers(2, 5))
+def test_a_function_of_more_operands_is_timed_and_counted_turn_by_turn(
+    rows: int, columns: int, operands: int
+) -> None:
+    add = function_use("sfu", ADD, rows, columns, operands)
+    turns = function_use("sfu", ADD, rows * (operands - 1), columns, 2)
+    assert OVERLAPPED.sfu.cycles(add, OVERLAPPED.site) == OVERLAPPED.sfu.cycles(
+        turns, OVERLAPPED.site
+    )
+    assert add.amount == turns.amount == rows * columns * (operands - 1)
+    assert function_use("sfu", SILU, rows, columns, 1).amount == rows * columns
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.sampled_from(["softmax", "layer_norm", "gelu"]))
@@ -111,16 +117,15 @@ def test_masks_pass_no_faster_than_the_bus_and_the_memory_take_them(
     assert cycles in (beats, words)
 
 
-@given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 4))
-def test_what_was_not_measured_sweeps_by_its_recipe(rows: int, vectors: int, operands: int) -> None:
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_what_was_not_measured_sweeps_by_its_recipe(rows: int, vectors: int) -> None:
     pipelined = machine("sfu.pipelined=true").sfu
     for kind in (SILU, MULTIPLY, RMS_NORM):
-        one, two = (
-            pipelined.command_cycles(kind.name, rows, n, operands) for n in (vectors, vectors + 1)
-        )
-        assert two - one == kind.recipe.sweeps * operands * rows
-        alone, both = (OVERLAPPED.sfu.command_cycles(kind.name, n, 3, operands) for n in (1, 2))
-        assert both - alone >= kind.recipe.sweeps * operands * 3
+        reads = kind.recipe.sweeps * kind.operands
+        one, two = (pipelined.command_cycles(kind.name, rows, n) for n in (vectors, vectors + 1))
+        assert two - one == reads * rows
+        alone, both = (OVERLAPPED.sfu.command_cycles(kind.name, n, 3) for n in (1, 2))
+        assert both - alone >= reads * 3
     with pytest.raises(ConfigError, match=r"there is no operator kind 'sillu'; did you mean"):
         pipelined.command_cycles("sillu", rows, vectors)
 
@@ -128,11 +133,10 @@ def test_what_was_not_measured_sweeps_by_its_recipe(rows: int, vectors: int, ope
 def test_recipes_say_what_was_measured_of_an_add_and_a_layer_norm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    operands = {"add": 2, "layer_norm": 1}
-    measured = {name: routine_of(name, count) for name, count in operands.items()}
-    for name, count in operands.items():
+    measured = {name: routine_of(name) for name in ("add", "layer_norm")}
+    for name, routine in measured.items():
         monkeypatch.delitem(MEASURED, name)
-        assert routine_of(name, count) == measured[name]
+        assert routine_of(name) == routine
 
 
 def test_the_special_function_unit_works_on_whole_vectors() -> None:

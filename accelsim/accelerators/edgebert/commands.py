@@ -53,8 +53,8 @@ def _encoded_bytes(rows: int, depth: int, density: float, size: int) -> int:
 
 def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:
     """Return one command of the special-function unit, with all reads of its routine."""
-    operands = 2 if name == "add" else 1
-    routine, size = routine_of(name, operands), parts.pe_array.vector_size
+    routine, size = routine_of(name), parts.pe_array.vector_size
+    operands = max(routine.reads, default=1)
     moved, vectors = operands * rows * columns, rows * ceil_div(columns, size)
     auxiliary, passes = routine.auxiliary_reads * vectors, len(routine.reads)
     uses = [

@@ -21,13 +21,21 @@ from accelsim.machine.components.vector_mac_array import operand_passes, port_ve
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import Part, buffer_use, bus_use, merge_uses, read_part, shared_use
+from accelsim.mapping.accesses import (
+    Part,
+    buffer_use,
+    bus_use,
+    function_use,
+    merge_uses,
+    read_part,
+    shared_use,
+)
 from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
-from accelsim.program import Command, Elements, Product, Use, Vectors
+from accelsim.program import Command, Product, Use, Vectors
 from accelsim.units import ceil_div
 
 PE, SFU = "pe", "sfu"
@@ -223,11 +231,19 @@ class EdgeBertEmitter(Emitter):
         """Append one command of the special-function unit; return its task."""
         uses = [
             *self._reads(operator, shape, inputs, rows),
-            *self.write_uses(out, rows, prod(shape)),
+            *self._turns(operator, prod(shape), out, rows, len(inputs)),
         ]
         task = self._special(operator, uses, inputs, rows, holds, after)
         out.note_written(rows, SFU, task)
         return task
+
+    def _turns(
+        self, operator: Operator, elements: int, out: Value, rows: Rows, inputs: int
+    ) -> list[Use]:
+        """Return what writing the results takes; those of a turn are read in the next."""
+        turns = operator.kind.turns(inputs)
+        between = self.read_uses(out, rows, elements, turns - 1) if turns > 1 else []
+        return [*between, *self.write_uses(out, rows, elements, turns)]
 
     def _special(
         self,
@@ -253,10 +269,10 @@ class EdgeBertEmitter(Emitter):
         """
         (count, columns), kind, size = shape, operator.kind, self.vector_size
         columns = columns if kind.keeps_width else operator.depth
-        routine = routine_of(kind.name, len(inputs))
+        routine = routine_of(kind.name)
         auxiliary = routine.auxiliary_reads * count * ceil_div(columns, size)
         return [
-            shared_use(SFU_BLOCK, kind.name, Elements, count, columns, len(inputs)),
+            function_use(SFU_BLOCK, kind, count, columns, len(inputs)),
             shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
             *(
                 use
@@ -267,7 +283,7 @@ class EdgeBertEmitter(Emitter):
 
     def keeps(self, operator: Operator) -> bool:
         """Say whether a function's routine writes nothing back."""
-        return not routine_of(operator.kind.name, 1).emits
+        return not routine_of(operator.kind.name).emits
 
     def decision(self, operator: Operator, source: Value, rows: Rows) -> int:
         """Append a function whose result stays in a register; return its task."""

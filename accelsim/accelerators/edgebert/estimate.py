@@ -17,13 +17,13 @@ from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
 from accelsim.accelerators.edgebert.panels import loads_ahead
 from accelsim.accelerators.edgebert.parts import PE_ARRAY, SFU
 from accelsim.machine.components.vector_mac_array import panel_cycles
-from accelsim.mapping.accesses import bus_use, shared_use
+from accelsim.mapping.accesses import bus_use, function_use
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
 from accelsim.mapping.objective import Objective
 from accelsim.mapping.units import Unit
 from accelsim.mapping.values import split_rows
 from accelsim.model.operators import Operator, Reach
-from accelsim.program import Elements, Product, Use
+from accelsim.program import Product, Use
 from accelsim.units import ceil_div
 
 
@@ -187,7 +187,7 @@ class Estimate:
     def _function(self, operator: Operator, rows: int) -> tuple[int, float]:
         operands = len(self._context.producers[operator.name])
         columns = operator.columns if operator.kind.keeps_width else operator.depth
-        use = shared_use(SFU, operator.kind.name, Elements, rows, columns, operands)
+        use = function_use(SFU, operator.kind, rows, columns, operands)
         spilled = self._home(operator, rows * operator.columns) + sum(
             self._home(each, rows * columns) for each in self._context.producers[operator.name]
         )

@@ -21,14 +21,22 @@ from accelsim.accelerators.systolic_npu.parts import (
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.systolic import OPERAND_BYTES, SUM_BYTES, SystolicTiming
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import Part, buffer_use, bus_use, merge_uses, read_part, shared_use
+from accelsim.mapping.accesses import (
+    Part,
+    buffer_use,
+    bus_use,
+    function_use,
+    merge_uses,
+    read_part,
+    shared_use,
+)
 from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import LOAD, Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM
-from accelsim.program import Command, Elements, Product, Range, Use, Vectors
+from accelsim.program import Command, Product, Range, Use, Vectors
 from accelsim.units import ceil_div
 
 ARRAY, STORE, VECTOR = "array", "store", "vector"
@@ -355,9 +363,8 @@ class NpuEmitter(Emitter):
         count, columns = shape
         parameters = count * sum(each.elements for each in operator.parameters)
         sweeps, elements = operator.kind.recipe.sweeps, count * columns
-        asked = Elements(count, columns, max(1, len(inputs)))
         uses = [
-            Use(VECTOR_UNIT, operator.kind.name, asked),
+            function_use(VECTOR_UNIT, operator.kind, count, columns, len(inputs)),
             buffer_use(self.vector_size, SCRATCHPAD, "read", parameters),
             *(use for each in inputs for use in self.read_uses(each, rows, elements, sweeps)),
             *writes,

@@ -55,15 +55,14 @@ class SfuConfig(FunctionUnit):
         """One command on rows of vectors."""
         asked = use.expect(Elements)
         vectors = ceil_div(asked.columns, site.lanes)
-        return self.command_cycles(use.action, asked.rows, vectors, asked.operands)
+        return self.command_cycles(use.action, asked.rows * asked.turns, vectors)
 
-    def command_cycles(self, function: str, rows: int, vectors: int, operands: int = 1) -> int:
+    def command_cycles(self, function: str, rows: int, vectors: int) -> int:
         """Return the cycles of a command on ``rows`` of ``vectors``, from start write to interrupt.
 
-        An add of k operands is k - 1 adds. Raises ConfigError for an unknown function.
+        Raises ConfigError for an unknown function.
         """
-        rows *= max(1, operands - 1) if function == "add" else 1
-        routine = routine_of(function, operands)
+        routine = routine_of(function)
         interval = self.initiation_intervals.get(function, 1)
         row = self._row_cycles(routine, interval, vectors)
         waits = _waits(routine, interval, rows, vectors) if not self.pipelined else 0

@@ -44,7 +44,7 @@ MEASURED = {
 }
 
 
-def routine_of(function: str, operands: int) -> Routine:
+def routine_of(function: str) -> Routine:
     """Return what was measured of a function, or what its kind's recipe says.
 
     By the recipe: a pass for each sweep, which reads a vector of every operand; a read of each
@@ -54,5 +54,5 @@ def routine_of(function: str, operands: int) -> Routine:
     if function in MEASURED:
         return MEASURED[function]
     kind = find_kind(function)
-    sweeps = kind.recipe.sweeps
+    sweeps, operands = kind.recipe.sweeps, kind.operands
     return Routine((operands,) * sweeps, kind.vectors, operands, sweeps)

@@ -132,6 +132,10 @@ class OperatorKind(ABC):
         """Return the shape of what the operator uses of each of its parameters."""
         return tuple(parameter.shape for parameter in operator.parameters)
 
+    def turns(self, inputs: int) -> int:
+        """Return how often the recipe is gone through: each input beyond ``operands`` is one."""
+        return max(1, inputs - self.operands + 1)
+
     def state(self, operator: Operator) -> tuple[StateAccess, ...]:
         """Return what the operator reads and writes of tensors that persist between programs."""
         return ()
