@@ -26,7 +26,8 @@ class Supplies:
     barrier lowering, which is left out. ``voltages`` and ``losses`` are relative to the nominal
     operating point, ``periods`` are ticks of a cycle, all by the name of the point. ``scaled`` are
     the blocks that follow the chip's supply, ``retained`` those that keep their contents in
-    retention, ``always_on`` those that no state switches off.
+    retention, with what is left of their leakage there, ``always_on`` those that no state
+    switches off.
     """
 
     power: PowerConfig
@@ -34,7 +35,7 @@ class Supplies:
     losses: dict[str, float]
     periods: dict[str, Tick]
     scaled: frozenset[str]
-    retained: frozenset[str]
+    retained: Mapping[str, float]
     always_on: frozenset[str]
 
     def dynamic(self, point: str, block: str) -> float:
@@ -47,8 +48,8 @@ class Supplies:
         if on or block in self.always_on:
             at = state.point
             return self.losses[at] * self.voltages[at] if block in self.scaled else 1.0
-        if state.power is PowerState.RETENTION and self.power.retention and block in self.retained:
-            return self.power.retention.leakage_fraction
+        if state.power is PowerState.RETENTION and block in self.retained:
+            return self.retained[block]
         return self.power.gated_leakage
 
 
@@ -125,9 +126,15 @@ def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> S
         losses[point.name] = drawn(point.voltage) / drawn(nominal.voltage)
         periods[point.name] = period_of(point.frequency)
     scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
-    retained = frozenset(name for name, sheet in sheets.items() if sheet.retained)
+    power = hardware.power.measured(hardware.process)
+    usual = power.retention.leakage_fraction if power.retention else power.gated_leakage
+    retained = {
+        name: usual if sheet.kept is None else sheet.kept
+        for name, sheet in sheets.items()
+        if sheet.retained
+    }
     always_on = frozenset(name for name, sheet in sheets.items() if sheet.always_on)
-    return Supplies(hardware.power, voltages, losses, periods, scaled, retained, always_on)
+    return Supplies(power, voltages, losses, periods, scaled, retained, always_on)
 
 
 def _with_codec(sheet: Datasheet, word: int, logic: Logic) -> Datasheet:

@@ -33,6 +33,11 @@ _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
     help="Device grade.  [default: typical]",
 )
 @click.option(
+    "--source",
+    type=click.Choice(["nvsim", "silicon"]),
+    help="Figures of NVSim, or what was built and measured.  [default: nvsim]",
+)
+@click.option(
     "--extrapolate",
     is_flag=True,
     default=None,
@@ -80,9 +85,13 @@ def _refuse_unused(options: list[str]) -> None:
 
 def _find(name: str, query: dict[str, Any]) -> Array:
     from accelsim.memory.arrays import find_array
+    from accelsim.memory.silicon import as_built
     from accelsim.memory.technology import load_technology
 
-    return find_array(load_technology(name), **{"word": _DEFAULT_WORD, **query})
+    wanted = {"word": _DEFAULT_WORD, **query}
+    source = wanted.pop("source", "nvsim")
+    array = find_array(load_technology(name), **wanted)
+    return as_built(array) if source == "silicon" else array
 
 
 def _show_all(query: dict[str, Any], as_json: bool) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError
+from accelsim.memory.silicon import Source
 from accelsim.memory.technology import Grade
 from accelsim.units import format_si
 
@@ -17,14 +18,16 @@ from accelsim.units import format_si
 class ProcessConfig(ConfigModel):
     """The silicon all on-chip arrays and the logic are made of.
 
-    Without a ``roadmap`` (LOP, LSTP, HP) each technology has its default. ``grade`` is
-    that of the arrays; ``logic`` that of each line of the account of the logic, which
+    Without a ``roadmap`` (LOP, LSTP, HP) each technology has its default. With the ``source``
+    silicon, what was built and measured replaces NVSim's figures and states of the supplies.
+    ``grade`` is that of both; ``logic`` that of each line of the account of the logic, which
     ``logic_file`` of the technology table holds.
     """
 
     node: Meters
     temperature: Kelvin
     roadmap: str | None = None
+    source: Source = "nvsim"
     grade: Grade = "typical"
     logic: Grade = "typical"
     logic_file: str = "logic"

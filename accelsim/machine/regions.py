@@ -8,6 +8,7 @@ from typing import Literal
 from accelsim.errors import AccelsimError
 from accelsim.machine.operating_points import ProcessConfig
 from accelsim.memory.arrays import Array, find_array
+from accelsim.memory.silicon import as_built
 from accelsim.memory.technology import Conditions, MemoryTechnology, load_technology
 from accelsim.units import format_bytes
 
@@ -70,6 +71,12 @@ class Region:
         return self.array.leakage * self.banks * self.lanes
 
     @property
+    def kept(self) -> float | None:
+        """What is left of the leakage in retention, as a fraction; None where it is not known."""
+        retained = self.array.retained_leakage
+        return None if retained is None else retained / self.array.leakage
+
+    @property
     def read_energy(self) -> float:
         """Energy of reading one word [J]."""
         return self.array.read_energy * self.lanes
@@ -107,6 +114,8 @@ def find_region(
             spare=query.extrapolate,
             copies=query.banks * lanes,
         )
+        if process.source == "silicon":
+            array = as_built(array)
     except AccelsimError as error:
         size = format_bytes(query.capacity)
         built = f"{size} as {query.banks} banks" if query.banks > 1 else size

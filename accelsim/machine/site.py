@@ -37,6 +37,7 @@ class Site:
             node=self.process.node,
             temperature=self.process.temperature,
             roadmap=self.process.roadmap,
+            measured=self.process.grade if self.process.source == "silicon" else None,
             voltage=self.clock.voltage,
         )
 

@@ -37,6 +37,7 @@ class Array:
     known], ``retention`` [s; None: volatile or not known], both by grade in ``device``. ``banks``
     are the capacities [B] of the table's points that it is composed of; ``exact`` says that it is
     one of them and none of its figures interpolated; ``warnings`` are for the reader of a result.
+    ``retained_leakage`` is that of a state which keeps the contents alone, where it is known [W].
     """
 
     technology: str
@@ -62,6 +63,7 @@ class Array:
     exact: bool
     warnings: tuple[str, ...]
     device: Device
+    retained_leakage: float | None = None
 
     @property
     def composition(self) -> str:

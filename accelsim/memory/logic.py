@@ -14,6 +14,7 @@ from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts, Watt
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
 from accelsim.memory.files import load_file
+from accelsim.memory.silicon import as_built
 from accelsim.memory.technology import Grade, load_technology
 
 Number = Annotated[float, Field(ge=0)]
@@ -208,9 +209,11 @@ def scaled_logic(
     temperature: float,
     voltage: float,
     roadmap: str | None = None,
+    measured: Grade | None = None,
 ) -> Logic:
     """Return a logic technology, scaled to a node [m], a temperature [K] and a supply [V].
 
+    It leaks as arrays do: NVSim's of a roadmap, or those that were ``measured``, by their grade.
     Raises ConfigError for a bad file.
     """
     file = load_logic(name)
@@ -240,7 +243,8 @@ def scaled_logic(
         interface_bit=file.dram_interface.energy_per_bit.at(grade),
         interface_power=file.dram_interface.power.at(grade),
         **_circuits(file.arithmetic, grade, node, voltage),
-        leakage=_leakage(file.leakage, node, temperature, voltage, roadmap),
+        leakage=_leakage(file.leakage.like, node, temperature, roadmap, measured)
+        * (voltage / file.leakage.voltage),
         sources=_sources(file),
         unpriced=_unpriced(file, grade),
     )
@@ -268,18 +272,21 @@ def _circuit(energy: float, area: float) -> Circuit:
 
 
 def _leakage(
-    known: LogicLeakage, node: float, temperature: float, voltage: float, roadmap: str | None
+    like: str, node: float, temperature: float, roadmap: str | None, measured: Grade | None
 ) -> float:
     smallest = find_array(
-        load_technology(known.like),
+        load_technology(like),
         capacity=64 * 1024,
         word=128,
         node=node,
         temperature=temperature,
         roadmap=roadmap,
+        grade=measured or "typical",
         spare=True,
     )
-    return smallest.leakage / smallest.area * (voltage / known.voltage)
+    if measured:
+        smallest = as_built(smallest)
+    return smallest.leakage / smallest.area
 
 
 def _sources(file: LogicFile) -> dict[str, str]:

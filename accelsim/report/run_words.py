@@ -38,7 +38,8 @@ def process_text(case: CaseResult) -> str:
     targets = "/".join(dict.fromkeys(array.target for array in arrays))
     return (
         f"{1e9 * process.node:g} nm {roadmaps}, {process.temperature:g} K, {targets}, "
-        f"{process.grade} grade, {process.logic} logic"
+        f"{'silicon as built, ' if process.source == 'silicon' else ''}{process.grade} grade, "
+        f"{process.logic} logic"
     )
 
 

@@ -15,6 +15,7 @@ from accelsim.report.table import (
     listed,
     recorded,
 )
+from accelsim.study.validation.built import Gap
 from accelsim.study.validation.check import Check
 from accelsim.study.validation.suite import GroupSummary, Outcome
 from accelsim.version import __version__
@@ -41,6 +42,18 @@ _GROUPED: tuple[Field[Check], ...] = (
     *_CHECK,
     _SOURCE,
 )
+_GAP: tuple[Field[Gap], ...] = (
+    (Column("array", "array"), lambda gap: gap.array),
+    (Column("area_ratio", "area", "1"), lambda gap: gap.area),
+    (Column("read_energy_ratio", "read\nenergy", "1"), lambda gap: gap.read_energy),
+    (Column("leakage_ratio", "leakage", "1"), lambda gap: gap.leakage),
+    (Column("macros", "closest built (confidence)"), lambda gap: gap.macros),
+)
+_GAP_NOTES = (
+    "built over ours: area a MiB, shrunk to our node with the square of the length; read energy a "
+    "bit, as built; leakage a MiB, heated to our temperature (silicon.yaml). Confidence: P read in "
+    "a public file or page, M computed from it, R recollection",
+)
 _SUMMARY: tuple[Field[GroupSummary], ...] = (
     (Column("group", "against"), lambda one: one.group),
     (Column("checks", "checks", "1"), lambda one: one.count),
@@ -58,6 +71,9 @@ def validation_report(outcome: Outcome) -> Report:
     """Return the summary and what failed; every comparison as details."""
     failed = [check for check in outcome.checks if check.passed is False]
     sections = [listed("", _SUMMARY, outcome.groups)]
+    if outcome.gaps:
+        title = "How far is each array from what was built?"
+        sections.append(replace(listed(title, _GAP, outcome.gaps), notes=_GAP_NOTES))
     if failed:
         sections.append(listed("Failed", _GROUPED, failed))
     verdict = (
@@ -73,6 +89,7 @@ def validation_report(outcome: Outcome) -> Report:
         document={
             "schema_version": SCHEMA_VERSION,
             "failed": outcome.failed,
+            "built": [recorded(_GAP, gap) for gap in outcome.gaps],
             "checks": [recorded(_GROUPED, check) for check in outcome.checks],
         },
         details=tuple(_group(name, checks) for name, checks in outcome.by_group.items()),

@@ -76,6 +76,15 @@ def test_options_reach_the_lookup() -> None:
     assert figures["composition"] == "128 KiB"
 
 
+def test_silicon_is_asked_for() -> None:
+    query = ("RRAM", "--capacity", "1MiB", "--grade", "high")
+    nvsim, silicon = read_json(*query), read_json(*query, "--source", "silicon")
+    # EMBER writes 64 bits in 64 x 510 pJ, NVSim's high grade in 4 pJ a cell and the array's own.
+    assert silicon["write_energy_pJ"] == pytest.approx(64 * 510)
+    assert nvsim["write_energy_pJ"] < 300
+    assert silicon["source"].startswith("silicon.yaml: ")
+
+
 def test_extrapolation_is_asked_for() -> None:
     with pytest.raises(ConfigError, match=r"^STT, .*: capacity 32 MiB is outside the table"):
         run("STT", "--capacity", "32MiB")

@@ -72,6 +72,7 @@ class MemoryConfig(Component):
             leakage=region.leakage,
             follows_supply=follows_supply(region, site),
             retained=parameters and region.array.volatile,
+            kept=region.kept,
             source=region.array.source,
         )
 

@@ -11,7 +11,9 @@ from accelsim.inputs.quantities import Joules, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.server import Server
+from accelsim.machine.operating_points import ProcessConfig
 from accelsim.machine.site import Site
+from accelsim.memory.silicon import load_silicon
 from accelsim.program import Command, Use
 from accelsim.units import Tick, to_ticks
 
@@ -79,10 +81,22 @@ class PowerConfig(Component, WakeUpConfig):
     clock_gated: WakeUpConfig | None = None
     retention: RetentionConfig | None = None
 
+    def measured(self, process: ProcessConfig) -> PowerConfig:
+        """Return the supply with what was measured for the source of the process, where it was."""
+        if process.source == "nvsim":
+            return self
+        known, grade = load_silicon(), process.grade
+        changes = {
+            "gated_leakage": known.gated_leakage.at(grade),
+            "wake_up_time": known.wake_up_time.at(grade),
+        }
+        return self.model_copy(update={k: v for k, v in changes.items() if v is not None})
+
     def changes(self, site: Site) -> dict[str, tuple[float, float]]:
         """Return what each change takes [s] and costs [J], by action."""
         kinds = ("wake_up", "wake_up_clock", "wake_up_retention")
-        states = zip(kinds, (self, self.clock_gated, self.retention), strict=True)
+        off = self.measured(site.process)
+        states = zip(kinds, (off, self.clock_gated, self.retention), strict=True)
         found = {kind: (s.wake_up_time, s.wake_up_energy) for kind, s in states if s}
         if site.scaling:
             found["settle"] = (site.scaling.settle_time, site.scaling.settle_energy)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from accelsim.study.validation.built import Gap, built_gaps
 from accelsim.study.validation.check import Check
 from accelsim.study.validation.dram import dram_checks
 from accelsim.study.validation.logic import logic_checks
@@ -31,9 +32,10 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All comparisons, in the order in which they were made."""
+    """All comparisons, in the order in which they were made, and arrays beside built ones."""
 
     checks: tuple[Check, ...]
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def groups(self) -> list[GroupSummary]:
@@ -77,7 +79,7 @@ def run_validation(folder: Path) -> Outcome:
         *theory_checks(),
         *headline_checks(),
     ]
-    return Outcome(tuple(checks))
+    return Outcome(tuple(checks), tuple(built_gaps(folder)))
 
 
 def summarise(checks: Sequence[Check]) -> list[GroupSummary]:

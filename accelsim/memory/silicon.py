@@ -1,0 +1,142 @@
+"""What was built and measured, beside NVSim: figures that replace an array's, by their source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from accelsim.inputs.document import Document
+from accelsim.inputs.quantities import Joules, Kelvin, Seconds, SquareMeters, Watts
+from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.memory.arrays import Array
+from accelsim.memory.files import load_file
+from accelsim.memory.technology import Grade
+
+Source = Literal["nvsim", "silicon"]
+Number = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Value = TypeVar("Value")
+_MIB = 2**20
+
+
+class Measured(ConfigModel, Generic[Value]):
+    """A figure in three grades; one that nothing was measured for is None, and replaces nothing."""
+
+    low: Value | None = None
+    typical: Value | None = None
+    high: Value | None = None
+    source: str
+
+    def at(self, grade: Grade) -> Value | None:
+        """Return the value of a grade."""
+        value: Value | None = getattr(self, grade)
+        return value
+
+
+class Leakage(ConfigModel):
+    """The temperature [K] that leakages were measured at, and how many kelvin double them."""
+
+    temperature: Kelvin
+    doubling: Measured[Kelvin]
+
+
+class SiliconCell(ConfigModel):
+    """Figures of memories with some cells: macros, peripheral circuits included.
+
+    ``area_multiplier`` is on NVSim's area, where only cells are known.
+    """
+
+    technologies: list[str]
+    bits_per_cell: int
+    area_multiplier: Measured[Number] | None = None
+    area_per_bit: Measured[SquareMeters] | None = None
+    read_latency: Measured[Seconds] | None = None
+    read_energy_per_bit: Measured[Joules] | None = None
+    write_time_per_bit: Measured[Seconds] | None = None
+    write_energy_per_bit: Measured[Joules] | None = None
+    leakage_per_mebibyte: Measured[Watts] | None = None
+    retention_per_mebibyte: Measured[Watts] | None = None
+
+
+class Silicon(ConfigModel):
+    """Schema of ``silicon.yaml``; ``gated_leakage`` is a fraction, as in a machine's ``power``."""
+
+    kind: Literal["silicon"]
+    name: str
+    leakage: Leakage
+    gated_leakage: Measured[Fraction]
+    wake_up_time: Measured[Seconds]
+    cells: list[SiliconCell]
+
+
+def load_silicon() -> Silicon:
+    """Return what was measured. Raises ConfigError for every problem of the file."""
+    return load_file("silicon", _read, "measurements", "silicon")
+
+
+def as_built(array: Array) -> Array:
+    """Return an array with the figures that were measured in the place of NVSim's.
+
+    Figures by the bit are those of all bits of the capacity, or of the word; a macro writes its
+    word bit by bit. Leakage doubles with every so many kelvin. What nothing was measured for, and
+    every technology without measurements, stays; the array says so in its warnings.
+    """
+    file, grade = load_silicon(), array.grade
+    cell = _cell_of(file, array)
+    if cell is None:
+        known = f"nothing was measured for {array.technology}, {array.bits_per_cell} b/cell"
+        return replace(array, warnings=(*array.warnings, f"{known}: figures are NVSim's"))
+    bits, size = 8 * array.capacity, array.capacity / _MIB
+    doubling = file.leakage.doubling.at(grade)
+    heat = 2 ** ((array.temperature - file.leakage.temperature) / doubling) if doubling else 1.0
+    scales = {
+        "area_multiplier": ("area", array.area),
+        "area_per_bit": ("area", bits),
+        "read_latency": ("read_latency", 1),
+        "read_energy_per_bit": ("read_energy", array.word),
+        "write_time_per_bit": ("write_latency", array.word),
+        "write_energy_per_bit": ("write_energy", array.word),
+        "leakage_per_mebibyte": ("leakage", size * heat),
+        "retention_per_mebibyte": ("retained_leakage", size * heat),
+    }
+    found: dict[str, Any] = {}
+    for name, (figure, scale) in scales.items():
+        value = _at(getattr(cell, name), grade)
+        if value is not None:
+            found[figure] = value * scale
+    if "write_energy" in found:
+        # The measured write has its pulses and verifying reads in it.
+        changes = {"write_pulse": None, "verify_steps": None, "write_energy": None}
+        found["device"] = array.device.model_copy(update=changes)
+    return replace(array, **found, exact=False, **_said(array, cell, found))
+
+
+def _said(array: Array, cell: SiliconCell, found: dict[str, Any]) -> dict[str, Any]:
+    figures = ("area", "read_latency", "write_latency", "read_energy", "write_energy", "leakage")
+    kept = ", ".join(name.replace("_", " ") for name in figures if name not in found)
+    warnings = (*array.warnings, f"not measured, so NVSim's: {kept}") if kept else array.warnings
+    sources = "; ".join(dict.fromkeys(line.source for line in _lines(cell)))
+    return {"warnings": warnings, "source": f"silicon.yaml: {sources}; the rest: {array.source}"}
+
+
+def _lines(cell: SiliconCell) -> Iterator[Measured[Any]]:
+    values = (getattr(cell, name) for name in type(cell).model_fields)
+    return (value for value in values if isinstance(value, Measured))
+
+
+def _cell_of(file: Silicon, array: Array) -> SiliconCell | None:
+    for cell in file.cells:
+        if array.technology in cell.technologies and array.bits_per_cell == cell.bits_per_cell:
+            return cell
+    return None
+
+
+def _at(line: Measured[Any] | None, grade: Grade) -> float | None:
+    return line.at(grade) if line else None
+
+
+def _read(document: Document) -> Silicon:
+    return validate(document, Silicon)
