@@ -64,9 +64,11 @@ def guess_key(data: Any, kind: type[BaseModel], path: KeyPath) -> str | None:
 
 def _hint(data: Any, kind: type[BaseModel], path: KeyPath) -> str:
     guess = guess_key(data, kind, path)
-    if guess is not None:
+    if guess not in (None, path[-1]):
         return f"did you mean '{guess}'?"
     known = known_keys(kind, path[:-1], value_at(data, path[:-1]))
+    if path[-1] in known:
+        return f"other kinds of '{path[-2]}' have it, this one does not; remove it"
     return f"known keys: {', '.join(known)}"
 
 

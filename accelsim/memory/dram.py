@@ -328,7 +328,7 @@ def load_dram(name_or_path: str | Path) -> DramTechnology:
     Raises ConfigError when there is no such part or the file is wrong. Equal contents of a file are
     one part.
     """
-    return load_file(name_or_path, _read_dram, "DRAM part", "dram")
+    return load_file(name_or_path, _read_dram, "DRAM part", "dram", siblings=("burst_memory",))
 
 
 def _read_dram(document: Document) -> DramTechnology:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -43,19 +44,25 @@ def technology_kind(name_or_path: str) -> str | None:
 
 
 def load_file(
-    name_or_path: str | Path, read: Callable[[Document], Value], noun: str, *kinds: str
+    name_or_path: str | Path,
+    read: Callable[[Document], Value],
+    noun: str,
+    *kinds: str,
+    siblings: tuple[str, ...] = (),
 ) -> Value:
     """Return what is read from a YAML file, or from the shipped one of a name in any case.
 
     Equal contents of a file are one value. Raises ConfigError for a name that no shipped
-    technology has, with those of the first of the ``kinds``, and for a file of another kind.
+    technology has, with those of the first of the ``kinds`` and of its ``siblings``, and for a file
+    of another kind.
     """
     if str(name_or_path).endswith((".yaml", ".yml")):
         path = find_input(Path(name_or_path))
     else:
         path = _shipped(str(name_or_path).lower())
         if not is_file(path):
-            raise ConfigError(_unknown(noun, str(name_or_path), shipped_technologies(kinds[0])))
+            known = [shipped_technologies(kind) for kind in (kinds[0], *siblings)]
+            raise ConfigError(_unknown(noun, str(name_or_path), dict(ChainMap(*known))))
     content = read_bytes(path) if is_file(path) else b""
     found: Value = _read(read, kinds, path, content)
     return found

@@ -14,7 +14,7 @@ from accelsim.cli.main import run_command_line
 QUICK = [part for text in SMALL for part in ("--set", text)]
 POISSON = ["--set", "requests={pattern: poisson, mean_interval: 10 ms, duration: 1 s}"]
 DEAR = ["--set", "cases.adapter_slc.hardware.bus.length=1 m"]
-RATES = ["--from", "100 Hz", "--to", "1 kHz", "--requests", "9"]
+RATES = ["--from", "100 Hz", "--to", "2 kHz", "--requests", "9"]
 SLC = ["--design", "adapter_slc", "--baseline", "vanilla_slc"]
 Captured = pytest.CaptureFixture[str]
 
@@ -45,9 +45,9 @@ def test_a_crossover_in_words_and_numbers(tmp_path: Path, capsys: Captured) -> N
     file = json.loads((tmp_path / "o" / "crossover.json").read_text())
     (crossing,) = file["crossings"]
     assert (file["design"], file["baseline"], file["requests"]) == ("adapter_slc", "vanilla_slc", 9)
-    verdict = re.search(r"crossover at ([0-9]+) Hz \(a request every", shown.out)
+    verdict = re.search(r"crossover at ([0-9.]+) kHz \(a request every", shown.out)
     assert verdict
-    assert float(verdict[1]) == pytest.approx(crossing["rate_Hz"], rel=5e-3)
+    assert 1e3 * float(verdict[1]) == pytest.approx(crossing["rate_Hz"], rel=5e-3)
     assert crossing["cheaper_below"] == "adapter_slc"
     below = [rate["cheaper"] for rate in file["rates"] if rate["rate_Hz"] < crossing["rate_Hz"]]
     assert set(below) == {"adapter_slc"}
@@ -58,7 +58,7 @@ def test_a_crossover_in_words_and_numbers(tmp_path: Path, capsys: Captured) -> N
 def test_no_crossover_says_so_with_the_defaults_of_the_workload(capsys: Captured) -> None:
     assert crossover() == 0
     text = " ".join(capsys.readouterr().out.split())
-    expected = "no crossover: adapter_mixed costs less at every rate from 100 Hz to 1.00 kHz"
+    expected = "no crossover: adapter_mixed costs less at every rate from 100 Hz to 2.00 kHz"
     assert expected in text
 
 

@@ -173,6 +173,8 @@ def test_what_does_not_go_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"half_sleep'; it has standby, deep_power_down"):
         small_results(*on("nor_quad", "hardware.dram.idle_state=half_sleep"))
     lost = "hardware.dram.idle_state=deep_power_down"
+    with pytest.raises(ConfigError, match=r"devices: unknown key; other kinds of 'dram' have it, "):
+        small_workload(*on("nor_quad", "hardware.dram.devices=2"))
     homes = "hardware.placement.backbone={values: dram, masks: dram}"
     with pytest.raises(MappingError, match=r"lies in dram, which loses it"):
         small_results(*on("psram_octal", lost, homes))

@@ -34,7 +34,7 @@ DESIGN, BASELINE = "adapter_slc", "vanilla_slc"
 
 
 @lru_cache
-def crossover(*overrides: str, lowest: float = 10.0, highest: float = 1000.0) -> Crossover:
+def crossover(*overrides: str, lowest: float = 10.0, highest: float = 2000.0) -> Crossover:
     return find_crossover(
         small_workload(*overrides), DESIGN, BASELINE, lowest=lowest, highest=highest, requests=20
     )
@@ -68,7 +68,7 @@ def test_both_cost_the_same_at_the_crossing() -> None:
 def test_cases_change_roles_and_the_crossing_stays() -> None:
     (crossing,) = crossover(POISSON, DEAR).crossings
     workload = small_workload(POISSON, DEAR)
-    other = find_crossover(workload, BASELINE, DESIGN, lowest=10.0, highest=1000.0, requests=20)
+    other = find_crossover(workload, BASELINE, DESIGN, lowest=10.0, highest=2000.0, requests=20)
     assert other.crossings == (crossing,)
 
 
