@@ -64,10 +64,10 @@ def _simulated(row: Mapping[str, str], grade: str) -> float:
         return 1e3 * sum(_watts(hardware, name) for name in hardware.datasheets)
     hardware = _machine(row["machine"], grade)
     made = single.run_alone(hardware, single.matmul(hardware, *_SHAPE))
-    counted = {n for n, sheet in hardware.datasheets.items() if sheet.part in _CORE}
+    counted = [n for n, sheet in hardware.datasheets.items() if sheet.part in _CORE]
     joules = sum(spent for (block, _), spent in made.dynamic.items() if block in counted)
-    standing = {"array": {"pe_array"}, "core": counted, "marginal": set[str]()}[scope]
-    watts = sum(_watts(hardware, name) for name in standing)
+    standing: dict[str, list[str]] = {"array": ["pe_array"], "core": counted, "marginal": []}
+    watts = sum(_watts(hardware, name) for name in standing[scope])
     joules += watts * made.seconds / float(row["utilisation"])
     return 1e12 * joules / made.amounts["pe_array", "mac"]
 
