@@ -1,7 +1,8 @@
 """How long the memories last: writes of a run against the endurance of their cells.
 
 A write of a word writes each of its cells once; the pulses of a program-and-verify write count as
-one. The first programming of a device is left out. Two bounds:
+one. The first programming of a device is left out; cells that hold parameters are written again
+whenever their retention is over. Two bounds:
 
 ``worst``  no wear levelling. Parameters have fixed addresses, so each load of a task writes the
            same cells. If all tasks fit beside each other each has cells of its own, and the most
@@ -24,7 +25,7 @@ from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.run import Run
 from accelsim.machine.regions import Region
-from accelsim.memory.technology import Grade
+from accelsim.memory.technology import Grade, Graded
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
@@ -42,7 +43,8 @@ class RegionLifetime:
     ``words_written`` is of the whole run, in words of the memory. ``worst_writes`` are those of
     the most often written cell without wear levelling, ``even_writes`` those of every cell with
     ideal wear levelling. ``endurance`` is in writes of a cell by grade, empty where the technology
-    has no limit (or states none).
+    has no limit (or states none). ``retention`` [s] by grade is how long parameters hold, empty
+    where nothing is lost or none lie there.
     """
 
     region: Region
@@ -50,18 +52,26 @@ class RegionLifetime:
     worst_writes: float
     even_writes: float
     endurance: Mapping[Grade, float]
+    retention: Mapping[Grade, float]
     seconds: float
 
     def years(self, grade: Grade | None = None, *, levelled: bool = False) -> float:
         """Return the years to wear-out if the device goes on like this; infinite without wear.
 
-        The grade of the endurance is the machine's unless given.
+        The grade of endurance and retention is the machine's unless given.
         """
+        grade = grade or self.region.array.grade
         writes = self.even_writes if levelled else self.worst_writes
-        limit = self.endurance.get(grade or self.region.array.grade, math.inf)
-        if not writes or math.isinf(limit):
+        rate = writes / self.seconds + (1 / self.retention[grade] if self.retention else 0.0)
+        limit = self.endurance.get(grade, math.inf)
+        if not rate or math.isinf(limit):
             return math.inf
-        return limit / writes * self.seconds / _SECONDS_PER_YEAR
+        return limit / rate / _SECONDS_PER_YEAR
+
+    @property
+    def rewrites_a_day(self) -> float:
+        """How often what it holds must be written again at the machine's grade, 0 for never."""
+        return 86_400 / self.retention[self.region.array.grade] if self.retention else 0.0
 
     def lasts(self, required_years: float = REQUIRED_YEARS) -> bool:
         """Say whether the most often written cell lasts so long, at the machine's grade."""
@@ -90,9 +100,15 @@ def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> Re
     else:
         worst = words / max(1.0, run.ledger.peak_bytes(region.name) / region.word_bytes)
     even = words * region.word_bytes / region.capacity
-    stated = region.array.device.endurance
-    endurance = {grade: stated.at(grade) for grade in get_args(Grade)} if stated else {}
-    return RegionLifetime(region, words, worst, even, endurance, to_seconds(run.makespan))
+    device, holds = region.array.device, region.kind == "parameters"
+    seconds = to_seconds(run.makespan)
+    endurance = _by_grade(device.endurance)
+    retention = _by_grade(device.retention) if holds else {}
+    return RegionLifetime(region, words, worst, even, endurance, retention, seconds)
+
+
+def _by_grade(stated: Graded[float] | None) -> dict[Grade, float]:
+    return {grade: stated.at(grade) for grade in get_args(Grade)} if stated else {}
 
 
 def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) -> int:

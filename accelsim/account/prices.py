@@ -12,7 +12,7 @@ from accelsim.machine.components.base import Datasheet, Part, Price
 from accelsim.machine.components.supply import PowerConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import Logic
-from accelsim.memory.protection import codec_cost
+from accelsim.memory.protection import Code, codec_cost
 from accelsim.program import Segment
 from accelsim.units import Tick, period_of
 
@@ -90,16 +90,16 @@ class PriceList:
 
 
 def price_list(
-    hardware: HardwareConfig, codecs: Iterable[tuple[str, int]] = frozenset()
+    hardware: HardwareConfig, codecs: Iterable[tuple[str, Code]] = frozenset()
 ) -> PriceList:
     """Return the prices of a machine.
 
-    ``codecs`` are those that stand at its memories: (memory, data bits of a code word). Their area
-    and leakage are part of the memory's.
+    ``codecs`` are those that stand at its memories: (memory, code). Their area and leakage are
+    part of the memory's.
     """
     sheets, logic = dict(hardware.datasheets), hardware.site.logic
-    for name, word in sorted(codecs):
-        sheets[name] = _with_codec(sheets[name], word, logic)
+    for name, code in sorted(codecs):
+        sheets[name] = _with_codec(sheets[name], code, logic)
     priced = {(n, a): price for n, sheet in sheets.items() for a, price in sheet.prices.items()}
     joules = {key: price.joules for key, price in priced.items() if not price.paid_elsewhere}
     areas = {name: sheet.area for name, sheet in sheets.items() if sheet.area is not None}
@@ -137,12 +137,12 @@ def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> S
     return Supplies(power, voltages, losses, periods, scaled, retained, always_on)
 
 
-def _with_codec(sheet: Datasheet, word: int, logic: Logic) -> Datasheet:
+def _with_codec(sheet: Datasheet, code: Code, logic: Logic) -> Datasheet:
     """Return the datasheet of a memory with the codec that stands at it."""
-    cost = codec_cost(word, logic)
+    cost = codec_cost(code, logic)
     own = {
-        f"correct_{word}": Price("code_words", cost.decode_energy),
-        f"encode_{word}": Price("code_words", cost.encode_energy),
+        f"correct_{code.name}": Price("code_words", cost.decode_energy),
+        f"encode_{code.name}": Price("code_words", cost.encode_energy),
     }
     return replace(
         sheet,

@@ -59,6 +59,17 @@ def _choice(option: str, values: list[str], text: str) -> Decorator:
     metavar="FILE",
     help="YAML with relaxation (elapsed: 30 d), read_disturb, transitions, ...",
 )
+@click.option(
+    "--levels",
+    type=click.Choice(["nvmfi", "measured"]),
+    help="Misreads from nvmFI's distributions, or as counted on chips. [nvmfi]",
+)
+@click.option(
+    "--grade",
+    type=click.Choice(["low", "typical", "high"]),
+    help="Of measured levels. [typical]",
+)
+@click.option("--elapsed", metavar="TIME", help="Since programming, such as 1d. [none]")
 @click.option("--fault-scale", type=float, help="Factor on every probability of a misread. [1]")
 @click.option("--sigma-scale", type=float, help="Factor on the width of every level. [1]")
 @click.option(
@@ -106,7 +117,7 @@ def faults(
 def _options(choices: dict[str, Any]) -> FaultOptions:
     from accelsim.study.faults.options import FaultOptions
 
-    scales = ("fault_scale", "sigma_scale", "one_bit_error_rate")
+    scales = ("levels", "grade", "elapsed", "fault_scale", "sigma_scale", "one_bit_error_rate")
     faults = _fault_config(choices.pop("faults"), {key: choices.pop(key) for key in scales})
     names = choices["schemes"]
     changed = {
@@ -118,17 +129,21 @@ def _options(choices: dict[str, Any]) -> FaultOptions:
     return FaultOptions(faults=faults, **{**choices, **changed})
 
 
-def _fault_config(file: Path | None, scales: dict[str, float | None]) -> FaultConfig:
+def _fault_config(file: Path | None, scales: dict[str, float | str | None]) -> FaultConfig:
     """Return the model of --faults with the changes of the other options."""
     from accelsim.inputs.document import Document, Override, read_document
     from accelsim.inputs.validation import validate
     from accelsim.memory.faults.model import FaultConfig
 
     document = read_document(file) if file else Document({}, {}, Path("--faults"))
+    if scales["elapsed"] is not None and "relaxation" not in document.data:
+        document = Override(("relaxation",), "", "--elapsed").apply(document)
     for key, value in scales.items():
         if value is not None:
-            option = f"--{key.replace('_', '-')}"
-            document = Override((key,), str(value), f"{option} {value:g}").apply(document)
+            shown = f"{value:g}" if isinstance(value, float) else value
+            path = ("relaxation", key) if key == "elapsed" else (key,)
+            origin = f"--{key.replace('_', '-')} {shown}"
+            document = Override(path, str(value), origin).apply(document)
     return validate(document, FaultConfig)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from accelsim.machine.schema import HardwareConfig
+from accelsim.memory.protection import Code
 from accelsim.memory.storage import Extent, Home, StoredTensor
 from accelsim.model.operators import OperatorKind
 from accelsim.placement.placement import DRAM
@@ -58,13 +59,13 @@ def bus_use(data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0) -> Use:
     return shared_use(BUS, "transfer", Transfer, data_bytes, mask_bytes, mask_vectors)
 
 
-def codec_use(memory: str, action: str, word: int, code_words: int, cycles: int = 0) -> Use:
+def codec_use(memory: str, action: str, code: Code, code_words: int, cycles: int = 0) -> Use:
     """Return the use of the codec of a memory: ``correct`` on reading, ``encode`` on writing.
 
-    ``word`` are the data bits of a code word. Words stream through the codec at the pace of the
+    Words stream through the codec at the pace of the
     memory, which takes ``cycles`` longer.
     """
-    return shared_use(memory, f"{action}_{word}", CodeWords, code_words, cycles)
+    return shared_use(memory, f"{action}_{code.name}", CodeWords, code_words, cycles)
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,9 @@ def read_part(
             continue
         words = pieces * ceil_div(extent.array, hardware.memories[home.memory].word)
         uses.append(shared_use(home.memory, "read", Words, words))
-        if extent.code_words:
+        if home.packing.code and extent.code_words:
             words, cycles = pieces * extent.code_words, home.packing.decoder_cycles
-            uses.append(codec_use(home.memory, "correct", home.packing.word, words, cycles))
+            uses.append(codec_use(home.memory, "correct", home.packing.code, words, cycles))
     return merge_uses(uses)
 
 

@@ -9,6 +9,7 @@ from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
+from accelsim.memory.protection import Code
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import (
     Command,
@@ -86,11 +87,11 @@ def volatile_bits(bits: Mapping[str, int], hardware: HardwareConfig) -> dict[str
 
 @dataclass(frozen=True)
 class _Content:
-    """What is loaded: bits of data and array bits by memory, protected words by memory and size."""
+    """What is loaded: bits of data and array bits by memory, protected words by memory and code."""
 
     data: Mapping[str, int]
     array: Mapping[str, int]
-    code_words: Mapping[tuple[str, int], int]
+    code_words: Mapping[tuple[str, Code], int]
 
     @classmethod
     def of(cls, placement: Placement, *, task_specific: bool) -> _Content:
@@ -131,7 +132,7 @@ def _load(
 
 def _encoding(content: _Content, memory: str) -> list[Use]:
     return [
-        codec_use(memory, "encode", word, count)
-        for (home, word), count in content.code_words.items()
+        codec_use(memory, "encode", code, count)
+        for (home, code), count in content.code_words.items()
         if home == memory
     ]

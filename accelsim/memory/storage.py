@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.cells import CellChoice, cut
-from accelsim.memory.protection import ProtectionConfig, check_bits
+from accelsim.memory.protection import Code, ProtectionConfig
 from accelsim.model.tensors import Parameter
 from accelsim.units import ceil_div
 
@@ -77,14 +77,14 @@ class Packing:
     """How a part of a tensor lies in a memory on the chip.
 
     ``unit``: bits of a value, 1 for a mask. ``unit_array``: array bits that it takes, more than
-    its own where it leaves a cell partly empty. ``word``: data bits of a code word, 0 without
+    its own where it leaves a cell partly empty. ``code`` of its words, None without
     protection; ``check_array``: array bits of its check bits; ``decoder_cycles``: what correction
     adds to a transfer. A part begins a new code word, and its last one is short.
     """
 
     unit: int
     unit_array: int
-    word: int = 0
+    code: Code | None = None
     check_array: int = 0
     decoder_cycles: int = 0
 
@@ -95,7 +95,7 @@ class Packing:
         return Extent(units * self.unit, array, words)
 
     def _words(self, units: int) -> int:
-        return ceil_div(units * self.unit, self.word) if self.word else 0
+        return ceil_div(units * self.unit, self.code.word) if self.code else 0
 
 
 PartName = Literal["values", "masks", "high"]
@@ -126,11 +126,12 @@ def packing(
     if part != "masks":
         taken = bits_per_cell * len(cut(unit, bits_per_cell, how.cells.partial_cells))
     plain = Packing(unit, taken)
-    word = how.protection.word
-    if (how.protection.masks if part == "masks" else how.protection.values) == "none":
+    scheme = how.protection.masks if part == "masks" else how.protection.values
+    code = how.protection.code(scheme)
+    if code is None:
         return plain
-    checks = ceil_div(check_bits(word), bits_per_cell) * bits_per_cell
-    return replace(plain, word=word, check_array=checks, decoder_cycles=decoder_cycles)
+    checks = ceil_div(code.check_bits, bits_per_cell) * bits_per_cell
+    return replace(plain, code=code, check_array=checks, decoder_cycles=decoder_cycles)
 
 
 Measured = Mapping[str, Mapping[str, int]]

@@ -34,6 +34,7 @@ from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import CellArea, Joules, Kelvin, Meters, Seconds, Writes
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.faults.levels import CellLevels
+from accelsim.memory.faults.measured import MeasuredCells
 from accelsim.memory.files import load_file, shipped_technologies
 
 Grade = Literal["low", "typical", "high"]
@@ -130,6 +131,7 @@ class TechnologyFile(_Described):
     devices: list[Device] = Field(min_length=1)
     arrays: list[ArrayBlock] = Field(min_length=1)
     cell_levels: list[CellLevels] = Field(default_factory=list)
+    measured_cells: list[MeasuredCells] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _pulses_replace_something(self) -> TechnologyFile:
@@ -148,9 +150,11 @@ class TechnologyFile(_Described):
         if len(devices) < len(self.devices):
             message = "two devices have the same bits_per_cell; keep one"
             wrong.append((("devices",), message))
-        if len({levels.bits_per_cell for levels in self.cell_levels}) < len(self.cell_levels):
-            message = "two entries have the same bits_per_cell; keep one"
-            wrong.append((("cell_levels",), message))
+        for name in ("cell_levels", "measured_cells"):
+            entries = getattr(self, name)
+            if len({entry.bits_per_cell for entry in entries}) < len(entries):
+                message = "two entries have the same bits_per_cell; keep one"
+                wrong.append(((name,), message))
         for index, block in enumerate(self.arrays):
             if block.bits_per_cell not in devices:
                 message = f"no device has {block.bits_per_cell} bits per cell; add it under devices"
@@ -203,13 +207,14 @@ Columns = Mapping[int, tuple[Row, ...]]
 class MemoryTechnology(_Described):
     """A memory technology: its devices by bits per cell and its array figures.
 
-    ``tables`` leads from conditions and optimisation target to the rows by word; ``cell_levels`` by
-    bits in a cell, where they are known.
+    ``tables`` leads from conditions and optimisation target to the rows by word; ``cell_levels``
+    and ``measured_cells`` by bits in a cell, where they are known.
     """
 
     devices: Mapping[int, Device]
     tables: Mapping[Conditions, Mapping[str, Columns]]
     cell_levels: Mapping[int, CellLevels]
+    measured_cells: Mapping[int, MeasuredCells]
     path: Path
 
     # Large, and one object for one content: it is compared by identity.
@@ -263,6 +268,7 @@ def _read_technology(document: Document) -> MemoryTechnology:
         devices={device.bits_per_cell: device for device in file.devices},
         tables=_read_tables(file, document),
         cell_levels={levels.bits_per_cell: levels for levels in file.cell_levels},
+        measured_cells={cells.bits_per_cell: cells for cells in file.measured_cells},
         path=document.path,
     )
 

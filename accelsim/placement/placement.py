@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.machine.schema import HardwareConfig
-from accelsim.memory.protection import DECODER_CYCLES
+from accelsim.memory.protection import Code
 from accelsim.memory.storage import (
     Extent,
     Home,
@@ -59,22 +59,22 @@ class Placement:
         """Bits of data by memory: what travels, and what an image in DRAM holds."""
         return _sum((home.memory, extent.data) for home, extent in self._parts(task_specific))
 
-    def code_words(self, *, task_specific: bool) -> Counter[tuple[str, int]]:
-        """Protected words by memory and data bits of a word."""
+    def code_words(self, *, task_specific: bool) -> Counter[tuple[str, Code]]:
+        """Protected words by memory and code."""
         return _sum(
-            ((home.memory, home.packing.word), extent.code_words)
+            ((home.memory, home.packing.code), extent.code_words)
             for home, extent in self._parts(task_specific)
-            if home.packing.word
+            if home.packing.code
         )
 
     @property
-    def codecs(self) -> frozenset[tuple[str, int]]:
-        """The codecs that the tensors need: memory and data bits of a word."""
+    def codecs(self) -> frozenset[tuple[str, Code]]:
+        """The codecs that the tensors need: memory and code."""
         return frozenset(
-            (home.memory, home.packing.word)
+            (home.memory, home.packing.code)
             for tensor in self.tensors.values()
             for home in tensor.homes
-            if home.packing.word
+            if home.packing.code
         )
 
     def _parts(self, task_specific: bool) -> Iterator[tuple[Home, Extent]]:
@@ -168,7 +168,8 @@ def _decoder_cycles(
     role: Role, how: StorageFormat, memories: Mapping[PartName, str], hardware: HardwareConfig
 ) -> int:
     """Return the latency of the role's codecs. Raises ConfigError for protected parts in DRAM."""
-    protected = [part for part in memories if getattr(how.protection, part) != "none"]
+    codes = {part: how.protection.code(getattr(how.protection, part)) for part in memories}
+    protected = {part: code for part, code in codes.items() if code}
     for part in protected:
         if memories[part] == DRAM:
             raise ConfigError(
@@ -176,7 +177,7 @@ def _decoder_cycles(
                 "dram, but codecs stand at the memories of the chip; write none, or place them "
                 "on the chip"
             )
-    return DECODER_CYCLES if protected else 0
+    return max((code.decoder_cycles for code in protected.values()), default=0)
 
 
 def check_capacity(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:

@@ -279,6 +279,10 @@ def faults_notes(study: FaultStudy) -> Iterator[str]:
     rates = {bits: tables[bits].fault_probability() for bits in sorted(tables)}
     known = ", ".join(f"{bits} b {number(rate)}" for bits, rate in rates.items())
     yield f"a cell is misread with probability (levels equally frequent): {known}"
+    measured = study.subject.technology.measured_cells
+    if study.options.faults.levels == "nvmfi" and measured:
+        chips = (f"{bits} b {number(measured[bits].fresh)}" for bits in rates if bits in measured)
+        yield f"chips misread {', '.join(chips)} right after programming: --levels measured"
     if rates.get(1) == 0:
         yield "one-bit cells are never misread by this model: masks in them are safe by assumption"
     for bits in sorted(tables):

@@ -20,6 +20,7 @@ from accelsim.report.run_words import (
     first_loads_text,
     process_text,
     requests_text,
+    retention_texts,
     service_text,
     sleep_text,
     states_text,
@@ -116,7 +117,12 @@ def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
         exits_text(case),
     )
     yield from (Prose(text) for text in texts if text)
-    worn = [one for one in case.lifetimes.values() if one.endurance and one.words_written]
+    yield from (Prose(text, "warning") for text in retention_texts(case))
+    worn = [
+        one
+        for one in case.lifetimes.values()
+        if one.endurance and (one.words_written or not one.lasts())
+    ]
     if worn:
         yield listed("", LIFETIME, worn)
 

@@ -84,6 +84,20 @@ def writing_text(case: CaseResult) -> str:
     return f"Writing the shared parameters once: {cost}."
 
 
+def retention_texts(case: CaseResult) -> Iterator[str]:
+    """Yield what rewriting costs where shared parameters hold no day, or no longer than the run."""
+    for name, cost in case.programming.items():
+        found = case.lifetimes[name]
+        array = found.region.array
+        if array.retention and (found.rewrites_a_day > 1 or array.retention < found.seconds):
+            yield (
+                f"warning: {name} holds its data for {duration(array.retention)} at grade "
+                f"{array.grade}: writing it again takes {format_si(cost.seconds, 's')} and "
+                f"{format_si(cost.joules, 'J')}, {found.rewrites_a_day:.3g} times a day, which "
+                "these figures leave out"
+            )
+
+
 def states_text(case: CaseResult) -> str:
     """Return the shares of time of the chip's states; nothing when it is always in one."""
     found = chip_time(case.run)

@@ -11,7 +11,7 @@ from small_workload import MAIN, SMALL, small_results, small_workload
 
 from accelsim.accelerators.design import Design
 from accelsim.evaluation.design import compile_design
-from accelsim.memory.protection import codec_cost
+from accelsim.memory.protection import Code, codec_cost
 from accelsim.model.operators import GATHER, Operator
 from accelsim.program import Program
 from accelsim.units import ceil_div
@@ -71,7 +71,7 @@ def test_only_what_is_protected_is_corrected(scheme: str, actions: set[tuple[str
 def test_roles_may_have_words_of_their_own() -> None:
     long, short = "{values: secded, word: 128}", "{values: secded, word: 16}"
     both = made(*protect(long, "backbone"), *protect(short, "embedding"))
-    assert both.placement.codecs == {("rram", 128), ("rram", 16)}
+    assert both.placement.codecs == {("rram", Code("secded", word)) for word in (16, 128)}
     amounts = amounts_of(both.segments)
     assert {a for b, a, _ in amounts if b == "rram"} == {"read", "correct_128", "correct_16"}
 
@@ -177,18 +177,21 @@ def test_a_switch_brings_data_and_encodes_it_on_the_chip() -> None:
             assert before[action] == after[action]
         placed = protected.placements[task]
         words = placed.code_words(task_specific=True)
-        assert {("sram", "encode_64"): words["sram", 64]} == {
+        assert {("sram", "encode_64"): words["sram", Code("secded", 64)]} == {
             key: n for key, n in after.items() if CODEC.fullmatch(key[1])
         }
         taken = placed.bits(task_specific=True)["sram"]
-        assert taken == placed.data_bits(task_specific=True)["sram"] + 8 * words["sram", 64]
+        assert (
+            taken
+            == placed.data_bits(task_specific=True)["sram"] + 8 * words["sram", Code("secded", 64)]
+        )
         assert after["sram", "write"] == ceil_div(taken, protected.hardware.memories["sram"].word)
 
 
 def test_a_run_pays_for_every_code_word_and_for_the_codecs() -> None:
     results = [small_results(*each)[CASE] for each in ((), protect(BOTH, "backbone"))]
     (plain, protected), hardware = results, results[0].design.hardware
-    cost = codec_cost(64, hardware.site.logic)
+    cost = codec_cost(Code("secded", 64), hardware.site.logic)
     assert protected.run.makespan >= plain.run.makespan
     spent = {
         key.block: sum(

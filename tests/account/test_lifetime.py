@@ -10,6 +10,7 @@ from small_workload import small_results
 from accelsim.account.lifetime import RegionLifetime, lifetimes
 from accelsim.evaluation.cases import CaseResult
 from accelsim.policies.service import ResidencyPolicy
+from accelsim.report.run_words import retention_texts
 from accelsim.units import to_seconds
 
 CASE = "vanilla_slc"
@@ -49,8 +50,10 @@ def test_writing_rram_at_every_switch_fails_visibly() -> None:
 
 def test_as_shipped_no_memory_wears_out() -> None:
     for found in wear(POISSON, ONE_TASK).values():
-        assert found.lasts(required_years=1e9)
-        assert found.years() == math.inf
+        # RRAM is written again every 35 days, a million times.
+        kept = math.inf if not found.retention else 1e6 * 3e6 / YEAR
+        assert math.isclose(found.years(), kept)
+        assert found.lasts()
 
 
 def test_sram_is_written_without_end() -> None:
@@ -117,12 +120,13 @@ def test_levelled_writes_are_words_over_words() -> None:
 def test_years_are_endurance_over_the_rate_of_writes() -> None:
     found = result(POISSON, TASKS_IN_RRAM, ONE_TASK)
     rram = wear(POISSON, TASKS_IN_RRAM, ONE_TASK)["rram"]
-    rate = sum(loads(found).values()) / to_seconds(found.run.makespan)
-    assert math.isclose(rram.years("typical"), 1e6 / rate / YEAR)
+    loaded = sum(loads(found).values()) / to_seconds(found.run.makespan)
+    # What is held is written again when its retention is over.
+    assert math.isclose(rram.years("typical"), 1e6 / (loaded + 1 / 3e6) / YEAR)
     assert rram.region.array.grade == "typical"
     assert rram.years() == rram.years("typical")
-    assert math.isclose(rram.years("low"), 100 * rram.years())
-    assert math.isclose(rram.years("high"), rram.years() / 1000)
+    assert math.isclose(rram.years("low"), 1e8 / (loaded + 1 / 3e8) / YEAR)
+    assert math.isclose(rram.years("high"), 1e3 / (loaded + 1 / 2.4e3) / YEAR)
     assert rram.lasts(rram.years())
     assert not rram.lasts(1.001 * rram.years())
 
@@ -146,3 +150,18 @@ def test_buffers_count_bytes(buffer: str) -> None:
     held = sum(n for name, n in found.run.ledger.peak.items() if name.startswith(buffer))
     assert math.isclose(region.worst_writes, written / held)
     assert region.even_writes <= region.worst_writes
+
+
+def test_a_grade_that_holds_40_minutes_does_not_last() -> None:
+    high = "hardware.process.grade=high"
+    found = wear(high)["rram"]
+    # Nothing of the run writes it, but 1000 writes are over after 1000 retentions.
+    assert found.worst_writes == 0
+    assert math.isclose(found.years(), 1e3 * 2.4e3 / YEAR)
+    assert not found.lasts()
+    assert found.rewrites_a_day == 36
+    text = " ".join(retention_texts(result(high)))
+    assert "rram holds its data for 40 min at grade high" in text
+    assert "36 times a day" in text
+    assert wear()["rram"].lasts()
+    assert not list(retention_texts(result()))

@@ -54,7 +54,7 @@ def test_json_of_one_array_has_every_figure_with_its_unit() -> None:
         "leakage_mW": pytest.approx(array.leakage * 1e3, rel=1e-11),
         "read_bandwidth_GB_per_s": pytest.approx(array.read_bandwidth / 1e9, rel=1e-11),
         "endurance_writes": 1e6,
-        "retention_s": None,
+        "retention_s": 3e6,
         "volatile": False,
         "composition": "4 MiB + 512 KiB",
         "source": array.source,
@@ -127,7 +127,7 @@ def test_overview_names_what_has_no_such_array() -> None:
 def test_a_technology_alone_shows_device_rows_sources_and_ranges() -> None:
     output = " ".join(run("RRAM").stdout.split())
     assert "write_pulse 10.0 ns 100 ns 10.0 us" in output
-    assert "verify_steps: assumption: 4 to 8 program-and-verify pulses" in output
+    assert "verify_steps: mean pulses a cell of coarse-fine, FPPV and ISPP" in output
     assert "1 b/cell at 22 nm, LOP, 350 K 4 KiB to 16 MiB 64 128 256 512" in output
     assert "targets: Area, Leakage, ReadEDP," in output
 

@@ -53,8 +53,8 @@ def test_cells_of_several_steps_are_read_after_each() -> None:
     one, two = (programming_cost(region(bits), 6400) for bits in (1, 2))
     array = region(2).array
     assert (one.verify_seconds, one.verify_joules) == (0, 0)
-    assert two.verify_seconds == pytest.approx(100 * 6 * array.read_latency)
-    assert two.verify_joules == pytest.approx(100 * 6 * array.read_energy)
+    assert two.verify_seconds == pytest.approx(100 * 17 * array.read_latency)
+    assert two.verify_joules == pytest.approx(100 * 17 * array.read_energy)
     assert two.seconds == pytest.approx(100 * array.write_latency + two.verify_seconds)
 
 

@@ -198,9 +198,9 @@ def test_two_bits_per_cell_hold_data_capacity_not_cells() -> None:
         ("low", 1, 1, 1, 10e-9, 0.6e-12),
         ("typical", 1, 1, 1, 100e-9, 0.6e-12),
         ("high", 1, 2.6, 3.6, 10e-6, 4e-12),
-        ("low", 2, 1, 1, 40e-9, 2.4e-12),
-        ("typical", 2, 1.27, 1.5, 600e-9, 3.6e-12),
-        ("high", 2, 3.3, 3.6, 80e-6, 32e-12),
+        ("low", 2, 1, 1, 90e-9, 5.4e-12),
+        ("typical", 2, 1.27, 1.5, 1700e-9, 10.2e-12),
+        ("high", 2, 3.3, 3.6, 240e-6, 96e-12),
     ],
 )
 def test_grades_correct_the_table_by_the_stated_rule(

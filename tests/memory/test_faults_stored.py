@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.memory.cells import CellFormat
-from accelsim.memory.faults.hamming import correct, encode, pack_words, unpack_words
+from accelsim.memory.faults.hamming import correct, encode, pack_words, restore, unpack_words
 from accelsim.memory.faults.injection import fault_generator
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.stored import read_part, store_part
-from accelsim.memory.protection import check_bits, secded_columns
+from accelsim.memory.protection import Code, ProtectionConfig
 
 WORDS = [8, 16, 32, 64, 128]
+SECDED = {word: Code("secded", word) for word in WORDS}
+USUAL = SECDED[64]
 
 
 def slow_encode(data: list[int], checks: int) -> int:
@@ -39,16 +41,16 @@ def random_words(word: int, count: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("word", WORDS)
 def test_check_bits_are_those_of_the_textbook(word: int) -> None:
     words = random_words(word, 20)
-    slow = [slow_encode(np.unpackbits(row).tolist(), check_bits(word)) for row in words]
-    assert encode(words).tolist() == slow
+    slow = [slow_encode(np.unpackbits(row).tolist(), SECDED[word].check_bits) for row in words]
+    assert encode(words, SECDED[word]).tolist() == slow
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_with_one_wrong_bit_is_restored(word: int) -> None:
-    bits = word + check_bits(word)
+    bits = word + SECDED[word].check_bits
     words = np.repeat(random_words(word, 1, seed=word), bits, axis=0)
-    wrong, checks = flipped(words, encode(words), [(place,) for place in range(bits)])
-    fixed = correct(wrong, checks)
+    wrong, checks = flipped(words, encode(words, SECDED[word]), [(place,) for place in range(bits)])
+    fixed = correct(wrong, checks, SECDED[word])
     assert np.array_equal(fixed.words, words)
     assert len(fixed.corrected) == bits
     assert len(fixed.detected) == 0
@@ -56,10 +58,10 @@ def test_a_word_with_one_wrong_bit_is_restored(word: int) -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_with_two_wrong_bits_is_detected(word: int) -> None:
-    pairs = list(itertools.combinations(range(word + check_bits(word)), 2))
+    pairs = list(itertools.combinations(range(word + SECDED[word].check_bits), 2))
     words = np.repeat(random_words(word, 1, seed=word), len(pairs), axis=0)
-    wrong, checks = flipped(words, encode(words), pairs)
-    found = correct(wrong, checks)
+    wrong, checks = flipped(words, encode(words, SECDED[word]), pairs)
+    found = correct(wrong, checks, SECDED[word])
     assert found.detected.tolist() == list(range(len(pairs)))
     assert np.array_equal(found.words, wrong)
 
@@ -67,7 +69,7 @@ def test_a_word_with_two_wrong_bits_is_detected(word: int) -> None:
 def test_three_wrong_bits_may_be_made_four() -> None:
     triples = list(itertools.combinations(range(16), 3))
     words = np.zeros((len(triples), 8), np.uint8)
-    found = correct(*flipped(words, encode(words), triples))
+    found = correct(*flipped(words, encode(words, USUAL), triples), USUAL)
     wrong = np.unpackbits(found.words, axis=1).sum(axis=1)
     assert set(wrong[found.corrected]) <= {2, 3, 4}
     assert np.sum(wrong == 4) > 0
@@ -82,17 +84,17 @@ def flipped(words: np.ndarray, checks: np.ndarray, places: list[tuple[int, ...]]
             if place < data:
                 words[row, place // 8] ^= 0x80 >> place % 8
             else:
-                checks[row] ^= 1 << (place - data)
+                checks[row] ^= np.uint64(1 << (place - data))
     return words, checks
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_columns_are_distinct_and_of_odd_weight(word: int) -> None:
-    columns = secded_columns(word)
+    columns = SECDED[word].columns
     assert len(set(columns)) == word
     assert {column.bit_count() % 2 for column in columns} == {1}
     assert min(map(int.bit_count, columns)) >= 3
-    assert max(columns) < 2 ** check_bits(word)
+    assert max(columns) < 2 ** SECDED[word].check_bits
 
 
 @given(st.integers(1, 32), st.sampled_from(WORDS), st.data())
@@ -111,10 +113,12 @@ forms = st.builds(
 )
 
 
-@given(forms, st.integers(1, 16), st.sampled_from(["none", "secded"]), st.sampled_from(WORDS))
+@given(
+    forms, st.integers(1, 16), st.sampled_from(["none", "secded", "bch3"]), st.sampled_from(WORDS)
+)
 def test_without_faults_a_part_reads_as_written(form, bits, scheme, word) -> None:  # type: ignore[no-untyped-def]
     codes = np.random.default_rng(bits).integers(0, 2**bits, 77, dtype=np.uint16)
-    part = store_part(codes, bits, form, scheme, word)
+    part = store_part(codes, bits, form, ProtectionConfig(word=word).code(scheme))
     none = {width: even(width, 0.0) for width in (1, 2, 3)}
     found = read_part(part, none, fault_generator(0))
     assert found.codes.tolist() == codes.tolist()
@@ -129,7 +133,7 @@ def test_gray_cells_are_corrected_and_binary_ones_only_detected() -> None:
     results = {}
     for coding in ("binary", "gray"):
         form = CellFormat(bits_per_cell=2, coding=coding)  # type: ignore[arg-type]
-        results[coding] = read_part(store_part(codes, 8, form, "secded"), model, fault_generator(6))
+        results[coding] = read_part(store_part(codes, 8, form, USUAL), model, fault_generator(6))
     gray, binary = results["gray"], results["binary"]
     assert gray.faults > 10
     assert gray.corrected + 2 * gray.detected == gray.faults
@@ -140,7 +144,7 @@ def test_gray_cells_are_corrected_and_binary_ones_only_detected() -> None:
 
 
 def test_check_bits_are_misread_too() -> None:
-    part = store_part(np.zeros(8000, np.uint8), 8, CellFormat(), "secded")
+    part = store_part(np.zeros(8000, np.uint8), 8, CellFormat(), USUAL)
     model = {1: Transitions((0.001,), (0.0,))}
     assert part.cells == 72_000
     bare = store_part(np.zeros(8000, np.uint8), 8, CellFormat())
@@ -148,3 +152,58 @@ def test_check_bits_are_misread_too() -> None:
     assert bare.expected_faults(model) == pytest.approx(64.0)
     seen = [read_part(part, model, fault_generator(seed)).faults for seed in range(30)]
     assert np.mean(seen) == pytest.approx(72, abs=4 * (72 / 30) ** 0.5)
+
+
+# Generators as Lin and Costello's table of them has (octal), and the code of EMBER's size.
+BCH = [
+    (Code("bch2", 7), 0o721),
+    (Code("bch3", 16), 0o107657),
+    (Code("bch3", 45), 0o1701317),
+    (Code("bch4", 39), 0o166623567),
+]
+
+
+@pytest.mark.parametrize(("code", "generator"), BCH)
+def test_bch_columns_are_those_of_the_textbook(code: Code, generator: int) -> None:
+    degree = generator.bit_length() - 1
+    assert code.check_bits == degree
+    # The last data bit stands for x^degree, whose remainder is the rest of the generator.
+    assert code.columns[-1] == generator ^ 1 << degree
+    for place, column in enumerate(reversed(code.columns)):
+        rest = 1 << (degree + place)
+        while rest.bit_length() > degree:
+            rest ^= generator << (rest.bit_length() - degree - 1)
+        assert column == rest
+
+
+@pytest.mark.parametrize("scheme", ["bch2", "bch3", "bch4", "bch6"])
+def test_words_of_bch_are_far_apart(scheme: str) -> None:
+    code = ProtectionConfig().code(scheme)  # type: ignore[arg-type]
+    assert code is not None
+    assert (code.word, code.check_bits) == (512, 10 * code.correctable)
+    # Any one, two or three data bits that differ bring so many check bits with them.
+    columns = np.array(code.columns, np.uint64)
+    drawn = np.random.default_rng(2).integers(512, size=(20_000, 3))
+    drawn = drawn[(np.diff(np.sort(drawn)) > 0).all(axis=1)]
+    for data in (1, 2, 3):
+        checks = np.bitwise_xor.reduce(columns[drawn[:, :data]], axis=1)
+        assert min(int(each).bit_count() for each in checks) + data >= 2 * code.correctable + 1
+
+
+@pytest.mark.parametrize("scheme", ["bch2", "bch3", "bch4"])
+def test_bch_restores_as_many_bits_as_it_says(scheme: str) -> None:
+    code = ProtectionConfig().code(scheme)  # type: ignore[arg-type]
+    assert code is not None
+    words, generator = random_words(512, 200), np.random.default_rng(3)
+    written = encode(words, code)
+    counts = [row % (code.correctable + 2) for row in range(200)]
+    bits = 512 + code.check_bits
+    places = [tuple(generator.choice(bits, count, replace=False).tolist()) for count in counts]
+    wrong, checks = flipped(words, written, places)
+    fixed = restore(wrong, checks, words, written, code)
+    beyond = [row for row, count in enumerate(counts) if count > code.correctable]
+    assert fixed.detected.tolist() == beyond
+    assert len(fixed.corrected) == 200 - len(beyond) - counts.count(0)
+    right = np.setdiff1d(np.arange(200), beyond)
+    assert np.array_equal(fixed.words[right], words[right])
+    assert np.array_equal(fixed.words[beyond], wrong[beyond])

@@ -15,10 +15,10 @@ from accelsim.errors import ConfigError
 from accelsim.memory.cells import CellChoice, CellFormat
 from accelsim.memory.faults.stored import store_part
 from accelsim.memory.protection import (
+    Code,
     ProtectionConfig,
     Scheme,
     WordBits,
-    check_bits,
 )
 from accelsim.memory.storage import (
     Extent,
@@ -121,7 +121,7 @@ def test_values_have_1_to_32_bits(width: int) -> None:
 # -- on the chip: cells and check bits -------------------------------------------------------------
 
 words: st.SearchStrategy[WordBits] = st.sampled_from([8, 16, 32, 64, 128])
-schemes: st.SearchStrategy[Scheme] = st.sampled_from(["none", "secded"])
+schemes: st.SearchStrategy[Scheme] = st.sampled_from(["none", "secded", "bch2"])
 cells = st.integers(1, 3)
 
 
@@ -170,7 +170,7 @@ def test_one_bit_cells_take_the_protected_bits(values: int, width: int, word: Wo
     )
     extent = packing(how, "values", 1).between(0, values)
     assert extent.code_words == math.ceil(values * width / word)
-    assert extent.array == extent.data + extent.code_words * check_bits(word)
+    assert extent.array == extent.data + extent.code_words * Code("secded", word).check_bits
 
 
 @given(st.integers(1, 200), st.integers(1, 16), cells, words, schemes)
@@ -181,7 +181,7 @@ def test_the_array_bits_are_those_of_the_cells_that_faults_strike(
     how = StorageFormat(format="dense", bits=width, protection=protection)
     packed = packing(how, "values", bits_per_cell).between(0, values)
     form = CellFormat(bits_per_cell=bits_per_cell)
-    stored_part = store_part(np.zeros(values, np.uint32), width, form, protection.values, word)
+    stored_part = store_part(np.zeros(values, np.uint32), width, form, protection.code(scheme))
     assert packed.array == stored_part.cells * bits_per_cell
 
 

@@ -11,7 +11,7 @@ from stored_tensors import homes
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.memory.cells import CellChoice
-from accelsim.memory.protection import ProtectionConfig
+from accelsim.memory.protection import Code, ProtectionConfig
 from accelsim.memory.storage import (
     Home,
     Packing,
@@ -208,7 +208,7 @@ def test_cells_and_check_bits_are_counted_where_they_lie(bits_per_cell: int) -> 
     hardware = machine(*SPLIT, f"memories.rram.bits_per_cell={bits_per_cell}")
     plain = place(small_graph(), storage_of(), machine(*SPLIT))
     placed = place(small_graph(), storage_of(protection=SECDED), hardware)
-    assert placed.codecs == {("rram", 64), ("sram", 64)}
+    assert placed.codecs == {(name, Code("secded", 64)) for name in ("rram", "sram")}
     assert plain.codecs == frozenset()
     for own in (True, False):
         data, words = placed.data_bits(task_specific=own), placed.code_words(task_specific=own)
@@ -217,8 +217,9 @@ def test_cells_and_check_bits_are_counted_where_they_lie(bits_per_cell: int) -> 
         taken = placed.bits(task_specific=own)
         per_word = 9 if bits_per_cell == 3 else 8
         partial = data["rram"] // 8 if bits_per_cell == 3 else 0
-        assert taken["rram"] == data["rram"] + per_word * words["rram", 64] + partial
-        assert taken["sram"] == data["sram"] + 8 * words["sram", 64]
+        code = Code("secded", 64)
+        assert taken["rram"] == data["rram"] + per_word * words["rram", code] + partial
+        assert taken["sram"] == data["sram"] + 8 * words["sram", code]
 
 
 def _code_words(placed: Placement) -> list[int]:
@@ -229,7 +230,10 @@ def _code_words(placed: Placement) -> list[int]:
 @pytest.mark.parametrize(("byte", "needed"), [(8, 9000), (9, 10125)])
 def test_capacity_counts_check_bits_and_partly_empty_cells(byte: int, needed: int) -> None:
     """8000 bytes and 1000 words' check bits, each of 8 bits or of three cells of 3 bits."""
-    parameter, packing = Parameter("w", (1, 8000), Role.BACKBONE), Packing(8, byte, 64, byte)
+    parameter, packing = (
+        Parameter("w", (1, 8000), Role.BACKBONE),
+        Packing(8, byte, Code("secded", 64), byte),
+    )
     tensor = store(parameter, DENSE, [Home("values", "rram", packing)])
     placed = {"MNLI": Placement({"w": tensor})}
     check_capacity(placed, _sized(needed, 1))
@@ -240,7 +244,7 @@ def test_only_the_chip_has_codecs() -> None:
     hardware = machine("placement.backbone={values: dram, masks: rram}")
     masks = ProtectionConfig(masks="secded")
     placed = place(small_graph(), storage_of(protection=masks), hardware)
-    assert placed.codecs == {("rram", 64)}
+    assert placed.codecs == {("rram", Code("secded", 64))}
     taken, data = placed.bits(task_specific=False), placed.data_bits(task_specific=False)
     assert taken["dram"] == data["dram"]
     message = (

@@ -241,3 +241,19 @@ def test_a_study_builds_each_graph_once(monkeypatch: pytest.MonkeyPatch) -> None
     weights = "cases.adapter_mixed.weights={seed: 1}"
     assert load_subject(small_workload(weights), OPTIONS).design.weights
     assert len(built) == len(set(built)) > 0
+
+
+def test_measured_levels_break_single_level_cells_and_a_code_mends_them() -> None:
+    options = replace(OPTIONS, schemes=("slc", "slc-bch", "mixed2", "mixed2-bch"), fault_rates=())
+    found = study_faults(small_workload(), replace(options, faults=FaultConfig(levels="measured")))
+    plain, coded, mixed, both = found.schemes
+    assert plain.expected.total == pytest.approx(4e-4 * plain.costs.cell_count, rel=1e-6)
+    assert plain.damage is not None
+    assert mixed.damage is not None
+    assert min(plain.damage.logits.mean, mixed.damage.logits.mean) > 0.1
+    for one in (coded, both):
+        assert one.damage is not None
+        assert one.damage.faults.corrected > 0.9 * one.expected.total / 2
+        assert one.damage.logits.mean < 0.01
+    named = {(one.scheme, one.against) for one in exchanges(found)}
+    assert {("mixed2-bch", "mixed2"), ("mixed2-bch", "slc-bch"), ("slc-bch", "slc")} <= named

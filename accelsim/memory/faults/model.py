@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.quantities import Seconds
+from accelsim.inputs.quantities import Kelvin, Seconds
 from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.memory.cells import BitsPerCell
 from accelsim.memory.faults.levels import (
@@ -19,15 +19,18 @@ from accelsim.memory.faults.levels import (
     thresholds,
     transitions_of,
 )
+from accelsim.memory.faults.measured import MeasuredGrade
 from accelsim.memory.technology import MemoryTechnology
 
 
 class RelaxationConfig(ConfigModel):
     """Retention: what time does to the levels after programming.
 
-    Every mean moves by ``mean_shift`` ln(t / 1 s), and an independent error of standard deviation
-    ``sigma_start`` + ``sigma_growth`` ln(t / 1 s) is added, whatever the level; thresholds stay.
-    All in units of the full range; ``elapsed`` is t, at least 1 s.
+    ``elapsed`` is t, at least 1 s. With measured levels the rest is theirs, and ``temperature``
+    says how warm the cells are, room temperature unless given. With nvmFI's every mean moves by
+    ``mean_shift`` ln(t / 1 s), and an independent error of standard deviation ``sigma_start`` +
+    ``sigma_growth`` ln(t / 1 s) is added, whatever the level; thresholds stay. All in units of the
+    full range.
 
     The form and the defaults are those of analog CMO/HfOx devices: -0.089 uS, 0.4118 uS and
     0.042 uS over 8 to 90 uS (Falcone et al., arXiv 2502.04524, as in IBM/aihwkit 0c9de57,
@@ -36,6 +39,7 @@ class RelaxationConfig(ConfigModel):
     """
 
     elapsed: Annotated[Seconds, Field(ge=1)]
+    temperature: Kelvin | None = None
     mean_shift: float = -0.08900206 / 82
     sigma_start: Annotated[float, Field(ge=0)] = 0.41183342 / 82
     sigma_growth: Annotated[float, Field(ge=0)] = 0.04201137 / 82
@@ -76,6 +80,8 @@ class StatedTransitions(ConfigModel):
 class FaultConfig(ConfigModel):
     """What a study changes of the technology's faults.
 
+    ``levels``: misreads are computed from the distributions of ``nvmfi``, or as ``measured`` on
+    chips, of which ``grade`` chooses the best, the usual or the worst.
     ``sigma_scale`` widens every level before the reader's thresholds are set; ``fault_scale``
     multiplies the probabilities of a misread; both sweep the fault rate. ``transitions`` replace
     the computed probabilities of cells with that many bits. ``one_bit_error_rate`` does so for
@@ -84,12 +90,29 @@ class FaultConfig(ConfigModel):
     fault_scale does not act on read disturb.
     """
 
+    levels: Literal["nvmfi", "measured"] = "nvmfi"
+    grade: MeasuredGrade = "typical"
     fault_scale: Annotated[float, Field(ge=0)] = 1.0
     sigma_scale: Annotated[float, Field(gt=0)] = 1.0
     one_bit_error_rate: Probability | None = None
     transitions: list[StatedTransitions] = Field(default_factory=list)
     relaxation: RelaxationConfig | None = None
     read_disturb: ReadDisturbConfig | None = None
+
+    @model_validator(mode="after")
+    def _choices_go_together(self) -> FaultConfig:
+        relaxation = self.relaxation.model_fields_set if self.relaxation else set()
+        measured = self.levels == "measured"
+        for key, given in (
+            ("sigma_scale", measured and self.sigma_scale != 1),
+            ("grade", not measured and "grade" in self.model_fields_set),
+            ("relaxation.temperature", not measured and "temperature" in relaxation),
+            ("the form of relaxation", measured and relaxation - {"elapsed", "temperature"}),
+        ):
+            if given:
+                other = "nvmfi" if measured else "measured"
+                raise ValueError(f"{key} belongs to levels: {other}; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _each_cell_once(self) -> FaultConfig:
@@ -122,6 +145,8 @@ def _misread(technology: MemoryTechnology, bits: int, config: FaultConfig) -> Tr
         return stated[0]
     if bits == 1 and config.one_bit_error_rate is not None:
         return Transitions((config.one_bit_error_rate,), (config.one_bit_error_rate,))
+    if config.levels == "measured" and not technology.volatile:
+        return _measured(technology, bits, config)
     if bits in technology.cell_levels:
         return _computed(technology.cell_levels[bits], config)
     if technology.volatile:
@@ -130,6 +155,17 @@ def _misread(technology: MemoryTechnology, bits: int, config: FaultConfig) -> Tr
         f"{technology.name}: no levels are known of cells with {bits} bits; add them under "
         f"cell_levels of {technology.path.name}, or state transitions for {bits} bits per cell"
     )
+
+
+def _measured(technology: MemoryTechnology, bits: int, config: FaultConfig) -> Transitions:
+    if bits not in technology.measured_cells:
+        raise ConfigError(
+            f"{technology.name}: cells with {bits} bits have not been measured; add them under "
+            f"measured_cells of {technology.path.name}, or take levels: nvmfi"
+        )
+    cells, relaxed = technology.measured_cells[bits], config.relaxation
+    elapsed, temperature = (relaxed.elapsed, relaxed.temperature) if relaxed else (None, None)
+    return cells.transitions(config.grade, elapsed, temperature)
 
 
 def _computed(levels: CellLevels, config: FaultConfig) -> Transitions:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accelsim.memory.cells import CellFormat
-from accelsim.memory.faults.hamming import correct, encode, pack_words, unpack_words
+from accelsim.memory.faults.hamming import correct, encode, pack_words, restore, unpack_words
 from accelsim.memory.faults.injection import CellArray, misread, program
 from accelsim.memory.faults.levels import Transitions
-from accelsim.memory.protection import Scheme, WordBits, check_bits
+from accelsim.memory.protection import Code
 
 if TYPE_CHECKING:
     from accelsim.memory.cells import Codes
@@ -25,7 +25,7 @@ class StoredPart:
     data: CellArray
     checks: CellArray | None
     bits: int
-    word: int
+    code: Code | None
 
     @property
     def arrays(self) -> tuple[CellArray, ...]:
@@ -46,8 +46,7 @@ def store_part(
     codes: Codes,
     bits: int,
     cells: CellFormat,
-    scheme: Scheme = "none",
-    word: WordBits = 64,
+    code: Code | None = None,
 ) -> StoredPart:
     """Return codes of ``bits`` bits, flattened, as they are stored.
 
@@ -55,11 +54,11 @@ def store_part(
     says. Raises ConfigError for partial cells that are refused.
     """
     data = program(codes, cells.layout(bits))
-    if scheme == "none":
-        return StoredPart(data, None, bits, word)
+    if code is None:
+        return StoredPart(data, None, bits, None)
     plain = CellFormat(bits_per_cell=cells.bits_per_cell, coding=cells.coding)
-    checks = encode(pack_words(data.codes, bits, word))
-    return StoredPart(data, program(checks, plain.layout(check_bits(word))), bits, word)
+    checks = encode(pack_words(data.codes, bits, code.word), code)
+    return StoredPart(data, program(checks, plain.layout(code.check_bits)), bits, code)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +83,16 @@ def read_part(
     ``model`` has the transitions of cells by the bits that they hold.
     """
     codes, faults = misread(part.data, model, generator)
-    if part.checks is None:
+    if part.checks is None or part.code is None:
         return Readout(codes, faults, 0, 0)
     checks, more = misread(part.checks, model, generator)
     if not faults + more:
         return Readout(codes, 0, 0, 0)
-    words = pack_words(codes, part.bits, part.word)
-    fixed = correct(words, checks.astype(np.uint16))
+    code, words = part.code, pack_words(codes, part.bits, part.code.word)
+    if code.scheme == "secded":
+        fixed = correct(words, checks.astype(np.uint64), code)
+    else:
+        written = pack_words(part.data.codes, part.bits, code.word)
+        fixed = restore(words, checks.astype(np.uint64), written, encode(written, code), code)
     restored = unpack_words(fixed.words, part.bits, codes.size).astype(codes.dtype)
     return Readout(restored, faults + more, len(fixed.corrected), len(fixed.detected))

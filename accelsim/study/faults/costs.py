@@ -20,8 +20,7 @@ from accelsim.evaluation.stages import run_workload
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.cells import CellChoice
-from accelsim.memory.faults.stored import StoredPart
-from accelsim.memory.protection import ProtectionConfig, check_bits
+from accelsim.memory.protection import Code
 from accelsim.memory.storage import StorageConfig
 from accelsim.memory.technology import load_technology
 from accelsim.model.tensors import Role
@@ -251,7 +250,7 @@ def _technology(subject: Subject, kind: int) -> str:
 def storage_of(subject: Subject, scheme: StorageScheme) -> StorageConfig:
     """Return the case's storage with the cells and protection of a scheme for its roles."""
     storage = subject.case.config.storage
-    protection = ProtectionConfig(values=scheme.protect_values, masks=scheme.protect_masks)
+    protection = scheme.protection
     changes = {}
     for role in subject.roles:
         how = getattr(storage, role.value)
@@ -271,26 +270,25 @@ def occupied_bits(stored: StoredModel, scheme: StorageScheme) -> Counter[int]:
         bits += one.values.data.layout.occupied_bits(one.values.data.codes.size)
         if one.masks:
             bits[scheme.masks] += one.tensor.mask_bits
-    for kind, data, part in _protected(stored, scheme):
-        taken = ceil_div(check_bits(part.word), kind) * kind
-        bits[kind] += ceil_div(data, part.word) * taken
+    for kind, data, code in _protected(stored, scheme):
+        taken = ceil_div(code.check_bits, kind) * kind
+        bits[kind] += ceil_div(data, code.word) * taken
     return bits
 
 
 def _check_bits(stored: StoredModel, scheme: StorageScheme) -> int:
     return sum(
-        ceil_div(data, part.word) * check_bits(part.word)
-        for _, data, part in _protected(stored, scheme)
+        ceil_div(data, code.word) * code.check_bits for _, data, code in _protected(stored, scheme)
     )
 
 
-def _protected(stored: StoredModel, scheme: StorageScheme) -> Iterator[tuple[int, int, StoredPart]]:
-    """Yield bits per cell and bits of data of every part with check bits."""
+def _protected(stored: StoredModel, scheme: StorageScheme) -> Iterator[tuple[int, int, Code]]:
+    """Yield bits per cell, bits of data and the code of every part with check bits."""
     for one in stored.tensors.values():
-        if one.values.checks:
-            yield scheme.values, one.tensor.value_bits, one.values
-        if one.masks and one.masks.checks:
-            yield scheme.masks, one.tensor.mask_bits, one.masks
+        if one.values.code:
+            yield scheme.values, one.tensor.value_bits, one.values.code
+        if one.masks and one.masks.code:
+            yield scheme.masks, one.tensor.mask_bits, one.masks.code
 
 
 def _data_bits(stored: StoredModel) -> int:

@@ -16,6 +16,10 @@ _PAIRS = (
     ("mlc2-secded", "mlc2"),
     ("mlc3-secded", "mlc3"),
     ("high-mixed3", "mixed3"),
+    ("slc-bch", "slc"),
+    ("mixed2-bch", "mixed2"),
+    ("mixed2-bch", "mlc2-bch"),
+    ("mixed2-bch", "slc-bch"),
 )
 
 

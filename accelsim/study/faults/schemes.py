@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.memory.cells import BitsPerCell, CellFormat, CellSpan, Coding
+from accelsim.memory.protection import ProtectionConfig
 from accelsim.memory.protection import Scheme as Code
 from accelsim.weights.settings import NumberFormat
 
@@ -18,7 +19,7 @@ class StorageScheme:
 
     ``values`` and ``masks`` are bits per cell, ``coding`` that of both. ``high``: sign and
     exponent lie in one-bit cells, ``values`` holds for the rest. ``protect_values`` and
-    ``protect_masks`` name the error-correcting code of each part, in words of 64 bits.
+    ``protect_masks`` name the error-correcting code of each part, in its usual words.
     """
 
     name: str
@@ -48,6 +49,11 @@ class StorageScheme:
     def mask_cells(self) -> CellFormat:
         """Return the cells of mask bits, which fill each cell."""
         return CellFormat(bits_per_cell=self.masks, coding=self.coding)
+
+    @property
+    def protection(self) -> ProtectionConfig:
+        """What protects the values and the masks."""
+        return ProtectionConfig(values=self.protect_values, masks=self.protect_masks)
 
     @property
     def protected(self) -> bool:
@@ -97,6 +103,25 @@ SCHEMES = {
             "gray",
             protect_values="secded",
         ),
+        StorageScheme("slc-bch", "all single-level, BCH-6", 1, 1, "gray", False, "bch6", "bch6"),
+        StorageScheme(
+            "mixed2-mask-bch",
+            "masks single-level, BCH-6; values 2 bits, Gray",
+            2,
+            1,
+            "gray",
+            protect_masks="bch6",
+        ),
+        StorageScheme(
+            "mixed2-bch",
+            "masks single-level; values 2 bits, Gray; BCH-6 on both",
+            2,
+            1,
+            "gray",
+            protect_values="bch6",
+            protect_masks="bch6",
+        ),
+        StorageScheme("mlc2-bch", "2 bits, Gray, BCH-6", 2, 2, "gray", False, "bch6", "bch6"),
         StorageScheme(
             "high-mixed2", "masks, sign, exponent single-level; rest 2 bits", 2, 1, high=True
         ),

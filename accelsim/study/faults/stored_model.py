@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.memory.cells import data_of
-from accelsim.memory.faults.injection import fault_generator
+from accelsim.memory.faults.injection import CellArray, fault_generator
 from accelsim.memory.faults.levels import BitFlips, Transitions
 from accelsim.memory.faults.masks import decode_with_faulty_mask, row_counts
 from accelsim.memory.faults.stored import StoredPart, read_part, store_part
-from accelsim.memory.protection import uncorrectable_probability
+from accelsim.memory.protection import Code, uncorrectable_probability
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.units import ceil_div
 from accelsim.weights.compression import CompressedModel, CompressedTensor
@@ -96,8 +96,8 @@ class StoredModel:
     def expected(self, faults: CellFaults) -> FaultCounts:
         """Return the mean number of misread cells, from the levels as written.
 
-        ``corrected`` is not computed (NaN). ``detected`` are words with two wrong bits or more,
-        which SECDED cannot restore; a cell that straddles two words counts in both.
+        ``corrected`` is not computed (NaN). ``detected`` are words with more wrong bits than their
+        code restores; a cell that straddles two words counts in both.
         """
         stored = self.tensors.values()
         masks = [one.masks for one in stored if one.masks]
@@ -165,7 +165,8 @@ def store_model(
     for name in names:
         tensor = compressed.tensors[name]
         cells = scheme.value_cells(tensor.numbers.bits, numbers, partial=partial)
-        values = store_part(tensor.values, tensor.numbers.bits, cells, scheme.protect_values)
+        code = scheme.protection.code(scheme.protect_values)
+        values = store_part(tensor.values, tensor.numbers.bits, cells, code)
         masks = _store_mask(tensor.mask, scheme) if tensor.masked else None
         tensors[name] = StoredWeights(tensor, values, masks)
     return StoredModel(tensors)
@@ -183,7 +184,8 @@ def _store_mask(mask: npt.NDArray[np.bool_], scheme: StorageScheme) -> StoredPar
     if unit == 24:
         groups = np.pad(stream, (0, -stream.size % 3)).reshape(-1, 3).astype(np.uint32)
         codes = groups @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    return store_part(codes, unit, scheme.mask_cells(), scheme.protect_masks)
+    code = scheme.protection.code(scheme.protect_masks)
+    return store_part(codes, unit, scheme.mask_cells(), code)
 
 
 def _mask_of(codes: Codes, unit: int, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -237,16 +239,18 @@ def _decode(
 
 def _wrong_words(part: StoredPart, model: Model) -> float:
     """Return the mean number of a part's words with more than one wrong bit."""
-    if part.checks is None:
+    if part.checks is None or part.code is None:
         return 0.0
-    return part.checks.codes.size * uncorrectable_probability(_word_cells(part, model))
+    cells = _word_cells(part, part.checks, part.code, model)
+    return part.checks.codes.size * uncorrectable_probability(cells, part.code.correctable)
 
 
-def _word_cells(part: StoredPart, model: Model) -> list[tuple[BitFlips, int]]:
+def _word_cells(
+    part: StoredPart, checks: CellArray, code: Code, model: Model
+) -> list[tuple[BitFlips, int]]:
     """Return how cells of a word yield wrong bits, and their number, at the levels as written."""
-    assert part.checks is not None
     found = []
-    for array, bits, unit in ((part.data, part.word, part.bits), (part.checks, 1, 1)):
+    for array, bits, unit in ((part.data, code.word, part.bits), (checks, 1, 1)):
         for width, number in Counter(array.layout.widths).items():
             written = [
                 counts
