@@ -6,12 +6,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from accelsim.machine.components.arithmetic import PADDED
+from accelsim.machine.components.base import Datapath
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.protection import Code
 from accelsim.memory.storage import Extent, Home, StoredTensor
 from accelsim.model.operators import OperatorKind
 from accelsim.placement.placement import DRAM
-from accelsim.program import CodeWords, Demand, Elements, Range, Transfer, Use, Vectors, Words
+from accelsim.program import (
+    CodeWords,
+    Command,
+    Demand,
+    Elements,
+    Product,
+    Range,
+    Transfer,
+    Use,
+    Vectors,
+    Words,
+)
 from accelsim.units import ceil_div
 
 BUS = "bus"
@@ -52,6 +65,23 @@ def function_use(block: str, kind: OperatorKind, rows: int, columns: int, inputs
     """Return the use of a unit for a function of rows x columns elements of so many inputs."""
     turns = kind.turns(inputs)
     return shared_use(block, kind.name, Elements, rows, columns, max(1, inputs), turns)
+
+
+def mac_uses(datapath: Datapath, block: str, asked: Product) -> list[Use]:
+    """Return the uses of the array for a product, and for what pads it."""
+    macs = shared_use(block, "mac", Product, asked.rows, asked.columns, asked.depth)
+    return [macs, *_padding(macs, datapath.padded_macs(asked))]
+
+
+def padded_to(lanes: int, use: Use) -> list[Use]:
+    """Return the use of a unit for a function, and for what pads its vectors."""
+    asked = use.expect(Elements)
+    added = ceil_div(asked.columns, lanes) * lanes - asked.columns
+    return [use, *_padding(use, asked.rows * asked.turns * added)]
+
+
+def _padding(use: Use, amount: int) -> list[Use]:
+    return [shared_use(use.block, f"{PADDED}{use.action}", Command, amount)] if amount else []
 
 
 def bus_use(data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0) -> Use:

@@ -149,13 +149,22 @@ def test_the_last_reader_waits_for_all_others(case: str, machine: str) -> None:
 
 
 @cases
-def test_without_double_buffering_nothing_is_loaded_while_the_array_works(case: str) -> None:
-    _, ancestry = compiled(case, "no_double_buffering")
-    computes = sorted(
-        t for (_, role), tasks in ancestry.by_role.items() if role == "compute" for t in tasks
+def test_without_double_buffering_loads_wait_for_the_array_and_not_for_functions(case: str) -> None:
+    graph, ancestry = compiled(case, "no_double_buffering")
+    labels = {each.label for each in graph.operators if each.kind in PRODUCTS}
+    products, functions = (
+        {
+            task
+            for (label, role), tasks in ancestry.by_role.items()
+            if role == "compute" and (label in labels) is wanted
+            for task in tasks
+        }
+        for wanted in (True, False)
     )
+    free = 0
     for (_, role), tasks in ancestry.by_role.items():
         if role in ("load", "move", "move_weights"):
             for task in tasks:
-                earlier = [compute for compute in computes if compute < task]
-                assert set(earlier) <= ancestry.ancestors[task]
+                assert {each for each in products if each < task} <= ancestry.ancestors[task]
+                free += not {each for each in functions if each < task} <= ancestry.ancestors[task]
+    assert free

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -109,6 +110,20 @@ def test_a_narrow_vector_pays_for_the_whole_word() -> None:
     narrow, word = machine("pe_array.vector_size=1"), machine("pe_array.vector_size=8")
     for action in ("read", "write"):
         assert price(narrow, action) == pytest.approx(price(word, action))
+
+
+@pytest.mark.parametrize("technology", ["sram_htree", "sram", "rram", "stt", "fefet"])
+@pytest.mark.parametrize("capacity", ["128 KiB", "512 KiB", "4 MiB"])
+def test_a_word_of_a_memory_never_gets_cheaper_as_it_widens(technology: str, capacity: str) -> None:
+    found = []
+    for word in (64, 128, 256, 512):
+        memory = f"{{technology: {technology}, capacity: {capacity}, word: {word} b}}"
+        with suppress(ConfigError):  # words and capacities outside the table are refused
+            found.append(machine(f"memories.sram={memory}").datasheets["sram"].prices)
+    assert len(found) >= 2
+    for narrow, wide in itertools.pairwise(found):
+        for action in ("read", "write"):
+            assert wide[action].joules >= narrow[action].joules
 
 
 @pytest.mark.parametrize("technology", ["sram_htree", "sram", "rram", "pcm", "stt"])

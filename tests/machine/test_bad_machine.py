@@ -85,9 +85,9 @@ MACHINE_VALUES = [
     ("command_cycles: 6", "comand_cycles: 6", "pe_array.comand_cycles: unknown key; did you mean "
      "'command_cycles'?"),
     ("command_cycles: 6", "command_cycles: 6\n  x: 1", "pe_array.x: unknown key; known keys: "
-     "command_cycles, kind, tile_schedule, vector_size, write_port"),
+     "command_cycles, kind, padding, tile_schedule, vector_size, write_port"),
     ("command_cycles: 6", "command_cycles: 6\n  1: x", "pe_array.1: unknown key; known keys: "
-     "command_cycles, kind, tile_schedule, vector_size, write_port"),
+     "command_cycles, kind, padding, tile_schedule, vector_size, write_port"),
     ("task: {values: sram", "task: {values: srm", "placement.task.values: there is no memory "
      "'srm'; did you mean 'sram'?"),
     ("activations: activation_sram", "activations: dram", "placement.activations: there is no "

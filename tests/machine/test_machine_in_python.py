@@ -25,6 +25,7 @@ def wide_machine() -> HardwareConfig:
         tile_schedule="overlapped",
         write_port="own",
         command_cycles=6,
+        padding="gated",
     )
     flash = MemoryConfig(technology="rram", capacity="8 MiB", word="128 b")
     return BASE.changed(name="wide", pe_array=array, memories={**BASE.memories, "rram": flash})

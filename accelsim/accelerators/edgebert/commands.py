@@ -16,7 +16,7 @@ from accelsim.accelerators.edgebert.parts import (
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import buffer_use
+from accelsim.mapping.accesses import buffer_use, mac_uses, padded_to
 from accelsim.program import Elements, Product, Segment, Transfer, Use, Vectors
 from accelsim.units import ceil_div
 
@@ -35,7 +35,7 @@ def product(parts: Parts, asked: Product, density: float, activation_density: fl
     activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
     decoded = (for_weights * columns + for_activations * rows) * depth_vectors
     uses = [
-        Use(PE_ARRAY, "mac", asked),
+        *mac_uses(parts.pe_array, PE_ARRAY, asked),
         Use(WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
         Use(ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
         # Two decoders, one for each operand, work side by side.
@@ -58,7 +58,7 @@ def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:
     moved, vectors = operands * rows * columns, rows * ceil_div(columns, size)
     auxiliary, passes = routine.auxiliary_reads * vectors, len(routine.reads)
     uses = [
-        Use(SFU, name, Elements(rows, columns, operands)),
+        *padded_to(size, Use(SFU, name, Elements(rows, columns, operands))),
         Use(AUXILIARY, "read", Vectors(size * auxiliary, auxiliary)),
         buffer_use(size, ACTIVATION_BUFFER, "read", passes * moved),
     ]

@@ -26,7 +26,9 @@ from accelsim.mapping.accesses import (
     buffer_use,
     bus_use,
     function_use,
+    mac_uses,
     merge_uses,
+    padded_to,
     read_part,
     shared_use,
 )
@@ -90,8 +92,10 @@ class EdgeBertEmitter(Emitter):
         if queue == SFU and not self.parts.overlap.special_functions:
             queue = PE
         waits = set(after)
-        if queue in (LOAD, MOVE) and not self.parts.overlap.double_buffering:
-            waits |= {self.plan.last_in_queue[q] for q in (PE, SFU) if q in self.plan.last_in_queue}
+        alone = queue in (LOAD, MOVE) and not self.parts.overlap.double_buffering
+        if alone and PE in self.plan.last_in_queue:
+            # Loads wait for the array alone: the special functions read other memories.
+            waits.add(self.plan.last_in_queue[PE])
         if host.command_queue or not writes.amount:
             return self.plan.task(queue, operator, [*uses, writes], waits, holds)
         if queue in self.plan.last_in_queue:
@@ -205,7 +209,7 @@ class EdgeBertEmitter(Emitter):
         read, moved = weights * (stored + masks), activations * count * depth
         decoded = weights * columns * ceil_div(depth, self.vector_size) if masks else 0
         uses = [
-            shared_use(PE_ARRAY, "mac", Product, count, columns, depth),
+            *mac_uses(self.parts.pe_array, PE_ARRAY, Product(*shape)),
             shared_use(WEIGHT_BUFFER, "read", Vectors, read, vectors),
             shared_use(ACTIVATION_BUFFER, "read", Vectors, moved, vectors),
             shared_use(accesses.CODEC, "decode", Vectors, decoded, decoded),
@@ -272,7 +276,7 @@ class EdgeBertEmitter(Emitter):
         routine = routine_of(kind.name)
         auxiliary = routine.auxiliary_reads * count * ceil_div(columns, size)
         return [
-            function_use(SFU_BLOCK, kind, count, columns, len(inputs)),
+            *padded_to(size, function_use(SFU_BLOCK, kind, count, columns, len(inputs))),
             shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
             *(
                 use

@@ -17,13 +17,13 @@ from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
 from accelsim.accelerators.edgebert.panels import loads_ahead
 from accelsim.accelerators.edgebert.parts import PE_ARRAY, SFU
 from accelsim.machine.components.vector_mac_array import panel_cycles
-from accelsim.mapping.accesses import bus_use, function_use
+from accelsim.mapping.accesses import bus_use, function_use, mac_uses, padded_to
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
 from accelsim.mapping.objective import Objective
 from accelsim.mapping.units import Unit
 from accelsim.mapping.values import split_rows
 from accelsim.model.operators import Operator, Reach
-from accelsim.program import Product, Use
+from accelsim.program import Product
 from accelsim.units import ceil_div
 
 
@@ -168,7 +168,8 @@ class Estimate:
                 shape = (last - first, columns, product.depth)
                 cycles = panel_cycles(parts.pe_array, *shape)
                 array += max(cycles, load) + wait if hidden else cycles + load
-                joules += read + self._objective.joules([Use(PE_ARRAY, "mac", Product(*shape))])
+                uses = mac_uses(parts.pe_array, PE_ARRAY, Product(*shape))
+                joules += read + self._objective.joules(uses)
             array += self._home(product, rows * columns)
         return move, array, joules
 
@@ -188,11 +189,12 @@ class Estimate:
         operands = len(self._context.producers[operator.name])
         columns = operator.columns if operator.kind.keeps_width else operator.depth
         use = function_use(SFU, operator.kind, rows, columns, operands)
+        uses = padded_to(self._emitter.vector_size, use)
         spilled = self._home(operator, rows * operator.columns) + sum(
             self._home(each, rows * columns) for each in self._context.producers[operator.name]
         )
         cycles = self._parts.sfu.cycles(use, self._site) + spilled
-        return cycles, self._objective.joules([use])
+        return cycles, self._objective.joules(uses)
 
     def _moved(self, producers: Sequence[Operator], size: int) -> int:
         vectors = ceil_div(size, self._emitter.vector_size)

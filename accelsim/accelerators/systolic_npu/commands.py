@@ -20,7 +20,7 @@ from accelsim.program import Product, Segment, Transfer, Use
 
 def product(parts: Parts, asked: Product) -> Segment:
     """Return a product of operands in the scratchpad, sums left in the accumulator."""
-    uses = product_uses(parts.pe_array.timing_model, asked, added=False)
+    uses = product_uses(parts.pe_array, asked, added=False)
     return alone("matmul", ARRAY, uses)
 
 

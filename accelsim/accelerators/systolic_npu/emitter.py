@@ -18,15 +18,18 @@ from accelsim.accelerators.systolic_npu.parts import (
     VECTOR_UNIT,
     parts_of,
 )
+from accelsim.machine.components.systolic_array import SystolicArrayConfig
 from accelsim.machine.schema import HardwareConfig
-from accelsim.machine.timing.systolic import OPERAND_BYTES, SUM_BYTES, SystolicTiming
+from accelsim.machine.timing.systolic import OPERAND_BYTES, SUM_BYTES
 from accelsim.mapping import accesses
 from accelsim.mapping.accesses import (
     Part,
     buffer_use,
     bus_use,
     function_use,
+    mac_uses,
     merge_uses,
+    padded_to,
     read_part,
     shared_use,
 )
@@ -287,7 +290,7 @@ class NpuEmitter(Emitter):
     ) -> int:
         """Append a product of what has come in."""
         asked = Product(sum(each.extent for each in moved), held.extent, deep[1] - deep[0])
-        uses = product_uses(self.array, asked, added=deep[0] > 0)
+        uses = product_uses(self.parts.pe_array, asked, added=deep[0] > 0)
         after = {held.loaded_by, *(each.loaded_by for each in moved)}
         return self.command(self._turn(ARRAY), label, uses, after, room)
 
@@ -363,8 +366,9 @@ class NpuEmitter(Emitter):
         count, columns = shape
         parameters = count * sum(each.elements for each in operator.parameters)
         sweeps, elements = operator.kind.recipe.sweeps, count * columns
+        function = function_use(VECTOR_UNIT, operator.kind, count, columns, len(inputs))
         uses = [
-            function_use(VECTOR_UNIT, operator.kind, count, columns, len(inputs)),
+            *padded_to(self.parts.vector_unit.width, function),
             buffer_use(self.vector_size, SCRATCHPAD, "read", parameters),
             *(use for each in inputs for use in self.read_uses(each, rows, elements, sweeps)),
             *writes,
@@ -380,16 +384,16 @@ def _sums(rows: Rows, columns: Rows) -> list[tuple[str, int]]:
     return [(ACCUMULATOR, SUM_BYTES * (rows[1] - rows[0]) * (columns[1] - columns[0]))]
 
 
-def product_uses(array: SystolicTiming, asked: Product, *, added: bool) -> list[Use]:
+def product_uses(array: SystolicArrayConfig, asked: Product, *, added: bool) -> list[Use]:
     """Return the uses of a product; where it is ``added`` to sums, they are read again.
 
     The ports are as wide as the array's edges: it never waits for them.
     """
-    weights, inputs, sums = array.passes(asked)
+    weights, inputs, sums = array.timing_model.passes(asked)
     read = asked.depth * (weights * asked.columns + inputs * asked.rows) * OPERAND_BYTES
     once = SUM_BYTES * asked.rows * asked.columns
     return [
-        Use(PE_ARRAY, "mac", asked),
+        *mac_uses(array, PE_ARRAY, asked),
         Use(SCRATCHPAD, "read", Vectors(read, 1)),
         Use(ACCUMULATOR, "read", Vectors(once * (sums if added else sums - 1), 1)),
         Use(ACCUMULATOR, "write", Vectors(once * sums, 1)),

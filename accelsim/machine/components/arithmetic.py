@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from accelsim.machine.components.base import Datasheet, Part, Price
 from accelsim.machine.site import Site
 
+PADDED = "padded_"
+"""What the name of an action on padding begins with: it takes the time of what it pads."""
+
 
 def multipliers(count: int, unit: str, site: Site) -> Datasheet:
     """Return the datasheet of multiply-accumulators with the registers of a kind of ``unit``.
@@ -16,7 +19,8 @@ def multipliers(count: int, unit: str, site: Site) -> Datasheet:
     logic, registers = site.logic, site.logic.registers[unit]
     cycle = count * registers.cycle_per_mac
     cycle += site.lanes * (registers.cycle_per_lane + logic.control)
-    prices = {"mac": Price("macs", logic.mac.energy + registers.operation)}
+    price = Price("macs", logic.mac.energy + registers.operation)
+    prices = {"mac": price, f"{PADDED}mac": price}
     lines = ("mac", "flip_flop", unit, "control")
     return logic_datasheet(prices, count * logic.mac.area, cycle, lines, site)
 

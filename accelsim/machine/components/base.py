@@ -18,7 +18,7 @@ from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.clocked import CycleServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
-from accelsim.program import Use
+from accelsim.program import Product, Use
 
 ANY = ""
 """The port that serves all actions of a component which has no port of their own for them."""
@@ -166,6 +166,10 @@ class Datapath(Block):
     @abstractmethod
     def lanes(self) -> int:
         """Elements of a vector."""
+
+    @abstractmethod
+    def padded_macs(self, asked: Product) -> int:
+        """Return the multiplications by padding that a product pays for, beside its own."""
 
 
 class Interconnect(Block):

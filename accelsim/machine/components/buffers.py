@@ -5,19 +5,24 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Literal
 
 from accelsim.inputs.quantities import Bytes, Kelvin
 from accelsim.machine.components.base import Block, Datasheet, Part, Price
-from accelsim.machine.components.memory import Memory, follows_supply, port_timing
+from accelsim.machine.components.memory import (
+    NARROWEST,
+    Memory,
+    follows_supply,
+    port_timing,
+    word_energies,
+)
 from accelsim.machine.components.server import Server
 from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
 from accelsim.program import Use, Vectors
 from accelsim.units import Tick, ceil_div
 
-# The narrowest array of the table; a narrower vector pays for the whole word.
-_NARROWEST = 64
 # A wider vector lies in arrays side by side: the table's wider words are those of large memories,
 # and tell nothing of small ones.
 _WIDEST = 256
@@ -52,7 +57,7 @@ class BufferConfig(Block):
 
     def region(self, name: str, site: Site) -> Region:
         """Return the buffer's arrays. Raises ConfigError for what the table does not have."""
-        return self._arrays(name, site, max(_NARROWEST, 8 * self.vector_bytes(site)))
+        return self._arrays(name, site, max(NARROWEST, 8 * self.vector_bytes(site)))
 
     def _arrays(self, name: str, site: Site, word: int) -> Region:
         beside = ceil_div(word, _WIDEST)
@@ -74,17 +79,14 @@ class BufferConfig(Block):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A vector costs a whole access; buffers count bytes, as zero lanes are not accessed.
 
-        It costs no less than a narrower one (NVSim may lay a wide word out slower and thriftier)
-        and no less than built banks of SRAM. What the datapath reads or writes passes the wires
-        between; other writes come off the bus.
+        It costs no less than built banks of SRAM. What the datapath reads or writes passes the
+        wires between; other writes come off the bus.
         """
         region, size, logic = self.region(name, site), self.vector_bytes(site), site.logic
         word = int(8 * region.word_bytes)
-        narrower = (_NARROWEST << n for n in range(word.bit_length()) if _NARROWEST << n < word)
-        built = [region, *(self._arrays(name, site, each) for each in narrower)]
+        energies = word_energies(word, partial(self._arrays, name, site))
         least = word * logic.bank if region.array.volatile else 0.0
-        read = max(least, *(each.read_energy for each in built))
-        write = max(least, *(each.write_energy for each in built))
+        read, write = (max(least, joules) for joules in energies)
         wires = word * logic.operand_wire
         return Datasheet(
             Part.BUFFERS,

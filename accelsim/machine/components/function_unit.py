@@ -11,10 +11,11 @@ from pydantic import field_validator
 from accelsim.inputs.document import describe
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.validation import RuleError
-from accelsim.machine.components.arithmetic import logic_datasheet
+from accelsim.machine.components.arithmetic import PADDED, logic_datasheet
 from accelsim.machine.components.base import ClockedBlock, Datasheet, Price
 from accelsim.machine.site import Site
 from accelsim.model.operators import Reach, Recipe, all_kinds
+from accelsim.program import Use
 
 RECIPES = "recipes"
 
@@ -67,11 +68,22 @@ class FunctionUnit(ClockedBlock):
         return known if self.computes == RECIPES else {name: known[name] for name in self.computes}
 
     @abstractmethod
+    def function_cycles(self, use: Use, site: Site) -> int:
+        """Return the cycles of a function of rows and columns."""
+
+    def cycles(self, use: Use, site: Site) -> int:
+        """Padding of a vector takes no time of its own."""
+        return 0 if use.action.startswith(PADDED) else self.function_cycles(use, site)
+
+    @abstractmethod
     def lanes_of(self, site: Site) -> int:
         """Return the number of lanes."""
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Return the price of each function by its recipe; every result is registered."""
+        """Return the price of each function by its recipe; every result is registered.
+
+        Lanes compute whole vectors: an element of padding costs as much as another.
+        """
         unit, registers = "vector_lane", site.logic.registers["vector_lane"]
         multiply, add = site.logic.multiply_16_bit, site.logic.add_16_bit
         product, sum_ = (circuit.energy + registers.operation for circuit in (multiply, add))
@@ -79,6 +91,7 @@ class FunctionUnit(ClockedBlock):
             function: Price("elements", recipe.multiplications * product + recipe.additions * sum_)
             for function, recipe in {**self.functions, **self.further}.items()
         }
+        prices |= {f"{PADDED}{function}": price for function, price in prices.items()}
         lanes, lines = self.lanes_of(site), ("arithmetic", "flip_flop", unit)
         area, cycle = lanes * (multiply.area + 2 * add.area), lanes * registers.cycle_per_mac
         return logic_datasheet(prices, area, cycle, lines, site)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.quantities import Bits, Bytes, Kelvin
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.clocked import ClockedServer
@@ -16,6 +19,9 @@ from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
 from accelsim.program import CodeWords, Use, Words
 from accelsim.units import Tick, ceil_div, to_ticks
+
+# The narrowest array of the table; a narrower word pays for all of it.
+NARROWEST = 64
 
 
 class MemoryConfig(Component):
@@ -46,9 +52,12 @@ class MemoryConfig(Component):
 
     def region(self, name: str, site: Site) -> Region:
         """Return the memory's arrays. Raises ConfigError for what the table does not have."""
+        return self._arrays(name, site, self.word)
+
+    def _arrays(self, name: str, site: Site, word: int) -> Region:
         kind = "activations" if name == site.activations else "parameters"
         query = ArrayQuery(
-            self.technology, self.capacity, self.word, self.target, self.bits_per_cell,
+            self.technology, self.capacity, word, self.target, self.bits_per_cell,
             self.banks, self.roadmap, self.temperature, self.extrapolate,
         )  # fmt: skip
         return site.region(name, kind, query, f"memories.{name}")
@@ -61,12 +70,13 @@ class MemoryConfig(Component):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Words are priced by the array. Parameters outlive retention in a volatile memory."""
         region = self.region(name, site)
+        read, write = word_energies(self.word, partial(self._arrays, name, site))
         parameters = region.kind == "parameters"
         return Datasheet(
             Part.PARAMETERS if parameters else Part.ACTIVATIONS,
             {
-                "read": Price("words", region.read_energy),
-                "write": Price("words", region.write_energy),
+                "read": Price("words", read),
+                "write": Price("words", write),
             },
             area=region.area,
             leakage=region.leakage,
@@ -88,6 +98,20 @@ class MemoryConfig(Component):
     def timing(self, name: str, site: Site) -> Hashable:
         """Banks and latencies of the arrays, and whether they follow the logic's clock."""
         return port_timing(self.region(name, site), site)
+
+
+def word_energies(word: int, arrays: Callable[[int], Region]) -> tuple[float, float]:
+    """Return what reading and writing a word of so many bits cost [J].
+
+    That of its arrays, and no less than a narrower word of the table costs in as large a memory:
+    NVSim may lay a wide one out slower and thriftier.
+    """
+    built = [arrays(word)]
+    for narrower in (NARROWEST << n for n in range(word.bit_length())):
+        # The table may have no arrays of that width and capacity.
+        with suppress(ConfigError):
+            built += [arrays(narrower)] if narrower < word else []
+    return max(each.read_energy for each in built), max(each.write_energy for each in built)
 
 
 def follows_supply(region: Region, site: Site) -> bool:

@@ -51,7 +51,7 @@ class SfuConfig(FunctionUnit):
         """As many as a vector has elements."""
         return site.lanes
 
-    def cycles(self, use: Use, site: Site) -> int:
+    def function_cycles(self, use: Use, site: Site) -> int:
         """One command on rows of vectors."""
         asked = use.expect(Elements)
         vectors = ceil_div(asked.columns, site.lanes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Literal
 
-from accelsim.machine.components.arithmetic import multipliers
+from accelsim.machine.components.arithmetic import PADDED, multipliers
 from accelsim.machine.components.base import ANY, Datapath, Datasheet
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
@@ -21,7 +21,8 @@ class SystolicArrayConfig(Datapath):
 
     ``dataflow`` says which matrix stays in the array. ``fold_schedule``: each fold loads, computes
     and drains by itself (``serial``, as SCALE-Sim counts), or the next one loads behind it into
-    registers of its own (``overlapped``, as Gemmini and ONNXim).
+    registers of its own (``overlapped``, as Gemmini and ONNXim). What pads a fold to the whole
+    array is multiplied like any other element.
     """
 
     kind: Literal["systolic_array"]
@@ -40,6 +41,10 @@ class SystolicArrayConfig(Datapath):
         """The cycles of products."""
         overlapped = self.fold_schedule == "overlapped"
         return SystolicTiming(self.dataflow, self.rows, self.columns, overlapped)
+
+    def padded_macs(self, asked: Product) -> int:
+        """Return the multiplications in elements that a partial fold leaves over."""
+        return self.timing_model.slots(asked) - asked.amount
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the array's server."""
@@ -71,4 +76,5 @@ class SystolicArray(ClockedServer):
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a panel."""
-        return self._timing.cycles(use.expect(Product)) * self.period
+        padding = use.action.startswith(PADDED)
+        return 0 if padding else self._timing.cycles(use.expect(Product)) * self.period

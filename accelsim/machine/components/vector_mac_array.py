@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from accelsim.inputs.validation import RuleError
-from accelsim.machine.components.arithmetic import multipliers
+from accelsim.machine.components.arithmetic import PADDED, multipliers
 from accelsim.machine.components.base import ANY, Datapath, Datasheet
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
@@ -34,7 +34,9 @@ class PeArrayConfig(Datapath):
     EdgeBERT's code); ``overlapped`` receives the next tile meanwhile (n cycles).
     ``write_port``: sums are written through the port that operands are read from (``shared``,
     EdgeBERT's code) or through one of their ``own``. ``command_cycles``: from the start write to
-    the unit and from its completion to the interrupt.
+    the unit and from its completion to the interrupt. ``padding``: a dot product with a null vector
+    is ``gated``, as that of a padded row or column, while padded elements of a vector are
+    multiplied; or all padding is ``computed``.
     """
 
     kind: Literal["vector_mac_array"]
@@ -42,6 +44,7 @@ class PeArrayConfig(Datapath):
     tile_schedule: Literal["serial", "overlapped"]
     write_port: Literal["shared", "own"]
     command_cycles: Count
+    padding: Literal["gated", "computed"]
 
     @model_validator(mode="before")
     @classmethod
@@ -55,6 +58,13 @@ class PeArrayConfig(Datapath):
     def lanes(self) -> int:
         """Elements of a vector."""
         return self.vector_size
+
+    def padded_macs(self, asked: Product) -> int:
+        """Return the multiplications of padding that are not gated."""
+        rows, columns, size = asked.rows, asked.columns, self.vector_size
+        if self.padding == "computed":
+            rows, columns = ceil_div(rows, size) * size, ceil_div(columns, size) * size
+        return rows * columns * ceil_div(asked.depth, size) * size - asked.amount
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the array's server."""
@@ -82,6 +92,8 @@ class PeArray(ClockedServer):
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a panel."""
+        if use.action.startswith(PADDED):
+            return 0
         panel = use.expect(Product)
         return panel_cycles(self._config, panel.rows, panel.columns, panel.depth) * self.period
 

@@ -23,7 +23,7 @@ class VectorUnitConfig(FunctionUnit):
         """Its width."""
         return self.width
 
-    def cycles(self, use: Use, site: Site) -> int:
+    def function_cycles(self, use: Use, site: Site) -> int:
         """Each sweep waits for the one before; all rows of a command are under way in it."""
         asked = use.expect(Elements)
         vectors = asked.rows * ceil_div(asked.columns, self.width) * asked.operands

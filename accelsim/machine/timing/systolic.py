@@ -67,6 +67,15 @@ class SystolicTiming:
             return folds * ceil_div(streamed, self.rows) * self.rows
         return folds * (self._load + streamed + self.rows + self.columns - 2) - 1
 
+    def slots(self, product: Product) -> int:
+        """Return the multiplications of all elements while a product streams through whole folds.
+
+        Bubbles between streams multiply nothing.
+        """
+        down, across, streamed = self._assign(product.rows, product.columns, product.depth)
+        folds = ceil_div(down, self.rows) * ceil_div(across, self.columns)
+        return folds * self.rows * self.columns * streamed
+
     @property
     def fill(self) -> int:
         """Cycles before an idle array computes, which hide behind an earlier product."""
