@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -121,12 +121,9 @@ def clock_joules(
 
     ``busy`` are the booked ticks by port, which count where clocks stop between them.
     """
-    booked: Counter[str] = Counter()
-    for port, n in busy.items():
-        booked[port.partition(".")[0]] += n
     return sum(
-        cycle_joules(prices, block, booked[block] if prices.stops(block) else ticks, point)
-        for block in prices.cycles
+        cycle_joules(prices, block, busy.get(port, 0) if prices.stops(block) else ticks, point)
+        for block, port in prices.clocks.items()
     )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from accelsim.accelerators.design import Design
-from accelsim.errors import ProgramError
+from accelsim.errors import ConfigError, ProgramError
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.components.base import Datasheet, Part, Price
-from accelsim.machine.components.supply import PowerConfig
+from accelsim.machine.components.clocked import ClockedServer
+from accelsim.machine.components.supply import PowerConfig, Supply
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import Logic
 from accelsim.memory.protection import Code, codec_cost
@@ -57,16 +58,18 @@ class Supplies:
 class PriceList:
     """Joules of one unit of each (block, action); watts of each block; square meters of each.
 
-    ``cycles`` are joules of a cycle in which the clock of a block runs, where it costs any. All at
-    the nominal operating point. ``dram_states`` are watts by state of the DRAM. What is
-    ``paid_elsewhere`` has its cost in the actions that it causes. ``supplies`` says how each chip
-    state and operating point scales them, ``sheets`` are the datasheets that all comes from.
+    ``cycles`` are joules of a cycle in which the clock of a block runs, where it costs any;
+    ``clocks`` are the ports of these blocks. All at the nominal operating point. ``dram_states``
+    are watts by state of the DRAM. What is ``paid_elsewhere`` has its cost in the actions that it
+    causes. ``supplies`` says how each chip state and operating point scales them, ``sheets`` are
+    the datasheets that all comes from.
     """
 
     joules: dict[tuple[str, str], float]
     paid_elsewhere: frozenset[tuple[str, str]]
     watts: dict[str, float]
     cycles: dict[str, float]
+    clocks: dict[str, str]
     areas: dict[str, float]
     dram_states: Mapping[str, float]
     sources: dict[str, str]
@@ -109,12 +112,25 @@ def price_list(
         frozenset(key for key, price in priced.items() if price.paid_elsewhere),
         watts,
         {name: sheet.cycle for name, sheet in sheets.items() if sheet.cycle},
+        {name: _clocked_port(hardware, name) for name, sheet in sheets.items() if sheet.cycle},
         areas,
         {state: w for sheet in sheets.values() for state, w in sheet.states.items()},
         {name: sheet.source for name, sheet in sheets.items() if sheet.source},
         _supplies_of(hardware, sheets),
         sheets,
     )
+
+
+def _clocked_port(hardware: HardwareConfig, name: str) -> str:
+    """Return the port whose clock a component pays for."""
+    servers = hardware.components[name].servers(name, hardware.site).values()
+    clocked = [server.name for server in servers if isinstance(server, (ClockedServer, Supply))]
+    if len(clocked) != 1:
+        raise ConfigError(
+            f"{name}: a cycle of its clock has a price, so it needs one clocked server, got "
+            f"{len(clocked)}; price leakage or actions instead, or make it two components"
+        )
+    return clocked[0]
 
 
 def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> Supplies:

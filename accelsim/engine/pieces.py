@@ -235,11 +235,13 @@ class PieceRunner:
     def _count_clocks(self, ledger: Ledger) -> None:
         """Note for how long each clock ran in each state of the chip that has one."""
         busy: Counter[tuple[str, ChipState]] = Counter()
-        for (piece, account), times in self.tally.items():
+        clocks = list(self.machine.clocks)
+        stopped = {port for _, port, stops in clocks if stops}
+        for (piece, account), times in self.tally.items() if stopped else ():
             state = ChipState(PowerState.ACTIVE, account.point)
-            for port, ticks in piece.busy.items():
-                busy[port, state] += ticks * times
-        for block, port, stops in self.machine.clocks:
+            for port in stopped & piece.busy.keys():
+                busy[port, state] += piece.busy[port] * times
+        for block, port, stops in clocks:
             for state, ticks in ledger.chip_states.items():
                 if ran := (busy[port, state] if stops else ticks) * (state.power in CLOCKED):
                     ledger.clocks[Clock(block, port, state)] = ran

@@ -35,6 +35,7 @@ def test_energy_with_unit_prices_equals_the_count(case: str) -> None:
         joules=dict.fromkeys(prices.joules, 1.0),
         watts=dict.fromkeys(prices.watts, 0.0),
         cycles={},
+        clocks={},
         dram_states=dict.fromkeys(prices.dram_states, 0.0),
     )
     counted = sum(

@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 from small_workload import small_results
 
+from accelsim.account.prices import price_list
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.single import OperatorResult, matmul, run_alone
 from accelsim.machine.chip_state import ChipState, PowerState
+from accelsim.machine.components.base import Datasheet, Part
+from accelsim.machine.components.bit_mask_codec import CodecConfig
+from accelsim.machine.components.clocked import CycleServer
+from accelsim.machine.components.server import Server
 from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.machine.site import Site
 from accelsim.program import Product, SegmentBuilder, Transfer, Use
 
 GRADES = ("low", "typical", "high")
@@ -159,6 +165,25 @@ def test_clocks_are_counted_in_whole_ticks_and_gating_saves_the_idle_ones() -> N
 def clocks(case: CaseResult, port: str) -> dict[ChipState, int]:
     found = case.run.ledger.clocks.items()
     return {clock.state: ticks for clock, ticks in found if clock.port == port}
+
+
+class Ticking(CodecConfig):
+    """A codec of no port, or of two, whose clock has a price."""
+
+    ports: int
+
+    def servers(self, name: str, site: Site) -> dict[str, Server]:
+        return {f"{n}": CycleServer(f"{name}.{n}", site.period, len) for n in range(self.ports)}
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        return Datasheet(Part.COMPUTE, {}, cycle=1e-12)
+
+
+@pytest.mark.parametrize("ports", [0, 2])
+def test_a_clock_with_a_price_belongs_to_one_port(ports: int) -> None:
+    odd = machine().changed(codec=Ticking(kind="bit_mask_codec", ports=ports))
+    with pytest.raises(ConfigError, match=f"^codec: .* one clocked server, got {ports}; "):
+        price_list(odd)
 
 
 def test_at_its_worst_a_dram_pays_for_controller_and_phy() -> None:

@@ -64,12 +64,12 @@ class Datasheet:
 
     ``prices`` by action: an action that is not there is not one of the component. ``area`` [m2] and
     ``leakage`` [W] are None where they are not modelled. ``cycle`` [J] is spent in every cycle in
-    which the component's clock runs, used or not. ``follows_supply`` says that energy and leakage
-    scale with the supply of the logic, ``retained`` that contents outlive retention (``kept`` is
-    what is left of the leakage there, where it was measured), ``always_on`` that no state of the
-    chip switches it off, as what wakes the chip. ``states`` are watts by state, for what has states
-    of its own (DRAM). ``unpriced`` tells the reader of a result what has no price here although it
-    costs.
+    which the clock of the component's one port runs, used or not. ``follows_supply`` says that
+    energy and leakage scale with the supply of the logic, ``retained`` that contents outlive
+    retention (``kept`` is what is left of the leakage there, where it was measured), ``always_on``
+    that no state of the chip switches it off, as what wakes the chip. ``states`` are watts by
+    state, for what has states of its own (DRAM). ``unpriced`` tells the reader of a result what has
+    no price here although it costs.
     """
 
     part: Part
