@@ -183,7 +183,7 @@ class _Scopes:
         Bits instead of words where a parameter lies in DRAM.
         """
         memories = self.design.hardware.memories
-        bits = Counter(_bits_once(self.design.graphs[task], self.design.placements[task]))
+        bits = Counter(bits_once(self.design.graphs[task], self.design.placements[task]))
         for memory, config in memories.items():
             if memory in bits:
                 bits[memory] = ceil_div(bits[memory], config.word)
@@ -191,7 +191,7 @@ class _Scopes:
 
 
 @lru_cache(maxsize=64)
-def _bits_once(graph: LayerGraph, placement: Placement) -> Mapping[str, int]:
+def bits_once(graph: LayerGraph, placement: Placement) -> Mapping[str, int]:
     """Return the array bits by memory of every needed parameter, each counted once.
 
     Of an embedding table the rows that the sentence can need at most.

@@ -24,6 +24,7 @@ _COMMANDS = {
     "crossover": "Find the request rate at which two cases cost the same energy.",
     "scaling": "Show what grows with the number of tasks.",
     "faults": "Compare storage schemes of the weights: cost, faults, consequence.",
+    "headline": "Price the cases by every plausible account of the published gains.",
     "validate": "Compare the models with published and measured figures.",
     "op": "Run one operator alone on a machine.",
     "tech": "Print the memory-technology table or one array of it.",
