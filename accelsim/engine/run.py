@@ -146,6 +146,12 @@ class Run:
     traced: bool
     idle_plans: dict[IdlePlan, int]
 
+    @property
+    def usual_plan(self) -> IdlePlan | None:
+        """What was planned most often for idle times, of equals the last; None without any."""
+        plans = self.idle_plans
+        return max(reversed(plans), key=plans.__getitem__, default=None)
+
     def total(self, kind: ProgramKind) -> ProgramTotal:
         """Return the total over all tasks of one kind of program."""
         return self._by_kind[kind]

@@ -114,10 +114,9 @@ def states_text(case: CaseResult) -> str:
 
 def sleep_text(case: CaseResult) -> str:
     """Return the usual plan for idle times, and the bound; nothing for a chip never idle."""
-    if case.oracle is None:
+    usual = case.run.usual_plan
+    if case.oracle is None or usual is None:
         return ""
-    plans = case.run.idle_plans
-    usual = max(reversed(plans), key=plans.__getitem__)
     spent = energy_per_inference(case.run, case.figures.account)
     return (
         f"Idle: {_steps_text(usual)}. A request takes {format_si(spent, 'J')}, "

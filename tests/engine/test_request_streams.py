@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_workload import small_workload
+from small_workload import MAIN, SMALL, small_workload
 
 from accelsim.engine.residency import Missing
 from accelsim.engine.run import Run, Window
@@ -346,6 +346,17 @@ def test_the_bound_beside_a_run_is_what_the_oracle_spends() -> None:
     assert {state for _, state in plans} == {PowerState.OFF}
     for at, _ in plans:
         assert any(to_seconds(at) == pytest.approx(load, rel=1e-9) for load in even)
+
+
+def test_the_usual_plan_is_a_figure() -> None:
+    import accelsim
+
+    idle = "idle={policy: timeout, clock_gated_after: 0 s, off_after: 3 ms}"
+    point = accelsim.Point(MAIN, (*SMALL, SLOW, idle), (CASE,))
+    row = accelsim.evaluate(point)
+    assert row[f"{CASE}.time.idle_until.clock_gated"] == 0
+    assert row[f"{CASE}.time.idle_until.off"] == pytest.approx(3e-3)
+    assert f"{CASE}.time.idle_until.retention" not in row
 
 
 def test_rounds_without_a_pause_have_no_bound() -> None:

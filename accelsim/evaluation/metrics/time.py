@@ -21,6 +21,11 @@ def _residency(states: Mapping[Any, Tick]) -> dict[str, float]:
     return {str(state): to_seconds(ticks) for state, ticks in states.items()}
 
 
+def _planned(case: CaseResult) -> dict[str, float]:
+    plan = case.run.usual_plan
+    return {str(state): to_seconds(at) for at, state in plan.steps} if plan else {}
+
+
 def _active(case: CaseResult) -> float:
     return to_seconds(active_ticks(case.run))
 
@@ -57,6 +62,7 @@ class Time(MetricFamily):
             "s",
             lambda case: _residency(case.run.ledger.chip_states),
         ),
+        Metric("time.idle_until", "idle time until a state, as usually planned", "s", _planned),
         Metric(
             "time.dram",
             "time by state of the DRAM",
