@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
 from accelsim.inputs.memo import Memo
 from accelsim.memory.storage import Measured
+from accelsim.model.graph import LayerGraph
 from accelsim.weights.compression import CompressedModel, compress
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
+from accelsim.weights.weight_set import WeightSet
 from accelsim.workload.schema import Case, Workload
+
+
+def original_weights(
+    workload: Workload, case: Case, graphs: Mapping[str, LayerGraph]
+) -> dict[str, WeightSet]:
+    """Return the weights of each task's graph of a case that has weights, before compression.
+
+    Raises ConfigError for files that are wrong.
+    """
+    chosen = case.config.weights
+    assert chosen is not None
+    if chosen.shared or chosen.tasks:
+        folder, files = workload.path.parent, (chosen.shared, chosen.tasks)
+        return load_task_weights(*files, graphs, folder, chosen.seed)
+    assert chosen.seed is not None
+    return {task: synthetic_weights(graphs[task], chosen.seed, task) for task in graphs}
 
 
 def compressed_weights(
@@ -23,12 +43,7 @@ def compressed_weights(
     assert chosen is not None
     length, memo = config.sequence_length, memo or Memo()
     graphs = {task: task_graph(config, case, task, length, memo) for task in config.tasks}
-    if chosen.shared or chosen.tasks:
-        folder, files = workload.path.parent, (chosen.shared, chosen.tasks)
-        sets = load_task_weights(*files, graphs, folder, chosen.seed)
-    else:
-        assert chosen.seed is not None
-        sets = {task: synthetic_weights(graphs[task], chosen.seed, task) for task in graphs}
+    sets = original_weights(workload, case, graphs)
     try:
         return {
             task: compress(

@@ -69,6 +69,24 @@ def relative_error(value: _Floats, reference: _Floats) -> float:
     return float(difference / size) if np.isfinite(difference) and size > 0 else float("inf")
 
 
+def cosines(
+    result: ForwardResult, reference: ForwardResult, mask: NDArray[np.bool_]
+) -> list[float]:
+    """Return the mean cosine of each layer's output at the real tokens to the reference's.
+
+    ``mask`` (batch, sequence) is True for real tokens. An output that is not finite, or zero in
+    one of the two, counts as 0.
+    """
+    found = []
+    for value, wanted in zip(result.hidden, reference.hidden, strict=True):
+        one, other = value[mask].astype(np.float64), wanted[mask].astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            sizes = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+            cosine = (one * other).sum(axis=1) / sizes
+        found.append(float(np.where(np.isfinite(cosine), cosine, 0.0).mean()))
+    return found
+
+
 def layer_errors(
     result: ForwardResult, reference: ForwardResult, mask: NDArray[np.bool_] | None = None
 ) -> list[float]:

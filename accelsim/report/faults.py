@@ -22,6 +22,7 @@ from accelsim.report.table import (
     listed,
 )
 from accelsim.report.text import Value, change, in_unit, number
+from accelsim.study.faults.compression import Compression, CompressionCosts
 from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.findings import Exchange, double_share, exchanges, savings
 from accelsim.study.faults.statistics import INTERVALS, Estimate
@@ -73,6 +74,7 @@ _MEANS: tuple[Field[SchemeResult], ...] = (
 def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
     """Return the tables, the plots, and what they come to."""
     sections: list[Section] = [
+        _compression(study.compression),
         listed(
             "Costs: memories as large as needed; energy and latency of a round; writing once",
             _COSTS,
@@ -93,6 +95,24 @@ def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
         notes=tuple(faults_notes(study)),
         details=(_layers(study), Heading("Schemes"), *_meanings(study)),
     )
+
+
+_COMPRESSION: tuple[Field[Compression], ...] = (
+    (Column("density", "density", "1", 2), lambda one: one.density),
+    (Column("stored", "stored", "MiB"), lambda one: one.stored),
+    (Column("cosine", "cosine,\nlast layer", "1", 2), lambda one: one.layers[-1]),
+    (Column("logit_error", "logits", "1"), lambda one: one.logits),
+    (Column("agreement", "agreement", "1", 2), lambda one: one.agreement),
+)
+
+
+def _compression(found: CompressionCosts) -> Table:
+    title = "Compression alone, against the weights as given: as stated, and at other densities"
+    table = listed(title, _COMPRESSION, (found.stated, *found.others))
+    room = f"The case's own non-volatile memories have {format_bytes(found.room)}"
+    if found.fitting is not None:
+        room += f": room for a density of {found.fitting:.2f}"
+    return Table(table.title, table.columns, table.rows, (f"{room}.",))
 
 
 def _about(study: FaultStudy) -> Iterator[str]:
@@ -227,6 +247,7 @@ def faults_findings(study: FaultStudy) -> Iterator[str]:
         for result in study.schemes:
             if result.damage and result.damage.accuracy:
                 yield f"accuracy of {result.scheme.name}: {with_interval(result.damage.accuracy)}"
+    yield _compression_line(study.compression)
     if study.sweep:
         for curve in study.sweep.curves[1:]:
             yield _curve_line(study.sweep, curve)
@@ -237,6 +258,19 @@ def faults_findings(study: FaultStudy) -> Iterator[str]:
             f"{saving.mixed} saves {100 * saving.share:.0f} % of the area that {saving.dense} "
             f"saves against {saving.single}"
         )
+
+
+def _compression_line(found: CompressionCosts) -> str:
+    stated = found.stated
+    denser = (
+        f"{one.layers[-1]:.2f} at {one.density:.2f}, which takes {format_bytes(one.stored)}"
+        for one in found.others
+    )
+    return (
+        f"compression alone, to a density of {stated.density:.2f} ({format_bytes(stated.stored)}), "
+        f"leaves a cosine of {stated.layers[-1]:.2f} to the last layer of the weights as given: "
+        f"{'; '.join(denser)}. Errors of faults are against the compressed model"
+    )
 
 
 def _curve_line(sweep: Sweep, curve: Curve) -> str:

@@ -34,6 +34,7 @@ def faults_document(study: FaultStudy, command: Sequence[str]) -> dict[str, Any]
         "resync": options.resync,
         "faults": options.faults.model_dump(mode="json"),
         "intervals": INTERVALS,
+        "compression": asdict(study.compression),
         "accuracy_without_faults": study.accuracy,
         "schemes": [_scheme(result) for result in study.schemes],
         "exchanges": [asdict(exchange) for exchange in exchanges(study)],

@@ -56,7 +56,8 @@ def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> No
     shown = capsys.readouterr()
     # Three schemes, and the rates of three curves until their logits are lost.
     steps = shown.err.splitlines()
-    assert steps[:2] == [
+    assert steps[:3] == [
+        "accelsim: simulating compression at other densities",
         "accelsim: simulating scheme 1 of 3: slc",
         "accelsim: simulating scheme 2 of 3: mixed2",
     ]
@@ -73,7 +74,7 @@ def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> No
     curves = file["sweep"]["curves"]
     points = [len(curve["points"]) for curve in curves]
     assert points[0] == 3
-    assert len(steps) == 3 + sum(points)
+    assert len(steps) == 4 + sum(points)
     for curve in curves:
         errors = [
             point["damage"]["logits_relative_error"]["mean"]
@@ -82,6 +83,9 @@ def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> No
         ]
         assert all(error < 1 for error in errors[:-1])
         assert len(curve["points"]) == 3 or errors[-1] >= 1
+    stated, *denser = (file["compression"][key] for key in ("stated", "others"))
+    assert stated["layers"][-1] < denser[0][-1]["layers"][-1] <= 1
+    assert "compression alone, to a density of 0.2" in shown.out
     # Where the weights come from stands in every output.
     page = (folder / "faults.html").read_text()
     assert file["weights"].startswith("synthetic, seed 0")

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from accelsim.inference.compare import accuracy, agreement, layer_errors, relative_error
+from accelsim.inference.data import Sentences
 from accelsim.inference.forward import ForwardResult, forward
 from accelsim.study.faults.statistics import Estimate, mean_of, share_of
 from accelsim.study.faults.stored_model import FaultCounts, Reading
@@ -54,6 +55,24 @@ class DamageSummary:
     accuracy: Estimate | None
 
 
+def run_sentences(
+    subject: Subject, weights: Mapping[str, Values], sentences: Sentences | None = None
+) -> ForwardResult:
+    """Return what a subject's model gives with some weights, layers too; all its sentences."""
+    sentences = sentences or subject.sentences
+    return forward(
+        subject.workload.config.model,
+        subject.case.config.adaptation,
+        weights,
+        sentences.tokens,
+        sentences.mask,
+        sentences.token_types,
+        capture=True,
+        attention_spans=subject.workload.config.attention_spans.get(subject.task, ()),
+        memo=subject.memo,
+    )
+
+
 class Judge:
     """Compares readings of a subject's weights with the weights as written."""
 
@@ -85,18 +104,7 @@ class Judge:
         return _summarise(counts, damages)
 
     def _forward(self, changed: Mapping[str, Values]) -> ForwardResult:
-        subject, sentences = self._subject, self.sentences
-        return forward(
-            subject.workload.config.model,
-            subject.case.config.adaptation,
-            {**self._weights, **changed},
-            sentences.tokens,
-            sentences.mask,
-            sentences.token_types,
-            capture=True,
-            attention_spans=subject.workload.config.attention_spans.get(subject.task, ()),
-            memo=subject.memo,
-        )
+        return run_sentences(self._subject, {**self._weights, **changed}, self.sentences)
 
     def _judge(self, reading: Reading, result: ForwardResult) -> Damage:
         sentences, reference = self.sentences, self._reference

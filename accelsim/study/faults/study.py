@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.model import fault_model
+from accelsim.study.faults.compression import CompressionCosts, compression_costs
 from accelsim.study.faults.costs import SchemeCosts, scheme_costs
 from accelsim.study.faults.damage import DamageSummary, Judge
 from accelsim.study.faults.options import FaultOptions
@@ -44,13 +45,15 @@ class SchemeResult:
 class FaultStudy:
     """The outcome for a case and a task.
 
-    ``accuracy`` is that without faults, None without labels. ``sweep`` is None where no fault
+    ``compression`` against the weights as given; ``schemes`` and ``sweep`` against the compressed
+    ones. ``accuracy`` is that without faults, None without labels. ``sweep`` is None where no fault
     rates were asked for or no tensor has a mask.
     """
 
     subject: Subject
     options: FaultOptions
     schemes: tuple[SchemeResult, ...]
+    compression: CompressionCosts
     sweep: Sweep | None
     accuracy: float | None
 
@@ -80,6 +83,8 @@ def study_faults(
     subject = load_subject(workload, options)
     faults = {scheme.name: cell_faults(subject, scheme, options) for scheme in schemes}
     _check_cells(subject, schemes, options)
+    step("compression at other densities")
+    compression = compression_costs(subject)
     judge = Judge(subject)
     results = []
     for number, scheme in enumerate(schemes, start=1):
@@ -87,7 +92,8 @@ def study_faults(
         stored = write(subject, scheme, options)
         results.append(_study(subject, judge, scheme, stored, faults[scheme.name], options))
     sweep = _sweep(subject, options, step)
-    return FaultStudy(subject, options, tuple(results), sweep, judge.unharmed.accuracy)
+    accuracy = judge.unharmed.accuracy
+    return FaultStudy(subject, options, tuple(results), compression, sweep, accuracy)
 
 
 def _check_cells(subject: Subject, schemes: Iterable[StorageScheme], options: FaultOptions) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
 from accelsim.evaluation.stages import design_of
-from accelsim.evaluation.weights import compressed_weights
+from accelsim.evaluation.weights import original_weights
 from accelsim.inference.data import Sentences, random_sentences
 from accelsim.inference.labelled import load_labelled
 from accelsim.inputs.memo import Memo
@@ -22,7 +23,7 @@ from accelsim.model.tasks import find_task
 from accelsim.model.tensors import Role
 from accelsim.study.faults.options import FaultOptions
 from accelsim.weights.compression import CompressedModel, compress
-from accelsim.weights.settings import NumberFormat
+from accelsim.weights.settings import CaseWeights, NumberFormat
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
 from accelsim.weights.weight_set import WeightSet
@@ -31,7 +32,10 @@ from accelsim.workload.schema import Case, Workload
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A case and a task of a workload, the task's compressed weights, and sentences.
+    """A case and a task of a workload, the task's weights, compressed too, and sentences.
+
+    ``graph`` is the task's; ``original`` are its weights as given, ``compressed`` with ``numbers``
+    and ``prune_over``.
 
     ``home`` is the non-volatile memory of the case whose technology, word and target hold for the
     memories of every scheme; ``roles`` are those whose values lie in non-volatile memory.
@@ -40,7 +44,10 @@ class Subject:
     workload: Workload
     case: Case
     task: str
+    graph: LayerGraph
+    original: WeightSet
     compressed: CompressedModel
+    prune_over: Literal["tensor", "role"]
     numbers: NumberFormat
     sentences: Sentences
     home: MemoryConfig
@@ -75,21 +82,24 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
     home, roles = _non_volatile(case)
     memo, config = Memo(), workload.config
     chosen = case.config.weights
+    length = config.sequence_length
     if chosen and not (options.weights or options.task_weights):
         # The weights of the case, down to their numbers; a file of the options comes before them.
-        numbers, compressed = chosen.numbers, compressed_weights(workload, case, memo)[task]
+        graphs = {name: task_graph(config, case, name, length, memo) for name in config.tasks}
+        original = original_weights(workload, case, graphs)[task]
     else:
-        numbers = NumberFormat(kind=options.numbers)
+        chosen = CaseWeights(seed=options.seed, numbers=NumberFormat(kind=options.numbers))
         names = dict.fromkeys([task, *_known(workload, options.task_weights)])
-        length = config.sequence_length
         graphs = {name: task_graph(config, case, name, length, memo) for name in names}
-        weights = _load(task, graphs, options)
-        try:
-            compressed = compress(graphs[task], weights, case.config.storage, numbers)
-        except ConfigError as error:
-            raise ConfigError(f"case '{case.name}': {error}") from None
+        original = _load(task, graphs, options)
+    graph, numbers, over = graphs[task], chosen.numbers, chosen.prune_over
+    try:
+        compressed = compress(graph, original, case.config.storage, numbers, over)
+    except ConfigError as error:
+        raise ConfigError(f"case '{case.name}': {error}") from None
     sentences = _sentences(workload, task, options)
-    return Subject(workload, case, task, compressed, numbers, sentences, home, roles, memo)
+    weights = (graph, original, compressed, over, numbers)
+    return Subject(workload, case, task, *weights, sentences, home, roles, memo)
 
 
 def _find_case(workload: Workload, name: str | None) -> Case:
