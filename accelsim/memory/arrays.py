@@ -21,6 +21,7 @@ from accelsim.memory.technology import (
     Row,
     SimulatedCell,
 )
+from accelsim.memory.temperatures import CARRIED, with_carried
 from accelsim.units import format_bytes
 
 # [ours] What a memory holds beyond what was asked is said above this share.
@@ -231,7 +232,7 @@ def _find_rows(
             f"{technology.name}, {target}, {conditions}: word {word} b is wider than the table's, "
             f"{', '.join(map(str, columns))} b; choose one of them"
         )
-    return columns[wider[0]]
+    return with_carried(technology, conditions, target, columns[wider[0]])
 
 
 def _find_columns(technology: MemoryTechnology, conditions: Conditions, target: str) -> Columns:
@@ -333,6 +334,8 @@ def _warnings(banks: Sequence[Row], capacity: int, word: int, device: Device) ->
 
 
 def _latency_warning(row: Row) -> str:
-    names = " and ".join(name.replace("_", " ") for name in row.interpolated)
     point = f"{format_bytes(row.capacity)} x {row.word} b"
+    if CARRIED in row.interpolated:
+        return f"not in the table at this temperature, leakage carried over: {point}"
+    names = " and ".join(name.replace("_", " ") for name in row.interpolated)
     return f"interpolated in the table itself, between neighbours in capacity: {names} of {point}"

@@ -19,6 +19,7 @@ from accelsim.memory.technology import (
     list_technologies,
     load_technology,
 )
+from accelsim.memory.temperatures import leakage_slope
 
 KIB, MIB = 2**10, 2**20
 FIGURES = ("area", "read_latency", "write_latency", "read_energy", "write_energy", "leakage")
@@ -278,6 +279,25 @@ def test_figures_between_two_temperatures_follow_them_exponentially(
         assert getattr(array, figure) == pytest.approx(low * (high / low) ** share)
     said = f"{temperature:g} K lies between the table's 300 and 350 K"
     assert (said in array.warnings) == (min(share, 1 - share) > 1e-9)
+
+
+@pytest.mark.parametrize(("name", "slope"), [("SRAM_htree", 0.676), ("RRAM", 0.958)])
+def test_a_point_that_is_missing_at_a_temperature_is_carried_over(name: str, slope: float) -> None:
+    """32 KiB are in the table at 350 K alone; its leakage takes the slope of arrays built alike."""
+    technology = load_technology(name)
+    cold, hot = (
+        find_array(technology, capacity=32 * KIB, word=128, temperature=kelvin)
+        for kelvin in (300, 350)
+    )
+    at = [REFERENCE._replace(temperature=kelvin) for kelvin in (350, 300)]
+    assert leakage_slope(technology, *at) == pytest.approx(slope, abs=1e-3)
+    assert cold.leakage == pytest.approx(leakage_slope(technology, *at) * hot.leakage)
+    assert (cold.area, cold.read_energy) == (hot.area, hot.read_energy)
+    assert cold.warnings == (
+        "not in the table at this temperature, leakage carried over: 32 KiB x 128 b",
+    )
+    assert (hot.exact, cold.exact) == (True, False)
+    assert leakage_slope(technology, at[0], at[0]._replace(roadmap="HP")) == 0
 
 
 def test_outside_the_temperatures_of_the_tables_is_refused() -> None:
