@@ -17,6 +17,7 @@ from accelsim.report.table import (
 )
 from accelsim.study.validation.built import Gap
 from accelsim.study.validation.check import Check
+from accelsim.study.validation.logic import Witness
 from accelsim.study.validation.suite import GroupSummary, Outcome
 from accelsim.version import __version__
 
@@ -54,6 +55,20 @@ _GAP_NOTES = (
     "bit, as built; leakage a MiB, heated to our temperature (silicon.yaml). Confidence: P read in "
     "a public file or page, M computed from it, R recollection",
 )
+_WITNESS: tuple[Field[Witness], ...] = (
+    (Column("accelerator", "accelerator"), lambda one: one.name),
+    (Column("unit", "unit"), lambda one: one.unit),
+    (Column("linear", "L x V2", "1"), lambda one: one.linear),
+    (Column("stillmaker", "Stillmaker", "1"), lambda one: one.stillmaker),
+    (Column("uncertainty", "+-", "%", 2), lambda one: one.uncertainty),
+    (Column("low", "low", "1"), lambda one: one.low),
+    (Column("typical", "typical", "1"), lambda one: one.typical),
+    (Column("high", "high", "1"), lambda one: one.high),
+)
+_WITNESS_NOTES = (
+    "published figures at 22 nm and 0.8 V by two rules of scaling, its uncertainty, and ours at "
+    "each grade of process.logic; nothing is fitted. GAP9 is a whole chip with another engine",
+)
 _SUMMARY: tuple[Field[GroupSummary], ...] = (
     (Column("group", "against"), lambda one: one.group),
     (Column("checks", "checks", "1"), lambda one: one.count),
@@ -74,6 +89,9 @@ def validation_report(outcome: Outcome) -> Report:
     if outcome.gaps:
         title = "How far is each array from what was built?"
         sections.append(replace(listed(title, _GAP, outcome.gaps), notes=_GAP_NOTES))
+    if outcome.witnesses:
+        title = "What does a MAC of built accelerators cost?"
+        sections.append(replace(listed(title, _WITNESS, outcome.witnesses), notes=_WITNESS_NOTES))
     if failed:
         sections.append(listed("Failed", _GROUPED, failed))
     verdict = (
@@ -90,6 +108,7 @@ def validation_report(outcome: Outcome) -> Report:
             "schema_version": SCHEMA_VERSION,
             "failed": outcome.failed,
             "built": [recorded(_GAP, gap) for gap in outcome.gaps],
+            "accelerators": [recorded(_WITNESS, one) for one in outcome.witnesses],
             "checks": [recorded(_GROUPED, check) for check in outcome.checks],
         },
         details=tuple(_group(name, checks) for name, checks in outcome.by_group.items()),

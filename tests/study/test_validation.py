@@ -14,7 +14,7 @@ from accelsim.report.media.html import Html
 from accelsim.report.validation import validation_report
 from accelsim.study.validation.check import Check, reference_folder
 from accelsim.study.validation.dram import dram_checks
-from accelsim.study.validation.logic import logic_checks
+from accelsim.study.validation.logic import logic_checks, witnesses
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.suite import Outcome, summarise
@@ -27,7 +27,7 @@ SUITES = {
     "scalesim": (lambda: scalesim_checks(FOLDER), 180),
     "onnxim": (lambda: onnxim_checks(FOLDER), 11),
     "arrays": (lambda: array_checks(FOLDER), 772),
-    "logic": (lambda: logic_checks(FOLDER), 30),
+    "logic": (lambda: logic_checks(witnesses(FOLDER)), 14),
     "dram": (lambda: dram_checks(FOLDER), 45),
     "model": (lambda: model_checks(FOLDER), 372),
     "theory": (theory_checks, 100),
@@ -62,7 +62,9 @@ def test_wrong_technology_data_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_chip_beyond_the_account_of_the_logic_fails(tmp_path: Path) -> None:
     text = (FOLDER / "accelerators.csv").read_text()
     (tmp_path / "accelerators.csv").write_text(text.replace(",0.314,pJ/MAC", ",3.14,pJ/MAC"))
-    failed = [check.quantity for check in logic_checks(tmp_path) if check.passed is False]
+    failed = [
+        check.quantity for check in logic_checks(witnesses(tmp_path)) if check.passed is False
+    ]
     assert failed == ["NVDLA, a further MAC: outside low to high"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from accelsim.study.validation.built import Gap, built_gaps
 from accelsim.study.validation.check import Check
 from accelsim.study.validation.dram import dram_checks
-from accelsim.study.validation.logic import logic_checks
+from accelsim.study.validation.logic import Witness, logic_checks, witnesses
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.timing import edgebert_checks, onnxim_checks, scalesim_checks
@@ -32,10 +32,11 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All comparisons, in the order in which they were made, and arrays beside built ones."""
+    """All comparisons, as they were made; arrays and accelerators beside built ones."""
 
     checks: tuple[Check, ...]
     gaps: tuple[Gap, ...] = ()
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def groups(self) -> list[GroupSummary]:
@@ -68,18 +69,19 @@ class Outcome:
 
 def run_validation(folder: Path) -> Outcome:
     """Run every comparison with the reference data of a folder."""
+    built = tuple(witnesses(folder))
     checks = [
         *edgebert_checks(folder),
         *scalesim_checks(folder),
         *onnxim_checks(folder),
         *array_checks(folder),
         *dram_checks(folder),
-        *logic_checks(folder),
+        *logic_checks(built),
         *model_checks(folder),
         *theory_checks(),
         *headline_checks(),
     ]
-    return Outcome(tuple(checks), tuple(built_gaps(folder)))
+    return Outcome(tuple(checks), tuple(built_gaps(folder)), built)
 
 
 def summarise(checks: Sequence[Check]) -> list[GroupSummary]:
