@@ -138,9 +138,7 @@ class _AttentionRun:
     def retire(self, names: list[str]) -> None:
         """Release values when the array has done all that was planned so far."""
         for name in names:
-            value = self.emitter.values[name]
-            last = self.emitter.last_product
-            self.emitter.retire(value, value.rows * value.columns, last)
+            self.emitter.retire_whole(self.emitter.values[name], self.emitter.last_product)
 
     def _is_own(self, value: Value) -> bool:
         """Say whether a value was made for its head alone."""
@@ -156,7 +154,7 @@ class _AttentionRun:
         operands = {each.name: each for each in (head.query, head.key, head.value)}
         for value in operands.values():
             if self._is_own(value) and not self._ends_alone(head, value):
-                self.emitter.retire(value, value.rows * value.columns, task)
+                self.emitter.retire_whole(value, task)
 
     def _retire_moved(self, head: _Head, value: Value, operand: Operand) -> None:
         if self._ends_alone(head, value):
@@ -177,7 +175,7 @@ class _AttentionRun:
             operator.label, shape, moving, head.stationary_key, scores, mine, set()
         )
         if self._ends_alone(head, head.query):
-            emitter.retire(head.query, count * head.query.columns, task)
+            emitter.retire(head.query, rows, count * head.query.columns, task)
         emitter.drop_moved(head.query.name)
         if rows[1] == self.stage.rows:
             emitter.drop(head.stationary_key)

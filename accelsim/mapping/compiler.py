@@ -1,7 +1,8 @@
 """From a layer graph and a machine to the program of one inference.
 
-Every stage takes the plan that should finish first among those that fit the buffers; when
-activations fit in no way, those that cross stages are spilled to DRAM, if the machine allows it.
+Every stage takes the plan that should finish first among those that fit the buffers; while the
+best do not fit, more of the activations that cross stages are spilled to DRAM, if the machine
+allows it.
 Equal layers share one segment, and so do equal checks.
 """
 
@@ -23,6 +24,7 @@ from accelsim.mapping.cutting import Stage, cut
 from accelsim.mapping.emission import AnyEmitter, Candidate, Emission, Emitted
 from accelsim.mapping.emitter import Emitter
 from accelsim.mapping.plan import NoRoomError, Plan
+from accelsim.mapping.spilling import NOTHING, spill_levels
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM, Placement
@@ -44,10 +46,12 @@ class Way(Generic[AnyEmitter]):
 class Mapper(ABC, Generic[AnyEmitter]):
     """How one accelerator works stages off.
 
-    ``parameter_buffers`` are those that no shorter sequence would relieve.
+    ``parameter_buffers`` are those that no shorter sequence would relieve. ``results_spill`` says
+    that results may leave by DRAM, too.
     """
 
     parameter_buffers: ClassVar[frozenset[str]] = frozenset()
+    results_spill: ClassVar[bool] = False
 
     @abstractmethod
     def emitter(self, context: Context, hardware: HardwareConfig, plan: Plan) -> AnyEmitter:
@@ -79,16 +83,18 @@ def compile_inference(
     stages = [stage for segment in segments for stage in segment]
     context = Context.of(graph, placement, stages, base_address)
     compiled: list[InferenceProgram] = []
-    for spill in (False, True) if hardware.placement.activation_spill else (False,):
+    levels = spill_levels(context, stages, results=mapper.results_spill)
+    for spilled in levels if hardware.placement.activation_spill else [NOTHING]:
+        lying = replace(context, spilled=spilled)
         try:
-            context = replace(context, spill=spill)
-            compiled.append(_Compilation(mapper, context, hardware, cache).compile(segments))
+            compiled.append(_Compilation(mapper, lying, hardware, cache).compile(segments))
         except NoRoomError as error:
-            if not compiled and spill == bool(hardware.placement.activation_spill):
-                raise _no_room(error, hardware, mapper.parameter_buffers) from None
+            missing = error
             continue
-        if not compiled[0].refused:
+        if not compiled[-1].refused:
             break
+    if not compiled:
+        raise _no_room(missing, hardware, mapper.parameter_buffers)
     return min(compiled, key=lambda inference: inference.cost)
 
 
@@ -135,10 +141,9 @@ class _Compilation(Generic[AnyEmitter]):
             held = compiled.held
             cost, refused = cost + compiled.cost, refused or compiled.refused
         program = Program("infer", ProgramKind.INFER, tuple(built))
-        spilled = sorted(self.context.crossing) if self.context.spill else []
         exits, before = _exits(self.context, segments), _before_layers(segments)
-        words, away = tuple(choices), tuple(spilled)
-        return InferenceProgram(program, words, away, exits, before, cost, refused)
+        words, spilled = tuple(choices), _spilled(self.context, segments)
+        return InferenceProgram(program, words, spilled, exits, before, cost, refused)
 
     def _segment(self, key: object, stages: Stages, held: dict[str, int]) -> CompiledSegment:
         emission = self._emission(key, stages, held)
@@ -223,6 +228,13 @@ def _before_layers(segments: Segments) -> int:
     return sum(1 for _ in takewhile(lambda layer: layer is None, layers))
 
 
+def _spilled(context: Context, segments: Segments) -> tuple[str, ...]:
+    """Return which activations lie in DRAM, those of equal layers once, with how many rows."""
+    operators = (each for stages in segments for stage in stages for each in stage.operators)
+    found = ((each, context.spilled.get(each.name)) for each in operators)
+    return tuple({f"{each.label} ({n} of {each.rows} rows)": n for each, n in found if n})
+
+
 def _dram_layout(context: Context) -> tuple[object, ...]:
     """Return what DRAM adds to the identity of a segment: addresses, if anything lies there.
 
@@ -230,8 +242,8 @@ def _dram_layout(context: Context) -> tuple[object, ...]:
     the first: the same pages and bursts at another place.
     """
     tensors = context.placement.tensors.values()
-    used = context.spill or any(DRAM in tensor.memories for tensor in tensors)
-    return (context.spill, *context.addresses.values()) if used else ()
+    used = context.spilled or any(DRAM in tensor.memories for tensor in tensors)
+    return (bool(context.spilled), *context.addresses.values()) if used else ()
 
 
 def _signature(context: Context, stages: Stages) -> tuple[object, ...]:
@@ -260,10 +272,11 @@ def _operator_signature(
         (
             position.setdefault(producer.name, len(position)),
             producer.shape,
+            context.spilled.get(producer.name),
             context.is_last(producer.name, operator),
         )
         for producer in context.producers[operator.name]
     )
-    ends = (operator.name in context.crossing, context.is_result(operator))
+    ends = (context.spilled.get(operator.name), context.is_result(operator))
     own = (operator.kind, operator.label, operator.shape, operator.depth, operator.form)
     return (*own, operator.masked, operator.partial, stored, inputs, ends)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from accelsim.mapping.accesses import Part, part_of, whole_pages
@@ -20,8 +20,8 @@ class Context:
 
     ``producers`` are the operators that an operator reads, in operand order; ``last_reader`` maps
     an operator to the last one that reads its output; ``crossing`` are the operators whose
-    output leaves its stage; ``addresses`` are DRAM addresses by name. With ``spill``, crossing
-    outputs lie in DRAM.
+    output leaves its stage; ``addresses`` are DRAM addresses by name. ``spilled`` are how
+    many of their last rows lie in DRAM.
     """
 
     placement: Placement
@@ -29,7 +29,7 @@ class Context:
     last_reader: dict[str, str]
     crossing: frozenset[str]
     addresses: dict[str, int]
-    spill: bool
+    spilled: Mapping[str, int]
     _parts: dict[tuple[str, int, int], Part] = field(default_factory=dict)
 
     @classmethod
@@ -47,7 +47,7 @@ class Context:
                     last_reader[producer.name] = operator.name
         crossing = frozenset(a for a, b in graph.edges if stage_of[a] != stage_of[b])
         addresses = _addresses(graph, placement, crossing, base_address)
-        return cls(placement, producers, last_reader, crossing, addresses, spill=False)
+        return cls(placement, producers, last_reader, crossing, addresses, {})
 
     def stored(self, operator: Operator) -> list[StoredTensor]:
         """Return the stored parameters of an operator, of a partial one what it uses of them.

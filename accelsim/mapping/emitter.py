@@ -165,19 +165,18 @@ class Emitter(ABC):
         self.values[name] = Value(name, rows, columns)
         return self.values[name]
 
-    def may_spill(self, operator: Operator) -> bool:
-        """Say whether an output lies in DRAM when activations spill: one that leaves its stage."""
-        return operator.name in self.context.crossing
+    def spills(self, operator: Operator) -> int:
+        """Return how many of the last rows of an output lie in DRAM."""
+        return self.context.spilled.get(operator.name, 0)
 
     def output(self, operator: Operator) -> Value:
         """Return the whole output of an operator, where it spills to if it must."""
         if operator.name not in self.values:
-            spilled = self.context.spill and self.may_spill(operator)
             self.values[operator.name] = Value(
                 operator.name,
                 operator.rows,
                 operator.batch * operator.columns,
-                spilled,
+                self.spills(operator),
                 self.context.address(operator.name),
             )
         return self.values[operator.name]
@@ -187,7 +186,7 @@ class Emitter(ABC):
         shapes = operator.kind.inputs(operator)
         there = self.hardware.dram is not None
         return [
-            Value(f"{operator.name}.{number}", rows, width, spilled=there)
+            Value(f"{operator.name}.{number}", rows, width, spilled=rows if there else 0)
             for number, (rows, width) in enumerate(shapes)
         ]
 
@@ -202,24 +201,29 @@ class Emitter(ABC):
     def _access(
         self, value: Value, action: str, rows: Rows, elements: int, passes: int
     ) -> list[Use]:
-        amount = elements * passes
-        if value.spilled:
-            place = Range(value.address_of(rows), elements, passes)
-            return [Use(DRAM, action, place), bus_use(amount)]
-        return [memory_use(self.hardware, self.activation_memory, action, 8 * amount)]
+        kept, memory, uses = value.on_chip(rows, elements), self.activation_memory, list[Use]()
+        if kept:
+            uses.append(memory_use(self.hardware, memory, action, 8 * kept * passes))
+        if away := elements - kept:
+            place = Range(value.address_of(rows), away, passes)
+            uses += [Use(DRAM, action, place), bus_use(away * passes)]
+        return uses
 
-    def hold_for(self, value: Value, elements: int) -> list[tuple[str, int]]:
-        """Return what writing new elements of a value takes in the activation memory."""
-        return [] if value.spilled else [(self.activation_memory, elements)]
+    def hold_for(self, value: Value, rows: Rows, elements: int) -> list[tuple[str, int]]:
+        """Return what writing new elements in some rows takes in the activation memory."""
+        return [(self.activation_memory, value.on_chip(rows, elements))]
 
-    def retire(self, value: Value, elements: int, task: int) -> None:
-        """Release elements of a value when the task, its last user, ends."""
-        if not value.spilled:
-            self.plan.release(task, self.activation_memory, elements)
+    def retire(self, value: Value, rows: Rows, elements: int, task: int) -> None:
+        """Release elements in some rows of a value when the task, its last user, ends."""
+        self.plan.release(task, self.activation_memory, value.on_chip(rows, elements))
+
+    def retire_whole(self, value: Value, task: int) -> None:
+        """Release a value when the task, its last user, ends."""
+        self.retire(value, (0, value.rows), value.rows * value.columns, task)
 
     def retire_moved(self, value: Value, operand: Operand) -> None:
         """Release a value of which an operand was made, when that no longer needs it."""
-        self.retire(value, value.rows * value.columns, operand.loaded_by)
+        self.retire_whole(value, operand.loaded_by)
 
     def drop(self, operand: Operand) -> None:
         """Release an operand when its last user ends."""
@@ -245,7 +249,7 @@ class Emitter(ABC):
         decoded = ceil_div(elements, self.vector_size) if tensor.masked else 0
         decode = Use(accesses.CODEC, "decode", Vectors(decoded, decoded))
         uses = merge_uses([*reads, path, decode, *self.write_uses(out, rows, elements)])
-        task = self.command(LOAD, operator.label, uses, (), self.hold_for(out, elements))
+        task = self.command(LOAD, operator.label, uses, (), self.hold_for(out, rows, elements))
         out.note_written(rows, LOAD, task)
 
     def decide(self, operator: Operator, rows: Rows) -> None:
@@ -264,4 +268,4 @@ class Emitter(ABC):
         value, rows = self.values[operator.name], (0, operator.rows)
         uses = self.read_uses(value, rows, operator.elements)
         task = self.command(MOVE, f"{operator.label}.result", uses, value.users(rows))
-        self.retire(value, operator.elements, task)
+        self.retire_whole(value, task)

@@ -115,14 +115,16 @@ class UnitRun:
         emitter.drop(stationary)
         if ending:
             # All that remains ends with these rows when only the first ones are read.
-            ended = source.rows if operator.rows < source.rows else rows[1] - rows[0]
-            emitter.retire(source, ended * source.columns, task)
+            if operator.rows < source.rows:
+                emitter.retire_whole(source, task)
+            else:
+                emitter.retire(source, rows, shape[0] * source.columns, task)
 
     def function(self, operator: Operator, rows: Rows, columns: int) -> None:
         """Append a function of some rows and columns."""
         emitter, inputs, out = self.emitter, self._inputs(operator), self._out(operator)
         ending = self._ending(operator)
-        # The output takes the place of an input that ends here, if they share a home. An older
+        # The output takes the place of an input that ends here, if they share homes. An older
         # input is preferred to the product's own panel, which is then free again at once.
         alike = [value for value in ending if value.spilled == out.spilled]
         carrier = alike[-1] if alike and operator.kind.keeps_width else None
@@ -137,7 +139,7 @@ class UnitRun:
             inputs,
             out,
             rows,
-            holds=[] if carrier else emitter.hold_for(out, count * columns),
+            holds=[] if carrier else emitter.hold_for(out, rows, count * columns),
             after=after,
         )
         if parameters:
@@ -145,7 +147,7 @@ class UnitRun:
         for value in ending:
             if value is not carrier:
                 width = columns if operator.kind.keeps_width else value.columns
-                emitter.retire(value, count * width, task)
+                emitter.retire(value, rows, count * width, task)
 
     def _parameters(self, operator: Operator) -> Operand | None:
         if not operator.parameters:

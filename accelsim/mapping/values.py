@@ -12,20 +12,27 @@ Tasks = dict[str, int]  # queue -> last task of that queue
 class Value:
     """One activation tensor of ``rows`` x ``columns`` bytes (8 bits an element).
 
-    ``spilled`` values lie in DRAM at ``address``, others in the activation memory.
+    The last ``spilled`` rows lie in DRAM, where the whole would begin at ``address``; the others in
+    the activation memory.
     """
 
     name: str
     rows: int
     columns: int
-    spilled: bool = False
+    spilled: int = 0
     address: int = 0
     written: dict[Rows, Tasks] = field(default_factory=dict)
     read: dict[Rows, Tasks] = field(default_factory=dict)
 
     def address_of(self, rows: Rows) -> int:
-        """Return the address of the first of these rows, for a spilled value."""
-        return self.address + rows[0] * self.columns
+        """Return the DRAM address of the first of these rows that lies there."""
+        return self.address + max(rows[0], self.rows - self.spilled) * self.columns
+
+    def on_chip(self, rows: Rows, elements: int) -> int:
+        """Return how many of the elements in these rows lie in the activation memory."""
+        first, last = rows
+        kept = min(max(self.rows - self.spilled - first, 0), last - first)
+        return elements * kept // (last - first)
 
     def note_written(self, rows: Rows, queue: str, task: int) -> None:
         """Remember the last task of a queue that writes these rows."""

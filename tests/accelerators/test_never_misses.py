@@ -51,6 +51,7 @@ def evaluated(smaller: Taken, case: str, overrides: tuple[str, ...]) -> float:
     """Return what a smaller machine's plan costs on another: its blocks, its cuts, its spills."""
     plan, parts = smaller
     words = {choice.rpartition(": ")[::2] for choice in plan.choices}
+    spilled = {each.split()[0] for each in plan.spilled}
 
     def ways(mapper: EdgeBertMapper, asked: Any, stages: Any) -> list[Any]:
         found = [
@@ -61,8 +62,11 @@ def evaluated(smaller: Taken, case: str, overrides: tuple[str, ...]) -> float:
                 for stage, each in zip(stages, way.candidates, strict=True)
             )
         ]
-        if asked.context.spill != bool(plan.spilled):
-            raise NoRoomError("", "", 0, 0, 0)
+        for operator in (each for stage in stages for each in stage.operators):
+            rows = asked.context.spilled.get(operator.name, 0)
+            said = f"{operator.label} ({rows} of {operator.rows} rows)" in plan.spilled
+            if said != (rows > 0) or (not rows and operator.label in spilled):
+                raise NoRoomError("", "", 0, 0, 0)
         return found
 
     with pytest.MonkeyPatch.context() as patch:

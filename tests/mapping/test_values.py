@@ -56,4 +56,15 @@ def test_blocks_to_try_go_from_all_rows_to_one_tile(rows: int, tile: int) -> Non
 
 
 def test_spilled_rows_have_addresses() -> None:
-    assert Value("hidden", 8, 48, spilled=True, address=4096).address_of((2, 5)) == 4096 + 96
+    assert Value("hidden", 8, 48, spilled=8, address=4096).address_of((2, 5)) == 4096 + 96
+    assert Value("hidden", 8, 48, spilled=4, address=4096).address_of((2, 5)) == 4096 + 4 * 48
+
+
+@given(st.integers(1, 40), st.data(), st.integers(1, 9))
+def test_rows_lie_on_the_chip_or_in_dram(rows: int, data: st.DataObject, columns: int) -> None:
+    spilled = data.draw(st.integers(0, rows))
+    first = data.draw(st.integers(0, rows - 1))
+    last = data.draw(st.integers(first + 1, rows))
+    value = Value("hidden", rows, columns, spilled)
+    kept = len(set(range(first, last)) & set(range(rows - spilled)))
+    assert value.on_chip((first, last), (last - first) * columns) == kept * columns

@@ -27,6 +27,7 @@ from accelsim.mapping.accesses import (
     bus_use,
     function_use,
     mac_uses,
+    memory_use,
     merge_uses,
     padded_to,
     read_part,
@@ -155,17 +156,21 @@ class EdgeBertEmitter(Emitter):
     def moving(self, label: str, value: Value, rows: Rows, beside: Sequence[Value] = ()) -> Operand:
         """Return rows of a value in the activation buffer, moving them there if need be.
 
-        Operands that lie there already are reused; the oldest ones make room.
+        Operands that lie there already are reused; the oldest make room, those from DRAM last.
         """
         key = (value.name, rows)
         if key not in self._moved:
             size = (rows[1] - rows[0]) * value.columns
             staying = {(other.name, rows) for other in beside}
             oldest = [known for known in self._moved if known not in staying]
+            oldest.sort(key=lambda known: self._is_spilled(known[0]))
             while self.plan.free(ACTIVATION_BUFFER) < size and oldest:
                 self.drop(self._moved.pop(oldest.pop(0)))
             self._moved[key] = self._move(label, value, rows, ACTIVATION_BUFFER)
         return self._moved[key]
+
+    def _is_spilled(self, name: str) -> bool:
+        return name not in self.values or self.values[name].spilled > 0
 
     def _move(self, operator: str, value: Value, rows: Rows, buffer: str) -> Operand:
         size = (rows[1] - rows[0]) * value.columns
@@ -216,7 +221,7 @@ class EdgeBertEmitter(Emitter):
             *self.write_uses(out, rows, count * columns),
         ]
         waits = {moving.loaded_by, stationary.loaded_by, *after}
-        task = self.command(PE, label, uses, waits, self.hold_for(out, count * columns))
+        task = self.command(PE, label, uses, waits, self.hold_for(out, rows, count * columns))
         moving.last_user = stationary.last_user = task
         out.note_written(rows, PE, task)
         return task
@@ -233,11 +238,8 @@ class EdgeBertEmitter(Emitter):
         after: Iterable[int] = (),
     ) -> int:
         """Append one command of the special-function unit; return its task."""
-        uses = [
-            *self._reads(operator, shape, inputs, rows),
-            *self._turns(operator, prod(shape), out, rows, len(inputs)),
-        ]
-        task = self._special(operator, uses, inputs, rows, holds, after)
+        writes = self._turns(operator, prod(shape), out, rows, len(inputs))
+        task = self._special(operator, shape, inputs, rows, writes, holds, after)
         out.note_written(rows, SFU, task)
         return task
 
@@ -252,38 +254,49 @@ class EdgeBertEmitter(Emitter):
     def _special(
         self,
         operator: Operator,
-        uses: Iterable[Use],
+        shape: tuple[int, int],
         inputs: Sequence[Value],
         rows: Rows,
+        writes: Iterable[Use] = (),
         holds: Iterable[tuple[str, int]] = (),
         after: Iterable[int] = (),
     ) -> int:
-        waits = {task for value in inputs for task in value.writers(rows)} | set(after)
-        task = self.command(SFU, operator.label, merge_uses(uses), waits, holds)
-        for value in inputs:
-            value.note_read(rows, SFU, task)
-        return task
+        """Append a command that reads every input from the activation memory in each pass.
 
-    def _reads(
-        self, operator: Operator, shape: tuple[int, int], inputs: Sequence[Value], rows: Rows
-    ) -> list[Use]:
-        """Return what a function takes, but for writing its results.
-
-        Each pass reads every input; a row is as wide as the result where the kind keeps widths.
+        A row is as wide as the result where the kind keeps widths.
         """
         (count, columns), kind, size = shape, operator.kind, self.vector_size
         columns = columns if kind.keeps_width else operator.depth
-        routine = routine_of(kind.name)
+        routine, elements = routine_of(kind.name), count * columns
+        staged = [self._stage(operator.label, value, rows, elements) for value in inputs]
         auxiliary = routine.auxiliary_reads * count * ceil_div(columns, size)
-        return [
+        bits = 8 * elements * len(routine.reads)
+        read = memory_use(self.hardware, self.activation_memory, "read", bits)
+        uses = [
             *padded_to(size, function_use(SFU_BLOCK, kind, count, columns, len(inputs))),
             shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
-            *(
-                use
-                for value in inputs
-                for use in self.read_uses(value, rows, count * columns, len(routine.reads))
-            ),
+            *(read for _ in inputs),
+            *writes,
         ]
+        waits = {task for value in inputs for task in value.writers(rows)} | set(after)
+        waits |= {task for task, size in staged if size}
+        task = self.command(SFU, operator.label, merge_uses(uses), waits, holds)
+        for value in inputs:
+            value.note_read(rows, SFU, task)
+        for _, size in staged:
+            self.plan.release(task, self.activation_memory, size)
+        return task
+
+    def _stage(self, label: str, value: Value, rows: Rows, elements: int) -> tuple[int, int]:
+        """Fetch what of a value lies in DRAM; return the task and the bytes that it takes."""
+        memory, size = self.activation_memory, elements - value.on_chip(rows, elements)
+        if not size:
+            return -1, 0
+        path = [use for use in self.read_uses(value, rows, elements) if use.block != memory]
+        path.append(memory_use(self.hardware, memory, "write", 8 * size))
+        task = self.command(MOVE, label, path, value.writers(rows), [(memory, size)])
+        value.note_read(rows, MOVE, task)
+        return task, size
 
     def keeps(self, operator: Operator) -> bool:
         """Say whether a function's routine writes nothing back."""
@@ -291,6 +304,4 @@ class EdgeBertEmitter(Emitter):
 
     def decision(self, operator: Operator, source: Value, rows: Rows) -> int:
         """Append a function whose result stays in a register; return its task."""
-        shape = (rows[1] - rows[0], operator.columns)
-        uses = self._reads(operator, shape, [source], rows)
-        return self._special(operator, uses, [source], rows)
+        return self._special(operator, (rows[1] - rows[0], operator.columns), [source], rows)

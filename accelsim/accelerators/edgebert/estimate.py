@@ -19,11 +19,14 @@ from accelsim.accelerators.edgebert.parts import PE_ARRAY, SFU
 from accelsim.machine.components.vector_mac_array import panel_cycles
 from accelsim.mapping.accesses import bus_use, function_use, mac_uses, padded_to
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
+from accelsim.mapping.cutting import Stage
 from accelsim.mapping.objective import Objective
+from accelsim.mapping.spilling import bus_passes
 from accelsim.mapping.units import Unit
 from accelsim.mapping.values import split_rows
 from accelsim.model.operators import Operator, Reach
-from accelsim.program import Product
+from accelsim.placement.placement import DRAM
+from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
 
 
@@ -92,16 +95,21 @@ class Estimate:
         return Clock(array, functions, tuple(made))
 
     def attention(self, stage: AttentionStage, variant: AttentionVariant) -> tuple[Clock, float]:
-        """Return the clock after all heads, and joules; two blocks are under way if pipelined."""
+        """Return the clock after all heads, and joules; two blocks are under way if pipelined.
+
+        What all heads read moves once where it stays beside what the products of a head read.
+        """
         heads = stage.attention.scores.batch
         project = self.works(stage.units, stage.rows, heads)
+        made, moves = sum(work.array for work in project), sum(work.move for work in project)
+        again = 0 if self._stays(stage, variant) else moves
         blocks = [last - first for first, last in split_rows(stage.rows, variant.score_rows)]
         core = {rows: self._core(stage, rows) for rows in {*blocks}}
         array = functions = 0
         waiting: list[tuple[int, int]] = []
         for number, rows in enumerate(blocks * heads):
             if number % len(blocks) == 0:
-                array += sum(work.move + work.array for work in project)
+                array += made + (again if number else moves)
             score, normalise, weigh = core[rows]
             array += score
             functions = max(functions, array) + normalise
@@ -114,6 +122,31 @@ class Estimate:
         for done, cycles in waiting:
             array = max(array, done) + cycles
         return Clock(array, functions), heads * sum(work.joules for work in project)
+
+    def _stays(self, stage: AttentionStage, variant: AttentionVariant) -> bool:
+        """Say whether the inputs of all heads fit the buffer beside queries or scores."""
+        products = [each for unit in stage.units for each in unit.products]
+        inputs = {self._context.producers[each.name][0].name: each for each in products}
+        size = sum(stage.rows * each.depth for each in inputs.values())
+        scores = stage.attention.scores
+        size += variant.score_rows * max(scores.depth, scores.columns)
+        return size <= self._parts.activation_buffer.data
+
+    def spilling(self, stages: Sequence[Stage]) -> tuple[int, float]:
+        """Return cycles and joules of what passes the bus to and from DRAM, as if nothing hid it.
+
+        Plans differ little in it; it is the price of spilling more than is needed.
+        """
+        operators = {each.name: each for stage in stages for each in stage.operators}
+        for producers in [self._context.producers[name] for name in operators]:
+            operators |= {each.name: each for each in producers}
+        passes = bus_passes(self._context, stages)
+        moved = sum(
+            ceil_div(each.elements * self._emitter.spills(each), each.rows) * passes[name]
+            for name, each in operators.items()
+        )
+        uses = [Use(DRAM, "read", Range(0, moved)), bus_use(moved)] if moved else []
+        return self._bus(moved), self._objective.joules(uses)
 
     # -- pieces --------------------------------------------------------------------------------
 
@@ -202,8 +235,7 @@ class Estimate:
 
     def _home(self, operator: Operator, size: int) -> int:
         """Return the cycles of the bus for bytes of a value that lies in DRAM."""
-        spilled = self._context.spill and self._emitter.may_spill(operator)
-        return self._bus(size) if spilled else 0
+        return self._bus(ceil_div(size * self._emitter.spills(operator), operator.rows))
 
     def _bus(self, size: int) -> int:
         return self._parts.bus.cycles(bus_use(size), self._site)

@@ -49,7 +49,11 @@ class EdgeBertMapper(Mapper[EdgeBertEmitter]):
             found = [((), Clock(), 0.0)]
             for stage in stages:
                 found = list(_blocks(estimate, emitter, stage, found))
-        ways = [Way(way, objective.cost(clock.end, joules)) for way, clock, joules in found]
+        moves, moved = estimate.spilling(stages)
+        ways = [
+            Way(way, objective.cost(clock.end + moves, joules + moved))
+            for way, clock, joules in found
+        ]
         return sorted(ways, key=lambda way: way.cost)
 
 

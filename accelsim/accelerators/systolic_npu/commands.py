@@ -27,7 +27,7 @@ def product(parts: Parts, asked: Product) -> Segment:
 def function(machine: HardwareConfig, name: str, rows: int, columns: int) -> Segment:
     """Return one command of the vector unit, from and to the memory of activations."""
     operator, whole = _operator(name, rows, columns), (0, rows)
-    context = Context(Placement({}), {}, {}, frozenset(), {}, spill=False)
+    context = Context(Placement({}), {}, {}, frozenset(), {}, {})
     emitter = NpuEmitter(context, machine, Plan(name, machine.capacities, {}))
     shapes = enumerate(operator.kind.inputs(operator))
     inputs = [Value(f"{name}.{number}", count, width) for number, (count, width) in shapes]

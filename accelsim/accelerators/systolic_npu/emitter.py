@@ -163,7 +163,7 @@ class NpuEmitter(Emitter):
 
     def _end(self, source: Source) -> None:
         for value in source.ending:
-            self.retire(value, value.rows * value.columns, source.last_user)
+            self.retire_whole(value, source.last_user)
         source.ending.clear()
 
     def finish(self) -> None:
@@ -212,10 +212,6 @@ class NpuEmitter(Emitter):
         return [*reads, bus_use(data, masks, vectors), decode]
 
     # -- results -------------------------------------------------------------------------------
-
-    def may_spill(self, operator: Operator) -> bool:
-        """Results leave by DRAM too."""
-        return super().may_spill(operator) or self.context.is_result(operator)
 
     def hand_over(self, operator: Operator) -> None:
         """Let the host read a result, unless it has left already."""
@@ -306,7 +302,7 @@ class NpuEmitter(Emitter):
             count * ceil_div(columns, self.array.columns),
         )
         uses = [Use(ACCUMULATOR, "read", Vectors(size, vectors)), *rest]
-        holds = self.hold_for(out, count * columns)
+        holds = self.hold_for(out, rows, count * columns)
         queue = self._turn(STORE)
         task = self.command(queue, label, uses, {added, *after}, holds)
         self.plan.release(task, ACCUMULATOR, size)

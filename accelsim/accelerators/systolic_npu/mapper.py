@@ -25,6 +25,8 @@ from accelsim.mapping.values import row_blocks
 class NpuMapper(Mapper[NpuEmitter]):
     """Blocks of rows; of an attention, the next scores beside the functions of the last."""
 
+    results_spill = True
+
     def emitter(self, context: Context, hardware: HardwareConfig, plan: Plan) -> NpuEmitter:
         """Return what appends tasks to the plan of a segment."""
         return NpuEmitter(context, hardware, plan)
