@@ -61,6 +61,15 @@ def buffer_use(lanes: int, buffer: str, action: str, size: int) -> Use:
     return shared_use(buffer, action, Vectors, size, ceil_div(size, lanes))
 
 
+def encoded_use(lanes: int, masks_per_cycle: int, buffer: str, action: str, moved: Transfer) -> Use:
+    """Return the use of an operand buffer's port for a transfer: its values, then its masks.
+
+    The mask memory has a word for each vector and takes ``masks_per_cycle`` at a time.
+    """
+    words = ceil_div(moved.data_bytes, lanes) + ceil_div(moved.mask_vectors, masks_per_cycle)
+    return shared_use(buffer, action, Vectors, moved.amount, words)
+
+
 def function_use(block: str, kind: OperatorKind, rows: int, columns: int, inputs: int) -> Use:
     """Return the use of a unit for a function of rows x columns elements of so many inputs."""
     turns = kind.turns(inputs)

@@ -148,7 +148,7 @@ def test_every_price_scales_the_energy_of_its_action_alone() -> None:
 @pytest.mark.parametrize(
     ("block", "action", "message"),
     [
-        ("pe_array", "divide", "which it does not do; its actions are mac$"),
+        ("pe_array", "divide", "which it does not do; its actions are mac, padded_mac$"),
         ("bus", "receive", "which it does not do; its actions are transfer, store$"),
         ("power", "brown_out", "which it does not do; its actions are wake_up, wake_up_clock, "),
         ("rram", "correct_64", "which it does not do; its actions are read, write$"),

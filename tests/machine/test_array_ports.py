@@ -48,6 +48,13 @@ def test_a_write_takes_the_pulse_of_the_technology() -> None:
     assert loaded.cycles == 2048 // 16 * math.ceil(latency * 1e9)
 
 
+def test_a_mask_memory_takes_a_word_for_each_vector() -> None:
+    slow = machine("weight_buffer.technology=pcm")
+    cycles = math.ceil(slow.regions["weight_buffer"].array.write_latency * 1e9)
+    masks = single.run_alone(slow, single.load(slow, "mask", 64))
+    assert masks.cycles == 8 * 64 // 16 * cycles
+
+
 @given(
     vectors=st.integers(1, 1000),
     technology=st.sampled_from(["sram", "sram_htree", "rram", "pcm", "stt"]),

@@ -16,7 +16,7 @@ from accelsim.accelerators.edgebert.parts import (
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping import accesses
-from accelsim.mapping.accesses import buffer_use, mac_uses, padded_to
+from accelsim.mapping.accesses import buffer_use, encoded_use, mac_uses, padded_to
 from accelsim.program import Elements, Product, Segment, Transfer, Use, Vectors
 from accelsim.units import ceil_div
 
@@ -70,5 +70,6 @@ def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:
 def transfer(parts: Parts, action: str, moved: Transfer) -> Segment:
     """Return one load into the weight buffer, or one write-back."""
     name, side = ("load", "write") if action == "transfer" else ("store", "read")
-    into = buffer_use(parts.pe_array.vector_size, WEIGHT_BUFFER, side, moved.amount)
+    size, masks = parts.pe_array.vector_size, parts.bus.masks_per_cycle
+    into = encoded_use(size, masks, WEIGHT_BUFFER, side, moved)
     return alone(name, "load", [Use(accesses.BUS, action, moved), into])

@@ -25,6 +25,7 @@ from accelsim.mapping.accesses import (
     Part,
     buffer_use,
     bus_use,
+    encoded_use,
     function_use,
     mac_uses,
     memory_use,
@@ -38,7 +39,7 @@ from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
-from accelsim.program import Command, Product, Use, Vectors
+from accelsim.program import Command, Product, Transfer, Use, Vectors
 from accelsim.units import ceil_div
 
 PE, SFU = "pe", "sfu"
@@ -133,7 +134,8 @@ class EdgeBertEmitter(Emitter):
         vectors = (last - first) * ceil_div(product.depth, self.vector_size) if masks else 0
         room = ceil_div(vectors * self.vector_size, 8)
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
-        into = buffer_use(self.vector_size, WEIGHT_BUFFER, "write", data + masks)
+        moved, at_once = Transfer(data, masks, vectors), self.parts.bus.masks_per_cycle
+        into = encoded_use(self.vector_size, at_once, WEIGHT_BUFFER, "write", moved)
         path = (*merge_uses(uses), bus_use(data, masks, vectors), into)
         return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), panel)
 

@@ -63,8 +63,8 @@ class BusConfig(ClockedBlock, Interconnect):
         return self.timing(name, site)
 
     def emission(self, name: str, site: Site) -> Hashable:
-        """Nothing: uses of the bus say what is moved, not in how many cycles."""
-        return None
+        """How masks arrive: uses of the bus say what is moved, not in how many cycles."""
+        return self.masks_per_cycle
 
     def timing(self, name: str, site: Site) -> Hashable:
         """All but the length, which costs energy alone."""

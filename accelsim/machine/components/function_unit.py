@@ -58,8 +58,8 @@ class FunctionUnit(ClockedBlock):
         return tuple(given)
 
     def emission(self, name: str, site: Site) -> Hashable:
-        """Nothing: routines are those of the operator kinds, and cycles are compared alone."""
-        return None
+        """Lanes: routines are those of the operator kinds, and cycles are compared alone."""
+        return self.lanes_of(site)
 
     @property
     def functions(self) -> dict[str, Recipe]:
