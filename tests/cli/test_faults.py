@@ -258,6 +258,25 @@ def test_retention_and_read_disturb_come_from_a_file(tmp_path: Path, capsys: Cap
     assert "model.yaml:1: read_disturb.probability: " in capsys.readouterr().err
 
 
+def test_levels_as_measured_and_their_age_are_options(tmp_path: Path, capsys: Captured) -> None:
+    def rates(*options: str) -> dict[str, float]:
+        assert faults("--fault-rates", "none", "--seeds", "1", "--json", *options) == 0
+        found = json.loads(capsys.readouterr().out)["schemes"][1]["cell_fault_probability"]
+        return {bits: float(rate) for bits, rate in found.items()}
+
+    fresh = rates("--levels", "measured")
+    assert fresh == pytest.approx({"1": 4e-4, "2": 2.6e-3})
+    aged = rates("--levels", "measured", "--grade", "high", "--elapsed", "1e5 s")
+    assert aged == pytest.approx({"1": 5.4e-4, "2": 0.0883})
+    # An age on the command line goes into what a file says of relaxation.
+    model = tmp_path / "model.yaml"
+    model.write_text("levels: measured\nrelaxation: {elapsed: 1 s, temperature: 373 K}\n")
+    warm = rates("--faults", str(model), "--elapsed", "60 d")
+    assert warm["2"] > 5 * fresh["2"]
+    assert faults("--grade", "low") == 2
+    assert "grade belongs to levels: measured; leave it out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--fault-scale", "--sigma-scale", "--one-bit-error-rate"])
 def test_factors_are_finite(option: str, capsys: Captured) -> None:
     assert faults(option, "nan") == 2
