@@ -34,6 +34,7 @@ _ARRAY: tuple[Field[Array], ...] = (
     (Column("read_energy", "read", "pJ"), lambda array: array.read_energy),
     (Column("write_energy", "write", "pJ"), lambda array: array.write_energy),
     (Column("leakage", "leak", "mW"), lambda array: array.leakage),
+    (_more("retained_leakage", "mW"), lambda array: array.retained_leakage),
     (_more("read_bandwidth", "GB/s"), lambda array: array.read_bandwidth),
     (Column("endurance_writes", "endur-\nance", "1"), lambda array: array.endurance),
     (_more("retention", "s"), lambda array: array.retention),

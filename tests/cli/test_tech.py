@@ -52,6 +52,7 @@ def test_json_of_one_array_has_every_figure_with_its_unit() -> None:
         "read_energy_pJ": pytest.approx(array.read_energy * 1e12, rel=1e-11),
         "write_energy_pJ": pytest.approx(array.write_energy * 1e12, rel=1e-11),
         "leakage_mW": pytest.approx(array.leakage * 1e3, rel=1e-11),
+        "retained_leakage_mW": None,
         "read_bandwidth_GB_per_s": pytest.approx(array.read_bandwidth / 1e9, rel=1e-11),
         "endurance_writes": 1e6,
         "retention_s": 3e6,
@@ -83,6 +84,8 @@ def test_silicon_is_asked_for() -> None:
     assert silicon["write_energy_pJ"] == pytest.approx(64 * 510)
     assert nvsim["write_energy_pJ"] < 300
     assert silicon["source"].startswith("silicon.yaml: ")
+    sram = read_json("SRAM", "--capacity", "1MiB", "--temperature", "300 K", "--source", "silicon")
+    assert 0.02 < sram["retained_leakage_mW"] < 0.1 < sram["leakage_mW"] < 0.2
 
 
 def test_extrapolation_is_asked_for() -> None:

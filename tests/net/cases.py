@@ -112,6 +112,8 @@ _MAIN_VARIANTS: dict[str, tuple[str, ...]] = {
         *_both("adaptation.bottleneck=64", *_ADAPTERS),
         *_both("hardware.memories.sram.capacity=256 KiB", *_ADAPTERS),
     ),
+    "silicon": ("hardware.process.source=silicon",),
+    "lstp_310": ("hardware.process.roadmap=LSTP", "hardware.process.temperature=310 K"),
     "high_grade": ("hardware.process.grade=high",),
     "logic_high_gated": ("hardware.process.logic=high", "hardware.power.clock_gating=blocks"),
     "read_energy_arrays": (
