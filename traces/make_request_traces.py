@@ -48,7 +48,7 @@ class Trace:
 
 def context(*tasks: str) -> RequestContext:
     """Return the workload that a trace is made for: sentences of up to 128 tokens."""
-    return RequestContext(tasks, 128, 512, 12, FOLDER)
+    return RequestContext(tasks, 128, 12, FOLDER)
 
 
 def in_order(requests: Iterator[Request]) -> list[Request]:

@@ -67,10 +67,11 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A workload and the outcome of its cases, by name."""
+    """A workload, the outcome of its cases, by name, and how the requests' file was read."""
 
     workload: Workload
     cases: Mapping[str, CaseResult]
+    request_notes: tuple[str, ...] = ()
 
     def __getitem__(self, case: str) -> CaseResult:
         return self.cases[case]

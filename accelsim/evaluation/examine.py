@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import Result
@@ -67,7 +68,8 @@ def examine_workload(
     use_plugins(workload.plugins)
     all_metrics()  # what is wrong with a plug-in's metrics is told before anything runs
     options, memo = options or Options(), memo or Memo()
-    requests = len(requests_of(workload, memo))
+    asked = requests_of(workload, memo)
+    requests = len(asked)
     total, count = requests * len(workload.cases), min(workers, len(workload.cases))
 
     def step(case: str, served: int = 1) -> None:
@@ -75,7 +77,8 @@ def examine_workload(
             progress(case, served, total)
 
     if count > 1 and requests >= _LONG_STREAM:
-        return run_side_by_side(workload, options, count, step)
+        found = run_side_by_side(workload, options, count, step)
+        return replace(found, request_notes=asked.notes)
     return run_workload(workload, memo, options=options, progress=step)
 
 

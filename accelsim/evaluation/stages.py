@@ -23,7 +23,7 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.policies.idle import Oracle
 from accelsim.policies.service import ServiceConfig, padded
 from accelsim.requests import ClosedLoop
-from accelsim.requests.request import Request
+from accelsim.requests.request import Request, Requests
 from accelsim.units import Tick, to_ticks
 from accelsim.workload.schema import Case, Workload, request_context
 
@@ -60,10 +60,10 @@ def run_workload(
         figures = measure(designs[name], run, rounds_of(workload), residency)
         oracle = _oracle_energy(workload, case, designs[name], memo) if run.idle_plans else None
         results[name] = CaseResult(case, service, designs[name], run, figures, oracle)
-    return Result(workload, results)
+    return Result(workload, results, requests_of(workload, memo).notes)
 
 
-def requests_of(workload: Workload, memo: Memo | None = None) -> list[Request]:
+def requests_of(workload: Workload, memo: Memo | None = None) -> Requests:
     """Return the requests of a workload, in order of arrival. Raises ConfigError for bad ones."""
     pattern = workload.config.requests
     context = request_context(workload.config, workload.path.parent)

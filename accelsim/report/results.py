@@ -13,7 +13,7 @@ operating point in each row; ``mapping`` is a list, with the sequence lengths th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -45,7 +45,7 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
             "seeds": _seeds(workload),
             "configuration": workload.config.model_dump(mode="json"),
         },
-        "requests": _requests(workload, result.cases),
+        "requests": _requests(result),
         "published": published.model_dump(mode="json") if published else None,
         "comparisons": [
             {
@@ -75,18 +75,20 @@ def _seeds(workload: Workload) -> dict[str, int]:
     return {path: s.seed for path, s in sections.items() if s is not None and hasattr(s, "seed")}
 
 
-def _requests(workload: Workload, results: Mapping[str, CaseResult]) -> dict[str, Any]:
+def _requests(result: Result) -> dict[str, Any]:
     """Return the origin of the requests: their pattern and, of a trace, its file."""
+    workload = result.workload
     pattern = workload.config.requests
     found: dict[str, Any] = {
         "pattern": pattern.pattern,
         "closed_loop": pattern.closed_loop,
-        "count": max((len(result.run.requests) for result in results.values()), default=0),
+        "count": max((len(case.run.requests) for case in result.cases.values()), default=0),
     }
     horizon = pattern.horizon()
     found["horizon_s"] = None if horizon is None else to_seconds(horizon)
     if isinstance(pattern, RequestFile):
         path = pattern.find(workload.path.parent)
+        found |= {"notes": result.request_notes} if result.request_notes else {}
         found |= {"file": path.name, "digest": hashlib.sha256(path.read_bytes()).hexdigest()}
     return found
 

@@ -96,6 +96,8 @@ def _about(result: Result) -> Iterator[str]:
         f"{config.model.name}, {config.sequence_length} tokens; tasks {', '.join(config.tasks)}; "
         f"{requests_text(result)}"
     )
+    if result.request_notes:
+        yield f"Requests: {'; '.join(result.request_notes)}"
     if not result.closed_loop or service_text(config) != service_text(ServiceConfig()):
         yield f"Served {service_text(config)}"
     yield "Arrays: " + "; ".join(dict.fromkeys(map(process_text, result.cases.values())))

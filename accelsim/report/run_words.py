@@ -21,10 +21,10 @@ def requests_text(result: Result) -> str:
     """Return how many requests come from where."""
     requests = result.workload.config.requests
     if isinstance(requests, ClosedLoop):
-        return f"{_count(requests.rounds, 'round')} of {requests.origin}"
+        return f"{_count(requests.rounds, 'round')} of {requests.source}"
     run = next(iter(result.cases.values())).run
     span = duration(to_seconds(requests.horizon() or run.makespan))
-    return f"{_count(len(run.requests), 'request')} ({requests.origin}) in {span}"
+    return f"{_count(len(run.requests), 'request')} ({requests.source}) in {span}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,3 +8,4 @@ from accelsim.requests.patterns import REQUEST_PATTERNS as REQUEST_PATTERNS
 from accelsim.requests.patterns import RequestsConfig as RequestsConfig
 from accelsim.requests.request import Request as Request
 from accelsim.requests.request import RequestContext as RequestContext
+from accelsim.requests.request import Requests as Requests

@@ -16,7 +16,7 @@ from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.inputs.validation import ConfigModel
 from accelsim.requests.lengths import Lengths, LengthsConfig
 from accelsim.requests.per_task import PositiveSeconds, SecondsPerTask, unequal_tasks, value_of
-from accelsim.requests.request import Request, RequestContext
+from accelsim.requests.request import Request, RequestContext, Requests
 from accelsim.requests.times import LONGEST_SECONDS
 from accelsim.units import Tick, to_ticks
 
@@ -45,11 +45,11 @@ class RequestPattern(ConfigModel):
         return isinstance(self, ClosedLoop)
 
     @property
-    def origin(self) -> str:
+    def source(self) -> str:
         """Where the requests come from, in words for a report."""
         return self.pattern
 
-    def generate(self, context: RequestContext) -> list[Request]:
+    def generate(self, context: RequestContext) -> Requests:
         """Return the requests in order of arrival, numbered from 0.
 
         Raises ConfigError with one line for each problem, ``requests.key: what is wrong``, or
@@ -59,7 +59,8 @@ class RequestPattern(ConfigModel):
         if wrong:
             lines = (f"{format_path(('requests', *path))}: {text}" for path, text in wrong)
             raise ConfigError("\n".join(lines))
-        requests = self.make_requests(context)
+        made = self.make_requests(context)
+        requests = made if isinstance(made, Requests) else Requests(made)
         if len(requests) > MAXIMUM_REQUESTS:
             raise ConfigError(f"requests: {too_many(len(requests))}")
         return requests

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from accelsim.errors import ConfigError
+from accelsim.inputs.document import describe
+from accelsim.inputs.paths import suggest
 from accelsim.units import Tick
 
 
@@ -29,16 +32,31 @@ class Request:
     deadline: Tick | None = None
 
 
+class Requests(list[Request]):
+    """Requests in order of arrival, and what a report must say of how they were read."""
+
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class RequestContext:
     """What the requests of a workload may depend on.
 
-    ``tasks`` in the workload's order, ``maximum_positions`` and ``layers`` of its model, and the
-    ``folder`` of the workload file, from which the path of a trace counts.
+    ``tasks`` in the workload's order, ``layers`` of its model, and the ``folder`` of the workload
+    file, from which the path of a trace counts.
     """
 
     tasks: tuple[str, ...]
     sequence_length: int
-    maximum_positions: int
     layers: int
     folder: Path
+
+    def task_named(self, text: str) -> str:
+        """Return the workload's spelling of a task. Raises ConfigError for one that is not its."""
+        found = {task.lower(): task for task in self.tasks}.get(text.lower())
+        if found is None:
+            hint = suggest(text, self.tasks, "its tasks")
+            raise ConfigError(
+                f"{describe(text)} is not among the workload's tasks; {hint}; or add it to tasks"
+            )
+        return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -12,8 +13,14 @@ from accelsim.units import TICKS_PER_SECOND, Tick, UnitError, parse_unit
 
 # [ours] As long as any simulated time may be (SimulatedSeconds): four months.
 LONGEST_SECONDS = 10**7
+LONGEST = LONGEST_SECONDS * TICKS_PER_SECOND
 
 _TIME = re.compile(r"([-+]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][-+]?[0-9]{1,2})?)\s*+(\S*)")
+# ISO 8601, to the second and what is below it.
+_DATE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]{1,15}))?"
+    r"(Z|[-+][0-9]{2}:?[0-9]{2})?"
+)
 
 
 @lru_cache(maxsize=64)
@@ -29,8 +36,12 @@ def ticks_of_unit(unit: str) -> int:
 def parse_time(text: str, unit: str | None = None) -> Tick:
     """Return the ticks of ``12.5 s``, or of ``12.5`` where ``unit`` is given, to the nearest.
 
-    Raises UnitError with a message that says what was expected.
+    Without a unit a date is a time too, counted from 1970 (UTC unless it says otherwise):
+    ``2023-11-16 18:15:46.68``. Raises UnitError with a message that says what was expected.
     """
+    date = _DATE.fullmatch(text) if unit is None else None
+    if date is not None:
+        return _ticks_of_date(*date.groups())
     match = _TIME.fullmatch(text)
     if match is None:
         expected = "a time such as 12.5 s" if unit is None else f"a number of {unit}"
@@ -40,12 +51,32 @@ def parse_time(text: str, unit: str | None = None) -> Tick:
         raise UnitError(f"expected a unit after {number}, such as {number} s; got none")
     if unit is not None and own:
         raise UnitError(f"expected a bare number of {unit}, the column's unit; got '{text}'")
-    ticks = Decimal(number) * ticks_of_unit(unit or own)
+    return int((Decimal(number) * ticks_of_unit(unit or own)).to_integral_value())
+
+
+def parse_time_from_zero(text: str, unit: str | None = None) -> Tick:
+    """Return ``parse_time`` of a time that counts from the start. Raises UnitError for others."""
+    ticks = parse_time(text, unit)
     if ticks < 0:
         raise UnitError(f"{text} is negative; times count from the start, 0 s")
-    if ticks > LONGEST_SECONDS * TICKS_PER_SECOND:
-        raise UnitError(f"{text} is too large; expected at most 1e7 s")
-    return int(ticks.to_integral_value())
+    if ticks > LONGEST:
+        raise UnitError(
+            f"{text} is too large; expected at most 1e7 s; requests.origin: first counts dates "
+            "and Unix times from the first arrival"
+        )
+    return ticks
+
+
+def _ticks_of_date(second: str, fraction: str | None, zone: str | None) -> Tick:
+    return _second(second, zone or "Z") * TICKS_PER_SECOND + int((fraction or "0").ljust(15, "0"))
+
+
+@lru_cache(maxsize=64)
+def _second(text: str, zone: str) -> int:
+    try:
+        return int(datetime.fromisoformat(f"{text}{zone}").timestamp())
+    except ValueError as error:
+        raise UnitError(f"'{text}{zone}' is no date: {error}") from None
 
 
 def seconds_text(time: Tick) -> str:

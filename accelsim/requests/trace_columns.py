@@ -4,50 +4,74 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, get_args
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import describe
 from accelsim.inputs.paths import suggest
-from accelsim.model.tasks import find_task
-from accelsim.requests.request import Request, RequestContext
-from accelsim.requests.times import parse_time, seconds_text, ticks_of_unit
+from accelsim.requests.request import RequestContext
+from accelsim.requests.times import parse_time, parse_time_from_zero, seconds_text, ticks_of_unit
+from accelsim.requests.trace_format import Column, TraceFormat
 from accelsim.units import Tick, UnitError
 
-_NEEDED = ("arrival", "task", "tokens")
-_KNOWN = (*_NEEDED, "exit_layer", "predicted_layer", "deadline")
+_KNOWN: tuple[str, ...] = get_args(Column)
 _TIMES = ("arrival", "deadline")
 _EXPECTED = "arrival,task,tokens[,exit_layer][,predicted_layer][,deadline]"
+_ADVICE = "or say in requests.columns what your file calls them"
 
 _HEADING = re.compile(r"([^\[\]]*+)(?:\[(.*)\])?", re.DOTALL)
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 
 
-def _task(text: str, context: RequestContext) -> str:
-    name = find_task(text).name
-    if name not in context.tasks:
-        known = ", ".join(context.tasks)
-        raise ConfigError(
-            f"{name} is not among the workload's tasks, which are {known}; add it to tasks "
-            "or remove the row"
-        )
-    return name
+class Row(NamedTuple):
+    """A row of a trace; times as in the file, to the tick."""
+
+    line: int
+    arrival: Tick
+    task: str
+    tokens: int
+    exit_layer: int | None = None
+    predicted_layer: int | None = None
+    deadline: Tick | None = None
 
 
-def _tokens(text: str, context: RequestContext) -> int:
-    tokens, most = _whole(text), context.maximum_positions
-    if tokens > most:
+class _Head(NamedTuple):
+    """A column of the file: its own name, the unit that goes with it, and which of ours it is."""
+
+    name: str
+    unit: str | None
+    column: str | None
+
+
+def parse_heading(text: str) -> tuple[str, str | None]:
+    """Return the name in lower case and the unit of a heading such as ``Arrival [s]``."""
+    match = _HEADING.fullmatch(text.strip())
+    if match is None:
+        return text.strip(), None
+    return match[1].strip().lower(), None if match[2] is None else match[2].strip()
+
+
+def wanted_columns(form: TraceFormat) -> set[str]:
+    """Return what the columns may be called that are read."""
+    theirs = {column: parse_heading(name)[0] for column, name in form.columns.items()}
+    return {theirs.get(column, column) for column in get_args(Column)}
+
+
+def _tokens(text: str, most: int, too_long: str) -> int:
+    tokens = _whole(text)
+    if tokens > most and too_long == "refuse":
         raise ConfigError(
-            f"{tokens} tokens are more than the {most} positions of the model; shorten the "
-            "sentence or raise model.maximum_positions"
+            f"{tokens} tokens are more than the sequence_length of {most}; raise it, or set "
+            "requests.too_long to truncate, split or drop"
         )
     return tokens
 
 
-def _layer(text: str, context: RequestContext) -> int:
+def _layer(text: str, layers: int) -> int:
     layer = _whole(text)
-    if layer > context.layers:
-        raise ConfigError(f"expected a layer from 1 to {context.layers}, got {layer}")
+    if layer > layers:
+        raise ConfigError(f"expected a layer from 1 to {layers}, got {layer}")
     return layer
 
 
@@ -57,79 +81,114 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-_READERS: dict[str, Callable[[str, RequestContext], str | int]] = {
-    "task": _task,
-    "tokens": _tokens,
-    "exit_layer": _layer,
-    "predicted_layer": _layer,
-}
+def _readers(context: RequestContext, form: TraceFormat) -> dict[str, Callable[[str], Any]]:
+    layer = lru_cache(partial(_layer, layers=context.layers))
+    tokens = partial(_tokens, most=context.sequence_length, too_long=form.too_long)
+    return {
+        "task": lru_cache(context.task_named),
+        "tokens": lru_cache(maxsize=4096)(tokens),
+        "exit_layer": layer,
+        "predicted_layer": layer,
+    }
 
 
 class Columns:
     """The columns of a header row; ``problems`` says what is wrong with it."""
 
-    def __init__(self, headings: list[str], context: RequestContext) -> None:
-        matches = [_HEADING.fullmatch(text.strip()) for text in headings]
-        self._context = context
-        units = [match[2] if match else None for match in matches]
-        self._units = [None if unit is None else unit.strip() for unit in units]
-        self._names = [
-            match[1].strip().lower() if match else text.strip()
-            for match, text in zip(matches, headings, strict=True)
-        ]
+    def __init__(self, headings: list[str], context: RequestContext, form: TraceFormat) -> None:
+        self._form = form
+        self._theirs = {ours: parse_heading(name) for ours, name in form.columns.items()}
+        self._heads = [self._head(*parse_heading(text)) for text in headings]
+        self._needed = ("arrival", *(() if form.task else ("task",)), "tokens")
         self.problems = [*self._wrong_headings(), *self._missing()]
-        if not set(self._names) & set(_KNOWN):
+        self._used = [] if self.problems else list(self._cell_readers(context))
+        if not form.columns and not any(head.column for head in self._heads):
             row = describe(",".join(headings))
-            self.problems = [f"expected a header, {_EXPECTED}; got {row}"]
+            self.problems = [f"expected a header, {_EXPECTED}; got {row}; write one, {_ADVICE}"]
+
+    @property
+    def unused(self) -> list[str]:
+        """The file's names of columns that are not read."""
+        return [head.name for head in self._heads if not head.column]
+
+    def _head(self, name: str, unit: str | None) -> _Head:
+        for ours, (theirs, its_unit) in self._theirs.items():
+            if name == theirs:
+                return _Head(name, (unit or its_unit) if ours in _TIMES else None, ours)
+        column = name if name in _KNOWN and name not in self._theirs else None
+        return _Head(name, unit, None if column == "task" and self._form.task else column)
 
     def _wrong_headings(self) -> Iterator[str]:
-        for place, (name, unit) in enumerate(zip(self._names, self._units, strict=True)):
-            if name not in _KNOWN:
-                yield f"unknown column '{name}'; {suggest(name, _KNOWN, 'known columns')}"
-            elif name in self._names[:place]:
+        seen: set[str] = set()
+        for name, unit, column in self._heads:
+            if column is None and not self._form.columns and name not in _KNOWN:
+                hint = suggest(name, _KNOWN, "known columns")
+                yield f"unknown column '{name}'; {hint}; {_ADVICE}"
+            elif column in seen:
                 yield f"column '{name}' stands twice; remove one"
-            elif unit is not None and name not in _TIMES:
-                yield f"column '{name}' has no unit; write {name} without [{unit}]"
-            elif unit is not None:
-                try:
-                    ticks_of_unit(unit)
-                except UnitError as error:
-                    yield f"column '{name}': {error}; write for instance {name} [s]"
+            elif unit is not None and column is not None:
+                yield from _wrong_unit(name, unit, column)
+            seen |= {column} if column else set()
 
     def _missing(self) -> Iterator[str]:
+        found, names = {head.column for head in self._heads}, [head.name for head in self._heads]
+        for ours, (theirs, _) in self._theirs.items():
+            if ours not in found:
+                hint = suggest(theirs, names, "columns")
+                yield f"requests.columns.{ours}: there is no column '{theirs}'; {hint}"
         # A misspelt column is one problem, not an unknown one and a missing one.
-        misspelt = "".join(suggest(name, _KNOWN, "") for name in self._names if name not in _KNOWN)
-        for needed in _NEEDED:
-            if needed not in self._names and f"'{needed}'" not in misspelt:
-                yield f"column '{needed}' is missing; expected {_EXPECTED}"
+        unknown = [] if self._form.columns else [h.name for h in self._heads if not h.column]
+        misspelt = "".join(suggest(name, _KNOWN, "") for name in unknown)
+        for needed in self._needed:
+            if needed in found or needed in self._theirs or f"'{needed}'" in misspelt:
+                continue
+            advice = ", or set requests.task" if needed == "task" else ""
+            yield f"column '{needed}' is missing; expected {_EXPECTED}{advice}"
 
-    def read(self, number: int, row: list[str], latest: Tick) -> tuple[Request, list[str]]:
-        """Return the request of a row, and what is wrong with it.
+    def _cell_readers(
+        self, context: RequestContext
+    ) -> Iterator[tuple[int, str, Callable[[str], Any]]]:
+        readers = _readers(context, self._form)
+        time = parse_time if self._form.origin == "first" else parse_time_from_zero
+        for place, (_, unit, column) in enumerate(self._heads):
+            if column is not None:
+                reader = partial(time, unit=unit) if column in _TIMES else readers[column]
+                yield place, column, reader
+
+    def read(self, line: int, cells: list[str], latest: Tick) -> tuple[Row, list[str]]:
+        """Return a row, and what is wrong with it.
 
         ``latest`` is the latest arrival so far. What could not be read is replaced by something
         harmless, so that all rows are looked at.
         """
         harmless: dict[str, Any] = {"arrival": latest, "task": "", "tokens": 1}
-        if len(row) != len(self._names):
-            names = ",".join(self._names)
-            message = f"expected {len(self._names)} cells, {names}; got {len(row)}"
-            return Request(number, **harmless), [message]
+        if len(cells) != len(self._heads):
+            names = ",".join(head.name for head in self._heads)
+            message = f"expected {len(self._heads)} cells, {names}; got {len(cells)}"
+            return Row(line, **harmless), [message]
         values: dict[str, Any] = {}
         wrong = []
-        for name, unit, text in zip(self._names, self._units, row, strict=True):
+        for place, column, reader in self._used:
+            text = cells[place].strip()
             try:
-                values[name] = self._value(name, unit, text.strip())
+                if text:
+                    values[column] = reader(text)
+                elif column in self._needed:
+                    wrong.append(f"{column}: this cell is empty; expected a value")
             except (ConfigError, UnitError) as error:
-                wrong.append(f"{name}: {error}")
-        wrong += _wrong_order(values, latest)
-        return Request(number, **harmless | values), wrong
+                wrong.append(f"{column}: {error}")
+        wrong += _wrong_order(values, 0 if self._form.sort else latest)
+        return Row(line, **harmless | values), wrong
 
-    def _value(self, name: str, unit: str | None, text: str) -> str | int | None:
-        if not text:
-            if name in _NEEDED:
-                raise ConfigError("this cell is empty; expected a value")
-            return None
-        return parse_time(text, unit) if name in _TIMES else _READERS[name](text, self._context)
+
+def _wrong_unit(name: str, unit: str, column: str) -> Iterator[str]:
+    if column not in _TIMES:
+        yield f"column '{name}' has no unit; write {name} without [{unit}]"
+        return
+    try:
+        ticks_of_unit(unit)
+    except UnitError as error:
+        yield f"column '{name}': {error}; write for instance {name} [s]"
 
 
 def _wrong_order(values: dict[str, Any], latest: Tick) -> Iterator[str]:
@@ -138,7 +197,10 @@ def _wrong_order(values: dict[str, Any], latest: Tick) -> Iterator[str]:
         return
     if arrival < latest:
         text, above = seconds_text(arrival), seconds_text(latest)
-        yield f"arrival: {text} s is before {above} s, of a row above; sort the rows by arrival"
+        yield (
+            f"arrival: {text} s is before {above} s, of a row above; sort the rows by arrival or "
+            "set requests.sort to true"
+        )
     if deadline is not None and deadline < arrival:
         text, after = seconds_text(deadline), seconds_text(arrival)
         yield (

@@ -278,7 +278,6 @@ def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
     return RequestContext(
         tasks=tuple(config.tasks),
         sequence_length=config.sequence_length,
-        maximum_positions=config.model.maximum_positions,
         layers=config.model.layers,
         folder=folder,
     )

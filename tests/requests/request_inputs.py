@@ -23,7 +23,7 @@ def pattern_of(text: str) -> RequestPattern:
 
 
 def context(*tasks: str, folder: Path = Path()) -> RequestContext:
-    return RequestContext(tasks or ("MNLI", "MRPC", "QNLI"), 128, 512, 12, folder)
+    return RequestContext(tasks or ("MNLI", "MRPC", "QNLI"), 128, 12, folder)
 
 
 TRACES = Path(__file__).parents[2] / "traces"

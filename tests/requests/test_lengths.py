@@ -153,7 +153,7 @@ def test_a_geometric_has_its_mean_and_no_memory() -> None:
 
 
 def draw_all(lengths: object, count: int, sequence_length: int = 128, task: str = "QNLI") -> list:
-    where = RequestContext((task,), sequence_length, 512, 12, context().folder)
+    where = RequestContext((task,), sequence_length, 12, context().folder)
     drawn = Lengths(lengths, 1, where)
     return [drawn.draw(task) for _ in range(count)]
 

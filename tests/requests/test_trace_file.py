@@ -13,6 +13,7 @@ from accelsim.errors import ConfigError
 from accelsim.requests import Request
 from accelsim.requests.times import parse_time, seconds_text
 from accelsim.requests.trace_file import read_requests
+from accelsim.requests.trace_format import TraceFormat
 from accelsim.units import TICKS_PER_SECOND as SECOND
 
 MILLI = SECOND // 1000
@@ -26,7 +27,7 @@ def trace(tmp_path: Path) -> Path:
 
 def read(path: Path, text: str | bytes) -> list[Request]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_requests(path, context())
+    return read_requests(path, context(), TraceFormat())
 
 
 def test_a_file_with_everything(trace: Path) -> None:
@@ -37,13 +38,13 @@ tokens, task, arrival, deadline [ms], exit_layer, predicted_layer
 41, mnli, 12.5 s, 12700, 6, 7
 # another
 23, QNLI, 12500.25 ms,,,
-512, "MRPC", 0.5 h, , 12, 1
+128, "MRPC", 0.5 h, , 12, 1
 ,,,,,
 """
     assert read(trace, text) == [
         Request(0, "MNLI", 12_500 * MILLI, 41, 0, 6, 7, 12_700 * MILLI),
         Request(1, "QNLI", 12_500 * MILLI + MILLI // 4, 23),
-        Request(2, "MRPC", 1800 * SECOND, 512, 0, 12, 1),
+        Request(2, "MRPC", 1800 * SECOND, 128, 0, 12, 1),
     ]
 
 
@@ -70,7 +71,7 @@ def request_lists(draw: st.DrawFn) -> list[Request]:
             number,
             draw(st.sampled_from(["MNLI", "MRPC", "QNLI"])),
             arrival,
-            draw(st.integers(1, 512)),
+            draw(st.integers(1, 128)),
             exit_layer=draw(layers()),
             predicted_layer=draw(layers()),
             deadline=draw(st.none() | st.integers(arrival, LONGEST)),
@@ -85,7 +86,7 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, reque
     path = tmp_path_factory.getbasetemp() / "round_trip.csv"
     with path.open("w", encoding="utf-8") as file:
         file.writelines(trace_maker().requests_csv(requests))
-    assert read_requests(path, context()) == requests
+    assert read_requests(path, context(), TraceFormat()) == requests
 
 
 def test_only_used_columns_are_written() -> None:
@@ -112,11 +113,15 @@ def test_times_are_exact(time: int) -> None:
 HEAD = "arrival,task,tokens,exit_layer,deadline\n"
 GOOD = "1 s,MNLI,20,,\n"
 
+TOO_LATE = "requests.origin: first counts dates and Unix times from the first arrival"
+OTHER = "or say in requests.columns what your file calls them"
+
 # The text of a file, and its problems below the file's name.
 BAD = {
     HEAD + "-1 s,MNLI,20,,": "2: arrival: -1 s is negative; times count from the start, 0 s",
     HEAD + GOOD + "\n0.5 s,MNLI,20,,": (
-        "4: arrival: 0.5 s is before 1 s, of a row above; sort the rows by arrival"
+        "4: arrival: 0.5 s is before 1 s, of a row above; sort the rows by arrival or set "
+        "requests.sort to true"
     ),
     HEAD + "1,MNLI,20,,": ("2: arrival: expected a unit after 1, such as 1 s; got none"),
     HEAD + "soon,MNLI,20,,": ("2: arrival: expected a time such as 12.5 s, got the text 'soon'"),
@@ -128,20 +133,24 @@ BAD = {
     ),
     HEAD + "1 kg,MNLI,20,,": "2: arrival: unknown unit 'kg'",
     HEAD + "1 mW,MNLI,20,,": "2: arrival: expected a unit of s, got 'mW', a unit of W",
-    HEAD + "1e8 s,MNLI,20,,": "2: arrival: 1e8 s is too large; expected at most 1e7 s",
-    HEAD + "1e99 s,MNLI,20,,": "2: arrival: 1e99 s is too large; expected at most 1e7 s",
+    HEAD + "1e8 s,MNLI,20,,": "2: arrival: 1e8 s is too large; expected at most 1e7 s; " + TOO_LATE,
+    HEAD + "1e99 s,MNLI,20,,": "2: arrival: 1e99 s is too large; expected at most 1e7 s; "
+    + TOO_LATE,
     HEAD + ",MNLI,20,,": "2: arrival: this cell is empty; expected a value",
-    HEAD + "1 s,MNLY,20,,": "2: task: unknown task 'MNLY'; did you mean 'MNLI'?",
+    HEAD + "1 s,MNLY,20,,": (
+        "2: task: the text 'MNLY' is not among the workload's tasks; did you mean 'MNLI'?; or "
+        "add it to tasks"
+    ),
     HEAD + "1 s,RTE,20,,": (
-        "2: task: RTE is not among the workload's tasks, which are MNLI, MRPC, QNLI; add it to "
-        "tasks or remove the row"
+        "2: task: the text 'RTE' is not among the workload's tasks; its tasks: MNLI, MRPC, QNLI; "
+        "or add it to tasks"
     ),
     HEAD + "1 s,MNLI,0,,": "2: tokens: expected a whole number of at least 1, got the text '0'",
     HEAD + "1 s,MNLI,2.5,,": "2: tokens: expected a whole number of at least 1, got the text '2.5'",
     HEAD + "1 s,MNLI,٣,,": "2: tokens: expected a whole number of at least 1, got the text '٣'",
-    HEAD + "1 s,MNLI,513,,": (
-        "2: tokens: 513 tokens are more than the 512 positions of the model; shorten the sentence "
-        "or raise model.maximum_positions"
+    HEAD + "1 s,MNLI,129,,": (
+        "2: tokens: 129 tokens are more than the sequence_length of 128; raise it, or set "
+        "requests.too_long to truncate, split or drop"
     ),
     HEAD + "1 s,MNLI,20,13,": "2: exit_layer: expected a layer from 1 to 12, got 13",
     HEAD + "1 s,MNLI,20,0,": (
@@ -155,10 +164,10 @@ BAD = {
         "2: expected 5 cells, arrival,task,tokens,exit_layer,deadline; got 6"
     ),
     HEAD + '1 s,"MNLI,20,,\n': "2: not CSV: unexpected end of data; write one request a line",
-    "arrival,task,token\n" + GOOD: "1: unknown column 'token'; did you mean 'tokens'?",
+    "arrival,task,token\n" + GOOD: ("1: unknown column 'token'; did you mean 'tokens'?; " + OTHER),
     "arrival,task,tokens,mood\n1 s,MNLI,20,": (
         "1: unknown column 'mood'; known columns: arrival, task, tokens, exit_layer, "
-        "predicted_layer, deadline"
+        "predicted_layer, deadline; " + OTHER
     ),
     "arrival,task\n": (
         "1: column 'tokens' is missing; expected "
@@ -172,7 +181,7 @@ BAD = {
     ),
     "0 s,MNLI,20\n": (
         "1: expected a header, arrival,task,tokens[,exit_layer][,predicted_layer][,deadline]; got "
-        "the text '0 s,MNLI,20'"
+        "the text '0 s,MNLI,20'; write one, " + OTHER
     ),
     b"arrival,task,tokens\n1 s,MNLI,20\n2 s,MNL\xe9,20": (
         "3: not UTF-8 text (byte 0xe9); save it as UTF-8"

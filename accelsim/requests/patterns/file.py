@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from accelsim.errors import ConfigError
 from accelsim.inputs.files import is_file
+from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.shipped import find_input
 from accelsim.requests.base import OpenLoop
-from accelsim.requests.request import Request, RequestContext
+from accelsim.requests.request import Request, RequestContext, Requests
 from accelsim.requests.trace_file import read_requests
+from accelsim.requests.trace_format import TraceFormat
 from accelsim.units import to_ticks
 
 
-class RequestFile(OpenLoop):
-    """The requests of a CSV file (see accelsim.requests.trace_file).
+class RequestFile(OpenLoop, TraceFormat):
+    """The requests of a CSV file or of JSON lines (see accelsim.requests.trace_file).
 
     ``path`` counts from the folder of the workload file; ``traces/...`` also finds the traces that
     travel with accelsim. ``duration`` ends the observed time: requests that arrive then or later,
@@ -28,7 +30,7 @@ class RequestFile(OpenLoop):
     path: str
 
     @property
-    def origin(self) -> str:
+    def source(self) -> str:
         """The file."""
         return f"file {self.path}"
 
@@ -37,18 +39,19 @@ class RequestFile(OpenLoop):
         beside = folder / self.path
         return beside if is_file(beside) else find_input(Path(self.path))
 
-    def make_requests(self, context: RequestContext) -> list[Request]:
+    def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
+        """Yield what is wrong in this workload."""
+        yield from super().problems(context)
+        yield from self.format_problems(context)
+
+    def make_requests(self, context: RequestContext) -> Requests:
         """Return the requests of the file."""
-        path = self.find(context.folder)
-        requests = read_requests(path, context)
-        if self.duration is not None:
-            end = to_ticks(self.duration)
-            requests = [request for request in requests if request.arrival < end]
-        if not requests:
-            raise ConfigError(
-                f"{path}: no request arrives before requests.duration; lengthen or remove it"
-            )
-        return [self._adapted(request) for request in requests]
+        end = None if self.duration is None else to_ticks(self.duration)
+        requests = read_requests(self.find(context.folder), context, self, end)
+        if self.rate_factor != 1 or self.deadline is not None:
+            for place, request in enumerate(requests):
+                requests[place] = self._adapted(request)
+        return requests
 
     def _adapted(self, request: Request) -> Request:
         arrival = self.scaled(request.arrival)

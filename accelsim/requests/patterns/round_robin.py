@@ -26,7 +26,7 @@ class RoundRobin(ClosedLoop):
     seed: Seed = 1
 
     @property
-    def origin(self) -> str:
+    def source(self) -> str:
         """How many sentences of each task make a round."""
         count = self.sentences_per_task
         return "1 sentence a task" if count == 1 else f"{count:,} sentences a task"
