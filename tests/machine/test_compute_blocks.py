@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.machine.components.vector_mac_array import PeArray, panel_cycles
+from accelsim.machine.components.vector_mac_array import panel_cycles
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.machine.servers import Machine
 from accelsim.machine.timing.sfu_timing import MEASURED, routine_of
@@ -38,7 +38,7 @@ SERIAL = machine("pe_array.tile_schedule=serial", "pe_array.write_port=shared")
 def test_serial_matmul_takes_the_measured_cycles(shape: tuple[int, int, int], cycles: int) -> None:
     ours = panel_cycles(SERIAL.pe_array, *shape)
     assert abs(ours - cycles) <= 1
-    array = PeArray("pe_array", SERIAL.pe_array, PERIOD)
+    array = Machine(SERIAL).blocks["pe_array"]
     assert array.book(Use("pe_array", "mac", Product(*shape)), 7) == (7, 7 + ours * PERIOD)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import ClassVar, Literal
 
 from accelsim.inputs.quantities import Bytes, Kelvin
+from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.base import Block, Datasheet, Part, Price
 from accelsim.machine.components.memory import (
     NARROWEST,
@@ -115,8 +116,6 @@ class OperandBufferConfig(BufferConfig):
     kind: Literal["operand_buffer"]
     data: Bytes
     masks: Bytes
-    technology: str
-    target: Target = "ReadEDP"
 
     @property
     def size(self) -> int:
@@ -128,18 +127,21 @@ class OperandBufferConfig(BufferConfig):
         return {name: self.data, f"{name}_masks": self.masks}
 
 
-class AuxiliaryMemoryConfig(BufferConfig):
-    """Holds layer-norm parameters and small tables next to the special-function unit."""
+class Whole(ConfigModel):
+    """What makes a buffer one of one piece."""
 
-    kind: Literal["auxiliary_memory"]
     capacity: Bytes
-    technology: str
-    target: Target = "ReadEDP"
 
     @property
     def size(self) -> int:
         """Bytes of the array."""
         return self.capacity
+
+
+class AuxiliaryMemoryConfig(Whole, BufferConfig):
+    """Holds layer-norm parameters and small tables next to the special-function unit."""
+
+    kind: Literal["auxiliary_memory"]
 
 
 class BufferPort(Memory):

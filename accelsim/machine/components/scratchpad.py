@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import ClassVar, Literal
 
-from accelsim.inputs.quantities import Bits, Bytes
-from accelsim.machine.components.buffers import BufferConfig
+from accelsim.inputs.quantities import Bits
+from accelsim.machine.components.buffers import BufferConfig, Whole
 from accelsim.machine.numbers import PositiveInt
 from accelsim.machine.site import Site
 
 
-class ScratchpadConfig(BufferConfig):
+class ScratchpadConfig(Whole, BufferConfig):
     """Activations and weights side by side, two tiles of each: one computes, the next arrives.
 
     ``transfers`` may be under way into it at a time; ``write_width`` arrives in a cycle, a vector
@@ -19,30 +19,18 @@ class ScratchpadConfig(BufferConfig):
     """
 
     kind: Literal["scratchpad"]
-    capacity: Bytes
     transfers: PositiveInt
     write_width: Bits | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of the array."""
-        return self.capacity
 
     def layout(self, name: str, site: Site) -> Hashable:
         """What it holds, and how it is filled."""
         return (super().layout(name, site), self.transfers, self.write_width)
 
 
-class AccumulatorConfig(BufferConfig):
+class AccumulatorConfig(Whole, BufferConfig):
     """Sums of 32 bits, two tiles of them: one is added to, the other leaves."""
 
     element_bytes: ClassVar[int] = 4
     written_by_datapath: ClassVar[bool] = True
 
     kind: Literal["accumulator"]
-    capacity: Bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes of the array."""
-        return self.capacity

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from accelsim.inputs.validation import RuleError
 from accelsim.machine.components.arithmetic import PADDED, multipliers
-from accelsim.machine.components.base import ANY, Datapath, Datasheet
-from accelsim.machine.components.clocked import ClockedServer
-from accelsim.machine.components.server import Server
+from accelsim.machine.components.base import ClockedBlock, Datapath, Datasheet
 from accelsim.machine.numbers import Count
 from accelsim.machine.site import Site
 from accelsim.machine.timing.pe_pipeline import PeTiming
 from accelsim.machine.timing.pe_timing import product_cycles
 from accelsim.program import Product, Use
-from accelsim.units import Tick, ceil_div
+from accelsim.units import ceil_div
 
 # What a systolic array has in place of a vector size.
 _SYSTOLIC = ("dataflow", "rows", "columns")
@@ -27,7 +24,7 @@ _HINT = (
 )
 
 
-class PeArrayConfig(Datapath):
+class PeArrayConfig(ClockedBlock, Datapath):
     """n vector MACs of width n, output stationary, as EdgeBERT's processing unit.
 
     ``tile_schedule``: ``serial`` receives the n vectors of a tile, then computes (2n + 1 cycles,
@@ -66,36 +63,20 @@ class PeArrayConfig(Datapath):
             rows, columns = ceil_div(rows, size) * size, ceil_div(columns, size) * size
         return rows * columns * ceil_div(asked.depth, size) * size - asked.amount
 
-    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
-        """Return the array's server."""
-        return {ANY: PeArray(name, self, site.period)}
+    def cycles(self, use: Use, site: Site) -> int:
+        """Cycles of a panel C[rows x columns] = A[rows x depth] W[columns x depth]^T.
+
+        Rows, columns and depth are cut into n x n x n tiles, partial tiles cost whole ones;
+        ``pe_pipeline`` says what a tile and the flush of its sums cost.
+        """
+        if use.action.startswith(PADDED):
+            return 0
+        panel = use.expect(Product)
+        return panel_cycles(self, panel.rows, panel.columns, panel.depth)
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Multipliers with adder trees; sums of the active row are clocked, a column's a lane."""
         return multipliers(self.vector_size**2, self.kind, site)
-
-    def timing(self, name: str, site: Site) -> Hashable:
-        """All of it."""
-        return self
-
-
-class PeArray(ClockedServer):
-    """Cycles of a panel C[rows x columns] = A[rows x depth] W[columns x depth]^T.
-
-    Rows, columns and depth are cut into n x n x n tiles, partial tiles cost whole ones;
-    ``pe_pipeline`` says what a tile and the flush of its sums cost.
-    """
-
-    def __init__(self, name: str, config: PeArrayConfig, period: Tick) -> None:
-        super().__init__(name, period)
-        self._config = config
-
-    def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of a panel."""
-        if use.action.startswith(PADDED):
-            return 0
-        panel = use.expect(Product)
-        return panel_cycles(self._config, panel.rows, panel.columns, panel.depth) * self.period
 
 
 def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:
