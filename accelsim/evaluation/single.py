@@ -19,7 +19,7 @@ from accelsim.machine.components.scratchpad import AccumulatorConfig, Scratchpad
 from accelsim.machine.components.simple_dram import SimpleDramConfig
 from accelsim.machine.schema import HardwareConfig, HomeConfig
 from accelsim.machine.servers import Machine
-from accelsim.mapping import accesses
+from accelsim.mapping.accesses import register_use
 from accelsim.mapping.cache import SegmentCache
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.builder import GraphBuilder
@@ -27,7 +27,7 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import MATMUL
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import DRAM, place
-from accelsim.program import Command, Product, Range, Segment, SegmentBuilder, Transfer, Use
+from accelsim.program import Product, Range, Segment, SegmentBuilder, Transfer, Use
 from accelsim.units import Tick, ceil_div, to_seconds
 
 # Random accesses fall into the first 256 MiB.
@@ -164,7 +164,7 @@ def _transfer(hardware: HardwareConfig, action: str, kind: str, size: int) -> Se
 def register_write(hardware: HardwareConfig) -> Segment:
     """Return one write of a configuration register."""
     builder = SegmentBuilder("register_write")
-    builder.add("host", "register_write", [Use(accesses.HOST, "register_write", Command())])
+    builder.add("host", "register_write", [register_use(hardware, 1)])
     return builder.build()
 
 

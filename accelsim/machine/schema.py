@@ -163,6 +163,13 @@ class HardwareConfig(ConfigModel):
             return found
         raise ConfigError(f"machine '{self.name}': {self.lacks(name, kind)}")
 
+    def name_of(self, kind: type) -> str:
+        """Return what the component of a class is called. Raises ConfigError for none."""
+        for name, each in self.further.items():
+            if isinstance(each, kind):
+                return name
+        raise ConfigError(f"machine '{self.name}' has no component of kind {_names_of(kind)}")
+
     def lacks(self, name: str, kind: type[Component]) -> str:
         """Return why the accelerator cannot use a component of a name; nothing if it can."""
         found, wanted = self.further.get(name), _names_of(kind)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from accelsim.machine.components.arithmetic import PADDED
-from accelsim.machine.components.base import Datapath
+from accelsim.machine.components.base import Datapath, Interconnect
+from accelsim.machine.components.bit_mask_codec import CodecConfig
+from accelsim.machine.components.host import HostConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.protection import Code
 from accelsim.memory.storage import Extent, Home, StoredTensor
@@ -26,12 +28,6 @@ from accelsim.program import (
     Words,
 )
 from accelsim.units import ceil_div
-
-BUS = "bus"
-CODEC = "codec"
-HOST = "host"
-POWER = "power"
-
 
 # Tensors in DRAM begin at page boundaries of any part.
 _PAGE_BYTES = 4096
@@ -93,9 +89,27 @@ def _padding(use: Use, amount: int) -> list[Use]:
     return [shared_use(use.block, f"{PADDED}{use.action}", Command, amount)] if amount else []
 
 
-def bus_use(data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0) -> Use:
+def bus_use(
+    hardware: HardwareConfig, data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0
+) -> Use:
     """Return the use of the bus on the way to the buffers."""
-    return shared_use(BUS, "transfer", Transfer, data_bytes, mask_bytes, mask_vectors)
+    bus = hardware.name_of(Interconnect)
+    return shared_use(bus, "transfer", Transfer, data_bytes, mask_bytes, mask_vectors)
+
+
+def decode_use(hardware: HardwareConfig, vectors: int) -> Use:
+    """Return the use of the decoder of masks for so many vectors, one after the other."""
+    return shared_use(hardware.name_of(CodecConfig), "decode", Vectors, vectors, vectors)
+
+
+def register_use(hardware: HardwareConfig, writes: int) -> Use:
+    """Return the use of the host for so many writes of configuration registers."""
+    return shared_use(hardware.name_of(HostConfig), "register_write", Command, writes)
+
+
+def supply_use(action: str) -> Use:
+    """Return the use of the supply, the section ``power`` of every machine."""
+    return shared_use("power", action, Command)
 
 
 def codec_use(memory: str, action: str, code: Code, code_words: int, cycles: int = 0) -> Use:

@@ -9,14 +9,21 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping import accesses
-from accelsim.mapping.accesses import Part, bus_use, memory_use, merge_uses, read_part
+from accelsim.mapping.accesses import (
+    Part,
+    bus_use,
+    decode_use,
+    memory_use,
+    merge_uses,
+    read_part,
+    register_use,
+)
 from accelsim.mapping.context import Context
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM
-from accelsim.program import Command, Range, Use, Vectors
+from accelsim.program import Range, Use
 from accelsim.units import ceil_div
 
 LOAD, MOVE, HOST = "load", "move", "host"
@@ -206,7 +213,7 @@ class Emitter(ABC):
             uses.append(memory_use(self.hardware, memory, action, 8 * kept * passes))
         if away := elements - kept:
             place = Range(value.address_of(rows), away, passes)
-            uses += [Use(DRAM, action, place), bus_use(away * passes)]
+            uses += [Use(DRAM, action, place), bus_use(self.hardware, away * passes)]
         return uses
 
     def hold_for(self, value: Value, rows: Rows, elements: int) -> list[tuple[str, int]]:
@@ -244,10 +251,10 @@ class Emitter(ABC):
         address = self.context.address(tensor.parameter.name)
         stride = ceil_div(tensor.value_bits + tensor.mask_bits, 8) // distinct
         reads = read_part(self.hardware, row, address, distinct, stride)
-        path = bus_use(distinct * (row.data_bytes + row.mask_bytes))
+        path = bus_use(self.hardware, distinct * (row.data_bytes + row.mask_bytes))
         elements = count * operator.columns
         decoded = ceil_div(elements, self.vector_size) if tensor.masked else 0
-        decode = Use(accesses.CODEC, "decode", Vectors(decoded, decoded))
+        decode = decode_use(self.hardware, decoded)
         uses = merge_uses([*reads, path, decode, *self.write_uses(out, rows, elements)])
         task = self.command(LOAD, operator.label, uses, (), self.hold_for(out, rows, elements))
         out.note_written(rows, LOAD, task)
@@ -259,7 +266,7 @@ class Emitter(ABC):
         """
         producer = self.context.producers[operator.name][0]
         task = self.decision(operator, self.values[producer.name], rows)
-        read = Use(accesses.HOST, "register_write", Command(_WRITES_AS_LONG_AS_A_READ))
+        read = register_use(self.hardware, _WRITES_AS_LONG_AS_A_READ)
         self.plan.task(HOST, f"{operator.label}.result", [read], {task})
         self.hand_over(producer)
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping import accesses
-from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses
+from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses, supply_use
 from accelsim.memory.protection import Code
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import (
-    Command,
     Program,
     ProgramKind,
     Range,
@@ -66,13 +64,13 @@ def compile_wake_ups(
 
 def _supply_change(kind: ProgramKind, action: str) -> Program:
     builder = SegmentBuilder(action)
-    builder.add("host", action, [Use(accesses.POWER, action, Command())])
+    builder.add("host", action, [supply_use(action)])
     return Program(action, kind, (builder.build(),))
 
 
 def _power_up(hardware: HardwareConfig, placement: Placement, address: int, start: Uses) -> Program:
     builder = SegmentBuilder("power_up")
-    woken = builder.add("host", "power_up", [Use(accesses.POWER, "wake_up", Command())])
+    woken = builder.add("host", "power_up", [supply_use("wake_up")])
     content = _Content.of(placement, task_specific=False)
     lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
     _load(builder, name, content, hardware, address, start, wanted=lost, after=(woken,))
@@ -121,7 +119,7 @@ def _load(
         if memory in wanted:
             uses = [
                 Use(DRAM, "read", Range(address, size)),
-                bus_use(size),
+                bus_use(hardware, size),
                 memory_use(hardware, memory, "write", content.array[memory]),
                 *_encoding(content, memory),
                 *start,

@@ -5,14 +5,24 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim.errors import ConfigError
 from accelsim.machine.schema import load_hardware
-from accelsim.mapping.accesses import part_of, read_part, whole_pages
+from accelsim.mapping.accesses import (
+    bus_use,
+    decode_use,
+    part_of,
+    read_part,
+    register_use,
+    whole_pages,
+)
+from accelsim.mapping.switching import compile_wake_ups
 from accelsim.memory.storage import Home, Packing, StoredTensor
 from accelsim.model.tensors import Parameter, Role
-from accelsim.placement.placement import DRAM
+from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import CodeWords, Range, Words
 from accelsim.units import ceil_div
 
@@ -71,3 +81,16 @@ def test_equal_pieces_are_read_one_by_one(
     if one:
         words = one[0].amount
         assert 128 * (words - 1) < tensor.parts_between(start, stop)[0][1].array <= 128 * words
+
+
+def test_blocks_are_found_by_what_they_are_and_not_by_a_name() -> None:
+    own = {name: MACHINE.further[name] for name in ("bus", "codec", "host")}
+    gone = dict.fromkeys(own)
+    machine = MACHINE.changed(**gone, noc=own["bus"], expander=own["codec"], cpu=own["host"])
+    uses = bus_use(machine, 8), decode_use(machine, 2), register_use(machine, 1)
+    assert [use.block for use in uses] == ["noc", "expander", "cpu"]
+    wakes = compile_wake_ups(machine, Placement({}), 0, ())
+    blocks = {block for wake in wakes.values() for each in wake.segments for block in each.blocks}
+    assert blocks == {"power"} <= machine.components.keys()
+    with pytest.raises(ConfigError, match="has no component of kind axi_bus"):
+        bus_use(MACHINE.changed(bus=None), 8)

@@ -8,13 +8,12 @@ from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
 from accelsim.accelerators.edgebert.parts import COMPONENTS, SFU, parts_of
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import MEASURED
-from accelsim.mapping import accesses
+from accelsim.mapping.accesses import register_use, supply_use
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.compiler import compile_inference
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement
 from accelsim.program import (
-    Command,
     Elements,
     Product,
     Program,
@@ -57,14 +56,13 @@ class EdgeBert(Accelerator):
 
     def start(self, machine: HardwareConfig) -> tuple[Use, ...]:
         """The host writes configuration registers."""
-        writes = Command(parts_of(machine).host.register_writes_per_command)
-        return (Use(accesses.HOST, "register_write", writes),)
+        return (register_use(machine, parts_of(machine).host.register_writes_per_command),)
 
     def settle(self, machine: HardwareConfig) -> Program:
         """Look the operating point up, then settle."""
         builder, lookup = SegmentBuilder("settle"), Use(SFU, "dvfs_lookup", Elements(1, 1))
         found = builder.add("sfu", "dvfs_lookup", [lookup])
-        builder.add("host", "settle", [Use(accesses.POWER, "settle", Command())], after=(found,))
+        builder.add("host", "settle", [supply_use("settle")], after=(found,))
         return Program("settle", ProgramKind.SCALE, (builder.build(),))
 
     def product(

@@ -8,6 +8,8 @@ from accelsim.accelerators.base import alone
 from accelsim.accelerators.edgebert.parts import (
     ACTIVATION_BUFFER,
     AUXILIARY,
+    BUS,
+    CODEC,
     PE_ARRAY,
     SFU,
     WEIGHT_BUFFER,
@@ -15,7 +17,6 @@ from accelsim.accelerators.edgebert.parts import (
 )
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.timing.sfu_timing import routine_of
-from accelsim.mapping import accesses
 from accelsim.mapping.accesses import buffer_use, encoded_use, mac_uses, padded_to
 from accelsim.program import Elements, Product, Segment, Transfer, Use, Vectors
 from accelsim.units import ceil_div
@@ -39,7 +40,7 @@ def product(parts: Parts, asked: Product, density: float, activation_density: fl
         Use(WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
         Use(ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
         # Two decoders, one for each operand, work side by side.
-        Use(accesses.CODEC, "decode", Vectors(decoded, ceil_div(decoded, 2))),
+        Use(CODEC, "decode", Vectors(decoded, ceil_div(decoded, 2))),
         buffer_use(size, ACTIVATION_BUFFER, "write", rows * columns),
     ]
     return alone("matmul", "pe", uses)
@@ -72,4 +73,4 @@ def transfer(parts: Parts, action: str, moved: Transfer) -> Segment:
     name, side = ("load", "write") if action == "transfer" else ("store", "read")
     size, masks = parts.pe_array.vector_size, parts.bus.masks_per_cycle
     into = encoded_use(size, masks, WEIGHT_BUFFER, side, moved)
-    return alone(name, "load", [Use(accesses.BUS, action, moved), into])
+    return alone(name, "load", [Use(BUS, action, moved), into])

@@ -20,11 +20,11 @@ from accelsim.accelerators.edgebert.parts import SFU as SFU_BLOCK
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import routine_of
-from accelsim.mapping import accesses
 from accelsim.mapping.accesses import (
     Part,
     buffer_use,
     bus_use,
+    decode_use,
     encoded_use,
     function_use,
     mac_uses,
@@ -32,6 +32,7 @@ from accelsim.mapping.accesses import (
     merge_uses,
     padded_to,
     read_part,
+    register_use,
     shared_use,
 )
 from accelsim.mapping.context import Context
@@ -39,7 +40,7 @@ from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
-from accelsim.program import Command, Product, Transfer, Use, Vectors
+from accelsim.program import Product, Transfer, Use, Vectors
 from accelsim.units import ceil_div
 
 PE, SFU = "pe", "sfu"
@@ -61,8 +62,8 @@ class EdgeBertEmitter(Emitter):
         super().__init__(context, hardware, plan)
         self.parts = parts_of(hardware)
         self.vector_size = self.row_tile = self.parts.pe_array.vector_size
-        writes = Command(self.parts.host.register_writes_per_command)
-        self._register_writes = Use(accesses.HOST, "register_write", writes)
+        writes = self.parts.host.register_writes_per_command
+        self._register_writes = register_use(hardware, writes)
         self._moved: dict[tuple[str, Rows], Operand] = {}
 
     def copy(self) -> Self:
@@ -136,7 +137,7 @@ class EdgeBertEmitter(Emitter):
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
         moved, at_once = Transfer(data, masks, vectors), self.parts.bus.masks_per_cycle
         into = encoded_use(self.vector_size, at_once, WEIGHT_BUFFER, "write", moved)
-        path = (*merge_uses(uses), bus_use(data, masks, vectors), into)
+        path = (*merge_uses(uses), bus_use(self.hardware, data, masks, vectors), into)
         return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), panel)
 
     def vectors(self, function: Operator) -> Operand:
@@ -148,7 +149,7 @@ class EdgeBertEmitter(Emitter):
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
         into = buffer_use(self.vector_size, AUXILIARY, "write", data)
         holds = ((AUXILIARY, data),)
-        path = [*merge_uses(uses), bus_use(data), into]
+        path = [*merge_uses(uses), bus_use(self.hardware, data), into]
         return Operand(holds, self.command(LOAD, function.label, path, (), holds))
 
     def held(self, label: str, value: Value, rows: Rows) -> Operand:
@@ -219,7 +220,7 @@ class EdgeBertEmitter(Emitter):
             *mac_uses(self.parts.pe_array, PE_ARRAY, Product(*shape)),
             shared_use(WEIGHT_BUFFER, "read", Vectors, read, vectors),
             shared_use(ACTIVATION_BUFFER, "read", Vectors, moved, vectors),
-            shared_use(accesses.CODEC, "decode", Vectors, decoded, decoded),
+            decode_use(self.hardware, decoded),
             *self.write_uses(out, rows, count * columns),
         ]
         waits = {moving.loaded_by, stationary.loaded_by, *after}

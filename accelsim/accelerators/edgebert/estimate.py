@@ -145,7 +145,8 @@ class Estimate:
             ceil_div(each.elements * self._emitter.spills(each), each.rows) * passes[name]
             for name, each in operators.items()
         )
-        uses = [Use(DRAM, "read", Range(0, moved)), bus_use(moved)] if moved else []
+        machine, read = self._emitter.hardware, Use(DRAM, "read", Range(0, moved))
+        uses = [read, bus_use(machine, moved)] if moved else []
         return self._bus(moved), self._objective.joules(uses)
 
     # -- pieces --------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ class Estimate:
         bits, masked = sum(each.value_bits for each in stored), stored[0].masked
         vectors = columns * ceil_div(product.depth, self._emitter.vector_size) if masked else 0
         data = ceil_div(bits * columns, 8 * product.columns)
-        cycles = bus.cycles(bus_use(data, 0, vectors), self._site)
+        cycles = bus.cycles(bus_use(self._emitter.hardware, data, 0, vectors), self._site)
         cycles += (panels - 1) * bus.setup_cycles * (2 if masked else 1)
         if self._objective.name == "time":
             return cycles, 0.0
@@ -238,4 +239,4 @@ class Estimate:
         return self._bus(ceil_div(size * self._emitter.spills(operator), operator.rows))
 
     def _bus(self, size: int) -> int:
-        return self._parts.bus.cycles(bus_use(size), self._site)
+        return self._parts.bus.cycles(bus_use(self._emitter.hardware, size), self._site)

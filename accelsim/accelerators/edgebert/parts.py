@@ -20,6 +20,7 @@ WEIGHT_BUFFER = "weight_buffer"
 WEIGHT_MASKS = "weight_buffer_masks"
 ACTIVATION_BUFFER = "activation_buffer"
 AUXILIARY = "auxiliary_memory"
+BUS, CODEC = "bus", "codec"
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from accelsim.accelerators.systolic_npu.parts import COMPONENTS, parts_of, wrong
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping import accesses
+from accelsim.mapping.accesses import register_use, supply_use
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.compiler import compile_inference
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement
 from accelsim.program import (
-    Command,
     Product,
     Program,
     ProgramKind,
@@ -56,13 +55,12 @@ class SystolicNpu(Accelerator):
 
     def start(self, machine: HardwareConfig) -> tuple[Use, ...]:
         """The host hands instructions over."""
-        writes = Command(parts_of(machine).host.register_writes_per_command)
-        return (Use(accesses.HOST, "register_write", writes),)
+        return (register_use(machine, parts_of(machine).host.register_writes_per_command),)
 
     def settle(self, machine: HardwareConfig) -> Program:
         """The host knows the operating points."""
         builder = SegmentBuilder("settle")
-        builder.add("host", "settle", [Use(accesses.POWER, "settle", Command())])
+        builder.add("host", "settle", [supply_use("settle")])
         return Program("settle", ProgramKind.SCALE, (builder.build(),))
 
     def product(

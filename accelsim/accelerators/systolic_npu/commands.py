@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from accelsim.accelerators.base import alone
 from accelsim.accelerators.systolic_npu.emitter import ARRAY, NpuEmitter, product_uses
-from accelsim.accelerators.systolic_npu.parts import SCRATCHPAD, Parts
+from accelsim.accelerators.systolic_npu.parts import BUS, SCRATCHPAD, Parts
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping import accesses
 from accelsim.mapping.accesses import buffer_use
 from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import LOAD
@@ -49,4 +48,4 @@ def transfer(parts: Parts, action: str, moved: Transfer) -> Segment:
     """Return one transfer into the scratchpad, or one back."""
     name, side = ("load", "write") if action == "transfer" else ("store", "read")
     into = buffer_use(parts.pe_array.lanes, SCRATCHPAD, side, moved.amount)
-    return alone(name, LOAD, [Use(accesses.BUS, action, moved), into])
+    return alone(name, LOAD, [Use(BUS, action, moved), into])

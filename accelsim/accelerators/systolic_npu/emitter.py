@@ -21,17 +21,17 @@ from accelsim.accelerators.systolic_npu.parts import (
 from accelsim.machine.components.systolic_array import SystolicArrayConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.systolic import OPERAND_BYTES, SUM_BYTES
-from accelsim.mapping import accesses
 from accelsim.mapping.accesses import (
     Part,
     buffer_use,
     bus_use,
+    decode_use,
     function_use,
     mac_uses,
     merge_uses,
     padded_to,
     read_part,
-    shared_use,
+    register_use,
 )
 from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import LOAD, Emitter, Operand, Tiling
@@ -39,7 +39,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM
-from accelsim.program import Command, Product, Range, Use, Vectors
+from accelsim.program import Product, Range, Use, Vectors
 from accelsim.units import ceil_div
 
 ARRAY, STORE, VECTOR = "array", "store", "vector"
@@ -86,8 +86,8 @@ class NpuEmitter(Emitter):
         self.vector_size = self.parts.pe_array.lanes
         width = self.parts.scratchpad.write_width
         self._write_bytes = self.vector_size if width is None else max(1, width // 8)
-        writes = Command(self.parts.host.register_writes_per_command)
-        self._start = Use(accesses.HOST, "register_write", writes)
+        writes = self.parts.host.register_writes_per_command
+        self._start = register_use(hardware, writes)
         self._started = {LOAD: 0, ARRAY: 0, STORE: 0}
         self._sent = -1
         self._tiles: tuple[int, ...] = ()
@@ -208,8 +208,8 @@ class NpuEmitter(Emitter):
         reads = [use for part in parts for use in read_part(self.hardware, part, address)]
         data, masks = sum(p.data_bytes for p in parts), sum(p.mask_bytes for p in parts)
         vectors = ceil_div(elements, self.vector_size) if masks else 0
-        decode = shared_use(accesses.CODEC, "decode", Vectors, vectors, vectors)
-        return [*reads, bus_use(data, masks, vectors), decode]
+        decode = decode_use(self.hardware, vectors)
+        return [*reads, bus_use(self.hardware, data, masks, vectors), decode]
 
     # -- results -------------------------------------------------------------------------------
 

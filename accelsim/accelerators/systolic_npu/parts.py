@@ -26,6 +26,7 @@ PE_ARRAY = "pe_array"
 SCRATCHPAD = "scratchpad"
 ACCUMULATOR = "accumulator"
 VECTOR_UNIT = "vector_unit"
+BUS = "bus"
 
 
 @dataclass(frozen=True)
