@@ -54,13 +54,15 @@ class Product:
 class Elements:
     """A function of every element of rows x columns, of so many ``operands`` each.
 
-    It goes over them in so many ``turns``: a sum of three takes two.
+    It goes over them in so many ``turns``: a sum of three takes two. ``sources`` are the blocks
+    that operands, then parameters are read from, where a unit waits for each vector.
     """
 
     rows: int
     columns: int
     operands: int = 1
     turns: int = 1
+    sources: tuple[str, ...] = ()
 
     @property
     def amount(self) -> int:

@@ -37,6 +37,8 @@ class Machine:
                     f"begin its name with '{name}'"
                 )
             self.blocks[server.name] = server
+        for server in self.blocks.values():
+            server.connect(self.port)
         dram = self.blocks.get("dram")
         self.dram = dram if isinstance(dram, OffChipServer) else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,12 +39,12 @@ def whole_pages(size: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def shared_use(block: str, action: str, kind: Callable[..., Demand], *numbers: int) -> Use:
-    """Return the use with the demand ``kind(*numbers)``; equal ones are one object.
+def shared_use(block: str, action: str, kind: Callable[..., Demand], *values: Hashable) -> Use:
+    """Return the use with the demand ``kind(*values)``; equal ones are one object.
 
     A program repeats few of them many thousand times.
     """
-    return Use(block, action, kind(*numbers))
+    return Use(block, action, kind(*values))
 
 
 def memory_use(hardware: HardwareConfig, memory: str, action: str, bits: int) -> Use:
@@ -66,10 +66,17 @@ def encoded_use(lanes: int, masks_per_cycle: int, buffer: str, action: str, move
     return shared_use(buffer, action, Vectors, moved.amount, words)
 
 
-def function_use(block: str, kind: OperatorKind, rows: int, columns: int, inputs: int) -> Use:
+def function_use(
+    block: str,
+    kind: OperatorKind,
+    rows: int,
+    columns: int,
+    inputs: int,
+    sources: tuple[str, ...] = (),
+) -> Use:
     """Return the use of a unit for a function of rows x columns elements of so many inputs."""
     turns = kind.turns(inputs)
-    return shared_use(block, kind.name, Elements, rows, columns, max(1, inputs), turns)
+    return shared_use(block, kind.name, Elements, rows, columns, max(1, inputs), turns, sources)
 
 
 def mac_uses(datapath: Datapath, block: str, asked: Product) -> list[Use]:

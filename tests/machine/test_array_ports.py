@@ -15,6 +15,7 @@ from accelsim.evaluation import single
 from accelsim.machine.components.buffers import BufferConfig, BufferPort
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.machine.servers import Machine
+from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.program import Use, Vectors
 from accelsim.units import ceil_div, to_ticks
 
@@ -46,6 +47,21 @@ def test_a_write_takes_the_pulse_of_the_technology() -> None:
     latency = slow.regions["weight_buffer"].array.write_latency
     assert latency > 150e-9
     assert loaded.cycles == 2048 // 16 * math.ceil(latency * 1e9)
+
+
+@pytest.mark.parametrize("function", ["softmax", "layer_norm", "add", "gelu"])
+@pytest.mark.parametrize("block", ["activation_buffer", "auxiliary_memory"])
+def test_a_function_waits_for_each_vector_of_a_slow_memory(function: str, block: str) -> None:
+    slow = machine(f"{block}.target=Area")
+    fast_cycles, slow_cycles = (
+        single.run_alone(each, single.special_function(each, function, 8, 64)).cycles
+        for each in (machine(), slow)
+    )
+    routine = routine_of(function)
+    reads = sum(routine.reads) if block == "activation_buffer" else routine.auxiliary_reads
+    more = math.ceil(slow.regions[block].array.read_latency * 1e9) - 1
+    assert more > 1
+    assert slow_cycles - fast_cycles == 8 * 4 * reads * more
 
 
 def test_a_mask_memory_takes_a_word_for_each_vector() -> None:

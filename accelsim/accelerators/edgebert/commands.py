@@ -58,8 +58,9 @@ def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:
     operands = max(routine.reads, default=1)
     moved, vectors = operands * rows * columns, rows * ceil_div(columns, size)
     auxiliary, passes = routine.auxiliary_reads * vectors, len(routine.reads)
+    asked = Elements(rows, columns, operands, 1, (ACTIVATION_BUFFER, AUXILIARY))
     uses = [
-        *padded_to(size, Use(SFU, name, Elements(rows, columns, operands))),
+        *padded_to(size, Use(SFU, name, asked)),
         Use(AUXILIARY, "read", Vectors(size * auxiliary, auxiliary)),
         buffer_use(size, ACTIVATION_BUFFER, "read", passes * moved),
     ]

@@ -275,8 +275,10 @@ class EdgeBertEmitter(Emitter):
         auxiliary = routine.auxiliary_reads * count * ceil_div(columns, size)
         bits = 8 * elements * len(routine.reads)
         read = memory_use(self.hardware, self.activation_memory, "read", bits)
+        sources = (self.activation_memory, AUXILIARY)
+        function = function_use(SFU_BLOCK, kind, count, columns, len(inputs), sources)
         uses = [
-            *padded_to(size, function_use(SFU_BLOCK, kind, count, columns, len(inputs))),
+            *padded_to(size, function),
             shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
             *(read for _ in inputs),
             *writes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from accelsim.program import Use
@@ -43,6 +43,10 @@ class Server(ABC):
         self.busy += ticks
         self.free_at = start + ticks
         return start, self.free_at + self.lag
+
+    def connect(self, port: Callable[[str, str], Server]) -> None:
+        """Get to know the servers of the machine, by block and action; most need none."""
+        return
 
     def extra_amounts(self) -> Mapping[str, int]:
         """Return what the last use caused and only running reveals (DRAM commands)."""

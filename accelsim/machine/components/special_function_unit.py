@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from accelsim.inputs.validation import RuleError
+from accelsim.machine.components.base import ANY
+from accelsim.machine.components.clocked import CycleServer
 from accelsim.machine.components.function_unit import FunctionUnit, row_recipes, unknown_function
+from accelsim.machine.components.memory import Memory
+from accelsim.machine.components.server import Server
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.machine.timing.sfu_timing import Routine, routine_of
 from accelsim.model.operators import Recipe
 from accelsim.program import Elements, Use
-from accelsim.units import ceil_div
+from accelsim.units import Tick, ceil_div
 
 # Relays from a unit to the mask memory's port: of a request, and of a result by the encoder.
 _REQUEST_RELAYS, _RESULT_RELAYS = 3, 5
@@ -47,6 +52,10 @@ class SfuConfig(FunctionUnit):
             raise RuleError(*(((name,), unknown_function(name, known)) for name in wrong))
         return intervals
 
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the one server."""
+        return {ANY: SpecialFunctions(name, self, site)}
+
     def lanes_of(self, site: Site) -> int:
         """As many as a vector has elements."""
         return site.lanes
@@ -56,6 +65,13 @@ class SfuConfig(FunctionUnit):
         asked = use.expect(Elements)
         vectors = ceil_div(asked.columns, site.lanes)
         return self.command_cycles(use.action, asked.rows * asked.turns, vectors)
+
+    def reads(self, use: Use, site: Site) -> tuple[int, int]:
+        """Return the vectors of operands and of parameters that the unit waits for, one by one."""
+        asked, routine = use.expect(Elements), routine_of(use.action)
+        vectors = asked.rows * asked.turns * ceil_div(asked.columns, site.lanes)
+        operands = 0 if self.pipelined else sum(routine.reads)
+        return vectors * operands, vectors * routine.auxiliary_reads
 
     def command_cycles(self, function: str, rows: int, vectors: int) -> int:
         """Return the cycles of a command on ``rows`` of ``vectors``, from start write to interrupt.
@@ -76,6 +92,32 @@ class SfuConfig(FunctionUnit):
         trips = sum(routine.reads) * _read(self.read_round_trip_cycles, interval)
         states = routine.states * interval
         return (trips + auxiliary + states) * vectors + routine.row_states * interval
+
+
+class SpecialFunctions(CycleServer):
+    """One command at a time; round trips are longer by what a read takes beyond a cycle."""
+
+    def __init__(self, name: str, config: SfuConfig, site: Site) -> None:
+        super().__init__(name, site.period, partial(config.cycles, site=site))
+        self._config, self._site = config, site
+        self._port: Callable[[str, str], Server] | None = None
+
+    def connect(self, port: Callable[[str, str], Server]) -> None:
+        """Get to know the memories that operands and parameters come from."""
+        self._port = port
+
+    def occupancy(self, use: Use, start: Tick) -> Tick:
+        """Return the ticks of a use."""
+        ticks, port = super().occupancy(use, start), self._port
+        sources = use.demand.sources if isinstance(use.demand, Elements) else ()
+        if not sources or port is None:
+            return ticks
+        reads = self._config.reads(use, self._site)
+        for vectors, source in zip(reads, sources, strict=True):
+            memory = port(source, "read")
+            if isinstance(memory, Memory):
+                ticks += vectors * (memory.word_cycles["read"] - 1) * self.period
+        return ticks
 
 
 def _read(round_trip: int, interval: int) -> int:
