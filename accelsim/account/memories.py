@@ -44,6 +44,26 @@ def footprints(design: Design, ledger: Ledger) -> dict[str, Footprint]:
     return found
 
 
+def unused_memories(design: Design, ledger: Ledger) -> list[Region]:
+    """Return the machine's memories that held nothing in a run."""
+    found = footprints(design, ledger)
+    return [found[n].region for n in design.hardware.memories if not found[n].held_bytes]
+
+
+def brought_from_outside(design: Design) -> dict[str, int]:
+    """Return the bytes of all parameters in each volatile memory that no DRAM can fill, by name."""
+    hardware = design.hardware
+    if hardware.has_cold_home:
+        return {}
+    tasks = [placement.bits(task_specific=True) for placement in design.placements.values()]
+    held = {
+        name: ceil_div(design.shared_bits[name] + sum(bits[name] for bits in tasks), 8)
+        for name in hardware.memories
+        if hardware.regions[name].array.volatile
+    }
+    return {name: size for name, size in held.items() if size}
+
+
 def backbone_programming(design: Design) -> dict[str, ProgrammingCost]:
     """Return the cost of writing the shared parameters into each non-volatile memory, by its name.
 

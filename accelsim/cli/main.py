@@ -27,6 +27,7 @@ _COMMANDS = {
     "headline": "Price the cases by every plausible account of the published gains.",
     "validate": "Compare the models with published and measured figures.",
     "op": "Run one operator alone on a machine.",
+    "new": "Write a machine, workload or technology file to begin with.",
     "tech": "Print the memory-technology table or one array of it.",
     "schema": "Print the JSON Schema of machine or workload files.",
 }

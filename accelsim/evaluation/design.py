@@ -28,6 +28,7 @@ from accelsim.model.tasks import find_task
 from accelsim.placement.placement import DRAM, Placement, check_capacity, place
 from accelsim.policies.idle import StateCost
 from accelsim.policies.service import ServiceConfig
+from accelsim.program import Program, ProgramKind
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, WorkloadConfig
 
@@ -146,11 +147,17 @@ class _Compilation:
             switches,
             restores,
             wakes,
-            self.accelerator.settle(hardware),
+            self._settle(),
             self.lengths,
         )
         check_actions(design.segments, design_prices(design))
         return design
+
+    def _settle(self) -> Program:
+        """Return what a change of the operating point takes; nothing where there is one alone."""
+        hardware = self.case.hardware
+        nothing = Program("settle", ProgramKind.SCALE, ())
+        return self.accelerator.settle(hardware) if hardware.scaling else nothing
 
     def inferences(
         self, twins: Mapping[str, str], placements: Mapping[str, Placement], base: int

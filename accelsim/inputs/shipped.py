@@ -35,3 +35,13 @@ def find_input(path: Path) -> Path:
         return path
     shipped = shipped_file(path.as_posix())
     return shipped if is_file(shipped) else path
+
+
+def find_beside(folder: Path, name: str) -> Path:
+    """Return the file that a file in a folder names: beside it, else a shipped one of that name.
+
+    Where there is neither, the path beside it, for the error message.
+    """
+    beside = folder / name
+    found = beside if is_there(beside) else find_input(Path(name))
+    return found if is_file(found) else beside

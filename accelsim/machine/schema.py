@@ -23,7 +23,7 @@ from accelsim.inputs.files import is_file
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Registry
-from accelsim.inputs.shipped import find_input
+from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import ConfigModel, RuleError, checked, validate
 from accelsim.machine import components as _components
 from accelsim.machine.components.base import Block, Component, Datapath, Datasheet, Interconnect
@@ -392,7 +392,7 @@ def _base_of(document: Document) -> Path:
     if not isinstance(base, str):
         message = f"expected the path of another machine file, got {describe(base)}"
         raise document.error(("base",), message)
-    parent = document.path.parent / base
+    parent = find_beside(document.path.parent, base)
     if not is_file(parent):
         message = f"no such file '{parent}'; the path is relative to this file"
         raise document.error(("base",), message)

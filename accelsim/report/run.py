@@ -18,12 +18,14 @@ from accelsim.report.results import results_document
 from accelsim.report.run_words import (
     exits_text,
     first_loads_text,
+    power_on_text,
     process_text,
     requests_text,
     retention_texts,
     service_text,
     sleep_text,
     states_text,
+    unused_text,
     writing_text,
 )
 from accelsim.report.table import (
@@ -114,12 +116,14 @@ def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
     texts = (
         first_loads_text(case),
         writing_text(case),
+        power_on_text(case),
         states_text(case),
         sleep_text(case),
         exits_text(case),
     )
     yield from (Prose(text) for text in texts if text)
-    yield from (Prose(text, "warning") for text in retention_texts(case))
+    warnings = (*retention_texts(case), unused_text(case))
+    yield from (Prose(text, "warning") for text in warnings if text)
     worn = [
         one
         for one in case.lifetimes.values()

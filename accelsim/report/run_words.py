@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accelsim.account.memories import writing_once
+from accelsim.account.memories import brought_from_outside, unused_memories, writing_once
 from accelsim.account.metrics import chip_time
 from accelsim.account.purposes import energy_per_inference
 from accelsim.account.service import ALL, TaskService
@@ -14,7 +14,7 @@ from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.text import duration, percent
 from accelsim.requests import ClosedLoop
-from accelsim.units import format_si, to_seconds
+from accelsim.units import format_bytes, format_si, to_seconds
 
 
 def requests_text(result: Result) -> str:
@@ -96,6 +96,31 @@ def retention_texts(case: CaseResult) -> Iterator[str]:
                 f"{format_si(cost.joules, 'J')}, {found.rewrites_a_day:.3g} times a day, which "
                 "these figures leave out"
             )
+
+
+def power_on_text(case: CaseResult) -> str:
+    """Return what must come from outside at power-on; nothing for a machine with DRAM."""
+    found = brought_from_outside(case.design).items()
+    if not found:
+        return ""
+    held = " and ".join(f"{format_bytes(size)} in {name}" for name, size in found)
+    return (
+        f"Power-on: no DRAM keeps the parameters, so a host writes {held}, which lose them "
+        "without supply; neither its time nor its energy is counted."
+    )
+
+
+def unused_text(case: CaseResult) -> str:
+    """Return what memories cost that hold nothing; nothing where all are used."""
+    found = unused_memories(case.design, case.run.ledger)
+    if not found:
+        return ""
+    area, leakage = (sum(getattr(one, key) for one in found) for key in ("area", "leakage"))
+    nulls = ", ".join(f"{one.name}: null" for one in found)
+    return (
+        f"Nothing uses {', '.join(one.name for one in found)}: {1e6 * area:.3g} mm2 and leakage of "
+        f"{format_si(leakage, 'W')} in these figures; memories: {{{nulls}}} removes that"
+    )
 
 
 def states_text(case: CaseResult) -> str:

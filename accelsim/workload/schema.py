@@ -32,7 +32,7 @@ from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
-from accelsim.inputs.shipped import find_input
+from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.machine.schema import HardwareConfig, hardware_files, merged, resolved
 from accelsim.memory.storage import Measured, StorageConfig
@@ -249,9 +249,9 @@ def _load_plugins_of_machines(document: Document, changes: Iterable[Override]) -
     cases = document.data.get("cases")
     for case in cases.values() if isinstance(cases, dict) else ():
         name = case.get("hardware") if isinstance(case, dict) else None
-        if isinstance(name, str) and is_file(document.path.parent / name):
+        if isinstance(name, str) and is_file(path := find_beside(document.path.parent, name)):
             with suppress(ConfigError):
-                hardware_files(document.path.parent / name)
+                hardware_files(path)
 
 
 def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document, WorkloadConfig]:
@@ -327,7 +327,7 @@ def _load_machine(
     memo: Memo,
 ) -> tuple[HardwareConfig, Any]:
     """Return a machine and the data that it was made from."""
-    path = document.path.parent / case.hardware
+    path = find_beside(document.path.parent, case.hardware)
     if not is_file(path):
         raise document.error(
             ("cases", name, "hardware"),

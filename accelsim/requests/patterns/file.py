@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from accelsim.inputs.files import is_file
 from accelsim.inputs.paths import KeyPath
-from accelsim.inputs.shipped import find_input
+from accelsim.inputs.shipped import find_beside
 from accelsim.requests.base import OpenLoop
 from accelsim.requests.request import Request, RequestContext, Requests
 from accelsim.requests.trace_file import read_requests
@@ -36,8 +35,7 @@ class RequestFile(OpenLoop, TraceFormat):
 
     def find(self, folder: Path) -> Path:
         """Return the file to read for a workload in a folder."""
-        beside = folder / self.path
-        return beside if is_file(beside) else find_input(Path(self.path))
+        return find_beside(folder, self.path)
 
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is wrong in this workload."""

@@ -1,0 +1,94 @@
+"""Files to begin with: they are written, run as they are, and name each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from accelsim.account.memories import brought_from_outside, unused_memories
+from accelsim.cli.main import run_command_line
+from accelsim.evaluation.cases import Result
+from accelsim.evaluation.examine import examine_workload
+from accelsim.report.run_words import power_on_text, unused_text
+from accelsim.workload.schema import load_workload
+
+OWN = "cases.first.hardware=chip.yaml"
+MACHINE = "cases.first.hardware"
+SMALL = (
+    "model={name: custom, family: albert, vocabulary_size: 1000, embedding_size: 32, "
+    "hidden_size: 64, layers: 3, heads: 2, intermediate_size: 256, maximum_positions: 128, "
+    "type_vocabulary_size: 2, shared_layers: true, pooler: true}",
+    "sequence_length=32",
+)
+OWN_MACHINE = """\
+base: chip.yaml
+name: own
+memories:
+  mine: {technology: rram, capacity: 6 MiB, word: 128 b}
+placement:
+  embedding: {values: mine, masks: mine}
+  backbone: {values: mine, masks: mine}
+"""
+
+
+@pytest.fixture
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for kind, name in (("machine", "chip"), ("workload", "try"), ("technology", "mem.yaml")):
+        assert run_command_line(["new", kind, name]) == 0
+    return tmp_path
+
+
+def run(*overrides: str) -> Result:
+    return examine_workload(load_workload("try.yaml", (*SMALL, *overrides)))
+
+
+@pytest.mark.usefixtures("begun")
+def test_what_is_begun_runs() -> None:
+    assert run().cases.keys() == {"first"}
+    own = run(OWN, f"{MACHINE}.memories.store.technology=mem.yaml")["first"]
+    assert own.case.hardware.name == "chip"
+    assert own.footprints["store"].region.array.technology == "mem"
+    assert not unused_text(own)
+    assert not power_on_text(own)
+
+
+def test_no_file_is_replaced(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (begun / "try.yaml").write_text("mine")
+    assert run_command_line(["new", "workload", "try"]) == 6
+    assert "cannot write try.yaml: File exists" in capsys.readouterr().err
+    assert (begun / "try.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["../try", "", ".hidden", "a b", "x" * 101])
+def test_names_are_names(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["new", "machine", name]) == 2
+    assert "cannot name a file" in capsys.readouterr().err
+
+
+def test_null_removes_what_the_base_has_and_the_unused_is_told(begun: Path) -> None:
+    (begun / "own.yaml").write_text(OWN_MACHINE)
+    kept = run("cases.first.hardware=own.yaml")["first"]
+    [store] = unused_memories(kept.design, kept.run.ledger)
+    assert store.name == "store"
+    assert unused_text(kept).startswith(
+        f"Nothing uses store: {1e6 * store.area:.3g} mm2 and leakage of "
+    )
+    assert unused_text(kept).endswith("memories: {store: null} removes that")
+    (begun / "own.yaml").write_text(OWN_MACHINE.replace("memories:", "memories:\n  store: null"))
+    without = run("cases.first.hardware=own.yaml")["first"]
+    assert not unused_text(without)
+    chip = [sum(each.figures.prices.areas.values()) for each in (kept, without)]
+    assert chip[0] - chip[1] == pytest.approx(store.area)
+
+
+@pytest.mark.usefixtures("begun")
+def test_without_dram_the_first_contents_are_told() -> None:
+    found = run(OWN, f"{MACHINE}.dram=null")["first"]
+    [(name, size)] = brought_from_outside(found.design).items()
+    placements = found.design.placements.values()
+    bits = sum(each.bits(task_specific=True)["scratch"] for each in placements)
+    assert (name, size) == ("scratch", -(-bits // 8))
+    assert len(placements) == 2
+    assert " in scratch, which lose them without supply" in power_on_text(found)
