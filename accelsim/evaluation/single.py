@@ -7,11 +7,14 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from accelsim.accelerators import accelerator_of
-from accelsim.account.energy import clock_joules
+from accelsim.account.energy import price
 from accelsim.account.prices import check_actions, price_list
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.engine.ledger import Ledger
+from accelsim.engine.pieces import PieceRunner
+from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.machine.components.function_unit import FunctionUnit
@@ -27,7 +30,7 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import MATMUL
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import DRAM, place
-from accelsim.program import Product, Range, Segment, SegmentBuilder, Transfer, Use
+from accelsim.program import Product, ProgramKind, Range, Segment, SegmentBuilder, Transfer, Use
 from accelsim.units import Tick, ceil_div, to_seconds
 
 # Random accesses fall into the first 256 MiB.
@@ -74,43 +77,40 @@ class OperatorResult:
 
 def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     """Run a segment on an otherwise idle machine."""
-    return _result(hardware, *_run(hardware, segment, trace=False))
+    return _run(hardware, segment, trace=False)[0]
 
 
 def _run(
     hardware: HardwareConfig, segment: Segment, *, trace: bool
-) -> tuple[Machine, SegmentRecord]:
-    check_actions([segment], price_list(hardware))
-    env, machine = CountingEnvironment(), Machine(hardware)
-    run = SegmentRun(env, machine, segment, {}, trace=trace)
-    env.run(until=env.process(run.run()))
-    return machine, run.record
-
-
-def _result(hardware: HardwareConfig, machine: Machine, record: SegmentRecord) -> OperatorResult:
+) -> tuple[OperatorResult, SegmentRecord, Machine]:
+    """Run a segment alone, and account for it as for a whole run."""
     prices = price_list(hardware)
-    amounts: Counter[tuple[str, str]] = Counter()
-    for (block, action, _), amount in record.amounts.items():
-        amounts[block, action] += amount
-    dynamic = {
-        key: amount * prices.joules[key]
-        for key, amount in amounts.items()
-        if key not in prices.paid_elsewhere
-    }
+    check_actions([segment], prices)
+    runner = PieceRunner(hardware, replay=False, trace=trace)
+    process = runner.env.process(runner.run((segment,), ProgramKind.INFER, "-"))
+    piece: Any = runner.env.run(until=process)
+    ((_, record),) = piece.parts
+    ledger = Ledger(chip_states=Counter({runner.state: record.duration}))
+    runner.settle(ledger)
+    account, amounts = price(ledger, prices), Counter[tuple[str, str]]()
+    dynamic: dict[tuple[str, str], float] = {}
+    for key, amount in ledger.amounts.items():
+        amounts[key[:2]] += amount
+        if key in account.dynamic:
+            dynamic[key[:2]] = dynamic.get(key[:2], 0.0) + account.dynamic[key]
     used = dict.fromkeys(block for block, _ in amounts)
-    seconds = to_seconds(record.duration)
-    residency = machine.dram.residency if machine.dram else Counter[str]()
-    return OperatorResult(
-        record.segment,
+    result = OperatorResult(
+        segment,
         record.duration,
-        machine.period,
+        runner.machine.period,
         amounts,
         dynamic,
-        seconds * sum(prices.watts.values()),
-        clock_joules(prices, record.duration, {p: busy for p, (busy, *_) in record.ports.items()}),
-        sum(to_seconds(n) * prices.dram_states[state] for state, n in residency.items()),
+        sum(account.leakage.values()),
+        sum(account.clock.values()),
+        sum(account.standby.values()),
         notes=tuple(text for block, text in prices.unpriced.items() if block in used),
     )
+    return result, record, runner.machine
 
 
 def matmul(
@@ -225,11 +225,11 @@ def streamed_matmul(hardware: HardwareConfig, asked: Product, via: Streaming) ->
     accelerator = accelerator_of(machine)
     made = accelerator.infer(graph, placement, machine, 0, SegmentCache())
     (segment,) = made.program.segments
-    servers, record = _run(machine, segment, trace=True)
+    result, record, servers = _run(machine, segment, trace=True)
     computed = max(
         span.end + servers.blocks[span.port].lag for span in record.spans if span.action == "mac"
     )
-    result, watts = _result(machine, servers, record), price_list(hardware).watts
+    watts = price_list(hardware).watts
     return replace(
         result,
         duration=computed,

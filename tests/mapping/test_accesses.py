@@ -20,6 +20,7 @@ from accelsim.mapping.accesses import (
     whole_pages,
 )
 from accelsim.mapping.switching import compile_wake_ups
+from accelsim.memory.protection import Code
 from accelsim.memory.storage import Home, Packing, StoredTensor
 from accelsim.model.tensors import Parameter, Role
 from accelsim.placement.placement import DRAM, Placement
@@ -43,7 +44,7 @@ def tensors(draw: st.DrawFn, memory: str) -> StoredTensor:
     bits, whole = draw(st.integers(1, 16)), draw(st.integers(1, 100))
     density = Fraction(draw(st.integers(1, whole)), whole)
     word = draw(st.sampled_from([0, 8, 64])) if memory != DRAM else 0
-    packing = Packing(bits, bits, word, 8 if word else 0)
+    packing = Packing(bits, bits, Code("secded", word) if word else None, 8 if word else 0)
     return StoredTensor(parameter, bits, density, (Home("values", memory, packing),))
 
 
