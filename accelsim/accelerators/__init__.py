@@ -14,7 +14,8 @@ from accelsim.inputs.document import Document
 from accelsim.inputs.paths import format_path
 from accelsim.inputs.plugins import Registry
 from accelsim.inputs.validation import validate
-from accelsim.machine.schema import HardwareConfig, hardware_document
+from accelsim.machine.files import hardware_document
+from accelsim.machine.schema import HardwareConfig
 
 ACCELERATORS = Registry(__name__, Accelerator, "accelsim.accelerators", "accelerator")
 

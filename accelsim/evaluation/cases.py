@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from accelsim.accelerators.design import Design
@@ -67,11 +67,15 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A workload, the outcome of its cases, by name, and how the requests' file was read."""
+    """A workload, the outcome of its cases, by name, and how the requests' file was read.
+
+    ``files`` are all that were read, by path, with their digests.
+    """
 
     workload: Workload
     cases: Mapping[str, CaseResult]
     request_notes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, case: str) -> CaseResult:
         return self.cases[case]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import Result
@@ -68,8 +67,7 @@ def examine_workload(
     use_plugins(workload.plugins)
     all_metrics()  # what is wrong with a plug-in's metrics is told before anything runs
     options, memo = options or Options(), memo or Memo()
-    asked = requests_of(workload, memo)
-    requests = len(asked)
+    requests = len(requests_of(workload, memo))
     total, count = requests * len(workload.cases), min(workers, len(workload.cases))
 
     def step(case: str, served: int = 1) -> None:
@@ -77,8 +75,7 @@ def examine_workload(
             progress(case, served, total)
 
     if count > 1 and requests >= _LONG_STREAM:
-        found = run_side_by_side(workload, options, count, step)
-        return replace(found, request_notes=asked.notes)
+        return run_side_by_side(workload, options, count, step)
     return run_workload(workload, memo, options=options, progress=step)
 
 

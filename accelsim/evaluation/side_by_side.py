@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.engine.simulator import Options
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import Result
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.plugins import Plugin, plugin_errors, use_plugins
 from accelsim.workload.schema import Workload
@@ -39,13 +39,13 @@ def run_side_by_side(
     served = context.Array("q", len(workload.cases), lock=False)
     shared = (served, workload.plugins)
     with ProcessPoolExecutor(workers, context, _share, shared) as pool:
-        running: dict[str, Future[CaseResult]] = {
+        running: dict[str, Future[Result]] = {
             name: pool.submit(_simulate_one, workload, name, number, options)
             for number, name in enumerate(workload.cases)
         }
         try:
             _watch(running, served, progress)
-            return Result(workload, {name: future.result() for name, future in running.items()})
+            return _together(workload, {n: future.result() for n, future in running.items()})
         except BaseException:
             # What is left to do is of no use any more.
             for child in multiprocessing.active_children():
@@ -53,8 +53,16 @@ def run_side_by_side(
             raise
 
 
+def _together(workload: Workload, apart: Mapping[str, Result]) -> Result:
+    """Return the cases as one result."""
+    first = next(iter(apart.values()))
+    files = {path: digest for each in apart.values() for path, digest in each.files.items()}
+    cases = {name: each[name] for name, each in apart.items()}
+    return Result(workload, cases, first.request_notes, files)
+
+
 def _watch(
-    running: Mapping[str, Future[CaseResult]],
+    running: Mapping[str, Future[Result]],
     served: Any,
     progress: Callable[[str, int], None] | None,
 ) -> None:
@@ -79,9 +87,9 @@ def _share(served: Any, plugins: tuple[Plugin, ...]) -> None:
 
 
 @plugin_errors()
-def _simulate_one(workload: Workload, name: str, number: int, options: Options) -> CaseResult:
+def _simulate_one(workload: Workload, name: str, number: int, options: Options) -> Result:
     def step(case: str) -> None:
         _served[number] += 1
 
     alone = replace(workload, cases={name: workload.cases[name]})
-    return run_workload(alone, options=options, progress=step)[name]
+    return run_workload(alone, options=options, progress=step)

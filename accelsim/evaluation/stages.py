@@ -17,6 +17,7 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
+from accelsim.inputs.files import digests, watching
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import use_plugins
 from accelsim.machine.schema import HardwareConfig
@@ -41,10 +42,23 @@ def run_workload(
     ``progress`` is called with the name of the case after every request. Raises MappingError when
     a case cannot be mapped, before any case is simulated.
     """
-    memo, options = memo or Memo(), options or Options()
+    memo = memo or Memo()
     use_plugins(workload.plugins)
+    with watching() as seen:
+        requests = requests_of(workload, memo)
+        results = _run_cases(workload, requests, memo, options or Options(), progress)
+    return Result(workload, results, requests.notes, {**workload.files, **digests(seen)})
+
+
+def _run_cases(
+    workload: Workload,
+    requests: Sequence[Request],
+    memo: Memo,
+    options: Options,
+    progress: Callable[[str], None] | None,
+) -> dict[str, CaseResult]:
     if options.window is None:
-        options = replace(options, window=first_window(workload, requests_of(workload, memo)))
+        options = replace(options, window=first_window(workload, requests))
     designs = {name: design_of(workload, case, memo) for name, case in workload.cases.items()}
     results = {}
     for name, case in workload.cases.items():
@@ -60,7 +74,7 @@ def run_workload(
         figures = measure(designs[name], run, rounds_of(workload), residency)
         oracle = _oracle_energy(workload, case, designs[name], memo) if run.idle_plans else None
         results[name] = CaseResult(case, service, designs[name], run, figures, oracle)
-    return Result(workload, results, requests_of(workload, memo).notes)
+    return results
 
 
 def requests_of(workload: Workload, memo: Memo | None = None) -> Requests:

@@ -69,6 +69,15 @@ def unchanged(seen: Seen) -> bool:
         return False
 
 
+def digests(seen: Seen) -> dict[str, str]:
+    """Return the SHA-256 of every file that was read, by its path."""
+    return {
+        path: found.hex()
+        for (what, path), found in seen.items()
+        if what == "content" and isinstance(found, bytes)
+    }
+
+
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file. Raises OSError, and ValueError for a name that is none."""
     name = os.fspath(path)

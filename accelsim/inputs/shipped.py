@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from accelsim.inputs.files import is_file, is_there
@@ -23,6 +24,16 @@ def shipped_file(name: str) -> Path:
     """
     folder, _, rest = name.partition("/")
     return shipped_folder(folder) / rest
+
+
+def known_as(path: str) -> str:
+    """Return what a file is called in results: a shipped one as ``hwconfigs/edgebert.yaml``."""
+    plain = Path(os.path.normpath(path))
+    for folder in _FOLDERS:
+        shipped = shipped_folder(folder)
+        if plain.is_relative_to(shipped):
+            return (folder / plain.relative_to(shipped)).as_posix()
+    return str(plain)
 
 
 def find_input(path: Path) -> Path:

@@ -21,7 +21,8 @@ class ProcessConfig(ConfigModel):
     Without a ``roadmap`` (LOP, LSTP, HP) each technology has its default. With the ``source``
     silicon, what was built and measured replaces NVSim's figures and states of the supplies.
     ``grade`` is that of both; ``logic`` that of each line of the account of the logic, which
-    ``logic_file`` of the technology table holds.
+    ``logic_file`` of the technology table holds; measurements and wires between banks have a file
+    each.
     """
 
     node: Meters
@@ -31,6 +32,8 @@ class ProcessConfig(ConfigModel):
     grade: Grade = "typical"
     logic: Grade = "typical"
     logic_file: str = "logic"
+    silicon_file: str = "silicon"
+    bank_wires_file: str = "bank_wires"
 
 
 class OperatingPoint(ConfigModel):

@@ -101,7 +101,7 @@ def find_region(
     """
     lanes = 1
     try:
-        technology = load_technology(query.technology)
+        technology = load_technology(query.technology, process.bank_wires_file)
         lanes = _lanes(technology, query, process)
         array = find_array(
             technology,
@@ -115,7 +115,7 @@ def find_region(
             copies=query.banks * lanes,
         )
         if process.source == "silicon":
-            array = as_built(array)
+            array = as_built(array, process.silicon_file)
     except AccelsimError as error:
         size = format_bytes(query.capacity)
         built = f"{size} as {query.banks} banks" if query.banks > 1 else size

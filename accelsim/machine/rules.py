@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
@@ -11,8 +12,10 @@ from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.supply import LdoConfig
+from accelsim.memory.bank_wires import load_wires
 from accelsim.memory.dram import load_dram
 from accelsim.memory.logic import load_logic
+from accelsim.memory.silicon import load_silicon
 from accelsim.memory.technology import load_technology
 
 if TYPE_CHECKING:
@@ -74,19 +77,29 @@ def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
 def _wrong_files(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the key of each technology that there is not, or whose file is wrong."""
     named: list[tuple[KeyPath, str, Callable[[str], object]]]
-    named = [(("process", "logic_file"), machine.process.logic_file, load_logic)]
+    process = machine.process
+    find = partial(load_technology, wires=process.bank_wires_file)
+    named = [
+        (("process", "logic_file"), process.logic_file, load_logic),
+        (("process", "bank_wires_file"), process.bank_wires_file, load_wires),
+    ]
+    if process.source == "silicon":
+        named.append((("process", "silicon_file"), process.silicon_file, load_silicon))
     for name, memory in machine.memories.items():
-        named.append((("memories", name, "technology"), memory.technology, load_technology))
+        named.append((("memories", name, "technology"), memory.technology, find))
     for name, each in machine.further.items():
         if isinstance(each, BufferConfig):
-            named.append(((name, "technology"), each.technology, load_technology))
+            named.append(((name, "technology"), each.technology, find))
     if isinstance(machine.dram, DramConfig):
         named.append((("dram", "technology"), machine.dram.technology, load_dram))
+    told: dict[str, KeyPath] = {}
     for path, technology, load in named:
         try:
             load(technology)
         except ConfigError as error:
-            yield path, str(error).replace("\n", "; ")
+            # All memories have the wires between banks in common.
+            told.setdefault(str(error).replace("\n", "; "), path)
+    yield from ((path, text) for text, path in told.items())
 
 
 def _wrong_points(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:

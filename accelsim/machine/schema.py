@@ -7,7 +7,6 @@ file and lays this one over it.
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from functools import cached_property
@@ -18,12 +17,10 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.inputs.choices import Choice
-from accelsim.inputs.document import Document, describe, merge, parse_override
-from accelsim.inputs.files import is_file
+from accelsim.inputs.document import describe
 from accelsim.inputs.paths import suggest
-from accelsim.inputs.plugin_key import Plugins, read_with_plugins
+from accelsim.inputs.plugin_key import Plugins
 from accelsim.inputs.plugins import Registry
-from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import ConfigModel, RuleError, checked, validate
 from accelsim.machine import components as _components
 from accelsim.machine.components.base import Block, Component, Datapath, Datasheet, Interconnect
@@ -31,6 +28,7 @@ from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.simple_dram import OffChip
 from accelsim.machine.components.supply import PowerConfig
+from accelsim.machine.files import hardware_document
 from accelsim.machine.operating_points import (
     ClockConfig,
     OperatingPoint,
@@ -352,48 +350,3 @@ def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> Hardware
     Raises ConfigError with one line for each problem.
     """
     return validate(hardware_document(Path(path), overrides), HardwareConfig)
-
-
-def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
-    """Return the merged document of a machine, its ``base`` chain resolved."""
-    document = merged(hardware_files(path))
-    for assignment in overrides:
-        document = parse_override(assignment).apply(document)
-    return document
-
-
-def hardware_files(path: Path) -> tuple[Document, ...]:
-    """Return the documents of a machine, its own last, each with the plug-ins that it names."""
-    return _read_chain(find_input(path), ())
-
-
-def _read_chain(path: Path, seen: tuple[Path, ...]) -> tuple[Document, ...]:
-    document, known = read_with_plugins(path), Path(os.path.abspath(path))
-    if known in seen:
-        chain = " -> ".join(p.name for p in (*seen[seen.index(known) :], known))
-        raise document.error(("base",), f"machines form a circle: {chain}; remove one base")
-    if "base" not in document.data:
-        return (document,)
-    return (*_read_chain(_base_of(document), (*seen, known)), document)
-
-
-def merged(documents: tuple[Document, ...]) -> Document:
-    """Return the last document laid over those before it."""
-    first, *others = documents
-    for document in others:
-        own = {key: value for key, value in document.data.items() if key != "base"}
-        places = {key: at for key, at in document.places.items() if key[:1] != ("base",)}
-        first = merge(first, Document(own, places, document.path, document.inputs))
-    return first
-
-
-def _base_of(document: Document) -> Path:
-    base = document.data["base"]
-    if not isinstance(base, str):
-        message = f"expected the path of another machine file, got {describe(base)}"
-        raise document.error(("base",), message)
-    parent = find_beside(document.path.parent, base)
-    if not is_file(parent):
-        message = f"no such file '{parent}'; the path is relative to this file"
-        raise document.error(("base",), message)
-    return parent

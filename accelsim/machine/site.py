@@ -38,6 +38,7 @@ class Site:
             temperature=self.process.temperature,
             roadmap=self.process.roadmap,
             measured=self.process.grade if self.process.source == "silicon" else None,
+            measurements=self.process.silicon_file,
             voltage=self.clock.voltage,
         )
 

@@ -183,7 +183,7 @@ def _array_at(ask: _Ask, conditions: Conditions) -> Array:
         temperature=conditions.temperature,
         grade=grade,
         volatile=technology.volatile,
-        **_join(_add(banks, figures), banks, word, ask.copies, conditions)._asdict(),
+        **_join(_add(banks, figures), banks, word, ask.copies, conditions, technology)._asdict(),
         endurance=device.endurance.at(grade) if device.endurance else None,
         retention=device.retention.at(grade) if device.retention else None,
         source=_source(technology, banks, grade),
@@ -298,13 +298,18 @@ def _add(banks: Sequence[Row], figures: Sequence[Figures]) -> Figures:
 
 
 def _join(
-    whole: Figures, banks: Sequence[Row], word: int, copies: int, conditions: Conditions
+    whole: Figures,
+    banks: Sequence[Row],
+    word: int,
+    copies: int,
+    conditions: Conditions,
+    technology: MemoryTechnology,
 ) -> Figures:
     """Add wires and multiplexer of all copies; area is that of one copy."""
     words = 8 * sum(row.capacity for row in banks) * copies / banks[0].word
     joint = join(
-        copies * whole.area, copies * len(banks), word, math.ceil(math.log2(words)),
-        conditions.node, conditions.roadmap,
+        technology.wires, copies * whole.area, copies * len(banks), word,
+        math.ceil(math.log2(words)), conditions.node, conditions.roadmap,
     )  # fmt: skip
     return Figures(
         whole.area + joint.area / copies,

@@ -8,54 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from accelsim.errors import ConfigError
-from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Joules, Meters, Seconds, SquareMeters, Volts
-from accelsim.inputs.validation import ConfigModel, validate
-from accelsim.memory.files import load_file
+from accelsim.memory.bank_wires import BankWires
 from accelsim.memory.technology import Row
-
-
-class Supply(ConfigModel):
-    """The supply of arrays of a node and roadmap."""
-
-    node: Meters
-    roadmap: str
-    voltage: Volts
-
-
-class Wire(ConfigModel):
-    """A wire between banks: energy of a bit over a millimetre, delay of a square millimetre."""
-
-    voltage: Volts
-    energy_per_bit_mm: Joules
-    delay_per_mm2: Seconds
-    source: str
-
-
-class Multiplexer(ConfigModel):
-    """A choice of one in two, for every bit of the word."""
-
-    node: Meters
-    voltage: Volts
-    energy_per_bit: Joules
-    area_per_bit: SquareMeters
-    delay: Seconds
-    source: str
-
-
-class BankWires(ConfigModel):
-    """Schema of ``bank_wires.yaml``."""
-
-    kind: Literal["bank_wires"]
-    name: str
-    supplies: list[Supply]
-    supplies_source: str
-    wire: Wire
-    multiplexer: Multiplexer
-
 
 # The latency that a target asks for; the others ask for none.
 _SPEEDS = {
@@ -114,7 +70,9 @@ def _size(banks: Sequence[Row]) -> tuple[int, int]:
     return round(1e12 * sum(row.area for row in banks)), len(banks)
 
 
-def join(area: float, banks: int, word: int, address: int, node: float, roadmap: str) -> Joint:
+def join(
+    file: BankWires, area: float, banks: int, word: int, address: int, node: float, roadmap: str
+) -> Joint:
     """Return what joining banks of one word [b] and an ``area`` [m2] in all adds.
 
     ``address`` are the bits that select a word. One bank needs nothing. Raises ConfigError for a
@@ -122,8 +80,7 @@ def join(area: float, banks: int, word: int, address: int, node: float, roadmap:
     """
     if banks == 1:
         return Joint(0.0, 0.0, 0.0)
-    file = load_file("bank_wires", _read, "wires between banks", "bank_wires")
-    supply = _supply(file, node, roadmap)
+    supply = file.supply(node, roadmap)
     wire, mux, side = file.wire, file.multiplexer, 1e3 * math.sqrt(area)
     levels, shrink = math.ceil(math.log2(banks)), node / mux.node
     chosen = levels * word * mux.energy_per_bit * shrink * (supply / mux.voltage) ** 2
@@ -133,16 +90,3 @@ def join(area: float, banks: int, word: int, address: int, node: float, roadmap:
         delay=wire.delay_per_mm2 * side**2 + levels * mux.delay,
         area=(banks - 1) * word * mux.area_per_bit * shrink**2,
     )
-
-
-def _supply(file: BankWires, node: float, roadmap: str) -> float:
-    for each in file.supplies:
-        if math.isclose(each.node, node) and each.roadmap == roadmap:
-            return each.voltage
-    raise ConfigError(
-        f"bank_wires.yaml has no supply for {node * 1e9:g} nm, {roadmap}; add it under supplies"
-    )
-
-
-def _read(document: Document) -> BankWires:
-    return validate(document, BankWires)

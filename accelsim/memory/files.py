@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping
@@ -36,11 +37,32 @@ def shipped_technologies(kind: str) -> dict[str, str]:
 
 def technology_kind(name_or_path: str) -> str | None:
     """Return the kind of a shipped technology or of a file; None where there is none to read."""
-    own = name_or_path.endswith((".yaml", ".yml"))
+    own = is_path(name_or_path)
     path = find_input(Path(name_or_path)) if own else _shipped(name_or_path.lower())
     text = read_bytes(path).decode("utf-8", "replace") if is_file(path) else ""
     found = re.search(r"^kind:\s*(\w+)", text, re.MULTILINE)
     return found[1] if found else None
+
+
+def named_file(folder: Path, name: str) -> str:
+    """Return what a file means by the name of a technology, as a path where there is one.
+
+    That is a file of a path beside it, or of a name in a folder of technology files, but the
+    shipped folder: those keep their names.
+    """
+    own = folder / name if is_path(name) else folder / f"{name.lower()}.yaml"
+    shipped = os.path.realpath(own.parent) == os.path.realpath(_folder())
+    return str(own) if is_file(own) and not shipped else name
+
+
+def named_beside(path: str, name: str) -> str:
+    """Return what the technology file of a path, or the shipped one of a name, means by a name."""
+    return named_file(Path(path).parent, name) if is_path(path) else name
+
+
+def is_path(name: str) -> bool:
+    """Return whether a technology is named by the path of its file."""
+    return name.endswith((".yaml", ".yml"))
 
 
 def load_file(
@@ -56,7 +78,7 @@ def load_file(
     technology has, with those of the first of the ``kinds`` and of its ``siblings``, and for a file
     of another kind.
     """
-    if str(name_or_path).endswith((".yaml", ".yml")):
+    if is_path(str(name_or_path)):
         path = find_input(Path(name_or_path))
     else:
         path = _shipped(str(name_or_path).lower())

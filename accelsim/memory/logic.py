@@ -13,7 +13,7 @@ from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
-from accelsim.memory.files import load_file
+from accelsim.memory.files import load_file, named_beside
 from accelsim.memory.silicon import as_built
 from accelsim.memory.technology import Grade, load_technology
 
@@ -210,13 +210,27 @@ def scaled_logic(
     voltage: float,
     roadmap: str | None = None,
     measured: Grade | None = None,
+    measurements: str = "silicon",
 ) -> Logic:
     """Return a logic technology, scaled to a node [m], a temperature [K] and a supply [V].
 
-    It leaks as arrays do: NVSim's of a roadmap, or those that were ``measured``, by their grade.
+    It leaks as arrays do: NVSim's of a roadmap, or those that were ``measured``, by their grade
+    and the file of ``measurements``.
     Raises ConfigError for a bad file.
     """
     file = load_logic(name)
+    smallest = find_array(
+        load_technology(named_beside(name, file.leakage.like), named_beside(name, "bank_wires")),
+        capacity=64 * 1024,
+        word=128,
+        node=node,
+        temperature=temperature,
+        roadmap=roadmap,
+        grade=measured or "typical",
+        spare=True,
+    )
+    if measured:
+        smallest = as_built(smallest, measurements)
     shrink, supply = node / file.node, (voltage / file.voltage) ** 2
 
     def scaled(line: EnergyRange) -> float:
@@ -243,8 +257,7 @@ def scaled_logic(
         interface_bit=file.dram_interface.energy_per_bit.at(grade),
         interface_power=file.dram_interface.power.at(grade),
         **_circuits(file.arithmetic, grade, node, voltage),
-        leakage=_leakage(file.leakage.like, node, temperature, roadmap, measured)
-        * (voltage / file.leakage.voltage),
+        leakage=smallest.leakage / smallest.area * (voltage / file.leakage.voltage),
         sources=_sources(file),
         unpriced=_unpriced(file, grade),
     )
@@ -269,24 +282,6 @@ def _circuits(known: Arithmetic, grade: Grade, node: float, voltage: float) -> d
 
 def _circuit(energy: float, area: float) -> Circuit:
     return Circuit.model_construct(energy=energy, area=area)
-
-
-def _leakage(
-    like: str, node: float, temperature: float, roadmap: str | None, measured: Grade | None
-) -> float:
-    smallest = find_array(
-        load_technology(like),
-        capacity=64 * 1024,
-        word=128,
-        node=node,
-        temperature=temperature,
-        roadmap=roadmap,
-        grade=measured or "typical",
-        spare=True,
-    )
-    if measured:
-        smallest = as_built(smallest)
-    return smallest.leakage / smallest.area
 
 
 def _sources(file: LogicFile) -> dict[str, str]:

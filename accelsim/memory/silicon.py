@@ -72,19 +72,19 @@ class Silicon(ConfigModel):
     cells: list[SiliconCell]
 
 
-def load_silicon() -> Silicon:
+def load_silicon(name: str = "silicon") -> Silicon:
     """Return what was measured. Raises ConfigError for every problem of the file."""
-    return load_file("silicon", _read, "measurements", "silicon")
+    return load_file(name, _read, "measurements", "silicon")
 
 
-def as_built(array: Array) -> Array:
+def as_built(array: Array, measurements: str = "silicon") -> Array:
     """Return an array with the figures that were measured in the place of NVSim's.
 
     Figures by the bit are those of all bits of the capacity, or of the word; a macro writes its
     word bit by bit. Leakage doubles with every so many kelvin. What nothing was measured for, and
     every technology without measurements, stays; the array says so in its warnings.
     """
-    file, grade = load_silicon(), array.grade
+    file, grade = load_silicon(measurements), array.grade
     cell = _cell_of(file, array)
     if cell is None:
         known = f"nothing was measured for {array.technology}, {array.bits_per_cell} b/cell"

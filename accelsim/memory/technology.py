@@ -22,7 +22,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -33,6 +33,7 @@ from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import CellArea, Joules, Kelvin, Meters, Seconds, Writes
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
+from accelsim.memory.bank_wires import BankWires, load_wires
 from accelsim.memory.faults.levels import CellLevels
 from accelsim.memory.faults.measured import MeasuredCells
 from accelsim.memory.files import load_file, shipped_technologies
@@ -216,6 +217,7 @@ class MemoryTechnology(_Described):
     cell_levels: Mapping[int, CellLevels]
     measured_cells: Mapping[int, MeasuredCells]
     path: Path
+    wires: BankWires
 
     # Large, and one object for one content: it is compared by identity.
     __hash__ = object.__hash__
@@ -244,13 +246,19 @@ class MemoryTechnology(_Described):
         return (colder[-1], hotter[0]) if colder and hotter else ()
 
 
-def load_technology(name_or_path: str | Path) -> MemoryTechnology:
+def load_technology(name_or_path: str | Path, wires: str = "bank_wires") -> MemoryTechnology:
     """Return the technology of a name such as ``RRAM`` (in any case), or of a YAML file.
 
-    Raises ConfigError for an unknown name and for every problem of the file. Equal contents of a
-    file are one technology.
+    ``wires`` names the file of what joins its banks. Raises ConfigError for an unknown name and for
+    every problem of the files. Equal contents are one technology.
     """
-    return load_file(name_or_path, _read_technology, "memory technology", "array", "estimate")
+    file = load_file(name_or_path, _read_technology, "memory technology", "array", "estimate")
+    return _wired(file, load_wires(wires))
+
+
+@lru_cache(maxsize=64)
+def _wired(technology: MemoryTechnology, wires: BankWires) -> MemoryTechnology:
+    return technology.model_copy(update={"wires": wires})
 
 
 def list_technologies(kind: Literal["array", "estimate"] = "array") -> list[str]:

@@ -23,6 +23,7 @@ from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import compare
+from accelsim.inputs.shipped import known_as
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import origin
 from accelsim.report.table import recorded
@@ -46,6 +47,7 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
             "configuration": workload.config.model_dump(mode="json"),
         },
         "requests": _requests(result),
+        "files": dict(sorted((known_as(path), digest) for path, digest in result.files.items())),
         "published": published.model_dump(mode="json") if published else None,
         "comparisons": [
             {

@@ -12,6 +12,7 @@ from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import KINDS, compare
 from accelsim.evaluation.metrics import all_metrics
+from accelsim.inputs.shipped import known_as
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.results import results_document
@@ -75,6 +76,7 @@ def run_report(result: Result, command: Sequence[str]) -> Report:
         | {"figures": figures.records}
         | ({"notes": list(notes)} if notes else {}),
         details=(
+            _files(result),
             *(part for name, case in result.cases.items() for part in _details(name, case)),
             _turned("All figures", figures, brief=False),
         ),
@@ -268,6 +270,12 @@ def _published_note(published: PublishedGains) -> str:
 
 
 # -- details ---------------------------------------------------------------------------------------
+
+
+def _files(result: Result) -> Table:
+    columns = (Column("", "files read"), Column("", "SHA-256"))
+    found = sorted((known_as(path), digest[:16]) for path, digest in result.files.items())
+    return Table("", columns, tuple(found))
 
 
 def _details(name: str, case: CaseResult) -> Iterator[Section]:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,14 +27,15 @@ from accelsim.inputs.document import (
     describe,
     parse_override,
 )
-from accelsim.inputs.files import is_file, read_bytes
+from accelsim.inputs.files import digests, is_file, read_bytes, watching
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
-from accelsim.machine.schema import HardwareConfig, hardware_files, merged, resolved
+from accelsim.machine.files import hardware_files, merged
+from accelsim.machine.schema import HardwareConfig, resolved
 from accelsim.memory.storage import Measured, StorageConfig
 from accelsim.model.adaptations import AdaptationConfig
 from accelsim.model.families import ModelConfig
@@ -178,7 +179,8 @@ class Workload:
     """A workload with the machines of its cases.
 
     ``source`` is the data of its file, overrides applied; ``trace`` a digest of its request file.
-    ``plugins`` are all that were loaded when it was read: those of the files and others.
+    ``plugins`` are all that were loaded when it was read: those of the files and others. ``files``
+    are those that were read, by path, with their digests.
     """
 
     config: WorkloadConfig
@@ -188,6 +190,7 @@ class Workload:
     plugins: tuple[Plugin, ...] = ()
     source: Any = None
     trace: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -218,7 +221,14 @@ def load_workload(
     Of several cases only ``cases`` are kept, their machines alone are read. Raises ConfigError with
     one line for each problem.
     """
-    memo, found = memo or Memo(), find_input(Path(path))
+    with watching() as seen:
+        found = _load_workload(find_input(Path(path)), overrides, cases, memo or Memo())
+    return replace(found, files=digests(seen))
+
+
+def _load_workload(
+    found: Path, overrides: tuple[str, ...], cases: Iterable[str] | None, memo: Memo
+) -> Workload:
     document = read_with_plugins(found)
     own, changes = _parse_overrides(overrides)
     _load_plugins_of_machines(document, own)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
 from accelsim.memory.arrays import Array, find_array
+from accelsim.memory.bank_wires import load_wires
 from accelsim.memory.banks import compose, join
 from accelsim.memory.technology import (
     Columns,
@@ -86,7 +87,7 @@ def test_an_array_is_the_sum_of_its_banks_and_what_joins_them(
     columns = load_technology(name).tables[REFERENCE._replace(bits_per_cell=bits_per_cell)][target]
     built = next(w for w in columns if w >= word)
     address = math.ceil(math.log2(8 * sum(array.banks) / built))
-    joint = join(area, len(banks), word, address, 22e-9, "LOP")
+    joint = join(load_wires(), area, len(banks), word, address, 22e-9, "LOP")
     assert array.area == pytest.approx(area + joint.area)
     assert array.leakage == pytest.approx(sum(bank.leakage for bank in banks))
     for figure, added in (("latency", joint.delay), ("energy", joint.energy)):
@@ -137,7 +138,7 @@ def test_the_memories_of_the_headline_are_composed_as_a_designer_would() -> None
 
 def test_wires_grow_with_the_side_of_the_memory() -> None:
     """Energy with its length, delay of a distributed line with the square; one bank has none."""
-    small, large = (join(area, 2, 128, 14, 22e-9, "LOP") for area in (1e-6, 4e-6))
+    small, large = (join(load_wires(), area, 2, 128, 14, 22e-9, "LOP") for area in (1e-6, 4e-6))
     select = 128 * 3.75e-15 * (22 / 45) * (0.5 / 0.9) ** 2
     assert small.energy - select == pytest.approx(142 * 0.121e-12 * (0.5 / 0.9) ** 2 / 2)
     assert large.energy - select == pytest.approx(2 * (small.energy - select))
@@ -152,7 +153,7 @@ def test_wires_grow_with_the_side_of_the_memory() -> None:
 
 def test_copies_of_an_array_share_wires_as_long_as_all_of_them() -> None:
     one, two = (find_array(RRAM, capacity=MIB, word=128, copies=n) for n in (1, 2))
-    joint = join(2 * one.area, 2, 128, 17, 22e-9, "LOP")
+    joint = join(load_wires(), 2 * one.area, 2, 128, 17, 22e-9, "LOP")
     assert two.read_energy == pytest.approx(one.read_energy + joint.energy)
     assert two.read_latency == pytest.approx(one.read_latency + joint.delay)
     assert 2 * two.area == pytest.approx(2 * one.area + joint.area)

@@ -85,7 +85,7 @@ class PowerConfig(Component, WakeUpConfig):
         """Return the supply with what was measured for the source of the process, where it was."""
         if process.source == "nvsim":
             return self
-        known, grade = load_silicon(), process.grade
+        known, grade = load_silicon(process.silicon_file), process.grade
         changes = {
             "gated_leakage": known.gated_leakage.at(grade),
             "wake_up_time": known.wake_up_time.at(grade),

@@ -1,0 +1,97 @@
+"""The files of a machine: its bases, and the technologies that each of them names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from accelsim.inputs.document import Document, describe, merge, parse_override
+from accelsim.inputs.files import is_file
+from accelsim.inputs.plugin_key import read_with_plugins
+from accelsim.inputs.shipped import find_beside, find_input
+from accelsim.memory.files import is_path, named_file
+
+# What a file of a machine calls a technology by, wherever it stands.
+_TECHNOLOGIES = ("technology", "priced_like")
+# What a process takes by these names unless told otherwise.
+_TABLES = {"logic_file": "logic", "silicon_file": "silicon", "bank_wires_file": "bank_wires"}
+# Beside a machine, where its technologies are.
+_SHELF = "technologies"
+
+
+def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
+    """Return the merged document of a machine, its ``base`` chain resolved."""
+    document = merged(hardware_files(path))
+    for assignment in overrides:
+        document = parse_override(assignment).apply(document)
+    return document
+
+
+def hardware_files(path: Path) -> tuple[Document, ...]:
+    """Return the documents of a machine, its own last, each with the plug-ins that it names."""
+    return _read_chain(find_input(path), ())
+
+
+def _read_chain(path: Path, seen: tuple[Path, ...]) -> tuple[Document, ...]:
+    document, known = read_with_plugins(path), Path(os.path.abspath(path))
+    if known in seen:
+        chain = " -> ".join(p.name for p in (*seen[seen.index(known) :], known))
+        raise document.error(("base",), f"machines form a circle: {chain}; remove one base")
+    if "base" not in document.data:
+        return (document,)
+    return (*_read_chain(_base_of(document), (*seen, known)), document)
+
+
+def merged(documents: tuple[Document, ...]) -> Document:
+    """Return the last document laid over those before it.
+
+    A technology that a document names is a file beside it, or in the folder ``technologies``
+    there, else a shipped one.
+    """
+    first, *others = map(_found_beside, documents)
+    for document in others:
+        own = {key: value for key, value in document.data.items() if key != "base"}
+        places = {key: at for key, at in document.places.items() if key[:1] != ("base",)}
+        first = merge(first, Document(own, places, document.path, document.inputs))
+    return first
+
+
+def _base_of(document: Document) -> Path:
+    base = document.data["base"]
+    if not isinstance(base, str):
+        message = f"expected the path of another machine file, got {describe(base)}"
+        raise document.error(("base",), message)
+    parent = find_beside(document.path.parent, base)
+    if not is_file(parent):
+        message = f"no such file '{parent}'; the path is relative to this file"
+        raise document.error(("base",), message)
+    return parent
+
+
+def _found_beside(document: Document) -> Document:
+    """Return a document whose technologies are paths where there are files of theirs."""
+    folder = document.path.parent
+
+    def find(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: find(each, name) for name, each in value.items()}
+        if isinstance(value, list):
+            return [find(each) for each in value]
+        named = isinstance(value, str) and key in (*_TECHNOLOGIES, *_TABLES)
+        return _named(folder, value) if named else value
+
+    found, places = find(document.data), dict(document.places)
+    process = found.get("process", {} if "base" in found else None)
+    if isinstance(process, dict):
+        own = {key: _named(folder, name) for key, name in _TABLES.items() if key not in process}
+        if new := {key: path for key, path in own.items() if path != _TABLES[key]}:
+            found |= {"process": process | new}
+            where = document.place(("process",))
+            places |= {("process",): where} | {("process", key): where for key in new}
+    return replace(document, data=found, places=places)
+
+
+def _named(folder: Path, name: str) -> str:
+    return named_file(folder if is_path(name) else folder / _SHELF, name)
