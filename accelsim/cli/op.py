@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ def _with_machine(make: Command) -> Callable[..., None]:
 @click.option("--depth", type=int, required=True, help="Length of the sums.")
 @click.option("--density", type=float, default=1.0, help="Non-zeros of W.")
 @click.option("--activation-density", type=float, default=1.0, help="Non-zeros of A.")
+@click.option("--beside", metavar="KIND:VECTORS", help="A load meanwhile: load:256 or mask:256.")
 @click.option("--dram-bandwidth", help="Stream the operands from DRAM, such as 16GB/s.")
 @click.option("--dram-latency", default="200 ns", help="When streaming.")
 @click.option("--scratchpad", help="When streaming, in place of the machine's.")
@@ -66,6 +68,7 @@ def matmul(
     depth: int,
     density: float,
     activation_density: float,
+    beside: str | None,
     dram_bandwidth: str | None,
     dram_latency: str,
     scratchpad: str | None,
@@ -77,7 +80,11 @@ def matmul(
 
     if dram_bandwidth is None:
         segment = single.matmul(hardware, rows, columns, depth, density, activation_density)
-        return single.run_alone(hardware, segment)
+        if beside is None:
+            return single.run_alone(hardware, segment)
+        return single.run_beside(hardware, segment, *_load_of(beside))
+    if beside is not None:
+        raise ConfigError("--beside: operands that stream load anyway; leave --dram-bandwidth out")
     via = single.Streaming(
         _quantity("--dram-bandwidth", dram_bandwidth, "B/s"),
         _quantity("--dram-latency", dram_latency, "s"),
@@ -85,6 +92,14 @@ def matmul(
         _bytes("--accumulator", accumulator),
     )
     return single.streamed_matmul(hardware, Product(rows, columns, depth), via)
+
+
+def _load_of(text: str) -> tuple[str, int]:
+    kind, _, vectors = text.partition(":")
+    kinds = {"load": "data", "mask": "mask"}
+    if kind not in kinds or not re.fullmatch("[0-9]{1,9}", vectors):
+        raise ConfigError(f"--beside: expected load:256 or mask:256 or the like, got '{text}'")
+    return kinds[kind], int(vectors)
 
 
 _MOST = {"B/s": 1e15, "s": 1.0, "B": 2.0**40}

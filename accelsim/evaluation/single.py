@@ -17,9 +17,11 @@ from accelsim.engine.pieces import PieceRunner
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
+from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.function_unit import FunctionUnit
 from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
 from accelsim.machine.components.simple_dram import SimpleDramConfig
+from accelsim.machine.components.vector_mac_array import PeArrayConfig, loaded_cycles
 from accelsim.machine.schema import HardwareConfig, HomeConfig
 from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import register_use
@@ -75,22 +77,53 @@ class OperatorResult:
         return to_seconds(self.duration)
 
 
+def run_beside(
+    hardware: HardwareConfig, segment: Segment, kind: str, vectors: int
+) -> OperatorResult:
+    """Run a product beside a load of so many vectors of ``data`` or ``mask`` that begins with it.
+
+    The load goes into the memory that takes the sums. Raises ConfigError for a machine whose array
+    is none of EdgeBERT's.
+    """
+    _check_positive(beside=vectors)
+    array, lanes = hardware.component("pe_array", PeArrayConfig), hardware.datapath.lanes
+    size = vectors * lanes if kind == "data" else ceil_div(vectors * lanes, 8)
+    loading = load(hardware, kind, size)
+    bus = hardware.component(hardware.name_of(BusConfig), BusConfig)
+    words = ceil_div(8 * size, bus.width) if kind == "data" else vectors
+    builder = SegmentBuilder(f"{segment.name} beside {loading.name}")
+    for one in (segment, loading):
+        [task] = one.tasks
+        builder.add(task.queue, task.operator, task.uses)
+    asked = next(u.demand for u in segment.tasks[0].uses if isinstance(u.demand, Product))
+    _check_work(words + asked.amount // lanes**2, "cycles")
+    cycles, delay = loaded_cycles(array, asked, (0, words) if kind == "data" else (words, 0))
+    loaded = run_alone(hardware, loading).cycles + delay
+    least = max(cycles, loaded) * hardware.site.period
+    result, _, _ = _run(hardware, builder.build(), trace=False, least=least)
+    told = f"the product takes {cycles} cycles, the load of {kind} beside it {loaded}"
+    return replace(result, notes=(*result.notes, told))
+
+
 def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     """Run a segment on an otherwise idle machine."""
     return _run(hardware, segment, trace=False)[0]
 
 
 def _run(
-    hardware: HardwareConfig, segment: Segment, *, trace: bool
+    hardware: HardwareConfig, segment: Segment, *, trace: bool, least: Tick = 0
 ) -> tuple[OperatorResult, SegmentRecord, Machine]:
-    """Run a segment alone, and account for it as for a whole run."""
+    """Run a segment alone, and account for it as for a whole run of at least so many ticks."""
     prices = price_list(hardware)
     check_actions([segment], prices)
     runner = PieceRunner(hardware, replay=False, trace=trace)
     process = runner.env.process(runner.run((segment,), ProgramKind.INFER, "-"))
     piece: Any = runner.env.run(until=process)
     ((_, record),) = piece.parts
-    ledger = Ledger(chip_states=Counter({runner.state: record.duration}))
+    if least > record.duration:
+        runner.env.run(until=least)
+    duration = max(record.duration, least)
+    ledger = Ledger(chip_states=Counter({runner.state: duration}))
     runner.settle(ledger)
     account, amounts = price(ledger, prices), Counter[tuple[str, str]]()
     dynamic: dict[tuple[str, str], float] = {}
@@ -101,7 +134,7 @@ def _run(
     used = dict.fromkeys(block for block, _ in amounts)
     result = OperatorResult(
         segment,
-        record.duration,
+        duration,
         runner.machine.period,
         amounts,
         dynamic,

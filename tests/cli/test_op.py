@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -257,3 +258,32 @@ def test_functions_count_all_that_a_run_counts(
     assert counts["activation_buffer.read"] == passes * elements
     assert counts.get("auxiliary_memory.read", 0) == auxiliary * elements
     assert counts.get("activation_buffer.write", 0) == writes * elements
+
+
+@pytest.mark.parametrize(
+    ("beside", "product", "load", "within"),
+    # Measured with EdgeBERT's SystemC; the data load's product is known to four cycles.
+    [("load:256", 2343, 1177, 0.005), ("mask:256", 2274, 558, 0.011)],
+)
+def test_a_product_and_a_load_beside_it_slow_each_other(
+    capsys: pytest.CaptureFixture[str], beside: str, product: int, load: int, within: float
+) -> None:
+    found = matmul(capsys, "64x64x64", *CODED, "--beside", beside)
+    [note] = found["notes"]  # type: ignore[misc]
+    told = [int(number) for number in re.findall("[0-9]+", note)]
+    assert told == [pytest.approx(product, rel=within), pytest.approx(load, rel=0.002)]
+    assert found["cycles"] == max(told)
+
+
+def test_a_port_for_each_direction_slows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    alone = matmul(capsys, "64x64x64")["cycles"]
+    assert matmul(capsys, "64x64x64", "--beside", "load:256")["cycles"] == alone
+
+
+@pytest.mark.parametrize("beside", ["load", "load:", "data:4", "load:-1", "mask:0"])
+def test_a_load_that_there_is_not_is_refused(
+    capsys: pytest.CaptureFixture[str], beside: str
+) -> None:
+    sizes = ("--rows", "64", "--columns", "64", "--depth", "64")
+    assert run_command_line(["op", "matmul", *sizes, f"--beside={beside}"]) == 2
+    assert "--beside: expected" in capsys.readouterr().err

@@ -206,6 +206,14 @@ def broadcast(source: Channel, targets: Sequence[Channel]) -> Thread:
         target.sent = "start"
 
 
+def loader(target: Channel, words: int, ended: list[None]) -> Thread:
+    yield from (None for _ in range(FIRST_READ))
+    for _ in range(words):
+        yield from target.push("write")
+        yield
+    ended.append(None)
+
+
 def encoder_writes(circuit: Circuit, vectors: Channel) -> tuple[Channel, Channel]:
     """The crossbar, the encoder and both memory switches."""
     to_encoder = circuit.channel()
@@ -222,8 +230,14 @@ def product_cycles(
     *,
     overlapped: bool = False,
     shared: bool = True,
+    load_words: int = 0,
+    until_loaded: bool = False,
 ) -> int:
-    """Return the cycles from the matrix configuration to the completion token, PUModule alone."""
+    """Return the cycles from the matrix configuration to the completion token, PUModule alone.
+
+    With a load, its words enter the data memory that takes the sums, from the first mask request
+    on; ``until_loaded`` returns the cycles from there to the end of the load instead.
+    """
     circuit = Circuit()
     start, done = circuit.channel(), circuit.channel()
     triggers = [circuit.channel() for _ in range(3)]
@@ -231,6 +245,10 @@ def product_cycles(
     sums, to_crossbar = circuit.channel(), circuit.channel()
     circuit.threads.append(counter(triggers[2], sums, to_crossbar, done, outputs * size))
     writes = encoder_writes(circuit, to_crossbar)
+    ended: list[None] = []
+    load = circuit.channel()
+    circuit.threads.append(loader(load, load_words, ended))
+    loads = [circuit.relays(load, 1)]
     if not shared:
         circuit.threads += [sink(channel) for channel in writes]
     operands = []
@@ -240,7 +258,7 @@ def product_cycles(
         written = operand == 1
         mask = [writes[0], read] if written and shared else [read]
         vector = [writes[1]] if written and shared else []
-        decoded = circuit.decoder(mask, vector)
+        decoded = circuit.decoder(mask, [*vector, *(loads if written else [])])
         operands.append(circuit.relays(decoded, 1))
     products, handover = circuit.channel(), circuit.channel()
     if overlapped:
@@ -250,6 +268,8 @@ def product_cycles(
         circuit.threads.append(serial_datapath(operands, products, handover, size, depth))
         circuit.threads.append(serial_accumulator(products, handover, sums, size))
     start.sent = "start"
+    if until_loaded:
+        return circuit.run(lambda: bool(ended)) - 1 - FIRST_READ
     return circuit.run(lambda: done.word is not None)
 
 

@@ -11,7 +11,7 @@ from accelsim.machine.components.arithmetic import PADDED, multipliers
 from accelsim.machine.components.base import ClockedBlock, Datapath, Datasheet
 from accelsim.machine.numbers import Count
 from accelsim.machine.site import Site
-from accelsim.machine.timing.pe_pipeline import PeTiming
+from accelsim.machine.timing.pe_pipeline import PeTiming, Pipeline
 from accelsim.machine.timing.pe_timing import product_cycles
 from accelsim.program import Product, Use
 from accelsim.units import ceil_div
@@ -81,9 +81,28 @@ class PeArrayConfig(ClockedBlock, Datapath):
 
 def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:
     """Return the cycles of one panel from start command to interrupt."""
+    return product_cycles(_timing(config), rows, columns, depth) + config.command_cycles
+
+
+def loaded_cycles(config: PeArrayConfig, asked: Product, loads: tuple[int, int]) -> tuple[int, int]:
+    """Return the cycles of a panel and what it delays a load that begins with it.
+
+    ``loads`` are mask and data words into the memories that take the sums, in turn with sums and
+    reads where ``write_port`` is shared; otherwise nothing meets. Every cycle is stepped through.
+    """
+    cycles = panel_cycles(config, asked.rows, asked.columns, asked.depth)
+    if config.write_port != "shared":
+        return cycles, 0
+    size = config.vector_size
+    outputs, depth = ceil_div(asked.rows, size) * ceil_div(asked.columns, size), asked.depth
+    tiles = (outputs, ceil_div(depth, size))
+    product = Pipeline(_timing(config), *tiles, loads).run() + config.command_cycles
+    return product, Pipeline(_timing(config), *tiles, loads).run_loads() - max(loads)
+
+
+def _timing(config: PeArrayConfig) -> PeTiming:
     shared = config.write_port == "shared"
-    timing = PeTiming(config.vector_size, config.tile_schedule, shared)
-    return product_cycles(timing, rows, columns, depth) + config.command_cycles
+    return PeTiming(config.vector_size, config.tile_schedule, shared)
 
 
 def port_vectors(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:

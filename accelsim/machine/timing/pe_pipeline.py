@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +25,7 @@ _MASK_TO_DATA_RELAYS = 4  # merge, mask switch, address generator, request cross
 _DATA_TO_OPERAND_RELAYS = 4  # merge, decode, output switch, InputSetup
 _COUNT_TO_ENCODER_RELAYS = 1  # crossbar in front of the encoder
 _ENCODER_TO_PORT_RELAYS = 1  # memory switch
+_LOAD_TO_PORT_RELAYS = 1  # memory switch
 # Words that the crossbar in front of a memory queues for each of its inputs.
 _MASK_QUEUE_WORDS = 5
 _DATA_QUEUE_WORDS = 4
@@ -59,27 +61,34 @@ class PeTiming:
 class Pipeline:
     """One product: ``outputs`` tiles of n x n sums, each of ``depth`` tiles of n x n x n.
 
-    Words are counted; their contents decide no cycle.
+    Words are counted; their contents decide no cycle. ``loads`` are mask and data words that the
+    bus writes meanwhile into the memories that take the sums, one a cycle where there is room.
     """
 
-    def __init__(self, timing: PeTiming, outputs: int, depth: int) -> None:
+    def __init__(
+        self, timing: PeTiming, outputs: int, depth: int, loads: tuple[int, int] = (0, 0)
+    ) -> None:
         size, serial = timing.vector_size, timing.tile_schedule == "serial"
         self.now = _START_TO_FIRST_READ
         self.computed = 0
         """Output tiles that left the multipliers."""
         self._reads_left = outputs * depth * size
         self._sums_left = outputs * size
+        self._loads_left = list(loads)
+        self.loaded = self.now
+        """The cycle in which the last word of the loads was taken."""
         self._requests, decoded = _Channel(), _Channel(_MASK_TO_DATA_RELAYS)
         operands, sums = _Channel(_DATA_TO_OPERAND_RELAYS), _Channel()
         to_encoder = _Channel(_COUNT_TO_ENCODER_RELAYS)
         masks, vectors = (_Channel(_ENCODER_TO_PORT_RELAYS) for _ in range(2))
+        self._loads = [_Channel(_LOAD_TO_PORT_RELAYS) for _ in loads]
         datapath: type[_Datapath] = _SerialDatapath if serial else _OverlappedDatapath
         self._datapath = datapath(size, depth, operands, sums)
         # InputSetup counts the sums on their way to the encoder, whose own ports stop nothing.
         self._count = _Relay(sums, (to_encoder,))
         self._others = (
-            _Port(masks, self._requests, decoded, _MASK_QUEUE_WORDS),
-            _Port(vectors, decoded, operands, _DATA_QUEUE_WORDS),
+            _Port((masks, self._loads[0], self._requests), decoded, _MASK_QUEUE_WORDS),
+            _Port((vectors, self._loads[1], decoded), operands, _DATA_QUEUE_WORDS),
             _Relay(to_encoder, (masks, vectors) if timing.shared_port else ()),
         )
 
@@ -89,11 +98,21 @@ class Pipeline:
             self.step()
         return self.now - 1 + _LAST_SUM_TO_DONE
 
+    def run_loads(self) -> int:
+        """Return the cycles from the first word of the loads to the end of the last."""
+        while any(self._loads_left):
+            self.step()
+        return self.loaded - _START_TO_FIRST_READ
+
     def step(self) -> None:
         """Do one cycle: no part sees what another does in the same cycle."""
         now = self.now
         if self._reads_left:
             self._reads_left -= self._requests.push(now)
+        for kind, left in enumerate(self._loads_left):
+            if left and self._loads[kind].push(now):
+                self._loads_left[kind] -= 1
+                self.loaded = now + 1
         for part in self._others:
             part.step(now)
         self.computed += self._datapath.step(now)
@@ -166,7 +185,7 @@ class _Relay:
         return waiting > 0 and not self._unsent
 
 
-_READ = 1  # The inputs of a port: sums, reads.
+_READ = 2  # The inputs of a port: sums, loads, reads.
 
 
 class _Port:
@@ -175,11 +194,11 @@ class _Port:
     Each of the two stops while it holds a word that finds no room.
     """
 
-    def __init__(self, sums: _Channel, reads: _Channel, answers: _Channel, queue: int) -> None:
-        self._inputs = (sums, reads)
+    def __init__(self, inputs: Sequence[_Channel], answers: _Channel, queue: int) -> None:
+        self._inputs = inputs
         self._answers = answers
         self._queue_words = queue
-        self._queued = [0, 0]
+        self._queued = [0] * len(inputs)
         self._last = _READ
         self._between = _Channel()
         self._kinds: deque[int] = deque()
@@ -202,7 +221,8 @@ class _Port:
 
     def _choose(self) -> bool:
         """Take a word in turn; return whether there was one."""
-        for kind in (1 - self._last, self._last):
+        for turn in range(1, len(self._queued) + 1):
+            kind = (self._last + turn) % len(self._queued)
             if self._queued[kind]:
                 self._queued[kind] -= 1
                 self._last = kind
