@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 
 import pytest
+from burst_gold import BurstGold
 from engine.engine_gold import (
     PORTS,
     FixedMachine,
@@ -36,6 +37,27 @@ def task_ticks(task: Task) -> int:
 def test_booking_equals_a_fifo_resource(segment: Segment) -> None:
     record = run_segment(segment)
     assert (intervals_of(record), record.duration) == gold_intervals(segment)
+
+
+def by_amount(use: Use) -> tuple[str, int]:
+    return use.block, use.amount
+
+
+@settings(max_examples=500)
+@given(segments())
+def test_booking_equals_ports_that_serve_whole_uses(segment: Segment) -> None:
+    assert BurstGold(segment, by_amount).run() == run_segment(segment).duration
+
+
+@RUNS
+@given(segments(), st.integers(1, 5))
+def test_a_lone_master_is_not_slowed_by_bursts(segment: Segment, burst: int) -> None:
+    alone = SegmentBuilder("alone")
+    for task in segment.tasks:
+        alone.add("pe", task.operator, task.uses, task.after)
+    made = alone.build()
+    in_bursts = BurstGold(made, by_amount, dict.fromkeys(PORTS, burst))
+    assert in_bursts.run() == run_segment(made).duration
 
 
 @RUNS
