@@ -312,6 +312,15 @@ class Segment:
         return total
 
     @cached_property
+    def masters(self) -> dict[str, frozenset[str]]:
+        """The queues that use each block."""
+        found: dict[str, set[str]] = {}
+        for task in self.tasks:
+            for use in task.uses:
+                found.setdefault(use.block, set()).add(task.queue)
+        return {block: frozenset(queues) for block, queues in found.items()}
+
+    @cached_property
     def blocks(self) -> frozenset[str]:
         """Names of all blocks in use."""
         return frozenset(use.block for task in self.tasks for use in task.uses)

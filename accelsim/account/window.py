@@ -148,7 +148,7 @@ def price_spans(record: SegmentRecord, point: str, prices: PriceList) -> list[Bo
     for span in record.spans:
         task = tasks[span.task]
         use = task.uses[span.use]
-        block, action, amount = use.block, use.action, use.amount
+        block, action, amount = use.block, use.action, span.share(use.amount)
         free = (block, action) in prices.paid_elsewhere
         joules = amount * (per_byte if free else _price(prices, block, action, point))
         if block in clocked:

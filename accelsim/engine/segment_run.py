@@ -16,6 +16,7 @@ from typing import Any
 import simpy
 
 from accelsim.engine.ledger import BACKGROUND
+from accelsim.engine.turns import Item, TurnPort
 from accelsim.errors import ConservationError
 from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
@@ -47,7 +48,10 @@ class CountingEnvironment(simpy.Environment):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One booked interval of a port, in ticks from the start of the segment."""
+    """One booked interval of a port, in ticks from the start of the segment.
+
+    A use that others cut has several: ``done`` of its ``ticks`` lie before this one.
+    """
 
     port: str
     action: str
@@ -55,6 +59,15 @@ class Span:
     use: int
     start: Tick
     end: Tick
+    done: Tick
+    ticks: Tick
+
+    def share(self, amount: int) -> int:
+        """Return what of the amount of its use falls into the interval."""
+        if not self.ticks:
+            return amount
+        done, length = self.done, self.end - self.start
+        return amount * (done + length) // self.ticks - amount * done // self.ticks
 
 
 @dataclass
@@ -110,14 +123,23 @@ class SegmentRun:
         self._begun: list[int] = []
         self._left = len(segment.tasks)
         self._caused: dict[tuple[int, int], Mapping[str, int]] = {}
+        self._turns = {
+            block: TurnPort(
+                env, machine.blocks[block], burst, self._served, self._note_turn if trace else None
+            )
+            for block, burst in machine.bursts.items()
+            if len(segment.masters.get(block, ())) > 1
+        }
+        self._pending: dict[int, tuple[int, Tick]] = {}
         self._done = env.event()
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
 
     @property
     def bookings(self) -> Hashable:
-        """The server of each distinct use and how long it takes: a key, but for the state."""
-        return tuple((server.name, ticks) for server, ticks in self._servers.values())
+        """The server of each distinct use, how long it takes, and turns: a key, but for states."""
+        booked = tuple((server.name, ticks) for server, ticks in self._servers.values())
+        return (*booked, *self._machine.bursts.items())
 
     def run(self) -> Generator[simpy.Event, Any, SegmentRecord]:
         """Run all queues until they are empty (a SimPy process fragment); return the record."""
@@ -151,9 +173,14 @@ class SegmentRun:
         self._begun.append(task.id)
         for buffer, size in task.holds:
             self._take(buffer, size)
-        servers = self._servers
+        servers, turns, waiting = self._servers, self._turns, list[Item]()
         for number, use in enumerate(task.uses):
             server, ticks = servers[id(use)]
+            if use.block in turns:
+                # What takes no time waits for no turn.
+                if ticks:
+                    waiting.append(Item(task, number, use, ticks, ticks))
+                continue
             if ticks is None:
                 start, last = server.book(use, now)
                 self._caused[task.id, number] = server.extra_amounts()
@@ -165,23 +192,45 @@ class SegmentRun:
                 server.busy += ticks
                 server.free_at = last = start + ticks
             if self._trace:
-                self._note(server, use, task, number, start, server.free_at)
+                self._note(server.name, task, number, start, server.free_at)
             if last > end:
                 end = last
-        event = _End(env, task)
-        event.callbacks.append(self._ended)
-        env.trigger_in(event, end - now)
+        if waiting:
+            self._pending[task.id] = len(waiting), end
+            for item in waiting:
+                turns[item.use.block].add(task.queue, item)
+        else:
+            self._end_at(task, end)
 
-    def _note(
-        self, server: Server, use: Use, task: Task, number: int, start: Tick, last: Tick
-    ) -> None:
-        at = self._start
-        self.record.spans.append(
-            Span(server.name, use.action, task.id, number, start - at, last - at)
-        )
+    def _end_at(self, task: Task, end: Tick) -> None:
+        event = _End(self._env, task)
+        event.callbacks.append(self._ended)
+        self._env.trigger_in(event, end - self._env.now)
+
+    def _served(self, task: Task) -> None:
+        """Note that a port has served a use in turn; the last one may end the task."""
+        left, end = self._pending[task.id]
+        self._pending[task.id] = left - 1, end
+        if left == 1 and end > self._env.now:
+            self._end_at(task, end)
+        elif left == 1:
+            self._finish(task)
+
+    def _note(self, port: str, task: Task, number: int, start: Tick, end: Tick) -> None:
+        at, action = self._start, task.uses[number].action
+        booked = Span(port, action, task.id, number, start - at, end - at, 0, end - start)
+        self.record.spans.append(booked)
+
+    def _note_turn(self, item: Item, done: Tick, start: Tick, end: Tick) -> None:
+        at, use = self._start, item.use
+        times = (start - at, end - at, done, item.ticks)
+        self.record.spans.append(Span(use.block, use.action, item.task.id, item.number, *times))
 
     def _ended(self, event: _End) -> None:
-        task, waits_for = event.task, self._waits_for
+        self._finish(event.task)
+
+    def _finish(self, task: Task) -> None:
+        waits_for = self._waits_for
         for buffer, size in task.releases:
             self._give_back(task, buffer, size)
         free = []

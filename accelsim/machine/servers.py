@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from accelsim.errors import ConfigError
 from accelsim.machine.components.base import ANY
+from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.off_chip import OffChipServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.components.supply import Supply
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
+from accelsim.program import Demand, Transfer, Use, Words
 from accelsim.units import Tick, period_of
 
 
@@ -49,6 +52,31 @@ class Machine:
         for (block, _), server in self._ports.items():
             if isinstance(server, (ClockedServer, Supply)):
                 yield block, server.name, stops and isinstance(server, ClockedServer)
+
+    @property
+    def bursts(self) -> dict[str, Tick]:
+        """Ticks of a turn at each port that serves several masters in turn, if any does.
+
+        A burst of the bus with its gap, and as many bytes of the activation memory.
+        """
+        name, memory = self._bus, self.hardware.placement.activations
+        if name is None:
+            return {}
+        bus, word = self.hardware.component(name, BusConfig), self.hardware.memories[memory].word
+        if bus.arbitration == "use":
+            return {}
+        size = bus.burst_beats * bus.width // 8
+        one, two = (self._ticks(name, "transfer", Transfer(n * size)) for n in (1, 2))
+        words = Words(max(1, 8 * size // word))
+        return {name: two - one, memory: self._ticks(memory, "read", words)}
+
+    def _ticks(self, block: str, action: str, demand: Demand) -> Tick:
+        return self.port(block, action).occupancy(Use(block, action, demand), 0)
+
+    @cached_property
+    def _bus(self) -> str | None:
+        further = self.hardware.further.items()
+        return next((name for name, each in further if isinstance(each, BusConfig)), None)
 
     def port(self, block: str, action: str) -> Server:
         """Return the server of an action that a block has: buffers have one for each direction."""

@@ -1,4 +1,4 @@
-"""How far whole-use booking is off ports that serve their masters in turn, burst by burst."""
+"""Ports that several masters share serve them in turn, as if every burst were simulated."""
 
 from __future__ import annotations
 
@@ -8,46 +8,45 @@ from compiled_encoder import CASES, compiled, run_segments
 
 from accelsim.machine.servers import Machine
 from accelsim.model.families import find_model
-from accelsim.program import Transfer, Use, Words
+from accelsim.program import Use
 from accelsim.units import Tick
 
 ALBERT = find_model("albert-base")
-BURST_BYTES = 256 * 8
-MEMORY = "activation_sram"
-SLOW = f"hardware.memories.{MEMORY}.target=Area"
+SLOW = "hardware.memories.activation_sram.target=Area"
+WHOLE = "hardware.bus.arbitration=use"
 
 
 def durations(case: str, *overrides: str) -> tuple[Tick, Tick]:
-    """Return the ticks of a layer as the engine books it, and with bursts in turn.
-
-    The bus and the activation memory have several masters. Whole uses in order of arrival, which
-    the gold model can do as well, are what the engine does, to the tick.
-    """
+    """Return the ticks of a layer by the engine and by a simulation of every burst."""
     made = compiled(case, ALBERT, 128, overrides)
-    machine, word = Machine(made.hardware), made.hardware.memories[MEMORY].word // 8
+    machine = Machine(made.hardware)
 
     def occupancy(use: Use) -> tuple[str, Tick]:
         server = machine.port(use.block, use.action)
         return server.name, server.occupancy(use, 0)
 
-    of_memory = Use(MEMORY, "read", Words(BURST_BYTES // word))
-    setup, two = (Use("bus", "transfer", Transfer(n * BURST_BYTES)) for n in (1, 2))
-    bursts = dict([occupancy(of_memory)])
-    bursts["bus"] = occupancy(two)[1] - occupancy(setup)[1]
-    layer = made.segments[1]
-    booked = run_segments(made, 2)[1].duration
-    assert BurstGold(layer, occupancy).run() == booked
-    return booked, BurstGold(layer, occupancy, bursts).run()
+    found = run_segments(made, 2)[1].duration
+    return found, BurstGold(made.segments[1], occupancy, machine.bursts).run()
+
+
+@pytest.mark.parametrize("overrides", [(), (SLOW,), (WHOLE,), (SLOW, WHOLE)], ids=str)
+@pytest.mark.parametrize("case", CASES)
+def test_a_layer_takes_what_all_its_bursts_take(case: str, overrides: tuple[str, ...]) -> None:
+    found, simulated = durations(case, *overrides)
+    assert found == simulated
+
+
+def test_turns_are_as_long_as_a_burst_of_the_bus() -> None:
+    machine = Machine(compiled("vanilla_mixed", ALBERT, 128).hardware)
+    # 256 beats of 8 bytes and a gap of 5 cycles; as many bytes, 16 a cycle.
+    expected = {"bus": 261 * machine.period, "activation_sram": 128 * machine.period}
+    assert machine.bursts == expected
+    whole = Machine(compiled("vanilla_mixed", ALBERT, 128, (WHOLE,)).hardware)
+    assert not whole.bursts
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_booking_is_off_by_a_thousandth_where_the_memory_keeps_pace(case: str) -> None:
-    booked, in_turn = durations(case)
-    assert abs(booked / in_turn - 1) < 0.0015
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_booking_is_off_by_a_tenth_where_the_memory_is_slow(case: str) -> None:
-    """It is never faster here: what waits for whole uses waits longer."""
-    booked, in_turn = durations(case, SLOW)
-    assert 1.03 < booked / in_turn < 1.1
+def test_whole_uses_wait_longer_where_the_memory_is_slow(case: str) -> None:
+    """By a thousandth where the memory keeps pace, by up to a tenth where it does not."""
+    assert 1 < durations(case, WHOLE)[0] / durations(case)[0] < 1.0015
+    assert 1.03 < durations(case, SLOW, WHOLE)[0] / durations(case, SLOW)[0] < 1.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from heapq import heappush
 from itertools import count
 from typing import Any, cast
@@ -36,7 +36,8 @@ class FixedMachine:
 
     dram = None
 
-    def __init__(self) -> None:
+    def __init__(self, bursts: Mapping[str, Tick] | None = None) -> None:
+        self.bursts = dict(bursts or {})
         self.blocks: dict[str, Server] = {name: FixedBlock(name) for name in PORTS}
 
     def port(self, block: str, action: str) -> Server:

@@ -49,6 +49,43 @@ def test_booking_equals_ports_that_serve_whole_uses(segment: Segment) -> None:
     assert BurstGold(segment, by_amount).run() == run_segment(segment).duration
 
 
+bursts_of = st.dictionaries(st.sampled_from(PORTS), st.integers(1, 5))
+
+
+@settings(max_examples=500)
+@given(segments(), bursts_of)
+def test_turns_equal_a_simulation_of_every_burst(segment: Segment, bursts: dict[str, int]) -> None:
+    record = run_segment(segment, machine=FixedMachine(bursts))
+    assert record.duration == BurstGold(segment, by_amount, bursts).run()
+
+
+@RUNS
+@given(segments(), bursts_of, st.integers(0, 1000))
+def test_stretches_of_turns_sum_to_uses(
+    segment: Segment, bursts: dict[str, int], seed: int
+) -> None:
+    machine = FixedMachine(bursts)
+    record = run_segment(segment, machine=machine)
+    assert record.amounts == segment.amounts
+    shares: dict[tuple[int, int], int] = defaultdict(int)
+    for span in record.spans:
+        amount = segment.tasks[span.task].uses[span.use].amount
+        shares[span.task, span.use] += span.share(amount)
+    uses = [(task.id, n) for task in segment.tasks for n, use in enumerate(task.uses) if use.amount]
+    assert {use: shares[use] for use in uses} == {
+        (task, n): segment.tasks[task].uses[n].amount for task, n in uses
+    }
+    for port in PORTS:
+        spans = sorted((s.start, s.end) for s in record.spans if s.port == port and s.end > s.start)
+        assert all(a[1] <= b[0] for a, b in pairwise(spans))
+        machine.blocks[port].settle(record.duration)
+        busy = machine.blocks[port].busy
+        assert busy + machine.blocks[port].idle == record.duration
+        assert sum(end - start for start, end in spans) == busy
+    silent = run_segment(segment, machine=FixedMachine(bursts), trace=False, seed=seed)
+    assert (silent.duration, silent.ports) == (record.duration, record.ports)
+
+
 @RUNS
 @given(segments(), st.integers(1, 5))
 def test_a_lone_master_is_not_slowed_by_bursts(segment: Segment, burst: int) -> None:

@@ -20,7 +20,9 @@ class BusConfig(ClockedBlock, Interconnect):
     Masks are narrower than a beat and pass ``masks_per_cycle``, as the mask memory takes one word
     a cycle. ``setup_cycles`` are those of a command beside its words, ``burst_gap_cycles`` those
     between two bursts; ``store_setup_cycles`` and ``store_gap_cycles`` are those of the way back,
-    which waits for the response of each burst. Source of the machine files' values:
+    which waits for the response of each burst. ``arbitration`` says whether masters take turns by
+    ``burst``, here and at the memory of activations, or by ``use`` in order of arrival. Source of
+    the machine files' values:
     harvard-acc/EdgeBERT, hw/cmod (InputAxi, MaskAxi, AuxAxi), simulated with a slave that answers
     with a beat a cycle.
     """
@@ -33,6 +35,7 @@ class BusConfig(ClockedBlock, Interconnect):
     burst_beats: PositiveInt
     burst_gap_cycles: Count
     store_gap_cycles: Count
+    arbitration: Literal["burst", "use"] = "burst"
 
     def cycles(self, use: Use, site: Site) -> int:
         """A command for the data, one for the masks; ``transfer`` goes to the buffers."""
