@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import fsum
 from typing import TypeVar
 
 from accelsim.account.prices import PriceList
@@ -38,7 +39,7 @@ class EnergyAccount:
     def total(self) -> float:
         """All energy of the run [J]."""
         parts = (self.leakage, self.clock, self.standby)
-        return sum(self.dynamic.values()) + sum(sum(part.values()) for part in parts)
+        return fsum(self.dynamic.values()) + fsum(fsum(part.values()) for part in parts)
 
     @property
     def leakage_by_state(self) -> dict[str, dict[str, float]]:
@@ -52,13 +53,13 @@ class EnergyAccount:
 
     def leakage_of(self, block: str) -> float:
         """Return the leakage of a block over the run [J]."""
-        return sum(joules for (_, name), joules in self.leakage.items() if name == block)
+        return fsum(joules for (_, name), joules in self.leakage.items() if name == block)
 
     def dynamic_sum(self, keep: Callable[[Group], bool]) -> float:
         """Return the dynamic energy of the groups that are kept [J]."""
         kept = [keep(group) for group in self.groups]
         energies = zip(self.members, self.dynamic.values(), strict=True)
-        return sum(joules for group, joules in energies if kept[group])
+        return fsum(joules for group, joules in energies if kept[group])
 
     def dynamic_by(self, name: Callable[[Group], Name]) -> dict[Name, float]:
         """Return dynamic energy summed by the name of a group [J]."""
@@ -121,7 +122,7 @@ def clock_joules(
 
     ``busy`` are the booked ticks by port, which count where clocks stop between them.
     """
-    return sum(
+    return fsum(
         cycle_joules(prices, block, busy.get(port, 0) if prices.stops(block) else ticks, point)
         for block, port in prices.clocks.items()
     )
@@ -133,7 +134,7 @@ def chip_watts(prices: PriceList, state: ChipState) -> float:
     Clocks that stop count where they are booked.
     """
     supplies = prices.supplies
-    leakage = sum(watts * supplies.leakage(state, block) for block, watts in prices.watts.items())
+    leakage = fsum(watts * supplies.leakage(state, block) for block, watts in prices.watts.items())
     if state.power not in CLOCKED:
         return leakage
     return leakage + clock_joules(prices, TICKS_PER_SECOND, {}, state.point)

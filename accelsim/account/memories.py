@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import fsum
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.ledger import Ledger
@@ -82,4 +83,4 @@ def backbone_programming(design: Design) -> dict[str, ProgrammingCost]:
 def writing_once(costs: Iterable[ProgrammingCost]) -> tuple[float, float]:
     """Return time [s] and energy [J] of writing several memories once, one after the other."""
     written = list(costs)
-    return sum(one.seconds for one in written), sum(one.joules for one in written)
+    return fsum(one.seconds for one in written), fsum(one.joules for one in written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import fsum
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount, clock_joules, price
@@ -80,8 +81,8 @@ def _parts(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
         parts[part] += joules
     for (_, block), joules in account.leakage.items():
         parts[_leakage_part(prices, block)] += joules
-    parts["clock"] += sum(account.clock.values())
-    parts["DRAM standby"] += sum(account.standby.values())
+    parts["clock"] += fsum(account.clock.values())
+    parts["DRAM standby"] += fsum(account.standby.values())
     return parts
 
 
@@ -128,7 +129,7 @@ def round_costs(figures: DesignFigures) -> tuple[list[RoundCost], list[RoundCost
 
     The switches, left out where there are none, are a part of the others.
     """
-    total = sum(figures.parts.values())
+    total = fsum(figures.parts.values())
     parts = [
         RoundCost(part, spent, spent / total) for part, spent in figures.parts.items() if spent
     ]
@@ -160,7 +161,7 @@ class ChipTime:
     @property
     def awake(self) -> float:
         """The share in which programs ran."""
-        return sum(self.active.values())
+        return fsum(self.active.values())
 
 
 def chip_time(run: Run) -> ChipTime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 import numpy.typing as npt
@@ -131,7 +132,7 @@ def _unasked_watts(shown: View) -> tuple[float, float]:
     for total in run.totals.values():
         for state, ticks in total.dram_residency.items():
             rest[state] -= ticks
-    refreshes = sum(
+    refreshes = fsum(
         amount * shown.prices.joules[key.block, key.action]
         for key, amount in run.ledger.amounts.items()
         if key.program == "idle"
@@ -143,7 +144,7 @@ def _unasked_watts(shown: View) -> tuple[float, float]:
 
 def _standby_joules(shown: View, residency: Mapping[str, Tick]) -> float:
     watts = shown.prices.dram_states
-    return sum(to_seconds(ticks) * watts[state] for state, ticks in residency.items())
+    return fsum(to_seconds(ticks) * watts[state] for state, ticks in residency.items())
 
 
 def _pieces(shown: View, rates: Sequence[tuple[Tick, Tick, float]]) -> Pieces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import fsum
 
 from accelsim.account.energy import EnergyAccount
 from accelsim.account.parts import GROUPS, PURPOSES, REFRESH
@@ -35,8 +36,8 @@ def purposes(prices: PriceList, account: EnergyAccount) -> dict[str, float]:
     spent = {**dict.fromkeys(PURPOSES, 0.0), **dynamic}
     for (_, block), joules in account.leakage.items():
         spent["memory leakage" if prices.part(block).is_memory else "logic leakage"] += joules
-    spent["clock"] += sum(account.clock.values())
-    spent["DRAM standby"] += sum(account.standby.values())
+    spent["clock"] += fsum(account.clock.values())
+    spent["DRAM standby"] += fsum(account.standby.values())
     return spent
 
 

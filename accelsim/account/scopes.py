@@ -14,12 +14,12 @@ activations that are spilled.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from math import fsum, prod
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount, clock_joules
@@ -94,7 +94,7 @@ class _Scopes:
         if not self.switches:
             return None
         seconds = self._seconds(ProgramKind.SWITCH)
-        leakage = sum(self.prices.watts.values()) * seconds
+        leakage = fsum(self.prices.watts.values()) * seconds
         switches = self.run.total(ProgramKind.SWITCH)
         clocks = clock_joules(self.prices, switches.ticks, switches.busy)
         energy = self._switch_energy(lambda group: True) + leakage + clocks
@@ -113,23 +113,23 @@ class _Scopes:
         began = sum(1 for _ in groupby(self.run.requests, lambda one: (one.round, one.task)))
         energy = self.repeated * self._switch_energy(lambda group: group.block in self.path) / began
         seconds = self.repeated * self._seconds(ProgramKind.SWITCH) / began
-        reading = sum(n * self._reading_time(once[task]) for task, n in visits.items()) / visited
-        energy += sum(n * self._reading_energy(once[task]) for task, n in visits.items()) / visited
-        energy += sum(self.prices.watts[name] for name in self.memories) * (seconds + reading)
+        reading = fsum(n * self._reading_time(once[task]) for task, n in visits.items()) / visited
+        energy += fsum(n * self._reading_energy(once[task]) for task, n in visits.items()) / visited
+        energy += fsum(self.prices.watts[name] for name in self.memories) * (seconds + reading)
         return ScopeFigures("visit", energy + self._idle_watts() * reading, seconds + reading)
 
     def memory(self) -> ScopeFigures:
         """A round; its latency is that of loads, then of the busiest block of the path."""
         dynamic = self.account.dynamic_sum(lambda group: group.block in self.path)
-        leakage = sum(self.account.leakage_of(name) for name in self.memories)
-        energy = dynamic + leakage + sum(self.account.standby.values())
+        leakage = fsum(self.account.leakage_of(name) for name in self.memories)
+        energy = dynamic + leakage + fsum(self.account.standby.values())
         loads = self._seconds(ProgramKind.SWITCH) + self._seconds(ProgramKind.POWER_UP)
         if self.first_loads:
             energy -= (1 - self.repeated) * self._path_energy()
             loads -= (1 - self.repeated) * self._seconds(ProgramKind.SWITCH)
         inferring = self.run.total(ProgramKind.INFER).busy
         busy = max(inferring[port] for port in self.path if port in self.run.ledger.busy)
-        area = sum(self.prices.areas[name] for name in self.memories)
+        area = fsum(self.prices.areas[name] for name in self.memories)
         return self._round(energy, loads + to_seconds(busy), area)
 
     def system(self) -> ScopeFigures:
@@ -139,7 +139,7 @@ class _Scopes:
         if switch:
             energy -= self.first_loads * switch.energy
             seconds -= self.first_loads * switch.latency
-        return self._round(energy, seconds, sum(self.prices.areas.values()))
+        return self._round(energy, seconds, fsum(self.prices.areas.values()))
 
     # -- parts ---------------------------------------------------------------------------------
 
@@ -156,11 +156,11 @@ class _Scopes:
         )
         states = self.run.total(ProgramKind.SWITCH).dram_residency
         standby = (to_seconds(n) * self.prices.dram_states[s] for s, n in states.items())
-        return dynamic + sum(standby)
+        return dynamic + fsum(standby)
 
     def _path_energy(self) -> float:
         """Return what all switches take of the parameter path, leakage of memories included [J]."""
-        leakage = sum(self.prices.watts[name] for name in self.memories)
+        leakage = fsum(self.prices.watts[name] for name in self.memories)
         dynamic = self._switch_energy(lambda group: group.block in self.path)
         return dynamic + leakage * self._seconds(ProgramKind.SWITCH)
 
@@ -169,7 +169,7 @@ class _Scopes:
         return self.prices.dram_states[rests_in] if rests_in else 0.0
 
     def _reading_energy(self, words: Counter[str]) -> float:
-        return sum(n * self.prices.joules[name, "read"] for name, n in words.items())
+        return fsum(n * self.prices.joules[name, "read"] for name, n in words.items())
 
     def _reading_time(self, words: Counter[str]) -> float:
         regions = self.design.hardware.regions
@@ -204,6 +204,6 @@ def bits_once(graph: LayerGraph, placement: Placement) -> Mapping[str, int]:
                 continue
             seen.add(parameter.name)
             tensor = placement.tensors[parameter.name]
-            for home, extent in tensor.parts_between(0, math.prod(shape)):
+            for home, extent in tensor.parts_between(0, prod(shape)):
                 bits[home.memory] += extent.array
     return bits

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import fsum
 from typing import Literal, NamedTuple
 
 from accelsim.account.prices import PriceList
@@ -83,7 +84,7 @@ def _join(bookings: Sequence[Booking]) -> Slice:
         tasks=len(bookings),
         busy=sum(busy.values()),
         amounts=dict(amounts),
-        joules=sum(booking.joules for booking in bookings),
+        joules=fsum(booking.joules for booking in bookings),
     )
 
 

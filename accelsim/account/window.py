@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from math import fsum
 from typing import NamedTuple
 
 from accelsim.account.energy import cycle_joules
@@ -94,7 +95,7 @@ def view_of(run: Run, prices: PriceList) -> View:
         executions=run.executions,
         stays=tuple(_stays(run, start, end)),
         bookings=bookings,
-        joules={key: sum(each.joules for each in booked) for key, booked in bookings.items()},
+        joules={key: fsum(each.joules for each in booked) for key, booked in bookings.items()},
     )
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import fsum
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.early_exit import ExitPlan, choose_point, exit_plan
@@ -323,7 +324,7 @@ class _Controller:
         states, reloads = self.costs.states, self.costs.reloads
         if PowerState.OFF not in states:
             return states
-        lost = sum(reloads.get(loss, 0.0) for loss in self.residency.losses())
+        lost = fsum(reloads.get(loss, 0.0) for loss in self.residency.losses())
         if not lost:
             return states
         off = states[PowerState.OFF]

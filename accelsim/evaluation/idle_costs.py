@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import fsum
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import chip_watts, clock_joules
@@ -43,9 +44,9 @@ def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceReco
         for (block, action, _), amount in part.amounts.items():
             amounts[block, action] += amount
     free = prices.paid_elsewhere
-    dynamic = sum(n * prices.joules[k] for k, n in amounts.items() if k not in free)
-    leakage = sum(prices.watts.values()) * to_seconds(record.duration)
+    dynamic = fsum(n * prices.joules[k] for k, n in amounts.items() if k not in free)
+    leakage = fsum(prices.watts.values()) * to_seconds(record.duration)
     clocks = clock_joules(prices, record.duration, record.busy)
     dram = record.dram_residency.items()
-    standby = sum(prices.dram_states[state] * to_seconds(ticks) for state, ticks in dram)
+    standby = fsum(prices.dram_states[state] * to_seconds(ticks) for state, ticks in dram)
     return record, dynamic + leakage + clocks + standby

@@ -138,9 +138,9 @@ def _run(
         runner.machine.period,
         amounts,
         dynamic,
-        sum(account.leakage.values()),
-        sum(account.clock.values()),
-        sum(account.standby.values()),
+        math.fsum(account.leakage.values()),
+        math.fsum(account.clock.values()),
+        math.fsum(account.standby.values()),
         notes=tuple(text for block, text in prices.unpriced.items() if block in used),
     )
     return result, record, runner.machine
@@ -267,7 +267,7 @@ def streamed_matmul(hardware: HardwareConfig, asked: Product, via: Streaming) ->
         result,
         duration=computed,
         written=record.duration,
-        leakage=to_seconds(record.duration) * sum(watts.values()),
+        leakage=to_seconds(record.duration) * math.fsum(watts.values()),
     )
 
 

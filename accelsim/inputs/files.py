@@ -130,6 +130,9 @@ def _digest(path: str) -> bytes:
 
 
 def _content(path: str) -> bytes:
+    if "\0" in path:
+        # Each Python words it in another way.
+        raise ValueError("embedded null byte")
     found = os.stat(path)
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)

@@ -22,6 +22,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Far more than any machine or workload has, far less than what fills memory or the call stack.
 DEEPEST_NESTING = 50
+_TOO_DEEP = f"nested more than {DEEPEST_NESTING} levels deep; write it flatter"
 MOST_VALUES = 100_000
 LONGEST_INTEGER = 18
 
@@ -85,6 +86,9 @@ class YamlReader:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else None
+            if "nesting depth" in str(error.problem):
+                # libyaml has a limit of its own, and reaches it first where it looks ahead.
+                raise self._error(line, _TOO_DEEP) from None
             raise self._error(
                 line, f"not valid YAML: {_explain(error, text, self._numbered)}"
             ) from None
@@ -138,8 +142,7 @@ class YamlReader:
     def _note(self, path: KeyPath, line: int) -> None:
         self.lines[path] = line
         if len(path) > DEEPEST_NESTING:
-            message = f"nested more than {DEEPEST_NESTING} levels deep; write it flatter"
-            raise self._error(line, message)
+            raise self._error(line, _TOO_DEEP)
         if len(self.lines) > MOST_VALUES:
             message = f"more than {MOST_VALUES:,} values, aliases written out; use fewer aliases"
             raise self._error(line, message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from math import fsum
 
 from accelsim.machine.components.base import Part
 from accelsim.machine.schema import HardwareConfig
@@ -34,16 +35,16 @@ class Objective:
         if self.name == "time":
             return 0.0
         priced = (use for use in uses if not isinstance(use.demand, CodeWords))
-        return sum(use.amount * self._prices[use.block, use.action] for use in priced)
+        return fsum(use.amount * self._prices[use.block, use.action] for use in priced)
 
     @cached_property
     def _cycle(self) -> float:
         """Leakage and clocks of a cycle [J]; a clock that stops is the same in every plan."""
         hardware, sheets = self._hardware, self._hardware.datasheets.values()
-        leakage = sum(sheet.leakage or 0.0 for sheet in sheets) / hardware.clock.frequency
+        leakage = fsum(sheet.leakage or 0.0 for sheet in sheets) / hardware.clock.frequency
         stops = hardware.power.clock_gating == "blocks"
         running = (sheet for sheet in sheets if not stops or sheet.part is Part.SUPPLY)
-        return leakage + sum(sheet.cycle for sheet in running)
+        return leakage + fsum(sheet.cycle for sheet in running)
 
     @cached_property
     def _prices(self) -> dict[tuple[str, str], float]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import ceil, fsum, log2
 from typing import NamedTuple, get_args
 
 from accelsim.errors import ConfigError
@@ -292,9 +292,9 @@ def _add(banks: Sequence[Row], figures: Sequence[Figures]) -> Figures:
 
     def mean(energies: tuple[float, ...]) -> float:
         each = zip(banks, energies, strict=True)
-        return sum(row.capacity * joules for row, joules in each) / size
+        return fsum(row.capacity * joules for row, joules in each) / size
 
-    return Figures(sum(area), max(reads), max(writes), mean(read), mean(write), sum(leakage))
+    return Figures(fsum(area), max(reads), max(writes), mean(read), mean(write), fsum(leakage))
 
 
 def _join(
@@ -309,7 +309,7 @@ def _join(
     words = 8 * sum(row.capacity for row in banks) * copies / banks[0].word
     joint = join(
         technology.wires, copies * whole.area, copies * len(banks), word,
-        math.ceil(math.log2(words)), conditions.node, conditions.roadmap,
+        ceil(log2(words)), conditions.node, conditions.roadmap,
     )  # fmt: skip
     return Figures(
         whole.area + joint.area / copies,

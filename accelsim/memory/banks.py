@@ -67,7 +67,7 @@ def _candidates(rows: Sequence[Row], capacity: int) -> Iterator[tuple[Row, ...]]
 
 def _size(banks: Sequence[Row]) -> tuple[int, int]:
     """Square micrometres, and of equal ones the fewest banks."""
-    return round(1e12 * sum(row.area for row in banks)), len(banks)
+    return round(1e12 * math.fsum(row.area for row in banks)), len(banks)
 
 
 def join(

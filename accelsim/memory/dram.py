@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import fsum
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -251,25 +252,25 @@ class DramTechnology(ConfigModel):
     @property
     def activate_energy(self) -> float:
         """One activate with its precharge: V [IDD0 tRC - (IDD3N tRAS + IDD2N tRP)] [J]."""
-        return sum(rail.activate_energy(self.timing) for rail in self._rails())
+        return fsum(rail.activate_energy(self.timing) for rail in self._rails())
 
     @property
     def refresh_energy(self) -> float:
         """One all-bank refresh above active standby: V (IDD5 - IDD3N) tRFCab [J]."""
-        power = sum(rail.power_above_active(rail.refresh) for rail in self._rails())
+        power = fsum(rail.power_above_active(rail.refresh) for rail in self._rails())
         return power * self.timing.refresh_cycle
 
     def burst_energy(self, kind: Direction, *supplies: tuple[Rail, ...]) -> float:
         """Return V (IDD4R or IDD4W - IDD3N) BL/2 tCK, of core and data pins unless told [J]."""
-        return sum(
-            sum(rail.power_above_active(getattr(rail, kind)) for rail in rails) * self.burst_time
+        return fsum(
+            fsum(rail.power_above_active(getattr(rail, kind)) for rail in rails) * self.burst_time
             for rails in supplies or (self.power.core, self.power.interface)
         )
 
     def standby_power(self, state: DramState, *supplies: tuple[Rail, ...]) -> float:
         """Return V x (IDD3N, IDD2N, IDD2P or IDD6), of core and data pins unless told [W]."""
-        return sum(
-            sum(rail.standby_power(state) for rail in rails)
+        return fsum(
+            fsum(rail.standby_power(state) for rail in rails)
             for rails in supplies or (self.power.core, self.power.interface)
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import fsum
 
 from accelsim.account.memories import brought_from_outside, unused_memories, writing_once
 from accelsim.account.metrics import chip_time
@@ -115,7 +116,7 @@ def unused_text(case: CaseResult) -> str:
     found = unused_memories(case.design, case.run.ledger)
     if not found:
         return ""
-    area, leakage = (sum(getattr(one, key) for one in found) for key in ("area", "leakage"))
+    area, leakage = (fsum(getattr(one, key) for one in found) for key in ("area", "leakage"))
     nulls = ", ".join(f"{one.name}: null" for one in found)
     return (
         f"Nothing uses {', '.join(one.name for one in found)}: {1e6 * area:.3g} mm2 and leakage of "

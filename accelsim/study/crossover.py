@@ -294,7 +294,7 @@ def _crossing(found: Crossover, low: RatePoint, high: RatePoint) -> Crossing:
     before = found.design if low.difference < 0 else found.baseline
     after = found.baseline if low.difference < 0 else found.design
     costs = [cost.energy for point in (low, high) for cost in (point.design, point.baseline)]
-    return Crossing(math.sqrt(low.rate * high.rate), sum(costs) / len(costs), before, after)
+    return Crossing(math.sqrt(low.rate * high.rate), math.fsum(costs) / len(costs), before, after)
 
 
 def _all_saturated(point: RatePoint, design: str, baseline: str) -> str:

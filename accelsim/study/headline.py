@@ -212,8 +212,8 @@ class Pricing:
             energy += words * memories[name].read_energy
             latency += words * memories[name].array.read_latency
         if account.leakage:
-            energy += latency * sum(region.leakage for region in memories.values())
-        return Cost(sum(region.area for region in memories.values()), energy, latency)
+            energy += latency * math.fsum(region.leakage for region in memories.values())
+        return Cost(math.fsum(region.area for region in memories.values()), energy, latency)
 
 
 def _cold(machine: HardwareConfig, size: int, home: ColdHome) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import fsum
 
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options
@@ -168,7 +169,7 @@ def _point(case: Case, placements: Sequence[Placement], served: Served | None) -
         tasks=len(placements),
         stored_bytes=sum(stored.values()),
         resident_bytes=resident.total(),
-        resident_area=sum(resident_area(case.hardware, m, size) for m, size in resident.items()),
+        resident_area=fsum(resident_area(case.hardware, m, size) for m, size in resident.items()),
         served=served,
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
 from accelsim.accelerators.edgebert.panels import loads_ahead
@@ -121,7 +122,7 @@ class Estimate:
                 array = max(array, done) + cycles
         for done, cycles in waiting:
             array = max(array, done) + cycles
-        return Clock(array, functions), heads * sum(work.joules for work in project)
+        return Clock(array, functions), heads * fsum(work.joules for work in project)
 
     def _stays(self, stage: AttentionStage, variant: AttentionVariant) -> bool:
         """Say whether the inputs of all heads fit the buffer beside queries or scores."""

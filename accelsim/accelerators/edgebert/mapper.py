@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from math import fsum
 
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
 from accelsim.accelerators.edgebert.estimate import Clock, Estimate, Work
@@ -78,7 +79,7 @@ def _blocks(
         sizes = [last - first for first, last in split_rows(rowwise.rows, block)]
         works |= {rows: estimate.works(stage.units, rows) for rows in {*sizes} - {*works}}
         worked = [(rows, works[rows]) for rows in sizes]
-        energy = sum(work.joules for _, each in worked for work in each)
+        energy = fsum(work.joules for _, each in worked for work in each)
         way = Candidate(f"{block} rows at a time", partial(rowwise.emit, block=block))
         for trail, clock, joules in before:
             yield (*trail, way), estimate.after(clock, worked), joules + energy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import fsum
+
 from accelsim.account.purposes import day_factor, mean_power
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics.base import Figure, Metric, MetricFamily
@@ -13,7 +15,7 @@ def _day(case: CaseResult) -> float:
 
 def _leakage(case: CaseResult) -> dict[str, Figure]:
     states = case.figures.account.leakage_by_state.items()
-    return {state: sum(blocks.values()) for state, blocks in states}
+    return {state: fsum(blocks.values()) for state, blocks in states}
 
 
 class Energy(MetricFamily):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,7 +118,7 @@ class CellArray:
     def expected_faults(self, model: Mapping[int, Transitions]) -> float:
         """Return the mean number of misread cells."""
         return sum(
-            count * sum(model[width].of_level(level))
+            count * fsum(model[width].of_level(level))
             for counts, width in zip(self.counts, self.layout.widths, strict=True)
             for level, count in enumerate(counts)
         )

@@ -72,7 +72,7 @@ class Transitions:
     def fault_probability(self) -> float:
         """Return the probability that a cell is misread, all levels equally frequent."""
         levels = range(len(self.up) + 1)
-        return sum(1 / len(levels) * sum(self.of_level(level)) for level in levels)
+        return math.fsum(1 / len(levels) * math.fsum(self.of_level(level)) for level in levels)
 
     def flips(self, coding: Coding, shares: Sequence[float] | None = None) -> BitFlips:
         """Return how likely a cell yields one wrong bit, and more than one.

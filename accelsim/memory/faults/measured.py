@@ -122,7 +122,7 @@ class MeasuredCells(ConfigModel):
     ) -> Transitions:
         """Return the probabilities of each misread: an inner level goes up as often as down."""
         error = self.cell_error(grade, elapsed, temperature)
-        scale = error * len(self.misread_levels) / sum(self.misread_levels)
+        scale = error * len(self.misread_levels) / math.fsum(self.misread_levels)
         levels = [min(1.0, scale * share) for share in self.misread_levels]
         top = len(levels) - 1
         up = [each if level == 0 else each / 2 for level, each in enumerate(levels[:-1])]

@@ -67,7 +67,7 @@ class StatedTransitions(ConfigModel):
     def _one_for_each_gap(self) -> StatedTransitions:
         for name in ("up", "down"):
             check_count(name, getattr(self, name), 2**self.bits_per_cell - 1, self.bits_per_cell)
-        if any(sum(self.table.of_level(level)) > 1 for level in range(2**self.bits_per_cell)):
+        if any(math.fsum(self.table.of_level(level)) > 1 for level in range(2**self.bits_per_cell)):
             raise ValueError("up and down of one level add up to more than 1; lower one of them")
         return self
 
@@ -188,7 +188,7 @@ _PRINTABLE = 0.995
 def _scaled(table: Transitions, scale: float) -> Transitions:
     up, down = (tuple(scale * p for p in each) for each in (table.up, table.down))
     scaled = Transitions(up, down)
-    worst = max(sum(scaled.of_level(level)) for level in range(len(up) + 1))
+    worst = max(math.fsum(scaled.of_level(level)) for level in range(len(up) + 1))
     # Levels that drift far are misread almost surely: up + down may exceed 1 by rounding alone.
     if worst > 1 + 1e-12:
         raise ConfigError(
@@ -205,7 +205,7 @@ def _disturbed(table: Transitions, disturb: ReadDisturbConfig | None) -> Transit
     moved = _at_least_once(disturb.probability, disturb.reads)
     up, down = list(table.up), list(table.down)
     for level in range(len(up) + 1):
-        left = max(0.0, 1 - sum(table.of_level(level)))
+        left = max(0.0, 1 - math.fsum(table.of_level(level)))
         if disturb.toward == "up" and level < len(up):
             up[level] += moved * left
         elif disturb.toward == "down" and level:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import fsum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,7 @@ class StoredPart:
 
     def expected_faults(self, model: Mapping[int, Transitions]) -> float:
         """Return the mean number of misread cells, check bits included."""
-        return sum(array.expected_faults(model) for array in self.arrays)
+        return fsum(array.expected_faults(model) for array in self.arrays)
 
 
 def store_part(

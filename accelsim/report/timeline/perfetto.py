@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from math import fsum
 
 from accelsim.account.energy import chip_watts
 from accelsim.account.power import power_series, round_to_nanoseconds
@@ -147,7 +148,7 @@ class _Picture:
 
     def _program(self, execution: Execution, thread: int) -> Iterator[str]:
         parts = execution.parts
-        joules = sum(self.shown.joules_of(part.record) for part in parts)
+        joules = fsum(self.shown.joules_of(part.record) for part in parts)
         category = execution.kind.value
         infers = execution.kind is ProgramKind.INFER
         name = f"infer {execution.task}" if infers else execution.name

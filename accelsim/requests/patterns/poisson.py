@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import fsum
 from typing import ClassVar, Literal
 
 from accelsim.requests.base import GeneratedRequests
@@ -25,7 +26,7 @@ class Poisson(GeneratedRequests):
 
     def expected_requests(self, tasks: tuple[str, ...]) -> float:
         """Return the mean number of requests."""
-        return sum(self.duration / value_of(task, self.mean_interval) for task in tasks)
+        return fsum(self.duration / value_of(task, self.mean_interval) for task in tasks)
 
     def arrivals(self, tasks: tuple[str, ...]) -> list[tuple[Tick, str]]:
         """Return (time before ``rate_factor``, task), task by task."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import fsum
 from pathlib import Path
 
 from accelsim.machine.timing.dram_channel import DramChannel
@@ -89,7 +90,7 @@ def _long_read_checks(
     quantity = f"{part} bandwidth of an 8 MiB read"
     yield Check("DRAM", quantity, "GB/s", peak * (1 - lost), rate, 0.02, _TIMINGS)
     paid = prices(technology)
-    joules = sum(count * paid["joules"][name] for name, count in channel.counts.items())
+    joules = fsum(count * paid["joules"][name] for name, count in channel.counts.items())
     for state, stay in channel.residency.items():
         joules += stay / TICKS_PER_SECOND * paid["watts"][state]
     energy = 1e12 * joules / _LONG_READ

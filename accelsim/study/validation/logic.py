@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import fsum
 from pathlib import Path
 
 from accelsim.evaluation import single
@@ -95,13 +96,13 @@ def _simulated(row: Mapping[str, str], grade: str) -> float:
     scope = row["scope"]
     if scope == "standing":
         hardware = _machine(row["machine"], grade, *_STANDING)
-        return 1e3 * sum(_watts(hardware, name) for name in hardware.datasheets)
+        return 1e3 * fsum(_watts(hardware, name) for name in hardware.datasheets)
     hardware = _machine(row["machine"], grade)
     made = single.run_alone(hardware, single.matmul(hardware, *_SHAPE))
     counted = [n for n, sheet in hardware.datasheets.items() if sheet.part in _CORE]
-    joules = sum(spent for (block, _), spent in made.dynamic.items() if block in counted)
+    joules = fsum(spent for (block, _), spent in made.dynamic.items() if block in counted)
     standing: dict[str, list[str]] = {"array": ["pe_array"], "core": counted, "marginal": []}
-    watts = sum(_watts(hardware, name) for name in standing[scope])
+    watts = fsum(_watts(hardware, name) for name in standing[scope])
     joules += watts * made.seconds / float(row["utilisation"])
     return 1e12 * joules / made.amounts["pe_array", "mac"]
 

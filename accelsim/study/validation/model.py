@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import fsum
 from pathlib import Path
 
 from accelsim.accelerators.edgebert.parts import parts_of
@@ -76,7 +77,7 @@ def _bounds(result: CaseResult) -> Iterator[tuple[str, float, float]]:
     if isinstance(hardware.dram, DramConfig):
         peak = load_dram(hardware.dram.technology).peak_bandwidth * hardware.dram.devices
         yield "DRAM", ledger.amount("dram", "read") / peak, _busy(result, "dram")
-    yield "sum of all busy times", makespan, sum(map(to_seconds, ledger.busy.values()))
+    yield "sum of all busy times", makespan, fsum(map(to_seconds, ledger.busy.values()))
     for memory in hardware.memories:
         words = ledger.amount(memory, "read") + ledger.amount(memory, "write")
         yield memory, words / rate, _busy(result, memory)
