@@ -34,6 +34,7 @@ class Design:
     wakes: Mapping[PowerState, Program]
     settle: Program
     lengths: tuple[int, ...]
+    pinned: tuple[str, ...] = ()
     weights: str = ""
     key: Hashable = None
 

@@ -19,7 +19,7 @@ def first_loads(design: Design, run: Run, residency: ResidencyPolicy) -> float:
     if rounds > 1:
         later = sum(request.switched for request in run.requests if request.round)
         return max(0.0, switches - later * rounds / (rounds - 1))
-    held, missed = Residency(design.hardware, design.placements, residency), 0
+    held, missed = Residency(design.hardware, design.placements, residency, design.pinned), 0
     for again in (False, True):
         for request in run.requests:
             missed += again and held.missing(request.task) is not Missing.NOTHING

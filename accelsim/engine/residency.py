@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from accelsim.machine.schema import HardwareConfig
@@ -24,7 +24,8 @@ class Residency:
     """Task-specific parameters in their memories, beside what is shared.
 
     A task has room as a whole or not at all. Without supply it loses what lies in volatile
-    memories and keeps its room and the rest. ``placements`` maps tasks to placements.
+    memories and keeps its room and the rest. ``placements`` maps tasks to placements;
+    those that are ``pinned`` never make room for others.
     """
 
     def __init__(
@@ -32,8 +33,9 @@ class Residency:
         hardware: HardwareConfig,
         placements: Mapping[str, Placement],
         policy: ResidencyPolicy = "least_recently_used",
+        pinned: Collection[str] = (),
     ) -> None:
-        self._policy = policy
+        self._policy, self._pinned = policy, pinned
         self._needs = {t: _on_chip(p.bits(task_specific=True)) for t, p in placements.items()}
         shared = _on_chip(next(iter(placements.values())).bits(task_specific=False))
         memories = {m for needs in self._needs.values() for m in needs}
@@ -53,9 +55,10 @@ class Residency:
     def admit(self, task: str) -> None:
         """Note that a task is used and complete, others making room for it if they must."""
         if self._policy == "one_task" and self._loadable and task not in self._resident:
-            self._resident.clear()
+            for other in self._leaving():
+                del self._resident[other]
         while task not in self._resident and not self._fits(task):
-            del self._resident[next(iter(self._resident))]
+            del self._resident[self._leaving()[0]]
         if self._policy == "least_recently_used":
             self._resident.pop(task, None)
         self._resident[task] = Missing.NOTHING
@@ -75,6 +78,10 @@ class Residency:
         """Return the tasks that a power-off would take something from, and what they then lack."""
         lost = ((task, self._lost[task]) for task in self._resident)
         return [loss for loss in lost if loss[1] is not Missing.NOTHING]
+
+    def _leaving(self) -> list[str]:
+        """Return the tasks that may make room, in order."""
+        return [task for task in self._resident if task not in self._pinned]
 
     def _fits(self, task: str) -> bool:
         total: Counter[str] = Counter(self._needs[task])

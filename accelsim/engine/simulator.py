@@ -120,7 +120,9 @@ class _Controller:
         )
         self.env = self.runner.env
         self.window = options.window or Window()
-        self.residency = Residency(design.hardware, design.placements, service.residency)
+        self.residency = Residency(
+            design.hardware, design.placements, service.residency, design.pinned
+        )
         self.states: Counter[ChipState] = Counter()
         self.totals: dict[str, dict[str, ProgramTotal]] = {kind.value: {} for kind in ProgramKind}
         self.executions: list[Execution] = []

@@ -24,7 +24,6 @@ from accelsim.mapping.switching import (
 from accelsim.memory.storage import Measured
 from accelsim.model.families import Exits
 from accelsim.model.graph import LayerGraph
-from accelsim.model.tasks import find_task
 from accelsim.placement.placement import DRAM, Placement, check_capacity, place
 from accelsim.policies.idle import StateCost
 from accelsim.policies.service import ServiceConfig
@@ -71,7 +70,11 @@ class _Compilation:
         """All that the programs are made from."""
         workload, config = self.workload, self.case.config
         return (
-            (workload.model.digest, tuple(workload.tasks), workload.sequence_length),
+            (
+                workload.model.digest,
+                tuple((n, t.digest) for n, t in workload.tasks.items()),
+                workload.sequence_length,
+            ),
             (repr(workload.attention_spans), self.service.digest, self.lengths),
             (config.adaptation.digest, config.storage.digest, self.case.hardware.layout),
             None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
@@ -106,10 +109,15 @@ class _Compilation:
     def twins(self) -> dict[str, str]:
         """Map each task to the first one with an equal graph and, where measured, equal sizes."""
         first: dict[object, str] = {}
-        spans = self.workload.attention_spans
+        spans, adaptation = self.workload.attention_spans, self.case.config.adaptation
         kinds = {
-            task: (find_task(task).classes, tuple(spans.get(task, ())), self.sizes(task))
-            for task in self.workload.tasks
+            name: (
+                task.classes,
+                task.adapted(adaptation).digest,
+                tuple(spans.get(name, ())),
+                self.sizes(name),
+            )
+            for name, task in self.workload.tasks.items()
         }
         return {task: first.setdefault(kind, task) for task, kind in kinds.items()}
 
@@ -121,9 +129,9 @@ class _Compilation:
         placements = {task: self.placement(graphs[task], twin) for task, twin in twins.items()}
         _check_homes(placements, hardware)
         _check_service(self.service, placements, hardware)
-        check_capacity(placements, hardware)
+        check_capacity(placements, hardware, self.workload.pinned)
         addresses, end = _task_addresses(placements)
-        first = placements[self.workload.tasks[0]]
+        first = next(iter(placements.values()))
         base = end + _image_bytes(first, task_specific=False)
         start = self.accelerator.start(hardware)
         switches, restores = (
@@ -149,6 +157,7 @@ class _Compilation:
             wakes,
             self._settle(),
             self.lengths,
+            self.workload.pinned,
         )
         check_actions(design.segments, design_prices(design))
         return design
@@ -180,11 +189,11 @@ def task_graph(
     workload: WorkloadConfig, case: Case, task: str, tokens: int, memo: Memo | None = None
 ) -> LayerGraph:
     """Return the graph of one inference of a task in a case, of so many tokens."""
-    service, classes = workload.service_of(case.config), find_task(task).classes
+    service, classes = workload.service_of(case.config), workload.tasks[task].classes
     early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
     # The entropy of one output says nothing: a regression runs all layers.
     exits: Exits = early_exit.heads if early_exit and classes > 1 else "none"
-    model, adaptation = workload.model, case.config.adaptation
+    model, adaptation = workload.model, workload.tasks[task].adapted(case.config.adaptation)
 
     def build() -> LayerGraph:
         pretrained = model.build(

@@ -6,10 +6,7 @@ Understanding", ICLR 2019, table 1 and section 3.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-
-from accelsim.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,12 @@ GLUE_TASKS = (
 _BY_NAME = {task.name.lower(): task for task in GLUE_TASKS}
 
 
-def find_task(name: str) -> GlueTask:
-    """Return the task of a name, in upper or lower case. Raises ConfigError for an unknown one."""
-    if name.lower() in _BY_NAME:
-        return _BY_NAME[name.lower()]
-    close = difflib.get_close_matches(name.lower(), _BY_NAME, n=1, cutoff=0.5)
-    known = ", ".join(task.name for task in GLUE_TASKS)
-    hint = f"did you mean '{_BY_NAME[close[0]].name}'?" if close else f"known tasks: {known}"
-    raise ConfigError(f"unknown task '{name}'; {hint}")
+def glue_task(name: str) -> GlueTask | None:
+    """Return the GLUE task of a name, in upper or lower case; None for any other."""
+    return _BY_NAME.get(name.lower())
+
+
+def spelled(name: str) -> str:
+    """Return GLUE's spelling of a task's name; others are as they are."""
+    found = glue_task(name)
+    return found.name if found else name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -180,15 +180,22 @@ def _decoder_cycles(
     return max((code.decoder_cycles for code in protected.values()), default=0)
 
 
-def check_capacity(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:
-    """Check that the shared tensors and each task's own fit, one task at a time.
+def check_capacity(
+    placements: Mapping[str, Placement], hardware: HardwareConfig, pinned: Collection[str] = ()
+) -> None:
+    """Check that the shared tensors and each task's own fit, one task beside those ``pinned``.
 
     Without a DRAM that keeps its contents nothing can be reloaded, so all tasks must fit at once.
     ``placements`` maps task names to their placements. Raises CapacityError that names the first
     tensor that does not fit.
     """
     for task, placement in placements.items():
-        _check_together({f"task {task}": _shared_first(placement)}, hardware)
+        others = {
+            f"task {other}, pinned": list(placements[other].task_tensors)
+            for other in pinned
+            if other != task
+        }
+        _check_together({f"task {task}": _shared_first(placement), **others}, hardware)
     if not hardware.has_cold_home:
         _check_together(
             {

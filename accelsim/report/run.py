@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from accelsim.account.metrics import RoundCost, round_costs
@@ -50,6 +50,8 @@ _SCOPE_NAMES = {
     "memory": "memory, a round",
     "system": "system, a round",
 }
+# [ours] What one line of a heading holds.
+_MOST_NAMES = 12
 _STREAM_SCOPE_NAMES = {
     "memory": "parameter memories",
     "system": "chip",
@@ -92,12 +94,17 @@ def _notes(result: Result) -> Iterator[str]:
     yield from (f"{text} ({', '.join(names)})" for text, names in found.items())
 
 
+def _names(tasks: Iterable[str]) -> str:
+    first, rest = list(tasks)[:_MOST_NAMES], list(tasks)[_MOST_NAMES:]
+    return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
+
+
 def _about(result: Result) -> Iterator[str]:
     config = result.workload.config
     if config.description:
         yield config.description
     yield (
-        f"{config.model.name}, {config.sequence_length} tokens; tasks {', '.join(config.tasks)}; "
+        f"{config.model.name}, {config.sequence_length} tokens; tasks {_names(config.tasks)}; "
         f"{requests_text(result)}"
     )
     if result.request_notes:

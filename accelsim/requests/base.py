@@ -14,8 +14,14 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.inputs.validation import ConfigModel
-from accelsim.requests.lengths import Lengths, LengthsConfig
-from accelsim.requests.per_task import PositiveSeconds, SecondsPerTask, unequal_tasks, value_of
+from accelsim.requests.lengths import Lengths, LengthsConfig, unknown_lengths
+from accelsim.requests.per_task import (
+    PositiveSeconds,
+    SecondsPerTask,
+    other_tasks,
+    unequal_tasks,
+    value_of,
+)
 from accelsim.requests.request import Request, RequestContext, Requests
 from accelsim.requests.times import LONGEST_SECONDS
 from accelsim.units import Tick, to_ticks
@@ -118,6 +124,7 @@ class OpenLoop(RequestPattern):
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is wrong in this workload."""
         yield from super().problems(context)
+        yield from other_tasks(self, ["deadline"], context.tasks)
         if self.duration is not None and self.duration / self.rate_factor > LONGEST_SECONDS:
             message = (
                 f"stretches the duration to {self.duration / self.rate_factor:,.0f} s; expected at "
@@ -158,6 +165,8 @@ class GeneratedRequests(OpenLoop):
     def problems(self, context: RequestContext) -> Iterator[tuple[KeyPath, str]]:
         """Yield what is wrong in this workload, and more requests than are generated."""
         yield from super().problems(context)
+        if self.lengths == "glue" and (unknown := unknown_lengths(context.tasks)):
+            yield ("lengths",), unknown
         fitting = not any(unequal_tasks(self, self.by_task, context.tasks))
         if fitting and (expected := self.expected_requests(context.tasks)) > MAXIMUM_REQUESTS:
             yield ("duration",), too_many(expected)

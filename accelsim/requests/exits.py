@@ -8,7 +8,7 @@ that layer, and the supply's voltage and frequency are set for it.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Annotated, Any, Literal, TypeVar
@@ -145,7 +145,7 @@ class EarlyExitConfig(ConfigModel):
         draws = {task: _Draws(self, task, layers) for task in tasks}
         return [draws[request.task].fill(request) for request in requests]
 
-    def problems(self, tasks: Sequence[str], layers: int) -> Iterator[tuple[KeyPath, str]]:
+    def problems(self, tasks: Collection[str], layers: int) -> Iterator[tuple[KeyPath, str]]:
         """Yield what does not fit a workload's tasks or the depth of its model, by key path."""
         for key in ("exit_layer", "threshold", "prediction"):
             value = getattr(self, key)

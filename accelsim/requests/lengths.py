@@ -26,6 +26,7 @@ RTE and 0.50 for the other eight [ours], of the mean without special tokens.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from typing import Annotated, Literal
 
@@ -98,6 +99,17 @@ LengthsConfig = Annotated[
         keys=("mean", "deviation"),
     ),
 ]
+
+
+def unknown_lengths(tasks: Iterable[str]) -> str:
+    """Return what is wrong with GLUE's lengths for some tasks; nothing where all are GLUE's."""
+    other = [task for task in tasks if task not in GLUE_MEAN_TOKENS]
+    if not other:
+        return ""
+    return (
+        f"glue has no sentence lengths of {', '.join(other)}; expected full, {{mean: 30}} or "
+        "one of these for each task"
+    )
 
 
 class Lengths:

@@ -8,36 +8,23 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-from accelsim.errors import ConfigError
-from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.inputs.validation import ConfigModel, RuleError
-from accelsim.model.tasks import find_task
+from accelsim.model.tasks import spelled
 
 Value = TypeVar("Value")
 
 
-def find_tasks(given: Iterable[str], places: Iterable[str | int]) -> list[str]:
-    """Return the tasks' own spelling. Raises RuleError, with places, for unknown and twice."""
-    names: list[str] = []
-    wrong = []
-    for task, place in zip(given, places, strict=True):
-        try:
-            name = find_task(task).name
-        except ConfigError as error:
-            wrong.append(((place,), str(error)))
-            continue
-        if name in names:
-            wrong.append(((place,), f"task {name} stands twice; name every task once"))
-        names.append(name)
-    if wrong:
-        raise RuleError(*wrong)
-    return names
-
-
-def known_tasks(given: dict[str, Value]) -> dict[str, Value]:
-    """Return a mapping with the tasks' own spelling. Raises RuleError as ``find_tasks`` does."""
-    return dict(zip(find_tasks(given, given), given.values(), strict=True))
+def spelled_tasks(given: dict[str, Value]) -> dict[str, Value]:
+    """Return a mapping with GLUE's spelling of its tasks. Raises RuleError for one given twice."""
+    found: dict[str, Value] = {}
+    for task, value in given.items():
+        if spelled(task) in found:
+            message = f"task {spelled(task)} stands twice; name every task once"
+            raise RuleError(((task,), message))
+        found[spelled(task)] = value
+    return found
 
 
 class PerTask:
@@ -58,7 +45,7 @@ class PerTask:
         tasks = core_schema.dict_schema(core_schema.str_schema(), each)
         branches = {
             "one": handler.generate_schema(self._one),
-            "tasks": core_schema.no_info_after_validator_function(known_tasks, tasks),
+            "tasks": core_schema.no_info_after_validator_function(spelled_tasks, tasks),
         }
         return core_schema.tagged_union_schema(branches, self._branch)
 
@@ -84,17 +71,29 @@ def value_of(task: str, given: Value | dict[str, Value]) -> Value:
     return given[task] if isinstance(given, dict) else given
 
 
+def other_tasks(
+    model: ConfigModel, keys: Iterable[str], tasks: tuple[str, ...]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with mappings that may only name tasks of the workload."""
+    for key in keys:
+        given = getattr(model, key)
+        for task in given if isinstance(given, dict) else ():
+            if task not in tasks:
+                hint = suggest(task, tasks, "its tasks")
+                yield (key, task), f"not among the workload's tasks; {hint}"
+
+
 def unequal_tasks(
     model: ConfigModel, keys: Iterable[str], tasks: tuple[str, ...]
 ) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with mappings that should name exactly the tasks of the workload."""
     for key in keys:
         given = getattr(model, key)
-        if not isinstance(given, dict):
+        wrong = list(other_tasks(model, [key], tasks))
+        yield from wrong
+        # A misspelt task is one problem, not an unknown one and a missing one.
+        if not isinstance(given, dict) or wrong:
             continue
         if missing := [task for task in tasks if task not in given]:
             message = f"there is no entry for {', '.join(missing)}; name every task of the workload"
             yield (key,), message
-        if other := [task for task in given if task not in tasks]:
-            known = f"not among the workload's tasks, which are {', '.join(tasks)}"
-            yield (key,), f"{', '.join(other)}: {known}; remove it"

@@ -189,7 +189,9 @@ class Pricing:
     @cached_property
     def _placed(self) -> tuple[LayerGraph, Placement]:
         config = self.workload.config
-        graph = task_graph(config, self.case, config.tasks[0], config.sequence_length, self.memo)
+        graph = task_graph(
+            config, self.case, next(iter(config.tasks)), config.sequence_length, self.memo
+        )
         return graph, place(graph, self.case.config.storage, self.case.hardware)
 
     def cost(self, account: Account, loads: bool) -> Cost:

@@ -25,6 +25,7 @@ from accelsim.requests import ClosedLoop
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, Workload
+from accelsim.workload.tasks import known_task
 
 # [ours] Rounds after the first. One would do where rounds are alike; drawn lengths and exit layers
 # are not.
@@ -143,7 +144,9 @@ def _serve(workload: Workload, case: Case, tasks: Sequence[str], memo: Memo) -> 
 
 def _with_tasks(workload: Workload, case: Case, tasks: Sequence[str], rounds: int) -> Workload:
     """Return a workload of one case that serves tasks in turn, so many rounds."""
-    changed = {"tasks": list(tasks), "requests": _closed_loop(workload, rounds)}
+    known = workload.config.tasks
+    served = {task: known.get(task) or known_task(task) for task in tasks}
+    changed = {"tasks": served, "requests": _closed_loop(workload, rounds)}
     config = workload.config.model_copy(update=changed)
     return replace(workload, config=config, cases={case.name: case})
 

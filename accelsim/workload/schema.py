@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from accelsim.accelerators import machine_of
 from accelsim.errors import ConfigError
@@ -42,8 +42,8 @@ from accelsim.model.families import ModelConfig
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.requests.patterns.file import RequestFile
-from accelsim.requests.per_task import find_tasks
 from accelsim.weights.settings import CaseWeights
+from accelsim.workload.tasks import Tasks
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
@@ -88,7 +88,7 @@ class WorkloadConfig(ServiceConfig):
     sequence_length: PositiveInt
     pad_to: PadTo = "sequence_length"
     attention_spans: dict[str, Spans] = Field(default_factory=dict)
-    tasks: Annotated[list[str], Field(min_length=1)]
+    tasks: Tasks
     requests: RequestsConfig
     cases: Annotated[dict[str, CaseConfig], Field(min_length=1)]
     published: PublishedGains | None = None
@@ -104,11 +104,6 @@ class WorkloadConfig(ServiceConfig):
             )
         return name
 
-    @field_validator("tasks")
-    @classmethod
-    def _known_tasks(cls, tasks: list[str]) -> list[str]:
-        return find_tasks(tasks, range(len(tasks)))
-
     @model_validator(mode="after")
     def _check_cases(self) -> WorkloadConfig:
         wrong = list(_wrong_baselines(self.cases))
@@ -120,9 +115,15 @@ class WorkloadConfig(ServiceConfig):
             )
             wrong.append((("sequence_length",), message))
         wrong += _wrong_spans(self)
+        wrong += _wrong_adaptations(self)
         if wrong:
             raise RuleError(*wrong)
         return self
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """The tasks that stay on the chip."""
+        return tuple(name for name, task in self.tasks.items() if task.pinned)
 
     def service_of(self, case: CaseConfig) -> ServiceConfig:
         """Return how the requests of a case are served."""
@@ -142,6 +143,25 @@ def _wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
                 f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
                 f"with {sum(map(bool, spans))} above 0",
             )
+
+
+def _wrong_adaptations(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    adaptations = {case.adaptation.digest: case.adaptation for case in workload.cases.values()}
+    known = {key for each in adaptations.values() for key in type(each).model_fields} - {"method"}
+    for name, task in workload.tasks.items():
+        path = ("tasks", name, "adaptation")
+        for key in task.adaptation:
+            if key not in known:
+                hint = suggest(key, sorted(known), "known keys")
+                yield (*path, key), f"no case's adaptation has this key; {hint}"
+        for each in adaptations.values():
+            try:
+                task.adapted(each)
+            except ValidationError as error:
+                # Of several forms of a value the first is told.
+                first = error.errors()[0]
+                text = first["msg"][:1].lower() + first["msg"][1:]
+                yield (*path, *first["loc"][:1]), f"{text}, got {describe(first['input'])}"
 
 
 def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:

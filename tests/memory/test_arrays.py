@@ -144,11 +144,11 @@ def test_wires_grow_with_the_side_of_the_memory() -> None:
     assert large.energy - select == pytest.approx(2 * (small.energy - select))
     assert small.delay == pytest.approx(0.23e-9 + 15e-12)
     assert large.delay == pytest.approx(4 * 0.23e-9 + 15e-12)
-    assert join(1e-6, 1, 128, 14, 22e-9, "LOP") == (0, 0, 0)
-    four = join(1e-6, 4, 128, 14, 22e-9, "LOP")
+    assert join(load_wires(), 1e-6, 1, 128, 14, 22e-9, "LOP") == (0, 0, 0)
+    four = join(load_wires(), 1e-6, 4, 128, 14, 22e-9, "LOP")
     assert four.energy - small.energy == pytest.approx(select)
     with pytest.raises(ConfigError, match=r"^bank_wires.yaml has no supply for 7 nm, LOP; add it"):
-        join(1e-6, 2, 128, 14, 7e-9, "LOP")
+        join(load_wires(), 1e-6, 2, 128, 14, 7e-9, "LOP")
 
 
 def test_copies_of_an_array_share_wires_as_long_as_all_of_them() -> None:

@@ -243,7 +243,8 @@ WRONG = [
     ("exit_layer: [4]", f"exit_layer: expected {FORMS}, got a list"),
     ("exit_layer: {mean: 0.5}", "exit_layer.mean: input should be greater than or equal to 1, got "
      "0.5"),
-    ("exit_layer: {SST2: 4}", "exit_layer.SST2: unknown task 'SST2'; did you mean 'SST-2'?"),
+    ("exit_layer: {SST-2: 4, sst-2: 5}", "exit_layer.sst-2: task SST-2 stands twice; "
+     "name every task once"),
     ("exit_layer: {SST-2: {men: 5}}", "exit_layer.SST-2.men: unknown key; did you mean 'mean'?"),
     ("exit_layer: {SST-2: [4]}", f"exit_layer.SST-2: expected {FORMS}, got a list"),
     ("exit_layer: {SST-2: {histogram: [1, -2]}}", "exit_layer.SST-2.histogram[1]: input should be "

@@ -204,7 +204,9 @@ BAD_LENGTHS = {
     "{MNLI: {mean: 9, deviation: -1}}": (
         "requests.lengths.MNLI.deviation: input should be greater than or equal to 0, got -1"
     ),
-    "{MNLY: {mean: 9}}": "requests.lengths.MNLY: unknown task 'MNLY'; did you mean 'MNLI'?",
+    "{MNLI: {mean: 9}, mnli: {mean: 8}}": (
+        "requests.lengths.mnli: task MNLI stands twice; name every task once"
+    ),
 }
 
 

@@ -219,9 +219,6 @@ BAD_TEXT = {
     "pattern: poisson, mean_interval: {QNLI: 0 s}, duration: 1 s": (
         "requests.mean_interval.QNLI: input should be greater than 0, got the text '0 s'"
     ),
-    "pattern: poisson, mean_interval: {QNLY: 1 s}, duration: 1 s": (
-        "requests.mean_interval.QNLY: unknown task 'QNLY'; did you mean 'QNLI'?"
-    ),
     "pattern: periodic, period: {RTE: 1 s, rte: 2 s}, duration: 1 s": (
         "requests.period.rte: task RTE stands twice; name every task once"
     ),
@@ -252,9 +249,13 @@ def test_a_wrong_pattern_has_one_message(text: str, message: str) -> None:
 MANY = "requests are too many; expected at most 2,000,000: ask less often or for a shorter time"
 BAD_FOR_THE_WORKLOAD = {
     "pattern: poisson, mean_interval: {MNLI: 1 s, RTE: 1 s}, duration: 1 s": (
-        "requests.mean_interval: there is no entry for MRPC, QNLI; name every task of the "
-        "workload\nrequests.mean_interval: RTE: not among the workload's tasks, which are MNLI, "
-        "MRPC, QNLI; remove it"
+        "requests.mean_interval.RTE: not among the workload's tasks; its tasks: MNLI, MRPC, QNLI"
+    ),
+    "pattern: poisson, mean_interval: {QNLY: 1 s}, duration: 1 s": (
+        "requests.mean_interval.QNLY: not among the workload's tasks; did you mean 'QNLI'?"
+    ),
+    "pattern: poisson, mean_interval: 1 s, deadline: {QNLY: 1 s}, duration: 1 s": (
+        "requests.deadline.QNLY: not among the workload's tasks; did you mean 'QNLI'?"
     ),
     f"{PERIODIC}, offset: {{MNLI: 1 s, MRPC: 0 s}}": (
         "requests.offset: there is no entry for QNLI; name every task of the workload"

@@ -11,7 +11,7 @@ import pytest
 from small_workload import small_results, small_workload
 
 from accelsim.errors import CapacityError, ConfigError
-from accelsim.model.tasks import GLUE_TASKS, find_task
+from accelsim.model.tasks import GLUE_TASKS
 from accelsim.study.scaling import (
     Scaling,
     ScalingPoint,
@@ -20,6 +20,7 @@ from accelsim.study.scaling import (
     scaling_tasks,
 )
 from accelsim.workload.schema import Workload
+from accelsim.workload.tasks import known_task
 
 # Never two tasks at once: every request of another task is a switch.
 ALONE = "residency=one_task"
@@ -55,7 +56,7 @@ def test_only_the_classifier_differs_between_tasks() -> None:
     for case, weight in {"vanilla_slc": 0.21 * 8 + 1, "adapter_slc": 8}.items():
         sizes = [point.stored_bytes for point in found.cases[case]]
         added = [after - before for before, after in pairwise(sizes)]
-        outputs = [find_task(task).classes for task in found.tasks[1:]]
+        outputs = [known_task(task).classes for task in found.tasks[1:]]
         for size, count in zip(added, outputs, strict=True):
             of_two = added[outputs.index(2)]
             assert math.isclose(size - of_two, (count - 2) * (64 * weight + 8) / 8, abs_tol=3)

@@ -18,7 +18,11 @@ from accelsim.workload.schema import load_workload
 
 WORKLOAD_VALUES = [
     ("tasks: [MNLI, QNLI]", "tasks: [MNLI, QLNI]", "tasks[1]: unknown task 'QLNI'; did you mean "
-     "'QNLI'?"),
+     "'QNLI'?; or say what it is, tasks: {{QLNI: {{classes: 2}}}}"),
+    ("tasks: [MNLI, QNLI]", "tasks: {intent: {pinned: true}}", "tasks.intent.classes: this key is "
+     "missing; expected a whole number"),
+    ("tasks: [MNLI, QNLI]", "tasks: [MNLI, all]", "tasks[1]: 'all' stands for all tasks in "
+     "reports; give this one another name"),
     ("tasks: [MNLI, QNLI]", "tasks: [MNLI, mnli]", "tasks[1]: task MNLI stands twice; name every "
      "task once"),
     ("tasks: [MNLI, QNLI]", "tasks: []", "tasks: this is empty; expected at least one entry"),
@@ -62,7 +66,7 @@ WORKLOAD_VALUES = [
     ("format: bitmask, bits: 8, density", "format: dense, bits: 8, density",
      "cases.plain.storage.task: density 0.5 has no effect on a dense tensor; use format: bitmask"),
     ("adaptation: {method: full}", "adaptation: {method: houlsby}", "cases.plain.adaptation"
-     ".bottleneck: this key is missing; expected a value such as '64'"),
+     ".bottleneck: this key is missing; expected a value such as '64' or a list"),
     ("hardware: machine.yaml", "hardware: none.yaml", "cases.plain.hardware: no such file "
      "'{folder}/none.yaml'; the path is relative to the workload file"),
     ("hardware: machine.yaml", "hardware: .", "cases.plain.hardware: no such file '{folder}'; "
@@ -187,7 +191,7 @@ def test_overrides_reach_the_workload_all_machines_or_one(folder: Path) -> None:
         ),
     )
     assert workload.config.requests.rounds == 5
-    assert workload.config.tasks == ["CoLA", "QNLI"]
+    assert list(workload.config.tasks) == ["CoLA", "QNLI"]
     devices = {name: case.hardware.dram for name, case in workload.cases.items()}
     assert {name: dram and dram.devices for name, dram in devices.items()} == {"a.b": 3, "plain": 2}
 

@@ -18,6 +18,7 @@ from accelsim.model.operators import ADD, GELU, LAYER_NORM, MATMUL, Operator
 from accelsim.model.tensors import Parameter, Role
 
 _HALVES = ("attention", "ffn")
+Width = Annotated[int, Field(gt=0, le=1_000_000, examples=[64])]
 
 
 class Houlsby(Adaptation):
@@ -26,7 +27,8 @@ class Houlsby(Adaptation):
     An adapter (down, GELU, up, skip connection; biases included) stands behind the product whose
     result is added to the residual: the attention output projection and the end of the
     feed-forward network (Houlsby et al., figure 2). Adapters, all layer norms (the embedding's
-    too) and the classifier are ``task``. ``bottleneck`` is the adapters' inner width in elements.
+    too) and the classifier are ``task``. ``bottleneck`` is the adapters' inner width in elements,
+    one for all or a list with one for each layer.
     ``shared_across_layers`` says whether all layers use one set of adapters; by default they do
     where the layers themselves share their parameters. The adapters' parameters are called
     ``adapters.attention.down.weight`` and so on where all layers share them, and
@@ -34,7 +36,7 @@ class Houlsby(Adaptation):
     """
 
     method: Literal["houlsby"]
-    bottleneck: Annotated[int, Field(gt=0, le=1_000_000, examples=[64])]
+    bottleneck: Width | Annotated[list[Width], Field(min_length=1)]
     shared_across_layers: bool | None = None
 
     def adapt(self, graph: LayerGraph) -> LayerGraph:
@@ -46,15 +48,30 @@ class Houlsby(Adaptation):
         shared = self.shared_across_layers
         if shared is None:
             shared = len({host.parameters for host, half in hosts if half == _HALVES[-1]}) == 1
-        branches = {}
+        widths, branches = self._widths(graph.layers, shared=shared), {}
         for host, half in hosts:
             module = f"adapters.{half}" if shared else f"adapters.{host.layer}.{half}"
-            added = _adapter(host, _prefix(host.layer, half), module, self.bottleneck, form)
+            added = _adapter(host, _prefix(host.layer, half), module, widths[host.layer or 0], form)
             chain = [host.name, *(operator.name for operator in added)]
             branches[host.name] = (added, [*pairwise(chain), (host.name, chain[-1])])
         operators, edges = extend(graph, branches)
         roles = assign_roles(operators, _role)
         return LayerGraph(roles, edges, sequence_length=graph.sequence_length)
+
+    def _widths(self, layers: int, *, shared: bool) -> list[int]:
+        """Return the bottleneck of every layer."""
+        if not isinstance(self.bottleneck, list):
+            return [self.bottleneck] * layers
+        if len(self.bottleneck) != layers:
+            raise ConfigError(
+                f"bottleneck: expected {layers} numbers, one a layer, got {len(self.bottleneck)}"
+            )
+        if shared and len(set(self.bottleneck)) > 1:
+            raise ConfigError(
+                "bottleneck: layers that share one set of adapters have one bottleneck; set "
+                "shared_across_layers to false, or give one number"
+            )
+        return self.bottleneck
 
 
 def _role(operator: Operator, parameter: Parameter) -> Role:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.requests.base import GeneratedRequests
 from accelsim.requests.draws import exponential, geometric, stream, uniform
-from accelsim.requests.per_task import PositiveSeconds, known_tasks
+from accelsim.requests.per_task import PositiveSeconds, spelled_tasks
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
 
 
@@ -24,7 +24,7 @@ def _some_weight(weights: dict[str, float]) -> dict[str, float]:
 
 Weights = Annotated[
     dict[str, Annotated[float, Field(ge=0, le=1e9)]],
-    AfterValidator(known_tasks),
+    AfterValidator(spelled_tasks),
     AfterValidator(_some_weight),
 ]
 

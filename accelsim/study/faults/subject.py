@@ -19,7 +19,6 @@ from accelsim.inputs.paths import suggest
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.model.graph import LayerGraph
-from accelsim.model.tasks import find_task
 from accelsim.model.tensors import Role
 from accelsim.study.faults.options import FaultOptions
 from accelsim.weights.compression import CompressedModel, compress
@@ -116,10 +115,10 @@ def _find_case(workload: Workload, name: str | None) -> Case:
 def _find_task(workload: Workload, name: str | None) -> str:
     tasks = workload.config.tasks
     if name is None:
-        name = next((task for task in tasks if find_task(task).classes > 1), tasks[0])
+        name = next((task for task in tasks if tasks[task].classes > 1), next(iter(tasks)))
     if name not in tasks:
         raise ConfigError(f"--task: there is no task '{name}'; {suggest(name, tasks, 'tasks')}")
-    if find_task(name).classes < 2:
+    if tasks[name].classes < 2:
         raise ConfigError(
             f"--task: {name} is a regression: no predictions agree; choose a task with classes"
         )
@@ -165,7 +164,7 @@ def _known(workload: Workload, names: Iterable[str]) -> list[str]:
 def _sentences(workload: Workload, task: str, options: FaultOptions) -> Sentences:
     model = workload.config.model
     if options.labelled:
-        return load_labelled(options.labelled, model, find_task(task).classes)
+        return load_labelled(options.labelled, model, workload.config.tasks[task].classes)
     return random_sentences(
         model, sentences=options.sentences, tokens=options.tokens, seed=options.seed
     )
