@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, describe, read_document
+from accelsim.inputs.doors import check_ending, check_keys
 from accelsim.inputs.plugins import check_plugins, load_plugins
 
 KEY = "plugins"
@@ -36,13 +37,17 @@ Plugins = Annotated[
 """The plug-ins that a file and its bases have loaded: what each is called there, by SHA-256."""
 
 
-def read_with_plugins(path: Path) -> Document:
+def read_with_plugins(path: Path, wanted: str) -> Document:
     """Read a YAML file and load the plug-ins that it names, so that their kinds are known.
+
+    ``wanted`` is ``workload`` or ``machine``: a file of another kind is told where it belongs.
 
     They are then part of the document as ``Plugins``: an edited one makes another content. Raises
     ConfigError for a file or a plug-in that cannot be read, at its place.
     """
+    check_ending(path)
     document = read_document(path)
+    check_keys(document, wanted)
     if KEY in document.data:
         document = _loaded(document)
     check_plugins()

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from accelsim.inputs.document import describe
 from accelsim.inputs.paths import KeyPath, suggest
-from accelsim.inputs.schema_keys import expectation, known_keys
+from accelsim.inputs.schema_keys import allows_null, expectation, known_keys
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -25,6 +25,7 @@ _EXPECTED = {
     "model_attributes_type": "a mapping",
 }
 
+_NOTHING = ("none", "no", "off", "nil", "nothing", "false")
 # Words that YAML 1.1 read as truth values.
 _WORDS = {word: "; write true" for word in ("yes", "y", "on", "true")} | {
     word: "; write false" for word in ("no", "n", "off", "false")
@@ -39,7 +40,8 @@ def reason(data: Any, kind: type[BaseModel], path: KeyPath, problem: Any) -> str
     if name == "missing":
         return f"this key is missing; expected {expectation(kind, path)}"
     if name in _EXPECTED:
-        return f"expected {_EXPECTED[name]}, got {describe(given)}{_advice(name, given)}"
+        advice = _advice(name, given) or _null_advice(kind, path, given)
+        return f"expected {_EXPECTED[name]}, got {describe(given)}{advice}"
     if name == "literal_error":
         return _choice(problem["ctx"]["expected"], given)
     if name == "too_short":
@@ -97,6 +99,12 @@ def _advice(name: str, given: Any) -> str:
     if name in ("int_type", "float_type"):
         return _number_advice(name, given)
     return ""
+
+
+def _null_advice(kind: type[BaseModel], path: KeyPath, given: Any) -> str:
+    """Return that null leaves a thing out, where a word says so and the schema allows it."""
+    meant = isinstance(given, str) and given.strip().lower() in _NOTHING
+    return "; write null for none" if meant and allows_null(kind, path) else ""
 
 
 def _number_advice(name: str, given: Any) -> str:

@@ -46,6 +46,11 @@ def expectation(kind: type[BaseModel], path: KeyPath) -> str:
     return " or ".join(found) or "a value"
 
 
+def allows_null(kind: type[BaseModel], path: KeyPath) -> bool:
+    """Return whether null may stand at a path."""
+    return any(part.get("type") == "null" for part in _parts_at(kind, path))
+
+
 def _expected(part: Any) -> str:
     if part.get("examples"):
         return f"a value such as '{part['examples'][0]}'"

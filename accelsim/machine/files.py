@@ -35,7 +35,7 @@ def hardware_files(path: Path) -> tuple[Document, ...]:
 
 
 def _read_chain(path: Path, seen: tuple[Path, ...]) -> tuple[Document, ...]:
-    document, known = read_with_plugins(path), Path(os.path.abspath(path))
+    document, known = read_with_plugins(path, "machine"), Path(os.path.abspath(path))
     if known in seen:
         chain = " -> ".join(p.name for p in (*seen[seen.index(known) :], known))
         raise document.error(("base",), f"machines form a circle: {chain}; remove one base")

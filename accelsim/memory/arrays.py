@@ -20,6 +20,7 @@ from accelsim.memory.technology import (
     MemoryTechnology,
     Row,
     SimulatedCell,
+    technologies_with,
 )
 from accelsim.memory.temperatures import CARRIED, with_carried
 from accelsim.units import format_bytes
@@ -214,8 +215,11 @@ def _between(colder: Array, hotter: Array, temperature: float) -> Array:
 def _find_conditions(technology: MemoryTechnology, wanted: Conditions) -> tuple[Conditions, ...]:
     conditions = technology.find_conditions(wanted)
     if not conditions:
+        bits, known = wanted.bits_per_cell, {each.bits_per_cell for each in technology.tables}
+        others = [] if bits in known else technologies_with(bits)
+        hint = f"{' and '.join(others)} has such cells: name it as technology; " if others else ""
         raise ConfigError(
-            f"{technology.name}: no arrays of {wanted}; {technology.path.name} has: "
+            f"{technology.name}: no arrays of {wanted}; {hint}{technology.path.name} has: "
             f"{'; '.join(map(str, technology.tables))}"
         )
     return conditions

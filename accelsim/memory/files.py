@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, read_document
+from accelsim.inputs.doors import check_keys
 from accelsim.inputs.files import is_file, read_bytes
 from accelsim.inputs.shipped import find_input, shipped_folder
 
@@ -96,18 +97,21 @@ def _read(
 ) -> Any:
     """Read a file; ``content`` is there to tell what it holds from what it held."""
     document = read_document(path)
+    check_keys(document, "technology")
     kind = document.data.get("kind")
     if kind not in kinds:
         raise document.error(
             ("kind",),
-            f"expected a technology of kind '{kinds[0]}', got {kind!r}; "
-            "on-chip arrays and DRAM parts are described differently",
+            f"expected a technology of kind '{kinds[0]}', got {kind!r}; memories and buffers of a "
+            "machine take an array, dram takes a dram or a burst_memory",
         )
     return read(document)
 
 
 def _unknown(noun: str, name: str, known: Mapping[str, str]) -> str:
-    close = difflib.get_close_matches(name.lower(), known, n=1)
+    # STT-MRAM is STT before it is nearly SRAM.
+    parts = [part for part in re.split(r"[^a-z0-9]+", name.lower()) if part in known]
+    close = parts or difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {known[close[0]]}? " if close else ""
     listed = ", ".join(sorted(known.values()))
     return f"unknown {noun} '{name}': {hint}known: {listed}, or the path of a .yaml file"

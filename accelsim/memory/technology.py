@@ -269,6 +269,12 @@ def list_technologies(kind: Literal["array", "estimate"] = "array") -> list[str]
     return sorted(shipped_technologies(kind).values())
 
 
+def technologies_with(bits_per_cell: int) -> list[str]:
+    """Return the shipped technologies, estimates too, that have cells with so many bits."""
+    names = [*list_technologies(), *list_technologies("estimate")]
+    return [name for name in names if bits_per_cell in load_technology(name).devices]
+
+
 def _read_technology(document: Document) -> MemoryTechnology:
     file = validate(document, TechnologyFile)
     return MemoryTechnology.model_construct(

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from accelsim.accelerators import machine_of
 from accelsim.errors import ConfigError
@@ -43,7 +43,7 @@ from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.requests.patterns.file import RequestFile
 from accelsim.weights.settings import CaseWeights
-from accelsim.workload.tasks import Tasks
+from accelsim.workload.tasks import Tasks, wrong_adaptations
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
@@ -115,7 +115,7 @@ class WorkloadConfig(ServiceConfig):
             )
             wrong.append((("sequence_length",), message))
         wrong += _wrong_spans(self)
-        wrong += _wrong_adaptations(self)
+        wrong += wrong_adaptations(self.tasks, [case.adaptation for case in self.cases.values()])
         if wrong:
             raise RuleError(*wrong)
         return self
@@ -143,25 +143,6 @@ def _wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
                 f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
                 f"with {sum(map(bool, spans))} above 0",
             )
-
-
-def _wrong_adaptations(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
-    adaptations = {case.adaptation.digest: case.adaptation for case in workload.cases.values()}
-    known = {key for each in adaptations.values() for key in type(each).model_fields} - {"method"}
-    for name, task in workload.tasks.items():
-        path = ("tasks", name, "adaptation")
-        for key in task.adaptation:
-            if key not in known:
-                hint = suggest(key, sorted(known), "known keys")
-                yield (*path, key), f"no case's adaptation has this key; {hint}"
-        for each in adaptations.values():
-            try:
-                task.adapted(each)
-            except ValidationError as error:
-                # Of several forms of a value the first is told.
-                first = error.errors()[0]
-                text = first["msg"][:1].lower() + first["msg"][1:]
-                yield (*path, *first["loc"][:1]), f"{text}, got {describe(first['input'])}"
 
 
 def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:
@@ -249,7 +230,7 @@ def load_workload(
 def _load_workload(
     found: Path, overrides: tuple[str, ...], cases: Iterable[str] | None, memo: Memo
 ) -> Workload:
-    document = read_with_plugins(found)
+    document = read_with_plugins(found, "workload")
     own, changes = _parse_overrides(overrides)
     _load_plugins_of_machines(document, own)
     key = (found, read_bytes(found), own)

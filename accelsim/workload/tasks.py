@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import core_schema
 
 from accelsim.inputs.document import describe
@@ -45,6 +45,28 @@ def known_task(name: str) -> TaskConfig:
     found = glue_task(name)
     assert found is not None, name
     return TaskConfig(classes=found.classes)
+
+
+def wrong_adaptations(
+    tasks: Mapping[str, TaskConfig], cases: Iterable[AdaptationConfig]
+) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with the tasks' changes of the cases' adaptations."""
+    adaptations = {each.digest: each for each in cases}
+    known = {key for each in adaptations.values() for key in type(each).model_fields} - {"method"}
+    for name, task in tasks.items():
+        path = ("tasks", name, "adaptation")
+        for key in task.adaptation:
+            if key not in known:
+                hint = suggest(key, sorted(known), "known keys")
+                yield (*path, key), f"no case's adaptation has this key; {hint}"
+        for each in adaptations.values():
+            try:
+                task.adapted(each)
+            except ValidationError as error:
+                # Of several forms of a value the first is told.
+                first = error.errors()[0]
+                text = first["msg"][:1].lower() + first["msg"][1:]
+                yield (*path, *first["loc"][:1]), f"{text}, got {describe(first['input'])}"
 
 
 class _NamesOrMapping:

@@ -151,7 +151,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
             "kind: dram",
             2,
             r"kind: expected a technology of kind 'array', got 'dram'; "
-            r"on-chip arrays and DRAM parts are described differently",
+            r"memories and buffers of a machine take an array, dram takes a dram or a burst_memory",
         ),
         (
             "146 F2",
