@@ -155,13 +155,13 @@ class Columns:
                 reader = partial(time, unit=unit) if column in _TIMES else readers[column]
                 yield place, column, reader
 
-    def read(self, line: int, cells: list[str], latest: Tick) -> tuple[Row, list[str]]:
+    def read(self, line: int, cells: list[str], latest: Tick | None) -> tuple[Row, list[str]]:
         """Return a row, and what is wrong with it.
 
-        ``latest`` is the latest arrival so far. What could not be read is replaced by something
-        harmless, so that all rows are looked at.
+        ``latest`` is the latest arrival so far, None before the first. What could not be read is
+        replaced by something harmless, so that all rows are looked at.
         """
-        harmless: dict[str, Any] = {"arrival": latest, "task": "", "tokens": 1}
+        harmless: dict[str, Any] = {"arrival": latest or 0, "task": "", "tokens": 1}
         if len(cells) != len(self._heads):
             names = ",".join(head.name for head in self._heads)
             message = f"expected {len(self._heads)} cells, {names}; got {len(cells)}"
@@ -177,7 +177,7 @@ class Columns:
                     wrong.append(f"{column}: this cell is empty; expected a value")
             except (ConfigError, UnitError) as error:
                 wrong.append(f"{column}: {error}")
-        wrong += _wrong_order(values, 0 if self._form.sort else latest)
+        wrong += _wrong_order(values, None if self._form.sort else latest)
         return Row(line, **harmless | values), wrong
 
 
@@ -191,11 +191,11 @@ def _wrong_unit(name: str, unit: str, column: str) -> Iterator[str]:
         yield f"column '{name}': {error}; write for instance {name} [s]"
 
 
-def _wrong_order(values: dict[str, Any], latest: Tick) -> Iterator[str]:
+def _wrong_order(values: dict[str, Any], latest: Tick | None) -> Iterator[str]:
     arrival, deadline = values.get("arrival"), values.get("deadline")
     if arrival is None:
         return
-    if arrival < latest:
+    if latest is not None and arrival < latest:
         text, above = seconds_text(arrival), seconds_text(latest)
         yield (
             f"arrival: {text} s is before {above} s, of a row above; sort the rows by arrival or "

@@ -81,11 +81,11 @@ def _read_rows(
     columns = Columns(headings, context, form)
     _refuse(path, [f"{header}: {message}" for message in columns.problems])
     rows: list[Row] = []
-    latest = 0
+    latest: Tick | None = None
     for line, cells in lines:
         row, wrong = columns.read(line, cells, latest)
         problems += (f"{line}: {message}" for message in wrong)
-        latest = max(latest, row.arrival)
+        latest = row.arrival if latest is None else max(latest, row.arrival)
         rows.append(row)
         if len(rows) > MAXIMUM_REQUESTS:
             problems.append(f"{line}: {too_many(len(rows))}")

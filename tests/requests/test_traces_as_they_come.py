@@ -88,6 +88,14 @@ def test_dates_count_from_the_first(tmp_path: Path, zone: str) -> None:
     assert "requests.origin: first counts dates" in refused(tmp_path, text, options)
 
 
+@pytest.mark.parametrize("order", ["sort: true", "sort: false"])
+def test_before_1970_and_below_zero(tmp_path: Path, order: str) -> None:
+    text = "arrival,task,tokens\n{},MNLI,9\n{},MNLI,8\n"
+    for first, second in (("1969-12-31 23:59:58", "1969-12-31 23:59:59"), ("-5 s", "-4 s")):
+        found = read(tmp_path, text.format(first, second), f"origin: first, {order}")
+        assert [r.arrival for r in found] == [0, SECOND]
+
+
 def test_a_date_is_exact_and_has_a_zone() -> None:
     assert parse_time("1970-01-01 00:00:01.000000000000001") == SECOND + 1
     assert parse_time("1970-01-01T01:00:00+01:00") == 0
