@@ -103,7 +103,7 @@ class _Compilation:
         storage, hardware, sizes = self.case.config.storage, self.case.hardware, self.sizes(task)
         measured = None if self.measured is None else dict(sizes)
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
-        key = (graph, storage.digest, hardware.placement.digest, cells, measured and sizes)
+        key = (graph, storage.digest, hardware.placement.digest, cells, measured is None, sizes)
         return self.memo.get("placement", key, lambda: place(graph, storage, hardware, measured))
 
     def twins(self) -> dict[str, str]:
@@ -233,7 +233,7 @@ def _check_service(
     wanted = set[PowerState]()
     if not service.idle.knows_costs:  # one that does sees which states there are
         awake = {PowerState.IDLE: StateCost(0.0, 0.0, 0)}
-        wanted = {state for _, state in service.idle.plan(None, awake).steps}
+        wanted = {state for _, state in service.idle.checked_plan(None, awake).steps}
     for state, section in (
         (PowerState.CLOCK_GATED, "clock_gated"),
         (PowerState.RETENTION, "retention"),

@@ -36,6 +36,16 @@ def test_placement_has_the_measured_sizes_to_the_bit() -> None:
     assert "synthetic, seed 4" in design.weights
 
 
+def test_dense_storage_has_weights_too() -> None:
+    dense = "{format: dense, bits: 8}"
+    parts = [f"cases.{CASE}.storage.{role}={dense}" for role in ("embedding", "backbone", "task")]
+    stated, measured = (
+        design_of(workload, workload.cases[CASE]).placements["MNLI"].tensors
+        for workload in (small_workload(*parts), small_workload(*parts, SEEDED))
+    )
+    assert measured == stated
+
+
 def test_sparser_weights_move_fewer_bytes(tmp_path: Path) -> None:
     workload = small_workload()
     graph = task_graph(workload.config, workload.cases[CASE], "MNLI", 32)
