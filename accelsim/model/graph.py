@@ -74,7 +74,12 @@ class LayerGraph:
         return name in self._by_name
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, LayerGraph) and self.digest == other.digest
+        # One object is one kind: two may have one name, of an edited plug-in for instance.
+        return (
+            isinstance(other, LayerGraph)
+            and self.digest == other.digest
+            and all(a.kind is b.kind for a, b in zip(self.operators, other.operators, strict=True))
+        )
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -135,7 +140,10 @@ class LayerGraph:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the content in hexadecimal: equal graphs, equal digests."""
+        """The SHA-256 of the content in hexadecimal: equal graphs, equal digests.
+
+        A kind is told by its class; the module of a plug-in is called by its content.
+        """
         content = [
             self.sequence_length,
             [[p.name, p.shape, p.role, p.module] for p in self.parameters],
@@ -152,7 +160,8 @@ def _operator_content(operator: Operator) -> list[object]:
     shape = [operator.batch, operator.rows, operator.columns, operator.depth]
     names = [parameter.name for parameter in operator.parameters]
     choice = [operator.layer, operator.masked, operator.form, operator.label]
-    return [operator.name, operator.kind.name, shape, names, *choice]
+    kind = type(operator.kind)
+    return [operator.name, kind.__module__, kind.__qualname__, shape, names, *choice]
 
 
 def _index_operators(operators: Iterable[Operator]) -> dict[str, Operator]:

@@ -14,8 +14,10 @@ from toy_files import run, write
 import accelsim
 from accelsim.accelerators import ACCELERATORS
 from accelsim.evaluation.metrics import METRIC_FAMILIES
+from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import Registry
 from accelsim.machine.schema import COMPONENTS
+from accelsim.mapping.cutting import cut
 from accelsim.model.adaptations import ADAPTATIONS
 from accelsim.model.families import MODEL_FAMILIES
 from accelsim.model.operators import OPERATOR_KINDS
@@ -32,6 +34,7 @@ ALL: tuple[Registry[Any], ...] = (
     *(SCHEDULING_POLICIES, IDLE_POLICIES, METRIC_FAMILIES, MEDIA),
 )
 STREAM = "requests={pattern: poisson, mean_interval: 60 us, duration: 4 ms}"
+TINY = ("model={name: tiny-1}", "cases.case.adaptation={method: full}")
 
 
 def test_every_example_is_about_ten_lines_long() -> None:
@@ -52,14 +55,31 @@ def test_the_table_says_what_there_is() -> None:
 def test_an_operator_kind_is_timed_and_priced_by_its_recipe(tmp_path: Path) -> None:
     family = example("A model family")
     squared = family.replace("ADD, SILU", "ADD, find_kind").replace("SILU,", 'find_kind("square"),')
-    tiny = ("model={name: tiny-1}", "cases.case.adaptation={method: full}")
-    silu = run(write(tmp_path, workload="plugins: [mine.py]", mine=family), *tiny)
+    silu = run(write(tmp_path, workload="plugins: [mine.py]", mine=family), *TINY)
     (tmp_path / "square.py").write_text(example("An operator kind"))
     plugins = "plugins: [mine.py, square.py]"
-    square = run(write(tmp_path, workload=plugins, mine=squared), *tiny)
+    square = run(write(tmp_path, workload=plugins, mine=squared), *TINY)
     # Both sweep once; a SiLU has two additions more.
     assert square["time.inference_s"] == silu["time.inference_s"]
     assert 0 < square["energy.part.compute_J"] < silu["energy.part.compute_J"]
+
+
+def test_an_edited_kind_has_the_figures_of_a_fresh_process(tmp_path: Path) -> None:
+    family = example("A model family")
+    squared = family.replace("ADD, SILU", "ADD, find_kind").replace("SILU,", 'find_kind("square"),')
+    points = []
+    for folder, sweeps in ((tmp_path / "one", 1), (tmp_path / "two", 9)):
+        kind = example("An operator kind").replace("sweeps=1", f"sweeps={sweeps}")
+        file = write(folder, workload="plugins: [mine.py, square.py]", mine=squared, square=kind)
+        case = ("cases.case.hardware=hwconfigs/systolic_npu.yaml", *TINY)
+        points.append(accelsim.Point(file, case))
+    fresh = []
+    for point in points:
+        cut.cache_clear()
+        fresh.append(dict(accelsim.evaluate(point)))
+    assert fresh[0] != fresh[1]
+    for memo in (Memo(), None):
+        assert [dict(accelsim.evaluate(point, memo)) for point in points] == fresh
 
 
 def test_a_component_stands_in_a_machine(tmp_path: Path) -> None:
