@@ -69,7 +69,7 @@ class OutputError(AccelsimError):
 
 
 class PluginError(AccelsimError):
-    """A method of a plug-in has raised something that is not said on purpose."""
+    """A method of a plug-in has raised what is not said on purpose, or broken its contract."""
 
     exit_code = 7
 

@@ -297,7 +297,7 @@ class _Controller:
         arrival = following.arrival if following else None
         costs = self._idle_costs()
         idle = self.service.idle
-        plan = idle.plan(None if arrival is None else arrival - now, costs)
+        plan = idle.checked_plan(None if arrival is None else arrival - now, costs)
         self.plans[plan] += 1
         until = self.horizon if arrival is None else arrival
         if idle.knows_costs and (lacking := {state for _, state in plan.steps} - costs.keys()):

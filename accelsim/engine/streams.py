@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
+from accelsim.inputs.plugins import broken_promise
 from accelsim.policies.scheduling import SchedulingPolicy
 from accelsim.requests.request import Request
 from accelsim.units import Tick
@@ -86,7 +87,7 @@ class WaitingRequests:
     """
 
     policy: SchedulingPolicy
-    ranked: list[tuple[tuple[int, ...], Request]] = field(default_factory=list)
+    ranked: list[tuple[tuple[int, ...], int, Request]] = field(default_factory=list)
     listed: list[Request] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -96,13 +97,24 @@ class WaitingRequests:
         """Let requests wait that come after all that were added before."""
         for request in requests:
             rank = self.policy.rank(request)
-            if rank is None:
+            if rank is None and not self.ranked:
                 self.listed.append(request)
+            elif _is_rank(rank) and not self.listed:
+                heappush(self.ranked, (rank, request.number, request))
             else:
-                heappush(self.ranked, (rank, request))
+                expected = "expected a tuple of int for every request, or None for every one"
+                raise broken_promise(self.policy.rank, f"{expected}; got {rank!r}")
 
     def take(self, present: str | None, now: Tick) -> Request:
         """Return the request to serve next; it waits no longer."""
         if self.ranked:
-            return heappop(self.ranked)[1]
-        return self.listed.pop(self.policy.choose(self.listed, present, now))
+            return heappop(self.ranked)[-1]
+        at, count = self.policy.choose(self.listed, present, now), len(self.listed)
+        if type(at) is not int or not 0 <= at < count:
+            expected = f"expected a position from 0 to {count - 1}"
+            raise broken_promise(self.policy.choose, f"{expected}; got {at!r}")
+        return self.listed.pop(at)
+
+
+def _is_rank(rank: object) -> TypeGuard[tuple[int, ...]]:
+    return isinstance(rank, tuple) and all(type(part) is int for part in rank)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import compare
-from accelsim.evaluation.metrics import Figure, all_metrics
+from accelsim.evaluation.metrics import Figure, all_metrics, case_figures
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload
@@ -92,8 +92,7 @@ def figures_of(result: Result) -> dict[str, Figure]:
     found = {
         f"{name}.{key}": value
         for name, case in result.cases.items()
-        for metric in all_metrics()
-        for key, value in metric.figures(case)
+        for _, key, value in case_figures(case)
     }
     for comparison in compare(result):
         for gain in comparison.gains:

@@ -128,6 +128,13 @@ def failed_plugin(error: BaseException) -> PluginError | None:
     return None
 
 
+def broken_promise(method: object, told: str) -> PluginError:
+    """Return the error for a method that has returned what it may not."""
+    code = getattr(getattr(method, "func", method), "__code__", None)  # also of a partial
+    place = f"'{code.co_filename}': {code.co_qualname}" if code else f"{method!r}"
+    return PluginError(f"plug-in {place}: {told}; correct the plug-in")
+
+
 def _files_of(path: Path) -> list[Path]:
     files = sorted(path.glob("*.py")) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.suffix == ".py" for file in files):

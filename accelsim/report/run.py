@@ -11,7 +11,7 @@ from accelsim.account.purposes import Spending, day_factor, mean_power, spending
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import KINDS, compare
-from accelsim.evaluation.metrics import all_metrics
+from accelsim.evaluation.metrics import case_figures
 from accelsim.inputs.shipped import known_as
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import LIFETIME, MEMORY
@@ -224,14 +224,13 @@ def _figures(result: Result) -> Table:
     found: dict[str, dict[str, Value]] = {}
     for name, case in result.cases.items():
         found[name] = {"case": name}
-        for metric in all_metrics():
+        for metric, key, value in case_figures(case):
             fits = metric.compared == "never" or metric.is_compared(closed_loop=result.closed_loop)
-            for key, value in metric.figures(case):
-                label = key.removeprefix(metric.key).removeprefix(".")
-                title = f"{metric.title}, {label}" if label else metric.title
-                brief = metric.brief and fits and not label
-                columns.setdefault(key, Column(key, title, metric.unit, brief=brief))
-                found[name][key] = value
+            label = key.removeprefix(metric.key).removeprefix(".")
+            title = f"{metric.title}, {label}" if label else metric.title
+            brief = metric.brief and fits and not label
+            columns.setdefault(key, Column(key, title, metric.unit, brief=brief))
+            found[name][key] = value
     rows = (tuple(row.get(key) for key in ("case", *columns)) for row in found.values())
     return Table("", (Column("case", "case"), *columns.values()), tuple(rows))
 

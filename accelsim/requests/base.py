@@ -12,6 +12,7 @@ from pydantic import Field
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.plugins import broken_promise
 from accelsim.inputs.quantities import SimulatedSeconds
 from accelsim.inputs.validation import ConfigModel
 from accelsim.requests.lengths import Lengths, LengthsConfig, unknown_lengths
@@ -66,6 +67,8 @@ class RequestPattern(ConfigModel):
             lines = (f"{format_path(('requests', *path))}: {text}" for path, text in wrong)
             raise ConfigError("\n".join(lines))
         made = self.make_requests(context)
+        if wrong_one := _wrong_request(made, context):
+            raise broken_promise(self.make_requests, wrong_one)
         requests = made if isinstance(made, Requests) else Requests(made)
         if len(requests) > MAXIMUM_REQUESTS:
             raise ConfigError(f"requests: {too_many(len(requests))}")
@@ -82,6 +85,34 @@ class RequestPattern(ConfigModel):
     @abstractmethod
     def make_requests(self, context: RequestContext) -> list[Request]:
         """Return the requests of a context without problems."""
+
+
+def _wrong_request(made: object, context: RequestContext) -> str:
+    """Return what is wrong with the requests that a pattern has made, nothing for good ones."""
+    if not isinstance(made, list):
+        return f"expected a list of requests, got {type(made).__name__}"
+    tasks, longest, latest = {*context.tasks}, context.sequence_length, 0
+    for number, one in enumerate(made):
+        if not isinstance(one, Request):
+            return f"expected requests, got {one!r}"
+        whole = (one.number, one.arrival, one.tokens, one.round)
+        layers = (one.exit_layer, one.predicted_layer)
+        if not (
+            all(type(each) is int for each in whole)
+            and one.number == number
+            and one.task in tasks
+            and latest <= one.arrival
+            and 1 <= one.tokens <= longest
+            and all(n is None or (type(n) is int and 1 <= n <= context.layers) for n in layers)
+            and (one.deadline is None or type(one.deadline) is int)
+        ):
+            return (
+                "expected requests of the workload's tasks, numbered from 0, in order of arrival "
+                f"from tick 0 on, all in whole ticks, of 1 to {longest} tokens, and exits from 1 "
+                f"to {context.layers}; got {one!r} as number {number}"
+            )
+        latest = one.arrival
+    return ""
 
 
 class ClosedLoop(RequestPattern):

@@ -5,13 +5,15 @@ A new one is a Metric in a family: in a file here, in an installed package or in
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from accelsim.errors import ConfigError
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics.base import Figure as Figure
 from accelsim.evaluation.metrics.base import Metric as Metric
 from accelsim.evaluation.metrics.base import MetricFamily as MetricFamily
-from accelsim.inputs.plugins import Registry
+from accelsim.inputs.plugins import Registry, broken_promise
 from accelsim.units import UnitError, parse_unit
 
 METRIC_FAMILIES = Registry(__name__, MetricFamily, "accelsim.metrics", "family of metrics")
@@ -27,6 +29,17 @@ def all_metrics() -> tuple[Metric, ...]:
     Raises ConfigError for two of the same key and for a unit that is not known.
     """
     return _of(tuple(METRIC_FAMILIES.all().values()))
+
+
+def case_figures(case: CaseResult) -> Iterator[tuple[Metric, str, Figure]]:
+    """Yield (metric, name, figure) of a case. Raises PluginError for two of one name."""
+    names = set[str]()
+    for metric in all_metrics():
+        for name, figure in metric.figures(case):
+            if name in names:
+                raise broken_promise(metric.of, f"there are two figures '{name}'; rename one")
+            names.add(name)
+            yield metric, name, figure
 
 
 @lru_cache(maxsize=8)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from accelsim.errors import PluginError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.inputs.plugins import broken_promise
 
 Figure = float | int | str | None
 
@@ -33,10 +36,27 @@ class Metric:
     def figures(self, case: CaseResult) -> Iterator[tuple[str, Figure]]:
         """Yield (name, figure): the key, with the label behind it where there are several."""
         found = self.of(case)
-        if isinstance(found, Mapping):
-            yield from ((f"{self.key}.{_word(label)}", value) for label, value in found.items())
-        elif found is not None:
-            yield self.key, found
+        if not isinstance(found, Mapping):
+            self._check(found)
+            if found is not None:
+                yield self.key, found
+            return
+        labels = set[str]()
+        for label, value in found.items():
+            if not isinstance(label, str) or (word := _word(label)) in labels:
+                raise self._error(f"expected labels that are texts of their own, got {label!r}")
+            self._check(value)
+            labels.add(word)
+            yield f"{self.key}.{word}", value
+
+    def _check(self, value: object) -> None:
+        """Raise PluginError for what is no figure."""
+        known = value is None or isinstance(value, (int, float, str))
+        if not known or (isinstance(value, float) and math.isnan(value)):
+            raise self._error(f"expected a number, a text or None, got {value!r}")
+
+    def _error(self, told: str) -> PluginError:
+        return broken_promise(self.of, f"metric '{self.key}': {told}")
 
     def is_compared(self, *, closed_loop: bool) -> bool:
         """Whether it is compared with the baseline in a closed loop, or else in a stream."""

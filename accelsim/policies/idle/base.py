@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from accelsim.inputs.plugins import broken_promise
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.chip_state import PowerState
 from accelsim.units import Tick
@@ -70,3 +71,26 @@ class IdlePolicy(ConfigModel):
         ``gap`` is the ticks until then, None when nothing follows: only a policy that knows the
         future may look at it. ``costs`` has the states of the machine, ``IDLE`` always.
         """
+
+    def checked_plan(self, gap: Tick | None, costs: Mapping[PowerState, StateCost]) -> IdlePlan:
+        """Return the plan. Raises PluginError for one that is none."""
+        plan = self.plan(gap, costs)
+        if not (isinstance(plan, IdlePlan) and _is_sound(plan.steps)):
+            raise broken_promise(
+                self.plan,
+                f"expected an IdlePlan with steps (ticks, PowerState), the first at 0, in whole "
+                f"ticks that do not descend, and no state {PowerState.ACTIVE}; got {plan!r}",
+            )
+        return plan
+
+
+def _is_sound(steps: object) -> bool:
+    """Whether something is the steps of a plan."""
+    if not (isinstance(steps, tuple) and steps):
+        return False
+    if not all(isinstance(step, tuple) and len(step) == 2 for step in steps):
+        return False
+    times = [time for time, _ in steps]
+    typed = all(type(time) is int and type(state) is PowerState for time, state in steps)
+    idle = all(state in IDLE_STATES for _, state in steps)
+    return typed and idle and times[0] == 0 and times == sorted(times)

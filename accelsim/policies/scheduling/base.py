@@ -30,6 +30,8 @@ class SchedulingPolicy(ConfigModel):
     def rank(self, request: Request) -> tuple[int, ...] | None:
         """Return a rank that says the same as ``choose``, the least being served first, or None.
 
+        Of equal ranks the lower number is served first.
+
         A policy whose choice depends on the requests alone may have one: a long queue is then not
         searched at every choice.
         """
