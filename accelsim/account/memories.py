@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from accelsim.accelerators.design import Design
-from accelsim.engine.ledger import Ledger
+from accelsim.engine.run import Run
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import Region
 from accelsim.units import ceil_div
@@ -17,7 +17,8 @@ from accelsim.units import ceil_div
 class Footprint:
     """Bits stored in one memory: shared by all tasks, and of the largest task.
 
-    ``held_bytes`` is what a run held at most: of parameters with one task resident.
+    ``held_bytes`` is what a run held at most: of parameters those of all tasks that lay there at a
+    time.
     """
 
     region: Region
@@ -31,23 +32,23 @@ class Footprint:
         return self.held_bytes / self.region.capacity
 
 
-def footprints(design: Design, ledger: Ledger) -> dict[str, Footprint]:
+def footprints(design: Design, run: Run) -> dict[str, Footprint]:
     """Return the footprint of every on-chip memory and buffer of a design in a run, by name."""
     shared = design.shared_bits
     tasks = [placement.bits(task_specific=True) for placement in design.placements.values()]
     found = {}
     for name, region in design.hardware.regions.items():
         own = max(bits[name] for bits in tasks)
-        held = ceil_div(shared[name] + own, 8)
+        held = ceil_div(shared[name] + run.task_bits.get(name, 0), 8)
         if region.kind != "parameters":
-            held = ledger.peak_bytes(name)
+            held = run.ledger.peak_bytes(name)
         found[name] = Footprint(region, shared[name], own, held)
     return found
 
 
-def unused_memories(design: Design, ledger: Ledger) -> list[Region]:
+def unused_memories(design: Design, run: Run) -> list[Region]:
     """Return the machine's memories that held nothing in a run."""
-    found = footprints(design, ledger)
+    found = footprints(design, run)
     return [found[n].region for n in design.hardware.memories if not found[n].held_bytes]
 
 

@@ -25,7 +25,8 @@ class Residency:
 
     A task has room as a whole or not at all. Without supply it loses what lies in volatile
     memories and keeps its room and the rest. ``placements`` maps tasks to placements;
-    those that are ``pinned`` never make room for others.
+    those that are ``pinned`` never make room for others. ``most`` are the most bits that tasks
+    held in each memory at a time.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Residency:
         if not self._loadable:
             # Nothing can be loaded: every task was programmed before the device was switched on.
             self._resident = dict.fromkeys(placements, Missing.NOTHING)
+        self.most = self._held()
 
     def missing(self, task: str) -> Missing:
         """Return what a task lacks."""
@@ -62,6 +64,7 @@ class Residency:
         if self._policy == "least_recently_used":
             self._resident.pop(task, None)
         self._resident[task] = Missing.NOTHING
+        self.most |= self._held()
 
     def power_off(self) -> None:
         """Forget what volatile memories held."""
@@ -84,10 +87,14 @@ class Residency:
         return [task for task in self._resident if task not in self._pinned]
 
     def _fits(self, task: str) -> bool:
-        total: Counter[str] = Counter(self._needs[task])
+        total = self._held() + self._needs[task]
+        return all(bits <= self._room[memory] for memory, bits in total.items())
+
+    def _held(self) -> Counter[str]:
+        total: Counter[str] = Counter()
         for resident in self._resident:
             total.update(self._needs[resident])
-        return all(bits <= self._room[memory] for memory, bits in total.items())
+        return total
 
 
 _SEVERITY = [Missing.NOTHING, Missing.VOLATILE, Missing.ALL]

@@ -130,7 +130,8 @@ class Run:
 
     ``executions`` and ``states`` are those of the window, ``requests`` and ``totals`` (by kind and
     task) of the whole run. ``event_count`` counts SimPy events, ``simulated`` and ``replayed``
-    segments. ``idle_plans`` counts the idle times by what was planned for them.
+    segments. ``idle_plans`` counts the idle times by what was planned for them. ``task_bits`` are
+    the most bits of all tasks' own parameters that lay in each memory at a time.
     """
 
     makespan: Tick
@@ -145,6 +146,7 @@ class Run:
     replayed: int
     traced: bool
     idle_plans: dict[IdlePlan, int]
+    task_bits: Mapping[str, int]
 
     @property
     def usual_plan(self) -> IdlePlan | None:

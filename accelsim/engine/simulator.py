@@ -159,6 +159,7 @@ class _Controller:
             replayed=self.runner.replayed,
             traced=self.options.trace,
             idle_plans=self.plans,
+            task_bits=self.residency.most,
         )
 
     def _close_totals(self) -> None:

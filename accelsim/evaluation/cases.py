@@ -41,7 +41,7 @@ class CaseResult:
     @cached_property
     def footprints(self) -> dict[str, Footprint]:
         """What each memory holds, by name."""
-        return footprints(self.design, self.run.ledger)
+        return footprints(self.design, self.run)
 
     @property
     def array_warnings(self) -> dict[str, list[str]]:

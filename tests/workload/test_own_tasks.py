@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from small_workload import small_workload
+from small_workload import small_results, small_workload
 
+from accelsim.account.memories import brought_from_outside
 from accelsim.engine.residency import Missing, Residency
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.cases import CaseResult
@@ -12,6 +13,7 @@ from accelsim.evaluation.stages import run_workload
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.report.run import run_report
+from accelsim.units import ceil_div
 from accelsim.workload.json_schema import workload_schema
 
 CASE = "adapter_slc"
@@ -90,6 +92,31 @@ def test_the_pinned_never_leave(policy) -> None:
         held.admit(task)
         assert held.missing("MNLI") is Missing.NOTHING
     assert (held.missing("MRPC") is Missing.ALL) == (policy == "one_task")
+
+
+@pytest.mark.parametrize(
+    ("policy", "sram", "most"),
+    [
+        ("least_recently_used", "128 KiB", 3),
+        ("one_task", "128 KiB", 1),
+        ("least_recently_used", "24 KiB", 2),
+    ],
+)
+def test_a_memory_holds_all_tasks_that_stay(policy: str, sram: str, most: int) -> None:
+    result = small_results(
+        f"cases.{CASE}.hardware.memories.sram.capacity={sram}", f"residency={policy}"
+    )[CASE]
+    task = ceil_div(result.footprints["sram"].task_bits, 8)
+    held = result.footprints["sram"].held_bytes
+    assert most - 1 < held / task <= most
+    assert held <= result.footprints["sram"].region.capacity
+
+
+def test_without_dram_all_tasks_are_held_from_the_start() -> None:
+    result = small_results("hardware.dram=null")[CASE]
+    outside = brought_from_outside(result.design)
+    assert outside
+    assert outside == {name: result.footprints[name].held_bytes for name in outside}
 
 
 def test_what_is_pinned_needs_room_beside_each_task() -> None:
