@@ -19,8 +19,8 @@ GROUPS = {
     Part.COMPUTE: Groups("compute", "compute", "compute"),
     Part.BUS: Groups("bus and host", "bus and host", "bus and host"),
     Part.PARAMETERS: Groups("parameter memories", "memory accesses", "parameters"),
-    Part.ACTIVATIONS: Groups("activation memory", "memory accesses", "activations"),
-    Part.BUFFERS: Groups("buffers", "memory accesses", "activations"),
+    Part.ACTIVATIONS: Groups("activation memory", "memory accesses", "buffers and activations"),
+    Part.BUFFERS: Groups("buffers", "memory accesses", "buffers and activations"),
     Part.HOST: Groups("bus and host", "bus and host", "bus and host"),
     Part.DRAM: Groups("DRAM transfers", "DRAM transfers", "DRAM"),
     Part.SUPPLY: Groups("wake-up", "bus and host", "bus and host"),
@@ -59,4 +59,12 @@ PURPOSES = (
     "DRAM refresh",
     "DRAM standby",
 )
-POWER_PARTS = ("compute", "parameters", "activations", "bus and host", "DRAM", "leakage")
+STATIC = "leakage and clock"
+POWER_PARTS = (
+    "compute",
+    "parameters",
+    "buffers and activations",
+    "bus and host",
+    "DRAM",
+    STATIC,
+)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.account.energy import chip_watts
-from accelsim.account.parts import GROUPS, POWER_PARTS
+from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
 from accelsim.account.window import Booking, View
 from accelsim.engine.run import Execution
 from accelsim.machine.chip_state import PowerState
@@ -58,7 +58,7 @@ def power_series(shown: View) -> PowerSeries:
         joules[GROUPS[shown.prices.part(shown.ports[port])].power] += spread(ticks, pieces)
     joules["DRAM"] += spread(ticks, _standby(shown))
     stays = [(s.start, s.end, chip_watts(shown.prices, s.state)) for s in shown.stays]
-    joules["leakage"] += spread(ticks, _pieces(shown, stays))
+    joules[STATIC] += spread(ticks, _pieces(shown, stays))
     seconds = np.diff(edges) * 1e-9
     return PowerSeries(
         tuple(map(int, edges)), {part: energy / seconds for part, energy in joules.items()}

@@ -83,11 +83,22 @@ def run(
     try:
         if not quiet:
             show(report, paths, as_json=as_json, details=verbose)
+            _tell_of_empty_timelines(result, no_trace=no_trace)
             if not (as_json or no_trace):
                 click.echo("Open the timeline at https://ui.perfetto.dev")
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {printable(str(folder))} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _tell_of_empty_timelines(result: Result, *, no_trace: bool) -> None:
+    empty = [name for name, case in result.cases.items() if not case.run.executions]
+    if empty and not no_trace:
+        click.echo(
+            f"accelsim: no request is served within --window ({', '.join(empty)}): the timeline "
+            "shows the power state alone",
+            err=True,
+        )
 
 
 def _parse_window(text: str | None, *, no_trace: bool) -> Window | None:

@@ -298,6 +298,7 @@ def test_a_window_may_show_sleep_alone() -> None:
     window = Window(stay.start + third, stay.end - third)
     lanes = slices_by_lane(events_of(*SLEEPY, window=window), 1)
     assert not lanes.get("pe_array")
+    assert len(lanes["power state"]) == 1
     samples = [e for e in phase(events_of(*SLEEPY, window=window), "C") if e["pid"] == 1]
     assert len(samples) == 2
 

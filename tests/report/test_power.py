@@ -24,7 +24,7 @@ from trace_checks import (
 )
 
 from accelsim.account.energy import chip_watts, price
-from accelsim.account.parts import GROUPS, POWER_PARTS
+from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
 from accelsim.account.power import STEPS, spread
 from accelsim.account.window import View, price_spans, view_of
 from accelsim.engine.ledger import Clock, Key, Ledger
@@ -87,7 +87,7 @@ def energy_by_part(case: CaseResult, shown: View) -> dict[str, float]:
     idle = to_seconds(shown.end - shown.start - covered)
     joules["DRAM"] += idle * prices.dram_states["self_refresh"]
     account = price(ledger, prices)
-    joules["leakage"] = sum(account.leakage.values()) + sum(account.clock.values())
+    joules[STATIC] = sum(account.leakage.values()) + sum(account.clock.values())
     for block, energy in account.dynamic_by(lambda key: key.block).items():
         joules[GROUPS[prices.part(block)].power] += energy
     return joules

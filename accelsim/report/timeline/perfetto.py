@@ -84,7 +84,9 @@ def _lanes(shown: View) -> list[str]:
 
     A chip that is always active at one operating point has no lane of states.
     """
-    control = [CONTROL_LANE, STATE_LANE] if len(shown.stays) > 1 else [CONTROL_LANE]
+    control = [CONTROL_LANE]
+    if len(shown.stays) > 1 or not shown.executions:
+        control.append(STATE_LANE)
     return [*control, *lanes(shown)]
 
 
