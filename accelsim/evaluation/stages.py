@@ -13,7 +13,7 @@ from accelsim.account.purposes import energy_per_inference
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
-from accelsim.errors import ConfigError
+from accelsim.errors import ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
@@ -89,7 +89,17 @@ def requests_of(workload: Workload, memo: Memo | None = None) -> Requests:
 
 
 def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Design:
-    """Return a compiled case, for the lengths of the workload's requests."""
+    """Return a compiled case, for the lengths of the workload's requests.
+
+    Raises MappingError that names the case.
+    """
+    try:
+        return _compiled(workload, case, memo)
+    except MappingError as error:
+        raise type(error)(f"case '{case.name}': {error}", *error.args[1:]) from None
+
+
+def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     config, memo = workload.config, memo or Memo()
     tokens = {request.tokens for request in requests_of(workload, memo)}
     lengths = {padded(n, config.pad_to, config.sequence_length) for n in tokens}

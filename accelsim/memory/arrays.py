@@ -258,7 +258,10 @@ def _check_capacity(
     if capacity < least and not below:
         advice = "choose one inside"
     elif capacity >= 2 * most and not above:
-        advice = "choose less than twice the largest, or allow several of them (extrapolate)"
+        advice = (
+            "choose less than twice the largest, or allow several of them (in a file "
+            "`extrapolate: true`, of `accelsim tech` --extrapolate)"
+        )
     else:
         return
     raise ConfigError(

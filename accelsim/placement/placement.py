@@ -251,7 +251,7 @@ def _does_not_fit(
     return CapacityError(
         f"{name} ({_PART_WORDS[home.part]}, role {role}, {who}) needs {needed_text}; memory "
         f"'{home.memory}' has {free_text} free; raise memories.{home.memory}.capacity to "
-        f"{ceil_div(total, 8)} B or more, {advice} or place the role elsewhere",
+        f"{ceil_div(total, 8 * 2**10)} KiB or more, {advice} or place the role elsewhere",
         name,
         home.memory,
         bits,

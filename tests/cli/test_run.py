@@ -195,7 +195,7 @@ BAD = [
     (
         ["--set", "cases.adapter_slc.hardware.memories.sram.capacity=1 KiB"],
         3,
-        r"memory 'sram' has 960 B free",
+        r"^accelsim: case 'adapter_slc': .*memory 'sram' has 960 B free",
     ),
     (
         [
