@@ -54,7 +54,7 @@ class Stage:
     def label(self) -> str:
         """The labels of the first and the last operator: ``encoder.ffn1 to ffn2``."""
         first, last = self.operators[0].label, self.operators[-1].label
-        return first if first == last else f"{first} to {last.partition('.')[2]}"
+        return first if first == last else f"{first} to {last.partition('.')[2] or last}"
 
 
 @lru_cache(maxsize=64)

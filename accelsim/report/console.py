@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.measure import Measurement
+from rich.table import Column as RichColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from accelsim.report.table import Alert, Column, Heading, Prose, Report, Section, Table
 from accelsim.report.text import Value, printable
 
-# Columns that no table needs.
-_LIMITLESS = 10_000
+# [ours] Longer words, such as paths, may be broken.
+_LONGEST_WORD = 24
 _STYLES = {"plain": "", "strong": "bold", "note": "dim", "warning": "yellow"}
 
 
@@ -59,12 +60,41 @@ def _drawn(section: Section, console: Console) -> list[RenderableType]:
     if isinstance(section, Table):
         title = [Text(printable(section.title), style="bold")] if section.title else []
         notes = [Text(printable(note), style="dim") for note in section.notes]
-        drawn = _table(section)
-        unlimited = console.options.update(max_width=_LIMITLESS)
-        if Measurement.get(console, unlimited, drawn).minimum > console.width:
-            drawn.padding = (0, 0)
-        return [*title, drawn, *notes]
+        return [*title, _fitted(section, console), *notes]
     return []
+
+
+def _fitted(table: Table, console: Console) -> RichTable:
+    """Return a table that gives up space, then lines, before it breaks a word."""
+    drawn = _table(table)
+    least = [_longest_word(column) for column in drawn.columns]
+    gap = 2 if sum(least) + 2 * len(least) - 2 <= console.width else 1
+    drawn.padding = (0, gap - 1)
+    room = console.width - gap * (len(least) - 1)
+    widths = [max(_widths(column)) for column in drawn.columns]
+    while sum(widths) > room and widths != least:
+        spare = [n for n, width in enumerate(widths) if width > least[n]]
+        widths[max(spare, key=widths.__getitem__)] -= 1
+    if sum(widths) <= room:
+        for column, width in zip(drawn.columns, widths, strict=True):
+            column.width = width
+    return drawn
+
+
+def _texts(column: RichColumn) -> list[str]:
+    return [str(column.header), *map(str, column.cells)]
+
+
+def _widths(column: RichColumn) -> list[int]:
+    return [cell_len(line) for text in _texts(column) for line in text.split("\n")]
+
+
+def _longest_word(column: RichColumn) -> int:
+    """Return the narrowest that a column may be."""
+    if column.no_wrap:
+        return max(_widths(column))
+    words = (word for text in _texts(column) for word in text.split())
+    return min(_LONGEST_WORD, max(map(cell_len, words), default=0))
 
 
 def _table(table: Table) -> RichTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from accelsim.report.origin import origin
+from accelsim.report.origin import changes, origin
 from accelsim.report.table import Column, Field, Prose, Report, Table, listed, recorded
 from accelsim.study.crossover import Crossing, Crossover, RateCost, RatePoint
 from accelsim.units import format_si
@@ -43,7 +43,7 @@ def crossover_report(workload: Workload, found: Crossover, command: Sequence[str
     return Report(
         name="crossover",
         title=workload.config.name,
-        about=(about,),
+        about=(about, *changes(workload)),
         sections=(_rates(found),),
         verdict=tuple(Prose(line, "strong") for line in crossover_verdict(found)),
         data=_data(found),

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from accelsim.report.faults_document import faults_document
+from accelsim.report.origin import changes
 from accelsim.report.table import (
     RULE,
     Axis,
@@ -117,6 +118,7 @@ def _compression(found: CompressionCosts) -> Table:
 
 def _about(study: FaultStudy) -> Iterator[str]:
     subject = study.subject
+    yield from changes(subject.workload)
     yield (
         f"case {subject.case.name}, task {subject.task}, {subject.technology.name}, "
         f"{subject.numbers.kind} values"

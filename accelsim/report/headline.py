@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from accelsim.report.origin import origin
+from accelsim.report.origin import changes, origin
 from accelsim.report.table import Column, Field, Prose, Report, listed, recorded
 from accelsim.study.headline import FIGURES, Gains
 from accelsim.workload.schema import Workload
@@ -16,15 +16,15 @@ _CLOSE = 1.25
 _FIELDS: tuple[Field[Gains], ...] = (
     (Column("design", "design"), lambda found: found.design),
     (Column("arrays", "arrays"), lambda found: found.account.style),
-    (Column("densities", "density"), lambda found: found.account.densities),
-    (Column("passes", "passes", "1"), lambda found: found.account.passes),
+    (Column("densities", "den-\nsity"), lambda found: found.account.densities),
+    (Column("passes", "passes", "1", brief=False), lambda found: found.account.passes),
     (Column("adapters", "adapters"), lambda found: found.account.adapters),
     (Column("leakage", "leaks"), lambda found: found.account.leakage),
     (Column("cold_home", "DRAM"), lambda found: found.account.cold_home),
     (Column("area", "area", "x"), lambda found: found.area),
     (Column("energy", "energy", "x"), lambda found: found.energy),
     (Column("latency", "latency", "x"), lambda found: found.latency),
-    (Column("distance", "off by", "x"), lambda found: found.distance),
+    (Column("distance", "off\nby", "x"), lambda found: found.distance),
 )
 _STYLES = {
     "shipped": "as shipped",
@@ -51,6 +51,7 @@ def headline_report(workload: Workload, found: Sequence[Gains], command: Sequenc
         name="headline",
         title=workload.config.name,
         about=(
+            *changes(workload),
             f"published: {figures} in area, energy and latency; {published.source}",
             "Closed forms of one visit of a task: loads, then passes over all parameters; off by: "
             "the farthest of the three figures",

@@ -6,6 +6,7 @@ from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.memories import Footprint
 from accelsim.report.table import Alert, Column, Field
 from accelsim.report.text import number
+from accelsim.units import format_bytes
 
 
 def _more(key: str, title: str, unit: str = "") -> Column:
@@ -44,6 +45,11 @@ MEMORY: tuple[Field[Footprint], ...] = (
 def _array(one: Footprint) -> str:
     array = one.region.array
     return array.technology + ("" if array.volatile else f" {array.bits_per_cell} b/cell")
+
+
+def described(one: Footprint) -> str:
+    """Return a memory's size and array: ``rram 3 MiB RRAM 2 b/cell``."""
+    return f"{one.region.name} {format_bytes(one.region.capacity)} {_array(one)}"
 
 
 def _use(one: Footprint) -> str:

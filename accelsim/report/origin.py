@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from accelsim.report.text import shortened
 from accelsim.version import __version__
 from accelsim.workload.schema import Workload
 
@@ -21,3 +22,9 @@ def origin(version: int, command: Sequence[str], workload: Workload) -> dict[str
             "overrides": list(workload.overrides),
         },
     }
+
+
+def changes(workload: Workload) -> Iterator[str]:
+    """Yield what the command changed of the workload's files; nothing where it changed nothing."""
+    if workload.overrides:
+        yield "changed: " + "; ".join(shortened(text, 200) for text in workload.overrides)

@@ -15,10 +15,12 @@ from accelsim.evaluation.metrics import case_figures
 from accelsim.inputs.shipped import known_as
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import LIFETIME, MEMORY
+from accelsim.report.origin import changes
 from accelsim.report.results import results_document
 from accelsim.report.run_words import (
     exits_text,
     first_loads_text,
+    memories_text,
     power_on_text,
     process_text,
     requests_text,
@@ -102,7 +104,9 @@ def _names(tasks: Iterable[str]) -> str:
 def _about(result: Result) -> Iterator[str]:
     config = result.workload.config
     if config.description:
-        yield config.description
+        as_read = " (of the file, before the changes)" if result.workload.overrides else ""
+        yield config.description + as_read
+    yield from changes(result.workload)
     yield (
         f"{config.model.name}, {config.sequence_length} tokens; tasks {_names(config.tasks)}; "
         f"{requests_text(result)}"
@@ -144,7 +148,7 @@ def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
 
 def _heading(result: Result, name: str, case: CaseResult) -> Heading:
     config, adaptation = result.workload.config, case.case.config.adaptation
-    lines = [adaptation.describe(), case.case.hardware.description]
+    lines = [adaptation.describe(), memories_text(case)]
     if case.design.weights:
         lines.append(f"Weights: {case.design.weights}")
     own, shared = (service_text(each) for each in (case.service, config))

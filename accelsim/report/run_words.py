@@ -13,6 +13,7 @@ from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.machine.chip_state import NOMINAL, PowerState
 from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
+from accelsim.report.memories import described
 from accelsim.report.text import duration, percent
 from accelsim.requests import ClosedLoop
 from accelsim.units import format_bytes, format_si, to_seconds
@@ -42,6 +43,13 @@ def process_text(case: CaseResult) -> str:
         f"{'silicon as built, ' if process.source == 'silicon' else ''}{process.grade} grade, "
         f"{process.logic} logic"
     )
+
+
+def memories_text(case: CaseResult) -> str:
+    """Return the machine's name and its parameter memories as they ran."""
+    hardware = case.case.hardware
+    own = (one for one in case.footprints.values() if one.region.kind == "parameters")
+    return ": ".join(filter(None, (hardware.name, ", ".join(map(described, own)))))
 
 
 def service_text(service: ServiceConfig) -> str:
@@ -106,14 +114,14 @@ def power_on_text(case: CaseResult) -> str:
         return ""
     held = " and ".join(f"{format_bytes(size)} in {name}" for name, size in found)
     return (
-        f"Power-on: no DRAM keeps the parameters, so a host writes {held}, which lose them "
+        f"Power-on: no DRAM keeps the parameters, so a host writes {held}, lost "
         "without supply; neither its time nor its energy is counted."
     )
 
 
 def unused_text(case: CaseResult) -> str:
     """Return what memories cost that hold nothing; nothing where all are used."""
-    found = unused_memories(case.design, case.run.ledger)
+    found = unused_memories(case.design, case.run)
     if not found:
         return ""
     area, leakage = (fsum(getattr(one, key) for one in found) for key in ("area", "leakage"))

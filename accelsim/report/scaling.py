@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from accelsim.report.origin import origin
+from accelsim.report.origin import changes, origin
 from accelsim.report.table import RULE, Column, Field, Prose, Report, Row, Table, listed, recorded
 from accelsim.report.text import Value, in_unit
 from accelsim.study.scaling import Scaling, ScalingPoint, growth
@@ -51,7 +51,7 @@ def scaling_report(workload: Workload, found: Scaling, command: Sequence[str]) -
     return Report(
         name="scaling",
         title=workload.config.name,
-        about=(about,),
+        about=(about, *changes(workload)),
         sections=(*(_by_case(found, *field) for field in _FIGURES),),
         verdict=tuple(Prose(line, "strong") for line in scaling_verdict(found)),
         data=_data(found),

@@ -70,7 +70,7 @@ def test_names_are_names(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_null_removes_what_the_base_has_and_the_unused_is_told(begun: Path) -> None:
     (begun / "own.yaml").write_text(OWN_MACHINE)
     kept = run("cases.first.hardware=own.yaml")["first"]
-    [store] = unused_memories(kept.design, kept.run.ledger)
+    [store] = unused_memories(kept.design, kept.run)
     assert store.name == "store"
     assert unused_text(kept).startswith(
         f"Nothing uses store: {1e6 * store.area:.3g} mm2 and leakage of "
@@ -91,4 +91,4 @@ def test_without_dram_the_first_contents_are_told() -> None:
     bits = sum(each.bits(task_specific=True)["scratch"] for each in placements)
     assert (name, size) == ("scratch", -(-bits // 8))
     assert len(placements) == 2
-    assert " in scratch, which lose them without supply" in power_on_text(found)
+    assert " in scratch, lost without supply" in power_on_text(found)

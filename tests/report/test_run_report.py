@@ -251,3 +251,25 @@ def test_request_rows_are_exact(results: Mapping[str, CaseResult]) -> None:
         assert times == [outcome.arrival, outcome.start, outcome.end]
         assert (row["tokens"], row["layers"]) == (str(outcome.tokens), str(outcome.layers))
         assert row["deadline_missed"] == ""
+
+
+def test_what_the_command_changed_stands_in_the_head(result: Result, report: Report) -> None:
+    [line] = [line for line in report.about if line.startswith("changed: ")]
+    assert all(change in line for change in WORN if len(change) < 200)
+    plain = replace(result, workload=replace(result.workload, overrides=()))
+    about = run_report(plain, ["accelsim"]).about
+    assert not [line for line in about if line.startswith("changed")]
+    assert about[0] == result.workload.config.description
+
+
+def test_a_case_is_headed_by_the_memories_that_ran() -> None:
+    small = run_workload(
+        load_workload(MAIN, (*SLEEPY, "cases.adapter_slc.hardware.memories.sram.capacity=512 KiB"))
+    )
+    [heading] = [
+        section.detail
+        for section in run_report(small, ["accelsim"]).sections
+        if isinstance(section, Heading) and section.text == "adapter_slc"
+    ]
+    assert "sram 512 KiB SRAM_htree" in heading
+    assert "activation_sram" not in heading
