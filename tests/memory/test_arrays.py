@@ -343,7 +343,7 @@ TARGETS = (
             {"capacity": 32 * MIB, "spare": True},
             "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K, 64 b: capacity 32 MiB is outside the "
             "table, 4 KiB to 16 MiB; choose less than twice the largest, or allow several of them "
-            "(extrapolate)",
+            "(in a file `extrapolate: true`, of `accelsim tech` --extrapolate)",
         ),
         (
             {"word": 1024, "extrapolate": True},
