@@ -7,6 +7,7 @@ from typing import Any
 
 from accelsim.report.origin import changes, origin
 from accelsim.report.table import Column, Field, Prose, Report, Table, listed, recorded
+from accelsim.report.text import percent
 from accelsim.study.crossover import Crossing, Crossover, RateCost, RatePoint
 from accelsim.units import format_si
 from accelsim.workload.schema import Workload
@@ -97,7 +98,14 @@ def _cells(cost: RateCost) -> tuple[float, float | str | None]:
 
 
 def _cheaper(found: Crossover, point: RatePoint) -> str:
-    return "" if point.saturated else found.cheaper(point) or "neither"
+    """Return who costs less, and by what share where the two read alike."""
+    who = None if point.saturated else found.cheaper(point)
+    if who is None:
+        return "" if point.saturated else "neither"
+    energies = point.design.energy, point.baseline.energy
+    if len({format_si(energy, _ENERGY.unit) for energy in energies}) > 1:
+        return who
+    return f"{who}, by {percent(abs(point.difference) / max(energies), 2)}"
 
 
 def crossover_verdict(found: Crossover) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from accelsim.evaluation.single import OperatorResult
 from accelsim.machine.schema import HardwareConfig
@@ -13,6 +13,7 @@ _COLUMNS = (
     Column("block", "block"),
     Column("action", "action"),
     Column("amount", "amount", "1"),
+    Column("unit", "of"),
     Column("energy", "energy", "J"),
 )
 
@@ -20,7 +21,8 @@ _COLUMNS = (
 def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
     """Return cycles and time, and a row for each action of each block."""
     name, seconds = result.segment.name, format_si(result.seconds, "s")
-    table = Table("", _COLUMNS, tuple(_rows(result)))
+    units = {key: hardware.datasheets[key[0]].prices[key[1]].unit for key in result.amounts}
+    table = Table("", _COLUMNS, tuple(_rows(result, units)))
     return Report(
         name="operator",
         title=f"{name} on {hardware.name}: {result.cycles} cycles, {seconds}",
@@ -35,6 +37,7 @@ def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
             **({} if result.written is None else {"written_cycles": result.written_cycles}),
             **({"notes": list(result.notes)} if result.notes else {}),
             "counts": {f"{b}.{a}": amount for (b, a), amount in result.amounts.items()},
+            "units": {f"{b}.{a}": unit for (b, a), unit in units.items()},
             "energy_J": {
                 **{f"{b}.{a}": joules for (b, a), joules in result.dynamic.items()},
                 "leakage": result.leakage,
@@ -45,13 +48,14 @@ def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
     )
 
 
-def _rows(result: OperatorResult) -> Iterator[Row]:
+def _rows(result: OperatorResult, units: Mapping[tuple[str, str], str]) -> Iterator[Row]:
     for (block, action), amount in result.amounts.items():
-        yield block, action, amount, result.dynamic.get((block, action))
-    yield "chip", "leakage", None, result.leakage
-    yield "chip", "clock", None, result.clock
+        joules = result.dynamic.get((block, action))
+        yield block, action, amount, units[block, action], joules
+    yield "chip", "leakage", None, None, result.leakage
+    yield "chip", "clock", None, None, result.clock
     if result.standby:
-        yield "dram", "standby", None, result.standby
+        yield "dram", "standby", None, None, result.standby
 
 
 def _notes(result: OperatorResult) -> Iterator[str]:

@@ -28,6 +28,7 @@ from accelsim.report.run_words import (
     service_text,
     sleep_text,
     states_text,
+    storage_texts,
     unused_text,
     writing_text,
 )
@@ -88,10 +89,10 @@ def run_report(result: Result, command: Sequence[str]) -> Report:
 
 
 def _notes(result: Result) -> Iterator[str]:
-    """Yield what the cases leave unpriced, each text once with the cases that it is true of."""
+    """Yield what the cases leave unpriced or store in vain, each text once with its cases."""
     found: dict[str, list[str]] = {}
     for name, case in result.cases.items():
-        for text in case.figures.prices.unpriced.values():
+        for text in (*case.figures.prices.unpriced.values(), *storage_texts(case)):
             found.setdefault(text, []).append(name)
     yield from (f"{text} ({', '.join(names)})" for text, names in found.items())
 

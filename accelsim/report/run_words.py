@@ -11,12 +11,16 @@ from accelsim.account.purposes import energy_per_inference
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.machine.chip_state import NOMINAL, PowerState
+from accelsim.memory.storage import StorageConfig
 from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import described
 from accelsim.report.text import duration, percent
 from accelsim.requests import ClosedLoop
 from accelsim.units import format_bytes, format_si, to_seconds
+
+# What every array multiplies, whatever is stored.
+_MULTIPLIED = 8
 
 
 def requests_text(result: Result) -> str:
@@ -117,6 +121,22 @@ def power_on_text(case: CaseResult) -> str:
         f"Power-on: no DRAM keeps the parameters, so a host writes {held}, lost "
         "without supply; neither its time nor its energy is counted."
     )
+
+
+def storage_texts(case: CaseResult) -> Iterator[str]:
+    """Yield what stored values take beyond their bits, and where fewer bits change no compute."""
+    for role in StorageConfig.model_fields:
+        bits = getattr(case.case.config.storage, role).bits
+        if bits != _MULTIPLIED:
+            yield (
+                f"storage.{role}.bits: {bits} change memory and bus alone; compute is that of "
+                f"{_MULTIPLIED} bits"
+            )
+    tensors = next(iter(case.design.placements.values())).tensors.values()
+    for home in dict.fromkeys(home for tensor in tensors for home, _ in tensor.parts):
+        unit, taken = home.packing.unit, home.packing.unit_array
+        if taken > unit:
+            yield f"{home.memory}: {unit} bits of a value take the cells of {taken}"
 
 
 def unused_text(case: CaseResult) -> str:

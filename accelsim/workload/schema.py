@@ -29,7 +29,7 @@ from accelsim.inputs.document import (
 )
 from accelsim.inputs.files import digests, is_file, read_bytes, watching
 from accelsim.inputs.memo import Memo
-from accelsim.inputs.paths import suggest
+from accelsim.inputs.paths import format_path, suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_beside, find_input
@@ -371,6 +371,9 @@ def _parse_overrides(
             machines.append((None, replace(change, path=path[1:])))
         elif path[0] == "cases" and len(path) > 3 and path[2] == "hardware":
             machines.append((str(path[1]), replace(change, path=path[3:])))
+        elif path[0] in CaseConfig.model_fields.keys() - WorkloadConfig.model_fields.keys():
+            where = f"cases.NAME.{format_path(path)}"
+            raise ConfigError(f"{change.origin}: {path[0]} is a case's own; set {where}")
         else:
             own.append(change)
     return tuple(own), machines

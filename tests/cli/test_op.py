@@ -42,6 +42,10 @@ def test_sparsity_changes_bytes_and_energy_but_no_cycle(capsys: pytest.CaptureFi
     # Four row tiles read 64 x 768 weights each: values and one mask bit an element.
     assert dense["counts"]["weight_buffer.read"] == 4 * 64 * 768 * 9 // 8
     assert sparse["counts"]["weight_buffer.read"] == 4 * (-(-4 * 64 * 768 // 10) + 64 * 96)
+    assert (dense["units"]["weight_buffer.read"], dense["units"]["pe_array.mac"]) == (
+        "bytes",
+        "macs",
+    )
     assert sparse["energy_J"]["weight_buffer.read"] < dense["energy_J"]["weight_buffer.read"]
 
 

@@ -190,6 +190,7 @@ BAD = [
     (["--window", "1..2"], 2, r"^accelsim: --window: expected a unit of s after 1, got none$"),
     (["--window", "0s..1s", "--no-trace"], 2, r"^accelsim: --window limits the timeline, but"),
     (["--window", "5s..6s"], 6, r"nothing happens in its window, which begins at 5 s; the run"),
+    (["--set", "storage.backbone.bits=4"], 2, r"own; set cases\.NAME\.storage\.backbone\.bits$"),
     (["--set", "sequence_length=0"], 2, r"sequence_length"),
     (["--set", "tasks=[MNLI, QNLJ]"], 2, r"unknown task 'QNLJ'; did you mean 'QNLI'\?"),
     (

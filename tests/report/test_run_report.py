@@ -273,3 +273,17 @@ def test_a_case_is_headed_by_the_memories_that_ran() -> None:
     ]
     assert "sram 512 KiB SRAM_htree" in heading
     assert "activation_sram" not in heading
+
+
+def test_bits_that_save_no_cell_or_no_compute_are_told() -> None:
+    seven = "cases.adapter_mixed.storage.backbone.bits=7"
+    notes = run_report(run_workload(load_workload(MAIN, (*SLEEPY, seven))), ["accelsim"]).notes
+    told = [note for note in notes if "bits" in note]
+    assert told == [
+        "storage.backbone.bits: 7 change memory and bus alone; compute is that of 8 bits "
+        "(adapter_mixed)",
+        "rram: 7 bits of a value take the cells of 8 (adapter_mixed)",
+    ]
+    made = run_workload(load_workload(MAIN, SLEEPY))["adapter_mixed"].design
+    labels = [choice.partition(":")[0] for choice in next(iter(made.inferences.values())).choices]
+    assert not [label for label in labels if label.endswith(" to ")]

@@ -14,6 +14,8 @@ from small_workload import small_results, small_workload
 
 from accelsim.account.purposes import energy_per_inference
 from accelsim.errors import ConfigError
+from accelsim.report.crossover import crossover_report
+from accelsim.report.table import Table
 from accelsim.requests import Request
 from accelsim.study.crossover import (
     Crossover,
@@ -119,6 +121,14 @@ def test_progress_names_every_rate() -> None:
 
 def point(rate: float, difference: float) -> RatePoint:
     return RatePoint(rate, RateCost(1 + difference, None, 0, 0), RateCost(1, None, 0, 0))
+
+
+def test_a_difference_that_the_figures_hide_is_told_as_a_share() -> None:
+    points = (point(1.0, -0.5), point(2.0, -2e-4), point(3.0, 0.0))
+    found = Crossover(DESIGN, BASELINE, 1, points, ())
+    [rates, *_] = crossover_report(small_workload(POISSON), found, ["crossover"]).sections
+    assert isinstance(rates, Table)
+    assert [row[-1] for row in rates.rows] == [DESIGN, f"{DESIGN}, by 0.020 %", "neither"]
 
 
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), max_size=12))
