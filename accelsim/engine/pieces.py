@@ -108,7 +108,7 @@ class PieceRunner:
             self._replays[record] += 1
             self.levels.update(record.end_levels)
             yield self.env.timeout(record.duration)
-            if record.dram and self.machine.dram:
+            if record.dram is not None and self.machine.dram:
                 self.machine.dram.resume(record.dram, self.env.now, record.dram_residency)
         self.tally[record, self._account(kind, task)] += 1
         return record
@@ -207,7 +207,7 @@ class PieceRunner:
         self.levels.update(record.end_levels)
         yield self.env.timeout(record.duration)
         dram = self.machine.dram
-        if record.dram and dram:
+        if record.dram is not None and dram:
             dram.resume(record.dram, self.env.now, record.dram_residency)
         return record
 

@@ -290,11 +290,18 @@ class DramTechnology(ConfigModel):
         (core + interface of a burst) / burst size + activate / page size + (active standby of
         the core + refresh energy / tREFI) / peak bandwidth.
         """
-        refresh_power = self.refresh_energy / self.timing.refresh_interval
-        background = self.standby_power("active_standby", self.power.core) + refresh_power
+        background = self.standby_power("active_standby", self.power.core) + self.refresh_power
+        return self.moved_energy(kind) + background / self.peak_bandwidth
+
+    def moved_energy(self, kind: Direction) -> float:
+        """Return the energy of a byte of such an access above the background [J/B]."""
         row = self.activate_energy / self.organisation.page_size
-        burst = self.burst_energy(kind) / self.organisation.burst_size
-        return burst + row + background / self.peak_bandwidth
+        return self.burst_energy(kind) / self.organisation.burst_size + row
+
+    @property
+    def refresh_power(self) -> float:
+        """Mean of the refreshes outside self-refresh, above the standby they interrupt [W]."""
+        return self.refresh_energy / self.timing.refresh_interval
 
     def _rails(self) -> tuple[Rail, ...]:
         return self.power.core + self.power.interface

@@ -121,14 +121,18 @@ def test_streaming_says_when_results_are_written_and_pays_for_them(
     assert found["counts"]["dram.write"] == 128 * 768
     stream = load_dram("lpddr4_3200")
     for action in ("read", "write"):
-        joules = found["counts"][f"dram.{action}"] * stream.stream_energy(action)
+        joules = found["counts"][f"dram.{action}"] * stream.moved_energy(action)
         assert found["energy_J"][f"dram.{action}"] == pytest.approx(joules)
+    three = 3 * (stream.standby_power("active_standby") + stream.refresh_power)
+    moving = (found["counts"]["dram.read"] + found["counts"]["dram.write"]) / 16e9
+    serving = found["energy_J"]["dram.standby"] / three
+    assert moving < serving < found["written_cycles"] / 1e9
     assert "notes" not in found
 
 
 def test_a_stream_without_a_price_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     free = ("--hw", "hwconfigs/systolic_npu_onnxim.yaml", "--set", "dram.priced_like=null")
-    text = "dram: no price: energy of this DRAM is left out (dram.priced_like)"
+    text = "dram: no price: energy of this DRAM, standby too, is left out (dram.priced_like)"
     assert matmul(capsys, "16x16x16", *free, "--dram-bandwidth", "16 GB/s")["notes"] == [text]
     sizes = ("--rows", "16", "--columns", "16", "--depth", "16", "--dram-bandwidth", "16 GB/s")
     assert run_command_line(["op", "matmul", *sizes, *free]) == 0

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.quantities import Bytes, BytesPerSecond, SimulatedSeconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.burst_memory import BurstMemoryConfig
 from accelsim.machine.components.dram import DramConfig
+from accelsim.machine.components.off_chip import OffChipServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
-from accelsim.memory.dram import Direction, load_dram
+from accelsim.memory.dram import Direction, DramTechnology, load_dram, prices
 from accelsim.memory.files import technology_kind
 from accelsim.program import Range, Use
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_ticks
 
-_NO_PRICE = "no price: energy of this DRAM is left out (dram.priced_like)"
+_NO_PRICE = "no price: energy of this DRAM, standby too, is left out (dram.priced_like)"
 _ACTIONS: tuple[Direction, ...] = ("read", "write")
+_MOST_DEVICES = 64
+_SERVES, _WAITS, _RESTS = "active_standby", "precharge_standby", "self_refresh"
 
 
 class SimpleDramConfig(Component):
     """Accesses of ``access`` bytes in order of arrival, answered after a ``latency``; no rows.
 
-    A byte costs what one of a sequential stream costs on the part ``priced_like``, its background
-    included; standby between accesses costs nothing. Source: ONNXim, src/Dram.cc.
+    It costs what as many parts ``priced_like`` cost as its bandwidth takes: a byte as one of a
+    sequential stream, active standby until the answer is there, precharge standby for as long as
+    the part takes to leave self-refresh, then self-refresh. Leaving it takes no time; refreshes
+    count at their mean. Source of the port: ONNXim, src/Dram.cc.
     """
 
     kind: Literal["simple_dram"]
@@ -36,43 +44,78 @@ class SimpleDramConfig(Component):
     priced_like: str | None = None
 
     keeps: ClassVar[bool] = True
-    rests_in: ClassVar[None] = None
+    rests_in: ClassVar[str] = _RESTS
+
+    @property
+    def part(self) -> DramTechnology | None:
+        """The part that it costs like."""
+        return load_dram(self.priced_like) if self.priced_like else None
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the port's server."""
         return {ANY: SimpleDram(name, self)}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Bytes have the price of a stream, or none."""
-        part = load_dram(self.priced_like) if self.priced_like else None
+        """Bytes and the time in each state have the price of the parts, or none."""
+        part = self.part
         return Datasheet(
             Part.DRAM,
-            {a: Price("bytes", self.byte_energy(a, site)) for a in _ACTIONS},
+            {a: Price("bytes", self._moved(part, a, site)) for a in _ACTIONS},
             follows_supply=False,
+            states=dict.fromkeys((_SERVES, _WAITS, _RESTS), 0.0) | self._states(part, site),
             source=f"a sequential stream of {part.name}: {part.power.source}" if part else "",
             unpriced=part.unpriced if part else _NO_PRICE,
         )
 
     def timing(self, name: str, site: Site) -> Hashable:
-        """All but the price."""
-        return (self.access, self.bandwidth, self.latency)
+        """All but the price, and when it rests."""
+        return (self.access, self.bandwidth, self.latency, self.hold)
+
+    @property
+    def hold(self) -> float:
+        """Time that it waits for another access before it rests [s]."""
+        part = self.part
+        return part.timing.self_refresh_exit if part else 0.0
 
     def byte_energy(self, action: Direction, site: Site) -> float:
         """Return the energy of a byte of the stream, 0 without a price [J/B].
 
-        Controller and PHY are part of it.
+        Its background is part of it, and so are controller and PHY.
         """
-        if not self.priced_like:
-            return 0.0
-        return load_dram(self.priced_like).stream_energy(action) + 8 * site.logic.interface_bit
+        part = self.part
+        return part.stream_energy(action) + 8 * site.logic.interface_bit if part else 0.0
 
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: each in whole accesses."""
         row = ceil_div(asked.size, rows)
         return Range(asked.address, row, rows, row)
 
+    def _moved(self, part: DramTechnology | None, action: Direction, site: Site) -> float:
+        return part.moved_energy(action) + 8 * site.logic.interface_bit if part else 0.0
 
-class SimpleDram(Server):
+    def _states(self, part: DramTechnology | None, site: Site) -> dict[str, float]:
+        if part is None:
+            return {}
+        devices = self._devices(part)
+        factor = part.self_refresh_factor(site.process.temperature)
+        watts = prices(part, devices, factor)["watts"]
+        awake = devices * part.refresh_power + site.logic.interface_power
+        return {_RESTS: watts[_RESTS], **{s: watts[s] + awake for s in (_SERVES, _WAITS)}}
+
+    def _devices(self, part: DramTechnology) -> int:
+        """Return how many parts have the bandwidth. Raises ConfigError for more than a channel."""
+        devices = math.ceil(round(self.bandwidth / part.peak_bandwidth, 9))
+        if devices > _MOST_DEVICES:
+            most = _MOST_DEVICES * part.peak_bandwidth / 1e9
+            raise ConfigError(
+                f"a bandwidth of {self.bandwidth / 1e9:g} GB/s takes {devices} parts of "
+                f"{part.name}, expected at most {_MOST_DEVICES}; ask for at most {most:g} GB/s, or "
+                "set dram.priced_like to a faster part or to null, which leaves its energy out"
+            )
+        return devices
+
+
+class SimpleDram(OffChipServer):
     """An access at a time; answers are under way beside later accesses."""
 
     def __init__(self, name: str, config: SimpleDramConfig) -> None:
@@ -80,11 +123,49 @@ class SimpleDram(Server):
         self._access = config.access
         self._ticks = max(1, round(config.access / config.bandwidth * TICKS_PER_SECOND))
         self.lag = to_ticks(config.latency)
+        self._hold = to_ticks(config.hold)
+        self._end: Tick = -self._hold
+        self._counted: Tick = 0
+        self._residency: Counter[str] = Counter()
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of whole accesses, for each piece of a range."""
         asked = use.expect(Range)
-        return asked.pieces * ceil_div(asked.size, self._access) * self._ticks
+        self._count(start)
+        ticks = asked.pieces * ceil_div(asked.size, self._access) * self._ticks
+        self._end = start + ticks + self.lag
+        return ticks
+
+    def take_background(self, now: Tick) -> Counter[str]:
+        """Settle; nothing happens that no access caused."""
+        self._count(now)
+        return Counter()
+
+    @property
+    def residency(self) -> Counter[str]:
+        """Ticks in each state up to the last settlement."""
+        return Counter(self._residency)
+
+    def state_key(self, now: Tick) -> Hashable:
+        """Return when it has answered, relative to now, back to where it rests."""
+        self._count(now)
+        return self.state_at(now)
+
+    def state_at(self, now: Tick) -> Tick:
+        """Return the same; it must be settled to now."""
+        return max(self._end - now, -self._hold)
+
+    def resume(self, state: Tick, now: Tick, residency: Counter[str]) -> None:
+        """Go on from a recorded end."""
+        self._end, self._counted = now + state, now
+        self._residency += residency
+
+    def _count(self, now: Tick) -> None:
+        """Count the time until now: serving until the last answer, waiting, rest."""
+        for state, end in ((_SERVES, self._end), (_WAITS, self._end + self._hold), (_RESTS, now)):
+            until = min(now, max(end, self._counted))
+            self._residency[state] += until - self._counted
+            self._counted = until
 
 
 def _tag(value: Any) -> str:
