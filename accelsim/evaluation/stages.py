@@ -23,9 +23,8 @@ from accelsim.inputs.plugins import use_plugins
 from accelsim.machine.schema import HardwareConfig
 from accelsim.policies.idle import Oracle
 from accelsim.policies.service import ServiceConfig, padded
-from accelsim.requests import ClosedLoop
 from accelsim.requests.request import Request, Requests
-from accelsim.units import Tick, to_ticks
+from accelsim.units import Tick
 from accelsim.workload.schema import Case, Workload, request_context
 
 
@@ -141,7 +140,7 @@ def run_of(workload: Workload, case: Case, design: Design, memo: Memo, options: 
 def _looks_at_costs(workload: Workload, service: ServiceConfig) -> bool:
     """Return whether what idleness costs can change a run: rounds without a pause know none."""
     pattern = workload.config.requests
-    idle = not isinstance(pattern, ClosedLoop) or pattern.idle_between_rounds > 0
+    idle = not pattern.closed_loop or pattern.pause > 0
     return idle and service.idle.knows_costs
 
 
@@ -188,12 +187,9 @@ def horizon_of(workload: Workload) -> Tick:
 
 def _stream(workload: Workload, requests: Sequence[Request]) -> Stream:
     pattern = workload.config.requests
-    if isinstance(pattern, ClosedLoop):
-        return ClosedStream(requests, to_ticks(pattern.idle_between_rounds))
-    return OpenStream(requests)
+    return ClosedStream(requests, pattern.pause) if pattern.closed_loop else OpenStream(requests)
 
 
 def rounds_of(workload: Workload) -> int:
     """Return the rounds of a closed stream; an open one is one round."""
-    pattern = workload.config.requests
-    return pattern.rounds if isinstance(pattern, ClosedLoop) else 1
+    return workload.config.requests.turns

@@ -16,7 +16,6 @@ from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import described
 from accelsim.report.text import duration, percent
-from accelsim.requests import ClosedLoop
 from accelsim.units import format_bytes, format_si, to_seconds
 
 # What every array multiplies, whatever is stored.
@@ -26,8 +25,8 @@ _MULTIPLIED = 8
 def requests_text(result: Result) -> str:
     """Return how many requests come from where."""
     requests = result.workload.config.requests
-    if isinstance(requests, ClosedLoop):
-        return f"{_count(requests.rounds, 'round')} of {requests.source}"
+    if requests.closed_loop:
+        return f"{_count(requests.turns, 'round')} of {requests.source}"
     run = next(iter(result.cases.values())).run
     span = duration(to_seconds(requests.horizon() or run.makespan))
     return f"{_count(len(run.requests), 'request')} ({requests.source}) in {span}"

@@ -49,7 +49,17 @@ class RequestPattern(ConfigModel):
     @property
     def closed_loop(self) -> bool:
         """Whether a sentence is asked for when the one before is done."""
-        return isinstance(self, ClosedLoop)
+        return False
+
+    @property
+    def turns(self) -> int:
+        """The rounds of a closed loop; an open stream is one."""
+        return 1
+
+    @property
+    def pause(self) -> Tick:
+        """The ticks of idleness before each round of a closed loop."""
+        return 0
 
     @property
     def source(self) -> str:
@@ -126,6 +136,21 @@ class ClosedLoop(RequestPattern):
     idle_between_rounds: Annotated[
         SimulatedSeconds, Field(json_schema_extra={"default": "0 s"})
     ] = 0.0
+
+    @property
+    def closed_loop(self) -> bool:
+        """It is."""
+        return True
+
+    @property
+    def turns(self) -> int:
+        """The rounds."""
+        return self.rounds
+
+    @property
+    def pause(self) -> Tick:
+        """The idleness before each round."""
+        return to_ticks(self.idle_between_rounds)
 
 
 def too_many(count: float) -> str:

@@ -21,7 +21,7 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import requests_of, run_workload
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
-from accelsim.requests import ClosedLoop, Request, RequestContext, RequestPattern
+from accelsim.requests import Request, RequestContext, RequestPattern
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
 from accelsim.workload.schema import Workload
 
@@ -198,7 +198,7 @@ def request_shape(workload: Workload, limit: int) -> RequestShape:
     leaves. Raises ConfigError when no rate can be told.
     """
     pattern = workload.config.requests
-    if isinstance(pattern, ClosedLoop):
+    if pattern.closed_loop:
         return _rounds(workload, pattern, limit)
     requests, horizon = requests_of(workload), pattern.horizon()
     if limit < len(requests):
@@ -214,7 +214,7 @@ def request_shape(workload: Workload, limit: int) -> RequestShape:
     return RequestShape(tuple(requests[:limit]), horizon)
 
 
-def _rounds(workload: Workload, pattern: ClosedLoop, limit: int) -> RequestShape:
+def _rounds(workload: Workload, pattern: RequestPattern, limit: int) -> RequestShape:
     def asked(rounds: int) -> list[Request]:
         repeated = pattern.model_copy(update={"rounds": rounds})
         config = workload.config.model_copy(update={"requests": repeated})

@@ -21,7 +21,7 @@ from accelsim.inputs.memo import Memo
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.placement.placement import DRAM, Placement
-from accelsim.requests import ClosedLoop
+from accelsim.requests import RequestPattern
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, Workload
@@ -151,10 +151,10 @@ def _with_tasks(workload: Workload, case: Case, tasks: Sequence[str], rounds: in
     return replace(workload, config=config, cases={case.name: case})
 
 
-def _closed_loop(workload: Workload, rounds: int) -> ClosedLoop:
+def _closed_loop(workload: Workload, rounds: int) -> RequestPattern:
     """Return the workload's closed loop, or a plain round robin, with so many rounds."""
     pattern = workload.config.requests
-    if isinstance(pattern, ClosedLoop):
+    if pattern.closed_loop:
         return pattern.model_copy(update={"rounds": rounds})
     return RoundRobin(pattern="round_robin", rounds=rounds)
 
