@@ -21,11 +21,27 @@ _DEFAULT_MACHINE = "hwconfigs/edgebert_overlapped.yaml"
 Command = Callable[..., "OperatorResult"]
 
 
-@click.group()
+class _Operators(click.RichGroup):
+    """Any other name is a function, which a plug-in or a machine's unit may know."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return what travels with accelsim; ``dvfs_lookup`` is no operator."""
+        from accelsim.machine.components.function_unit import row_recipes
+
+        return [*self.commands, *row_recipes(), "dvfs_lookup"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a product, a transfer or a function."""
+        return super().get_command(ctx, cmd_name) or _function(cmd_name)
+
+
+@click.group(cls=_Operators)
 def op() -> None:
     """Run one operator alone on a machine and print cycles, accesses and energy.
 
-    Cycles count from the start command to the interrupt; operands lie next to the array.
+    Cycles count from the start command to the interrupt; operands lie next to the array. Any
+    function of elements or rows that a unit of the machine computes is a command, also one of
+    --plugins.
     """
 
 
@@ -119,8 +135,8 @@ def _bytes(option: str, text: str | None) -> int | None:
     return None if text is None else int(_quantity(option, text, "B"))
 
 
-def _special_function(name: str) -> None:
-    @op.command(name, help=f"One {name} command of the special-function unit.")
+def _function(name: str) -> click.Command:
+    @click.command(name, help=f"One {name} command of the unit that computes it.")
     @click.option("--rows", type=int, required=True)
     @click.option("--columns", type=int, required=True)
     @_with_machine
@@ -130,9 +146,7 @@ def _special_function(name: str) -> None:
         segment = single.special_function(hardware, name, rows, columns)
         return single.run_alone(hardware, segment)
 
-
-for _name in ("softmax", "layer_norm", "add", "entropy", "gelu", "tanh", "dvfs_lookup"):
-    _special_function(_name)
+    return command
 
 
 def _transfer(name: str, text: str) -> None:

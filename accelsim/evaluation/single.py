@@ -26,6 +26,7 @@ from accelsim.machine.schema import HardwareConfig, HomeConfig
 from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import register_use
 from accelsim.mapping.cache import SegmentCache
+from accelsim.mapping.emitter import HOST, LOAD
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.graph import LayerGraph
@@ -197,7 +198,7 @@ def _transfer(hardware: HardwareConfig, action: str, kind: str, size: int) -> Se
 def register_write(hardware: HardwareConfig) -> Segment:
     """Return one write of a configuration register."""
     builder = SegmentBuilder("register_write")
-    builder.add("host", "register_write", [register_use(hardware, 1)])
+    builder.add(HOST, "register_write", [register_use(hardware, 1)])
     return builder.build()
 
 
@@ -225,7 +226,7 @@ def dram_reads(
     builder = SegmentBuilder("dram")
     for number in range(count):
         length = min(access, size - number * access)
-        builder.add("load", "dram", [Use("dram", "read", Range(address(number), length))])
+        builder.add(LOAD, DRAM, [Use(DRAM, "read", Range(address(number), length))])
     return builder.build()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses, supply_use
+from accelsim.mapping.emitter import HOST, LOAD
 from accelsim.memory.protection import Code
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.program import (
@@ -64,13 +65,13 @@ def compile_wake_ups(
 
 def _supply_change(kind: ProgramKind, action: str) -> Program:
     builder = SegmentBuilder(action)
-    builder.add("host", action, [supply_use(action)])
+    builder.add(HOST, action, [supply_use(action)])
     return Program(action, kind, (builder.build(),))
 
 
 def _power_up(hardware: HardwareConfig, placement: Placement, address: int, start: Uses) -> Program:
     builder = SegmentBuilder("power_up")
-    woken = builder.add("host", "power_up", [supply_use("wake_up")])
+    woken = builder.add(HOST, "power_up", [supply_use("wake_up")])
     content = _Content.of(placement, task_specific=False)
     lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
     _load(builder, name, content, hardware, address, start, wanted=lost, after=(woken,))
@@ -124,7 +125,7 @@ def _load(
                 *_encoding(content, memory),
                 *start,
             ]
-            builder.add("load", operator, merge_uses(uses), after)
+            builder.add(LOAD, operator, merge_uses(uses), after)
         address += size
 
 

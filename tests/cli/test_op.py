@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from readme_examples import example
 
 from accelsim.cli.main import run_command_line
+from accelsim.machine.components.function_unit import row_recipes
 from accelsim.memory.dram import load_dram
 
 CODED = ("--hw", "hwconfigs/edgebert.yaml")
@@ -243,6 +246,18 @@ def test_the_table_names_operator_machine_and_cycles(capsys: pytest.CaptureFixtu
             ("dvfs_lookup", "--rows", "1", "--columns", "1", *NPU),
             "dvfs_lookup: no unit of 'systolic_npu' computes it; known functions: ",
         ),
+        (
+            ("softmaxx", "--rows", "1", "--columns", "1"),
+            "softmaxx: no unit of 'edgebert_overlapped' computes it; did you mean 'softmax'?",
+        ),
+        (
+            ("silu", "--rows", "1", "--columns", "1", "--set", "sfu.computes=[softmax]"),
+            "silu: no unit of 'edgebert_overlapped' computes it; ",
+        ),
+        (
+            ("load", "data", "--bytes", "1", *NPU, "--set", "pe_array.rows=1000"),
+            "systolic_npu.yaml:33 with --set pe_array.rows=1000: scratchpad: 262144 B hold no ",
+        ),
     ],
 )
 def test_bad_sizes_get_one_message(
@@ -295,3 +310,20 @@ def test_a_load_that_there_is_not_is_refused(
     sizes = ("--rows", "64", "--columns", "64", "--depth", "64")
     assert run_command_line(["op", "matmul", *sizes, f"--beside={beside}"]) == 2
     assert "--beside: expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("machine", [CODED, NPU])
+def test_every_function_is_a_command(
+    machine: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ("--rows", "4", "--columns", "32", *machine)
+    file = tmp_path / "square.py"
+    file.write_text(example("An operator kind"))
+    known = row_recipes()
+    assert {"silu", "rms_norm", "relu", "multiply"} < known.keys()
+    for name in (*known, "square"):
+        counts = op(capsys, name, *sizes, "--plugins", str(file))["counts"]
+        assert any(each.endswith(f".{name}") for each in counts), name
+    assert run_command_line(["op", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f" {name} " in shown for name in known)
