@@ -35,7 +35,7 @@ def machine_of(document: Document) -> HardwareConfig:
         accelerator = find_accelerator(machine.accelerator)
     except ConfigError as error:
         raise document.error(("accelerator",), str(error)) from None
-    if problems := [str(document.error(*each)) for each in accelerator.problems(machine)]:
+    if problems := [str(document.misfit(*each)) for each in accelerator.problems(machine)]:
         raise ConfigError("\n".join(problems))
     return machine
 

@@ -55,6 +55,18 @@ class Document:
         key = tuple(path)
         return ConfigError(f"{self.place(key)}: {format_path(key)}: {message}")
 
+    def misfit(self, path: Iterable[str | int], message: str) -> ConfigError:
+        """Return the error for values that do not go together, with all that was set from outside.
+
+        The file may be right: what it does not fit may be another value, which was set.
+        """
+        key = tuple(path)
+        place = self.place(key)
+        outside = [each for each in self.places.values() if each.line is None and place.line]
+        told = " and ".join(dict.fromkeys(map(str, outside)))
+        where = f"{place} with {told}" if told else str(place)
+        return ConfigError(f"{where}: {format_path(key)}: {message}")
+
 
 def read_document(path: Path) -> Document:
     """Read a YAML file. Raises ConfigError when it is missing, no YAML, or has duplicate keys."""

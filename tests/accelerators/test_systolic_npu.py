@@ -212,13 +212,15 @@ def test_serial_folds_take_longer() -> None:
         ),
         (
             "hardware.scratchpad.capacity=1023 B",
-            r".*/systolic_npu\.yaml:\d+: scratchpad: 1023 B hold no double-buffered tile of a "
+            r".*/systolic_npu\.yaml:\d+ with --set hardware\.scratchpad\.capacity=1023 B: "
+            r"scratchpad: 1023 B hold no double-buffered tile of a "
             r"16 x 16 array, expected at least 1024 B; enlarge scratchpad\.capacity or take a "
             r"smaller array",
         ),
         (
             "hardware.accumulator.capacity=2047 B",
-            r".*/systolic_npu\.yaml:\d+: accumulator: 2047 B hold no .* at least 2048 B; .*",
+            r".*/systolic_npu\.yaml:\d+ with --set .*: accumulator: 2047 B hold no .* at least "
+            r"2048 B; .*",
         ),
         (
             "hardware.overlap.double_buffering=false",
@@ -227,8 +229,9 @@ def test_serial_folds_take_longer() -> None:
         ),
         (
             "hardware.accelerator=edgebert",
-            r"\S*_vanilla\.yaml:\d+: pe_array: edgebert needs a component 'pe_array' of "
-            r"kind vector_mac_array, the machine has one of kind systolic_array; (.*\s)*"
+            r"\S*_vanilla\.yaml:\d+ with --set hardware\.accelerator=edgebert: pe_array: "
+            r"edgebert needs a component 'pe_array' of kind vector_mac_array, "
+            r"the machine has one of kind systolic_array; (.*\s)*"
             r".*: auxiliary_memory: edgebert needs a component .*",
         ),
     ],
