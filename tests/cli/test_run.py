@@ -125,6 +125,15 @@ def test_a_window_limits_the_timeline(tmp_path: Path) -> None:
     assert 200_000 <= last <= 210_000
 
 
+def test_a_window_without_a_request_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "adapter_slc): the timeline shows the power state alone"
+    for window, idle in (("0s..1us", True), ("0s..1s", False)):
+        assert run(*STREAM, "--window", window, "--out", str(tmp_path)) == 0
+        assert (told in capsys.readouterr().err) is idle
+
+
 def test_per_request_rows_are_those_of_the_statistics(tmp_path: Path) -> None:
     assert run(*STREAM, "--per-request", "--no-trace", "--quiet", "--out", str(tmp_path)) == 0
     results = json.loads((tmp_path / "results.json").read_text())
