@@ -96,11 +96,12 @@ def _find(name: str, query: dict[str, Any]) -> Array:
 
 def _show_all(query: dict[str, Any], as_json: bool) -> None:
     from accelsim.memory.off_chip import off_chip_parts
+    from accelsim.memory.technology import list_technologies
     from accelsim.report.technology import overview_report
 
     arrays, missing = _find_all({"capacity": _REFERENCE_CAPACITY, **query})
     parts = list(off_chip_parts(arrays[0].temperature))
-    show(overview_report(arrays, missing, parts), as_json=as_json)
+    show(overview_report(arrays, missing, parts, list_technologies("estimate")), as_json=as_json)
 
 
 def _find_all(query: dict[str, Any]) -> tuple[list[Array], list[str]]:

@@ -77,10 +77,16 @@ def array_report(array: Array) -> Report:
 
 
 def overview_report(
-    arrays: Sequence[Array], missing: Sequence[str], parts: Sequence[OffChipPart]
+    arrays: Sequence[Array],
+    missing: Sequence[str],
+    parts: Sequence[OffChipPart],
+    estimates: Sequence[str],
 ) -> Report:
-    """Return the arrays of all technologies at one point and the parts off the chip."""
-    table = listed("", _ARRAY, arrays)
+    """Return the arrays of all technologies at one point and the parts off the chip.
+
+    ``estimates`` are the names of technologies that are not listed, since none was simulated.
+    """
+    table, more = listed("", _ARRAY, arrays), ", ".join(estimates)
     named = ", ".join(missing)
     lack = f"no such arrays: {named} ('accelsim tech NAME' tells what there is)" if missing else ""
     title = "Off the chip, endless sequential access; no interface: energies of the core alone"
@@ -88,6 +94,7 @@ def overview_report(
         name="technologies",
         title=f"On-chip arrays of {_conditions(arrays[0])}",
         sections=(table, *([Prose(lack)] if lack else []), listed(title, _OFF_CHIP, parts)),
+        notes=(f"estimated, so not listed: {more} ('accelsim tech NAME' shows one)",),
         data=table,
         document={
             "arrays": [_document(array) for array in arrays],

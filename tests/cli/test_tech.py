@@ -121,6 +121,7 @@ def test_overview_lists_every_technology_and_bits_per_cell() -> None:
 def test_overview_names_what_has_no_such_array() -> None:
     output = " ".join(run("--roadmap", "HP").stdout.split())
     assert "no such arrays: FeFET, PCM, STT (" in output
+    assert f"estimated, so not listed: {', '.join(list_technologies('estimate'))} (" in output
     with pytest.raises(
         ConfigError, match=r"(?s)^FeFET: no arrays of .*\nSTT: no arrays of .* 7 nm"
     ):

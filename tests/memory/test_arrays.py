@@ -350,7 +350,11 @@ TARGETS = (
             "RRAM, ReadEDP, 1 b/cell at 22 nm, LOP, 350 K: word 1024 b is wider than the table's, "
             "64, 128, 256, 512 b; choose one of them",
         ),
-        ({"bits_per_cell": 3}, f"RRAM: no arrays of 3 b/cell at 22 nm, LOP, 350 K; {RRAM_HAS}"),
+        (
+            {"bits_per_cell": 3},
+            "RRAM: no arrays of 3 b/cell at 22 nm, LOP, 350 K; RRAM_3bit has such cells: name it "
+            f"as technology; {RRAM_HAS}",
+        ),
         ({"node": 12e-9}, f"RRAM: no arrays of 1 b/cell at 12 nm, LOP, 350 K; {RRAM_HAS}"),
         ({"roadmap": "lop"}, f"RRAM: no arrays of 1 b/cell at 22 nm, lop, 350 K; {RRAM_HAS}"),
         ({"temperature": 360}, f"RRAM: no arrays of 1 b/cell at 22 nm, LOP, 360 K; {RRAM_HAS}"),
