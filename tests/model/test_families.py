@@ -161,7 +161,8 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
     [
         (
             "method: houlsby",
-            "1: adaptation.bottleneck: this key is missing; expected a value such as '64'",
+            "1: adaptation.bottleneck: this key is missing; expected a value such as '64' "
+            "or a list",
         ),
         (
             "method: full\nbottleneck: 64",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from accelsim.errors import ConfigError
 from accelsim.model.adaptations.base import Adaptation, assign_roles, extend
@@ -19,6 +19,12 @@ from accelsim.model.tensors import Parameter, Role
 
 _HALVES = ("attention", "ffn")
 Width = Annotated[int, Field(gt=0, le=1_000_000, examples=[64])]
+Widths = Annotated[list[Width], Field(min_length=1)]
+# By what is given, so that what is wrong with a number is told of a number.
+Bottleneck = Annotated[
+    Annotated[Width, Tag("one")] | Annotated[Widths, Tag("each")],
+    Discriminator(lambda given: "each" if isinstance(given, list) else "one"),
+]
 
 
 class Houlsby(Adaptation):
@@ -36,7 +42,7 @@ class Houlsby(Adaptation):
     """
 
     method: Literal["houlsby"]
-    bottleneck: Width | Annotated[list[Width], Field(min_length=1)]
+    bottleneck: Bottleneck
     shared_across_layers: bool | None = None
 
     def adapt(self, graph: LayerGraph) -> LayerGraph:
