@@ -198,8 +198,8 @@ def test_short_words_stay_whole_where_long_texts_give_way() -> None:
     columns = (NAME, Column("", "told"), *(Column("", f"{n}" * 6, "1") for n in range(7)))
     rows = (("adapter_slc", "some words " * 6, *[0.123] * 7),)
     report = replace(report_of(*ROWS), sections=(Table("", columns, rows),), verdict=())
-    text = shown(report, Console(file=io.StringIO(), width=80))
-    assert max(map(len, text.splitlines())) <= 80
+    text = shown(report, Console(file=io.StringIO(), width=74))
+    assert max(map(len, text.splitlines())) <= 74
     assert ("adapter_slc" in text, text.count("some"), text.count("words")) == (True, 6, 6)
     assert text.count("0.123") == 7
 
