@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from accelsim.engine.pieces import PieceRunner
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
+from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.function_unit import FunctionUnit
 from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
@@ -34,7 +35,7 @@ from accelsim.model.operators import MATMUL
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import DRAM, place
 from accelsim.program import Product, ProgramKind, Range, Segment, SegmentBuilder, Transfer, Use
-from accelsim.units import Tick, ceil_div, to_seconds
+from accelsim.units import Tick, ceil_div, format_bytes, to_seconds
 
 # Random accesses fall into the first 256 MiB.
 _DRAM_BYTES = 2**28
@@ -87,7 +88,12 @@ def run_beside(
     is none of EdgeBERT's.
     """
     _check_positive(beside=vectors)
-    array, lanes = hardware.component("pe_array", PeArrayConfig), hardware.datapath.lanes
+    array, lanes = hardware.further.get("pe_array"), hardware.datapath.lanes
+    if not isinstance(array, PeArrayConfig):
+        raise ConfigError(
+            f"--beside: '{hardware.name}' has no port that loads and sums share; leave it out, or "
+            "take --hw hwconfigs/edgebert_overlapped.yaml"
+        )
     size = vectors * lanes if kind == "data" else ceil_div(vectors * lanes, 8)
     loading = load(hardware, kind, size)
     bus = hardware.component(hardware.name_of(BusConfig), BusConfig)
@@ -103,12 +109,28 @@ def run_beside(
     least = max(cycles, loaded) * hardware.site.period
     result, _, _ = _run(hardware, builder.build(), trace=False, least=least)
     told = f"the product takes {cycles} cycles, the load of {kind} beside it {loaded}"
-    return replace(result, notes=(*result.notes, told))
+    return replace(result, notes=(*result.notes, *_taken_to_lie(hardware, segment), told))
 
 
 def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     """Run a segment on an otherwise idle machine."""
-    return _run(hardware, segment, trace=False)[0]
+    result = _run(hardware, segment, trace=False)[0]
+    return replace(result, notes=(*result.notes, *_taken_to_lie(hardware, segment)))
+
+
+def _taken_to_lie(hardware: HardwareConfig, segment: Segment) -> Iterator[str]:
+    """Yield what a product takes for granted: operands that the buffers next to the array hold."""
+    uses = [use for task in segment.tasks for use in task.uses]
+    read = {use.block for use in uses if use.action == "read"}
+    buffers = (b for n, b in hardware.further.items() if n in read and isinstance(b, BufferConfig))
+    room = sum(buffer.size for buffer in buffers)
+    for asked in (use.demand for use in uses if isinstance(use.demand, Product)):
+        size = (asked.rows + asked.columns) * asked.depth
+        if size > room:
+            yield (
+                f"operands of {format_bytes(size)} are taken to lie next to the array, where "
+                f"{format_bytes(room)} fit: loading the rest is left out"
+            )
 
 
 def _run(
@@ -192,7 +214,14 @@ def _transfer(hardware: HardwareConfig, action: str, kind: str, size: int) -> Se
     _check_positive(bytes=size)
     vectors = ceil_div(8 * size, hardware.datapath.lanes)
     moved = Transfer(size) if kind == "data" else Transfer(0, size, vectors)
-    return accelerator_of(hardware).transfer(hardware, action, moved)
+    segment = accelerator_of(hardware).transfer(hardware, action, moved)
+    for use in segment.tasks[0].uses:
+        half = f"{use.block}_masks" if kind == "mask" else use.block
+        if size > (room := hardware.capacities.get(half, size)):
+            raise ConfigError(
+                f"{segment.name} of {size} B: {half} holds {room} B; move at most as much at a time"
+            )
+    return segment
 
 
 def register_write(hardware: HardwareConfig) -> Segment:

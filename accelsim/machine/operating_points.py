@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -81,6 +82,13 @@ class ClockLaw(ConfigModel):
         exact = self.frequency * above**self.exponent * (self.at / voltage)
         return float(exact // _STEP * _STEP)
 
+    @property
+    def _no_clock(self) -> str:
+        """Tell the lowest voltage that has a clock, in steps of 10 mV."""
+        steps = range(math.ceil(100 * self.threshold), math.ceil(100 * self.at))
+        least = next((step / 100 for step in steps if self.fastest(step / 100)), self.at)
+        return f"no clock at all below {least:g} V"
+
     def wrong(
         self, points: Iterable[tuple[KeyPath, float, float]]
     ) -> Iterator[tuple[KeyPath, str]]:
@@ -88,7 +96,7 @@ class ClockLaw(ConfigModel):
         for path, voltage, frequency in points:
             most = self.fastest(voltage)
             if frequency > most or not most:
-                allowed = f"at most {format_si(most, 'Hz')}" if most else "no clock at all"
+                allowed = f"at most {format_si(most, 'Hz')}" if most else self._no_clock
                 yield (
                     path,
                     f"{format_si(frequency, 'Hz')} does not go with {voltage:g} V, where clock.law "

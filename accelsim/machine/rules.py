@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import isclose
 from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
@@ -14,6 +15,7 @@ from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.supply import LdoConfig
 from accelsim.memory.bank_wires import load_wires
 from accelsim.memory.dram import load_dram
+from accelsim.memory.files import named_beside
 from accelsim.memory.logic import load_logic
 from accelsim.memory.silicon import load_silicon
 from accelsim.memory.technology import load_technology
@@ -33,7 +35,8 @@ def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from _clashes(machine)
     yield from _wrong_homes(machine)
     yield from _wrong_points(machine)
-    yield from _wrong_files(machine)
+    wrong = list(_wrong_files(machine))
+    yield from wrong or _wrong_conditions(machine)
 
 
 def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
@@ -100,6 +103,25 @@ def _wrong_files(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
             # All memories have the wires between banks in common.
             told.setdefault(str(error).replace("\n", "; "), path)
     yield from ((path, text) for text, path in told.items())
+
+
+def _wrong_conditions(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the node, roadmap or temperature for which the logic's arrays have no table."""
+    process = machine.process
+    leaks = named_beside(process.logic_file, load_logic(process.logic_file).leakage.like)
+    tables = list(load_technology(leaks, process.bank_wires_file).tables)
+    nodes, roadmaps = ({getattr(t, each) for t in tables} for each in ("node", "roadmap"))
+    if not any(isclose(process.node, node) for node in nodes):
+        known = " and ".join(f"{node * 1e9:g} nm" for node in sorted(nodes))
+        yield ("process", "node"), f"logic has no {process.node * 1e9:g} nm; it has {known}"
+    if process.roadmap is not None and process.roadmap not in roadmaps:
+        hint = suggest(process.roadmap, sorted(roadmaps), "known roadmaps")
+        yield ("process", "roadmap"), f"logic has no '{process.roadmap}'; {hint}"
+    kelvins = [table.temperature for table in tables]
+    if not min(kelvins) <= process.temperature <= max(kelvins):
+        known = f"{min(kelvins):g} to {max(kelvins):g} K"
+        message = f"{process.temperature:g} K is beyond the tables; choose one from {known}"
+        yield ("process", "temperature"), message
 
 
 def _wrong_points(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -327,3 +327,31 @@ def test_every_function_is_a_command(
     assert run_command_line(["op", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f" {name} " in shown for name in known)
+
+
+REFUSALS = {
+    "load data --bytes 10000000": "weight_buffer holds 1",
+    "load mask --bytes 100000": "weight_buffer_masks holds 16384 B",
+    "matmul --rows 16 --columns 16 --depth 16 --beside load:100000": "weight_buffer holds 1",
+    "matmul --rows 16 --columns 16 --depth 16 --beside load:9 --hw hwconfigs/systolic_npu.yaml": (
+        "has no port that loads and sums share"
+    ),
+    "load data --bytes 16 --set process.temperature=400K": "process.temperature: 400 K is beyond",
+    "load data --bytes 16 --set process.node=23nm": "process.node: logic has no 23 nm; it has 22",
+    "load data --bytes 16 --set clock.voltage=0.1V": "no clock at all below 0.23 V",
+}
+
+
+@pytest.mark.parametrize(("command", "text"), REFUSALS.items())
+def test_what_does_not_fit_is_refused(
+    command: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["op", *command.split()]) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_operands_beyond_the_buffers_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "are taken to lie next to the array"
+    for depth, told in (("64", False), ("1000000", True)):
+        run_command_line(["op", "matmul", "--rows", "16", "--columns", "16", "--depth", depth])
+        assert (text in capsys.readouterr().out) == told
