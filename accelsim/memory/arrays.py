@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, fsum, log2
+from math import ceil, fsum, isclose, log2
 from typing import NamedTuple, get_args
 
 from accelsim.errors import ConfigError
@@ -22,7 +22,7 @@ from accelsim.memory.technology import (
     SimulatedCell,
     technologies_with,
 )
-from accelsim.memory.temperatures import CARRIED, with_carried
+from accelsim.memory.temperatures import CARRIED, at_temperature, floorplan, with_carried
 from accelsim.units import format_bytes
 
 # [ours] What a memory holds beyond what was asked is said above this share.
@@ -111,11 +111,14 @@ def find_array(
     extrapolate: bool = False,
     spare: bool = False,
     copies: int = 1,
+    laid_out: bool = False,
 ) -> Array:
     """Return the array of a capacity [B of data] and word [b] for an optimisation target.
 
-    A point of the table is returned as it is. Any other capacity is composed of banks that are
-    points of the table (``accelsim.memory.banks``): areas and leakages add, an access costs the
+    A point of the table is returned as it is, unless the array is ``laid_out`` for a machine. Any
+    other array is composed of banks that are points of the table (``accelsim.memory.banks``), one
+    of them alone where that costs least; which, the hottest table decides, whatever the
+    temperature. Areas and leakages add, an access costs the
     energy of the bank that it falls into (their mean, weighted by capacity) and takes as long as
     the slowest, and wires and a multiplexer join the banks. A word that the table lacks takes
     the next wider one, of which a part is used. ``copies`` such arrays make up the memory: they
@@ -146,7 +149,7 @@ def find_array(
             f"got {capacity} B and {word} b"
         )
     wanted = Conditions(bits_per_cell, node, roadmap or technology.default_roadmap, temperature)
-    ask = _Ask(technology, capacity, word, target, grade, extrapolate, spare, copies)
+    ask = _Ask(technology, capacity, word, target, grade, extrapolate, spare, copies, laid_out)
     found = [_array_at(ask, conditions) for conditions in _find_conditions(technology, wanted)]
     return found[0] if len(found) == 1 else _between(found[0], found[1], temperature)
 
@@ -163,14 +166,21 @@ class _Ask:
     extrapolate: bool
     spare: bool
     copies: int
+    laid_out: bool
 
 
 def _array_at(ask: _Ask, conditions: Conditions) -> Array:
     technology, capacity, word = ask.technology, ask.capacity, ask.word
-    rows = _find_rows(technology, conditions, ask.target, word)
+    plan = floorplan(technology, conditions)
+    rows = _find_rows(technology, plan, ask.target, word)
     what = f"{technology.name}, {ask.target}, {conditions}, {rows[0].word} b"
     _check_capacity(rows, capacity, what, above=ask.extrapolate, below=ask.spare)
-    banks = compose(rows, capacity)
+    banks = [at_temperature(technology, plan, conditions, row) for row in compose(rows, capacity)]
+    own, marks = _own_point(ask, conditions, rows[0].word), tuple[str, ...]()
+    if own and not ask.laid_out:
+        narrower = (_own_point(ask, conditions, each) for each in range(64, own.word, 64))
+        marks = (*_unlike([own], banks), *_dearer(own, [row for row in narrower if row]))
+        banks = [own]
     device, grade = technology.devices[conditions.bits_per_cell], ask.grade
     figures = [_correct(row, device, technology.simulated_cell, grade) for row in banks]
     return Array(
@@ -190,9 +200,29 @@ def _array_at(ask: _Ask, conditions: Conditions) -> Array:
         source=_source(technology, banks, grade),
         banks=tuple(row.capacity for row in banks),
         exact=(banks[0].capacity, banks[0].word) == (capacity, word) and not banks[0].interpolated,
-        warnings=tuple(_warnings(banks, capacity, word, device)),
+        warnings=(*_warnings(banks, capacity, word, device), *marks),
         device=device,
     )
+
+
+def _own_point(ask: _Ask, conditions: Conditions, word: int) -> Row | None:
+    rows = ask.technology.tables[conditions].get(ask.target, {}).get(word, ())
+    return next((row for row in rows if row.capacity == ask.capacity), None)
+
+
+def _unlike(banks: Sequence[Row], laid_out: Sequence[Row]) -> Iterator[str]:
+    """Say of a point of the table that no machine is built of it: a larger costs less, or heat."""
+    own, taken = (fsum(row.area for row in each) for each in (banks, laid_out))
+    if len(banks) != len(laid_out) or not isclose(own, taken, rel_tol=1e-3):
+        named = " + ".join(format_bytes(row.capacity) for row in laid_out)
+        yield f"NVSim's own point; machines take {named}, {taken * 1e6:.4g} mm2 at any temperature"
+
+
+def _dearer(own: Row, narrower: Sequence[Row]) -> Iterator[str]:
+    worst = max(narrower, key=lambda row: row.read_energy, default=own)
+    if worst.read_energy > own.read_energy:
+        dearer = f"{worst.read_energy * 1e12:.3g} pJ of its {worst.word} b"
+        yield f"NVSim's own point; machines pay no less for a read than the {dearer}"
 
 
 def _between(colder: Array, hotter: Array, temperature: float) -> Array:

@@ -13,12 +13,16 @@ from typing import NamedTuple
 from accelsim.memory.bank_wires import BankWires
 from accelsim.memory.technology import Row
 
-# The latency that a target asks for; the others ask for none.
-_SPEEDS = {
-    "ReadLatency": "read_latency",
-    "ReadEDP": "read_latency",
-    "WriteLatency": "write_latency",
-    "WriteEDP": "write_latency",
+# What a target asks for: banks that hold a memory are chosen by the product of these figures.
+_MERITS = {
+    "Area": ("area",),
+    "Leakage": ("area", "leakage"),
+    "ReadEnergy": ("area", "leakage"),
+    "WriteEnergy": ("area", "leakage"),
+    "ReadLatency": ("area", "read_latency"),
+    "WriteLatency": ("area", "write_latency"),
+    "ReadEDP": ("area", "leakage", "read_latency"),
+    "WriteEDP": ("area", "leakage", "write_latency"),
 }
 
 
@@ -31,25 +35,26 @@ class Joint(NamedTuple):
 
 
 def compose(rows: Sequence[Row], capacity: int) -> tuple[Row, ...]:
-    """Return the banks, largest first, that hold a capacity [B] in the least area.
+    """Return the banks, largest first, that hold a capacity [B] at the least ``merit``.
 
-    ``rows`` are points of one word in rising order of capacity. A point of its own is returned
-    alone. Otherwise whole banks are taken from the largest down and one bank holds what is left;
-    which one, and where to stop, decides the area. Where the target of the points asks for speed,
-    no bank is slower than the next larger point, which would do alone.
+    ``rows`` are points of one word in rising order of capacity. Whole banks are taken from the
+    largest down and one bank holds what is left; which one, and where to stop, is the choice. A
+    larger point may stand for less, all of it counted. So a memory's merit never falls with its
+    capacity: of what a larger memory may be built of, a part, or all, is open to a smaller one.
     """
-    known = {row.capacity: row for row in rows}
-    if capacity in known:
-        return (known[capacity],)
-    speed = _SPEEDS.get(rows[0].target)
-    larger = next((row for row in rows if row.capacity > capacity), None)
-    limit = getattr(larger, speed) if speed and larger else math.inf
-    found = [
-        banks
-        for banks in _candidates(rows, capacity)
-        if not speed or max(getattr(row, speed) for row in banks) <= limit
-    ]
-    return min(found, key=_size)
+    return min(_candidates(rows, capacity), key=lambda banks: (merit(banks), len(banks)))
+
+
+def merit(banks: Sequence[Row]) -> float:
+    """Return the product of the figures that the target asks for, in SI units.
+
+    A target that a file names itself says nothing of what it asks for: area decides.
+    """
+    target = banks[0].target if banks[0].target in _MERITS else "Area"
+    return math.prod(
+        (max if name.endswith("latency") else math.fsum)(getattr(row, name) for row in banks)
+        for name in _MERITS[target]
+    )
 
 
 def _candidates(rows: Sequence[Row], capacity: int) -> Iterator[tuple[Row, ...]]:
@@ -63,11 +68,6 @@ def _candidates(rows: Sequence[Row], capacity: int) -> Iterator[tuple[Row, ...]]
             yield taken
             return
     yield from ((*taken, last) for last in rows)
-
-
-def _size(banks: Sequence[Row]) -> tuple[int, int]:
-    """Square micrometres, and of equal ones the fewest banks."""
-    return round(1e12 * math.fsum(row.area for row in banks)), len(banks)
 
 
 def join(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from math import isclose
 from statistics import median
 
 from accelsim.memory.technology import Conditions, MemoryTechnology, Row
 
 CARRIED = "leakage"
+# Tables print areas to so many digits: arrays within this share of each other are built alike.
+_ALIKE = 1e-3
 
 
 def with_carried(
@@ -25,10 +28,41 @@ def with_carried(
         slope = leakage_slope(technology, other, conditions)
         for row in technology.tables[other].get(target, {}).get(rows[0].word, ()) if slope else ():
             if row.capacity not in known:
-                said = f"{row.source}; leakage carried from {other.temperature:g} K"
-                leakage, own = row.leakage * slope, (*row.interpolated, CARRIED)
-                found.append(replace(row, leakage=leakage, source=said, interpolated=own))
+                found.append(_carried(row, other, slope))
     return tuple(sorted(found, key=lambda row: row.capacity))
+
+
+def floorplan(technology: MemoryTechnology, conditions: Conditions) -> Conditions:
+    """Return the hottest conditions of the tables, for which a memory is laid out."""
+    alike = (
+        each
+        for each in technology.tables
+        if each._replace(temperature=conditions.temperature) == conditions
+    )
+    return max(alike, key=lambda each: each.temperature)
+
+
+def at_temperature(
+    technology: MemoryTechnology, plan: Conditions, conditions: Conditions, row: Row
+) -> Row:
+    """Return a point of the floorplan at the temperature of other conditions.
+
+    That is the table's own where NVSim lays it out alike, with the area of the floorplan; elsewhere
+    the point with its leakage carried over. A temperature thus never changes an area.
+    """
+    if plan == conditions:
+        return row
+    columns = technology.tables[conditions].get(row.target, {})
+    for own in columns.get(row.word, ()):
+        if own.capacity == row.capacity and isclose(own.area, row.area, rel_tol=_ALIKE):
+            return replace(own, area=row.area)
+    return _carried(row, plan, leakage_slope(technology, plan, conditions))
+
+
+def _carried(row: Row, origin: Conditions, slope: float) -> Row:
+    said = f"{row.source}; leakage carried from {origin.temperature:g} K"
+    own = (*row.interpolated, CARRIED)
+    return replace(row, leakage=row.leakage * slope, source=said, interpolated=own)
 
 
 @lru_cache(maxsize=256)

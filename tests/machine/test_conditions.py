@@ -38,6 +38,38 @@ def test_a_memory_or_buffer_may_have_its_own(block: str) -> None:
     assert changed == {block.removeprefix("memories."): (310, "LSTP")}
 
 
+@pytest.mark.parametrize(
+    ("settings", "home", "banks"),
+    [
+        (("process.source=silicon",), "rram", (1, 4, 64)),
+        ((), "sram", (1, 8, 16, 32)),
+        ((), "rram", (1, 2, 16)),
+    ],
+)
+def test_no_number_of_banks_costs_less_than_one(
+    settings: tuple[str, ...], home: str, banks: tuple[int, ...]
+) -> None:
+    one, *more = (
+        machine("adapter_slc.yaml", *settings, f"memories.{home}.banks={count}").regions[home]
+        for count in banks
+    )
+    assert all(each.area >= one.area * (1 - 1e-12) for each in more)
+    assert all(each.leakage >= one.leakage * (1 - 1e-12) for each in more)
+    # Small banks have more periphery to a bit, in NVSim as in what was built.
+    assert more[-1].area > one.area
+
+
+@pytest.mark.parametrize("technology", ["SRAM", "SRAM_htree"])
+@pytest.mark.parametrize("bits", [64, 128, 512])
+def test_a_home_is_read_for_no_less_than_built_banks(technology: str, bits: int) -> None:
+    """As a buffer is: the least energy of a byte is one wherever SRAM stands."""
+    home = (f"memories.sram.technology={technology}", f"memories.sram.word={bits} b")
+    hardware = machine("adapter_slc.yaml", *home)
+    least = hardware.site.logic.bank * bits
+    prices = hardware.datasheets["sram"].prices
+    assert min(prices["read"].joules, prices["write"].joules) >= least > 0
+
+
 def test_logic_leaks_as_its_roadmap_and_temperature_say() -> None:
     watts = [
         machine("edgebert.yaml", f"process.temperature={kelvin} K", f"process.roadmap={roadmap}")

@@ -80,14 +80,12 @@ class BufferConfig(Block):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A vector costs a whole access; buffers count bytes, as zero lanes are not accessed.
 
-        It costs no less than built banks of SRAM. What the datapath reads or writes passes the
+        What the datapath reads or writes passes the
         wires between; other writes come off the bus.
         """
         region, size, logic = self.region(name, site), self.vector_bytes(site), site.logic
         word = int(8 * region.word_bytes)
-        energies = word_energies(word, partial(self._arrays, name, site))
-        least = word * logic.bank if region.array.volatile else 0.0
-        read, write = (max(least, joules) for joules in energies)
+        read, write = word_energies(word, site, partial(self._arrays, name, site))
         wires = word * logic.operand_wire
         return Datasheet(
             Part.BUFFERS,

@@ -22,6 +22,7 @@ from accelsim.units import Tick, ceil_div, to_ticks
 
 # The narrowest array of the table; a narrower word pays for all of it.
 NARROWEST = 64
+_ENERGIES = ("read_energy", "write_energy")
 
 
 class MemoryConfig(Component):
@@ -70,7 +71,7 @@ class MemoryConfig(Component):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Words are priced by the array. Parameters outlive retention in a volatile memory."""
         region = self.region(name, site)
-        read, write = word_energies(self.word, partial(self._arrays, name, site))
+        read, write = word_energies(self.word, site, partial(self._arrays, name, site))
         parameters = region.kind == "parameters"
         return Datasheet(
             Part.PARAMETERS if parameters else Part.ACTIVATIONS,
@@ -100,18 +101,20 @@ class MemoryConfig(Component):
         return port_timing(self.region(name, site), site)
 
 
-def word_energies(word: int, arrays: Callable[[int], Region]) -> tuple[float, float]:
+def word_energies(word: int, site: Site, arrays: Callable[[int], Region]) -> tuple[float, float]:
     """Return what reading and writing a word of so many bits cost [J].
 
     That of its arrays, and no less than a narrower word of the table costs in as large a memory:
-    NVSim may lay a wide one out slower and thriftier.
+    NVSim may lay a wide one out slower and thriftier. Nor less than built banks of SRAM.
     """
     built = [arrays(word)]
     for narrower in (NARROWEST << n for n in range(word.bit_length())):
         # The table may have no arrays of that width and capacity.
         with suppress(ConfigError):
             built += [arrays(narrower)] if narrower < word else []
-    return max(each.read_energy for each in built), max(each.write_energy for each in built)
+    least = word * site.logic.bank if built[0].array.volatile else 0.0
+    read, write = (max(getattr(each, name) for each in built) for name in _ENERGIES)
+    return max(least, read), max(least, write)
 
 
 def follows_supply(region: Region, site: Site) -> bool:
