@@ -48,3 +48,11 @@ def test_no_single_block_size_is_faster_than_the_chosen_ones(
 )
 def test_more_makes_no_simulated_inference_slower(case: str, more: str) -> None:
     assert makespan(case, f"hardware.{more}") <= makespan(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_larger_weight_buffer_makes_no_simulated_inference_slower(case: str) -> None:
+    masks = "hardware.weight_buffer.masks=256 KiB"
+    sizes = ("64 KiB", "128 KiB", "256 KiB", "512 KiB")
+    ticks = [makespan(case, masks, f"hardware.weight_buffer.data={size}") for size in sizes]
+    assert all(later <= 1.001 * min(ticks) for later in ticks[1:])

@@ -4,7 +4,7 @@ The array and the special functions are two queues; of what an array command wai
 loads of its own weights count beside it. Work that takes less or comes earlier never ends later,
 so a larger buffer or a faster port makes no plan dearer. Left out, with what they may hide of a
 plan: all but a tile of the first load of a product, the function of its last panel (a panel's time
-each, which wide panels make longer), and that queues wait for each other at the bus and at the
+each, which `panels.WIDEST_PANEL` bounds), and that queues wait for each other at the bus and at the
 activation memory.
 """
 
@@ -197,11 +197,13 @@ class Estimate:
         array, joules = 0, 0.0
         for product in products:
             columns = product.columns // heads
-            load, read = self._load(product, columns, ceil_div(columns, tiling.columns))
+            panels = ceil_div(columns, tiling.columns)
+            load, read = self._load(product, columns, panels)
             wait = load * self._emitter.vector_size // columns
             for first, last in split_rows(rows, tiling.rows):
                 shape = (last - first, columns, product.depth)
                 cycles = panel_cycles(parts.pe_array, *shape)
+                cycles += (panels - 1) * parts.pe_array.command_cycles
                 array += max(cycles, load) + wait if hidden else cycles + load
                 uses = mac_uses(parts.pe_array, PE_ARRAY, Product(*shape))
                 joules += read + self._objective.joules(uses)
