@@ -17,14 +17,15 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, MATMUL, Operator
 from accelsim.workload.schema import load_workload
 
-ONE_BLOCK = (SMALL[0], "sequence_length=16")
+# 96 columns are one panel.
+ONE_BLOCK = (SMALL[0], "sequence_length=16", "model.intermediate_size=96")
 MACHINES = {
     "overlapped": (),
     "no_double_buffering": ("hardware.overlap.double_buffering=false",),
     "shared_special_functions": ("hardware.overlap.special_functions=false",),
     "host_in_turn": ("hardware.host.command_queue=false",),
     "spilling": (
-        "hardware.memories.activation_sram.capacity=5.5 KiB",
+        "hardware.memories.activation_sram.capacity=3 KiB",
         "hardware.memories.activation_sram.extrapolate=true",
     ),
 }

@@ -446,7 +446,7 @@ def test_nothing_is_loaded_for_a_task_without_parameters_on_the_chip() -> None:
 
 def test_a_target_needs_operating_points() -> None:
     with pytest.raises(
-        MappingError, match=r"^early_exit\.latency_target: the machine '\w+' has no"
+        MappingError, match=r"^case '\w+': early_exit\.latency_target: the machine '\w+' has no"
     ):
         serve(STREAMS[6][0], "hardware.scaling=null", EXITS % ", latency_target: 1 ms")
 
