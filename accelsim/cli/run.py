@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from accelsim.report.table import Report
     from accelsim.workload.schema import Workload
 
+_TIMELINE, _REQUESTS = "timeline.json", "requests.csv"
+
 
 @click.command()
 @workload_options(out="Folder of the results. [out/NAME]")
@@ -70,15 +72,16 @@ def run(
     resolved = resolve(Point(workload, assignments))
     wanted = chosen_media(media)
     folder = out or Path("out") / resolved.config.name
-    further = ["timeline.json"] * (not no_trace) + ["requests.csv"] * per_request
-    check_free(folder, [*(f"results.{medium.name}" for medium in wanted), *further])
+    beside = {_TIMELINE: not no_trace, _REQUESTS: per_request}
+    named = [f"results.{medium.name}" for medium in wanted]
+    check_free(folder, [*named, *(name for name, asked in beside.items() if asked)])
     result = _simulate(resolved, options, shown=not (quiet or as_json))
     report = run_report(result, _command(workload))
     more: dict[str, Iterable[str]] = {}
     if not no_trace:
-        more["timeline.json"] = _timeline(result)
+        more[_TIMELINE] = _timeline(result)
     if per_request:
-        more["requests.csv"] = request_rows(result.cases)
+        more[_REQUESTS] = request_rows(result.cases)
     paths = _write(report, folder, wanted, more)
     try:
         if not quiet:
@@ -134,7 +137,7 @@ def _write(
     from accelsim.report.media import MEDIA
 
     # Files of an earlier run would not belong to these results.
-    ours = ("timeline.json", "requests.csv", *(f"{report.name}.{name}" for name in MEDIA.all()))
+    ours = (_TIMELINE, _REQUESTS, *(f"{report.name}.{name}" for name in MEDIA.all()))
     return write(report, folder, media, more, stale=ours)
 
 

@@ -67,14 +67,6 @@ def written(folder: Path) -> Written:
         return {}
 
 
-def is_whole(folder: Path) -> bool:
-    """Say whether a folder holds a complete set of results, none of them changed since."""
-    known = written(folder)
-    return bool(known) and all(
-        digests == [_digest_of(folder / name)] for name, digests in known.items()
-    )
-
-
 @dataclass(frozen=True)
 class _Change:
     """A set of files that takes the place of another; ``undo`` has the steps back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -15,7 +16,7 @@ import pytest
 
 from accelsim.errors import OutputError
 from accelsim.report import files
-from accelsim.report.files import is_whole, write_all
+from accelsim.report.files import write_all, written
 
 
 def breaking(error: BaseException) -> Iterator[str]:
@@ -30,6 +31,13 @@ def contents(folder: Path) -> dict[str, str]:
 
 def visible(folder: Path) -> dict[str, str]:
     return {name: text for name, text in contents(folder).items() if not name.startswith(".")}
+
+
+def is_whole(folder: Path) -> bool:
+    """Say what the manifest tells a reader: every file is the one that was written last."""
+    known = written(folder)
+    found = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in known}
+    return bool(known) and known == {name: [digest] for name, digest in found.items()}
 
 
 def no_process() -> int:
