@@ -20,6 +20,8 @@ from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
 
 # AlbertForSequenceClassification and BertForSequenceClassification put the encoder below these.
 _PREFIXES = ("albert.", "bert.")
+# PEFT wraps the model, and the modules that it saves whole.
+_PEFT_PREFIX, _PEFT_SAVED = "base_model.model.", ".modules_to_save."
 # Names of checkpoints that were converted from TensorFlow; transformers renames them as well.
 _OLD_ENDINGS = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}
 # Heads of pretraining (AlbertForPreTraining, BertForPreTraining) and constant index buffers of
@@ -93,6 +95,8 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
 
 
 def _our_name(name: str) -> str:
+    if name.startswith(_PEFT_PREFIX):
+        name = name.removeprefix(_PEFT_PREFIX).replace(_PEFT_SAVED, ".")
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     for old, new in _OLD_ENDINGS.items():

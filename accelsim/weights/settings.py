@@ -68,8 +68,9 @@ class CaseWeights(ConfigModel):
 
     Files are ``shared`` by all tasks, or one task's own in ``tasks``; relative paths start at the
     folder of the workload file. A task's file may be a complete checkpoint: what tasks share must
-    then be equal in all of them. A ``seed`` alone draws all weights; beside files it draws the
-    adapters and heads of which they have nothing. The weights are pruned to the densities of
+    then be equal in all of them; or the folder of a LoRA adapter that PEFT saved. A ``seed`` alone
+    draws all weights; beside files it draws the adapters and heads of which they have nothing. The
+    weights are pruned to the densities of
     the case's storage, in every ``tensor`` or over all matrices of a ``role`` together, so that
     tensors of small weights become sparser than others, and quantised to its bits with
     ``numbers``; what is then measured takes the place of the stated densities.

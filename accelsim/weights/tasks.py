@@ -12,6 +12,7 @@ from accelsim.inputs.paths import suggest
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.weights.files import load_weights
+from accelsim.weights.peft import find_peft, load_peft
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.weight_set import Values, WeightSet, check_weights, report
 
@@ -42,7 +43,7 @@ def load_task_weights(
     sets: dict[str, WeightSet] = {}
     for task, graph in graphs.items():
         if task in own:
-            sets[task] = merge(common, load_weights(folder / own[task]), graph)
+            sets[task] = merge(common, _load_own(folder / own[task], graph), graph)
         elif shared:
             sets[task] = common
         else:
@@ -55,6 +56,11 @@ def load_task_weights(
         check_weights(sets[task], graph)
         _check_equal(next(iter(sets.values())), sets[task], graph)
     return sets
+
+
+def _load_own(path: Path, graph: LayerGraph) -> WeightSet:
+    adapter = find_peft(path)
+    return load_peft(adapter, graph) if adapter else load_weights(path)
 
 
 # What a backbone's own file must hold; the rest are adapters and heads.
