@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from accelsim.memory.technology import load_technology
     from accelsim.model.adaptations import find_adaptation
     from accelsim.model.families import find_model
+    from accelsim.study.saved_run import load_run
     from accelsim.workload.schema import load_workload
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "find_array": "accelsim.memory.arrays",
     "find_model": "accelsim.model.families",
     "load_hardware": "accelsim.machine.schema",
+    "load_run": "accelsim.study.saved_run",
     "load_technology": "accelsim.memory.technology",
     "load_workload": "accelsim.workload.schema",
 }
@@ -47,6 +49,7 @@ __all__ = [
     "find_array",
     "find_model",
     "load_hardware",
+    "load_run",
     "load_technology",
     "load_workload",
 ]

@@ -292,6 +292,16 @@ class Segment:
         return tuple({id(use): use for task in self.tasks for use in task.uses}.values())
 
     @cached_property
+    def use_counts(self) -> tuple[tuple[Use, str, int], ...]:
+        """Each distinct use with an operator, and how often it stands in the operator's tasks."""
+        counts: Counter[tuple[int, str]] = Counter()
+        for task in self.tasks:
+            for use in task.uses:
+                counts[id(use), task.operator] += 1
+        by_id = {id(use): use for use in self.distinct_uses}
+        return tuple((by_id[key], operator, n) for (key, operator), n in counts.items())
+
+    @cached_property
     def groups(self) -> tuple[int, ...]:
         """The group of each task: one for all that count the same kinds of amounts."""
         known = {keys: number for number, keys in enumerate(self.group_keys)}
@@ -332,11 +342,15 @@ def _keys_of(task: Task) -> tuple[tuple[str, str, str], ...]:
 
 @dataclass(frozen=True)
 class Program:
-    """Segments in order; the same segment object may stand in it many times."""
+    """Segments in order; the same segment object may stand in it many times.
+
+    ``layers`` are the encoder layers of the segments; a program of no layer has none.
+    """
 
     name: str
     kind: ProgramKind
     segments: tuple[Segment, ...]
+    layers: tuple[int | None, ...] = ()
 
 
 @dataclass

@@ -55,12 +55,15 @@ def run(
 ) -> None:
     """Simulate the cases of a WORKLOAD file and compare them.
 
-    Writes results.json, or what --write names, and, unless --no-trace is given, timeline.json,
-    which opens at ui.perfetto.dev.
+    Writes results.json, or what --write names; breakdown.csv, all that was spent by task, layer,
+    operator, block and action; and, unless --no-trace is given, timeline.json, which opens at
+    ui.perfetto.dev.
     """
+    from accelsim.account.breakdown import BREAKDOWN
     from accelsim.engine.simulator import Options
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
+    from accelsim.report.breakdown import breakdown_lines
     from accelsim.report.files import check_free
     from accelsim.report.media import chosen_media
     from accelsim.report.request_rows import request_rows
@@ -72,12 +75,12 @@ def run(
     resolved = resolve(Point(workload, assignments))
     wanted = chosen_media(media)
     folder = out or Path("out") / resolved.config.name
-    beside = {_TIMELINE: not no_trace, _REQUESTS: per_request}
+    beside = {BREAKDOWN: True, _TIMELINE: not no_trace, _REQUESTS: per_request}
     named = [f"results.{medium.name}" for medium in wanted]
     check_free(folder, [*named, *(name for name, asked in beside.items() if asked)])
     result = _simulate(resolved, options, shown=not (quiet or as_json))
     report = run_report(result, _command(workload))
-    more: dict[str, Iterable[str]] = {}
+    more: dict[str, Iterable[str]] = {BREAKDOWN: breakdown_lines(result.cases)}
     if not no_trace:
         more[_TIMELINE] = _timeline(result)
     if per_request:
@@ -134,10 +137,11 @@ def _simulate(workload: Workload, options: Options, *, shown: bool) -> Result:
 def _write(
     report: Report, folder: Path, media: Sequence[Medium], more: Mapping[str, Iterable[str]]
 ) -> list[Path]:
+    from accelsim.account.breakdown import BREAKDOWN
     from accelsim.report.media import MEDIA
 
     # Files of an earlier run would not belong to these results.
-    ours = (_TIMELINE, _REQUESTS, *(f"{report.name}.{name}" for name in MEDIA.all()))
+    ours = (BREAKDOWN, _TIMELINE, _REQUESTS, *(f"{report.name}.{name}" for name in MEDIA.all()))
     return write(report, folder, media, more, stale=ours)
 
 

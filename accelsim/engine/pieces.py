@@ -14,6 +14,7 @@ from typing import Any
 
 from accelsim.engine.ledger import BACKGROUND, Clock, Key, Ledger, check_conservation
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.engine.work import Behalf, Work
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
@@ -24,6 +25,7 @@ from accelsim.program import ProgramKind, Segment
 from accelsim.units import Tick
 
 Process = Generator[Any, Any, Any]
+Layers = tuple[int | None, ...]
 
 
 @dataclass(eq=False)
@@ -46,11 +48,15 @@ class PieceRecord:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Account:
-    """On whose behalf pieces run: the kind of program, the NLP task, the operating point."""
+    """On whose behalf pieces run: the kind of program, the NLP task, the operating point.
+
+    ``layers`` are those of the piece's segments; none where it is of no layer.
+    """
 
     kind: ProgramKind
     task: str
     point: str
+    layers: Layers = ()
 
 
 class PieceRunner:
@@ -74,7 +80,7 @@ class PieceRunner:
         self._pieces: dict[object, PieceRecord] = {}
         self._segments: dict[object, SegmentRecord] = {}
         self._with_dram: dict[tuple[Segment, ...], bool] = {}
-        self._accounts: dict[tuple[str, str, str], Account] = {}
+        self._accounts: dict[tuple[str, str, str, Layers], Account] = {}
         self._replays: Counter[PieceRecord] = Counter()
         self._replayed = 0
 
@@ -92,7 +98,9 @@ class PieceRunner:
         """Empty all buffers: what they hold is not needed any more."""
         self.levels.clear()
 
-    def run(self, segments: tuple[Segment, ...], kind: ProgramKind, task: str) -> Process:
+    def run(
+        self, segments: tuple[Segment, ...], kind: ProgramKind, task: str, layers: Layers = ()
+    ) -> Process:
         """Run segments one after the other (a SimPy process fragment); return the PieceRecord."""
         uses_dram, channel = self._uses_dram(segments), None
         if uses_dram and self.machine.dram:
@@ -110,7 +118,7 @@ class PieceRunner:
             yield self.env.timeout(record.duration)
             if record.dram is not None and self.machine.dram:
                 self.machine.dram.resume(record.dram, self.env.now, record.dram_residency)
-        self.tally[record, self._account(kind, task)] += 1
+        self.tally[record, self._account(kind, task, layers)] += 1
         return record
 
     @property
@@ -137,10 +145,10 @@ class PieceRunner:
             self._with_dram[segments] = known
         return known
 
-    def _account(self, kind: ProgramKind, task: str) -> Account:
-        key = (kind.value, task, self.point)
+    def _account(self, kind: ProgramKind, task: str, layers: Layers) -> Account:
+        key = (kind.value, task, self.point, layers)
         if key not in self._accounts:
-            self._accounts[key] = Account(kind, task, self.point)
+            self._accounts[key] = Account(kind, task, self.point, layers)
         return self._accounts[key]
 
     def _held(self) -> tuple[tuple[str, int], ...]:
@@ -212,6 +220,21 @@ class PieceRunner:
         return record
 
     # -- the end -------------------------------------------------------------------------------
+
+    def work(self) -> dict[Behalf, Work]:
+        """Return all that the pieces did, layer by layer."""
+        ran: Counter[tuple[int, Behalf]] = Counter()
+        records: dict[int, SegmentRecord] = {}
+        for (piece, account), times in self.tally.items():
+            layers = account.layers or (None,) * len(piece.parts)
+            for (_, record), layer in zip(piece.parts, layers, strict=True):
+                behalf = Behalf(account.point, account.kind.value, account.task, layer)
+                records[id(record)] = record
+                ran[id(record), behalf] += times
+        found: dict[Behalf, Work] = {}
+        for (number, behalf), times in ran.items():
+            found.setdefault(behalf, Work()).add(records[number], times)
+        return found
 
     def settle(self, ledger: Ledger) -> None:
         """Fill the ledger with all that was counted and check that it balances."""

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
+from accelsim.engine.work import Behalf, Work
 from accelsim.machine.chip_state import NOMINAL, ChipState
 from accelsim.policies.idle import IdlePlan
 from accelsim.program import ProgramKind
@@ -128,10 +129,11 @@ class Window:
 class Run:
     """What a simulation returns.
 
-    ``executions`` and ``states`` are those of the window, ``requests`` and ``totals`` (by kind and
-    task) of the whole run. ``event_count`` counts SimPy events, ``simulated`` and ``replayed``
-    segments. ``idle_plans`` counts the idle times by what was planned for them. ``task_bits`` are
-    the most bits of all tasks' own parameters that lay in each memory at a time.
+    ``executions`` and ``states`` are those of the window, ``requests``, ``totals`` (by kind and
+    task) and ``work`` (by layer, too) of the whole run. ``event_count`` counts SimPy events,
+    ``simulated`` and ``replayed`` segments. ``idle_plans`` counts the idle times by what was
+    planned for them. ``task_bits`` are the most bits of all tasks' own parameters that lay in each
+    memory at a time.
     """
 
     makespan: Tick
@@ -141,6 +143,7 @@ class Run:
     states: tuple[StateSpan, ...]
     requests: tuple[RequestOutcome, ...]
     totals: Mapping[tuple[ProgramKind, str], ProgramTotal]
+    work: Mapping[Behalf, Work]
     event_count: int
     simulated: int
     replayed: int

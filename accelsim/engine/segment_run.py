@@ -74,13 +74,15 @@ class Span:
 class SegmentRecord:
     """The outcome of a segment: all that a replay needs, relative to its start.
 
-    ``amounts`` are by (block, action, operator); ``ports`` are (busy, idle, last) ticks; ``dram``
-    is the state of the DRAM at the end, if the segment uses it, with the ticks in each state.
+    ``amounts`` and ``busy`` ticks are by (block, action, operator); ``ports`` are (busy, idle,
+    last) ticks; ``dram`` is the state of the DRAM at the end, if the segment uses it, with the
+    ticks in each state.
     """
 
     segment: Segment
     duration: Tick = 0
     amounts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    busy: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     ports: dict[str, tuple[Tick, Tick, Tick]] = field(default_factory=dict)
     peak: dict[str, int] = field(default_factory=dict)
     end_levels: dict[str, int] = field(default_factory=dict)
@@ -184,6 +186,8 @@ class SegmentRun:
             if ticks is None:
                 start, last = server.book(use, now)
                 self._caused[task.id, number] = server.extra_amounts()
+                key = (use.block, use.action, task.operator)
+                self.record.busy[key] += server.free_at - start
             else:
                 start = server.free_at
                 if start < now:
@@ -263,6 +267,9 @@ class SegmentRun:
         record, now = self.record, self._env.now
         record.duration = now - self._start
         self._count()
+        for use, operator, times in self.record.segment.use_counts:
+            if ticks := self._servers[id(use)][1]:
+                self.record.busy[use.block, use.action, operator] += ticks * times
         self._close_dram()
         record.end_levels = dict(self._levels)
         for name, block in self._machine.blocks.items():

@@ -34,7 +34,7 @@ from accelsim.machine.operating_points import OperatingPoint
 from accelsim.mapping.cache import InferenceProgram
 from accelsim.policies.idle import IdlePlan, StateCost
 from accelsim.policies.service import ServiceConfig
-from accelsim.program import Program, ProgramKind, Segment
+from accelsim.program import Program, ProgramKind
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
 
@@ -154,6 +154,7 @@ class _Controller:
                 for kind in ProgramKind
                 for task, total in self.totals[kind.value].items()
             },
+            work=self.runner.work(),
             event_count=self.env.event_count,
             simulated=self.runner.simulated,
             replayed=self.runner.replayed,
@@ -223,10 +224,10 @@ class _Controller:
             yield from self._execute(program, request)
             return _Departure(self.env.now)
         plan = exit_plan(request, len(inference.exits), early_exit)
-        segments = program.segments[: inference.exits[plan.layers - 1]]
+        part = slice(inference.exits[plan.layers - 1])
         points = self.design.hardware.lower_points
         if early_exit.latency_target is None or not points:
-            yield from self._execute(program, request, segments)
+            yield from self._execute(program, request, part)
             departure = _Departure(self.env.now, plan.layers)
         else:
             departure = yield from self._infer_scaled(inference, request, plan, points)
@@ -244,7 +245,7 @@ class _Controller:
         early_exit = self.service.early_exit
         assert early_exit is not None
         program, exits, start = inference.program, inference.exits, self.env.now
-        first = yield from self._execute(program, request, program.segments[: exits[0]])
+        first = yield from self._execute(program, request, slice(exits[0]))
         # What follows the segments before the layers is a layer with its check.
         layer = first.duration - first.parts[inference.before][0]
         point = None
@@ -281,7 +282,7 @@ class _Controller:
     ) -> Process:
         if first < last:
             yield from self._scale(point, request)
-            yield from self._execute(program, request, program.segments[first:last], again=True)
+            yield from self._execute(program, request, slice(first, last), again=True)
 
     def _scale(self, point: OperatingPoint | None, request: Request) -> Process:
         if (point.name if point else NOMINAL) == self.runner.point:
@@ -352,18 +353,18 @@ class _Controller:
         self,
         program: Program,
         request: Request | None,
-        segments: tuple[Segment, ...] | None = None,
+        part: slice = slice(None),
         *,
         again: bool = False,
     ) -> Process:
-        """Run a program, or some of its segments; ``again`` continues one that was counted."""
+        """Run a part of a program's segments; ``again`` continues one that was counted."""
         start, runner = self.env.now, self.runner
         task, number = (request.task, request.number) if request else ("-", len(self.outcomes))
         # A program ends after its start, at an unknown time: it may be seen if it begins in time.
         shown = self.window.may_show(start, len(self.outcomes))
         before = runner.take_background() if shown else None
         record: PieceRecord = yield from runner.run(
-            program.segments if segments is None else segments, program.kind, task
+            program.segments[part], program.kind, task, program.layers[part]
         )
         end = self.env.now
         self.states[runner.state] += end - start

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from accelsim.accelerators.design import Design
+from accelsim.account.breakdown import BreakdownRow, breakdown
 from accelsim.account.lifetime import RegionLifetime, lifetimes
 from accelsim.account.memories import Footprint, backbone_programming, footprints
 from accelsim.account.metrics import DesignFigures
@@ -58,6 +59,11 @@ class CaseResult:
     def purposes(self) -> dict[str, float]:
         """Joules of the run by purpose."""
         return purposes(self.figures.prices, self.figures.account)
+
+    @property
+    def breakdown(self) -> Iterator[BreakdownRow]:
+        """All that was spent, by task, layer, operator, block and action: rows of a tidy table."""
+        return breakdown(self.design, self.run, self.figures.account, self.figures.prices)
 
     @cached_property
     def programming(self) -> dict[str, ProgrammingCost]:

@@ -24,6 +24,7 @@ def run(*arguments: str) -> int:
 def test_writes_results_and_timeline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--out", str(tmp_path / "o")) == 0
     assert sorted(p.name for p in (tmp_path / "o").glob("[!.]*")) == [
+        "breakdown.csv",
         "results.json",
         "timeline.json",
     ]
@@ -38,9 +39,9 @@ def test_writes_results_and_timeline(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "results.json" in shown
 
 
-def test_no_trace_writes_results_alone(tmp_path: Path) -> None:
+def test_no_trace_writes_no_timeline(tmp_path: Path) -> None:
     assert run("--no-trace", "--quiet", "--out", str(tmp_path)) == 0
-    assert [p.name for p in tmp_path.glob("[!.]*")] == ["results.json"]
+    assert {p.name for p in tmp_path.glob("[!.]*")} == {"results.json", "breakdown.csv"}
 
 
 def test_quiet_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,9 +154,9 @@ def test_per_request_rows_are_those_of_the_statistics(tmp_path: Path) -> None:
 
 def test_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
     assert run("--per-request", "--quiet", "--out", str(tmp_path)) == 0
-    assert len(list(tmp_path.glob("[!.]*"))) == 3
+    assert len(list(tmp_path.glob("[!.]*"))) == 4
     assert run("--no-trace", "--quiet", "--out", str(tmp_path)) == 0
-    assert [path.name for path in tmp_path.glob("[!.]*")] == ["results.json"]
+    assert {p.name for p in tmp_path.glob("[!.]*")} == {"results.json", "breakdown.csv"}
 
 
 @pytest.mark.parametrize("width", [80, 160])

@@ -1,0 +1,195 @@
+"""All that a run spent, told apart by task, layer, operator, block and action: a tidy table.
+
+Counts and dynamic energy are those of the ledger. What is spent by the tick (leakage, clocks, the
+DRAM's standby) is known by state of the chip and by program, and shared out in two steps. A layer
+of a program bears what falls into its time. Its operators share that time by the busy ticks of the
+port that each keeps busiest: where operators overlap this is a convention, and one may bear what
+another hides behind it. Sums over all rows are those of the run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from math import fsum
+from typing import NamedTuple
+
+from accelsim.accelerators.design import Design
+from accelsim.account.energy import EnergyAccount
+from accelsim.account.prices import PriceList
+from accelsim.engine.ledger import BACKGROUND, Key
+from accelsim.engine.run import Run
+from accelsim.engine.work import Behalf, Work
+from accelsim.machine.chip_state import ChipState, PowerState
+from accelsim.machine.servers import Machine
+from accelsim.placement.placement import DRAM
+from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
+
+BREAKDOWN = "breakdown.csv"
+# In the place of a block: all of them; in that of a task or an operator: none.
+CHIP, NOBODY = "chip", "-"
+# In the place of an action: time that passes, and what a block spends by the tick.
+ELAPSED, STANDING = "elapsed", "standing"
+IDLE = "idle"
+
+
+class BreakdownRow(NamedTuple):
+    """A row of the table: times in s, energies in J; ``amount`` is in the ``unit``.
+
+    ``busy`` is for how long the action occupied its port. ``elapsed`` is the share of the makespan,
+    in rows of the block ``chip`` alone; ``leakage``, ``clock`` and ``standby`` stand in rows of the
+    action ``standing`` alone.
+    """
+
+    state: str
+    program: str
+    task: str
+    layer: int | None
+    operator: str
+    block: str
+    part: str
+    action: str
+    unit: str
+    amount: int = 0
+    busy: float = 0.0
+    elapsed: float = 0.0
+    dynamic: float = 0.0
+    leakage: float = 0.0
+    clock: float = 0.0
+    standby: float = 0.0
+
+    @classmethod
+    def columns(cls) -> dict[str, str]:
+        """Return the name of each column in files, by field: with its unit, where it has one."""
+        return {field: field + _SUFFIXES.get(field, "") for field in cls._fields}
+
+    @property
+    def energy(self) -> float:
+        """All joules of the row."""
+        return self.dynamic + self.leakage + self.clock + self.standby
+
+
+_SUFFIXES = {
+    **dict.fromkeys(("busy", "elapsed"), "_s"),
+    **dict.fromkeys(("dynamic", "leakage", "clock", "standby"), "_J"),
+}
+Rows = Iterator[BreakdownRow]
+# State, program, task, layer, operator.
+_Place = tuple[str, str, str, int | None, str]
+
+
+def breakdown(design: Design, run: Run, account: EnergyAccount, prices: PriceList) -> Rows:
+    """Yield the rows of a run: by program and layer, then idle states and refreshes meanwhile."""
+    return _Breakdown(design, run, account, prices).rows()
+
+
+class _Breakdown:
+    def __init__(self, design: Design, run: Run, account: EnergyAccount, prices: PriceList):
+        self.run, self.account, self.prices = run, account, prices
+        machine = Machine(design.hardware)
+        self.port = cache(lambda block, action: machine.port(block, action).name)
+        self.booked = {behalf: self._by_operator(work) for behalf, work in run.work.items()}
+        # Joules of a clock that stops, by state and block, for each booked tick.
+        self.gated = self._gated_clocks()
+        rest = run.makespan - sum(work.dram_ticks for work in run.work.values())
+        used = fsum(self._dram_joules(work) for work in run.work.values())
+        self.rest = (fsum(account.standby.values()) - used) / rest if rest else 0.0
+
+    def rows(self) -> Rows:
+        """Yield all rows."""
+        for behalf, work in self.run.work.items():
+            yield from self._actions(behalf, work)
+            yield from self._shared(behalf, work)
+        for key, amount in self.run.ledger.amounts.items():
+            if key.program == IDLE:
+                yield from self._background(key, amount)
+        for state, ticks in self.run.ledger.chip_states.items():
+            if state.power is not PowerState.ACTIVE and ticks:
+                place = (str(state), IDLE, NOBODY, None, NOBODY)
+                yield from self._standing(place, state, ticks, self.rest * ticks, {})
+
+    def _actions(self, behalf: Behalf, work: Work) -> Rows:
+        head = (str(_state(behalf)), *behalf[1:])
+        for (block, action, operator), amount in work.amounts.items():
+            busy = to_seconds(work.busy[block, action, operator])
+            joules = self._joules(block, action, behalf.point, amount)
+            own = (block, *self._kind(block, action))
+            yield BreakdownRow(*head, operator, *own, amount, busy, dynamic=joules)
+
+    def _background(self, key: Key, amount: int) -> Rows:
+        joules = self._joules(key.block, key.action, key.point, amount)
+        own = (key.block, *self._kind(key.block, key.action))
+        yield BreakdownRow(IDLE, IDLE, NOBODY, None, BACKGROUND, *own, amount, dynamic=joules)
+
+    def _shared(self, behalf: Behalf, work: Work) -> Rows:
+        """Yield what the operators of a layer bear of what is spent by the tick."""
+        state, booked = _state(behalf), self.booked[behalf]
+        busiest = {operator: max(ports.values()) for operator, ports in booked.items()}
+        total, standby = sum(busiest.values()), self._dram_joules(work)
+        standby += self.rest * (work.ticks - work.dram_ticks)
+        if not total and work.ticks:
+            busiest, total, booked = {NOBODY: 1}, 1, {NOBODY: Counter()}
+        for operator, most in busiest.items():
+            place = (str(state), *behalf[1:], operator)
+            ticks = work.ticks * most / total
+            yield from self._standing(place, state, ticks, standby * most / total, booked[operator])
+
+    def _standing(
+        self,
+        place: _Place,
+        state: ChipState,
+        ticks: float,
+        standby: float,
+        booked: Mapping[tuple[str, str], Tick],
+    ) -> Rows:
+        """Yield time, and what every block spends in it; ``booked`` are ticks by (block, port)."""
+        yield BreakdownRow(*place, CHIP, CHIP, ELAPSED, "", elapsed=ticks / _SECOND)
+        share = ticks / self.run.ledger.chip_states[state]
+        for block, sheet in self.prices.sheets.items():
+            leakage = self.account.leakage.get((state, block), 0.0) * share
+            clock = self.account.clock.get((state, block), 0.0) * share
+            if (gated := self.gated.get((state, block))) is not None:
+                clock = gated * booked.get((block, self.prices.clocks[block]), 0)
+            rest = standby if block == DRAM else 0.0
+            if leakage or clock or rest:
+                own, joules = (block, sheet.part.value, STANDING, ""), (leakage, clock, rest)
+                yield BreakdownRow(*place, *own, 0, 0.0, 0.0, 0.0, *joules)
+
+    def _by_operator(self, work: Work) -> dict[str, Counter[tuple[str, str]]]:
+        """Return booked ticks by operator, then (block, port)."""
+        found: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        for (block, action, operator), ticks in work.busy.items():
+            found[operator][block, self.port(block, action)] += ticks
+        return found
+
+    def _gated_clocks(self) -> dict[tuple[ChipState, str], float]:
+        booked: Counter[tuple[ChipState, str]] = Counter()
+        for behalf, operators in self.booked.items():
+            for ports in operators.values():
+                for (block, port), ticks in ports.items():
+                    if self.prices.clocks.get(block) == port and self.prices.stops(block):
+                        booked[_state(behalf), block] += ticks
+        return {key: self.account.clock[key] / n for key, n in booked.items() if n}
+
+    def _dram_joules(self, work: Work) -> float:
+        watts = self.prices.dram_states
+        return fsum(to_seconds(ticks) * watts[s] for s, ticks in work.dram_residency.items())
+
+    def _joules(self, block: str, action: str, point: str, amount: int) -> float:
+        if (block, action) in self.prices.paid_elsewhere:
+            return 0.0
+        unit = self.prices.joules[block, action] * self.prices.supplies.dynamic(point, block)
+        return amount * unit
+
+    def _kind(self, block: str, action: str) -> tuple[str, str, str]:
+        """Return what a block is for, the action and the unit in which it is counted."""
+        sheet = self.prices.sheets[block]
+        return sheet.part.value, action, sheet.prices[action].unit
+
+
+_SECOND = float(TICKS_PER_SECOND)
+
+
+def _state(behalf: Behalf) -> ChipState:
+    return ChipState(PowerState.ACTIVE, behalf.point)
