@@ -38,7 +38,8 @@ class Array:
     ``node`` [m], ``temperature`` [K], ``endurance`` [writes of a cell; None: no limit or none
     known], ``retention`` [s; None: volatile or not known], both by grade in ``device``. ``banks``
     are the capacities [B] of the table's points that it is composed of; ``exact`` says that it is
-    one of them and none of its figures interpolated; ``warnings`` are for the reader of a result.
+    one of them and none of its figures interpolated; ``warnings`` are for the reader of a result,
+    ``beyond`` says in what the array lies outside the table, if it does.
     ``retained_leakage`` is that of a state which keeps the contents alone, where it is known [W].
     """
 
@@ -65,6 +66,7 @@ class Array:
     exact: bool
     warnings: tuple[str, ...]
     device: Device
+    beyond: tuple[str, ...] = ()
     retained_leakage: float | None = None
 
     @property
@@ -202,6 +204,7 @@ def _array_at(ask: _Ask, conditions: Conditions) -> Array:
         exact=(banks[0].capacity, banks[0].word) == (capacity, word) and not banks[0].interpolated,
         warnings=(*_warnings(banks, capacity, word, device), *marks),
         device=device,
+        beyond=tuple(_beyond(rows, capacity, banks)),
     )
 
 
@@ -239,7 +242,10 @@ def _between(colder: Array, hotter: Array, temperature: float) -> Array:
     }
     said = f"{temperature:g} K lies between the table's {colder.temperature:g} and "
     warnings = (*hotter.warnings, f"{said}{hotter.temperature:g} K")
-    return replace(hotter, **figures, temperature=temperature, exact=False, warnings=warnings)
+    beyond = (*hotter.beyond, warnings[-1])
+    return replace(
+        hotter, **figures, temperature=temperature, exact=False, warnings=warnings, beyond=beyond
+    )
 
 
 def _find_conditions(technology: MemoryTechnology, wanted: Conditions) -> tuple[Conditions, ...]:
@@ -373,6 +379,16 @@ def _warnings(banks: Sequence[Row], capacity: int, word: int, device: Device) ->
     if banks[0].word > word:
         found.append(f"a word of {word} b lies in the table's next wider one, {banks[0].word} b")
     return found + [_latency_warning(row) for row in dict.fromkeys(banks) if row.interpolated]
+
+
+def _beyond(rows: Sequence[Row], capacity: int, banks: Sequence[Row]) -> Iterator[str]:
+    least, most = rows[0].capacity, rows[-1].capacity
+    if capacity >= 2 * most:
+        yield f"{len(banks)} of the table's largest, {format_bytes(most)}, stand for one"
+    elif capacity < least:
+        yield f"the table's smallest, {format_bytes(least)}, stands for {format_bytes(capacity)}"
+    if any(CARRIED in row.interpolated for row in banks):
+        yield "the table has no leakage at this temperature: it is carried over from another"
 
 
 def _latency_warning(row: Row) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
@@ -19,22 +21,24 @@ _STYLES = {"plain": "", "strong": "bold", "note": "dim", "warning": "yellow"}
 
 def shown(report: Report, console: Console, *, details: bool = False) -> str:
     """Return what a console shows of a report, colours included if it has any."""
-    sections = (
-        *map(Prose, report.about),
-        *report.sections,
-        *(report.details if details else ()),
-        *report.verdict,
-        *(Prose(note, "note") for note in report.notes),
+    groups: tuple[Iterable[Section], ...] = (
+        report.verdict,
+        map(Prose, report.about),
+        report.sections,
+        (Prose(note, "note") for note in report.notes),
+        report.details if details else (),
     )
     with console.capture() as capture:
         console.print(Text(printable(report.title), style="bold"))
-        before: Section = Heading(report.title)
-        for section in sections:
-            if drawn := _drawn(section, console):
-                if not _adjoins(before, section):
-                    console.print()
-                console.print(*drawn, sep="\n", highlight=False)
-                before = section
+        before: Section | None = Heading(report.title)
+        for group in groups:
+            for section in group:
+                if drawn := _drawn(section, console):
+                    if before is None or not _adjoins(before, section):
+                        console.print()
+                    console.print(*drawn, sep="\n", highlight=False)
+                    before = section
+            before = before and (before if isinstance(before, Heading) else None)
     text = capture.get()
     if console.color_system:
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.memories import Footprint
 from accelsim.report.table import Alert, Column, Field
-from accelsim.report.text import number
+from accelsim.report.text import number, percent
 from accelsim.units import format_bytes
 
 
@@ -48,15 +48,23 @@ def _array(one: Footprint) -> str:
 
 
 def described(one: Footprint) -> str:
-    """Return a memory's size and array: ``rram 3 MiB RRAM 2 b/cell``."""
-    return f"{one.region.name} {format_bytes(one.region.capacity)} {_array(one)}"
+    """Return a memory's size and array: ``rram 3 MiB RRAM 2 b/cell (99 % full)``."""
+    size = f"{one.region.name} {format_bytes(one.region.capacity)} {_array(one)}"
+    return f"{size} ({percent(one.fill, 2)} full)"
 
 
 def _use(one: Footprint) -> str:
-    """Return ``1.47 / 1.50 MiB``, both in the unit of the capacity."""
-    capacity = one.region.capacity
-    unit, name, digits = (2**20, "MiB", 2) if capacity >= 2**20 else (2**10, "KiB", 1)
-    return f"{one.held_bytes / unit:.{digits}f} / {capacity / unit:.{digits}f} {name}"
+    """Return ``1.47 / 1.50 MiB``, both in one unit unless that would read 0.00."""
+    held, capacity = one.held_bytes, one.region.capacity
+    known = [step for step in _BYTES if capacity >= step[0]] or _BYTES[-1:]
+    unit, name, digits = known[0]
+    of = f"{capacity / unit:.{digits}f} {name}"
+    if held and held < 0.05 * unit:
+        return f"{format_bytes(held)} / {of}"
+    return f"{held / unit:.{digits}f} / {of}"
+
+
+_BYTES = ((2**20, "MiB", 2), (2**10, "KiB", 1), (1, "B", 0))
 
 
 LIFETIME: tuple[Field[RegionLifetime], ...] = (

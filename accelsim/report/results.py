@@ -19,6 +19,7 @@ from typing import Any
 
 from accelsim.account.choices import mapping_choices
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
+from accelsim.account.memories import unused_memories
 from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
 from accelsim.evaluation.cases import CaseResult, Result
@@ -104,6 +105,10 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "adaptation": result.case.config.adaptation.model_dump(mode="json"),
         "weights": result.design.weights or "none: densities as stated",
         "memories": [recorded(MEMORY, one) for one in result.footprints.values()],
+        "unused_memories": [
+            {"name": one.name, "area_mm2": 1e6 * one.area, "leakage_mW": 1e3 * one.leakage}
+            for one in unused_memories(result.design, run)
+        ],
         "array_warnings": result.array_warnings,
         "mapping": [asdict(one) for one in mapping_choices(result.design)],
         "time": _time(result),

@@ -1,19 +1,24 @@
-"""The report of a run: a section for each case, then the figures and gains of all side by side."""
+"""The report of a run: what it comes to, all designs side by side, a short table for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from math import fsum
 
+from accelsim.account.memories import Footprint
 from accelsim.account.metrics import RoundCost, round_costs
+from accelsim.account.parts import PURPOSES, ROUND_PARTS
 from accelsim.account.purposes import ALL as ALL_PURPOSES
 from accelsim.account.purposes import Spending, day_factor, mean_power, spendings
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import KINDS, compare
 from accelsim.evaluation.metrics import case_figures
+from accelsim.evaluation.reasons import energy_parts
 from accelsim.inputs.shipped import known_as
 from accelsim.policies.service import ServiceConfig
+from accelsim.report.cautions import cautions, remarks
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import changes
 from accelsim.report.results import results_document
@@ -24,12 +29,9 @@ from accelsim.report.run_words import (
     power_on_text,
     process_text,
     requests_text,
-    retention_texts,
     service_text,
     sleep_text,
     states_text,
-    storage_texts,
-    unused_text,
     writing_text,
 )
 from accelsim.report.table import (
@@ -39,11 +41,13 @@ from accelsim.report.table import (
     Heading,
     Prose,
     Report,
+    Row,
     Section,
     Table,
     listed,
 )
 from accelsim.report.text import Value, time_unit
+from accelsim.report.verdict import verdict
 from accelsim.units import format_si
 from accelsim.workload.schema import PublishedGains
 
@@ -66,35 +70,31 @@ _STREAM_SCOPE_NAMES = {
 
 def run_report(result: Result, command: Sequence[str]) -> Report:
     """Return the report of rounds for a closed loop, of a stream of requests otherwise."""
-    figures, notes = _figures(result), tuple(_notes(result))
+    figures, warnings, notes = _figures(result), cautions(result), remarks(result)
     return Report(
         name="results",
         title=result.workload.config.name,
         about=tuple(_about(result)),
-        sections=tuple(
-            part for name, case in result.cases.items() for part in _case(result, name, case)
+        sections=(
+            *_gains(result),
+            _turned("Figures", figures, brief=True),
+            _parts(result),
+            *(part for name, case in result.cases.items() for part in _case(result, name, case)),
         ),
-        verdict=(_turned("Figures", figures, brief=True), *_gains(result)),
+        verdict=(
+            *(Prose(text, "strong") for text in verdict(result)),
+            *(Prose(text, "warning") for text in warnings),
+        ),
         notes=notes,
         data=figures,
         document=results_document(result, command)
-        | {"figures": figures.records}
-        | ({"notes": list(notes)} if notes else {}),
+        | {"figures": figures.records, "cautions": list(warnings), "notes": list(notes)},
         details=(
             _files(result),
-            *(part for name, case in result.cases.items() for part in _details(name, case)),
+            *(part for name, case in result.cases.items() for part in _details(result, name, case)),
             _turned("All figures", figures, brief=False),
         ),
     )
-
-
-def _notes(result: Result) -> Iterator[str]:
-    """Yield what the cases leave unpriced or store in vain, each text once with its cases."""
-    found: dict[str, list[str]] = {}
-    for name, case in result.cases.items():
-        for text in (*case.figures.prices.unpriced.values(), *storage_texts(case)):
-            found.setdefault(text, []).append(name)
-    yield from (f"{text} ({', '.join(names)})" for text, names in found.items())
 
 
 def _names(tasks: Iterable[str]) -> str:
@@ -104,9 +104,6 @@ def _names(tasks: Iterable[str]) -> str:
 
 def _about(result: Result) -> Iterator[str]:
     config = result.workload.config
-    if config.description:
-        as_read = " (of the file, before the changes)" if result.workload.overrides else ""
-        yield config.description + as_read
     yield from changes(result.workload)
     yield (
         f"{config.model.name}, {config.sequence_length} tokens; tasks {_names(config.tasks)}; "
@@ -121,35 +118,14 @@ def _about(result: Result) -> Iterator[str]:
 
 def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
     yield _heading(result, name, case)
-    yield _memories(case)
-    if result.closed_loop:
-        yield _round(case)
-    else:
-        yield _purposes(case)
-        yield _service(case)
-    texts = (
-        first_loads_text(case),
-        writing_text(case),
-        power_on_text(case),
-        states_text(case),
-        sleep_text(case),
-        exits_text(case),
-    )
-    yield from (Prose(text) for text in texts if text)
-    warnings = (*retention_texts(case), unused_text(case))
-    yield from (Prose(text, "warning") for text in warnings if text)
-    worn = [
-        one
-        for one in case.lifetimes.values()
-        if one.endurance and (one.words_written or not one.lasts())
-    ]
-    if worn:
-        yield listed("", LIFETIME, worn)
+    yield _memories(case, buffers=False) if result.closed_loop else _service(case)
 
 
 def _heading(result: Result, name: str, case: CaseResult) -> Heading:
     config, adaptation = result.workload.config, case.case.config.adaptation
-    lines = [adaptation.describe(), memories_text(case)]
+    lines = [f"{adaptation.describe()}, on {case.case.hardware.name}"]
+    if not result.closed_loop:
+        lines.append(memories_text(case))
     if case.design.weights:
         lines.append(f"Weights: {case.design.weights}")
     own, shared = (service_text(each) for each in (case.service, config))
@@ -158,14 +134,14 @@ def _heading(result: Result, name: str, case: CaseResult) -> Heading:
     return Heading(name, "\n".join(lines))
 
 
-def _memories(case: CaseResult) -> Table:
-    table = listed("", MEMORY, case.footprints.values())
-    kinds = [footprint.region.kind == "parameters" for footprint in case.footprints.values()]
-    own, others = (
-        [row for row, kind in zip(table.rows, kinds, strict=True) if kind is wanted]
-        for wanted in (True, False)
-    )
-    return replace(table, rows=(*own, RULE, *others))
+def _memories(case: CaseResult, *, buffers: bool) -> Table:
+    """Return the memories of parameters, a line, and that of activations or all others."""
+    groups: tuple[list[Footprint], list[Footprint]] = [], []
+    for one in case.footprints.values():
+        if buffers or one.region.kind != "buffer":
+            groups[one.region.kind != "parameters"].append(one)
+    own, others = (listed("", MEMORY, group) for group in groups)
+    return replace(own, rows=(*own.rows, RULE, *others.rows))
 
 
 _ROUND: tuple[Field[RoundCost], ...] = (
@@ -252,6 +228,24 @@ def _turned(title: str, table: Table, *, brief: bool) -> Table:
     return Table(title, head, tuple(rows))
 
 
+def _parts(result: Result) -> Table:
+    """Return what the energy of a round, or of a request, is spent on, designs side by side."""
+    found = {
+        name: energy_parts(case, closed_loop=result.closed_loop)
+        for name, case in result.cases.items()
+    }
+    known = ROUND_PARTS if result.closed_loop else PURPOSES
+    title = f"Energy of a {'round by part' if result.closed_loop else 'request by purpose'}"
+    columns = (Column("", "part"), *(Column("", name, "J") for name in found))
+    rows: list[Row] = [
+        (part, *(parts.get(part) for parts in found.values()))
+        for part in known
+        if any(part in parts for parts in found.values())
+    ]
+    total: Row = ("all", *(fsum(parts.values()) for parts in found.values()))
+    return Table(title, columns, (*rows, RULE, total), total=True)
+
+
 def _gains(result: Result) -> Iterator[Table]:
     comparisons = compare(result)
     if not comparisons:
@@ -289,18 +283,27 @@ def _files(result: Result) -> Table:
     return Table("", columns, tuple(found))
 
 
-def _details(name: str, case: CaseResult) -> Iterator[Section]:
-    """Yield events, mapping choices, lifetimes, warnings of the technology table."""
+def _details(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
+    """Yield all memories, shares, times, mapping choices, lifetimes, warnings of the table."""
     run = case.run
     yield Heading(f"{name}, details")
+    yield _memories(case, buffers=True)
+    yield _round(case) if result.closed_loop else _purposes(case)
+    texts = (
+        first_loads_text(case),
+        writing_text(case),
+        power_on_text(case),
+        states_text(case),
+        sleep_text(case),
+        exits_text(case),
+    )
+    yield from (Prose(text) for text in texts if text)
     yield Prose(
         f"{run.event_count} SimPy events; {run.simulated} segments simulated, "
         f"{run.replayed} replayed; ledger {run.ledger.digest()[:16]}"
     )
     made = next(iter(case.design.inferences.values()))
     yield from (Prose(f"mapping: {choice}") for choice in made.choices)
-    if made.spilled:
-        yield Prose(f"spilled to DRAM: {', '.join(made.spilled)}")
     yield listed("", LIFETIME, case.lifetimes.values())
     for memory, warnings in case.array_warnings.items():
         yield from (Prose(f"{memory}: {warning}", "warning") for warning in warnings)

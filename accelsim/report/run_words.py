@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import fsum
 
-from accelsim.account.memories import brought_from_outside, unused_memories, writing_once
+from accelsim.account.memories import brought_from_outside, writing_once
 from accelsim.account.metrics import chip_time
 from accelsim.account.purposes import energy_per_inference
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.machine.chip_state import NOMINAL, PowerState
-from accelsim.memory.storage import StorageConfig
 from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import described
 from accelsim.report.text import duration, percent
 from accelsim.units import format_bytes, format_si, to_seconds
-
-# What every array multiplies, whatever is stored.
-_MULTIPLIED = 8
 
 
 def requests_text(result: Result) -> str:
@@ -49,10 +44,9 @@ def process_text(case: CaseResult) -> str:
 
 
 def memories_text(case: CaseResult) -> str:
-    """Return the machine's name and its parameter memories as they ran."""
-    hardware = case.case.hardware
+    """Return the parameter memories as they ran."""
     own = (one for one in case.footprints.values() if one.region.kind == "parameters")
-    return ": ".join(filter(None, (hardware.name, ", ".join(map(described, own)))))
+    return ", ".join(map(described, own))
 
 
 def service_text(service: ServiceConfig) -> str:
@@ -96,20 +90,6 @@ def writing_text(case: CaseResult) -> str:
     return f"Writing the shared parameters once: {cost}."
 
 
-def retention_texts(case: CaseResult) -> Iterator[str]:
-    """Yield what rewriting costs where shared parameters hold no day, or no longer than the run."""
-    for name, cost in case.programming.items():
-        found = case.lifetimes[name]
-        array = found.region.array
-        if array.retention and (found.rewrites_a_day > 1 or array.retention < found.seconds):
-            yield (
-                f"warning: {name} holds its data for {duration(array.retention)} at grade "
-                f"{array.grade}: writing it again takes {format_si(cost.seconds, 's')} and "
-                f"{format_si(cost.joules, 'J')}, {found.rewrites_a_day:.3g} times a day, which "
-                "these figures leave out"
-            )
-
-
 def power_on_text(case: CaseResult) -> str:
     """Return what must come from outside at power-on; nothing for a machine with DRAM."""
     found = brought_from_outside(case.design).items()
@@ -119,35 +99,6 @@ def power_on_text(case: CaseResult) -> str:
     return (
         f"Power-on: no DRAM keeps the parameters, so a host writes {held}, lost "
         "without supply; neither its time nor its energy is counted."
-    )
-
-
-def storage_texts(case: CaseResult) -> Iterator[str]:
-    """Yield what stored values take beyond their bits, and where fewer bits change no compute."""
-    for role in StorageConfig.model_fields:
-        bits = getattr(case.case.config.storage, role).bits
-        if bits != _MULTIPLIED:
-            yield (
-                f"storage.{role}.bits: {bits} change memory and bus alone; compute is that of "
-                f"{_MULTIPLIED} bits"
-            )
-    tensors = next(iter(case.design.placements.values())).tensors.values()
-    for home in dict.fromkeys(home for tensor in tensors for home, _ in tensor.parts):
-        unit, taken = home.packing.unit, home.packing.unit_array
-        if taken > unit:
-            yield f"{home.memory}: {unit} bits of a value take the cells of {taken}"
-
-
-def unused_text(case: CaseResult) -> str:
-    """Return what memories cost that hold nothing; nothing where all are used."""
-    found = unused_memories(case.design, case.run)
-    if not found:
-        return ""
-    area, leakage = (fsum(getattr(one, key) for one in found) for key in ("area", "leakage"))
-    nulls = ", ".join(f"{one.name}: null" for one in found)
-    return (
-        f"Nothing uses {', '.join(one.name for one in found)}: {1e6 * area:.3g} mm2 and leakage of "
-        f"{format_si(leakage, 'W')} in these figures; memories: {{{nulls}}} removes that"
     )
 
 

@@ -169,11 +169,11 @@ Section = Heading | Prose | Table | Chart
 class Report:
     """What a command found, for any medium.
 
-    ``name`` is that of its files, ``about`` says what was done. ``sections`` are for everybody,
-    ``details`` for who asks for more. The ``verdict`` is what it comes to: a page begins with it, a
-    terminal ends with it. ``notes`` say what to know of the figures. ``data`` is the one table that
-    stands for the report where only one has room; the ``document`` is all of it for programs,
-    ready for JSON.
+    ``name`` is that of its files, ``about`` says what was done. The ``verdict``, with which every
+    medium begins, is what it comes to and what to beware of. ``sections`` are for everybody,
+    ``details`` for who asks for more. ``notes`` say what to know of the figures. ``data`` is the
+    one table that stands for the report where only one has room; the ``document`` is all of it for
+    programs, ready for JSON.
     """
 
     name: str

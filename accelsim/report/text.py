@@ -91,7 +91,9 @@ def number(value: float, digits: int = 3, *, padded: bool = False) -> str:
 
 
 def percent(share: float, digits: int = 3) -> str:
-    """Return a share of some significant digits as ``12.3 %``."""
+    """Return a share of some significant digits as ``12.3 %``, a tiny one as ``8.00 ppm``."""
+    if 0 < abs(share) < 1e-4:
+        return f"{number(1e6 * share, digits, padded=True)} ppm"
     return f"{number(100 * share, digits, padded=True)} %"
 
 

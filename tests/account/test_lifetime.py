@@ -10,7 +10,7 @@ from small_workload import small_results
 from accelsim.account.lifetime import RegionLifetime, lifetimes
 from accelsim.evaluation.cases import CaseResult
 from accelsim.policies.service import ResidencyPolicy
-from accelsim.report.run_words import retention_texts
+from accelsim.report.cautions import retention_texts
 from accelsim.units import to_seconds
 
 CASE = "vanilla_slc"
@@ -161,7 +161,7 @@ def test_a_grade_that_holds_40_minutes_does_not_last() -> None:
     assert not found.lasts()
     assert found.rewrites_a_day == 36
     text = " ".join(retention_texts(result(high)))
-    assert "rram holds its data for 40 min at grade high" in text
+    assert "holds data too short: rram for 40 min at grade high" in text
     assert "36 times a day" in text
     assert wear()["rram"].lasts()
     assert not list(retention_texts(result()))

@@ -10,7 +10,9 @@ from accelsim.account.memories import brought_from_outside, unused_memories
 from accelsim.cli.main import run_command_line
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.examine import examine_workload
-from accelsim.report.run_words import power_on_text, unused_text
+from accelsim.report.cautions import unused_texts
+from accelsim.report.run_words import power_on_text
+from accelsim.units import format_si
 from accelsim.workload.schema import load_workload
 
 OWN = "cases.first.hardware=chip.yaml"
@@ -50,7 +52,7 @@ def test_what_is_begun_runs() -> None:
     own = run(OWN, f"{MACHINE}.memories.store.technology=mem.yaml")["first"]
     assert own.case.hardware.name == "chip"
     assert own.footprints["store"].region.array.technology == "mem"
-    assert not unused_text(own)
+    assert not list(unused_texts(own))
     assert not power_on_text(own)
 
 
@@ -72,13 +74,14 @@ def test_null_removes_what_the_base_has_and_the_unused_is_told(begun: Path) -> N
     kept = run("cases.first.hardware=own.yaml")["first"]
     [store] = unused_memories(kept.design, kept.run)
     assert store.name == "store"
-    assert unused_text(kept).startswith(
-        f"Nothing uses store: {1e6 * store.area:.3g} mm2 and leakage of "
+    (told,) = unused_texts(kept)
+    assert told.startswith(
+        f"unused: nothing lies in store, {format_si(store.area, 'm2')} and leakage of "
     )
-    assert unused_text(kept).endswith("memories: {store: null} removes that")
+    assert told.endswith("memories: {store: null} removes that")
     (begun / "own.yaml").write_text(OWN_MACHINE.replace("memories:", "memories:\n  store: null"))
     without = run("cases.first.hardware=own.yaml")["first"]
-    assert not unused_text(without)
+    assert not list(unused_texts(without))
     chip = [sum(each.figures.prices.areas.values()) for each in (kept, without)]
     assert chip[0] - chip[1] == pytest.approx(store.area)
 

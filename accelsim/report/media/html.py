@@ -51,7 +51,7 @@ class Html(Medium):
         yield _HEAD.format(title=_escaped(report.title))
         about = map(Prose, report.about)
         notes = (Prose(note, "note") for note in report.notes)
-        parts = (about, report.verdict, report.sections, notes, report.details)
+        parts = (report.verdict, about, report.sections, notes, report.details)
         for section in chain.from_iterable(parts):
             yield from _drawn(section)
         yield f'<p class="note">accelsim {__version__}</p></body></html>\n'

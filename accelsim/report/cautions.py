@@ -1,0 +1,162 @@
+"""What a user must know of a run without asking, each text once with the cases that it is true of.
+
+What the figures cannot mean (saturated, wears out), what they leave out, what costs in vain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import fsum
+
+from accelsim.account.cautions import reloading, saturation, spill
+from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
+from accelsim.account.memories import unused_memories
+from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.memory.storage import StorageConfig
+from accelsim.report.text import duration, number, percent, years
+from accelsim.units import format_bytes, format_si
+
+# What every array multiplies, whatever is stored.
+_MULTIPLIED = 8
+_MOST_NAMES = 4
+
+
+def cautions(result: Result) -> tuple[str, ...]:
+    """Return what to know of a run's figures: what is most in doubt first."""
+    return _once(result, _warnings)
+
+
+def remarks(result: Result) -> tuple[str, ...]:
+    """Return what the figures leave out, or store in vain."""
+    return _once(result, lambda _, case: _remarks(case))
+
+
+def _once(result: Result, texts: Callable[[Result, CaseResult], Iterator[str]]) -> tuple[str, ...]:
+    found: dict[str, list[str]] = {}
+    for name, case in result.cases.items():
+        for text in texts(result, case):
+            found.setdefault(text, []).append(name)
+    every = len(result.cases)
+    return tuple(
+        text if len(names) == every > 1 else f"{text} ({', '.join(names)})"
+        for text, names in found.items()
+    )
+
+
+def _warnings(result: Result, case: CaseResult) -> Iterator[str]:
+    if not result.closed_loop:
+        yield from _saturated(result, case)
+    yield from _spilled(case)
+    yield from _not_resident(case)
+    yield from _worn(case)
+    yield from retention_texts(case)
+    yield from unused_texts(case)
+    yield from _extrapolated(case)
+
+
+def _remarks(case: CaseResult) -> Iterator[str]:
+    yield from case.figures.prices.unpriced.values()
+    yield from _storage(case)
+
+
+def _saturated(result: Result, case: CaseResult) -> Iterator[str]:
+    found = saturation(case.run, result.workload.config.requests.horizon())
+    if found:
+        yield (
+            f"saturated: {number(found.offered)} requests/s come, {number(found.served)} can be "
+            f"served; waits grow as long as the stream lasts (to {duration(found.longest_wait)}), "
+            "so latencies and their gains tell its length, not the design"
+        )
+
+
+def _spilled(case: CaseResult) -> Iterator[str]:
+    found = spill(case.design, case.run, case.figures.account)
+    if found:
+        first, rest = found.names[:_MOST_NAMES], found.names[_MOST_NAMES:]
+        more = f" and {len(rest)} more" if rest else ""
+        yield (
+            f"spilled: {case.case.hardware.placement.activations} is too small for "
+            f"{', '.join(first)}{more}; inferences move {format_si(found.bytes, 'B')} through "
+            f"DRAM for {format_si(found.joules, 'J')}, {percent(found.share, 2)} of all energy"
+        )
+
+
+def _not_resident(case: CaseResult) -> Iterator[str]:
+    found = reloading(case.design, case.run)
+    if not found:
+        return
+    small = " and ".join(
+        f"{name} has {format_bytes(found.capacity[name])} of the {format_bytes(size)} that all "
+        "tasks take"
+        for name, size in found.needed.items()
+    )
+    why = small or "sleep or the residency policy makes parameters leave that would fit"
+    yield (
+        f"not resident: {why}; {found.switches:,} of {found.requests:,} requests load their "
+        "task's parameters first"
+    )
+
+
+def _worn(case: CaseResult) -> Iterator[str]:
+    for one in case.lifetimes.values():
+        if not one.lasts():
+            yield (
+                f"wears out: {one.region.name} after {years(one.years())} of this, "
+                f"{_levelled(one)} with wear levelling; {REQUIRED_YEARS:g} years are expected"
+            )
+
+
+def _levelled(one: RegionLifetime) -> str:
+    return years(one.years(levelled=True))
+
+
+def retention_texts(case: CaseResult) -> Iterator[str]:
+    """Yield what rewriting costs where shared parameters hold no day, or less than the run."""
+    for name, cost in case.programming.items():
+        found = case.lifetimes[name]
+        array = found.region.array
+        if array.retention and (found.rewrites_a_day > 1 or array.retention < found.seconds):
+            yield (
+                f"holds data too short: {name} for {duration(array.retention)} at grade "
+                f"{array.grade}; writing it again takes {format_si(cost.seconds, 's')} and "
+                f"{format_si(cost.joules, 'J')}, {found.rewrites_a_day:.3g} times a day, which "
+                "these figures leave out"
+            )
+
+
+def unused_texts(case: CaseResult) -> Iterator[str]:
+    """Yield what memories cost that hold nothing."""
+    found = unused_memories(case.design, case.run)
+    if found:
+        area, leakage = (fsum(getattr(one, key) for one in found) for key in ("area", "leakage"))
+        nulls = ", ".join(f"{one.name}: null" for one in found)
+        yield (
+            f"unused: nothing lies in {', '.join(one.name for one in found)}, "
+            f"{format_si(area, 'm2')} and leakage of {format_si(leakage, 'W')} in these figures; "
+            f"memories: {{{nulls}}} removes that"
+        )
+
+
+def _extrapolated(case: CaseResult) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for one in case.footprints.values():
+        for text in one.region.array.beyond:
+            found.setdefault(text, []).append(one.region.name)
+    for text, names in found.items():
+        yield f"extrapolated: {', '.join(names)}: {text}"
+
+
+def _storage(case: CaseResult) -> Iterator[str]:
+    """Yield what stored values take beyond their bits, and where fewer bits change no compute."""
+    for role in StorageConfig.model_fields:
+        bits = getattr(case.case.config.storage, role).bits
+        if bits != _MULTIPLIED:
+            yield (
+                f"storage.{role}.bits: {bits} change memory and bus alone; compute is that of "
+                f"{_MULTIPLIED} bits"
+            )
+    tensors = next(iter(case.design.placements.values())).tensors.values()
+    for home in dict.fromkeys(home for tensor in tensors for home, _ in tensor.parts):
+        unit, taken = home.packing.unit, home.packing.unit_array
+        if taken > unit:
+            yield f"{home.memory}: {unit} bits of a value take the cells of {taken}"
