@@ -258,7 +258,8 @@ def _gains(result: Result) -> Iterator[Table]:
     values = [{(g.metric, g.scope): g.value for g in one.gains} for one in comparisons]
     groups = []
     for kind in KINDS:
-        paper = [f"{getattr(published, kind):g}x"] if published else []
+        said = getattr(published, kind, None)
+        paper = [None if said is None else f"{said:g}x"] if published else []
         known = [s for s in scopes if any((kind, s) in found for found in values)]
         gains = ((scopes[s], *(found.get((kind, s)) for found in values), *paper) for s in known)
         groups.append([(kind if n == 0 else "", *gain) for n, gain in enumerate(gains)])

@@ -102,6 +102,11 @@ def find_gains(workload: Workload) -> tuple[Gains, ...]:
         missing = "published" if published is None else "cases with a baseline"
         raise ConfigError(f"{workload.path}: headline needs {missing}; add it, see workloads/")
     wanted = {figure: getattr(published, figure) for figure in FIGURES}
+    if lacking := [figure for figure, value in wanted.items() if value is None]:
+        raise ConfigError(
+            f"{workload.path}: published: no figure of {' and '.join(lacking)}; an account is "
+            f"measured by all of {', '.join(FIGURES)}"
+        )
     found = [
         gains
         for design, baseline in pairs

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from accelsim.accelerators import machine_of
 from accelsim.errors import ConfigError
@@ -67,9 +67,9 @@ class PublishedGains(ConfigModel):
     """Gains that a publication reports, to print beside the computed ones."""
 
     source: str
-    area: float | None = None
-    energy: float | None = None
-    latency: float | None = None
+    area: PositiveFloat | None = None
+    energy: PositiveFloat | None = None
+    latency: PositiveFloat | None = None
 
 
 Spans = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(min_length=1)]

@@ -137,7 +137,11 @@ def test_all_accounts_are_in_the_data() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "what"),
-    [(("published=null",), "needs published"), (("hardware.dram=null",), "no DRAM to load from")],
+    [
+        (("published=null",), "needs published"),
+        (("published.energy=null",), "published: no figure of energy; an account is measured"),
+        (("hardware.dram=null",), "no DRAM to load from"),
+    ],
 )
 def test_a_workload_without_the_means_is_refused(changes: tuple[str, ...], what: str) -> None:
     with pytest.raises(ConfigError, match=what):
