@@ -21,6 +21,7 @@ from accelsim.version import __version__
 PIPE_CLOSED = 141
 _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",
+    "explain": "Share the ratio of two designs out to what differs between them.",
     "crossover": "Find the request rate at which two cases cost the same energy.",
     "scaling": "Show what grows with the number of tasks.",
     "faults": "Compare storage schemes of the weights: cost, faults, consequence.",
