@@ -59,8 +59,8 @@ def crossover(
 
 
 def _with_baseline(workload: Workload) -> str:
-    for name, case in workload.config.cases.items():
-        if case.baseline is not None:
+    for name, case in workload.cases.items():
+        if case.config.baseline in workload.cases:
             return name
     raise ConfigError("--design: no case of the workload has a baseline; name a case to compare")
 
@@ -68,12 +68,12 @@ def _with_baseline(workload: Workload) -> str:
 def _baseline_of(workload: Workload, design: str) -> str:
     from accelsim.inputs.paths import suggest
 
-    case = workload.config.cases.get(design)
+    case = workload.cases.get(design)
     if case is None:
         hint = suggest(design, workload.cases, "cases")
         raise ConfigError(f"--design: there is no case '{design}'; {hint}")
-    if case.baseline is None:
+    if case.config.baseline is None:
         raise ConfigError(
             f"--baseline: case '{design}' has no baseline; name a case to compare with"
         )
-    return case.baseline
+    return case.config.baseline

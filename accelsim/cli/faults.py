@@ -82,6 +82,7 @@ def _choice(option: str, values: list[str], text: str) -> Decorator:
 def faults(
     workload: Path,
     assignments: tuple[str, ...],
+    cases: list[str] | None,
     out: Path | None,
     media: str,
     as_json: bool,
@@ -99,13 +100,14 @@ def faults(
     # the sums are the same on every machine. Read when NumPy is first imported. [measured]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+    from accelsim.evaluation.examine import resolve
+    from accelsim.evaluation.point import Point
     from accelsim.report.faults import faults_report
     from accelsim.report.media import chosen_media
     from accelsim.study.faults.study import study_faults
-    from accelsim.workload.schema import load_workload
 
     options = _options(choices)
-    loaded = load_workload(workload, assignments)
+    loaded = resolve(Point(workload, assignments, cases))
     wanted = chosen_media(media)
     with status(shown=not quiet, lines=True) as step:
         report = faults_report(study_faults(loaded, options, step), command_line())

@@ -59,6 +59,21 @@ set_option = click.option(
     help="Change one value: requests.rounds=5, hardware.dram.devices=2 (all machines), "
     "cases.NAME.hardware.dram.devices=2 (one).",
 )
+
+
+def _names(context: click.Context, option: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+cases_option = click.option(
+    "--cases",
+    metavar="NAMES",
+    callback=_names,
+    help="Of the workload's cases only these, separated by commas. [all]",
+)
+strict_option = click.option(
+    "--strict", is_flag=True, help="Stop at a case that does not fit. [the others run]"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 
@@ -94,7 +109,8 @@ def output_options(media: str = "json", out: str = _OUT) -> Decorator:
 def workload_options(media: str = "json", out: str = _OUT) -> Decorator:
     """Return a decorator with what every command of a WORKLOAD has."""
     path = click.Path(path_type=Path)
-    return _all_of(click.argument("workload", type=path), set_option, output_options(media, out))
+    argument = click.argument("workload", type=path)
+    return _all_of(argument, set_option, cases_option, output_options(media, out))
 
 
 def study_command(study: Callable[..., Report]) -> Command:
@@ -107,16 +123,18 @@ def study_command(study: Callable[..., Report]) -> Command:
     def command(
         workload: Path,
         assignments: tuple[str, ...],
+        cases: list[str] | None,
         out: Path | None,
         media: str,
         as_json: bool,
         **options: Any,
     ) -> None:
+        from accelsim.evaluation.examine import resolve
+        from accelsim.evaluation.point import Point
         from accelsim.report.media import chosen_media
-        from accelsim.workload.schema import load_workload
 
         refuse_unused_media(out)
-        loaded = load_workload(workload, assignments)
+        loaded = resolve(Point(workload, assignments, cases))
         wanted = chosen_media(media)
         with status(shown=not as_json) as step:
             report = study(loaded, step, **options)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.options import command_line, parse_option, quiet_option, workload_options
+from accelsim.cli.options import (
+    command_line,
+    parse_option,
+    quiet_option,
+    strict_option,
+    workload_options,
+)
 from accelsim.cli.output import show, without_markup, write
 from accelsim.errors import INTERRUPTED, ConfigError
 from accelsim.version import __version__
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from accelsim.engine.run import Window
     from accelsim.engine.simulator import Options
     from accelsim.evaluation.cases import Result
+    from accelsim.inputs.memo import Memo
     from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
     from accelsim.workload.schema import Workload
@@ -31,6 +38,7 @@ _TIMELINE, _REQUESTS = "timeline.json", "requests.csv"
 @click.command()
 @workload_options(out="Folder of the results. [out/NAME]")
 @quiet_option
+@strict_option
 @click.option("--verbose", is_flag=True, help="Also print events, mapping choices and warnings.")
 @click.option(
     "--window",
@@ -44,9 +52,11 @@ def run(
     workload: Path,
     out: Path | None,
     assignments: tuple[str, ...],
+    cases: list[str] | None,
     media: str,
     as_json: bool,
     quiet: bool,
+    strict: bool,
     window: str | None,
     per_request: bool,
     verbose: bool,
@@ -63,6 +73,7 @@ def run(
     from accelsim.engine.simulator import Options
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
+    from accelsim.inputs.memo import Memo
     from accelsim.report.breakdown import breakdown_lines
     from accelsim.report.files import check_free
     from accelsim.report.media import chosen_media
@@ -72,13 +83,17 @@ def run(
 
     drawn = _parse_window(window, no_trace=no_trace)
     options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
-    resolved = resolve(Point(workload, assignments))
+    memo = Memo()
+    resolved = resolve(Point(workload, assignments, cases), memo)
     wanted = chosen_media(media)
     folder = out or Path("out") / resolved.config.name
     beside = {BREAKDOWN: True, _TIMELINE: not no_trace, _REQUESTS: per_request}
     named = [f"results.{medium.name}" for medium in wanted]
     check_free(folder, [*named, *(name for name, asked in beside.items() if asked)])
-    result = _simulate(resolved, options, shown=not (quiet or as_json))
+    shown = not (quiet or as_json)
+    result = _simulate(resolved, memo, options, shown=shown, strict=strict)
+    for why in result.refused.values():
+        click.echo(f"accelsim: does not fit and is left out: {printable(why)}", err=True)
     report = run_report(result, _command(workload))
     more: dict[str, Iterable[str]] = {BREAKDOWN: breakdown_lines(result.cases)}
     if not no_trace:
@@ -126,12 +141,16 @@ def _parse_window(text: str | None, *, no_trace: bool) -> Window | None:
     return Window(*ticks)
 
 
-def _simulate(workload: Workload, options: Options, *, shown: bool) -> Result:
+def _simulate(
+    workload: Workload, memo: Memo, options: Options, *, shown: bool, strict: bool
+) -> Result:
     from accelsim.evaluation.examine import examine_workload
 
     workers = os.cpu_count() or 1
     with _progress(shown=shown) as step:
-        return examine_workload(workload, options=options, workers=workers, progress=step)
+        return examine_workload(
+            workload, memo, options=options, workers=workers, progress=step, strict=strict
+        )
 
 
 def _write(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from accelsim.cli.options import Progress, command_line, study_command
+from accelsim.cli.options import Progress, command_line, strict_option, study_command
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--tasks", default="1..9", help="Numbers of tasks: 1..9, 3 or 1,3,9.")
+@strict_option
 @study_command
-def scaling(workload: Workload, progress: Progress, tasks: str) -> Report:
+def scaling(workload: Workload, progress: Progress, tasks: str, strict: bool) -> Report:
     """Show what storage, chip, energy and traffic of a WORKLOAD grow to with more GLUE tasks.
 
     The tasks of the workload come first, then the rest of GLUE; they are served in turn. Storage is
@@ -32,7 +33,7 @@ def scaling(workload: Workload, progress: Progress, tasks: str) -> Report:
     from accelsim.report.scaling import scaling_report
     from accelsim.study.scaling import find_scaling
 
-    found = find_scaling(workload, _numbers(tasks), progress=progress)
+    found = find_scaling(workload, _numbers(tasks), progress=progress, strict=strict)
     return scaling_report(workload, found, command_line())
 
 

@@ -75,13 +75,15 @@ class CaseResult:
 class Result:
     """A workload, the outcome of its cases, by name, and how the requests' file was read.
 
-    ``files`` are all that were read, by path, with their digests.
+    ``files`` are all that were read, by path, with their digests. ``refused`` are the cases that do
+    not fit their machine, by name, and why.
     """
 
     workload: Workload
     cases: Mapping[str, CaseResult]
     request_notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, case: str) -> CaseResult:
         return self.cases[case]

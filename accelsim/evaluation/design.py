@@ -10,6 +10,7 @@ from accelsim.accelerators import Accelerator, accelerator_of
 from accelsim.accelerators.design import Design
 from accelsim.account.prices import check_actions, design_prices
 from accelsim.errors import AccelsimError, MappingError
+from accelsim.evaluation.fitting import fitted
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
@@ -45,19 +46,21 @@ def compile_design(
     not fit. Tasks with equal graphs (the same number of classes and spans) share their programs.
     """
     known = tuple(sorted({*(lengths or (workload.sequence_length,))}))
-    stage = _Compilation(workload, case, known, measured, memo or Memo())
+    stage = Compilation(workload, case, known, measured, memo or Memo())
+    if case.fits:
+        stage = fitted(stage)
     try:
         key = stage.key
     except AccelsimError:
         # The machine has arrays that there are not; what does not fit is told first.
         return stage.design()
     made = stage.memo.get("design", key, stage.design)
-    return replace(made, hardware=case.hardware, key=key)
+    return replace(made, hardware=stage.case.hardware, key=key)
 
 
 @dataclass(frozen=True)
-class _Compilation:
-    """One case to compile."""
+class Compilation:
+    """One case to compile, for sentences of some ``lengths`` [tokens]."""
 
     workload: WorkloadConfig
     case: Case
@@ -68,6 +71,11 @@ class _Compilation:
     @property
     def key(self) -> Hashable:
         """All that the programs are made from."""
+        return (self.inputs, self.case.hardware.layout)
+
+    @property
+    def inputs(self) -> Hashable:
+        """All that the programs are made from, but the machine."""
         workload, config = self.workload, self.case.config
         return (
             (
@@ -76,7 +84,7 @@ class _Compilation:
                 workload.sequence_length,
             ),
             (repr(workload.attention_spans), self.service.digest, self.lengths),
-            (config.adaptation.digest, config.storage.digest, self.case.hardware.layout),
+            (config.adaptation.digest, config.storage.digest),
             None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
         )
 
@@ -106,6 +114,7 @@ class _Compilation:
         key = (graph, storage.digest, hardware.placement.digest, cells, measured is None, sizes)
         return self.memo.get("placement", key, lambda: place(graph, storage, hardware, measured))
 
+    @cached_property
     def twins(self) -> dict[str, str]:
         """Map each task to the first one with an equal graph and, where measured, equal sizes."""
         first: dict[object, str] = {}
@@ -121,18 +130,25 @@ class _Compilation:
         }
         return {task: first.setdefault(kind, task) for task, kind in kinds.items()}
 
+    @cached_property
+    def graphs(self) -> dict[str, LayerGraph]:
+        """The graph of each task, of the longest sentence."""
+        full = self.workload.sequence_length
+        return {task: self.graph(twin, full) for task, twin in self.twins.items()}
+
+    @cached_property
+    def placements(self) -> dict[str, Placement]:
+        """Where the parameters of each task lie."""
+        return {task: self.placement(self.graphs[task], twin) for task, twin in self.twins.items()}
+
     def design(self) -> Design:
         """Compile all tasks and lengths."""
-        hardware, twins = self.case.hardware, self.twins()
-        full = self.workload.sequence_length
-        graphs = {task: self.graph(twin, full) for task, twin in twins.items()}
-        placements = {task: self.placement(graphs[task], twin) for task, twin in twins.items()}
+        hardware, graphs, placements = self.case.hardware, self.graphs, self.placements
         _check_homes(placements, hardware)
         _check_service(self.service, placements, hardware)
         check_capacity(placements, hardware, self.workload.pinned)
         addresses, end = _task_addresses(placements)
         first = next(iter(placements.values()))
-        base = end + _image_bytes(first, task_specific=False)
         start = self.accelerator.start(hardware)
         switches, restores = (
             {
@@ -151,7 +167,7 @@ class _Compilation:
             hardware,
             graphs,
             placements,
-            self.inferences(twins, placements, base),
+            self.inferences(),
             switches,
             restores,
             wakes,
@@ -168,17 +184,20 @@ class _Compilation:
         nothing = Program("settle", ProgramKind.SCALE, ())
         return self.accelerator.settle(hardware) if hardware.scaling else nothing
 
-    def inferences(
-        self, twins: Mapping[str, str], placements: Mapping[str, Placement], base: int
-    ) -> dict[tuple[str, int], InferenceProgram]:
-        """Compile the inferences of all tasks, by task and tokens."""
+    def inferences(self) -> dict[tuple[str, int], InferenceProgram]:
+        """Compile the inferences of all tasks, by task and tokens.
+
+        Raises CapacityError for activations that fit nowhere.
+        """
         hardware, own = self.case.hardware, self.case.hardware.emission
         cache = SegmentCache(emitted=self.memo.get("emitted", own, dict[object, Emitted]))
+        shared = next(iter(self.placements.values()))
+        base = _task_addresses(self.placements)[1] + _image_bytes(shared, task_specific=False)
         found: dict[tuple[str, int], InferenceProgram] = {}
         for tokens in self.lengths:
-            for task, twin in twins.items():
+            for task, twin in self.twins.items():
                 if task == twin:
-                    graph, placed = self.graph(task, tokens), placements[task]
+                    graph, placed = self.graph(task, tokens), self.placements[task]
                     made = self.accelerator.infer(graph, placed, hardware, base, cache)
                     found[task, tokens] = made
                 found[task, tokens] = found[twin, tokens]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from accelsim.engine.simulator import Options
+from accelsim.errors import CapacityError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import compare
 from accelsim.evaluation.metrics import Figure, all_metrics, case_figures
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
-from accelsim.evaluation.stages import requests_of, run_workload
+from accelsim.evaluation.stages import requests_of, run_workload, with_sizes
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import plugin_errors, plugins_put_back, use_plugins
@@ -57,12 +58,14 @@ def examine_workload(
     options: Options | None = None,
     workers: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
+    strict: bool = True,
 ) -> Result:
     """Return all that is found out about a resolved workload.
 
     ``options`` may ask for spans. With several ``workers`` the cases of a long stream run in
     processes of their own; new ones import the main module again. ``progress`` is called with a
-    case, the requests that it served since the last call, and those of all cases.
+    case, the requests that it served since the last call, and those of all cases. Unless
+    ``strict`` cases that do not fit are left out, if others do.
     """
     use_plugins(workload.plugins)
     all_metrics()  # what is wrong with a plug-in's metrics is told before anything runs
@@ -75,16 +78,20 @@ def examine_workload(
             progress(case, served, total)
 
     if count > 1 and requests >= _LONG_STREAM:
-        return run_side_by_side(workload, options, count, step)
-    return run_workload(workload, memo, options=options, progress=step)
+        result = run_side_by_side(workload, options, count, step, strict=strict)
+    else:
+        result = run_workload(workload, memo, options=options, progress=step, strict=strict)
+    if not result.cases:
+        raise CapacityError("\n".join(result.refused.values()))
+    return result
 
 
 def resolve(point: Point, memo: Memo | None = None) -> Workload:
-    """Return the workload of a point, read and validated, with its cases alone."""
+    """Return the workload of a point, read and validated, with its cases alone and their sizes."""
     workload = load_workload(point.workload, tuple(point.assignments), cases=point.cases, memo=memo)
     for case, machine in point.machines.items():
         workload = workload.with_machine(case, machine)
-    return workload
+    return with_sizes(workload, memo or Memo())
 
 
 def figures_of(result: Result) -> dict[str, Figure]:

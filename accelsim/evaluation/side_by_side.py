@@ -30,6 +30,8 @@ def run_side_by_side(
     options: Options,
     workers: int,
     progress: Callable[[str, int], None] | None = None,
+    *,
+    strict: bool = True,
 ) -> Result:
     """Return what ``run_workload`` returns, each case simulated in a process of its own.
 
@@ -40,7 +42,7 @@ def run_side_by_side(
     shared = (served, workload.plugins)
     with ProcessPoolExecutor(workers, context, _share, shared) as pool:
         running: dict[str, Future[Result]] = {
-            name: pool.submit(_simulate_one, workload, name, number, options)
+            name: pool.submit(_simulate_one, workload, name, number, options, strict)
             for number, name in enumerate(workload.cases)
         }
         try:
@@ -57,8 +59,10 @@ def _together(workload: Workload, apart: Mapping[str, Result]) -> Result:
     """Return the cases as one result."""
     first = next(iter(apart.values()))
     files = {path: digest for each in apart.values() for path, digest in each.files.items()}
-    cases = {name: each[name] for name, each in apart.items()}
-    return Result(workload, cases, first.request_notes, files)
+    cases = {name: found for each in apart.values() for name, found in each.cases.items()}
+    refused = {name: why for each in apart.values() for name, why in each.refused.items()}
+    made = replace(workload, cases={name: each.case for name, each in cases.items()})
+    return Result(made, cases, first.request_notes, files, refused)
 
 
 def _watch(
@@ -87,9 +91,11 @@ def _share(served: Any, plugins: tuple[Plugin, ...]) -> None:
 
 
 @plugin_errors()
-def _simulate_one(workload: Workload, name: str, number: int, options: Options) -> Result:
+def _simulate_one(
+    workload: Workload, name: str, number: int, options: Options, strict: bool
+) -> Result:
     def step(case: str) -> None:
         _served[number] += 1
 
     alone = replace(workload, cases={name: workload.cases[name]})
-    return run_workload(alone, options=options, progress=step)
+    return run_workload(alone, options=options, progress=step, strict=strict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from accelsim.accelerators.design import Design
@@ -13,7 +13,7 @@ from accelsim.account.purposes import energy_per_inference
 from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
-from accelsim.errors import ConfigError, MappingError
+from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
@@ -34,23 +34,56 @@ def run_workload(
     *,
     options: Options | None = None,
     progress: Callable[[str], None] | None = None,
+    strict: bool = True,
 ) -> Result:
     """Compile and run every case of a workload.
 
     Options without a window keep the executions of the first round, or the first requests.
     ``progress`` is called with the name of the case after every request. Raises MappingError when
-    a case cannot be mapped, before any case is simulated.
+    a case cannot be mapped, before any case is simulated; one that does not fit is left out unless
+    ``strict``.
     """
-    memo = memo or Memo()
+    memo, refused = memo or Memo(), dict[str, str]()
     use_plugins(workload.plugins)
     with watching() as seen:
         requests = requests_of(workload, memo)
-        results = _run_cases(workload, requests, memo, options or Options(), progress)
-    return Result(workload, results, requests.notes, {**workload.files, **digests(seen)})
+        designs = _designs(workload, memo, None if strict else refused)
+        workload = _as_compiled(workload, designs)
+        results = _run_cases(workload, designs, requests, memo, options or Options(), progress)
+    files = {**workload.files, **digests(seen)}
+    return Result(workload, results, requests.notes, files, refused)
+
+
+def _designs(workload: Workload, memo: Memo, refused: dict[str, str] | None) -> dict[str, Design]:
+    """Compile all cases. What is ``refused`` is noted there, by case; raises if it is None."""
+    designs = {}
+    for name, case in workload.cases.items():
+        try:
+            designs[name] = design_of(workload, case, memo)
+        except CapacityError as error:
+            if refused is None:
+                raise
+            refused[name] = str(error)
+    return designs
+
+
+def _as_compiled(workload: Workload, designs: Mapping[str, Design]) -> Workload:
+    """Return a workload with the cases that were compiled, sizes that were to fit worked out."""
+    cases = {n: replace(workload.cases[n], hardware=made.hardware) for n, made in designs.items()}
+    return replace(workload, cases=cases)
+
+
+def with_sizes(workload: Workload, memo: Memo) -> Workload:
+    """Return a workload with all sizes that are to fit; a case that cannot is left as it is."""
+    if not any(case.fits for case in workload.cases.values()):
+        return workload
+    fitting = _as_compiled(workload, _designs(workload, memo, {}))
+    return replace(workload, cases={**workload.cases, **fitting.cases})
 
 
 def _run_cases(
     workload: Workload,
+    designs: Mapping[str, Design],
     requests: Sequence[Request],
     memo: Memo,
     options: Options,
@@ -58,7 +91,6 @@ def _run_cases(
 ) -> dict[str, CaseResult]:
     if options.window is None:
         options = replace(options, window=first_window(workload, requests))
-    designs = {name: design_of(workload, case, memo) for name, case in workload.cases.items()}
     results = {}
     for name, case in workload.cases.items():
 
@@ -95,7 +127,8 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
     try:
         return _compiled(workload, case, memo)
     except MappingError as error:
-        raise type(error)(f"case '{case.name}': {error}", *error.args[1:]) from None
+        lines = (f"case '{case.name}': {line}" for line in str(error).split("\n"))
+        raise type(error)("\n".join(lines), *error.args[1:]) from None
 
 
 def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:

@@ -24,6 +24,7 @@ _ROOM = {
     "requests": 200_000,
     "graph": 100,
     "placement": 200,
+    "fit": 200,
     "emitted": 50,
     "design": 50,
     "segment": 2000,

@@ -89,6 +89,11 @@ def _parse(text: str, dimension: str, *, whole: bool) -> float | int:
         return parse_whole(text, dimension) if whole else parse_quantity(text, dimension)
     except UnitError as error:
         example = _RANGES[dimension].example
+        if dimension == "B" and text.strip().startswith("fit"):
+            raise _error(
+                f"'{text}' is for memories and buffers of a workload's machines, which say what "
+                f"must be held: fit, fit + 10 % or fit in banks; else give a size such as {example}"
+            ) from None
         raise _error(f"{error} (write for instance '{example}')") from None
 
 

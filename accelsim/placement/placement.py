@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -180,29 +180,70 @@ def _decoder_cycles(
     return max((code.decoder_cycles for code in protected.values()), default=0)
 
 
+_Stored = tuple[str, StoredTensor, Home, int]
+"""Whose a part is, its tensor and home, and the bits of the array that it takes."""
+
+
+def needed_bits(
+    placements: Mapping[str, Placement], hardware: HardwareConfig, pinned: Collection[str] = ()
+) -> Counter[str]:
+    """Return the bits that each memory must hold: the shared tensors and each task's own.
+
+    One task beside those ``pinned``; all tasks without a DRAM that keeps its contents, as nothing
+    can be reloaded. ``placements`` maps task names to their placements.
+    """
+    return _needed(list(_together(placements, hardware, pinned)))
+
+
 def check_capacity(
     placements: Mapping[str, Placement], hardware: HardwareConfig, pinned: Collection[str] = ()
 ) -> None:
-    """Check that the shared tensors and each task's own fit, one task beside those ``pinned``.
+    """Check that all memories hold what they need: see ``needed_bits``.
 
-    Without a DRAM that keeps its contents nothing can be reloaded, so all tasks must fit at once.
-    ``placements`` maps task names to their placements. Raises CapacityError that names the first
-    tensor that does not fit.
+    Raises CapacityError with a line for each that is too small: the first tensor that does not fit
+    and the size that would do.
     """
+    groups = list(_together(placements, hardware, pinned))
+    needed, short = _needed(groups), dict[str, CapacityError]()
+    for parts in groups:
+        used: Counter[str] = Counter()
+        for who, tensor, home, bits in parts:
+            free = 8 * hardware.memories[home.memory].capacity - used[home.memory]
+            if bits > free:
+                sizes = (bits, free, needed[home.memory])
+                short.setdefault(home.memory, _does_not_fit(who, tensor, home, sizes))
+            used[home.memory] += bits
+    if short:
+        first = next(iter(short.values()))
+        raise CapacityError("\n".join(map(str, short.values())), *first.args[1:])
+
+
+def _needed(groups: Iterable[list[_Stored]]) -> Counter[str]:
+    needed: Counter[str] = Counter()
+    for parts in groups:
+        needed |= _sum((home.memory, bits) for _, _, home, bits in parts)
+    return needed
+
+
+def _together(
+    placements: Mapping[str, Placement], hardware: HardwareConfig, pinned: Collection[str]
+) -> Iterator[list[_Stored]]:
+    """Yield what must lie on the chip at a time."""
     for task, placement in placements.items():
         others = {
             f"task {other}, pinned": list(placements[other].task_tensors)
             for other in pinned
             if other != task
         }
-        _check_together({f"task {task}": _shared_first(placement), **others}, hardware)
+        yield list(_parts({f"task {task}": _shared_first(placement), **others}))
     if not hardware.has_cold_home:
-        _check_together(
-            {
-                f"task {task}; without dram all tasks stay on the chip": tensors
-                for task, tensors in _all_resident(placements).items()
-            },
-            hardware,
+        yield list(
+            _parts(
+                {
+                    f"task {task}; without dram all tasks stay on the chip": tensors
+                    for task, tensors in _all_resident(placements).items()
+                }
+            )
         )
 
 
@@ -218,22 +259,13 @@ def _shared_first(placement: Placement) -> list[StoredTensor]:
     return sorted(placement.tensors.values(), key=lambda t: t.parameter.role is Role.TASK)
 
 
-def _check_together(tensors: Mapping[str, list[StoredTensor]], hardware: HardwareConfig) -> None:
-    """Check that all tensors fit beside each other; the keys say whose they are."""
-    parts = [
-        (who, tensor, home, extent.array)
-        for who, own in tensors.items()
-        for tensor in own
-        for home, extent in tensor.parts
-        if home.memory != DRAM and extent.array
-    ]
-    used: Counter[str] = Counter()
-    for who, tensor, home, bits in parts:
-        free = 8 * hardware.memories[home.memory].capacity - used[home.memory]
-        if bits > free:
-            total = sum(each for *_, other, each in parts if other.memory == home.memory)
-            raise _does_not_fit(who, tensor, home, (bits, free, total))
-        used[home.memory] += bits
+def _parts(tensors: Mapping[str, list[StoredTensor]]) -> Iterator[_Stored]:
+    """Yield the parts on the chip of all tensors; the keys say whose they are."""
+    for who, own in tensors.items():
+        for tensor in own:
+            for home, extent in tensor.parts:
+                if home.memory != DRAM and extent.array:
+                    yield who, tensor, home, extent.array
 
 
 _PART_WORDS = {"values": "values", "masks": "mask", "high": "high bits"}
@@ -251,7 +283,8 @@ def _does_not_fit(
     return CapacityError(
         f"{name} ({_PART_WORDS[home.part]}, role {role}, {who}) needs {needed_text}; memory "
         f"'{home.memory}' has {free_text} free; raise memories.{home.memory}.capacity to "
-        f"{ceil_div(total, 8 * 2**10)} KiB or more, {advice} or place the role elsewhere",
+        f"{ceil_div(total, 8 * 2**10)} KiB or more (or to fit), {advice} or place the role "
+        "elsewhere",
         name,
         home.memory,
         bits,

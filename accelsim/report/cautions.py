@@ -23,7 +23,8 @@ _MOST_NAMES = 4
 
 def cautions(result: Result) -> tuple[str, ...]:
     """Return what to know of a run's figures: what is most in doubt first."""
-    return _once(result, _warnings)
+    left_out = (f"does not fit and is left out: {why}" for why in result.refused.values())
+    return (*left_out, *_once(result, _warnings))
 
 
 def remarks(result: Result) -> tuple[str, ...]:

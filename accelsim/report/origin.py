@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from accelsim.evaluation.fitting import told
 from accelsim.report.text import shortened
 from accelsim.version import __version__
 from accelsim.workload.schema import Workload
@@ -25,6 +26,10 @@ def origin(version: int, command: Sequence[str], workload: Workload) -> dict[str
 
 
 def changes(workload: Workload) -> Iterator[str]:
-    """Yield what the command changed of the workload's files; nothing where it changed nothing."""
+    """Yield what the command changed of the workload's files, and sizes that were worked out."""
     if workload.overrides:
         yield "changed: " + "; ".join(shortened(text, 200) for text in workload.overrides)
+    for name, case in workload.cases.items():
+        if case.fits:
+            sizes = told(case.hardware, case.fits).items()
+            yield f"sized to fit, {name}: " + ", ".join(f"{path} {text}" for path, text in sizes)

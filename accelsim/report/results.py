@@ -24,6 +24,7 @@ from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.fitting import told
 from accelsim.inputs.shipped import known_as
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import origin
@@ -61,6 +62,7 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
             }
             for comparison in compare(result)
         ],
+        **({"refused": dict(result.refused)} if result.refused else {}),
         "cases": {
             name: _case(found, closed=result.closed_loop) for name, found in result.cases.items()
         },
@@ -97,11 +99,12 @@ def _requests(result: Result) -> dict[str, Any]:
 
 
 def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
-    run, hardware = result.run, result.case.hardware
+    run, case, hardware = result.run, result.case, result.case.hardware
     return {
         "machine": hardware.name,
         "machine_digest": result.case.digest,
         "machine_configuration": hardware.model_dump(mode="json"),
+        **({"sized_to_fit": told(hardware, case.fits)} if case.fits else {}),
         "adaptation": result.case.config.adaptation.model_dump(mode="json"),
         "weights": result.design.weights or "none: densities as stated",
         "memories": [recorded(MEMORY, one) for one in result.footprints.values()],

@@ -54,11 +54,13 @@ def scaling_report(workload: Workload, found: Scaling, command: Sequence[str]) -
         about=(about, *changes(workload)),
         sections=(*(_by_case(found, *field) for field in _FIGURES),),
         verdict=tuple(Prose(line, "strong") for line in scaling_verdict(found)),
+        notes=tuple(f"does not fit and is left out: {why}" for why in found.refused.values()),
         data=_data(found),
         document={
             **origin(SCHEMA_VERSION, command, workload),
             "study": "scaling",
             "tasks": list(found.tasks),
+            **({"refused": dict(found.refused)} if found.refused else {}),
             "cases": {
                 name: [recorded(_POINT, point) for point in points]
                 for name, points in found.cases.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import fsum
 
 from accelsim.engine.run import Run, Window
@@ -67,11 +67,15 @@ class ScalingPoint:
 
 @dataclass(frozen=True)
 class Scaling:
-    """The points of every case, for each of the ``counts`` of tasks; ``tasks`` in their order."""
+    """The points of every case, for each of the ``counts`` of tasks; ``tasks`` in their order.
+
+    ``refused`` are cases that not even one task fits, by name, and why.
+    """
 
     tasks: tuple[str, ...]
     counts: tuple[int, ...]
     cases: Mapping[str, tuple[ScalingPoint, ...]]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def growth(points: Sequence[ScalingPoint], figure: Callable[[ScalingPoint], float]) -> float | None:
@@ -93,18 +97,26 @@ def find_scaling(
     counts: Iterable[int] = range(1, len(GLUE_TASKS) + 1),
     *,
     progress: Callable[[str], None] | None = None,
+    strict: bool = True,
 ) -> Scaling:
     """Return how every case of a workload scales over numbers of tasks, in ascending order.
 
     ``progress`` is called with a text before each step. Raises ConfigError for a number that
-    there are no tasks for, and CapacityError when even one task does not fit.
+    there are no tasks for, and CapacityError when even one task does not fit a case: any if
+    ``strict``, else all of them.
     """
     tasks, numbers = scaling_tasks(workload), tuple(sorted(set(counts)))
     if not numbers or numbers[0] < 1 or numbers[-1] > len(tasks):
         raise ConfigError(f"--tasks: expected numbers from 1 to {len(tasks)}, such as 1..9 or 3")
-    memo, cases = Memo(), {}
+    memo, cases, refused = Memo(), dict[str, tuple[ScalingPoint, ...]](), dict[str, str]()
     for name, case in workload.cases.items():
-        placements = _placements(workload, case, tasks[: numbers[-1]], memo)
+        try:
+            placements = _placements(workload, case, tasks[: numbers[-1]], memo)
+        except CapacityError as error:
+            refused[name] = str(error)
+            if strict or len(refused) == len(workload.cases):
+                raise
+            continue
         points = []
         for number in numbers:
             if progress:
@@ -112,7 +124,7 @@ def find_scaling(
             served = _serve(workload, case, tasks[:number], memo)
             points.append(_point(case, placements[:number], served))
         cases[name] = tuple(points)
-    return Scaling(tasks, numbers, cases)
+    return Scaling(tasks, numbers, cases, refused)
 
 
 def _placements(

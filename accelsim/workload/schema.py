@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -35,6 +35,7 @@ from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.machine.files import hardware_files, merged
+from accelsim.machine.fit import Fit, check_fits, take_fits
 from accelsim.machine.schema import HardwareConfig, resolved
 from accelsim.memory.storage import Measured, StorageConfig
 from accelsim.model.adaptations import AdaptationConfig
@@ -43,6 +44,7 @@ from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.requests.patterns.file import RequestFile
 from accelsim.weights.settings import CaseWeights
+from accelsim.workload.rules import wrong_baselines, wrong_spans
 from accelsim.workload.tasks import Tasks, wrong_adaptations
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -104,9 +106,23 @@ class WorkloadConfig(ServiceConfig):
             )
         return name
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, data: Any) -> Any:
+        """Leave cases out that are null; who has one for its baseline has none."""
+        cases = data.get("cases") if isinstance(data, dict) else None
+        if not isinstance(cases, dict) or None not in cases.values():
+            return data
+        gone = [name for name, case in cases.items() if case is None]
+        kept = {name: case for name, case in cases.items() if name not in gone}
+        for name, case in kept.items():
+            if isinstance(case, dict) and case.get("baseline") in gone:
+                kept[name] = {**case, "baseline": None}
+        return {**data, "cases": kept}
+
     @model_validator(mode="after")
     def _check_cases(self) -> WorkloadConfig:
-        wrong = list(_wrong_baselines(self.cases))
+        wrong = list(wrong_baselines(self.cases))
         longest = self.model.maximum_positions
         if self.sequence_length > longest:
             message = (
@@ -114,7 +130,7 @@ class WorkloadConfig(ServiceConfig):
                 f"{self.model.name}; shorten it or raise model.maximum_positions"
             )
             wrong.append((("sequence_length",), message))
-        wrong += _wrong_spans(self)
+        wrong += wrong_spans(self)
         wrong += wrong_adaptations(self.tasks, [case.adaptation for case in self.cases.values()])
         if wrong:
             raise RuleError(*wrong)
@@ -130,37 +146,13 @@ class WorkloadConfig(ServiceConfig):
         return case.applied_to(self)
 
 
-def _wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
-    heads = workload.model.heads
-    for task, spans in workload.attention_spans.items():
-        path = ("attention_spans", task)
-        if task not in workload.tasks:
-            hint = suggest(task, workload.tasks, "tasks")
-            yield path, f"there is no task '{task}' in this workload; {hint}"
-        elif len(spans) != heads or not any(spans):
-            yield (
-                path,
-                f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
-                f"with {sum(map(bool, spans))} above 0",
-            )
-
-
-def _wrong_baselines(cases: dict[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:
-    for name, case in cases.items():
-        path = ("cases", name, "baseline")
-        if case.baseline == name:
-            yield path, "a case is not its own baseline; name another case or remove this key"
-        elif case.baseline is not None and case.baseline not in cases:
-            hint = suggest(case.baseline, cases, "cases")
-            yield path, f"there is no case '{case.baseline}'; {hint}"
-
-
 @dataclass(frozen=True)
 class Case:
     """A case with its machine.
 
     ``source`` is the data of the machine's files, overrides applied. ``measured`` takes the place
-    of the stated densities, and of the case's weights if it has any.
+    of the stated densities, and of the case's weights if it has any. ``fits`` are sizes of the
+    machine that are worked out from what it must hold, by path.
     """
 
     name: str
@@ -168,6 +160,7 @@ class Case:
     hardware: HardwareConfig
     source: Any
     measured: Measured | None = None
+    fits: Mapping[KeyPath, Fit] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -204,7 +197,7 @@ class Workload:
         """Return the workload with another machine for a case."""
         if case not in self.cases:
             raise ConfigError(f"there is no case '{case}'; {suggest(case, self.cases, 'cases')}")
-        changed = replace(self.cases[case], hardware=machine, source=machine.digest)
+        changed = replace(self.cases[case], hardware=machine, source=machine.digest, fits={})
         return replace(self, cases={**self.cases, case: changed})
 
 
@@ -308,6 +301,10 @@ def _check_requests(document: Document, config: WorkloadConfig) -> None:
         raise ConfigError("\n".join(str(document.error(path, text)) for path, text in found))
 
 
+_MACHINE_KEYS = HardwareConfig.model_fields.keys() - WorkloadConfig.model_fields.keys()
+_Machine = tuple[HardwareConfig, Any, Mapping[KeyPath, Fit]]
+
+
 def _load_cases(
     document: Document,
     wanted: Mapping[str, CaseConfig],
@@ -319,11 +316,11 @@ def _load_cases(
     for name, case in wanted.items():
         mine = tuple(change for of, change in changes if of in (None, name))
         try:
-            hardware, source = _load_machine(name, case, document, mine, memo)
+            hardware, source, fits = _load_machine(name, case, document, mine, memo)
         except ConfigError as error:
             problems += str(error).split("\n")
         else:
-            cases[name] = Case(name, case, hardware, source)
+            cases[name] = Case(name, case, hardware, source, fits=fits)
     if problems:
         # Machines with a common base have its problems in common.
         raise ConfigError("\n".join(dict.fromkeys(problems)))
@@ -336,8 +333,8 @@ def _load_machine(
     document: Document,
     overrides: tuple[Override, ...],
     memo: Memo,
-) -> tuple[HardwareConfig, Any]:
-    """Return a machine and the data that it was made from."""
+) -> _Machine:
+    """Return a machine, the data that it was made from, and what is to fit."""
     path = find_beside(document.path.parent, case.hardware)
     if not is_file(path):
         raise document.error(
@@ -347,16 +344,19 @@ def _load_machine(
     files = hardware_files(path)
     key = tuple((file.path, read_bytes(file.path)) for file in files)
 
-    def load() -> tuple[HardwareConfig, Any]:
+    def load() -> _Machine:
         return _machine_of(memo.get("file", key, lambda: merged(files)), overrides)
 
     return memo.get("machine", (key, overrides), load)
 
 
-def _machine_of(document: Document, overrides: Iterable[Override]) -> tuple[HardwareConfig, Any]:
+def _machine_of(document: Document, overrides: Iterable[Override]) -> _Machine:
     for change in overrides:
         document = change.apply(document)
-    return resolved(machine_of(document)), document.data
+    plain, fits = take_fits(document)
+    machine = machine_of(plain)
+    check_fits(document, machine, fits)
+    return resolved(machine), document.data, fits
 
 
 def _parse_overrides(
@@ -374,6 +374,9 @@ def _parse_overrides(
         elif path[0] in CaseConfig.model_fields.keys() - WorkloadConfig.model_fields.keys():
             where = f"cases.NAME.{format_path(path)}"
             raise ConfigError(f"{change.origin}: {path[0]} is a case's own; set {where}")
+        elif path[0] in _MACHINE_KEYS:
+            where = format_path(("hardware", *path))
+            raise ConfigError(f"{change.origin}: {path[0]} is a machine's own; set {where}")
         else:
             own.append(change)
     return tuple(own), machines

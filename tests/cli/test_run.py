@@ -205,7 +205,7 @@ BAD = [
     (["--set", "sequence_length=0"], 2, r"sequence_length"),
     (["--set", "tasks=[MNLI, QNLJ]"], 2, r"unknown task 'QNLJ'; did you mean 'QNLI'\?"),
     (
-        ["--set", "cases.adapter_slc.hardware.memories.sram.capacity=1 KiB"],
+        ["--set", "cases.adapter_slc.hardware.memories.sram.capacity=1 KiB", "--strict"],
         3,
         r"^accelsim: case 'adapter_slc': .*memory 'sram' has 960 B free",
     ),

@@ -121,7 +121,10 @@ def test_a_shortage_names_tensor_memory_needed_and_free() -> None:
     error = shortage({"MNLI": placed}, machine("memories.rram.capacity=2 MiB"))
     assert str(error) == (
         "encoder.weight (values, role backbone, task MNLI) needs 1.50 MiB; memory 'rram' has "
-        "1 MiB free; raise memories.rram.capacity to 2560 KiB or more, lower the density or "
+        "1 MiB free; raise memories.rram.capacity to 2560 KiB or more (or to fit), lower the "
+        "density or place the role elsewhere\n"
+        "encoder.weight (mask, role backbone, task MNLI) needs 384 KiB; memory 'sram' has 128 KiB "
+        "free; raise memories.sram.capacity to 384 KiB or more (or to fit), store it dense or "
         "place the role elsewhere"
     )
     assert error.args[1:] == ("encoder.weight", "rram", 12 * 2**20, 8 * 2**20)
@@ -136,8 +139,8 @@ def test_a_shortage_that_rounding_would_hide_is_told_in_bytes() -> None:
     placed = placement(("adapter.weight", 128 * 1024 + 1, Role.TASK, DENSE))
     assert str(shortage({"RTE": placed}, machine("memories.sram.capacity=128 KiB"))) == (
         "adapter.weight (values, role task, task RTE) needs 131073 B; memory 'sram' has 131072 B "
-        "free; raise memories.sram.capacity to 129 KiB or more, lower the number of bits or "
-        "place the role elsewhere"
+        "free; raise memories.sram.capacity to 129 KiB or more (or to fit), lower the number of "
+        "bits or place the role elsewhere"
     )
     text = str(shortage({"RTE": placed}, machine("memories.sram.capacity=131000 B")))
     assert " needs 128.00 KiB; memory 'sram' has 127.93 KiB free; " in text
@@ -148,8 +151,8 @@ def test_masks_fill_their_own_memory() -> None:
     hardware = machine("memories.rram.capacity=4 MiB", "memories.sram.capacity=128 KiB")
     assert str(shortage({"MNLI": placed}, hardware)) == (
         "encoder.weight (mask, role backbone, task MNLI) needs 131073 B; "
-        "memory 'sram' has 131072 B free; raise memories.sram.capacity to 129 KiB or more, "
-        "store it dense or place the role elsewhere"
+        "memory 'sram' has 131072 B free; raise memories.sram.capacity to 129 KiB or more "
+        "(or to fit), store it dense or place the role elsewhere"
     )
 
 
@@ -165,8 +168,8 @@ def test_tasks_take_turns_with_dram_and_stay_without() -> None:
     error = shortage(tasks, without_dram("memories.sram.capacity=128 KiB"))
     assert str(error) == (
         "own.weight (values, role task, task RTE; without dram all tasks stay on the chip) needs "
-        "60 KiB; memory 'sram' has 8 KiB free; raise memories.sram.capacity to 180 KiB or more, "
-        "lower the number of bits or place the role elsewhere"
+        "60 KiB; memory 'sram' has 8 KiB free; raise memories.sram.capacity to 180 KiB or more "
+        "(or to fit), lower the number of bits or place the role elsewhere"
     )
     check_capacity(tasks, without_dram("memories.sram.capacity=184320 B"))
     shortage(tasks, without_dram("memories.sram.capacity=184319 B"))

@@ -1,0 +1,38 @@
+"""Rules between the parts of a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from accelsim.inputs.paths import KeyPath, suggest
+
+if TYPE_CHECKING:
+    from accelsim.workload.schema import CaseConfig, WorkloadConfig
+
+
+def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path of each task's spans that do not go with the model, and why."""
+    heads = workload.model.heads
+    for task, spans in workload.attention_spans.items():
+        path = ("attention_spans", task)
+        if task not in workload.tasks:
+            hint = suggest(task, workload.tasks, "tasks")
+            yield path, f"there is no task '{task}' in this workload; {hint}"
+        elif len(spans) != heads or not any(spans):
+            yield (
+                path,
+                f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
+                f"with {sum(map(bool, spans))} above 0",
+            )
+
+
+def wrong_baselines(cases: Mapping[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path of each baseline that is none, and why."""
+    for name, case in cases.items():
+        path = ("cases", name, "baseline")
+        if case.baseline == name:
+            yield path, "a case is not its own baseline; name another case or remove this key"
+        elif case.baseline is not None and case.baseline not in cases:
+            hint = suggest(case.baseline, cases, "cases")
+            yield path, f"there is no case '{case.baseline}'; {hint}"
