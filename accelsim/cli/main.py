@@ -29,8 +29,8 @@ _COMMANDS = {
     "validate": "Compare the models with published and measured figures.",
     "op": "Run one operator alone on a machine.",
     "new": "Write a machine, workload or technology file to begin with.",
-    "tech": "Print the memory-technology table or one array of it.",
-    "schema": "Print the JSON Schema of machine or workload files.",
+    "tech": "Print the memory-technology table or one array of it, or import one.",
+    "schema": "Print the JSON Schema of machine, workload or technology files.",
 }
 
 

@@ -10,15 +10,15 @@ from accelsim.cli.options import plugins_option
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["hardware", "workload"]))
+@click.argument("kind", type=click.Choice(["hardware", "workload", "technology"]))
 @plugins_option
 def schema(kind: str) -> None:
-    """Write the JSON Schema of machine or workload files to the standard output.
+    """Write the JSON Schema of machine, workload or technology files to the standard output.
 
     Editors with a YAML language server complete and check keys by it: save the output and name
     the file in a first line such as "# yaml-language-server: $schema=workload.json".
     """
-    from accelsim.workload.json_schema import hardware_schema, workload_schema
+    from accelsim.workload import json_schema
 
-    written = hardware_schema() if kind == "hardware" else workload_schema()
+    written = getattr(json_schema, f"{kind}_schema")()
     click.echo(json.dumps(written, indent=2))

@@ -1,10 +1,11 @@
-"""The command ``accelsim tech``: what the memory technologies offer."""
+"""The command ``accelsim tech``: what the memory technologies offer; more of them by ``import``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
+import click as plain_click
+import rich_click as click
 
 from accelsim.cli.options import json_option, parse_option
 from accelsim.cli.output import show
@@ -18,7 +19,28 @@ _DEFAULT_WORD = 64
 _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
 
 
-@click.command()
+class _ShowsOrImports(click.RichGroup):
+    """``tech import ...`` imports; whatever else follows ``tech`` is shown."""
+
+    def parse_args(self, ctx: plain_click.Context, args: list[str]) -> list[str]:
+        """Put the name of the command that shows before what is not ``import``."""
+        return super().parse_args(ctx, args if args[:1] == ["import"] else ["show", *args])
+
+    def get_command(self, ctx: plain_click.Context, cmd_name: str) -> plain_click.Command | None:
+        """Return a command; the other's module is imported when it is called."""
+        if cmd_name == "import":
+            from accelsim.cli.tech_import import import_command
+
+            return import_command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_ShowsOrImports)
+def tech() -> None:
+    """Show memory technologies, or import one."""
+
+
+@tech.command("show")
 @click.argument("name", required=False)
 @click.option("--capacity", metavar="SIZE", help="Data capacity, such as 4.5MiB.")
 @click.option("--word", type=int, metavar="BITS", help="Bits per access.  [default: 64]")
@@ -44,12 +66,13 @@ _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
     help="More than the largest array: several of them.",
 )
 @json_option
-def tech(name: str | None, as_json: bool, **options: Any) -> None:
+def show_command(name: str | None, as_json: bool, **options: Any) -> None:
     """Show memory technologies: area, latency, energy and leakage of on-chip arrays.
 
     Without NAME, all technologies at one point (1 MiB unless told otherwise) and the parts off the
     chip. With NAME, a technology or a .yaml file, and --capacity, one array. With NAME alone, the
-    technology's device rows, their sources and the range of its tables.
+    technology's device rows, their sources and the range of its tables. `accelsim tech import FILE`
+    makes a technology of what NVSim, NS-Cache, NVMExplorer, CACTI or DRAMSys found.
     """
     query = {key: _parse(key, text) for key, text in options.items() if text is not None}
     if name is None:

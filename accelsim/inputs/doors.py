@@ -56,7 +56,7 @@ _BY_KEY = {
     "model": _Kind(("model_type", "vocab_size"), "a Hugging Face configuration", _MODEL),
     "results": _Kind(("schema_version",), "a report of accelsim", "run its workload again"),
     "memspec": _Kind(
-        ("memspec",), "a DRAMSys memspec", "write it like hwconfigs/technologies/lpddr4_3200.yaml"
+        ("memspec",), "a DRAMSys memspec", "make a technology of it: accelsim tech import FILE"
     ),
 }
 

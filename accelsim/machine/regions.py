@@ -9,7 +9,9 @@ from accelsim.errors import AccelsimError
 from accelsim.machine.operating_points import ProcessConfig
 from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.silicon import as_built
-from accelsim.memory.technology import Conditions, MemoryTechnology, load_technology
+from accelsim.memory.stated import as_stated
+from accelsim.memory.tables import Conditions
+from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.units import format_bytes
 
 Target = Literal[
@@ -154,7 +156,10 @@ def _find_bank(
 
 def _lanes(technology: MemoryTechnology, query: ArrayQuery, process: ProcessConfig) -> int:
     """Return how many arrays of the table's widest word make up the memory's word."""
-    known = technology.find_conditions(query.conditions(technology, process))
+    wanted = query.conditions(technology, process)
+    if technology.stated:
+        technology = as_stated(technology, wanted, query.target)
+    known = technology.find_conditions(wanted)
     words = [max(technology.tables[each].get(query.target, (query.word,))) for each in known]
     widest = min(words, default=query.word)
     return query.word // widest if query.word % widest == 0 else 1

@@ -7,26 +7,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil, fsum, isclose, log2
-from typing import NamedTuple, get_args
+from math import fsum, isclose
+from typing import get_args
 
 from accelsim.errors import ConfigError
-from accelsim.memory.banks import compose, join
-from accelsim.memory.technology import (
-    Columns,
-    Conditions,
-    Device,
-    Grade,
-    MemoryTechnology,
-    Row,
-    SimulatedCell,
-    technologies_with,
-)
+from accelsim.memory.bank_figures import Figures, added, corrected, joined
+from accelsim.memory.banks import compose
+from accelsim.memory.stated import as_stated
+from accelsim.memory.tables import Columns, Conditions, Row
+from accelsim.memory.technology import Device, Grade, MemoryTechnology, technologies_with
 from accelsim.memory.temperatures import CARRIED, at_temperature, floorplan, with_carried
 from accelsim.units import format_bytes
 
 # [ours] What a memory holds beyond what was asked is said above this share.
 _SPARE = 0.05
+# [ours] A memory of more banks than this is a slip of the pen.
+_MOST_BANKS = 16384
 
 
 @dataclass(frozen=True)
@@ -87,17 +83,6 @@ class Array:
         return self.word / 8 / self.read_latency
 
 
-class Figures(NamedTuple):
-    """What banks or an array cost, in the units of Array."""
-
-    area: float
-    read_latency: float
-    write_latency: float
-    read_energy: float
-    write_energy: float
-    leakage: float
-
-
 @lru_cache(maxsize=1024)
 def find_array(
     technology: MemoryTechnology,
@@ -129,8 +114,9 @@ def find_array(
 
     Outside the table ConfigError is raised: from twice the largest array on, unless
     ``extrapolate`` allows several of them, and below the smallest, unless with ``spare`` that one
-    stands for less. ConfigError also for a word wider than the table's, and for conditions or a
-    target that the table does not have; the message lists what it has.
+    stands for less; figures that are used as they are stated allow both. ConfigError also for a
+    word wider than the table's, and for conditions or a target that the table does not have; the
+    message lists what it has.
 
     The device rows of the technology change the table's figures at each point, by one rule:
 
@@ -151,6 +137,8 @@ def find_array(
             f"got {capacity} B and {word} b"
         )
     wanted = Conditions(bits_per_cell, node, roadmap or technology.default_roadmap, temperature)
+    if technology.stated:
+        technology, extrapolate, spare = as_stated(technology, wanted, target), True, True
     ask = _Ask(technology, capacity, word, target, grade, extrapolate, spare, copies, laid_out)
     found = [_array_at(ask, conditions) for conditions in _find_conditions(technology, wanted)]
     return found[0] if len(found) == 1 else _between(found[0], found[1], temperature)
@@ -184,7 +172,7 @@ def _array_at(ask: _Ask, conditions: Conditions) -> Array:
         marks = (*_unlike([own], banks), *_dearer(own, [row for row in narrower if row]))
         banks = [own]
     device, grade = technology.devices[conditions.bits_per_cell], ask.grade
-    figures = [_correct(row, device, technology.simulated_cell, grade) for row in banks]
+    figures = [corrected(row, device, technology.simulated_cell, grade) for row in banks]
     return Array(
         technology=technology.name,
         bits_per_cell=conditions.bits_per_cell,
@@ -196,7 +184,7 @@ def _array_at(ask: _Ask, conditions: Conditions) -> Array:
         temperature=conditions.temperature,
         grade=grade,
         volatile=technology.volatile,
-        **_join(_add(banks, figures), banks, word, ask.copies, conditions, technology)._asdict(),
+        **joined(added(banks, figures), banks, word, ask.copies, conditions, technology)._asdict(),
         endurance=device.endurance.at(grade) if device.endurance else None,
         retention=device.retention.at(grade) if device.retention else None,
         source=_source(technology, banks, grade),
@@ -293,6 +281,8 @@ def _check_capacity(
     least, most = rows[0].capacity, rows[-1].capacity
     if capacity < least and not below:
         advice = "choose one inside"
+    elif capacity > _MOST_BANKS * most:
+        advice = f"choose less than {_MOST_BANKS} times the largest"
     elif capacity >= 2 * most and not above:
         advice = (
             "choose less than twice the largest, or allow several of them (in a file "
@@ -303,64 +293,6 @@ def _check_capacity(
     raise ConfigError(
         f"{what}: capacity {format_bytes(capacity)} is outside the table, {format_bytes(least)} "
         f"to {format_bytes(most)}; {advice}"
-    )
-
-
-def _correct(row: Row, device: Device, cell: SimulatedCell | None, grade: Grade) -> Figures:
-    """Return the figures of a row with the device's own cost."""
-    steps = device.verify_steps.at(grade) if device.verify_steps else 1
-    write_latency, write_energy = row.write_latency, row.write_energy
-    # Add the difference, not the terms: a difference of zero leaves the table's value untouched.
-    if cell and device.write_pulse:
-        write_latency += device.write_pulse.at(grade) * steps - cell.write_pulse
-    if cell and device.write_energy:
-        per_cell = device.write_energy.at(grade) * steps - cell.write_energy
-        write_energy += per_cell * row.word / device.bits_per_cell
-    return Figures(
-        row.area,
-        row.read_latency * device.read_latency_multiplier.at(grade),
-        write_latency,
-        row.read_energy * device.read_energy_multiplier.at(grade),
-        write_energy,
-        row.leakage,
-    )
-
-
-def _add(banks: Sequence[Row], figures: Sequence[Figures]) -> Figures:
-    """Return the figures of banks side by side, as yet without what joins them."""
-    if len(banks) == 1:
-        return figures[0]
-    area, reads, writes, read, write, leakage = zip(*figures, strict=True)
-    size = sum(row.capacity for row in banks)
-
-    def mean(energies: tuple[float, ...]) -> float:
-        each = zip(banks, energies, strict=True)
-        return fsum(row.capacity * joules for row, joules in each) / size
-
-    return Figures(fsum(area), max(reads), max(writes), mean(read), mean(write), fsum(leakage))
-
-
-def _join(
-    whole: Figures,
-    banks: Sequence[Row],
-    word: int,
-    copies: int,
-    conditions: Conditions,
-    technology: MemoryTechnology,
-) -> Figures:
-    """Add wires and multiplexer of all copies; area is that of one copy."""
-    words = 8 * sum(row.capacity for row in banks) * copies / banks[0].word
-    joint = join(
-        technology.wires, copies * whole.area, copies * len(banks), word,
-        ceil(log2(words)), conditions.node, conditions.roadmap,
-    )  # fmt: skip
-    return Figures(
-        whole.area + joint.area / copies,
-        whole.read_latency + joint.delay,
-        whole.write_latency + joint.delay,
-        whole.read_energy + joint.energy,
-        whole.write_energy + joint.energy,
-        whole.leakage,
     )
 
 

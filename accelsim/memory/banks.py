@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from accelsim.memory.bank_wires import BankWires
-from accelsim.memory.technology import Row
+from accelsim.memory.tables import Row
 
 # What a target asks for: banks that hold a memory are chosen by the product of these figures.
 _MERITS = {

@@ -148,10 +148,13 @@ class Rail(ConfigModel):
 
 
 class Power(ConfigModel):
-    """Supplies of one device: core VDD1 and VDD2; data pins VDDQ, where its currents are known."""
+    """Supplies of one device: core VDD1 and VDD2; data pins VDDQ, where its currents are known.
+
+    DDR has a core of VPP, here VDD1, and VDD, here VDD2; DDR3 the latter alone.
+    """
 
     source: Source
-    vdd1: Rail = Field(alias="VDD1")
+    vdd1: Rail | None = Field(None, alias="VDD1")
     vdd2: Rail = Field(alias="VDD2")
     vddq: Rail | None = Field(None, alias="VDDQ")
 
@@ -164,7 +167,7 @@ class Power(ConfigModel):
     @property
     def core(self) -> tuple[Rail, ...]:
         """The supplies of the core."""
-        return self.vdd1, self.vdd2
+        return (self.vdd2,) if self.vdd1 is None else (self.vdd1, self.vdd2)
 
     @property
     def interface(self) -> tuple[Rail, ...]:
@@ -336,10 +339,11 @@ def load_dram(name_or_path: str | Path) -> DramTechnology:
     Raises ConfigError when there is no such part or the file is wrong. Equal contents of a file are
     one part.
     """
-    return load_file(name_or_path, _read_dram, "DRAM part", "dram", siblings=("burst_memory",))
+    return load_file(name_or_path, read_dram, "DRAM part", "dram", siblings=("burst_memory",))
 
 
-def _read_dram(document: Document) -> DramTechnology:
+def read_dram(document: Document) -> DramTechnology:
+    """Return the part of a document. Raises ConfigError."""
     return validate(document, DramTechnology)
 
 

@@ -38,8 +38,7 @@ def shipped_technologies(kind: str) -> dict[str, str]:
 
 def technology_kind(name_or_path: str) -> str | None:
     """Return the kind of a shipped technology or of a file; None where there is none to read."""
-    own = is_path(name_or_path)
-    path = find_input(Path(name_or_path)) if own else _shipped(name_or_path.lower())
+    path = technology_path(name_or_path)
     text = read_bytes(path).decode("utf-8", "replace") if is_file(path) else ""
     found = re.search(r"^kind:\s*(\w+)", text, re.MULTILINE)
     return found[1] if found else None
@@ -66,6 +65,12 @@ def is_path(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
+def technology_path(name_or_path: str | Path) -> Path:
+    """Return the path of a technology's file, whether it is there or not."""
+    name = str(name_or_path)
+    return find_input(Path(name)) if is_path(name) else _shipped(name.lower())
+
+
 def load_file(
     name_or_path: str | Path,
     read: Callable[[Document], Value],
@@ -79,13 +84,10 @@ def load_file(
     technology has, with those of the first of the ``kinds`` and of its ``siblings``, and for a file
     of another kind.
     """
-    if is_path(str(name_or_path)):
-        path = find_input(Path(name_or_path))
-    else:
-        path = _shipped(str(name_or_path).lower())
-        if not is_file(path):
-            known = [shipped_technologies(kind) for kind in (kinds[0], *siblings)]
-            raise ConfigError(_unknown(noun, str(name_or_path), dict(ChainMap(*known))))
+    path = technology_path(name_or_path)
+    if not is_path(str(name_or_path)) and not is_file(path):
+        known = [shipped_technologies(kind) for kind in (kinds[0], *siblings)]
+        raise ConfigError(_unknown(noun, str(name_or_path), dict(ChainMap(*known))))
     content = read_bytes(path) if is_file(path) else b""
     found: Value = _read(read, kinds, path, content)
     return found

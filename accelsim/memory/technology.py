@@ -14,29 +14,32 @@ simulated array, in three grades) and blocks of array figures, each a table of t
           ReadEDP 1024         64     0.654    4.3343          4.3286           ...
 
 Blocks of the same conditions add up, so that rows of different origin keep their own source.
+
+A file that is used ``as_stated`` holds figures that somebody else has worked out or measured, for
+the conditions that their source tells. They are taken for any others and any target, and arrays of
+any capacity are composed of them; each array says so. Its device rows may be left out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
-from accelsim.inputs.quantities import CellArea, Joules, Kelvin, Meters, Seconds, Writes
+from accelsim.inputs.quantities import CellArea, Joules, Seconds, Writes
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.bank_wires import BankWires, load_wires
 from accelsim.memory.faults.levels import CellLevels
 from accelsim.memory.faults.measured import MeasuredCells
 from accelsim.memory.files import load_file, shipped_technologies
+from accelsim.memory.macro import MacroFile
+from accelsim.memory.tables import ArrayBlock, Columns, Conditions, Stated, read_tables
 
 Grade = Literal["low", "typical", "high"]
 
@@ -78,6 +81,9 @@ class SimulatedCell(ConfigModel):
     source: str
 
 
+_AS_IT_IS = Graded(low=1.0, typical=1.0, high=1.0, source="the table's figures as they are")
+
+
 class Device(ConfigModel):
     """What a cell with some bits costs, by grade; a missing figure leaves the table's own.
 
@@ -90,8 +96,8 @@ class Device(ConfigModel):
 
     bits_per_cell: int = Field(ge=1)
     warning: str | None = None
-    read_latency_multiplier: Graded[Multiplier]
-    read_energy_multiplier: Graded[Multiplier]
+    read_latency_multiplier: Graded[Multiplier] = _AS_IT_IS
+    read_energy_multiplier: Graded[Multiplier] = _AS_IT_IS
     write_pulse: Graded[Seconds] | None = None
     verify_steps: Graded[Steps] | None = None
     write_energy: Graded[Joules] | None = None
@@ -99,25 +105,17 @@ class Device(ConfigModel):
     retention: Graded[Seconds] | None = None
 
 
-class ArrayBlock(ConfigModel):
-    """Array figures under one set of conditions; ``table`` is text, see the module."""
-
-    bits_per_cell: int = Field(ge=1)
-    node: Meters
-    roadmap: str
-    temperature: Kelvin
-    source: str
-    table: str
-
-
 class _Described(ConfigModel):
-    """What a file says of a technology as a whole. ``cell_area`` is in squares of the node."""
+    """What a file says of a technology as a whole. ``cell_area`` is in squares of the node.
+
+    ``default_roadmap`` is that of the wires where the figures are of none.
+    """
 
     name: str
     description: str
     volatile: bool
-    cell_area: CellArea
-    default_roadmap: str
+    cell_area: CellArea | None = None
+    default_roadmap: str = "LOP"
     notes: list[str] = Field(default_factory=list)
     simulated_cell: SimulatedCell | None = None
 
@@ -129,7 +127,8 @@ class TechnologyFile(_Described):
     """
 
     kind: Literal["array", "estimate"]
-    devices: list[Device] = Field(min_length=1)
+    as_stated: bool = False
+    devices: list[Device] = Field(default_factory=list)
     arrays: list[ArrayBlock] = Field(min_length=1)
     cell_levels: list[CellLevels] = Field(default_factory=list)
     measured_cells: list[MeasuredCells] = Field(default_factory=list)
@@ -157,7 +156,10 @@ class TechnologyFile(_Described):
                 message = "two entries have the same bits_per_cell; keep one"
                 wrong.append(((name,), message))
         for index, block in enumerate(self.arrays):
-            if block.bits_per_cell not in devices:
+            if left_out := [] if self.as_stated else block.left_out:
+                message = f"{' and '.join(left_out)} must be stated, or the file used as_stated"
+                wrong.append((("arrays", index), message))
+            if block.bits_per_cell not in devices and not self.as_stated:
                 message = f"no device has {block.bits_per_cell} bits per cell; add it under devices"
                 wrong.append((("arrays", index, "bits_per_cell"), message))
         if wrong:
@@ -165,55 +167,17 @@ class TechnologyFile(_Described):
         return self
 
 
-class Conditions(NamedTuple):
-    """What an array was computed for: bits per cell, node [m], device roadmap, temperature [K]."""
-
-    bits_per_cell: int
-    node: float
-    roadmap: str
-    temperature: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.bits_per_cell} b/cell at {self.node * 1e9:g} nm, {self.roadmap}, "
-            f"{self.temperature:g} K"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One computed array, in SI units: capacity [B] of data, word [b], energies per access.
-
-    ``interpolated`` names the latencies that the source declares to be interpolated between
-    neighbours: they are no measure of anything.
-    """
-
-    target: str
-    capacity: int
-    word: int
-    area: float
-    read_latency: float
-    write_latency: float
-    read_energy: float
-    write_energy: float
-    leakage: float
-    source: str
-    interpolated: tuple[str, ...]
-
-
-Columns = Mapping[int, tuple[Row, ...]]
-"""Rows by word [b], in rising order of word and of capacity."""
-
-
 class MemoryTechnology(_Described):
     """A memory technology: its devices by bits per cell and its array figures.
 
-    ``tables`` leads from conditions and optimisation target to the rows by word; ``cell_levels``
-    and ``measured_cells`` by bits in a cell, where they are known.
+    ``tables`` leads from conditions and optimisation target to the rows by word, ``stated`` from
+    what is known of the conditions, where the figures are used as they are stated;
+    ``cell_levels`` and ``measured_cells`` by bits in a cell, where they are known.
     """
 
     devices: Mapping[int, Device]
     tables: Mapping[Conditions, Mapping[str, Columns]]
+    stated: Mapping[Stated, Mapping[str, Columns]]
     cell_levels: Mapping[int, CellLevels]
     measured_cells: Mapping[int, MeasuredCells]
     path: Path
@@ -252,7 +216,9 @@ def load_technology(name_or_path: str | Path, wires: str = "bank_wires") -> Memo
     ``wires`` names the file of what joins its banks. Raises ConfigError for an unknown name and for
     every problem of the files. Equal contents are one technology.
     """
-    file = load_file(name_or_path, _read_technology, "memory technology", "array", "estimate")
+    file = load_file(
+        name_or_path, read_technology, "memory technology", "array", "estimate", "macro"
+    )
     return _wired(file, load_wires(wires))
 
 
@@ -275,119 +241,49 @@ def technologies_with(bits_per_cell: int) -> list[str]:
     return [name for name in names if bits_per_cell in load_technology(name).devices]
 
 
-def _read_technology(document: Document) -> MemoryTechnology:
+def read_technology(document: Document) -> MemoryTechnology:
+    """Return the technology of a document, its wires not yet known. Raises ConfigError."""
+    if document.data["kind"] == "macro":
+        return _from_macro(validate(document, MacroFile), document.path)
     file = validate(document, TechnologyFile)
+    stated, tables = (file.arrays, []) if file.as_stated else ([], file.arrays)
+    devices = [*file.devices, *_plain_devices(file)]
     return MemoryTechnology.model_construct(
         **{name: getattr(file, name) for name in _Described.model_fields},
-        devices={device.bits_per_cell: device for device in file.devices},
-        tables=_read_tables(file, document),
+        devices={device.bits_per_cell: device for device in devices},
+        tables=read_tables(tables, document, lambda block: block.conditions),
+        stated=read_tables(stated, document, lambda block: block.stated),
         cell_levels={levels.bits_per_cell: levels for levels in file.cell_levels},
         measured_cells={cells.bits_per_cell: cells for cells in file.measured_cells},
         path=document.path,
     )
 
 
-Cells = tuple[str, int, int]
-"""What tells the rows of the same conditions apart: target, word [b], capacity [B]."""
+def _plain_devices(file: TechnologyFile) -> Iterator[Device]:
+    """Yield a device for each cell of which the file has figures and no device."""
+    known = {device.bits_per_cell for device in file.devices}
+    for bits in dict.fromkeys(block.bits_per_cell for block in file.arrays):
+        if bits not in known:
+            yield Device(bits_per_cell=bits)
 
 
-def _read_tables(file: TechnologyFile, document: Document) -> dict[Conditions, dict[str, Columns]]:
-    found: dict[Conditions, dict[Cells, Row]] = {}
-    for index, block in enumerate(file.arrays):
-        conditions = Conditions(block.bits_per_cell, block.node, block.roadmap, block.temperature)
-        rows = found.setdefault(conditions, {})
-        place = document.place(("arrays", index, "table"))
-        lines = [
-            (f"{place.file}:{line}: arrays[{index}].table", text.split())
-            for line, text in enumerate(block.table.splitlines(), (place.line or 0) + 1)
-            if text.strip() and not text.lstrip().startswith("#")
-        ]
-        header: list[str] = []
-        for where, cells in lines:
-            try:
-                if header:
-                    _add(rows, _read_row(header, cells, block.source))
-                elif len(lines) > 1:
-                    header = _checked_header(cells)
-                else:
-                    raise ValueError("expected a header line and at least one row")
-            except ValueError as error:
-                raise ConfigError(f"{where}: {error}") from None
-    return {conditions: _by_target(rows) for conditions, rows in found.items()}
+def _from_macro(file: MacroFile, path: Path) -> MemoryTechnology:
+    def same(value: float | None) -> Graded[float] | None:
+        if value is None:
+            return None
+        return Graded[float](low=value, typical=value, high=value, source=file.source)
 
-
-def _by_target(rows: Mapping[Cells, Row]) -> dict[str, Columns]:
-    found: dict[str, dict[int, tuple[Row, ...]]] = {}
-    for target, word, capacity in sorted(rows):
-        columns = found.setdefault(target, {})
-        columns[word] = (*columns.get(word, ()), rows[target, word, capacity])
-    return dict(found)
-
-
-def _add(rows: dict[Cells, Row], row: Row) -> None:
-    key = (row.target, row.word, row.capacity)
-    if key in rows:
-        first = f"{row.target} {row.capacity // _KIB} {row.word}"
-        raise ValueError(f"this row stands twice: {first}; keep one")
-    rows[key] = row
-
-
-_KIB = 1024
-# Column of a table -> (figure of Row, power of ten of its unit).
-_FIGURES = {
-    "area_mm2": ("area", -6),
-    "read_latency_ns": ("read_latency", -9),
-    "write_latency_ns": ("write_latency", -9),
-    "set_latency_ns": ("set_latency", -9),
-    "reset_latency_ns": ("reset_latency", -9),
-    "read_energy_pJ": ("read_energy", -12),
-    "write_energy_pJ": ("write_energy", -12),
-    "leakage_mW": ("leakage", -3),
-}
-_COUNTS = {"capacity_KiB": ("capacity", _KIB), "word_b": ("word", 1)}
-_SWITCHES = {"set_latency_ns", "reset_latency_ns"}
-_COMMON = {"target", *_COUNTS, *_FIGURES} - _SWITCHES - {"write_latency_ns"}
-
-
-def _checked_header(names: list[str]) -> list[str]:
-    given = set(names)
-    wanted = _COMMON | (_SWITCHES if given & _SWITCHES else {"write_latency_ns"})
-    if given == wanted and len(names) == len(given):
-        return names
-    raise ValueError(
-        f"expected the columns {', '.join(sorted(wanted))} once each in any order "
-        "(set_latency_ns and reset_latency_ns may stand for write_latency_ns); "
-        f"missing: {', '.join(sorted(wanted - given)) or 'none'}; "
-        f"not expected: {', '.join(sorted(given - wanted)) or 'none'}"
+    device = Device(bits_per_cell=file.bits_per_cell).model_copy(
+        update={"endurance": same(file.endurance), "retention": same(file.retention)}
     )
-
-
-def _read_row(header: list[str], cells: list[str], source: str) -> Row:
-    if len(cells) != len(header):
-        raise ValueError(f"expected {len(header)} columns as in the header, got {len(cells)}")
-    text = dict(zip(header, cells, strict=True))
-    values: dict[str, Any] = {"target": text.pop("target"), "source": source}
-    for column, cell in text.items():
-        figure, scale = (_COUNTS | _FIGURES)[column]
-        values[figure] = _read_cell(column, cell, scale)
-    if "set_latency" in values:
-        slower = max(values.pop("set_latency"), values.pop("reset_latency"))
-        values["write_latency"] = slower
-    switches = ("read_latency", "write_latency")
-    stated = (name for name in switches if f"{name.replace('_', ' ')} interpolated" in source)
-    return Row(**values, interpolated=tuple(stated))
-
-
-def _read_cell(column: str, cell: str, scale: int) -> float | int:
-    try:
-        if column in _COUNTS:
-            value: float | int = int(cell) * scale
-        else:
-            # Moving the decimal point rounds once: 0.1 mm2 becomes the float 1e-7.
-            value = float(Decimal(cell).scaleb(scale))
-    except (ValueError, ArithmeticError):
-        value = math.nan
-    if not 0 < value < math.inf:
-        kind = "whole number" if column in _COUNTS else "number"
-        raise ValueError(f"{column}: expected a positive {kind}, got '{cell}'")
-    return value
+    figures: dict[str, Any] = {"tables": {}, "cell_levels": {}, "measured_cells": {}}
+    return MemoryTechnology.model_construct(
+        **figures,
+        name=file.name or path.stem,
+        description=file.description,
+        volatile=file.volatile,
+        cell_area=file.cell_area,
+        devices={file.bits_per_cell: device},
+        stated={file.stated: {file.row.target: {file.word: (file.row,)}}},
+        path=path,
+    )

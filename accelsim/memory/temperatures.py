@@ -7,7 +7,8 @@ from functools import lru_cache
 from math import isclose
 from statistics import median
 
-from accelsim.memory.technology import Conditions, MemoryTechnology, Row
+from accelsim.memory.tables import Conditions, Row
+from accelsim.memory.technology import MemoryTechnology
 
 CARRIED = "leakage"
 # Tables print areas to so many digits: arrays within this share of each other are built alike.

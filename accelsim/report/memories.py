@@ -85,4 +85,6 @@ LIFETIME: tuple[Field[RegionLifetime], ...] = (
 
 
 def _endurance(one: RegionLifetime) -> str:
-    return number(one.endurance[one.region.array.grade]) if one.endurance else "no limit"
+    if one.endurance:
+        return number(one.endurance[one.region.array.grade])
+    return "no limit" if one.region.array.volatile else "not stated"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from accelsim.memory.arrays import Array
 from accelsim.memory.off_chip import OffChipPart
+from accelsim.memory.tables import Columns
 from accelsim.memory.technology import Device, Graded, MemoryTechnology
 from accelsim.report.table import Column, Field, Prose, Report, Section, Table, listed, recorded
 from accelsim.report.text import Value, number
@@ -128,25 +129,25 @@ def technology_report(technology: MemoryTechnology) -> Report:
     kind = "volatile" if technology.volatile else "non-volatile"
     rows = [
         row
-        for targets in technology.tables.values()
+        for targets in _tables(technology).values()
         for columns in targets.values()
         for rows in columns.values()
         for row in rows
     ]
-    targets = sorted({target for found in technology.tables.values() for target in found})
+    targets = sorted({target for found in _tables(technology).values() for target in found})
     ranges = _ranges(technology)
     return Report(
         name="technology",
         title=f"{technology.name}: {technology.description}",
         about=(
-            f"{kind}, cell area {technology.cell_area:g} F2",
+            kind + (f", cell area {technology.cell_area:g} F2" if technology.cell_area else ""),
             *(f"note: {note}" for note in technology.notes),
         ),
         sections=(*_devices(technology), ranges),
         data=ranges,
         document={},
         notes=(
-            f"targets: {', '.join(targets)}",
+            f"targets: {', '.join(target or 'any' for target in targets)}",
             *(f"source: {source}" for source in dict.fromkeys(row.source for row in rows)),
         ),
     )
@@ -177,6 +178,11 @@ def _grades(graded: Graded[Any], unit: str) -> tuple[str, ...]:
     )
 
 
+def _tables(technology: MemoryTechnology) -> dict[str, Mapping[str, Columns]]:
+    stated = {f"{key}; used for any": tables for key, tables in technology.stated.items()}
+    return {str(key): tables for key, tables in technology.tables.items()} | stated
+
+
 def _ranges(technology: MemoryTechnology) -> Table:
     columns = (
         Column("", "bits per cell and conditions"),
@@ -184,10 +190,10 @@ def _ranges(technology: MemoryTechnology) -> Table:
         Column("", "words, b"),
     )
     rows = []
-    for conditions, targets in technology.tables.items():
+    for conditions, targets in _tables(technology).items():
         found = [column for each in targets.values() for column in each.items()]
         capacities = [row.capacity for _, rows_of in found for row in rows_of]
         words = sorted({word for word, _ in found})
         span = f"{format_bytes(min(capacities))} to {format_bytes(max(capacities))}"
-        rows.append((str(conditions), span, " ".join(map(str, words))))
+        rows.append((conditions, span, " ".join(map(str, words))))
     return Table("Arrays in the table", columns, tuple(rows))

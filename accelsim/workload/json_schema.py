@@ -1,10 +1,16 @@
-"""JSON Schemas of machine and workload files, for editors."""
+"""JSON Schemas of machine, workload and technology files, for editors."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
 
 from accelsim.machine.schema import HardwareConfig
+from accelsim.memory.burst_memory import BurstMemoryTechnology
+from accelsim.memory.dram import DramTechnology
+from accelsim.memory.macro import MacroFile
+from accelsim.memory.technology import TechnologyFile
 from accelsim.workload.schema import WorkloadConfig
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,3 +43,12 @@ def hardware_schema() -> dict[str, Any]:
         "if": {"required": ["base"]},
         "else": {"required": required},
     }
+
+
+def technology_schema() -> dict[str, Any]:
+    """Return the JSON Schema of technologies that a machine's memories or its dram take."""
+    kinds: Any = Annotated[
+        TechnologyFile | MacroFile | DramTechnology | BurstMemoryTechnology,
+        Field(discriminator="kind"),
+    ]
+    return {"$schema": _DIALECT, **TypeAdapter(kinds).json_schema()}

@@ -52,7 +52,7 @@ WHAT = {
     "config.json": "config.json: this is a Hugging Face configuration; write the model's sizes ",
     "adapter_config.json": "adapter_config.json: this is the configuration of a PEFT adapter; ",
     "results.json": "results.json: this is a report of accelsim; run its workload again",
-    "memspec.json": "memspec.json: this is a DRAMSys memspec; write it like hwconfigs/",
+    "memspec.json": "memspec.json: this is a DRAMSys memspec; make a technology of it: ",
     "hwconfigs/edgebert.yaml": "edgebert.yaml: this is a machine; name it in hardware of a case ",
     "hwconfigs/technologies/rram.yaml": "rram.yaml: this is a technology; name it in technology ",
     MAIN: "mti_mnli_mrpc_qnli.yaml: this is a workload; run it: accelsim run ",

@@ -3,15 +3,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from accelsim.cli.main import run_command_line
 from accelsim.cli.tech import tech
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import read_document
+from accelsim.inputs.shipped import shipped_folder
 from accelsim.memory.arrays import find_array
 from accelsim.memory.technology import list_technologies, load_technology
+
+TEMPLATES = [Path(str(files("accelsim.inputs"))) / "templates" / "technology.yaml"]
 
 
 def run(*arguments: str) -> Result:
@@ -182,3 +189,19 @@ def test_importing_the_command_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_the_schema_knows_every_key_of_the_shipped_files(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_command_line(["schema", "technology"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    kinds = {
+        kind: schema["$defs"][branch.rpartition("/")[2]]["properties"]
+        for kind, branch in schema["discriminator"]["mapping"].items()
+    }
+    paths = [*shipped_folder("hwconfigs").glob("technologies/*.yaml"), *TEMPLATES]
+    found = [document for path in paths if (document := read_document(path)).data["kind"] in kinds]
+    assert {document.data["kind"] for document in found} == set(kinds)
+    for document in found:
+        assert document.data.keys() <= kinds[document.data["kind"]].keys(), document.path

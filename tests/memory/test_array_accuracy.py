@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from accelsim.memory.arrays import find_array
-from accelsim.memory.technology import Conditions, Row, list_technologies, load_technology
+from accelsim.memory.tables import Conditions, Row
+from accelsim.memory.technology import list_technologies, load_technology
 
 MIB = 2**20
 

@@ -12,14 +12,8 @@ from accelsim.errors import ConfigError
 from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.bank_wires import load_wires
 from accelsim.memory.banks import compose, join, merit
-from accelsim.memory.technology import (
-    Columns,
-    Conditions,
-    MemoryTechnology,
-    Row,
-    list_technologies,
-    load_technology,
-)
+from accelsim.memory.tables import Columns, Conditions, Row
+from accelsim.memory.technology import MemoryTechnology, list_technologies, load_technology
 from accelsim.memory.temperatures import leakage_slope
 
 KIB, MIB = 2**10, 2**20

@@ -9,7 +9,8 @@ import pytest
 
 from accelsim.machine.schema import load_hardware
 from accelsim.memory.arrays import find_array
-from accelsim.memory.technology import Conditions, Row, list_technologies, load_technology
+from accelsim.memory.tables import Conditions, Row
+from accelsim.memory.technology import list_technologies, load_technology
 
 RRAM, ESTIMATE = load_technology("RRAM"), load_technology("RRAM_3bit")
 # A sense amplifier for four levels more, with the layout around it.

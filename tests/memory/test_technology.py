@@ -8,7 +8,8 @@ import pytest
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.shipped import shipped_folder
-from accelsim.memory.technology import Conditions, Graded, list_technologies, load_technology
+from accelsim.memory.tables import Conditions
+from accelsim.memory.technology import Graded, list_technologies, load_technology
 
 HEADER = (
     "target capacity_KiB word_b area_mm2 read_latency_ns write_latency_ns"
@@ -122,9 +123,9 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         ),
         (
             "128 64",
-            "128.5 64",
+            "128.0001 64",
             ROW,
-            r"arrays\[0\]\.table: capacity_KiB: expected a positive whole number, got '128\.5'",
+            r"arrays\[0\]\.table: capacity_KiB: expected a positive whole number, got '128\.0001'",
         ),
         (
             "ReadEDP 128",

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from accelsim.memory.arrays import Array, find_array
-from accelsim.memory.technology import Row, list_technologies, load_technology
+from accelsim.memory.tables import Row
+from accelsim.memory.technology import list_technologies, load_technology
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import format_bytes
 
