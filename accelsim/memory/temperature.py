@@ -10,8 +10,8 @@ from pydantic import Field
 
 from accelsim.inputs.quantities import Amperes, Kelvin
 
-Currents = Annotated[dict[Kelvin, Amperes], Field(min_length=1)]
-"""Currents [A] by temperature [K]."""
+Currents = Annotated[dict[Kelvin, Annotated[Amperes, Field(gt=0)]], Field(min_length=1)]
+"""Currents [A] by temperature [K]; above zero, as nothing that is powered rests for free."""
 
 
 def at_temperature(figures: Mapping[float, float], temperature: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -125,6 +126,16 @@ def test_a_current_is_exponential_between_temperatures() -> None:
 def test_a_current_is_exact_where_it_is_stated(points: Mapping[float, float]) -> None:
     for kelvin, current in points.items():
         assert at_temperature(points, kelvin) == pytest.approx(current)
+
+
+@pytest.mark.parametrize("current", ["{300 K: 0 A}", "{300 K: -1 uA}", "{300 K: 0 A, 360 K: 1 uA}"])
+def test_nothing_rests_for_free(tmp_path: Path, current: str) -> None:
+    text = Path("hwconfigs/technologies/psram_octal.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "psram.yaml"
+    path.write_text(re.sub(r"current: \{[^}]*\}", f"current: {current}", text), encoding="utf-8")
+    assert path.read_text() != text
+    with pytest.raises(ConfigError, match=r"psram\.yaml:\d+: rests\."):
+        load_burst_memory(path)
 
 
 # -- in a machine ----------------------------------------------------------------------------------
