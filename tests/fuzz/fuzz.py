@@ -320,7 +320,8 @@ def _warm() -> None:
     """Import what every input needs, before the processes part."""
     silent = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    run_command_line(["run", MAIN, "--no-trace", *_settings()])
+    with tempfile.TemporaryDirectory() as folder:
+        run_command_line(["run", MAIN, "--no-trace", "--out", folder, *_settings()])
     sys.stdout.flush()
     os.dup2(silent, 1)
 
