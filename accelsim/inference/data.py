@@ -136,7 +136,7 @@ def find_problem(
         return "the mask hides every token; keep one or more"
     size = model.vocabulary_size
     return _find_outside("token", tokens, size, "vocabulary_size") or _find_outside(
-        "token type", token_types, model.type_vocabulary_size, "type_vocabulary_size"
+        "token type", token_types, max(1, model.type_vocabulary_size), "type_vocabulary_size"
     )
 
 

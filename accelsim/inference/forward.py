@@ -1,4 +1,4 @@
-"""The forward pass of ALBERT, adapter-ALBERT and BERT: from tokens and weights to logits.
+"""The forward pass of an encoder, adapted or not: from tokens and weights to logits.
 
 The layer graph is evaluated operator by operator, so what is computed here is what is mapped
 onto a machine elsewhere, with the same names of parameters. Equal to ``eval()`` of
@@ -62,7 +62,7 @@ def forward(
     """Return the logits of sentences.
 
     ``weights`` maps the names of the adapted graph's parameters to arrays; others are left
-    alone. The number of classes is that of ``classifier.weight``. ``adaptation`` None and
+    alone. The number of classes is that of the classifier's last weight. ``adaptation`` None and
     ``full`` compute the same. ``tokens`` are integers (batch, sequence); ``mask`` of the same
     shape is True (or 1) for real tokens, None where all are; ``token_types`` are 0 unless given.
     ``exits`` applies the pooler and the classifier after every layer (one shared exit [ours];
@@ -80,7 +80,10 @@ def forward(
     count = max(1, _BATCH // sentences.tokens.shape[1])
     chunks = [sentences.part(start, count) for start in range(0, len(sentences), count)]
     with np.errstate(over="ignore", invalid="ignore"):
-        results = [_run(graph, parameters, chunk, attention_spans, capture) for chunk in chunks]
+        results = [
+            _run(graph, parameters, _looked_up(model, chunk), chunk, attention_spans, capture)
+            for chunk in chunks
+        ]
     logits = _join([result.exits for result in results])
     hidden = _join([result.hidden for result in results])
     return ForwardResult(logits[-1], hidden, logits if exits else ())
@@ -95,11 +98,11 @@ def _build(
     *,
     exits: bool,
 ) -> LayerGraph:
-    classifier = weights.get("classifier.weight")
+    head = f"classifier{model.logits}.weight"
+    classifier = weights.get(head)
     if classifier is None:
         raise ConfigError(
-            "the weights have no 'classifier.weight' (classes x hidden size); add the classifier "
-            "of a task"
+            f"the weights have no '{head}' (classes x hidden size); add the classifier of a task"
         )
     checks: Exits = "shared" if exits and model.layers > 1 else "none"
     length, classes = sentences.tokens.shape[1], len(classifier)
@@ -138,6 +141,7 @@ def _join(parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
 def _run(
     graph: LayerGraph,
     parameters: Mapping[str, Array],
+    looked_up: Mapping[str, list[NDArray[Any]]],
     sentences: Sentences,
     spans: Sequence[int],
     capture: bool,
@@ -146,7 +150,7 @@ def _run(
     mask = [] if sentences.mask.all() else [sentences.mask]
     mask += [_within(spans, sentences.tokens.shape[1])] if spans else []
     outside: dict[str, list[NDArray[Any]]] = {o.name: mask for o in graph.operators if o.masked}
-    outside |= _looked_up(sentences)
+    outside |= looked_up
     ends = {graph.layer_operators(n)[-1].name for n in range(graph.layers)}
     checks = {graph.predecessors(o)[0].name for o in graph.operators if o.kind is ENTROPY}
     hidden, logits = [], []
@@ -204,10 +208,10 @@ def _within(spans: Sequence[int], tokens: int) -> NDArray[np.bool_]:
     return seen
 
 
-def _looked_up(sentences: Sentences) -> dict[str, list[NDArray[Any]]]:
+def _looked_up(model: ModelFamily, sentences: Sentences) -> dict[str, list[NDArray[Any]]]:
     """Return what the embedding operators look up, (batch or 1, sequence)."""
     return {
         "embedding.token": [sentences.tokens],
-        "embedding.position": [np.arange(sentences.tokens.shape[1])[None]],
+        "embedding.position": [model.first_position + np.arange(sentences.tokens.shape[1])[None]],
         "embedding.type": [sentences.token_types],
     }

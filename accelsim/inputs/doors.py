@@ -53,7 +53,11 @@ _BY_KEY = {
         "the configuration of a PEFT adapter",
         "write it as adaptation of a case, such as {method: lora, rank: 8}",
     ),
-    "model": _Kind(("model_type", "vocab_size"), "a Hugging Face configuration", _MODEL),
+    "model": _Kind(
+        ("model_type", "vocab_size"),
+        "a Hugging Face configuration",
+        "name it in model of a workload: {huggingface: FILE}",
+    ),
     "results": _Kind(("schema_version",), "a report of accelsim", "run its workload again"),
     "memspec": _Kind(
         ("memspec",), "a DRAMSys memspec", "make a technology of it: accelsim tech import FILE"

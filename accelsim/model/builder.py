@@ -65,11 +65,19 @@ class GraphBuilder:
         self._edges += [(source, full) for source in sources]
         return full
 
-    def gather(self, name: str, table: str, shape: tuple[int, int], role: Role) -> str:
-        """Place the look-up of every token in a table of (entries, width)."""
+    def gather(
+        self,
+        name: str,
+        table: str,
+        shape: tuple[int, int],
+        role: Role,
+        kind: OperatorKind = GATHER,
+        rows: int = 1,
+    ) -> str:
+        """Place the look-up of so many ``rows`` of a table of (entries, width) for every token."""
         weight = self.parameter(f"{table}.weight", shape, role)
-        sizes = {"rows": self.sequence_length, "columns": shape[1], "depth": 1}
-        return self.place(name, GATHER, **sizes, parameters=(weight,))
+        sizes = {"rows": self.sequence_length, "columns": rows * shape[1], "depth": 1}
+        return self.place(name, kind, **sizes, parameters=(weight,))
 
     def linear(
         self,
@@ -100,11 +108,12 @@ class GraphBuilder:
         role: Role,
         kind: OperatorKind = LAYER_NORM,
         vectors: tuple[str, ...] = ("weight", "bias"),
+        form: str = "",
     ) -> str:
         """Place a norm of every row, whose parameters are vectors as long as a row."""
         row = self._operators[source].seen[1:]
         parameters = tuple(self.parameter(f"{module}.{each}", row, role) for each in vectors)
-        return self.place(name, kind, source, parameters=parameters)
+        return self.place(name, kind, source, parameters=parameters, form=form)
 
     def attention(
         self, query: str, key: str, value: str, heads: int, *, masked: bool = False

@@ -16,23 +16,13 @@ import safetensors
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
+from accelsim.model.families import MODEL_FAMILIES
 from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
 
-# AlbertForSequenceClassification and BertForSequenceClassification put the encoder below these.
-_PREFIXES = ("albert.", "bert.")
 # PEFT wraps the model, and the modules that it saves whole.
 _PEFT_PREFIX, _PEFT_SAVED = "base_model.model.", ".modules_to_save."
 # Names of checkpoints that were converted from TensorFlow; transformers renames them as well.
 _OLD_ENDINGS = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}
-# Heads of pretraining (AlbertForPreTraining, BertForPreTraining) and constant index buffers of
-# older versions: in many checkpoints, of no use to a classifier.
-_LEFT_OUT = (
-    "predictions.",
-    "sop_classifier.",
-    "cls.",
-    "embeddings.position_ids",
-    "embeddings.token_type_ids",
-)
 _SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 # [ours] Weights with 95 % zeros pack to a twelfth; zeros alone to a thousandth.
 _MOST_RATIO, _SMALL, _MOST_UNPACKED = 50, 1 << 26, 1 << 32
@@ -64,8 +54,8 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     ``*.npz``          arrays by name; nothing is unpickled
     a folder           of ``NAME.npy`` files, or of safetensors files
 
-    Names are those of Hugging Face transformers, with or without the prefix ``albert.`` or
-    ``bert.``; adapters are named as in ``model.adaptations``. Pretraining heads and index buffers
+    Names are those of Hugging Face transformers, with or without the prefix of a family such as
+    ``albert.``; adapters are named as in ``model.adaptations``. Pretraining heads and index buffers
     are left out. Raises ConfigError for a file that cannot be read, a type that is no floating
     point, a tensor that stands twice, NaN and infinite values.
     """
@@ -74,9 +64,10 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     origin = ", ".join(str(file) for file in files)
     tensors: dict[str, Values] = {}
     wrong, twice = [], []
+    prefixes, left_out = _names_of_families()
     for name, values in (pair for file in files for pair in _read(file)):
-        own = _our_name(name)
-        if own.startswith(_LEFT_OUT):
+        own = _our_name(name, prefixes)
+        if own.startswith(left_out):
             continue
         if isinstance(values, str):
             wrong.append(f"{name} ({values})")
@@ -94,10 +85,19 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     return weights
 
 
-def _our_name(name: str) -> str:
+def _names_of_families() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what models with a head put before names, and what is of no use to a classifier."""
+    known = [each.huggingface for each in MODEL_FAMILIES.all().values() if each.huggingface]
+    return (
+        tuple(prefix for each in known for prefix in each.prefixes),
+        tuple(dict.fromkeys(begins for each in known for begins in each.left_out)),
+    )
+
+
+def _our_name(name: str, prefixes: Sequence[str]) -> str:
     if name.startswith(_PEFT_PREFIX):
         name = name.removeprefix(_PEFT_PREFIX).replace(_PEFT_SAVED, ".")
-    for prefix in _PREFIXES:
+    for prefix in prefixes:
         name = name.removeprefix(prefix)
     for old, new in _OLD_ENDINGS.items():
         if name.endswith(old):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,7 @@ def load_task_weights(
                 f"weights.tasks.{task}: no such task in the workload; "
                 f"{suggest(task, graphs, 'tasks')}"
             )
-    common = load_weights([folder / path for path in shared])
+    common = _used(load_weights([folder / path for path in shared]), graphs.values())
     sets: dict[str, WeightSet] = {}
     for task, graph in graphs.items():
         if task in own:
@@ -60,11 +60,19 @@ def load_task_weights(
 
 def _load_own(path: Path, graph: LayerGraph) -> WeightSet:
     adapter = find_peft(path)
-    return load_peft(adapter, graph) if adapter else load_weights(path)
+    return load_peft(adapter, graph) if adapter else _used(load_weights(path), [graph])
+
+
+def _used(weights: WeightSet, graphs: Iterable[LayerGraph]) -> WeightSet:
+    """Return the weights without a pretrained pooler that no head has."""
+    if any(p.name.startswith("pooler.") for each in graphs for p in each.parameters):
+        return weights
+    kept = {n: each for n, each in weights.tensors.items() if not n.startswith("pooler.")}
+    return WeightSet(kept, weights.origin)
 
 
 # What a backbone's own file must hold; the rest are adapters and heads.
-_BACKBONE = ("embeddings", "encoder")
+_BACKBONE = ("embeddings", "embeddings_project", "encoder", "transformer")
 
 
 def _with_heads(weights: WeightSet, graph: LayerGraph, seed: int, task: str) -> WeightSet:

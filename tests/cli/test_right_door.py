@@ -49,7 +49,7 @@ WHAT = {
     "trace.csv": "trace.csv: this is a table, such as a request trace; name it in requests of a "
     "workload: {pattern: file, path: trace.csv}",
     "mine.py": "mine.py: this is Python; load it with --plugins mine.py",
-    "config.json": "config.json: this is a Hugging Face configuration; write the model's sizes ",
+    "config.json": "config.json: this is a Hugging Face configuration; name it in model of a ",
     "adapter_config.json": "adapter_config.json: this is the configuration of a PEFT adapter; ",
     "results.json": "results.json: this is a report of accelsim; run its workload again",
     "memspec.json": "memspec.json: this is a DRAMSys memspec; make a technology of it: ",

@@ -14,8 +14,10 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, parse_document
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.model.adaptations import AdaptationConfig
-from accelsim.model.families import ModelConfig, ModelFamily, find_model
+from accelsim.model.families import MODEL_FAMILIES, ModelConfig, ModelFamily, find_model
 
+FAMILIES = MODEL_FAMILIES.all().values()
+PRESETS = [name for family in FAMILIES for name in family.presets]
 CUSTOM = """
 name: custom
 family: albert
@@ -63,6 +65,8 @@ def test_a_preset_fills_what_is_not_given() -> None:
         "type_vocabulary_size": 2,
         "shared_layers": True,
         "pooler": True,
+        "activation": "gelu_new",
+        "norm_epsilon": 1e-12,
     }
 
 
@@ -89,7 +93,8 @@ def test_the_embedding_of_bert_follows_its_hidden_size() -> None:
 
 
 def test_a_custom_model_is_what_is_given() -> None:
-    assert read(CUSTOM).model_dump() == document(CUSTOM).data["model"]
+    usual = {"activation": "gelu_new", "norm_epsilon": 1e-12}
+    assert read(CUSTOM).model_dump() == document(CUSTOM).data["model"] | usual
 
 
 @given(model_configs())
@@ -100,8 +105,10 @@ def test_a_resolved_model_reads_back_as_itself(model: ModelFamily) -> None:
 def test_the_schema_demands_the_name_alone() -> None:
     schema = Host.model_json_schema()["properties"]["model"]
     families = schema["anyOf"][0]["oneOf"]
-    assert [part["title"] for part in families] == ["Albert", "Bert"]
-    for part in families:
+    *own, imported = families
+    assert [part["title"] for part in own] == [each.__name__ for each in FAMILIES]
+    assert imported["required"] == ["huggingface"]
+    for part in own:
         assert part["required"] == ["name"]
         assert all("description" in field for field in part["properties"].values())
 
@@ -111,14 +118,13 @@ def test_the_schema_demands_the_name_alone() -> None:
     [
         (
             "layers: 3",
-            "1: model.name: this key is missing; expected 'albert-base', 'albert-large', "
-            "'albert-xlarge', 'albert-xxlarge', 'bert-base', 'bert-large' or 'custom'",
+            "1: model.name: expected a preset or 'custom', this key is missing; presets: "
+            f"{', '.join([*PRESETS, 'custom'])}",
         ),
         (
             "name: albert-bse",
-            "2: model.name: expected 'albert-base', 'albert-large', 'albert-xlarge', "
-            "'albert-xxlarge', 'bert-base', 'bert-large' or 'custom', got the text 'albert-bse'; "
-            "did you mean 'albert-base'?",
+            "2: model.name: expected a preset or 'custom', got the text 'albert-bse'; did you mean "
+            "'albert-base'?",
         ),
         (
             "name: albert-base\nheads: 7",

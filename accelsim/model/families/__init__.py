@@ -5,14 +5,17 @@ A new family is one new file here: a subclass of ModelFamily with a ``family`` o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from accelsim.inputs.choices import Choice
+from accelsim.inputs.document import describe
+from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugins import Registry
+from accelsim.inputs.validation import RuleError
 from accelsim.model.families.base import Exits as Exits
 from accelsim.model.families.base import ModelFamily as ModelFamily
 
@@ -32,6 +35,15 @@ class _ModelChoice(Choice[ModelFamily]):
             for name, values in family.presets.items()
         }
         return {**presets, "custom": {}}
+
+    def chosen(self, given: dict[str, Any], key: str, known: Iterable[str]) -> str:
+        """Return the preset that a mapping names. Raises RuleError, with a close or with all."""
+        names = list(known)
+        if key != self.key or (isinstance(name := given.get(key), str) and name in names):
+            return super().chosen(given, key, names)
+        what = f"got {describe(given[key])}" if key in given else "this key is missing"
+        hint = suggest(str(given.get(key, "")), names, "presets")
+        raise RuleError(((key,), f"expected a preset or 'custom', {what}; {hint}"))
 
     def pick(self, name: str, given: dict[str, Any]) -> ModelFamily:
         """Return the model of a preset, or of all that is given."""
@@ -57,6 +69,17 @@ class _ModelChoice(Choice[ModelFamily]):
         for part, family in zip(found["oneOf"], self.registry.all().values(), strict=True):
             part["properties"]["name"]["enum"] = [*family.presets, "custom"]
             part["required"] = ["name"]
+        path = {
+            "type": "string",
+            "description": "config.json of Hugging Face, or a folder with one",
+        }
+        found["oneOf"].append(
+            {
+                "title": "HuggingFace",
+                "properties": {"huggingface": path},
+                "required": ["huggingface"],
+            }
+        )
         return found
 
 

@@ -15,7 +15,13 @@ from pydantic import Field
 
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.encoder import Encoder, preset
-from accelsim.model.tensors import Role
+from accelsim.model.families.huggingface import (
+    ENCODER_DEFAULTS,
+    ENCODER_DEMANDS,
+    ENCODER_KEYS,
+    ENCODER_LEFT_OUT,
+    HuggingFace,
+)
 
 _COMMON = {"vocabulary_size": 30_000, "embedding_size": 128, "shared_layers": True}
 
@@ -41,12 +47,36 @@ class Albert(Encoder):
         "ffn_layer_norm": "full_layer_layer_norm",
     }
     pooler_module = "pooler"
-    gelu_form = "tanh"
+    projection, always_projects = "encoder.embedding_hidden_mapping_in", True
+    usual: ClassVar[Mapping[str, Any]] = {"activation": "gelu_new", "norm_epsilon": 1e-12}
+    huggingface = HuggingFace(
+        types=("albert",),
+        keys={**ENCODER_KEYS, "embedding_size": "embedding_size"},
+        signs={"inner_group_num": 1},
+        defaults={
+            **ENCODER_DEFAULTS,
+            "embedding_size": 128,
+            "hidden_act": "gelu_new",
+            "num_hidden_groups": 1,
+        },
+        demands={**ENCODER_DEMANDS, "inner_group_num": 1},
+        prefixes=("albert.",),
+        left_out=("predictions.", "sop_classifier.", *ENCODER_LEFT_OUT),
+    )
 
     family: Annotated[Literal["albert"], Field(description="structure and parameter names")]
 
     def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the embedding and its projection."""
-        norm, module = self.embed(graph), "encoder.embedding_hidden_mapping_in"
-        shape = (self.hidden_size, self.embedding_size)
-        return graph.linear("projection", module, norm, shape, Role.EMBEDDING)
+        """Place the embedding."""
+        return self.embed(graph)
+
+    @classmethod
+    def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters of a configuration: one group of layers, or one a layer."""
+        groups, layers = config["num_hidden_groups"], config["num_hidden_layers"]
+        if groups not in (1, layers):
+            raise ValueError(
+                f"num_hidden_groups is {groups}; expected 1, so that all layers share their "
+                f"parameters, or {layers}, one a layer"
+            )
+        return {**super().translate(config), "shared_layers": groups == 1}

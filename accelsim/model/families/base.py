@@ -11,6 +11,7 @@ from pydantic import Field
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
 from accelsim.model.builder import GraphBuilder
+from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ENTROPY
 from accelsim.model.tensors import Role
@@ -18,6 +19,7 @@ from accelsim.model.tensors import Role
 # No published encoder has larger sizes, and the deepest has 1000 layers: Wang et al., "DeepNet:
 # Scaling Transformers to 1,000 Layers", 2022. A value beyond is a slip.
 Size = Annotated[int, Field(gt=0, le=1_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Layers = Annotated[int, Field(gt=0, le=1000)]
 
 Exits = Literal["none", "shared", "per_layer"]
@@ -27,10 +29,18 @@ class ModelFamily(ConfigModel):
     """Hyperparameters of a model; those not given are taken from the preset ``name``.
 
     ``family`` is a Literal in each subclass, ``presets`` are complete sets of values by name. A
-    ``custom`` model has no preset and must give all of them. Sizes are in elements.
+    ``custom`` model has no preset and must give all of them but ``usual`` ones, which a family has
+    unless told otherwise. Sizes are in elements. ``logits`` is the module that gives them, behind
+    the name of a classifier; ``first_position`` the row of the table of positions that the first
+    token takes. ``huggingface`` says what transformers calls all this, None if it has no such
+    family.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    usual: ClassVar[Mapping[str, Any]] = {}
+    logits: ClassVar[str] = ""
+    first_position: ClassVar[int] = 0
+    huggingface: ClassVar[HuggingFace | None] = None
 
     name: Annotated[str, Field(description="preset, or custom")]
     family: Annotated[str, Field(description="structure and parameter names")]
@@ -39,12 +49,26 @@ class ModelFamily(ConfigModel):
     layers: Annotated[Layers, Field(description="number of encoder layers")]
     heads: Annotated[Size, Field(description="attention heads of a layer")]
     maximum_positions: Annotated[Size, Field(description="longest sequence in tokens")]
-    type_vocabulary_size: Annotated[Size, Field(description="token types (sentence A, B)")]
+    type_vocabulary_size: Annotated[
+        Count, Field(description="token types (sentence A, B), 0 for a model without")
+    ]
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the hyperparameters with those that follow from others."""
-        return given
+        """Return the hyperparameters with usual ones, and with those that follow from others."""
+        return {**cls.usual, **given}
+
+    @classmethod
+    def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters of a configuration of Hugging Face, defaults filled in.
+
+        Raises ValueError for what the family cannot be.
+        """
+        assert cls.huggingface
+        found = {ours: config[theirs] for ours, theirs in cls.huggingface.keys.items()}
+        if cls.first_position:
+            found["maximum_positions"] -= cls.first_position
+        return found
 
     @abstractmethod
     def add_embedding(self, graph: GraphBuilder) -> str:
@@ -63,7 +87,7 @@ class ModelFamily(ConfigModel):
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
         """Place what gives the logits of the first token."""
         shape = (classes, self.hidden_size)
-        return graph.linear("classifier", module, hidden, shape, Role.TASK, rows=1)
+        return graph.linear("classifier", module + self.logits, hidden, shape, Role.TASK, rows=1)
 
     def build(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from accelsim.inputs.plugins import Registry
 from accelsim.model.operators.add import Add
+from accelsim.model.operators.affine import Affine
 from accelsim.model.operators.attention_context import AttentionContext
 from accelsim.model.operators.attention_scores import AttentionScores
 from accelsim.model.operators.base import Operator as Operator
@@ -25,8 +26,10 @@ from accelsim.model.operators.rms_norm import RmsNorm
 from accelsim.model.operators.silu import Silu
 from accelsim.model.operators.softmax import Softmax
 from accelsim.model.operators.tanh import Tanh
+from accelsim.model.operators.trigram import Trigram
 
 ADD = Add()
+AFFINE = Affine()
 ATTENTION_CONTEXT = AttentionContext()
 ATTENTION_SCORES = AttentionScores()
 ENTROPY = Entropy()
@@ -40,6 +43,7 @@ RMS_NORM = RmsNorm()
 SILU = Silu()
 SOFTMAX = Softmax()
 TANH = Tanh()
+TRIGRAM = Trigram()
 
 OPERATOR_KINDS = Registry(__name__, OperatorKind, "accelsim.operators", "operator kind")
 

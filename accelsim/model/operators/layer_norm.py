@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
+from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of
 
 # `layer_norm_eps` of AlbertConfig and BertConfig of Hugging Face transformers.
-_EPSILON = 1e-12
+USUAL_EPSILON = 1e-12
 
 
 class LayerNorm(OperatorKind):
@@ -16,6 +17,7 @@ class LayerNorm(OperatorKind):
     recipe = Recipe(2, 3, 4)  # two sweeps: both moments, then all else
     vectors = 2  # scale and shift
     ones = frozenset({0})
+    forms = EPSILON_FORMS
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the normalised rows."""
@@ -25,7 +27,7 @@ class LayerNorm(OperatorKind):
         value = inputs[0]
         centred: Array = value - value.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
-        centred /= np.sqrt(variance + np.float32(_EPSILON))
+        centred /= np.sqrt(variance + np.float32(epsilon_of(operator.form, USUAL_EPSILON)))
         centred *= scale
         centred += shift
         return centred

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
+from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of
 
 # `rms_norm_eps` of LlamaConfig of Hugging Face transformers.
-_EPSILON = 1e-6
+USUAL_EPSILON = 1e-6
 
 
 class RmsNorm(OperatorKind):
@@ -19,12 +20,15 @@ class RmsNorm(OperatorKind):
     recipe = Recipe(2, 3, 1)  # two sweeps: the sum of the squares, then a division and a scale
     vectors = 1  # scale
     ones = frozenset({0})
+    forms = EPSILON_FORMS
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x / sqrt(mean(x^2) + epsilon) x scale."""
         import numpy as np
 
         square = np.square(inputs[0]).mean(axis=-1, keepdims=True)
-        normal: Array = inputs[0] / np.sqrt(square + np.float32(_EPSILON))
+        normal: Array = inputs[0] / np.sqrt(
+            square + np.float32(epsilon_of(operator.form, USUAL_EPSILON))
+        )
         normal *= parameters[0]
         return normal

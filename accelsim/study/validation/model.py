@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from math import fsum
 from pathlib import Path
@@ -17,6 +18,7 @@ from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.components.dram import DramConfig
 from accelsim.memory.dram import load_dram
 from accelsim.model.families import find_model
+from accelsim.model.graph import LayerGraph
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import to_seconds
 from accelsim.workload.schema import load_workload
@@ -40,12 +42,34 @@ def model_checks(folder: Path) -> Iterator[Check]:
             yield Check("model", f"{size} {module}", "parameters", count, ours, 0.0, source)
         total = graph.parameter_count() - graph.parameter_count(module="classifier")
         yield Check("model", f"{size} in all", "parameters", known["total"], total, 0.0, source)
+    yield from _family_checks(folder)
     for row in read_rows(folder, "torch_macs.csv"):
         tokens = int(row["sequence_length"])
         graph = find_model(row["model"]).build(sequence_length=tokens, classes=2)
         ours = graph.macs - graph["classifier"].macs
         quantity = f"{row['model']}, {tokens} tokens"
         source = "torch flop counter"
+        yield Check("model", quantity, "MACs", float(row["macs"]), ours, 0.0, source)
+
+
+def _family_checks(folder: Path) -> Iterator[Check]:
+    """Compare modules and multiply-accumulates of other families with the library's models."""
+    source = "transformers and torch, tests/reference/make_families.py"
+    graphs: dict[str, LayerGraph] = {}
+    for row in read_rows(folder, "family_parameters.csv"):
+        if row["model"] not in graphs:
+            graphs[row["model"]] = find_model(row["model"]).build(sequence_length=8, classes=2)
+        graph = graphs[row["model"]]
+        names = re.compile(re.escape(row["module"]).replace(r"\*", r"\d+"))
+        modules = {p.module for p in graph.parameters if names.fullmatch(p.module)}
+        count = int(row["copies"]) * int(row["parameters"])
+        ours = sum(p.elements for p in graph.parameters if p.module in modules)
+        quantity = f"{row['model']} {row['module']}"
+        yield Check("model", quantity, "parameters", count, ours, 0.0, source)
+    for row in read_rows(folder, "family_macs.csv"):
+        tokens = int(row["sequence_length"])
+        ours = find_model(row["model"]).build(sequence_length=tokens, classes=2).macs
+        quantity = f"{row['model']}, {tokens} tokens"
         yield Check("model", quantity, "MACs", float(row["macs"]), ours, 0.0, source)
 
 

@@ -1,0 +1,54 @@
+"""How Hugging Face transformers calls a family, its hyperparameters and its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class HuggingFace:
+    """What a family's models are in Hugging Face transformers.
+
+    ``types`` are the values of ``model_type``: the family's, and those of families that are built
+    like it. An old configuration without one is told by ``signs``, values that it has. ``keys``
+    maps hyperparameters to keys of config.json; ``defaults`` are what transformers takes where a
+    key is missing; ``demands`` the values of keys that the graph is made for: another is refused.
+    ``prefixes`` stand before the names of parameters in models with a head; names that begin with
+    ``left_out`` are no part of the graph: heads of pretraining, constant buffers.
+    """
+
+    types: tuple[str, ...]
+    keys: Mapping[str, str]
+    signs: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    demands: Mapping[str, Any] = field(default_factory=dict)
+    prefixes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+# What encoders of the kind of BERT call their sizes.
+ENCODER_KEYS = {
+    "vocabulary_size": "vocab_size",
+    "hidden_size": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "intermediate_size": "intermediate_size",
+    "maximum_positions": "max_position_embeddings",
+    "type_vocabulary_size": "type_vocab_size",
+    "activation": "hidden_act",
+    "norm_epsilon": "layer_norm_eps",
+}
+ENCODER_DEFAULTS = {"type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12}
+ENCODER_DEMANDS = {
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+}
+ENCODER_LEFT_OUT = (
+    "cls.",
+    "lm_head.",
+    "embeddings.position_ids",
+    "embeddings.token_type_ids",
+)

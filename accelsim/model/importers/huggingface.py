@@ -1,0 +1,103 @@
+"""Models from a config.json of Hugging Face transformers: data alone, no code is run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.document import describe, read_text
+from accelsim.inputs.files import is_file, is_there
+from accelsim.model.families import MODEL_FAMILIES, find_model
+from accelsim.model.families.base import ModelFamily
+from accelsim.model.families.huggingface import HuggingFace
+
+Known = Mapping[str, tuple[type[ModelFamily], HuggingFace]]
+
+# The class of a model: its family, and what it does.
+_ARCHITECTURE = re.compile(r"(.+?)(Model|LMHeadModel|DoubleHeadsModel|For[A-Z]\w*)")
+
+
+def read_model(path: Path | str, **changes: Any) -> ModelFamily:
+    """Return the model of a config.json, or of a folder with one, with other hyperparameters.
+
+    Raises ConfigError as ``read_hyperparameters``, and for values that do not go together.
+    """
+    return find_model(**{**read_hyperparameters(Path(path)), **changes})
+
+
+def read_hyperparameters(path: Path) -> dict[str, Any]:
+    """Return the hyperparameters of a custom model, from a config.json or a folder with one.
+
+    Raises ConfigError for a file that is none, a family that accelsim does not have, a size that
+    is missing, and what a family's graph is not made for.
+    """
+    file = path if is_file(path) or not is_there(path) else path / "config.json"
+    config, families = _read(file), dict(_families())
+    name = _family_of(file, config, families)
+    family, words = families[name]
+    filled = {**words.defaults, **{key: each for key, each in config.items() if each is not None}}
+    if missing := [key for key in words.keys.values() if key not in filled]:
+        raise ConfigError(f"{file}: {', '.join(missing)}: missing; a {name} has these keys")
+    for key, wanted in words.demands.items():
+        if filled.get(key, wanted) != wanted:
+            raise ConfigError(
+                f"{file}: {key}: expected {json.dumps(wanted)}, for which the family {name} is "
+                f"built, got {json.dumps(filled[key])}"
+            )
+    try:
+        return {"name": "custom", "family": name, **family.translate(filled)}
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{file}: {error}") from None
+
+
+def _families() -> Iterator[tuple[str, tuple[type[ModelFamily], HuggingFace]]]:
+    for name, family in MODEL_FAMILIES.all().items():
+        if family.huggingface:
+            yield name, (family, family.huggingface)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    text = read_text(file, "JSON", lambda _: "name a config.json, or a folder with one")
+    try:
+        config = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{file}:{error.lineno}: not JSON: {error.msg}") from None
+    except (RecursionError, ValueError):
+        raise ConfigError(f"{file}: not the JSON of a configuration; it nests too deep") from None
+    if not isinstance(config, dict):
+        raise ConfigError(f"{file}: expected a JSON object, got {describe(config)}")
+    if "peft_type" in config:
+        raise ConfigError(
+            f"{file}: this configures a PEFT adapter, not a model; name its base model here, and "
+            "the adapter in adaptation of a case, such as {method: lora, rank: 8}"
+        )
+    return config
+
+
+def _family_of(file: Path, config: Mapping[str, Any], families: Known) -> str:
+    """Return the family by ``model_type``, or of old files by ``architectures``, or by signs."""
+    by_type = {each: name for name, (_, words) in families.items() for each in words.types}
+    known = ", ".join(sorted(by_type))
+    if "model_type" in config:
+        given = config["model_type"]
+        if isinstance(given, str) and given in by_type:
+            return by_type[given]
+        raise ConfigError(f"{file}: model_type: no such family {describe(given)}; known: {known}")
+    by_class = {each.replace("-", ""): name for each, name in by_type.items()}
+    for given in config.get("architectures") or ():
+        match = _ARCHITECTURE.fullmatch(str(given))
+        if match is None or match[1].lower() not in by_class:
+            raise ConfigError(f"{file}: architectures: no such family '{given}'; known: {known}")
+        return by_class[match[1].lower()]
+    signed = {
+        name: len(config.keys() & {*words.keys.values()})
+        for name, (_, words) in families.items()
+        if all(config.get(key) == value for key, value in words.signs.items())
+    }
+    if signed:
+        return max(signed, key=lambda name: signed[name])
+    raise ConfigError(f"{file}: model_type: this key is missing; expected one of {known}")

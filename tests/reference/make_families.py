@@ -1,0 +1,193 @@
+"""Makes family_parameters.csv, family_macs.csv and family_forward.json from other libraries.
+
+Needs torch and transformers, no network and no weights: the models are built from their published
+configurations, written out here so that they do not come from accelsim, on torch's meta device,
+which allocates nothing. Run
+
+    python tests/reference/make_families.py
+
+Multiply-accumulates are half of what torch.utils.flop_counter counts: matrix products alone. The
+values of a forward pass are those of small models with the weights of albert_forward.py's recipe.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import runpy
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+TOKENS = [[4, 41, 17, 8, 3, 29, 33, 12, 3], [2, 7, 7, 49, 25, 3, 9, 10, 11]]
+
+
+def _encoder(
+    layers: int, hidden: int, heads: int, inner: int, vocabulary: int, **others: Any
+) -> dict[str, Any]:
+    sizes = {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": heads}
+    sizes |= {"intermediate_size": inner, "vocab_size": vocabulary}
+    return {**sizes, "max_position_embeddings": 512, "type_vocab_size": 2, **others}
+
+
+_ROBERTA = {"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
+_SEQUENCE = "ForSequenceClassification"
+
+# Preset of accelsim -> class of transformers without its ending, its ending, configuration.
+MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "roberta-base": ("Roberta", _SEQUENCE, _encoder(12, 768, 12, 3072, 50265, **_ROBERTA)),
+    "roberta-large": ("Roberta", _SEQUENCE, _encoder(24, 1024, 16, 4096, 50265, **_ROBERTA)),
+    "distilbert-base": (
+        "DistilBert",
+        _SEQUENCE,
+        {"n_layers": 6, "dim": 768, "n_heads": 12, "hidden_dim": 3072, "vocab_size": 30522},
+    ),
+    "electra-small": (
+        "Electra",
+        _SEQUENCE,
+        _encoder(12, 256, 4, 1024, 30522, embedding_size=128),
+    ),
+    "electra-base": (
+        "Electra",
+        _SEQUENCE,
+        _encoder(12, 768, 12, 3072, 30522, embedding_size=768),
+    ),
+    "electra-large": (
+        "Electra",
+        _SEQUENCE,
+        _encoder(24, 1024, 16, 4096, 30522, embedding_size=1024),
+    ),
+    "mobilebert": (
+        "MobileBert",
+        _SEQUENCE,
+        _encoder(24, 512, 4, 512, 30522, classifier_activation=False),
+    ),
+}
+
+# Small models, one of each family.
+SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "roberta": (
+        "Roberta",
+        _SEQUENCE,
+        _encoder(2, 24, 4, 40, 50, **{**_ROBERTA, "max_position_embeddings": 18}),
+    ),
+    "distilbert": (
+        "DistilBert",
+        _SEQUENCE,
+        {
+            "n_layers": 2,
+            "dim": 24,
+            "n_heads": 4,
+            "hidden_dim": 40,
+            "vocab_size": 50,
+            "max_position_embeddings": 16,
+        },
+    ),
+    "electra": (
+        "Electra",
+        _SEQUENCE,
+        _encoder(2, 24, 4, 40, 50, embedding_size=8, max_position_embeddings=16),
+    ),
+    "mobilebert": (
+        "MobileBert",
+        _SEQUENCE,
+        _encoder(
+            2,
+            24,
+            2,
+            40,
+            50,
+            embedding_size=8,
+            max_position_embeddings=16,
+            intra_bottleneck_size=12,
+            true_hidden_size=12,
+            num_feedforward_networks=3,
+            classifier_activation=False,
+        ),
+    ),
+}
+
+
+def build(name: str, ending: str, sizes: dict[str, Any], classes: int = 2) -> Any:
+    """Return a model of transformers in evaluation mode."""
+    import transformers
+
+    attention = {"attn_implementation": "eager", "num_labels": classes}
+    config = getattr(transformers, f"{name}Config")(**sizes, **attention)
+    return getattr(transformers, f"{name}{ending}")(config).eval()
+
+
+def own_name(model: Any, name: str) -> str:
+    """Return a parameter's name without the prefix of a model with a head."""
+    return name.removeprefix(f"{model.base_model_prefix}.")
+
+
+def parameters(preset: str) -> list[tuple[str, int, int]]:
+    """Return modules without the numbers of layers, how many there are, and parameters of each."""
+    import torch
+
+    with torch.device("meta"):
+        model = build(*MODELS[preset])
+    modules: Counter[str] = Counter()
+    for name, tensor in model.named_parameters():
+        modules[own_name(model, name).rpartition(".")[0]] += tensor.numel()
+    alike: Counter[tuple[str, int]] = Counter()
+    for name, count in modules.items():
+        alike[re.sub(r"(?<=\.)\d+(?=\.|$)", "*", name), count] += 1
+    return [(name, copies, count) for (name, count), copies in alike.items()]
+
+
+def macs(preset: str, tokens: int) -> int:
+    """Return half of the operations that torch counts for one input."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        build(*MODELS[preset])(torch.zeros(1, tokens, dtype=torch.long))
+    return int(counter.get_total_flops()) // 2
+
+
+def forward(family: str) -> list[list[float]]:
+    """Return the logits of a small model with the weights of the recipe."""
+    import torch
+
+    weight = runpy.run_path(str(FOLDER / "albert_forward.py"))["weight"]
+    model = build(*SMALL[family], classes=3)
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            values = weight(own_name(model, name), tuple(tensor.shape))
+            tensor.copy_(torch.tensor(values).reshape(tensor.shape))
+        logits = model(input_ids=torch.tensor(TOKENS)).logits
+    return [[float(f"{value:.8g}") for value in row] for row in logits.tolist()]
+
+
+def _write(file: str, about: str, header: str, rows: list[tuple[Any, ...]]) -> None:
+    import torch
+    import transformers
+
+    versions = (
+        f"torch {torch.__version__.partition('+')[0]}, transformers {transformers.__version__}"
+    )
+    with (FOLDER / file).open("w", encoding="utf-8", newline="") as target:
+        target.write(f"# {about}\n# Source: {versions}; made by tests/reference/make_families.py\n")
+        writer = csv.writer(target, lineterminator="\n")
+        writer.writerows([header.split(","), *rows])
+
+
+def main() -> None:
+    rows = [(preset, *row) for preset in MODELS for row in parameters(preset)]
+    about = "Parameters of each module; modules of layers that are alike stand together."
+    _write("family_parameters.csv", about, "model,module,copies,parameters", rows)
+    counted = [(preset, n, macs(preset, n)) for preset in MODELS for n in (64, 128)]
+    about = "Multiply-accumulates of one input, matrix products only: half of torch's flop counter."
+    _write("family_macs.csv", about, "model,sequence_length,macs", counted)
+    logits = {family: forward(family) for family in SMALL}
+    content = {"tokens": TOKENS, "configurations": SMALL, "logits": logits}
+    lines = json.dumps(content, indent=1)
+    (FOLDER / "family_forward.json").write_text(lines + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
