@@ -208,7 +208,7 @@ def task_graph(
     workload: WorkloadConfig, case: Case, task: str, tokens: int, memo: Memo | None = None
 ) -> LayerGraph:
     """Return the graph of one inference of a task in a case, of so many tokens."""
-    service, classes = workload.service_of(case.config), workload.tasks[task].classes
+    service, classes = workload.service_of(case.config), workload.outputs_of(task)
     early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
     # The entropy of one output says nothing: a regression runs all layers.
     exits: Exits = early_exit.heads if early_exit and classes > 1 else "none"

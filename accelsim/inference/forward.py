@@ -81,8 +81,7 @@ def forward(
     chunks = [sentences.part(start, count) for start in range(0, len(sentences), count)]
     with np.errstate(over="ignore", invalid="ignore"):
         results = [
-            _run(graph, parameters, _looked_up(model, chunk), chunk, attention_spans, capture)
-            for chunk in chunks
+            _run(model, graph, parameters, chunk, attention_spans, capture) for chunk in chunks
         ]
     logits = _join([result.exits for result in results])
     hidden = _join([result.hidden for result in results])
@@ -98,14 +97,9 @@ def _build(
     *,
     exits: bool,
 ) -> LayerGraph:
-    head = f"classifier{model.logits}.weight"
-    classifier = weights.get(head)
-    if classifier is None:
-        raise ConfigError(
-            f"the weights have no '{head}' (classes x hidden size); add the classifier of a task"
-        )
+    classes = _classes(model, weights)
     checks: Exits = "shared" if exits and model.layers > 1 else "none"
-    length, classes = sentences.tokens.shape[1], len(classifier)
+    length = sentences.tokens.shape[1]
 
     def build() -> LayerGraph:
         graph = model.build(sequence_length=length, classes=classes, exits=checks)
@@ -113,6 +107,18 @@ def _build(
 
     key = (model.digest, adaptation and adaptation.digest, length, classes, checks)
     return memo.get("graph", ("forward", key), build) if memo else build()
+
+
+def _classes(model: ModelFamily, weights: Mapping[str, NDArray[np.floating]]) -> int:
+    """Return how many outputs the classifier has."""
+    if not model.classifies:
+        return 1
+    head = f"classifier{model.logits}.weight"
+    if head not in weights:
+        raise ConfigError(
+            f"the weights have no '{head}' (classes x hidden size); add the classifier of a task"
+        )
+    return len(weights[head])
 
 
 def _take_weights(
@@ -139,9 +145,9 @@ def _join(parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
 
 
 def _run(
+    model: ModelFamily,
     graph: LayerGraph,
     parameters: Mapping[str, Array],
-    looked_up: Mapping[str, list[NDArray[Any]]],
     sentences: Sentences,
     spans: Sequence[int],
     capture: bool,
@@ -150,7 +156,10 @@ def _run(
     mask = [] if sentences.mask.all() else [sentences.mask]
     mask += [_within(spans, sentences.tokens.shape[1])] if spans else []
     outside: dict[str, list[NDArray[Any]]] = {o.name: mask for o in graph.operators if o.masked}
-    outside |= looked_up
+    outside |= _looked_up(model, sentences)
+    last = sentences.mask.shape[1] - 1 - sentences.mask[:, ::-1].argmax(axis=1)
+    for name, given in model.outside(graph, last).items():
+        outside[name] = [*outside.get(name, ()), *given]
     ends = {graph.layer_operators(n)[-1].name for n in range(graph.layers)}
     checks = {graph.predecessors(o)[0].name for o in graph.operators if o.kind is ENTROPY}
     hidden, logits = [], []

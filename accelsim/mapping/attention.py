@@ -119,7 +119,12 @@ class _AttentionRun:
                     run.function(unit.operators[0], rows, width)
         if number == self.heads - 1:
             self.retire(stage.products_end)
-        query, key, value = (values.get(o.name) or self._columns(o, number) for o in stage.operands)
+        scores, weighted = self.attention.scores, self.attention.weighted
+        widths = (scores.depth, scores.depth, weighted.columns)
+        query, key, value = (
+            values.get(operand.name) or self._columns(operand, number, width)
+            for operand, width in zip(stage.operands, widths, strict=True)
+        )
         return _Head(query, key, value)
 
     def _blocks(self) -> list[Rows]:
@@ -129,11 +134,11 @@ class _AttentionRun:
         blocks = [tiling(unit.products, rows).rows for unit in units if unit.products]
         return split_rows(rows, min(blocks, default=self.emitter.row_tile))
 
-    def _columns(self, operator: Operator, number: int) -> Value:
+    def _columns(self, operator: Operator, number: int, width: int) -> Value:
         """Return the columns of a head of what was made before as a whole; it stays there."""
         whole = self.emitter.values[operator.name]
         name = f"{operator.name}[{number}]"
-        return replace(whole, name=name, columns=whole.columns // self.heads)
+        return replace(whole, name=name, columns=width)
 
     def retire(self, names: list[str]) -> None:
         """Release values when the array has done all that was planned so far."""

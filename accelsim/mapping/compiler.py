@@ -280,4 +280,4 @@ def _operator_signature(
     )
     ends = (context.spilled.get(operator.name), context.is_result(operator))
     own = (operator.kind, operator.label, operator.shape, operator.depth, operator.form)
-    return (*own, operator.masked, operator.partial, stored, inputs, ends)
+    return (*own, operator.groups, operator.masked, operator.partial, stored, inputs, ends)

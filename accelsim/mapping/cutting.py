@@ -114,10 +114,15 @@ def _stages(graph: LayerGraph, operators: list[Operator]) -> tuple[Stage, ...]:
 def _with_projections(
     graph: LayerGraph, operators: Sequence[Operator], attention: Attention
 ) -> set[str]:
-    """Return the attention with what makes the columns of one head from whole rows."""
+    """Return the attention with what makes the columns of one head from whole rows.
+
+    Keys and values that several heads share are made once, before the attention.
+    """
     core = {operator.name for operator in attention.core}
-    found = set(core)
+    found, shared = set(core), _shared_operands(graph, attention)
     for operator in reversed(operators):
+        if operator.name in shared:
+            continue
         readers = graph.successors(operator)
         by_columns = all(
             reader.name in found and (reader.name in core or reader.kind.reach is Reach.ELEMENT)
@@ -126,6 +131,11 @@ def _with_projections(
         if readers and by_columns and separable(operator):
             found.add(operator.name)
     return found
+
+
+def _shared_operands(graph: LayerGraph, attention: Attention) -> set[str]:
+    products = (attention.scores, attention.weighted)
+    return {graph.predecessors(each)[1].name for each in products if each.groups > 1}
 
 
 def separable(operator: Operator) -> bool:

@@ -116,12 +116,13 @@ class GraphBuilder:
         return self.place(name, kind, source, parameters=parameters, form=form)
 
     def attention(
-        self, query: str, key: str, value: str, heads: int, *, masked: bool = False
+        self, query: str, key: str, value: str, heads: int, *, masked: bool = False, groups: int = 1
     ) -> str:
-        """Place the scores, the softmax and the context of some heads."""
+        """Place scores, softmax and context of heads, of which so many ``groups`` share keys."""
         rows, width = (self._operators[key].rows, self._operators[query].columns // heads)
-        sizes = {"columns": rows, "depth": width, "batch": heads}
+        sizes = {"columns": rows, "depth": width, "batch": heads, "groups": groups}
         scores = self.place("scores", ATTENTION_SCORES, query, key, **sizes)
         softmax = self.place("softmax", SOFTMAX, scores, masked=masked)
-        width = self._operators[value].columns // heads
-        return self.place("context", ATTENTION_CONTEXT, softmax, value, columns=width, depth=rows)
+        width = self._operators[value].columns * groups // heads
+        context = {"columns": width, "depth": rows, "groups": groups}
+        return self.place("context", ATTENTION_CONTEXT, softmax, value, **context)

@@ -27,6 +27,13 @@ def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
             )
 
 
+def wrong_classes(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path of each task that lacks its classes, where the model classifies."""
+    for name, task in workload.tasks.items():
+        if workload.model.classifies and task.classes is None:
+            yield ("tasks", name, "classes"), "this key is missing; expected a whole number"
+
+
 def wrong_baselines(cases: Mapping[str, CaseConfig]) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each baseline that is none, and why."""
     for name, case in cases.items():

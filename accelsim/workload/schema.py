@@ -45,7 +45,7 @@ from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.requests.patterns.file import RequestFile
 from accelsim.weights.settings import CaseWeights
 from accelsim.workload.imported import with_model
-from accelsim.workload.rules import wrong_baselines, wrong_spans
+from accelsim.workload.rules import wrong_baselines, wrong_classes, wrong_spans
 from accelsim.workload.tasks import Tasks, wrong_adaptations
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -132,6 +132,7 @@ class WorkloadConfig(ServiceConfig):
             )
             wrong.append((("sequence_length",), message))
         wrong += wrong_spans(self)
+        wrong += wrong_classes(self)
         wrong += wrong_adaptations(self.tasks, [case.adaptation for case in self.cases.values()])
         if wrong:
             raise RuleError(*wrong)
@@ -141,6 +142,10 @@ class WorkloadConfig(ServiceConfig):
     def pinned(self) -> tuple[str, ...]:
         """The tasks that stay on the chip."""
         return tuple(name for name, task in self.tasks.items() if task.pinned)
+
+    def outputs_of(self, task: str) -> int:
+        """Return how many outputs the model has in a task."""
+        return self.model.outputs(self.tasks[task].classes)
 
     def service_of(self, case: CaseConfig) -> ServiceConfig:
         """Return how the requests of a case are served."""

@@ -22,12 +22,12 @@ class TaskConfig(ConfigModel):
     """A task.
 
     ``classes`` are the outputs of its classifier, 1 for a regression; those of GLUE's tasks are
-    known. ``adaptation`` are keys of the cases' adaptations that this task has otherwise, such as
-    ``{bottleneck: 16}``, where a case's method has them. What a ``pinned`` task has on the chip
-    makes no room for other tasks once it is there.
+    known, and a language model needs none. ``adaptation`` are keys of the cases' adaptations that
+    this task has otherwise, such as ``{bottleneck: 16}``, where a case's method has them. What a
+    ``pinned`` task has on the chip makes no room for other tasks once it is there.
     """
 
-    classes: Annotated[int, Field(ge=1, le=1_000_000)]
+    classes: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     adaptation: dict[str, Any] = Field(default_factory=dict)
     pinned: bool = False
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.model.operators import Operator, OperatorKind, Reach
+from accelsim.model.operators import ROTARY, Operator, OperatorKind, Reach
 from accelsim.model.tensors import Parameter, Role
 
 SENTENCES = 3
@@ -35,10 +35,14 @@ def random_operands(operator: Operator, seed: int = 1) -> list[NDArray[Any]]:
     if operator.kind.reach is Reach.TABLE:
         entries = operator.parameters[0].shape[0]
         return [generator.integers(0, entries, (SENTENCES, operator.rows))]
-    return [
+    found: list[NDArray[Any]] = [
         generator.normal(0, 2, (SENTENCES, *shape)).astype(np.float32)
         for shape in operator.kind.inputs(operator)
     ]
+    if operator.kind is ROTARY:  # one head: cosines and sines of each row
+        angles = generator.normal(0, 2, (operator.rows, operator.columns)).astype(np.float32)
+        found += [np.cos(angles), np.sin(angles)]
+    return found
 
 
 def random_parameters(operator: Operator, seed: int = 2) -> list[NDArray[np.float32]]:

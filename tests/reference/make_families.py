@@ -34,6 +34,20 @@ def _encoder(
 
 _ROBERTA = {"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
 _SEQUENCE = "ForSequenceClassification"
+_CAUSAL = "ForCausalLM"
+
+
+def _llama(
+    layers: int, hidden: int, heads: int, key_heads: int, inner: int, vocabulary: int, tied: bool
+) -> dict[str, Any]:
+    sizes = {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": heads}
+    sizes |= {"num_key_value_heads": key_heads, "intermediate_size": inner}
+    return {**sizes, "vocab_size": vocabulary, "tie_word_embeddings": tied}
+
+
+def _gpt2(layers: int, width: int, heads: int, **others: int) -> dict[str, Any]:
+    return {"n_layer": layers, "n_embd": width, "n_head": heads, **others}
+
 
 # Preset of accelsim -> class of transformers without its ending, its ending, configuration.
 MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -64,6 +78,15 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
         _SEQUENCE,
         _encoder(24, 512, 4, 512, 30522, classifier_activation=False),
     ),
+    "gpt2": ("GPT2", "LMHeadModel", _gpt2(12, 768, 12)),
+    "gpt2-medium": ("GPT2", "LMHeadModel", _gpt2(24, 1024, 16)),
+    "gpt2-large": ("GPT2", "LMHeadModel", _gpt2(36, 1280, 20)),
+    "gpt2-xl": ("GPT2", "LMHeadModel", _gpt2(48, 1600, 25)),
+    "smollm-135m": ("Llama", _CAUSAL, _llama(30, 576, 9, 3, 1536, 49152, True)),
+    "smollm-360m": ("Llama", _CAUSAL, _llama(32, 960, 15, 5, 2560, 49152, True)),
+    "qwen2-0.5b": ("Qwen2", _CAUSAL, _llama(24, 896, 14, 2, 4864, 151936, True)),
+    "qwen2.5-0.5b": ("Qwen2", _CAUSAL, _llama(24, 896, 14, 2, 4864, 151936, True)),
+    "tinyllama-1.1b": ("Llama", _CAUSAL, _llama(22, 2048, 32, 4, 5632, 32000, False)),
 }
 
 # Small models, one of each family.
@@ -107,6 +130,17 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
             classifier_activation=False,
         ),
     ),
+    "gpt2": ("GPT2", "LMHeadModel", _gpt2(2, 24, 4, vocab_size=50, n_positions=16)),
+    "llama": (
+        "Llama",
+        _CAUSAL,
+        {**_llama(2, 24, 6, 2, 40, 50, False), "max_position_embeddings": 16},
+    ),
+    "qwen2": (
+        "Qwen2",
+        _CAUSAL,
+        {**_llama(2, 24, 4, 2, 40, 50, True), "max_position_embeddings": 16},
+    ),
 }
 
 
@@ -144,9 +178,16 @@ def macs(preset: str, tokens: int) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    last = {} if MODELS[preset][1] == _SEQUENCE else {"logits_to_keep": 1}
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        build(*MODELS[preset])(torch.zeros(1, tokens, dtype=torch.long))
-    return int(counter.get_total_flops()) // 2
+        build(*MODELS[preset])(torch.zeros(1, tokens, dtype=torch.long), **last)
+    # The library multiplies positions by wavelengths for the angles of rotary positions.
+    angles = [
+        sum(each.values())
+        for module, each in counter.get_flop_counts().items()
+        if module.endswith("rotary_emb")
+    ]
+    return (int(counter.get_total_flops()) - sum(angles)) // 2
 
 
 def forward(family: str) -> list[list[float]]:
@@ -157,10 +198,28 @@ def forward(family: str) -> list[list[float]]:
     model = build(*SMALL[family], classes=3)
     with torch.no_grad():
         for name, tensor in model.named_parameters():
-            values = weight(own_name(model, name), tuple(tensor.shape))
-            tensor.copy_(torch.tensor(values).reshape(tensor.shape))
+            tensor.copy_(_values(weight, own_name(model, name), tensor))
         logits = model(input_ids=torch.tensor(TOKENS)).logits
+        logits = logits[:, -1] if logits.ndim == 3 else logits
     return [[float(f"{value:.8g}") for value in row] for row in logits.tolist()]
+
+
+def _values(weight: Any, name: str, tensor: Any) -> Any:
+    """Return the values of a parameter; GPT-2's matrices are (inputs, outputs), three in one."""
+    import torch
+
+    def drawn(name: str, shape: tuple[int, ...]) -> Any:
+        return torch.tensor(weight(name, shape)).reshape(shape)
+
+    if not name.startswith("h."):
+        return drawn(name, tuple(tensor.shape))
+    shape = tuple(tensor.shape)[::-1]
+    if ".c_attn." not in name:
+        return drawn(name, shape).T if len(shape) == 2 else drawn(name, shape)
+    module, _, part = name.rpartition(".")
+    third = (shape[0] // 3, *shape[1:])
+    parts = [drawn(f"{module}.{each}.{part}", third) for each in ("query", "key", "value")]
+    return torch.cat(parts).T if len(shape) == 2 else torch.cat(parts)
 
 
 def _write(file: str, about: str, header: str, rows: list[tuple[Any, ...]]) -> None:

@@ -31,9 +31,9 @@ class ModelFamily(ConfigModel):
     ``family`` is a Literal in each subclass, ``presets`` are complete sets of values by name. A
     ``custom`` model has no preset and must give all of them but ``usual`` ones, which a family has
     unless told otherwise. Sizes are in elements. ``logits`` is the module that gives them, behind
-    the name of a classifier; ``first_position`` the row of the table of positions that the first
-    token takes. ``huggingface`` says what transformers calls all this, None if it has no such
-    family.
+    the name of a classifier, where the family ``classifies``; ``first_position`` the row of the
+    table of positions that the first token takes. ``huggingface`` says what transformers calls all
+    this, None if it has no such family.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -41,6 +41,7 @@ class ModelFamily(ConfigModel):
     logits: ClassVar[str] = ""
     first_position: ClassVar[int] = 0
     huggingface: ClassVar[HuggingFace | None] = None
+    classifies: ClassVar[bool] = True
 
     name: Annotated[str, Field(description="preset, or custom")]
     family: Annotated[str, Field(description="structure and parameter names")]
@@ -69,6 +70,18 @@ class ModelFamily(ConfigModel):
         if cls.first_position:
             found["maximum_positions"] -= cls.first_position
         return found
+
+    def outputs(self, classes: int | None) -> int:
+        """Return how many outputs the model has for a task with so many classes."""
+        return classes or 1
+
+    def outside(self, graph: LayerGraph, ends: Any) -> dict[str, list[Any]]:
+        """Return what a forward pass gives operators beside look-ups and padding, by their names.
+
+        ``ends`` are the numbers of the last token of each sentence. Raises ConfigError for a model
+        whose forward pass is not known.
+        """
+        return {}
 
     @abstractmethod
     def add_embedding(self, graph: GraphBuilder) -> str:

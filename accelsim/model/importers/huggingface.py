@@ -37,9 +37,11 @@ def read_hyperparameters(path: Path) -> dict[str, Any]:
     """
     file = path if is_file(path) or not is_there(path) else path / "config.json"
     config, families = _read(file), dict(_families())
-    name = _family_of(file, config, families)
-    family, words = families[name]
-    filled = {**words.defaults, **{key: each for key, each in config.items() if each is not None}}
+    by_type = {each: name for name, (_, words) in families.items() for each in words.types}
+    kind = _type_of(file, config, families, by_type)
+    family, words = families[name := by_type[kind]]
+    given = {key: each for key, each in config.items() if each is not None}
+    filled = {**words.defaults, **given, "model_type": kind}
     if missing := [key for key in words.keys.values() if key not in filled]:
         raise ConfigError(f"{file}: {', '.join(missing)}: missing; a {name} has these keys")
     for key, wanted in words.demands.items():
@@ -78,16 +80,17 @@ def _read(file: Path) -> dict[str, Any]:
     return config
 
 
-def _family_of(file: Path, config: Mapping[str, Any], families: Known) -> str:
-    """Return the family by ``model_type``, or of old files by ``architectures``, or by signs."""
-    by_type = {each: name for name, (_, words) in families.items() for each in words.types}
+def _type_of(
+    file: Path, config: Mapping[str, Any], families: Known, by_type: Mapping[str, str]
+) -> str:
+    """Return the ``model_type``, of old files what ``architectures`` or signs tell of it."""
     known = ", ".join(sorted(by_type))
     if "model_type" in config:
         given = config["model_type"]
         if isinstance(given, str) and given in by_type:
-            return by_type[given]
+            return given
         raise ConfigError(f"{file}: model_type: no such family {describe(given)}; known: {known}")
-    by_class = {each.replace("-", ""): name for each, name in by_type.items()}
+    by_class = {each.replace("-", ""): each for each in by_type}
     for given in config.get("architectures") or ():
         match = _ARCHITECTURE.fullmatch(str(given))
         if match is None or match[1].lower() not in by_class:
@@ -99,5 +102,5 @@ def _family_of(file: Path, config: Mapping[str, Any], families: Known) -> str:
         if all(config.get(key) == value for key, value in words.signs.items())
     }
     if signed:
-        return max(signed, key=lambda name: signed[name])
+        return families[max(signed, key=lambda name: signed[name])][1].types[0]
     raise ConfigError(f"{file}: model_type: this key is missing; expected one of {known}")

@@ -23,6 +23,7 @@ from accelsim.model.operators.matmul import Matmul
 from accelsim.model.operators.multiply import Multiply
 from accelsim.model.operators.relu import Relu
 from accelsim.model.operators.rms_norm import RmsNorm
+from accelsim.model.operators.rotary import Rotary
 from accelsim.model.operators.silu import Silu
 from accelsim.model.operators.softmax import Softmax
 from accelsim.model.operators.tanh import Tanh
@@ -40,6 +41,7 @@ MATMUL = Matmul()
 MULTIPLY = Multiply()
 RELU = Relu()
 RMS_NORM = RmsNorm()
+ROTARY = Rotary()
 SILU = Silu()
 SOFTMAX = Softmax()
 TANH = Tanh()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.model.operators.attention_scores import split_heads
+from accelsim.model.operators.attention_scores import heads_of
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach
 from accelsim.model.tensors import Shape
 
@@ -19,13 +19,13 @@ class AttentionContext(OperatorKind):
         """Return probabilities and values."""
         return (
             (operator.rows, operator.batch * operator.depth),
-            (operator.depth, operator.batch * operator.columns),
+            (operator.depth, operator.batch * operator.columns // operator.groups),
         )
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the context of all heads (sentences, rows, heads x columns)."""
         probabilities, value = inputs
-        return join_heads(probabilities @ split_heads(value, operator.batch))
+        return join_heads(probabilities @ heads_of(value, operator))
 
 
 def join_heads(value: Array) -> Array:

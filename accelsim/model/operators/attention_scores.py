@@ -18,17 +18,23 @@ class AttentionScores(OperatorKind):
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
         """Return queries and keys."""
         width = operator.batch * operator.depth
-        return (operator.rows, width), (operator.columns, width)
+        return (operator.rows, width), (operator.columns, width // operator.groups)
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the scaled scores (sentences, heads, rows, columns)."""
         import numpy as np
 
-        query, key = (split_heads(operand, operator.batch) for operand in inputs)
+        query, key = split_heads(inputs[0], operator.batch), heads_of(inputs[1], operator)
         scores: Array = query @ key.swapaxes(-1, -2)
         # The graph counts the scaling to the softmax; the width of a head is at hand here.
         scores *= np.float32(1 / math.sqrt(operator.depth))
         return scores
+
+
+def heads_of(shared: Array, operator: Operator) -> Array:
+    """Return keys or values for each head, the same for those that share them."""
+    heads = split_heads(shared, operator.batch // operator.groups)
+    return heads.repeat(operator.groups, axis=1) if operator.groups > 1 else heads
 
 
 def split_heads(value: Array, heads: int) -> Array:

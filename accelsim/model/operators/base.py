@@ -189,6 +189,7 @@ class Operator:
     ``masked`` says that a softmax applies a mask, of padding or of attention spans. ``partial``
     says that a matmul uses only ``columns`` outputs and ``depth`` inputs of a larger weight matrix,
     because heads are switched off. ``form`` is one of the kind's ``forms``.
+    ``groups`` says how many heads of an attention product share keys or values.
 
     Raises ConfigError, naming the operator, for a size below 1 or what does not fit its kind.
     """
@@ -205,11 +206,12 @@ class Operator:
     partial: bool = False
     form: str = ""
     label: str = ""
+    groups: int = 1
 
     def __post_init__(self) -> None:
         if not self.label:
             object.__setattr__(self, "label", self.name)
-        for size in ("rows", "columns", "depth", "batch"):
+        for size in ("rows", "columns", "depth", "batch", "groups"):
             value = getattr(self, size)
             if value < 1:
                 raise ConfigError(f"operator '{self.name}': {size} is {value}, must be 1 or more")

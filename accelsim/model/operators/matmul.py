@@ -18,13 +18,16 @@ from accelsim.model.tensors import Shape, format_shape
 class Matmul(OperatorKind):
     """Multiplies rows by the transposed weights, and adds the bias if there is one.
 
-    A product of fewer rows than its input takes the first ones: a pooler reads the first token.
+    A product of fewer rows than its input takes the first ones: a pooler reads the first token. In
+    the form ``last`` it takes the last row, or of each sentence the one whose number comes from
+    outside the graph: a language model predicts what follows its last token.
     """
 
     name = "matmul"
     reach = Reach.MATRIX
     first_rows = True
     keeps_width = False
+    forms = frozenset({"", "last"})
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
         """Return (weight, bias) and (weight,)."""
@@ -39,6 +42,9 @@ class Matmul(OperatorKind):
         """Return rows x weight^T + bias."""
         weight, *bias = parameters
         source = inputs[0][:, : operator.rows]
+        if operator.form == "last":
+            ends = inputs[1] if len(inputs) > 1 else inputs[0].shape[1] - 1
+            source = inputs[0][range(len(inputs[0])), ends][:, None]
         product: Array = source.reshape(-1, operator.depth) @ weight.T
         for shift in bias:
             product += shift

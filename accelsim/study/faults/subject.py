@@ -113,12 +113,12 @@ def _find_case(workload: Workload, name: str | None) -> Case:
 
 
 def _find_task(workload: Workload, name: str | None) -> str:
-    tasks = workload.config.tasks
+    tasks, outputs = workload.config.tasks, workload.config.outputs_of
     if name is None:
-        name = next((task for task in tasks if tasks[task].classes > 1), next(iter(tasks)))
+        name = next((task for task in tasks if outputs(task) > 1), next(iter(tasks)))
     if name not in tasks:
         raise ConfigError(f"--task: there is no task '{name}'; {suggest(name, tasks, 'tasks')}")
-    if tasks[name].classes < 2:
+    if outputs(name) < 2:
         raise ConfigError(
             f"--task: {name} is a regression: no predictions agree; choose a task with classes"
         )
@@ -164,7 +164,7 @@ def _known(workload: Workload, names: Iterable[str]) -> list[str]:
 def _sentences(workload: Workload, task: str, options: FaultOptions) -> Sentences:
     model = workload.config.model
     if options.labelled:
-        return load_labelled(options.labelled, model, workload.config.tasks[task].classes)
+        return load_labelled(options.labelled, model, workload.config.outputs_of(task))
     return random_sentences(
         model, sentences=options.sentences, tokens=options.tokens, seed=options.seed
     )

@@ -1,0 +1,203 @@
+"""Decoders in the style of Llama: RMS norms, rotary positions, gated feed-forward, shared keys.
+
+Touvron et al., "LLaMA: Open and Efficient Foundation Language Models", 2023, section 2.2; Ainslie
+et al., "GQA: Training Generalized Multi-Query Transformer Models", EMNLP 2023 (shared keys and
+values). Sizes: config.json of HuggingFaceTB/SmolLM-{135M,360M}, Qwen/Qwen2-0.5B, Qwen2.5-0.5B
+and TinyLlama/TinyLlama-1.1B on Hugging Face. Qwen2 has biases at queries, keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from accelsim.errors import ConfigError
+from accelsim.model.builder import GraphBuilder
+from accelsim.model.families.base import Size
+from accelsim.model.families.decoder import Decoder
+from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import ADD, MULTIPLY, RMS_NORM, ROTARY
+from accelsim.model.operators.activations import activation
+from accelsim.model.operators.epsilon import form_of
+from accelsim.model.operators.rms_norm import USUAL_EPSILON
+from accelsim.model.tensors import Role
+
+
+def _preset(
+    layers: int, hidden: int, heads: int, key_heads: int, inner: int, **others: Any
+) -> dict[str, Any]:
+    sizes = {"layers": layers, "hidden_size": hidden, "heads": heads, "key_heads": key_heads}
+    return {**sizes, "intermediate_size": inner, "tied_embeddings": True, **others}
+
+
+_SMOL = {"vocabulary_size": 49_152, "maximum_positions": 2048}
+_QWEN = {
+    "vocabulary_size": 151_936,
+    "query_bias": True,
+    "norm_epsilon": 1e-6,
+    "rotary_base": 1e6,
+}
+
+
+class Llama(Decoder):
+    """Hyperparameters of a Llama: ``heads`` share keys and values of ``key_heads``.
+
+    ``rotary_scaled`` says that angles are scaled in a way of their own for long prompts, which
+    changes values and no shape: such a model is simulated, but its forward pass is refused.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smollm-135m": _preset(30, 576, 9, 3, 1536, **_SMOL),
+        "smollm-360m": _preset(32, 960, 15, 5, 2560, **_SMOL),
+        "qwen2-0.5b": _preset(24, 896, 14, 2, 4864, maximum_positions=131_072, **_QWEN),
+        "qwen2.5-0.5b": _preset(24, 896, 14, 2, 4864, maximum_positions=32_768, **_QWEN),
+        "tinyllama-1.1b": _preset(
+            22,
+            2048,
+            32,
+            4,
+            5632,
+            vocabulary_size=32_000,
+            maximum_positions=2048,
+            tied_embeddings=False,
+        ),
+    }
+    usual: ClassVar[Mapping[str, Any]] = {
+        "activation": "silu",
+        "norm_epsilon": 1e-5,
+        "rotary_base": 1e4,
+        "rotary_scaled": False,
+        "query_bias": False,
+        "type_vocabulary_size": 0,
+    }
+    table = "embed_tokens"
+    huggingface = HuggingFace(
+        types=("llama", "qwen2", "mistral"),
+        keys={
+            "vocabulary_size": "vocab_size",
+            "hidden_size": "hidden_size",
+            "layers": "num_hidden_layers",
+            "heads": "num_attention_heads",
+            "intermediate_size": "intermediate_size",
+            "maximum_positions": "max_position_embeddings",
+            "activation": "hidden_act",
+            "norm_epsilon": "rms_norm_eps",
+            "tied_embeddings": "tie_word_embeddings",
+        },
+        signs={"mlp_bias": False, "attention_bias": False},
+        defaults={"hidden_act": "silu", "rms_norm_eps": 1e-6, "tie_word_embeddings": False},
+        demands={"attention_bias": False, "mlp_bias": False, "use_sliding_window": False},
+        prefixes=("model.",),
+    )
+
+    family: Annotated[Literal["llama"], Field(description="structure and parameter names")]
+    key_heads: Annotated[Size, Field(description="heads of keys and values, shared by heads")]
+    head_size: Annotated[Size, Field(description="width of a head")]
+    query_bias: Annotated[bool, Field(description="biases at queries, keys and values")]
+    rotary_base: Annotated[float, Field(gt=1, description="of the wavelengths of rotary angles")]
+    rotary_scaled: Annotated[bool, Field(description="angles scaled for long prompts")]
+
+    @classmethod
+    def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters with usual ones, and the width of a head."""
+        sizes = [given.get("hidden_size"), given.get("heads")]
+        hidden, heads = (each if isinstance(each, int) else 0 for each in sizes)
+        follows = {"head_size": max(1, hidden // heads)} if hidden and heads > 0 else {}
+        return super().complete({**follows, **given})
+
+    @classmethod
+    def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters of a configuration; rotary angles under either name."""
+        rotary = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        kind = rotary.get("rope_type", rotary.get("type", "default"))
+        base = config.get("rope_theta", rotary.get("rope_theta", 10_000.0))
+        heads = config["num_attention_heads"]
+        sizes = {"head_size": config["head_dim"]} if "head_dim" in config else {}
+        if config.get("model_type") == "mistral" and config.get("sliding_window"):
+            raise ValueError("sliding_window: expected null, for which the family llama is built")
+        return {
+            **super().translate(config),
+            **sizes,
+            "key_heads": config.get("num_key_value_heads", heads),
+            "query_bias": config.get("model_type") == "qwen2",
+            "rotary_base": float(base),
+            "rotary_scaled": kind != "default",
+        }
+
+    @model_validator(mode="after")
+    def _check(self) -> Llama:
+        if self.heads % self.key_heads:
+            raise ValueError(
+                f"heads {self.heads} are not divisible by key_heads {self.key_heads}; as many "
+                "heads must share each key"
+            )
+        if self.head_size % 2:
+            raise ValueError(f"head_size {self.head_size} is odd; rotary positions turn pairs")
+        form_of(self.norm_epsilon, USUAL_EPSILON)
+        return self
+
+    def add_embedding(self, graph: GraphBuilder) -> str:
+        """Place the look-up of tokens."""
+        graph.enter("embedding")
+        shape = (self.vocabulary_size, self.hidden_size)
+        return graph.gather("token", self.table, shape, Role.EMBEDDING)
+
+    def add_layer(
+        self, graph: GraphBuilder, layer: int, hidden: str, heads: int, masked: bool
+    ) -> str:
+        """Place attention and gated feed-forward network, each behind a norm."""
+        prefix, width, inner = f"layers.{layer}.", self.hidden_size, self.intermediate_size
+        wide, narrow = heads * self.head_size, self.key_heads * self.head_size
+
+        def linear(
+            name: str, module: str, source: str, outputs: int, inputs: int, bias: bool = False
+        ) -> str:
+            shape, module = (outputs, inputs), prefix + module
+            return graph.linear(name, module, source, shape, Role.BACKBONE, bias=bias)
+
+        normal = self._norm(graph, "attention_norm", f"{prefix}input_layernorm", hidden)
+        query, key, value = (
+            linear(name, f"self_attn.{name[0]}_proj", normal, outputs, width, self.query_bias)
+            for name, outputs in (("query", wide), ("key", narrow), ("value", narrow))
+        )
+        query, key = (
+            graph.place(f"{n}_rotary", ROTARY, each) for n, each in (("query", query), ("key", key))
+        )
+        context = graph.attention(
+            query, key, value, heads, masked=True, groups=heads // self.key_heads
+        )
+        output = linear("output", "self_attn.o_proj", context, width, wide)
+        middle = graph.place("attention_add", ADD, output, hidden)
+        normal = self._norm(graph, "ffn_norm", f"{prefix}post_attention_layernorm", middle)
+        gate = linear("gate", "mlp.gate_proj", normal, inner, width)
+        kind, form = activation(self.activation)
+        gate = graph.place(kind.name, kind, gate, form=form)
+        up = linear("up", "mlp.up_proj", normal, inner, width)
+        both = graph.place("multiply", MULTIPLY, gate, up)
+        return graph.place(
+            "ffn_add", ADD, linear("down", "mlp.down_proj", both, width, inner), middle
+        )
+
+    def _norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
+        form = form_of(self.norm_epsilon, USUAL_EPSILON)
+        return graph.norm(name, module, source, Role.BACKBONE, RMS_NORM, ("weight",), form)
+
+    def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
+        """Place the last norm and the head."""
+        return self.add_head(graph, self._norm(graph, "norm", "norm", hidden))
+
+    def outside(self, graph: LayerGraph, ends: Any) -> dict[str, list[Any]]:
+        """Return masks, and cosines and sines of the rotary angles."""
+        import numpy as np
+
+        if self.rotary_scaled:
+            raise ConfigError(f"{self.name}: scaled rotary angles are not known to a forward pass")
+        exponents = np.arange(0, self.head_size, 2) / self.head_size
+        angles = np.outer(np.arange(graph.sequence_length), self.rotary_base**-exponents)
+        angles = np.concatenate([angles, angles], axis=1).astype(np.float32)
+        tables = [np.cos(angles), np.sin(angles)]
+        turned = {o.name: tables for o in graph.operators if o.kind is ROTARY}
+        return {**super().outside(graph, ends), **turned}
