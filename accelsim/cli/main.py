@@ -22,6 +22,7 @@ PIPE_CLOSED = 141
 _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",
     "explain": "Share the ratio of two designs out to what differs between them.",
+    "why": "Walk one figure back to its ledger entries, prices and sources.",
     "crossover": "Find the request rate at which two cases cost the same energy.",
     "scaling": "Show what grows with the number of tasks.",
     "faults": "Compare storage schemes of the weights: cost, faults, consequence.",

@@ -73,6 +73,8 @@ class MemoryConfig(Component):
         region = self.region(name, site)
         read, write = word_energies(self.word, site, partial(self._arrays, name, site))
         parameters = region.kind == "parameters"
+        # Built banks of SRAM are the least that a word costs.
+        banks = f"; {site.logic.sources_of('banks')}" if region.array.volatile else ""
         return Datasheet(
             Part.PARAMETERS if parameters else Part.ACTIVATIONS,
             {
@@ -84,7 +86,7 @@ class MemoryConfig(Component):
             follows_supply=follows_supply(region, site),
             retained=parameters and region.array.volatile,
             kept=region.kept,
-            source=region.array.source,
+            source=region.array.source + banks,
         )
 
     def layout(self, name: str, site: Site) -> Hashable:
