@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
 import numpy as np
-import numpy.typing as npt
 
+from accelsim.account.activity import (
+    Activity,
+    Floats,
+    Pieces,
+    Source,
+    activity,
+    in_ticks,
+    spread,
+    step_edges,
+)
 from accelsim.account.energy import chip_watts
 from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
-from accelsim.account.window import Booking, View
+from accelsim.account.window import View
 from accelsim.engine.run import Execution
-from accelsim.machine.chip_state import PowerState
-from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
-
-TICKS_PER_NANOSECOND = TICKS_PER_SECOND // 10**9
-
-# Steps of the active time: about the width of a screen in pixels.
-STEPS = 1000
-
-Floats = npt.NDArray[np.float64]
-# A row for each piece of time: its start and end (ticks from the start of the view) and its joules.
-# Pieces do not overlap and are in order of time.
-Pieces = Floats
+from accelsim.units import Tick, to_seconds
 
 
 @dataclass(frozen=True)
 class PowerSeries:
     """Power in steps. ``edges`` are nanoseconds from the start of the view, one more than steps;
-    ``watts`` holds for each of POWER_PARTS one figure a step.
+    ``watts`` holds for each of POWER_PARTS one figure a step, ``activity`` what each port did.
 
     Power times time, summed over all steps, is the energy of the view: dynamic energy of every
     span, leakage and clock of the chip, and the DRAM's standby. A view of a whole run has all of
@@ -40,69 +37,28 @@ class PowerSeries:
 
     edges: tuple[int, ...]
     watts: dict[str, Floats]
+    activity: dict[Source, Activity]
 
 
 def power_series(shown: View) -> PowerSeries:
-    """Return the power of a view: active time in some 1,000 equal steps, each idle stay in one.
+    """Return the power of a view: active time in some 500 equal steps, each idle stay in one.
 
     A span's energy is spread evenly over it, the DRAM's standby energy over each program that uses
     the DRAM. Else the DRAM draws what it does on average while nothing in the run uses it.
     Refreshes that no access waited for are spread over the whole run.
     """
-    edges = _edges(shown)
-    ticks = edges.astype(np.float64) * TICKS_PER_NANOSECOND
-    # The edges are drawn in whole nanoseconds; the last step takes in all that is left.
-    ticks[-1] = shown.end - shown.start
+    edges = step_edges(shown)
+    ticks = in_ticks(shown, edges)
+    found = activity(shown, ticks)
     joules = {part: np.zeros(len(edges) - 1) for part in POWER_PARTS}
-    for port, pieces in _dynamic(shown).items():
-        joules[GROUPS[shown.prices.part(shown.ports[port])].power] += spread(ticks, pieces)
+    for source, spent in found.items():
+        joules[GROUPS[shown.prices.part(source.block)].power] += spent.joules
     joules["DRAM"] += spread(ticks, _standby(shown))
     stays = [(s.start, s.end, chip_watts(shown.prices, s.state)) for s in shown.stays]
     joules[STATIC] += spread(ticks, _pieces(shown, stays))
     seconds = np.diff(edges) * 1e-9
-    return PowerSeries(
-        tuple(map(int, edges)), {part: energy / seconds for part, energy in joules.items()}
-    )
-
-
-def _edges(shown: View) -> npt.NDArray[np.int64]:
-    """Return the ends of steps: active stays are cut into equal ones of 1/1,000 of active time."""
-    active = max(1, round_to_nanoseconds(shown.active))
-    edges = [0]
-    for stay in shown.stays:
-        begin, end = edges[-1], round_to_nanoseconds(stay.end - shown.start)
-        length = end - begin
-        wanted = STEPS * length // active if stay.state.power is PowerState.ACTIVE else 1
-        steps = min(max(1, wanted), length)
-        edges += [begin + length * step // steps for step in range(1, steps + 1)]
-    # A view of less than a nanosecond has a step all the same.
-    return np.array(edges if len(edges) > 1 else [0, 1], dtype=np.int64)
-
-
-def round_to_nanoseconds(tick: Tick) -> int:
-    """Return the nearest whole nanosecond, half up."""
-    return (tick + TICKS_PER_NANOSECOND // 2) // TICKS_PER_NANOSECOND
-
-
-def _dynamic(shown: View) -> dict[str, Pieces]:
-    """Return the dynamic energy of each port."""
-    known: dict[int, dict[str, Pieces]] = {}
-    found: defaultdict[str, list[Pieces]] = defaultdict(list)
-    for execution in shown.executions:
-        for part in execution.parts:
-            key, began = id(part.record), part.began - shown.start
-            if key not in known:
-                known[key] = _by_port(shown.bookings_of(part.record))
-            for port, pieces in known[key].items():
-                found[port].append(np.add(pieces, (began, began, 0.0)))
-    return {port: np.concatenate(pieces) for port, pieces in found.items()}
-
-
-def _by_port(bookings: Sequence[Booking]) -> dict[str, Pieces]:
-    found: defaultdict[str, list[tuple[Tick, Tick, float]]] = defaultdict(list)
-    for booking in bookings:
-        found[booking.port].append((booking.start, booking.end, booking.joules))
-    return {port: np.array(rows, dtype=np.float64) for port, rows in found.items()}
+    watts = {part: energy / seconds for part, energy in joules.items()}
+    return PowerSeries(tuple(map(int, edges)), watts, found)
 
 
 def _standby(shown: View) -> Pieces:
@@ -152,20 +108,3 @@ def _pieces(shown: View, rates: Sequence[tuple[Tick, Tick, float]]) -> Pieces:
     origin = shown.start
     rows = [(s - origin, e - origin, to_seconds(e - s) * watts) for s, e, watts in rates]
     return np.array(rows, dtype=np.float64)
-
-
-def spread(edges: Floats, pieces: Pieces) -> Floats:
-    """Return the joules between consecutive edges, each piece spread evenly over its length.
-
-    All pieces lie between the first and the last edge.
-    """
-    spent = np.cumsum(pieces[:, 2])
-    before = np.concatenate([[0.0], spent[:-1]])
-    times = pieces[:, :2].ravel()
-    totals = np.stack([before, spent], axis=1).ravel()
-    at_edges = np.interp(edges, times, totals)
-    # A piece without length at the very start or end belongs to the view all the same.
-    at_edges[0], at_edges[-1] = 0.0, spent[-1]
-    # Interpolation may overshoot the end of a piece by the last bit of a float.
-    between: Floats = np.maximum(np.diff(at_edges), 0.0)
-    return between

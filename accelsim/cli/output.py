@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 if TYPE_CHECKING:
+    from accelsim.report.files import Pieces
     from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
 
@@ -46,7 +47,7 @@ def write(
     report: Report,
     folder: Path,
     media: Sequence[Medium],
-    more: Mapping[str, Iterable[str]] | None = None,
+    more: Mapping[str, Pieces] | None = None,
     stale: Iterable[str] = (),
 ) -> list[Path]:
     """Write a report by each of the media, and more files, all together; return their paths.
@@ -55,7 +56,9 @@ def write(
     """
     from accelsim.report.files import write_all
 
-    files = {f"{report.name}.{medium.name}": medium.render(report) for medium in media}
+    files: dict[str, Pieces] = {
+        f"{report.name}.{medium.name}": medium.render(report) for medium in media
+    }
     files |= more or {}
     write_all(folder, files, stale)
     return [folder / name for name in files]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from accelsim.engine.simulator import Options
     from accelsim.evaluation.cases import Result
     from accelsim.inputs.memo import Memo
+    from accelsim.report.files import Pieces
     from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
+    from accelsim.report.timeline.levels import Plan
     from accelsim.workload.schema import Workload
 
-_TIMELINE, _REQUESTS = "timeline.json", "requests.csv"
+_REQUESTS = "requests.csv"
+_FORMATS = ("pftrace", "json")
+_LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
 
 
 @click.command()
@@ -44,6 +48,17 @@ _TIMELINE, _REQUESTS = "timeline.json", "requests.csv"
     "--window",
     metavar="START..END",
     help="Draw this time of the run, such as 10s..12s. [first round or requests]",
+)
+@click.option(
+    "--timeline-detail",
+    type=click.Choice(_LEVELS),
+    help="Draw all of the window at this level. [what fits]",
+)
+@click.option(
+    "--timeline-format",
+    type=click.Choice(_FORMATS),
+    default=_FORMATS[0],
+    help="Perfetto's format, or Chrome's JSON. [pftrace]",
 )
 @click.option("--per-request", is_flag=True, help="Also write requests.csv, a row a request.")
 @click.option("--no-trace", is_flag=True, help="Write no timeline.")
@@ -58,6 +73,8 @@ def run(
     quiet: bool,
     strict: bool,
     window: str | None,
+    timeline_detail: str | None,
+    timeline_format: str,
     per_request: bool,
     verbose: bool,
     no_trace: bool,
@@ -66,7 +83,7 @@ def run(
     """Simulate the cases of a WORKLOAD file and compare them.
 
     Writes results.json, or what --write names; breakdown.csv, all that was spent by task, layer,
-    operator, block and action; and, unless --no-trace is given, timeline.json, which opens at
+    operator, block and action; and, unless --no-trace is given, timeline.pftrace, which opens at
     ui.perfetto.dev.
     """
     from accelsim.account.breakdown import BREAKDOWN
@@ -82,12 +99,17 @@ def run(
     from accelsim.report.text import printable
 
     drawn = _parse_window(window, no_trace=no_trace)
+    if no_trace and timeline_detail:
+        raise ConfigError(
+            "--timeline-detail draws a timeline, but --no-trace writes none; drop one"
+        )
+    timeline = f"timeline.{timeline_format}"
     options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
     memo = Memo()
     resolved = resolve(Point(workload, assignments, cases), memo)
     wanted = chosen_media(media)
     folder = out or Path("out") / resolved.config.name
-    beside = {BREAKDOWN: True, _TIMELINE: not no_trace, _REQUESTS: per_request}
+    beside = {BREAKDOWN: True, timeline: not no_trace, _REQUESTS: per_request}
     named = [f"results.{medium.name}" for medium in wanted]
     check_free(folder, [*named, *(name for name, asked in beside.items() if asked)])
     shown = not (quiet or as_json)
@@ -95,9 +117,10 @@ def run(
     for why in result.refused.values():
         click.echo(f"accelsim: does not fit and is left out: {printable(why)}", err=True)
     report = run_report(result, _command(workload))
-    more: dict[str, Iterable[str]] = {BREAKDOWN: breakdown_lines(result.cases)}
+    more: dict[str, Pieces] = {BREAKDOWN: breakdown_lines(result.cases)}
+    plans = {} if no_trace else _plans(result, timeline_detail)
     if not no_trace:
-        more[_TIMELINE] = _timeline(result)
+        more[timeline] = _timeline(result, plans, timeline_format)
     if per_request:
         more[_REQUESTS] = request_rows(result.cases)
     paths = _write(report, folder, wanted, more)
@@ -106,10 +129,18 @@ def run(
             show(report, paths, as_json=as_json, details=verbose)
             _tell_of_empty_timelines(result, no_trace=no_trace)
             if not (as_json or no_trace):
-                click.echo("Open the timeline at https://ui.perfetto.dev")
+                _tell_of_timeline(plans)
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {printable(str(folder))} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _tell_of_timeline(plans: Mapping[str, Plan]) -> None:
+    from accelsim.report.timeline.drawing import told
+
+    click.echo("Open the timeline at https://ui.perfetto.dev")
+    if said := told(plans):
+        click.echo(said)
 
 
 def _tell_of_empty_timelines(result: Result, *, no_trace: bool) -> None:
@@ -154,13 +185,14 @@ def _simulate(
 
 
 def _write(
-    report: Report, folder: Path, media: Sequence[Medium], more: Mapping[str, Iterable[str]]
+    report: Report, folder: Path, media: Sequence[Medium], more: Mapping[str, Pieces]
 ) -> list[Path]:
     from accelsim.account.breakdown import BREAKDOWN
     from accelsim.report.media import MEDIA
 
     # Files of an earlier run would not belong to these results.
-    ours = (BREAKDOWN, _TIMELINE, _REQUESTS, *(f"{report.name}.{name}" for name in MEDIA.all()))
+    others = (BREAKDOWN, _REQUESTS, *(f"timeline.{name}" for name in _FORMATS))
+    ours = (*others, *(f"{report.name}.{name}" for name in MEDIA.all()))
     return write(report, folder, media, more, stale=ours)
 
 
@@ -169,8 +201,15 @@ def _command(workload: Path) -> list[str]:
     return command_line() if called else ["accelsim", "run", str(workload)]
 
 
-def _timeline(result: Result) -> Iterator[str]:
-    from accelsim.report.timeline.perfetto import trace_events
+def _plans(result: Result, detail: str | None) -> dict[str, Plan]:
+    from accelsim.report.timeline.levels import USUAL, Level, plan_of
+
+    level, usual = Level[detail.upper()] if detail else None, USUAL // len(result.cases)
+    return {name: plan_of(name, case, level, usual) for name, case in result.cases.items()}
+
+
+def _timeline(result: Result, plans: Mapping[str, Plan], file_format: str) -> Iterator[bytes]:
+    from accelsim.report.timeline import timeline
 
     workload = result.workload
     about = {
@@ -179,7 +218,7 @@ def _timeline(result: Result) -> Iterator[str]:
         "workload digest": workload.digest,
         **{f"{name} machine digest": case.digest for name, case in workload.cases.items()},
     }
-    return trace_events(result.cases, other_data=about)
+    return timeline(plans, file_format, about)
 
 
 @contextlib.contextmanager

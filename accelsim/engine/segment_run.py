@@ -76,7 +76,8 @@ class SegmentRecord:
 
     ``amounts`` and ``busy`` ticks are by (block, action, operator); ``ports`` are (busy, idle,
     last) ticks; ``dram`` is the state of the DRAM at the end, if the segment uses it, with the
-    ticks in each state.
+    ticks in each state. ``begun`` and ``ended`` are ticks by task; they and ``spans`` are kept if
+    anyone watches.
     """
 
     segment: Segment
@@ -87,6 +88,8 @@ class SegmentRecord:
     peak: dict[str, int] = field(default_factory=dict)
     end_levels: dict[str, int] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
+    begun: dict[int, Tick] = field(default_factory=dict)
+    ended: dict[int, Tick] = field(default_factory=dict)
     dram: Any = None
     dram_residency: Counter[str] = field(default_factory=Counter)
 
@@ -173,6 +176,8 @@ class SegmentRun:
         env = self._env
         now = end = env.now
         self._begun.append(task.id)
+        if self._trace:
+            self.record.begun[task.id] = now - self._start
         for buffer, size in task.holds:
             self._take(buffer, size)
         servers, turns, waiting = self._servers, self._turns, list[Item]()
@@ -235,6 +240,8 @@ class SegmentRun:
 
     def _finish(self, task: Task) -> None:
         waits_for = self._waits_for
+        if self._trace:
+            self.record.ended[task.id] = self._env.now - self._start
         for buffer, size in task.releases:
             self._give_back(task, buffer, size)
         free = []

@@ -25,10 +25,13 @@ _STAGE = re.compile(r"\.accelsim-([0-9]{1,10})-[0-9a-f]{8}")
 
 # By name, the digests that a file of ours may have: two while it is being replaced.
 Written = dict[str, list[str]]
+Pieces = Iterable[str] | Iterable[bytes]
 
 
-def write_all(folder: Path, files: Mapping[str, Iterable[str]], stale: Iterable[str] = ()) -> None:
-    """Write files of given names and pieces of UTF-8 text into a folder, which is made if needed.
+def write_all(folder: Path, files: Mapping[str, Pieces], stale: Iterable[str] = ()) -> None:
+    """Write files of given names and pieces of UTF-8 text or bytes into a folder.
+
+    The folder is made if needed.
 
     Files named by ``stale`` that an earlier call wrote are removed. All files are written into a
     folder of their own beside their places and renamed when the last is complete; when anything is
@@ -76,7 +79,7 @@ class _Change:
     before: Written
     undo: ExitStack
 
-    def carry_out(self, files: Mapping[str, Iterable[str]], gone: set[str]) -> None:
+    def carry_out(self, files: Mapping[str, Pieces], gone: set[str]) -> None:
         """Write files, put them in their places and take others away."""
         new = {name: [self._write(name, pieces)] for name, pieces in files.items()}
         kept = {name: digests for name, digests in self.before.items() if name not in gone}
@@ -86,10 +89,10 @@ class _Change:
             self._replace(name)
         self._replace(MANIFEST, _text(kept | new))
 
-    def _write(self, name: str, pieces: Iterable[str]) -> str:
+    def _write(self, name: str, pieces: Pieces) -> str:
         with _reported(self.folder / name):
-            with (self.stage / name).open("x", encoding="utf-8", newline="\n") as file:
-                file.writelines(pieces)
+            with (self.stage / name).open("xb") as file:
+                file.writelines(p.encode() if isinstance(p, str) else p for p in pieces)
             return _digest_of(self.stage / name)
 
     def _replace(self, name: str, text: str | None = None) -> None:

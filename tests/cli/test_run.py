@@ -13,6 +13,9 @@ import pytest
 from small_workload import MAIN, SMALL
 
 from accelsim.cli.main import run_command_line
+from accelsim.cli.run import _FORMATS, _LEVELS
+from accelsim.report.timeline import FORMATS
+from accelsim.report.timeline.levels import LEVELS
 
 QUICK = [part for text in SMALL for part in ("--set", text)]
 
@@ -26,17 +29,42 @@ def test_writes_results_and_timeline(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert sorted(p.name for p in (tmp_path / "o").glob("[!.]*")) == [
         "breakdown.csv",
         "results.json",
-        "timeline.json",
+        "timeline.pftrace",
     ]
     results = json.loads((tmp_path / "o" / "results.json").read_text())
     assert results["schema_version"] == 2
     assert set(results["cases"]) == {"vanilla_mixed", "adapter_mixed", "vanilla_slc", "adapter_slc"}
-    timeline = json.loads((tmp_path / "o" / "timeline.json").read_text())
-    assert timeline["traceEvents"]
+    timeline = (tmp_path / "o" / "timeline.pftrace").read_bytes()
+    assert timeline.startswith(b"\x0a\x04\x50\x01")  # a packet with its sequence
     shown = capsys.readouterr().out
     assert "adapter_slc" in shown
     assert "task switch" in shown
     assert "results.json" in shown
+
+
+def test_a_timeline_in_the_other_format_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    assert run("--quiet", "--out", str(tmp_path)) == 0
+    assert run("--quiet", "--timeline-format", "json", "--out", str(tmp_path)) == 0
+    assert sorted(p.name for p in tmp_path.glob("[!.]*")) == [
+        "breakdown.csv",
+        "results.json",
+        "timeline.json",
+    ]
+    assert json.loads((tmp_path / "timeline.json").read_text())["traceEvents"]
+
+
+def test_what_the_timeline_leaves_out_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--timeline-detail", "layer", "--out", str(tmp_path)) == 0
+    assert "drawn for the first 0 s, then levels up to layer; " in capsys.readouterr().out
+    assert run("--timeline-detail", "use", "--out", str(tmp_path)) == 0
+    assert "levels" not in capsys.readouterr().out
+
+
+def test_levels_and_formats_are_those_of_the_timeline() -> None:
+    assert _LEVELS == LEVELS
+    assert set(_FORMATS) == set(FORMATS)
 
 
 def test_no_trace_writes_no_timeline(tmp_path: Path) -> None:
@@ -120,11 +148,13 @@ def test_a_round_is_reported_as_before(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_window_limits_the_timeline(tmp_path: Path) -> None:
-    assert run(*STREAM, "--window", "0.5s..700 ms", "--quiet", "--out", str(tmp_path)) == 0
+    drawn = ("--window", "0.5s..700 ms", "--timeline-format", "json")
+    assert run(*STREAM, *drawn, "--quiet", "--out", str(tmp_path)) == 0
     events = json.loads((tmp_path / "timeline.json").read_text())["traceEvents"]
-    last = max(event["ts"] + event.get("dur", 0) for event in events if "ts" in event)
+    times = [event["ts"] for event in events if "ts" in event]
     # Programs that the window cuts are whole.
-    assert 200_000 <= last <= 210_000
+    assert 490_000 <= min(times) <= 500_000
+    assert 700_000 <= max(times) <= 710_000
 
 
 def test_a_window_without_a_request_is_told(
@@ -199,6 +229,7 @@ BAD = [
     ),
     (["--window", "-1s..1s"], 2, r"^accelsim: --window: expected a start of 0 s or later"),
     (["--window", "1..2"], 2, r"^accelsim: --window: expected a unit of s after 1, got none$"),
+    (["--timeline-detail", "use", "--no-trace"], 2, r"^accelsim: --timeline-detail draws a"),
     (["--window", "0s..1s", "--no-trace"], 2, r"^accelsim: --window limits the timeline, but"),
     (["--window", "5s..6s"], 6, r"nothing happens in its window, which begins at 5 s; the run"),
     (["--set", "storage.backbone.bits=4"], 2, r"own; set cases\.NAME\.storage\.backbone\.bits$"),

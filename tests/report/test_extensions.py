@@ -151,7 +151,17 @@ def in_a_terminal(arguments: list[str]) -> tuple[str, int]:
 def test_names_command_no_terminal(tmp_path: Path) -> None:
     out = str(tmp_path / "out[/red]\x1b]0;owned\x07")
     text, code = in_a_terminal(
-        ["run", evil_workload(tmp_path), "--out", out, "--verbose", "--write", "json,html,csv,txt"]
+        [
+            "run",
+            evil_workload(tmp_path),
+            "--out",
+            out,
+            "--verbose",
+            "--write",
+            "json,html,csv,txt",
+            "--timeline-format",
+            "json",
+        ]
     )
     assert code == 0, text
     assert "\x1b[" in text  # colours of our own

@@ -10,46 +10,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_workload import executions_of
-from trace_checks import (
-    AWAKE,
-    SHORT,
-    SLEEPY,
-    WHOLE,
-    Event,
-    between,
-    events_of,
-    nanoseconds,
-    phase,
-    simulated,
-)
+from trace_checks import AWAKE, SHORT, SLEEPY, WHOLE, Trace, between, simulated, trace_of
 
+from accelsim.account.activity import STEPS, spread
 from accelsim.account.energy import chip_watts, price
 from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
-from accelsim.account.power import STEPS, spread
 from accelsim.account.window import View, price_spans, view_of
 from accelsim.engine.ledger import Clock, Key, Ledger
 from accelsim.engine.run import Window
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.program import ProgramKind
+from accelsim.report.timeline.levels import Level
 from accelsim.units import to_seconds
 
 both = pytest.mark.parametrize("overrides", [(), SHORT], ids=["main", "short"])
 
 
-def power_of(events: list[Event], process: int) -> list[tuple[int, dict[str, float]]]:
-    counters = [e for e in phase(events, "C") if e["pid"] == process and e["name"] == "power"]
-    return [
-        (nanoseconds(e["ts"]), {key: float(mw) for key, mw in e["args"].items()}) for e in counters
-    ]
+Samples = dict[str, list[tuple[int, float]]]
 
 
-def drawn_joules(samples: list[tuple[int, dict[str, float]]]) -> dict[str, float]:
-    drawn = dict.fromkeys(POWER_PARTS, 0.0)
-    for (start, milliwatts), (end, _) in pairwise(samples):
-        for part in POWER_PARTS:
-            drawn[part] += milliwatts[f"{part} mW"] * 1e-3 * (end - start) * 1e-9
-    return drawn
+def power_of(trace: Trace, case: str) -> Samples:
+    """The samples [mW] of each part of a machine."""
+    return {part: trace.samples[row] for part, row in trace.rows(case, "power").items()}
+
+
+def drawn_joules(samples: Samples) -> dict[str, float]:
+    return {
+        part: sum(1e-12 * milliwatts * (end - at) for (at, milliwatts), (end, _) in pairwise(found))
+        for part, found in samples.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -60,8 +50,9 @@ def drawn_joules(samples: list[tuple[int, dict[str, float]]]) -> dict[str, float
 def test_power_times_time_is_the_energy_of_the_view(
     overrides: tuple[str, ...], window: Window | None
 ) -> None:
-    for process, case in enumerate(simulated(*overrides, window=window).values(), 1):
-        drawn = drawn_joules(power_of(events_of(*overrides, window=window), process))
+    trace = trace_of(*overrides, window=window, level=Level.REQUEST)
+    for name, case in simulated(*overrides, window=window).items():
+        drawn = drawn_joules(power_of(trace, name))
         expected = energy_by_part(case, view_of(case.run, case.figures.prices))
         # A DRAM that goes to sleep after the program that used it draws its mean meanwhile.
         assert drawn.pop("DRAM") == pytest.approx(expected.pop("DRAM"), rel=1e-2)
@@ -97,8 +88,9 @@ def energy_by_part(case: CaseResult, shown: View) -> dict[str, float]:
     "overrides", [("requests.rounds=1",), SLEEPY, AWAKE], ids=["round", "sleepy", "awake"]
 )
 def test_the_power_of_a_whole_run_is_the_energy_of_its_report(overrides: tuple[str, ...]) -> None:
-    for process, case in enumerate(simulated(*overrides, window=WHOLE).values(), 1):
-        drawn = drawn_joules(power_of(events_of(*overrides, window=WHOLE), process))
+    trace = trace_of(*overrides, window=WHOLE, level=Level.REQUEST)
+    for name, case in simulated(*overrides, window=WHOLE).items():
+        drawn = drawn_joules(power_of(trace, name))
         total = price(case.run.ledger, case.figures.prices).total
         assert sum(drawn.values()) == pytest.approx(total, rel=1e-9)
 
@@ -130,16 +122,17 @@ def test_spans_cost_the_square_of_the_voltage_but_for_what_has_its_own_supply() 
 
 @both
 def test_power_is_drawn_where_it_changes_and_closed_at_the_end(overrides: tuple[str, ...]) -> None:
-    for process, case in enumerate(simulated(*overrides).values(), 1):
-        samples = power_of(events_of(*overrides), process)
-        times = [time for time, _ in samples]
-        assert times == sorted(set(times))
-        assert len(samples) <= STEPS + 2
-        assert all(a != b for (_, a), (_, b) in pairwise(samples))
-        assert min(min(milliwatts.values()) for _, milliwatts in samples) >= 0
-        assert set(samples[-1][1].values()) == {0.0}
+    trace = trace_of(*overrides, level=Level.REQUEST)
+    for name, case in simulated(*overrides).items():
         end = max(execution.end for execution in case.run.executions)
-        assert abs(times[-1] * 10**6 - end) <= 500_000
+        for samples in power_of(trace, name).values():
+            times = [time for time, _ in samples]
+            assert times == sorted(set(times))
+            assert len(samples) <= STEPS + 2
+            assert all(a != b for (_, a), (_, b) in pairwise(samples))
+            assert min(milliwatts for _, milliwatts in samples) >= 0
+            assert samples[-1][1] == 0.0
+            assert times[-1] * 10**6 <= end + 500_000
 
 
 pieces = st.lists(

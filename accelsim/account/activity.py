@@ -1,0 +1,131 @@
+"""What every port does over time: joules, amounts and busy ticks of a view, in steps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.account.window import Booking, View
+from accelsim.machine.chip_state import PowerState
+from accelsim.units import TICKS_PER_SECOND, Tick
+
+TICKS_PER_NANOSECOND = TICKS_PER_SECOND // 10**9
+
+# [ours] Steps of the active time: a screen has twice as many pixels.
+STEPS = 500
+# Pieces of a segment that lie closer than this part of a step are told as one.
+_FINER = 4
+
+Floats = npt.NDArray[np.float64]
+# A row for each piece of time: its start and end (ticks from the start of the view), then what is
+# spent in it. Pieces do not overlap and are in order of time.
+Pieces = Floats
+
+
+class Source(NamedTuple):
+    """An action of a block and the port that serves it."""
+
+    port: str
+    block: str
+    action: str
+
+
+class Activity(NamedTuple):
+    """What one source does in each step: joules of dynamic energy, amounts, booked ticks."""
+
+    joules: Floats
+    amounts: Floats
+    busy: Floats
+
+
+def step_edges(shown: View) -> npt.NDArray[np.int64]:
+    """Return the ends of steps [ns from the start of the view], one more than steps.
+
+    Active stays are cut into equal ones of 1/500 of the active time, each idle stay is one.
+    """
+    active = max(1, round_to_nanoseconds(shown.active))
+    edges = [0]
+    for stay in shown.stays:
+        begin, end = edges[-1], round_to_nanoseconds(stay.end - shown.start)
+        length = end - begin
+        wanted = STEPS * length // active if stay.state.power is PowerState.ACTIVE else 1
+        steps = min(max(1, wanted), length)
+        edges += [begin + length * step // steps for step in range(1, steps + 1)]
+    # A view of less than a nanosecond has a step all the same.
+    return np.array(edges if len(edges) > 1 else [0, 1], dtype=np.int64)
+
+
+def in_ticks(shown: View, edges: npt.NDArray[np.int64]) -> Floats:
+    """Return edges in ticks; those drawn are whole nanoseconds, and the last takes in the rest."""
+    ticks = edges.astype(np.float64) * TICKS_PER_NANOSECOND
+    ticks[-1] = shown.end - shown.start
+    return ticks
+
+
+def round_to_nanoseconds(tick: Tick) -> int:
+    """Return the nearest whole nanosecond, half up."""
+    return (tick + TICKS_PER_NANOSECOND // 2) // TICKS_PER_NANOSECOND
+
+
+def activity(shown: View, ticks: Floats) -> dict[Source, Activity]:
+    """Return what each source does between edges [ticks]; sums over all steps are those booked.
+
+    What a span spends is spread evenly over it.
+    """
+    finest = max(1, shown.active // (STEPS * _FINER))
+    known: dict[int, dict[Source, Pieces]] = {}
+    found: defaultdict[Source, list[Pieces]] = defaultdict(list)
+    for execution in shown.executions:
+        for part in execution.parts:
+            key, began = id(part.record), part.began - shown.start
+            if key not in known:
+                duration = part.record.duration
+                known[key] = _by_source(shown.bookings_of(part.record), duration, finest)
+            for source, pieces in known[key].items():
+                found[source].append(np.add(pieces, (began, began, 0.0, 0.0, 0.0)))
+    every = {source: np.concatenate(pieces) for source, pieces in found.items()}
+    return {
+        source: Activity(*(spread(ticks, pieces[:, [0, 1, n]]) for n in (2, 3, 4)))
+        for source, pieces in every.items()
+    }
+
+
+def _by_source(bookings: Iterable[Booking], duration: Tick, finest: Tick) -> dict[Source, Pieces]:
+    found: defaultdict[Source, list[tuple[float, ...]]] = defaultdict(list)
+    for b in bookings:
+        source = Source(b.port, b.block, b.action)
+        found[source].append((b.start, b.end, b.joules, b.amount, b.end - b.start))
+    most = duration // finest + 1
+    return {
+        source: _coarser(np.array(rows, float), duration, most) for source, rows in found.items()
+    }
+
+
+def _coarser(pieces: Pieces, duration: Tick, most: int) -> Pieces:
+    """Return at most so many equal pieces that spend the same, and each of it in its place."""
+    if len(pieces) <= most or not duration:
+        return pieces
+    edges = np.linspace(0, duration, most + 1)
+    spent = [spread(edges, pieces[:, [0, 1, n]]) for n in (2, 3, 4)]
+    return np.column_stack([edges[:-1], edges[1:], *spent])
+
+
+def spread(edges: Floats, pieces: Pieces) -> Floats:
+    """Return what is spent between consecutive edges, each piece spread evenly over its length.
+
+    All pieces lie between the first and the last edge.
+    """
+    spent = np.cumsum(pieces[:, 2])
+    before = np.concatenate([[0.0], spent[:-1]])
+    times = pieces[:, :2].ravel()
+    totals = np.stack([before, spent], axis=1).ravel()
+    at_edges = np.interp(edges, times, totals)
+    # A piece without length at the very start or end belongs to the view all the same.
+    at_edges[0], at_edges[-1] = 0.0, spent[-1]
+    # Interpolation may overshoot the end of a piece by the last bit of a float.
+    between: Floats = np.maximum(np.diff(at_edges), 0.0)
+    return between

@@ -1,0 +1,124 @@
+"""Counters of a timeline: power, utilisation, bandwidth, what buffers hold, who waits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from accelsim.account.activity import Floats, Source, round_to_nanoseconds
+from accelsim.account.power import PowerSeries, power_series
+from accelsim.account.waits import levels
+from accelsim.account.window import queue_lengths
+from accelsim.engine.run import Part
+from accelsim.report.timeline.levels import Level, Plan
+from accelsim.report.timeline.marks import Mark, Sample
+from accelsim.report.timeline.rows import Rows
+from accelsim.report.timeline.segments import bytes_of
+from accelsim.units import TICKS_PER_SECOND
+
+WAITING, POWER, UTILISATION, BANDWIDTH, OCCUPANCY = (
+    "waiting requests", "power", "utilisation", "bandwidth", "occupancy",
+)  # fmt: skip
+_TOLD = {
+    POWER: "Mean power of each step, by part of the machine.",
+    UTILISATION: "The part of each step for which a port is booked.",
+    BANDWIDTH: "Bytes moved in each step.",
+    OCCUPANCY: "Bytes held; where no panels are drawn, the most of each layer.",
+}
+_GROUPS = (POWER, UTILISATION, BANDWIDTH, OCCUPANCY)
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The counters of one process; groups of them stand ``below`` other rows."""
+
+    process: int
+    plan: Plan
+    rows: Rows
+    below: int
+
+    def marks(self) -> Iterator[Mark]:
+        """Yield the samples of all counters, each where it changes, and zeros at the end."""
+        yield from self._waiting()
+        series = power_series(self.plan.shown)
+        start = round_to_nanoseconds(self.plan.shown.start)
+        edges = [start + edge for edge in series.edges]
+        for part, watts in series.watts.items():
+            yield from self._steps(POWER, part, "mW", edges, 1e3 * watts)
+        yield from self._ports(series, edges)
+        yield from self._occupancy()
+
+    def _ports(self, series: PowerSeries, edges: Sequence[int]) -> Iterator[Mark]:
+        seconds, shown = np.diff(series.edges) * 1e-9, self.plan.shown
+        busy: defaultdict[str, Floats] = defaultdict(lambda: np.zeros(len(seconds)))
+        moved: dict[Source, Floats] = {}
+        for source, done in series.activity.items():
+            busy[source.port] += done.busy
+            size = bytes_of(shown.prices, self.plan.word_bytes, source.block, source.action)
+            if size:
+                moved[source] = done.amounts * size
+        for port, ticks in busy.items():
+            share = 100 * ticks / (seconds * TICKS_PER_SECOND)
+            yield from self._steps(UTILISATION, port, "%", edges, share)
+        for source, total in moved.items():
+            name = f"{source.block} {source.action}"
+            yield from self._steps(BANDWIDTH, name, "GB/s", edges, 1e-9 * total / seconds)
+
+    def _row(self, group: str, name: str, unit: str, about: str = "") -> int:
+        place = self.below + _GROUPS.index(group)
+        parent = self.rows.row(self.process, group, place, about=_TOLD[group])
+        return self.rows.row(parent, name, about=about, unit=unit, scale=group)
+
+    def _steps(
+        self, group: str, name: str, unit: str, edges: Sequence[int], values: Floats
+    ) -> Iterator[Mark]:
+        steps = zip(edges, (*values.tolist(), 0.0), strict=True)
+        yield from _changes(self._row(group, name, unit), steps)
+
+    def _waiting(self) -> Iterator[Mark]:
+        """Yield the number of requests that wait; nothing if none ever waits."""
+        steps = queue_lengths(self.plan.shown)
+        if len(steps) > 1:
+            row = self.rows.row(self.process, WAITING, self.below - 1, unit="requests")
+            yield from _changes(row, ((round_to_nanoseconds(at), float(n)) for at, n in steps))
+
+    # -- buffers -------------------------------------------------------------------------------
+
+    def _occupancy(self) -> Iterator[Mark]:
+        parts = list(zip(self.plan.parts, self.plan.levels, strict=True))
+        capacities = self.plan.case.case.hardware.capacities
+        held = {name for part, _ in parts for name in part.record.peak}
+        known: dict[tuple[int, bool], dict[str, list[tuple[int, int]]]] = {}
+        found: dict[str, list[tuple[int, float]]] = {
+            name: [] for name in capacities if name in held
+        }
+        for part, level in parts:
+            key = (id(part.record), level >= Level.PANEL)
+            if key not in known:
+                known[key] = _levels(part, fine=level >= Level.PANEL)
+            for name, steps in known[key].items():
+                at = part.began
+                found[name] += [(round_to_nanoseconds(at + tick), float(n)) for tick, n in steps]
+        for name, samples in found.items():
+            row = self._row(OCCUPANCY, name, "B", f"Capacity {capacities[name]} B.")
+            yield from _changes(row, samples)
+
+
+def _levels(part: Part, *, fine: bool) -> dict[str, list[tuple[int, int]]]:
+    record = part.record
+    if fine:
+        return levels(record)
+    end, left = record.duration, record.end_levels
+    return {name: [(0, peak), (end, left.get(name, 0))] for name, peak in record.peak.items()}
+
+
+def _changes(row: int, steps: Iterable[tuple[int, float]]) -> Iterator[Sample]:
+    """Yield the samples of a counter where it changes."""
+    before: float | None = None
+    for at, value in steps:
+        if value != before:
+            yield Sample(row, at, value)
+        before = value

@@ -1,0 +1,151 @@
+"""Levels of detail: what is drawn of which part of a view, so that a file stays small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby
+
+from accelsim.account.window import View, view_of
+from accelsim.engine.run import Part
+from accelsim.engine.segment_run import SegmentRecord
+from accelsim.errors import OutputError
+from accelsim.evaluation.cases import CaseResult
+from accelsim.units import Tick, to_seconds
+
+# [ours] Slices of a file whose level nobody chose: some 10 MB, written in a second.
+USUAL = 120_000
+# [ours] Some GB: viewers take no more.
+MOST = 20_000_000
+
+
+class Level(IntEnum):
+    """What a slice is; each level is drawn with all those before it.
+
+    Requests; their programs (switches of the task, inferences); layers (segments of a program);
+    operators in each queue; panels (tasks) and stalls in each queue; uses of each block.
+    """
+
+    REQUEST = 0
+    SWITCH = 1
+    LAYER = 2
+    OPERATOR = 3
+    PANEL = 4
+    USE = 5
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self.name.lower()
+
+
+LEVELS = tuple(level.label for level in Level)
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """A view of a case, its level of each part in order of time."""
+
+    case: CaseResult
+    shown: View
+    levels: tuple[Level, ...]
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of all executions, in order of time."""
+        return [part for execution in self.shown.executions for part in execution.parts]
+
+    @property
+    def word_bytes(self) -> dict[str, float]:
+        """The bytes of a word of each memory."""
+        regions = self.case.case.hardware.regions
+        return {name: float(region.word_bytes) for name, region in regions.items()}
+
+    def stretches(self) -> Iterator[tuple[Level, Tick, Tick]]:
+        """Yield from when to when which level is drawn; nothing happens between."""
+        drawn = zip(self.levels, self.parts, strict=True)
+        for level, same in groupby(drawn, key=lambda pair: pair[0]):
+            parts = [part for _, part in same]
+            yield level, parts[0].began, parts[-1].began + parts[-1].record.duration
+
+
+def plan_of(name: str, case: CaseResult, level: Level | None = None, usual: int = USUAL) -> Plan:
+    """Return what is drawn of a case: all of it at a level, or what fits into so many slices.
+
+    That is the finest level at which the whole view does, operators at best, and uses from its
+    begin for as long as they fit too. Raises OutputError when the run has no spans, when its window
+    shows nothing, and when there would be more than MOST slices.
+    """
+    shown = _drawable(name, case)
+    plan = Plan(case, shown, _levels(shown, usual) if level is None else ())
+    if level is not None:
+        plan = Plan(case, shown, (level,) * len(plan.parts))
+    if (count := _count(shown, plan.levels)) > MOST:
+        raise OutputError(
+            f"cannot draw the timeline of '{name}': it would have {count:,} slices, expected at "
+            f"most {MOST:,}; shorten the window or draw a coarser level"
+        )
+    return plan
+
+
+def _drawable(name: str, case: CaseResult) -> View:
+    run, refused = case.run, f"cannot draw the timeline of '{name}': "
+    if not run.traced:
+        raise OutputError(f"{refused}its run recorded no spans; simulate it with trace=True")
+    if not run.executions and not run.states:
+        raise OutputError(
+            f"{refused}nothing happens in its window, which begins at "
+            f"{to_seconds(run.window.start):g} s; the run ends at {to_seconds(run.makespan):g} s"
+        )
+    return view_of(run, case.figures.prices)
+
+
+def _levels(shown: View, most: int) -> tuple[Level, ...]:
+    """Return the level of each part at which all slices are no more than so many."""
+    parts = [part for execution in shown.executions for part in execution.parts]
+    sizes = _sizes(parts)
+    base = max(
+        (level for level in list(Level)[: Level.PANEL] if _at(shown, sizes, level) <= most),
+        default=Level.REQUEST,
+    )
+    left, levels = most - _at(shown, sizes, base), list[Level]()
+    for size in sizes:
+        left -= _slices(size, Level.USE) - _slices(size, base)
+        levels.append(Level.USE if left >= 0 else base)
+    return tuple(levels)
+
+
+def _count(shown: View, levels: Sequence[Level]) -> int:
+    parts = [part for execution in shown.executions for part in execution.parts]
+    sizes = zip(_sizes(parts), levels, strict=True)
+    return _outer(shown) + sum(_slices(size, level) for size, level in sizes)
+
+
+def _at(shown: View, sizes: Sequence[tuple[int, ...]], level: Level) -> int:
+    return _outer(shown) + sum(_slices(size, level) for size in sizes)
+
+
+def _outer(shown: View) -> int:
+    return len(shown.requests) + len(shown.stays)
+
+
+def _slices(size: tuple[int, ...], level: Level) -> int:
+    return sum(size[:level])
+
+
+def _sizes(parts: Sequence[Part]) -> list[tuple[int, ...]]:
+    """Return how many slices each level after the first adds to each part."""
+    known = {id(part.record): part.record for part in parts}
+    sizes = {key: _size(record) for key, record in known.items()}
+    return [sizes[id(part.record)] for part in parts]
+
+
+def _size(record: SegmentRecord) -> tuple[int, ...]:
+    tasks = record.segment.tasks
+    queues: dict[str, list[str]] = {}
+    for task in tasks:
+        queues.setdefault(task.queue, []).append(task.operator)
+    operators = sum(1 for names in queues.values() for _ in groupby(names))
+    # A program, a layer; a panel may come with a stall before it and one inside.
+    return (1, 1, operators, 2 * len(tasks), len(record.spans))

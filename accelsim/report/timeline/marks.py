@@ -1,0 +1,59 @@
+"""What a timeline is made of, whatever its file format: tracks, slices, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+# What a viewer shows of a slice. Writers may remember a tuple by identity: share equal ones.
+Facts: TypeAlias = tuple[tuple[str, int | float | str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A row of the picture; a process has no ``parent`` (0).
+
+    ``number`` is above 0 and one track's alone, ``place`` the order among those of one parent. With
+    a ``unit`` it is a counter; ``scale`` is what those have in common that are drawn to one scale.
+    """
+
+    number: int
+    parent: int
+    name: str
+    place: int
+    about: str = ""
+    unit: str = ""
+    scale: str = ""
+
+
+class Begin(NamedTuple):
+    """The begin of a slice [ns]; slices of a track nest. Arrows are numbers, of one pair each."""
+
+    track: int
+    at: int
+    name: str
+    level: str
+    facts: Facts
+    sends: tuple[int, ...] = ()
+    receives: tuple[int, ...] = ()
+
+
+class End(NamedTuple):
+    """The end of the slice that began last on a track [ns]."""
+
+    track: int
+    at: int
+
+
+class Sample(NamedTuple):
+    """The value of a counter from a time on [ns]."""
+
+    track: int
+    at: int
+    value: float
+
+
+Mark: TypeAlias = Track | Begin | End | Sample
+# Turns marks into the pieces of a file; a track comes before all that lies on it.
+Writer: TypeAlias = Callable[[Iterable[Mark]], Iterator[bytes]]
