@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from accelsim.cli.output import show, status, write
 from accelsim.errors import ConfigError
+from accelsim.inputs.progress import silenced
 from accelsim.units import UnitError, parse_quantity
 
 if TYPE_CHECKING:
@@ -75,7 +76,17 @@ strict_option = click.option(
     "--strict", is_flag=True, help="Stop at a case that does not fit. [the others run]"
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, no report.")
-quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+
+
+def _be_quiet(context: click.Context, option: click.Parameter, quiet: bool) -> bool:
+    if quiet:
+        context.with_resource(silenced())
+    return quiet
+
+
+quiet_option = click.option(
+    "--quiet", is_flag=True, is_eager=True, callback=_be_quiet, help="Print nothing but errors."
+)
 
 
 _OUT = "Also write files into this folder."

@@ -17,6 +17,8 @@ from accelsim.memory.files import is_path, named_file
 _TECHNOLOGIES = ("technology", "priced_like")
 # What a process takes by these names unless told otherwise.
 _TABLES = {"logic_file": "logic", "silicon_file": "silicon", "bank_wires_file": "bank_wires"}
+# What of a technology that is computed is a file.
+_PROGRAM_FILES = ("program", "cell", "config")
 # Beside a machine, where its technologies are.
 _SHELF = "technologies"
 
@@ -75,6 +77,8 @@ def _found_beside(document: Document) -> Document:
     folder = document.path.parent
 
     def find(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict) and key == "nvsim":
+            return {name: _beside(folder, name, each) for name, each in value.items()}
         if isinstance(value, dict):
             return {name: find(each, name) for name, each in value.items()}
         if isinstance(value, list):
@@ -91,6 +95,12 @@ def _found_beside(document: Document) -> Document:
             where = document.place(("process",))
             places |= {("process",): where} | {("process", key): where for key in new}
     return replace(document, data=found, places=places)
+
+
+def _beside(folder: Path, key: str, value: Any) -> Any:
+    """Return the path of a program's file, which counts from the machine's folder."""
+    own = key in _PROGRAM_FILES and isinstance(value, str) and is_file(folder / value)
+    return str(folder / value) if own else value
 
 
 def _named(folder: Path, name: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, ConfigError
 from accelsim.machine.operating_points import ProcessConfig
 from accelsim.memory.arrays import Array, find_array
+from accelsim.memory.nvsim_search import NvsimTechnology, Search, run_searches, searches
 from accelsim.memory.silicon import as_built
 from accelsim.memory.stated import as_stated
 from accelsim.memory.tables import Conditions
@@ -29,7 +31,7 @@ class ArrayQuery:
     less, than the table has.
     """
 
-    technology: str
+    technology: str | NvsimTechnology
     capacity: int
     word: int
     target: Target
@@ -154,8 +156,26 @@ def _find_bank(
     return replace(found, area=cost("area"), leakage=cost("leakage"))
 
 
+def search_ahead(machine: str, process: ProcessConfig, queries: Iterable[ArrayQuery]) -> None:
+    """Let NVSim find all arrays of memories that name it, several at a time, and keep them."""
+    wanted: list[Search] = []
+    for query in queries:
+        technology = load_technology(query.technology, process.bank_wires_file)
+        conditions = query.conditions(technology, process)
+        assert technology.nvsim is not None
+        for capacity in dict.fromkeys((query.capacity, query.capacity // query.banks)):
+            asked = (conditions, query.target, query.word, capacity)
+            wanted += searches(technology.nvsim, *asked)
+    try:
+        run_searches(wanted)
+    except ConfigError as error:
+        raise ConfigError(f"machine '{machine}': {error}") from None
+
+
 def _lanes(technology: MemoryTechnology, query: ArrayQuery, process: ProcessConfig) -> int:
     """Return how many arrays of the table's widest word make up the memory's word."""
+    if technology.nvsim:
+        return 1
     wanted = query.conditions(technology, process)
     if technology.stated:
         technology = as_stated(technology, wanted, query.target)

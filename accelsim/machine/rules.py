@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import isclose
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, suggest
@@ -79,7 +79,7 @@ def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
 
 def _wrong_files(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the key of each technology that there is not, or whose file is wrong."""
-    named: list[tuple[KeyPath, str, Callable[[str], object]]]
+    named: list[tuple[KeyPath, Any, Callable[[Any], object]]]
     process = machine.process
     find = partial(load_technology, wires=process.bank_wires_file)
     named = [

@@ -35,9 +35,10 @@ from accelsim.machine.operating_points import (
     ProcessConfig,
     ScalingConfig,
 )
-from accelsim.machine.regions import Region
+from accelsim.machine.regions import Region, search_ahead
 from accelsim.machine.rules import BLOCK_NAME, broken_rules
 from accelsim.machine.site import Site
+from accelsim.memory.nvsim_search import NvsimTechnology
 
 
 class HomeConfig(ConfigModel):
@@ -208,8 +209,8 @@ class HardwareConfig(ConfigModel):
 
     @cached_property
     def site(self) -> Site:
-        """What surrounds each component."""
-        return Site(
+        """What surrounds each component; what NVSim is to compute of them is known from now on."""
+        site = Site(
             machine=self.name,
             process=self.process,
             clock=self.clock,
@@ -218,6 +219,12 @@ class HardwareConfig(ConfigModel):
             wire_length=self.interconnect.length,
             activations=self.placement.activations,
         )
+        arrays = [
+            c for c in self.components.values() if isinstance(c, (MemoryConfig, BufferConfig))
+        ]
+        computed = [each for each in arrays if isinstance(each.technology, NvsimTechnology)]
+        search_ahead(self.name, self.process, [each.query(site) for each in computed])
+        return site
 
     @property
     def datapath(self) -> Datapath:

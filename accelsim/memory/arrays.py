@@ -13,7 +13,7 @@ from typing import get_args
 from accelsim.errors import ConfigError
 from accelsim.memory.bank_figures import Figures, added, corrected, joined
 from accelsim.memory.banks import compose
-from accelsim.memory.stated import as_stated
+from accelsim.memory.stated import with_tables
 from accelsim.memory.tables import Columns, Conditions, Row
 from accelsim.memory.technology import Device, Grade, MemoryTechnology, technologies_with
 from accelsim.memory.temperatures import CARRIED, at_temperature, floorplan, with_carried
@@ -137,8 +137,9 @@ def find_array(
             f"got {capacity} B and {word} b"
         )
     wanted = Conditions(bits_per_cell, node, roadmap or technology.default_roadmap, temperature)
-    if technology.stated:
-        technology, extrapolate, spare = as_stated(technology, wanted, target), True, True
+    if technology.stated or technology.nvsim:
+        technology = with_tables(technology, wanted, target, word, capacity)
+        extrapolate, spare = True, True
     ask = _Ask(technology, capacity, word, target, grade, extrapolate, spare, copies, laid_out)
     found = [_array_at(ask, conditions) for conditions in _find_conditions(technology, wanted)]
     return found[0] if len(found) == 1 else _between(found[0], found[1], temperature)

@@ -1,4 +1,4 @@
-"""Figures that are used as they are stated: for conditions and targets that are not theirs."""
+"""Tables for what is asked: figures used as they are stated, and those of a user's own NVSim."""
 
 from __future__ import annotations
 
@@ -7,8 +7,38 @@ from dataclasses import replace
 from functools import lru_cache
 from math import isclose
 
+from accelsim.memory.nvsim_search import found_rows, searches
 from accelsim.memory.tables import ANY, Columns, Conditions, Stated
 from accelsim.memory.technology import MemoryTechnology
+
+
+def with_tables(
+    technology: MemoryTechnology, wanted: Conditions, target: str, word: int, capacity: int
+) -> MemoryTechnology:
+    """Return a technology with a table for an array where it has none of its own.
+
+    Raises ConfigError when the program that computes it fails.
+    """
+    if technology.nvsim is not None:
+        return _searched(technology, wanted, target, word, capacity)
+    return as_stated(technology, wanted, target) if technology.stated else technology
+
+
+@lru_cache(maxsize=256)
+def _searched(
+    technology: MemoryTechnology, wanted: Conditions, target: str, word: int, capacity: int
+) -> MemoryTechnology:
+    assert technology.nvsim is not None
+    rows = found_rows(searches(technology.nvsim, wanted, target, word, capacity))
+    bits = wanted.bits_per_cell
+    plain = f"NVSim knows cells of one bit: what reading and writing {bits} b takes is left out"
+    device = technology.devices[1].model_copy(
+        update={"bits_per_cell": bits, "warning": plain if bits > 1 else None}
+    )
+    columns = {word: rows}
+    return technology.model_copy(
+        update={"tables": {wanted: {target: columns}}, "devices": {bits: device}}
+    )
 
 
 @lru_cache(maxsize=256)

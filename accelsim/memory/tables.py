@@ -157,7 +157,7 @@ def _add(rows: dict[Cells, Row], row: Row) -> None:
 
 _KIB = 1024
 # Column of a table -> (figure of Row, power of ten of its unit).
-_FIGURES = {
+FIGURES = {
     "area_mm2": ("area", -6),
     "read_latency_ns": ("read_latency", -9),
     "write_latency_ns": ("write_latency", -9),
@@ -169,7 +169,7 @@ _FIGURES = {
 }
 _COUNTS = {"capacity_KiB": ("capacity", _KIB), "word_b": ("word", 1)}
 _SWITCHES = {"set_latency_ns", "reset_latency_ns"}
-_COMMON = {"target", *_COUNTS, *_FIGURES} - _SWITCHES - {"write_latency_ns"}
+_COMMON = {"target", *_COUNTS, *FIGURES} - _SWITCHES - {"write_latency_ns"}
 
 
 def _checked_header(names: list[str], *, untargeted: object) -> list[str]:
@@ -193,7 +193,7 @@ def _read_row(header: list[str], cells: list[str], source: str) -> Row:
     text = dict(zip(header, cells, strict=True))
     values: dict[str, Any] = {"target": text.pop("target", ANY), "source": source}
     for column, cell in text.items():
-        figure, scale = (_COUNTS | _FIGURES)[column]
+        figure, scale = (_COUNTS | FIGURES)[column]
         values[figure] = _read_cell(column, cell, scale)
     if "set_latency" in values:
         slower = max(values.pop("set_latency"), values.pop("reset_latency"))

@@ -30,6 +30,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import CellArea, Joules, Seconds, Writes
@@ -38,7 +39,9 @@ from accelsim.memory.bank_wires import BankWires, load_wires
 from accelsim.memory.faults.levels import CellLevels
 from accelsim.memory.faults.measured import MeasuredCells
 from accelsim.memory.files import load_file, shipped_technologies
+from accelsim.memory.imports.points import VOLATILE_CELLS
 from accelsim.memory.macro import MacroFile
+from accelsim.memory.nvsim_search import Nvsim, NvsimTechnology, cell_value, open_nvsim
 from accelsim.memory.tables import ArrayBlock, Columns, Conditions, Stated, read_tables
 
 Grade = Literal["low", "typical", "high"]
@@ -171,7 +174,8 @@ class MemoryTechnology(_Described):
     """A memory technology: its devices by bits per cell and its array figures.
 
     ``tables`` leads from conditions and optimisation target to the rows by word, ``stated`` from
-    what is known of the conditions, where the figures are used as they are stated;
+    what is known of the conditions, where the figures are used as they are stated; ``nvsim``
+    computes what is asked for;
     ``cell_levels`` and ``measured_cells`` by bits in a cell, where they are known.
     """
 
@@ -181,6 +185,7 @@ class MemoryTechnology(_Described):
     cell_levels: Mapping[int, CellLevels]
     measured_cells: Mapping[int, MeasuredCells]
     path: Path
+    nvsim: Nvsim | None = None
     wires: BankWires
 
     # Large, and one object for one content: it is compared by identity.
@@ -210,15 +215,18 @@ class MemoryTechnology(_Described):
         return (colder[-1], hotter[0]) if colder and hotter else ()
 
 
-def load_technology(name_or_path: str | Path, wires: str = "bank_wires") -> MemoryTechnology:
-    """Return the technology of a name such as ``RRAM`` (in any case), or of a YAML file.
+def load_technology(
+    name_or_path: str | Path | NvsimTechnology, wires: str = "bank_wires"
+) -> MemoryTechnology:
+    """Return the technology of a name such as ``RRAM`` (in any case), a YAML file, or a program.
 
     ``wires`` names the file of what joins its banks. Raises ConfigError for an unknown name and for
     every problem of the files. Equal contents are one technology.
     """
-    file = load_file(
-        name_or_path, read_technology, "memory technology", "array", "estimate", "macro"
-    )
+    if isinstance(name_or_path, NvsimTechnology):
+        return _wired(_on_demand(open_nvsim(name_or_path.nvsim)), load_wires(wires))
+    kinds = ("array", "estimate", "macro")
+    file = load_file(name_or_path, read_technology, "memory technology", *kinds)
     return _wired(file, load_wires(wires))
 
 
@@ -286,4 +294,21 @@ def _from_macro(file: MacroFile, path: Path) -> MemoryTechnology:
         devices={file.bits_per_cell: device},
         stated={file.stated: {file.row.target: {file.word: (file.row,)}}},
         path=path,
+    )
+
+
+@lru_cache(maxsize=64)
+def _on_demand(nvsim: Nvsim) -> MemoryTechnology:
+    kind, path = cell_value(nvsim, "-MemCellType"), Path(nvsim.settings.cell)
+    if kind is None:
+        raise ConfigError(f"nvsim.cell: {path}: no line '-MemCellType: ...'; expected NVSim's cell")
+    figures: dict[str, Any] = {"tables": {}, "stated": {}, "cell_levels": {}, "measured_cells": {}}
+    return MemoryTechnology.model_construct(
+        **figures,
+        name=f"{path.stem} of NVSim",
+        description=f"{kind}, arrays searched by {nvsim.program}",
+        volatile=kind in VOLATILE_CELLS,
+        devices={1: Device(bits_per_cell=1)},
+        path=path,
+        nvsim=nvsim,
     )

@@ -171,7 +171,7 @@ def _array(machine: HardwareConfig, name: str, style: Style) -> MemoryConfig:
     memory = machine.memories[name]
     if style == "ReadEnergy":
         return memory.model_copy(update={"target": "ReadEnergy"})
-    if style == "bus SRAM" and memory.technology.lower() == "sram_htree":
+    if style == "bus SRAM" and str(memory.technology).lower() == "sram_htree":
         return memory.model_copy(update={"technology": "sram"})
     return memory
 

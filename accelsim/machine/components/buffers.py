@@ -21,6 +21,7 @@ from accelsim.machine.components.memory import (
 from accelsim.machine.components.server import Server
 from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
+from accelsim.memory.nvsim_search import NvsimTechnology, Technology
 from accelsim.program import Use, Vectors
 from accelsim.units import Tick, ceil_div
 
@@ -38,7 +39,7 @@ class BufferConfig(Block):
     element_bytes: ClassVar[int] = 1
     written_by_datapath: ClassVar[bool] = False
 
-    technology: str
+    technology: Technology
     target: Target = "ReadEDP"
     roadmap: str | None = None
     temperature: Kelvin | None = None
@@ -58,16 +59,23 @@ class BufferConfig(Block):
 
     def region(self, name: str, site: Site) -> Region:
         """Return the buffer's arrays. Raises ConfigError for what the table does not have."""
-        return self._arrays(name, site, max(NARROWEST, 8 * self.vector_bytes(site)))
+        return self._arrays(name, site, self._word(site))
 
     def _arrays(self, name: str, site: Site, word: int) -> Region:
-        beside = ceil_div(word, _WIDEST)
-        query = ArrayQuery(
-            self.technology, self.size // beside, min(word, _WIDEST), self.target,
+        region = site.region(name, "buffer", self.query(site, word), name)
+        lanes = ceil_div(word, _WIDEST) * region.lanes
+        return replace(region, lanes=lanes, capacity=self.size)
+
+    def query(self, site: Site, word: int | None = None) -> ArrayQuery:
+        """Return what each of the arrays side by side asks of the technology."""
+        word = word or self._word(site)
+        return ArrayQuery(
+            self.technology, self.size // ceil_div(word, _WIDEST), min(word, _WIDEST), self.target,
             roadmap=self.roadmap, temperature=self.temperature, extrapolate=True,
         )  # fmt: skip
-        region = site.region(name, "buffer", query, name)
-        return replace(region, lanes=beside * region.lanes, capacity=self.size)
+
+    def _word(self, site: Site) -> int:
+        return max(NARROWEST, 8 * self.vector_bytes(site))
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return a server for each direction: loads go to the half that is not read."""
@@ -85,7 +93,9 @@ class BufferConfig(Block):
         """
         region, size, logic = self.region(name, site), self.vector_bytes(site), site.logic
         word = int(8 * region.word_bytes)
-        read, write = word_energies(word, site, partial(self._arrays, name, site))
+        narrower = not isinstance(self.technology, NvsimTechnology)
+        arrays = partial(self._arrays, name, site)
+        read, write = word_energies(word, site, arrays, narrower=narrower)
         wires = word * logic.operand_wire
         return Datasheet(
             Part.BUFFERS,

@@ -17,6 +17,7 @@ from accelsim.machine.components.server import Server
 from accelsim.machine.numbers import PositiveInt
 from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
+from accelsim.memory.nvsim_search import NvsimTechnology, Technology
 from accelsim.program import CodeWords, Use, Words
 from accelsim.units import Tick, ceil_div, to_ticks
 
@@ -32,7 +33,7 @@ class MemoryConfig(Component):
     """
 
     kind: Literal["memory"] = "memory"
-    technology: str
+    technology: Technology
     capacity: Bytes
     word: Bits
     bits_per_cell: PositiveInt = 1
@@ -57,11 +58,14 @@ class MemoryConfig(Component):
 
     def _arrays(self, name: str, site: Site, word: int) -> Region:
         kind = "activations" if name == site.activations else "parameters"
-        query = ArrayQuery(
-            self.technology, self.capacity, word, self.target, self.bits_per_cell,
+        return site.region(name, kind, self.query(site, word), f"memories.{name}")
+
+    def query(self, site: Site, word: int | None = None) -> ArrayQuery:
+        """Return what it asks of its technology, for another word [b] than its own if told so."""
+        return ArrayQuery(
+            self.technology, self.capacity, word or self.word, self.target, self.bits_per_cell,
             self.banks, self.roadmap, self.temperature, self.extrapolate,
         )  # fmt: skip
-        return site.region(name, kind, query, f"memories.{name}")
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the memory's server: one port for reads and writes."""
@@ -71,7 +75,9 @@ class MemoryConfig(Component):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Words are priced by the array. Parameters outlive retention in a volatile memory."""
         region = self.region(name, site)
-        read, write = word_energies(self.word, site, partial(self._arrays, name, site))
+        narrower = not isinstance(self.technology, NvsimTechnology)
+        arrays = partial(self._arrays, name, site)
+        read, write = word_energies(self.word, site, arrays, narrower=narrower)
         parameters = region.kind == "parameters"
         # Built banks of SRAM are the least that a word costs.
         banks = f"; {site.logic.sources_of('banks')}" if region.array.volatile else ""
@@ -103,17 +109,20 @@ class MemoryConfig(Component):
         return port_timing(self.region(name, site), site)
 
 
-def word_energies(word: int, site: Site, arrays: Callable[[int], Region]) -> tuple[float, float]:
+def word_energies(
+    word: int, site: Site, arrays: Callable[[int], Region], *, narrower: bool
+) -> tuple[float, float]:
     """Return what reading and writing a word of so many bits cost [J].
 
     That of its arrays, and no less than a narrower word of the table costs in as large a memory:
-    NVSim may lay a wide one out slower and thriftier. Nor less than built banks of SRAM.
+    NVSim may lay a wide one out slower and thriftier; without ``narrower`` there is none to ask.
+    Nor less than built banks of SRAM.
     """
     built = [arrays(word)]
-    for narrower in (NARROWEST << n for n in range(word.bit_length())):
+    for other in (NARROWEST << n for n in range(word.bit_length() * narrower)):
         # The table may have no arrays of that width and capacity.
         with suppress(ConfigError):
-            built += [arrays(narrower)] if narrower < word else []
+            built += [arrays(other)] if other < word else []
     least = word * site.logic.bank if built[0].array.volatile else 0.0
     read, write = (max(getattr(each, name) for each in built) for name in _ENERGIES)
     return max(least, read), max(least, write)

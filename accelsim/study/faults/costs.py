@@ -20,6 +20,7 @@ from accelsim.evaluation.stages import run_workload
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.cells import CellChoice
+from accelsim.memory.nvsim_search import Technology
 from accelsim.memory.protection import Code
 from accelsim.memory.storage import StorageConfig
 from accelsim.memory.technology import load_technology
@@ -236,7 +237,7 @@ def _name(subject: Subject, kind: int) -> str:
     return f"{subject.technology.name.lower()}_{kind}bit"
 
 
-def _technology(subject: Subject, kind: int) -> str:
+def _technology(subject: Subject, kind: int) -> Technology:
     """Return the name of the technology of cells with so many bits.
 
     Where the case's own has none, an estimate may travel with it: ``rram_3bit`` for ``rram``.

@@ -138,7 +138,7 @@ def _non_volatile(case: Case) -> tuple[MemoryConfig, tuple[Role, ...]]:
             f"case '{case.name}' keeps no parameter in non-volatile memory: nothing there can be "
             "misread; choose another with --case, or place a role in such a memory"
         )
-    technologies = sorted({memory.technology for memory in kept.values()})
+    technologies = sorted({str(memory.technology) for memory in kept.values()})
     if len(technologies) > 1:
         raise ConfigError(
             f"case '{case.name}' keeps parameters in {' and '.join(technologies)}; the schemes "
