@@ -110,11 +110,12 @@ class CodeWords:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Bytes of data, and of masks of so many vectors: a mask memory takes one word a vector."""
+    """Bytes of data, and of masks of so many vectors; whoever answers does ``wait`` cycles late."""
 
     data_bytes: int
     mask_bytes: int = 0
     mask_vectors: int = 0
+    wait: int = 0
 
     @property
     def amount(self) -> int:
@@ -122,12 +123,10 @@ class Transfer:
         return self.data_bytes + self.mask_bytes
 
     def join(self, other: Transfer) -> Transfer:
-        """Data and masks are one command each."""
-        return Transfer(
-            self.data_bytes + other.data_bytes,
-            self.mask_bytes + other.mask_bytes,
-            self.mask_vectors + other.mask_vectors,
-        )
+        """Data and masks are one command each; the longer wait is that of all."""
+        one, two = self, other
+        data, masks = one.data_bytes + two.data_bytes, one.mask_bytes + two.mask_bytes
+        return Transfer(data, masks, one.mask_vectors + two.mask_vectors, max(one.wait, two.wait))
 
 
 @dataclass(frozen=True, slots=True)

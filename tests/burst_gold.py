@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
+from typing import Protocol
 
 from accelsim.program import Segment, Task, Use
 from accelsim.units import Tick
@@ -15,18 +16,31 @@ from accelsim.units import Tick
 Occupancy = Callable[[Use], tuple[str, Tick]]
 
 
+class Memory(Protocol):
+    """A port of which a burst takes as long as its state says."""
+
+    def bursts(self, use: Use) -> int:
+        """Return how many bursts a use is."""
+
+    def serve(self, task: int, use: Use, left: int, now: Tick) -> Tick:
+        """Serve the burst of a use after which ``left`` - 1 are left; return its ticks."""
+
+
 class _Port:
     """Uses that wait, by master; the master whose turn it is comes behind the last one served."""
 
-    def __init__(self, burst: Tick | None) -> None:
+    def __init__(self, burst: Tick) -> None:
         self.burst = burst
         self.busy = False
         self.last = ""
         self.waiting: dict[str, deque[list[int]]] = defaultdict(deque)
+        self.uses: dict[int, Use] = {}
 
-    def add(self, master: str, task: int, ticks: Tick) -> None:
+    def add(self, master: str, task: int, ticks: Tick, use: Use) -> None:
         """Let a use of a task wait; without bursts all masters are one."""
-        self.waiting[master if self.burst else ""].append([task, ticks])
+        waiting = [task, ticks]
+        self.uses[id(waiting)] = use
+        self.waiting[master if self.burst else ""].append(waiting)
 
     def choose(self) -> list[int] | None:
         """Return the use that is served next: (task, ticks left)."""
@@ -44,11 +58,16 @@ class BurstGold:
     """
 
     def __init__(
-        self, segment: Segment, occupancy: Occupancy, bursts: Mapping[str, Tick] | None = None
+        self,
+        segment: Segment,
+        occupancy: Occupancy,
+        bursts: Mapping[str, Tick] | None = None,
+        memories: Mapping[str, Memory] | None = None,
     ) -> None:
         self._segment = segment
         self._occupancy = occupancy
         self._bursts = bursts or {}
+        self._memories = memories or {}
         self._ports: dict[str, _Port] = {}
         self._waits_for = list(segment.wait_counts)
         self._uses_left = [len(task.uses) for task in segment.tasks]
@@ -69,7 +88,11 @@ class BurstGold:
                 continue
             for name, port in self._ports.items():
                 if port.burst and (use := port.choose()):
-                    self._serve(name, port, use[1])
+                    if memory := self._memories.get(name):
+                        ticks = memory.serve(use[0], port.uses[id(use)], use[1], self.now)
+                        self._begin_burst(name, port, ticks)
+                    else:
+                        self._serve(name, port, use[1])
             if not self._ends:
                 assert not any(self._uses_left)
                 return self.now
@@ -95,16 +118,23 @@ class BurstGold:
         if not task.uses:
             self._ended.append(task.id)
         for use in task.uses:
-            name, ticks = self._occupancy(use)
-            port = self._ports.setdefault(name, _Port(self._bursts.get(name)))
+            if memory := self._memories.get(use.block):
+                # What is left is counted in bursts.
+                name, ticks, burst = use.block, memory.bursts(use), 1
+            else:
+                name, ticks = self._occupancy(use)
+                burst = self._bursts.get(name, 0)
+            port = self._ports.setdefault(name, _Port(burst))
             if ticks or not port.burst:
-                port.add(task.queue, task.id, ticks)
+                port.add(task.queue, task.id, ticks, use)
             else:
                 self._count(task.id)
 
     def _serve(self, name: str, port: _Port, left: Tick) -> None:
+        self._begin_burst(name, port, min(left, port.burst or left))
+
+    def _begin_burst(self, name: str, port: _Port, ticks: Tick) -> None:
         port.busy = True
-        ticks = min(left, port.burst or left)
         self.events += 1
         heappush(self._ends, (self.now + ticks, self.events, name, ticks))
 
@@ -113,7 +143,7 @@ class BurstGold:
         port = self._ports[name]
         port.busy = False
         use = port.waiting[port.last][0]
-        use[1] -= ticks
+        use[1] -= 1 if name in self._memories else ticks
         if not use[1]:
             self._end_use(port)
 

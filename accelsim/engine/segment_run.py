@@ -15,6 +15,7 @@ from typing import Any
 import simpy
 
 from accelsim.engine.ledger import BACKGROUND
+from accelsim.engine.off_chip_turns import OffChipPort
 from accelsim.engine.turns import Item, TurnPort
 from accelsim.errors import ConservationError
 from accelsim.machine.components.server import Server
@@ -128,13 +129,16 @@ class SegmentRun:
         self._begun: list[int] = []
         self._left = len(segment.tasks)
         self._caused: dict[tuple[int, int], Mapping[str, int]] = {}
+        watch = self._note_turn if trace else None
+        shared = {block for block, masters in segment.masters.items() if len(masters) > 1}
         self._turns = {
-            block: TurnPort(
-                env, machine.blocks[block], burst, self._served, self._note_turn if trace else None
-            )
+            block: TurnPort(env, machine.blocks[block], burst, self._served, watch)
             for block, burst in machine.bursts.items()
-            if len(segment.masters.get(block, ())) > 1
+            if block in shared
         }
+        if machine.dram_turn and machine.dram and machine.dram.name in shared:
+            port = OffChipPort(env, machine.dram, machine.dram_turn, self._served, watch)
+            self._turns[machine.dram.name] = port
         self._pending: dict[int, tuple[int, Tick]] = {}
         self._done = env.event()
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
@@ -144,7 +148,7 @@ class SegmentRun:
     def bookings(self) -> Hashable:
         """The server of each distinct use, how long it takes, and turns: a key, but for states."""
         booked = tuple((server.name, ticks) for server, ticks in self._servers.values())
-        return (*booked, *self._machine.bursts.items())
+        return (*booked, *self._machine.bursts.items(), self._machine.dram_turn)
 
     def run(self) -> Generator[simpy.Event, Any, SegmentRecord]:
         """Run all queues until they are empty (a SimPy process fragment); return the record."""
@@ -185,8 +189,8 @@ class SegmentRun:
             server, ticks = servers[id(use)]
             if use.block in turns:
                 # What takes no time waits for no turn.
-                if ticks:
-                    waiting.append(Item(task, number, use, ticks, ticks))
+                if ticks != 0:
+                    waiting.append(Item(task, number, use, ticks or 0, ticks or 0))
                 continue
             if ticks is None:
                 start, last = server.book(use, now)
@@ -216,10 +220,13 @@ class SegmentRun:
         event.callbacks.append(self._ended)
         self._env.trigger_in(event, end - self._env.now)
 
-    def _served(self, task: Task) -> None:
+    def _served(self, item: Item, outcome: Tick) -> None:
         """Note that a port has served a use in turn; the last one may end the task."""
+        task = item.task
         left, end = self._pending[task.id]
-        self._pending[task.id] = left - 1, end
+        self._pending[task.id] = left - 1, (end := max(end, outcome))
+        if item.caused:
+            self._caused[task.id, item.number] = item.caused
         if left == 1 and end > self._env.now:
             self._end_at(task, end)
         elif left == 1:

@@ -8,8 +8,8 @@ it at the end of the burst that is being served.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import simpy
@@ -35,13 +35,14 @@ class Clock(Protocol):
 
 @dataclass
 class Item:
-    """A use of a task, and how many of its ticks are left."""
+    """A use of a task, how many of its ticks are left, and what serving it caused."""
 
     task: Task
     number: int
     use: Use
     ticks: Tick
     left: Tick
+    caused: Mapping[str, int] = field(default_factory=dict)
 
 
 Served = Callable[[Item, Tick, Tick, Tick], None]
@@ -50,9 +51,10 @@ Served = Callable[[Item, Tick, Tick, Tick], None]
 class TurnPort:
     """One port during a segment; ``burst`` are the ticks of a turn.
 
-    ``ended`` is called with each task of which a use has ended, ``served`` with the stretches of a
-    use, the ticks done before and those of start and end, if anyone watches. Turns go round in the
-    order of the masters' names; what arrives in the tick in which a burst ends is in time.
+    ``ended`` is called with each use that has ended and the tick of its outcome, ``served`` with
+    the stretches of a use, the ticks done before and those of start and end, if anyone watches.
+    Turns go round in the order of the masters' names; what arrives in the tick in which a burst
+    ends is in time.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class TurnPort:
         clock: Clock,
         server: Server,
         burst: Tick,
-        ended: Callable[[Task], None],
+        ended: Callable[[Item, Tick], None],
         served: Served | None,
     ) -> None:
         self._clock, self._server, self._burst = clock, server, burst
@@ -86,10 +88,10 @@ class TurnPort:
         self._queues.setdefault(master, deque()).append(item)
         self._expect()
 
-    def _order(self) -> list[str]:
-        """Return the masters in the order of their turns."""
-        names = sorted(self._queues)
-        return [n for n in names if n > self._last] + [n for n in names if n <= self._last]
+    def _order(self, last: str | None = None) -> list[str]:
+        """Return the masters in the order of their turns, after whose turn was the last."""
+        names, last = sorted(self._queues), self._last if last is None else last
+        return [n for n in names if n > last] + [n for n in names if n <= last]
 
     def _last_burst(self, order: list[str]) -> int:
         """Return the number of the first burst that ends a use, counted from now on."""
@@ -127,27 +129,36 @@ class TurnPort:
 
     def _expect(self) -> None:
         """Wait for the next end of a use, in place of the one expected before."""
+        self._expected = self._clock.event()
+        self._expected.callbacks.append(self._end)
+        self._clock.trigger_in(self._expected, self._next_end() - self._clock.now)
+
+    def _next_end(self) -> Tick:
+        """Return the tick in which the next use ends, if nothing arrives before."""
         order = self._order()
         number = self._last_burst(order)
         rest = (self._queues[order[number % len(order)]][0].left - 1) % self._burst + 1
-        self._expected = self._clock.event()
-        self._expected.callbacks.append(self._end)
-        end = self._since + number * self._burst + rest
-        self._clock.trigger_in(self._expected, end - self._clock.now)
+        return self._since + number * self._burst + rest
 
-    def _end(self, event: simpy.Event) -> None:
-        if event is not self._expected:
-            return
+    def _complete(self) -> Item:
+        """Serve all up to the next end of a use, and return that, which its master still has."""
         order = self._order()
         self._pass(order, number := self._last_burst(order))
         self._last = order[number % len(order)]
-        item = self._queues[self._last].popleft()
-        if not self._queues[self._last]:
-            del self._queues[self._last]
+        item = self._queues[self._last][0]
         if self._served:
             done = item.ticks - item.left
             self._served(item, done, self._since, self._since + item.left)
         self._since += item.left
+        return item
+
+    def _end(self, event: simpy.Event) -> None:
+        if event is not self._expected:
+            return
+        item = self._complete()
+        self._queues[self._last].popleft()
+        if not self._queues[self._last]:
+            del self._queues[self._last]
         self._server.busy += item.ticks
         for master, joining in self._joining:
             self._queues.setdefault(master, deque()).append(joining)
@@ -156,4 +167,4 @@ class TurnPort:
             self._expect()
         else:
             self._server.free_at = self._since
-        self._ended(item.task)
+        self._ended(item, self._since + self._server.lag)

@@ -122,8 +122,11 @@ def _taken_to_lie(hardware: HardwareConfig, segment: Segment) -> Iterator[str]:
     """Yield what a product takes for granted: operands that the buffers next to the array hold."""
     uses = [use for task in segment.tasks for use in task.uses]
     read = {use.block for use in uses if use.action == "read"}
-    buffers = (b for n, b in hardware.further.items() if n in read and isinstance(b, BufferConfig))
-    room = sum(buffer.size for buffer in buffers)
+    room = sum(
+        each.capacities(name)[name]
+        for name, each in hardware.further.items()
+        if name in read and isinstance(each, BufferConfig) and not each.written_by_datapath
+    )
     for asked in (use.demand for use in uses if isinstance(use.demand, Product)):
         size = (asked.rows + asked.columns) * asked.depth
         if size > room:

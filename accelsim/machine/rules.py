@@ -12,7 +12,10 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.dram import DramConfig
+from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.supply import LdoConfig
+from accelsim.machine.regions import ArrayQuery
+from accelsim.memory.arrays import find_conditions
 from accelsim.memory.bank_wires import load_wires
 from accelsim.memory.dram import load_dram
 from accelsim.memory.files import named_beside
@@ -36,7 +39,7 @@ def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from _wrong_homes(machine)
     yield from _wrong_points(machine)
     wrong = list(_wrong_files(machine))
-    yield from wrong or _wrong_conditions(machine)
+    yield from wrong or (*_wrong_conditions(machine), *_wrong_cells(machine))
 
 
 def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
@@ -122,6 +125,29 @@ def _wrong_conditions(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         known = f"{min(kelvins):g} to {max(kelvins):g} K"
         message = f"{process.temperature:g} K is beyond the tables; choose one from {known}"
         yield ("process", "temperature"), message
+
+
+def _wrong_cells(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what a memory has of its own and its technology has no arrays of."""
+    process = machine.process
+    arrays: dict[KeyPath, MemoryConfig | BufferConfig] = {
+        **{("memories", name): each for name, each in machine.memories.items()},
+        **{(n,): each for n, each in machine.further.items() if isinstance(each, BufferConfig)},
+    }
+    for path, each in arrays.items():
+        given = each.model_dump(exclude_defaults=True)
+        own = [key for key in ("bits_per_cell", "roadmap", "temperature") if key in given]
+        technology = load_technology(each.technology, process.bank_wires_file)
+        wanted = ArrayQuery(
+            each.technology, 1, 1, each.target, getattr(each, "bits_per_cell", 1), 1,
+            each.roadmap, each.temperature,
+        ).conditions(technology, process)  # fmt: skip
+        try:
+            _ = own and find_conditions(technology, wanted)
+        except ConfigError as error:
+            known = {key: {getattr(c, key) for c in technology.tables} for key in own}
+            key = next((key for key in own if given[key] not in known[key]), own[0])
+            yield (*path, key), str(error)
 
 
 def _wrong_points(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 from accelsim.errors import ConfigError
 from accelsim.machine.components.base import ANY
@@ -59,24 +58,27 @@ class Machine:
 
         A burst of the bus with its gap, and as many bytes of the activation memory.
         """
-        name, memory = self._bus, self.hardware.placement.activations
-        if name is None:
+        if not (size := self.dram_turn):
             return {}
-        bus, word = self.hardware.component(name, BusConfig), self.hardware.memories[memory].word
-        if bus.arbitration == "use":
-            return {}
-        size = bus.burst_beats * bus.width // 8
+        name, memory = self.hardware.name_of(BusConfig), self.hardware.placement.activations
+        word = self.hardware.memories[memory].word
         one, two = (self._ticks(name, "transfer", Transfer(n * size)) for n in (1, 2))
         words = Words(max(1, 8 * size // word))
         return {name: two - one, memory: self._ticks(memory, "read", words)}
 
+    @property
+    def dram_turn(self) -> int:
+        """Bytes of a turn at the DRAM, a burst of the bus before it; 0 where it serves whole uses.
+
+        Without a bus, masters reach the DRAM as its machine says.
+        """
+        buses = [each for each in self.hardware.further.values() if isinstance(each, BusConfig)]
+        if not buses or buses[0].arbitration == "use":
+            return 0
+        return buses[0].burst_beats * buses[0].width // 8
+
     def _ticks(self, block: str, action: str, demand: Demand) -> Tick:
         return self.port(block, action).occupancy(Use(block, action, demand), 0)
-
-    @cached_property
-    def _bus(self) -> str | None:
-        further = self.hardware.further.items()
-        return next((name for name, each in further if isinstance(each, BusConfig)), None)
 
     def port(self, block: str, action: str) -> Server:
         """Return the server of an action that a block has: buffers have one for each direction."""

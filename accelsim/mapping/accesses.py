@@ -97,11 +97,17 @@ def _padding(use: Use, amount: int) -> list[Use]:
 
 
 def bus_use(
-    hardware: HardwareConfig, data_bytes: int, mask_bytes: int = 0, mask_vectors: int = 0
+    hardware: HardwareConfig,
+    data_bytes: int,
+    mask_bytes: int = 0,
+    mask_vectors: int = 0,
+    reads: Iterable[Use] = (),
 ) -> Use:
-    """Return the use of the bus on the way to the buffers."""
+    """Return the use of the bus on the way to the buffers, for what ``reads`` bring it."""
     bus = hardware.name_of(Interconnect)
-    return shared_use(bus, "transfer", Transfer, data_bytes, mask_bytes, mask_vectors)
+    decoders = (use.demand for use in reads if isinstance(use.demand, CodeWords))
+    wait = max((words.cycles for words in decoders), default=0)
+    return shared_use(bus, "transfer", Transfer, data_bytes, mask_bytes, mask_vectors, wait)
 
 
 def decode_use(hardware: HardwareConfig, vectors: int) -> Use:
@@ -122,8 +128,8 @@ def supply_use(action: str) -> Use:
 def codec_use(memory: str, action: str, code: Code, code_words: int, cycles: int = 0) -> Use:
     """Return the use of the codec of a memory: ``correct`` on reading, ``encode`` on writing.
 
-    Words stream through the codec at the pace of the
-    memory, which takes ``cycles`` longer.
+    Words stream through the codec at the pace of the memory, which takes ``cycles`` longer; so
+    does each answer to the bus.
     """
     return shared_use(memory, f"{action}_{code.name}", CodeWords, code_words, cycles)
 

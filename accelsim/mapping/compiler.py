@@ -104,7 +104,7 @@ def _no_room(
     what, buffer, needed, free, capacity = error.args
     advice = "" if buffer in parameter_buffers else " or shorten the sequence"
     if buffer == hardware.placement.activations and not hardware.placement.activation_spill:
-        advice += ", or set placement.activation_spill to dram"
+        advice += ", or set hardware.placement.activation_spill to dram"
     return CapacityError(
         f"{what} needs {format_bytes(needed)} in '{buffer}', which has {format_bytes(free)} free "
         f"of {format_bytes(capacity)} at that point, however small the blocks; enlarge "

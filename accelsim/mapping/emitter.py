@@ -251,7 +251,7 @@ class Emitter(ABC):
         address = self.context.address(tensor.parameter.name)
         stride = ceil_div(tensor.value_bits + tensor.mask_bits, 8) // distinct
         reads = read_part(self.hardware, row, address, distinct, stride)
-        path = bus_use(self.hardware, distinct * (row.data_bytes + row.mask_bytes))
+        path = bus_use(self.hardware, distinct * (row.data_bytes + row.mask_bytes), reads=reads)
         elements = count * operator.columns
         decoded = ceil_div(elements, self.vector_size) if tensor.masked else 0
         decode = decode_use(self.hardware, decoded)

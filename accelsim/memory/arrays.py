@@ -35,8 +35,8 @@ class Array:
     known], ``retention`` [s; None: volatile or not known], both by grade in ``device``. ``banks``
     are the capacities [B] of the table's points that it is composed of; ``exact`` says that it is
     one of them and none of its figures interpolated; ``warnings`` are for the reader of a result,
-    ``beyond`` says in what the array lies outside the table, if it does.
-    ``retained_leakage`` is that of a state which keeps the contents alone, where it is known [W].
+    ``beyond`` says in what the array lies outside the table, if it does; ``retained_leakage`` [W]
+    is that of a state which keeps the contents alone, where it is known.
     """
 
     technology: str
@@ -141,7 +141,7 @@ def find_array(
         technology = with_tables(technology, wanted, target, word, capacity)
         extrapolate, spare = True, True
     ask = _Ask(technology, capacity, word, target, grade, extrapolate, spare, copies, laid_out)
-    found = [_array_at(ask, conditions) for conditions in _find_conditions(technology, wanted)]
+    found = [_array_at(ask, conditions) for conditions in find_conditions(technology, wanted)]
     return found[0] if len(found) == 1 else _between(found[0], found[1], temperature)
 
 
@@ -237,12 +237,14 @@ def _between(colder: Array, hotter: Array, temperature: float) -> Array:
     )
 
 
-def _find_conditions(technology: MemoryTechnology, wanted: Conditions) -> tuple[Conditions, ...]:
+def find_conditions(technology: MemoryTechnology, wanted: Conditions) -> tuple[Conditions, ...]:
+    """Return those of one table or two. Raises ConfigError where there are none."""
     conditions = technology.find_conditions(wanted)
     if not conditions:
         bits, known = wanted.bits_per_cell, {each.bits_per_cell for each in technology.tables}
         others = [] if bits in known else technologies_with(bits)
-        hint = f"{' and '.join(others)} has such cells: name it as technology; " if others else ""
+        has = f"{', '.join(others)} {'have' if others[1:] else 'has'} such cells"
+        hint = f"{has}: name it as technology; " if others else ""
         raise ConfigError(
             f"{technology.name}: no arrays of {wanted}; {hint}{technology.path.name} has: "
             f"{'; '.join(map(str, technology.tables))}"

@@ -10,7 +10,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Joules, Meters, SquareMeters, Volts, Watts
+from accelsim.inputs.quantities import Hertz, Joules, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
 from accelsim.memory.files import load_file, named_beside
@@ -143,6 +143,7 @@ class LogicFile(ConfigModel):
     description: str = ""
     node: Meters
     voltage: Volts
+    frequency: Hertz
     mac: Mac
     flip_flop: FlipFlop
     registers: dict[str, RegisterBits]
@@ -174,7 +175,8 @@ class Logic:
     ``control`` in J a lane and cycle, ``host`` and ``clock_generator`` (of a supply of its own) in
     J a cycle;
     ``interface_bit`` and ``interface_power`` of the DRAM in J and W; ``unpriced`` tells what
-    costs nothing; ``leakage`` in W/m2. A 16-bit
+    costs nothing; ``frequency`` [Hz] is the fastest clock, at any voltage, that the figures are of;
+    ``leakage`` in W/m2. A 16-bit
     multiplier is the geometric mean of the 8-bit and the 32-bit one: cost grows with the square of
     the width.
     """
@@ -195,6 +197,7 @@ class Logic:
     leakage: float
     sources: Mapping[str, str]
     unpriced: str
+    frequency: float
 
     def sources_of(self, *lines: str) -> str:
         """Return the sources of some lines."""
@@ -260,6 +263,7 @@ def scaled_logic(
         leakage=smallest.leakage / smallest.area * (voltage / file.leakage.voltage),
         sources=_sources(file),
         unpriced=_unpriced(file, grade),
+        frequency=file.frequency,
     )
 
 

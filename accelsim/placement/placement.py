@@ -282,7 +282,7 @@ def _does_not_fit(
     name, role = tensor.parameter.name, tensor.parameter.role.value
     return CapacityError(
         f"{name} ({_PART_WORDS[home.part]}, role {role}, {who}) needs {needed_text}; memory "
-        f"'{home.memory}' has {free_text} free; raise memories.{home.memory}.capacity to "
+        f"'{home.memory}' has {free_text} free; raise hardware.memories.{home.memory}.capacity to "
         f"{ceil_div(total, 8 * 2**10)} KiB or more (or to fit), {advice} or place the role "
         "elsewhere",
         name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from compiled_encoder import SMALL_MODEL, Amounts, Compiled, amounts_of, compiled, run_segments
@@ -14,7 +15,7 @@ from accelsim.accelerators.edgebert.panels import WIDEST_PANEL
 from accelsim.evaluation.design import compile_design
 from accelsim.memory.protection import Code, codec_cost
 from accelsim.model.operators import GATHER, Operator
-from accelsim.program import Program
+from accelsim.program import Program, Transfer
 from accelsim.units import ceil_div
 from accelsim.workload.schema import load_workload
 
@@ -22,6 +23,8 @@ CASE = "adapter_mixed"
 BOTH = "{values: secded, masks: secded}"
 VALUES = "{values: secded}"
 MASKS = "{masks: secded}"
+UNHIDDEN = ("hardware.overlap.double_buffering=false", "hardware.memories.rram.capacity=9 MiB")
+PERIOD = 10**6
 CODEC = re.compile(r"(correct|encode)_\d+")
 
 
@@ -219,6 +222,34 @@ def test_a_run_pays_for_every_code_word_and_for_the_codecs() -> None:
         before, after = (result.figures.scopes[scope] for result in (plain, protected))
         assert after.energy > before.energy
         assert after.area - before.area == pytest.approx(2 * cost.area)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("scheme", "cycles"), [("secded", 1), ("bch4", 4)])
+def test_every_burst_of_the_bus_waits_for_the_decoder(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, cycles: int
+) -> None:
+    """One command is outstanding: nothing hides the latency of the memory behind the decoder."""
+    overrides = (*protect(f"{{values: {scheme}, masks: secded}}", "backbone"), *UNHIDDEN)
+
+    def run() -> tuple[list[Transfer], int, int]:
+        of = made(*overrides)
+        uses = [use for each in of.segments for task in each.tasks for use in task.uses]
+        records = run_segments(of)
+        busy = sum(record.ports["bus"][0] for record in records)
+        moved = [use.expect(Transfer) for use in uses if use.block == "bus"]
+        return moved, busy, sum(record.duration for record in records)
+
+    late, busy, slow = run()
+    monkeypatch.setattr(Code, "decoder_cycles", 0)
+    at_once, less, fast = run()
+    assert [replace(each, wait=0) for each in late] == at_once
+    assert {each.wait for each in late} == {0, cycles}
+    bursts = sum(
+        each.wait * (ceil_div(each.data_bytes, 2048) + bool(each.mask_vectors)) for each in late
+    )
+    assert max(each.data_bytes for each in late if each.wait) > 2048
+    assert busy - less == bursts * PERIOD
+    assert slow > fast
 
 
 def test_one_pass_reads_check_bits() -> None:

@@ -355,3 +355,11 @@ def test_operands_beyond_the_buffers_are_told(capsys: pytest.CaptureFixture[str]
     for depth, told in (("64", False), ("1000000", True)):
         run_command_line(["op", "matmul", "--rows", "16", "--columns", "16", "--depth", depth])
         assert (text in capsys.readouterr().out) == told
+
+
+def test_operands_fit_where_operands_lie(capsys: pytest.CaptureFixture[str]) -> None:
+    """Masks and sums have room of their own: 128 KiB in each of two buffers hold operands."""
+    for depth, told in (("8192", False), ("8193", True)):
+        run_command_line(["op", "matmul", "--rows", "16", "--columns", "16", "--depth", depth])
+        printed = capsys.readouterr().out
+        assert ("where 256 KiB fit" in printed) == told

@@ -35,6 +35,7 @@ class FixedMachine:
     """A machine of fixed blocks, one port each, without DRAM."""
 
     dram = None
+    dram_turn = 0
 
     def __init__(self, bursts: Mapping[str, Tick] | None = None) -> None:
         self.bursts = dict(bursts or {})

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from config_inputs import edit, line_of, machine_error
 
+from accelsim.errors import ConfigError
 from accelsim.machine.schema import load_hardware
 
 MACHINE_VALUES = [
@@ -271,3 +272,20 @@ def test_a_dram_of_null_can_be_set_key_by_key(folder: Path) -> None:
     assert machine_error(bare, "dram.devices=2") == (
         "--set dram.devices=2: dram.technology: this key is missing; expected text"
     )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("memories.sram.bits_per_cell", "2"),
+        ("memories.sram.roadmap", "XP"),
+        ("memories.rram.temperature", "200 K"),
+        ("weight_buffer.temperature", "500 K"),
+    ],
+)
+def test_arrays_of_its_own_that_there_are_not_are_told_at_their_key(
+    setting: str, value: str
+) -> None:
+    message = f"^--set {setting}={value}: {setting}: .* no arrays of "
+    with pytest.raises(ConfigError, match=message):
+        load_hardware("hwconfigs/edgebert_overlapped.yaml", (f"{setting}={value}",))

@@ -54,6 +54,21 @@ def test_a_slower_clock_than_the_fastest_is_a_choice() -> None:
     assert machine("clock.frequency=500 MHz").clock.frequency == 500e6
 
 
+@pytest.mark.parametrize(("clock", "told"), [("1 GHz", False), ("1.25 GHz", True)])
+def test_a_clock_beyond_the_account_of_logic_is_told(clock: str, told: bool) -> None:
+    notes = price_list(machine(f"clock.law.frequency={clock}")).unpriced["power"]
+    assert (f"a clock of {clock}, beyond the 1 GHz of the account of logic" in notes) == told
+
+
+def test_a_regulator_of_another_kind_alone_is_one_problem() -> None:
+    with pytest.raises(ConfigError) as refused:
+        machine("power.regulator.kind=buck")
+    assert "\n" not in str(refused.value)
+    assert "power.regulator: a buck has an efficiency where an ldo has an input" in str(
+        refused.value
+    )
+
+
 @pytest.mark.parametrize(
     ("regulator", "energy", "leakage"),
     [

@@ -266,3 +266,22 @@ def test_keys_tell_apart_what_matters(idle: Any):
     assert key(SAME_BANK, False, 0) != base
     assert key(0, True, 0) != base
     assert key(0, False, 1) != base
+
+
+@settings(max_examples=100)
+@given(any_part, idle_states, accesses(), st.integers(1, 100))
+def test_an_access_that_goes_on_at_once_was_never_cut(
+    part: DramTechnology, idle: Any, todo: list[Access], bursts: int
+):
+    whole, cut = DramChannel(part, 1, idle), DramChannel(part, 1, idle)
+    for access in todo:
+        pause, address, size, write = _within(part, access)
+        start, at, end, turn = cut.settled + pause, address, address + size, bursts * cut.burst_size
+        while at < end:
+            following = min(end, (at // turn + 1) * turn)
+            cut.access(start, at, following - at, write, goes_on=at > address)
+            at = following
+        assert whole.access(start, address, size, write) == cut.settled
+        assert whole.counts == cut.counts
+        assert whole.state_key(whole.settled) == cut.state_key(cut.settled)
+        assert whole.residency == cut.residency

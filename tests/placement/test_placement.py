@@ -37,6 +37,11 @@ def machine(*overrides: str) -> HardwareConfig:
     return load_hardware("hwconfigs/edgebert_overlapped.yaml", overrides)
 
 
+def cells(bits: int) -> tuple[str, ...]:
+    technology = "rram_3bit" if bits == 3 else "rram"
+    return f"memories.rram.technology={technology}", f"memories.rram.bits_per_cell={bits}"
+
+
 def without_dram(*overrides: str) -> HardwareConfig:
     return machine("dram=null", "placement.activation_spill=null", *overrides)
 
@@ -121,11 +126,11 @@ def test_a_shortage_names_tensor_memory_needed_and_free() -> None:
     error = shortage({"MNLI": placed}, machine("memories.rram.capacity=2 MiB"))
     assert str(error) == (
         "encoder.weight (values, role backbone, task MNLI) needs 1.50 MiB; memory 'rram' has "
-        "1 MiB free; raise memories.rram.capacity to 2560 KiB or more (or to fit), lower the "
-        "density or place the role elsewhere\n"
+        "1 MiB free; raise hardware.memories.rram.capacity to 2560 KiB or more (or to fit), "
+        "lower the density or place the role elsewhere\n"
         "encoder.weight (mask, role backbone, task MNLI) needs 384 KiB; memory 'sram' has 128 KiB "
-        "free; raise memories.sram.capacity to 384 KiB or more (or to fit), store it dense or "
-        "place the role elsewhere"
+        "free; raise hardware.memories.sram.capacity to 384 KiB or more (or to fit), store it "
+        "dense or place the role elsewhere"
     )
     assert error.args[1:] == ("encoder.weight", "rram", 12 * 2**20, 8 * 2**20)
     check_capacity({"MNLI": placed}, machine("memories.rram.capacity=2621440 B", *_ROOM))
@@ -139,8 +144,8 @@ def test_a_shortage_that_rounding_would_hide_is_told_in_bytes() -> None:
     placed = placement(("adapter.weight", 128 * 1024 + 1, Role.TASK, DENSE))
     assert str(shortage({"RTE": placed}, machine("memories.sram.capacity=128 KiB"))) == (
         "adapter.weight (values, role task, task RTE) needs 131073 B; memory 'sram' has 131072 B "
-        "free; raise memories.sram.capacity to 129 KiB or more (or to fit), lower the number of "
-        "bits or place the role elsewhere"
+        "free; raise hardware.memories.sram.capacity to 129 KiB or more (or to fit), lower the "
+        "number of bits or place the role elsewhere"
     )
     text = str(shortage({"RTE": placed}, machine("memories.sram.capacity=131000 B")))
     assert " needs 128.00 KiB; memory 'sram' has 127.93 KiB free; " in text
@@ -151,7 +156,7 @@ def test_masks_fill_their_own_memory() -> None:
     hardware = machine("memories.rram.capacity=4 MiB", "memories.sram.capacity=128 KiB")
     assert str(shortage({"MNLI": placed}, hardware)) == (
         "encoder.weight (mask, role backbone, task MNLI) needs 131073 B; "
-        "memory 'sram' has 131072 B free; raise memories.sram.capacity to 129 KiB or more "
+        "memory 'sram' has 131072 B free; raise hardware.memories.sram.capacity to 129 KiB or more "
         "(or to fit), store it dense or place the role elsewhere"
     )
 
@@ -168,8 +173,8 @@ def test_tasks_take_turns_with_dram_and_stay_without() -> None:
     error = shortage(tasks, without_dram("memories.sram.capacity=128 KiB"))
     assert str(error) == (
         "own.weight (values, role task, task RTE; without dram all tasks stay on the chip) needs "
-        "60 KiB; memory 'sram' has 8 KiB free; raise memories.sram.capacity to 180 KiB or more "
-        "(or to fit), lower the number of bits or place the role elsewhere"
+        "60 KiB; memory 'sram' has 8 KiB free; raise hardware.memories.sram.capacity to 180 KiB or "
+        "more (or to fit), lower the number of bits or place the role elsewhere"
     )
     check_capacity(tasks, without_dram("memories.sram.capacity=184320 B"))
     shortage(tasks, without_dram("memories.sram.capacity=184319 B"))
@@ -208,7 +213,7 @@ SECDED = ProtectionConfig(values="secded", masks="secded")
 
 @pytest.mark.parametrize("bits_per_cell", [1, 2, 3])
 def test_cells_and_check_bits_are_counted_where_they_lie(bits_per_cell: int) -> None:
-    hardware = machine(*SPLIT, f"memories.rram.bits_per_cell={bits_per_cell}")
+    hardware = machine(*SPLIT, *cells(bits_per_cell))
     plain = place(small_graph(), storage_of(), machine(*SPLIT))
     placed = place(small_graph(), storage_of(protection=SECDED), hardware)
     assert placed.codecs == {(name, Code("secded", 64)) for name in ("rram", "sram")}
@@ -264,7 +269,7 @@ def test_a_refused_partial_cell_names_role_and_memory() -> None:
     message = r"^storage\.backbone\.cells, values in memory 'rram': 8 bits do not divide into "
     place(small_graph(), storage, machine("memories.rram.bits_per_cell=2"))
     with pytest.raises(ConfigError, match=message):
-        place(small_graph(), storage, machine("memories.rram.bits_per_cell=3"))
+        place(small_graph(), storage, machine(*cells(3)))
 
 
 def test_measured_sizes_take_the_place_of_stated_densities() -> None:

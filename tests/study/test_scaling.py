@@ -160,7 +160,9 @@ def test_one_task_that_does_not_fit_is_an_error() -> None:
     tiny = small_workload(
         "hardware.memories.sram.capacity=8 KiB", "hardware.memories.sram.extrapolate=true"
     )
-    with pytest.raises(CapacityError, match=r"memory 'sram' has .* free; raise memories\.sram"):
+    with pytest.raises(
+        CapacityError, match=r"memory 'sram' has .* free; raise hardware\.memories\.sram"
+    ):
         find_scaling(tiny, [1])
 
 

@@ -137,7 +137,7 @@ class EdgeBertEmitter(Emitter):
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
         moved, at_once = Transfer(data, masks, vectors), self.parts.bus.masks_per_cycle
         into = encoded_use(self.vector_size, at_once, WEIGHT_BUFFER, "write", moved)
-        path = (*merge_uses(uses), bus_use(self.hardware, data, masks, vectors), into)
+        path = (*merge_uses(uses), bus_use(self.hardware, data, masks, vectors, uses), into)
         return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), panel)
 
     def vectors(self, function: Operator) -> Operand:
@@ -149,7 +149,7 @@ class EdgeBertEmitter(Emitter):
         uses = [use for part in parts for use in read_part(self.hardware, part, address)]
         into = buffer_use(self.vector_size, AUXILIARY, "write", data)
         holds = ((AUXILIARY, data),)
-        path = [*merge_uses(uses), bus_use(self.hardware, data), into]
+        path = [*merge_uses(uses), bus_use(self.hardware, data, reads=uses), into]
         return Operand(holds, self.command(LOAD, function.label, path, (), holds))
 
     def held(self, label: str, value: Value, rows: Rows) -> Operand:

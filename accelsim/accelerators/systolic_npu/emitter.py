@@ -209,7 +209,7 @@ class NpuEmitter(Emitter):
         data, masks = sum(p.data_bytes for p in parts), sum(p.mask_bytes for p in parts)
         vectors = ceil_div(elements, self.vector_size) if masks else 0
         decode = decode_use(self.hardware, vectors)
-        return [*reads, bus_use(self.hardware, data, masks, vectors), decode]
+        return [*reads, bus_use(self.hardware, data, masks, vectors, reads), decode]
 
     # -- results -------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Literal
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
-from accelsim.machine.components.off_chip import OffChipServer
+from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.memory.burst_memory import BurstMemoryTechnology, RestName, load_burst_memory
@@ -110,12 +111,17 @@ class BurstMemory(OffChipServer):
     goes there: a shorter pause would not pay. Before tick 0 it has rested for long.
     """
 
+    changing = ("_end", "_counted", "_ticks", "_own")
+
     def __init__(self, name: str, part: BurstMemoryTechnology, rests_in: RestName) -> None:
         super().__init__(name)
         self._part, self._rests_in = part, rests_in
         self._exit = to_ticks(part.rests[rests_in].exit)
         self._latency = to_ticks(part.access.latency)
-        self._burst = part.access.burst or part.capacity
+        self._burst = part.access.burst
+        self._transfer = ceil_div(
+            part.access.transfer * TICKS_PER_SECOND, int(part.access.bandwidth)
+        )
         self._end: Tick = -self._exit - 1
         self._counted: Tick = 0
         self._ticks: Counter[str] = Counter()
@@ -123,17 +129,31 @@ class BurstMemory(OffChipServer):
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a range, one piece after the other. Raises CapacityError beyond."""
-        asked, access = use.expect(Range), self._part.access
+        asked = use.expect(Range)
         self._check(asked)
+        commands = asked.pieces * (ceil_div(asked.size, self._burst) if self._burst else 1)
+        transfers = asked.pieces * ceil_div(asked.size, self._part.access.transfer)
+        return self._serve(use.action, commands, transfers, start)
+
+    @property
+    def grain(self) -> int:
+        """Bytes of a command, or of what the bus moves at once where a command has no end."""
+        return math.lcm(self._burst or 1, self._part.access.transfer)
+
+    def turn(self, action: str, turn: Turn, start: Tick, *, follows: bool) -> Tick:
+        """Serve a turn; a command without an end goes on until another comes between."""
+        self._check(Range(turn.address, turn.size))
+        commands = int(turn.fresh or not follows)
+        if self._burst:
+            commands = ceil_div(turn.size, self._burst)
+        transfers = ceil_div(turn.size, self._part.access.transfer)
+        return self._serve(action, commands, transfers, start)
+
+    def _serve(self, action: str, commands: int, transfers: int, start: Tick) -> Tick:
         self._settle(start)
         woken = start + (self._exit if start > self._end + self._exit else 0)
-        commands = asked.pieces * ceil_div(asked.size, self._burst)
-        transfers = asked.pieces * ceil_div(asked.size, access.transfer)
-        whole = transfers * access.transfer * TICKS_PER_SECOND
-        moving = commands * self._latency + ceil_div(whole, int(access.bandwidth))
-        self._own = Counter(
-            {f"{use.action}_command": commands, f"{use.action}_transfer": transfers}
-        )
+        moving = commands * self._latency + transfers * self._transfer
+        self._own = Counter({f"{action}_command": commands, f"{action}_transfer": transfers})
         self._ticks[STANDBY] += woken - start
         self._ticks[ACCESS] += moving
         self._end = self._counted = woken + moving

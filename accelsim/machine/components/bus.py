@@ -19,10 +19,10 @@ class BusConfig(ClockedBlock, Interconnect):
     A command moves beats of ``width`` in bursts of at most ``burst_beats``, one outstanding.
     Masks are narrower than a beat and pass ``masks_per_cycle``, as the mask memory takes one word
     a cycle. ``setup_cycles`` are those of a command beside its words, ``burst_gap_cycles`` those
-    between two bursts; ``store_setup_cycles`` and ``store_gap_cycles`` are those of the way back,
-    which waits for the response of each burst. ``arbitration`` says whether masters take turns by
-    ``burst``, here and at the memory of activations, or by ``use`` in order of arrival. Source of
-    the machine files' values:
+    between two bursts, each of which waits for whom it asks; ``store_setup_cycles`` and
+    ``store_gap_cycles`` are those of the way back, which waits for the response of each burst.
+    ``arbitration`` says whether masters take turns by ``burst``, here, at the memory of activations
+    and at the DRAM, or by ``use`` in order of arrival. Source of the machine files' values:
     harvard-acc/EdgeBERT, hw/cmod (InputAxi, MaskAxi, AuxAxi), simulated with a slave that answers
     with a beat a cycle.
     """
@@ -41,19 +41,20 @@ class BusConfig(ClockedBlock, Interconnect):
         """A command for the data, one for the masks; ``transfer`` goes to the buffers."""
         moved, store = use.expect(Transfer), use.action == "store"
         beats = ceil_div(8 * moved.data_bytes, self.width)
-        cycles = self._command_cycles(beats, beats, store=store) if beats else 0
+        cycles = self._command_cycles(beats, beats, moved.wait, store=store) if beats else 0
         if moved.mask_vectors:
             beats = ceil_div(moved.mask_vectors * site.lanes, self.width)
             # A beat is taken in one cycle at best, however many masks the memory could take.
             words = max(beats, ceil_div(moved.mask_vectors, self.masks_per_cycle))
-            cycles += self._command_cycles(beats, words, store=store)
+            cycles += self._command_cycles(beats, words, moved.wait, store=store)
         return cycles
 
-    def _command_cycles(self, beats: int, words: int, *, store: bool) -> int:
+    def _command_cycles(self, beats: int, words: int, wait: int, *, store: bool) -> int:
         setup, gap = self.setup_cycles, self.burst_gap_cycles
         if store:
             setup, gap = self.store_setup_cycles, self.store_gap_cycles
-        return words + setup + (ceil_div(beats, self.burst_beats) - 1) * gap
+        bursts = ceil_div(beats, self.burst_beats)
+        return words + setup + bursts * wait + (bursts - 1) * gap
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A byte charges eight wires of the bus's length; the area of wires is not modelled."""

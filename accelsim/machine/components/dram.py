@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
-from accelsim.machine.components.off_chip import OffChipServer
+from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.machine.timing.dram_channel import DramChannel
@@ -99,6 +99,9 @@ class Dram(OffChipServer):
     are told from those of the background (refreshes while nothing is asked for).
     """
 
+    changing = ("channel", "_seen", "_own", "_background")
+    aligned = True
+
     def __init__(self, name: str, config: DramConfig) -> None:
         super().__init__(name)
         technology = load_dram(config.technology)
@@ -116,6 +119,23 @@ class Dram(OffChipServer):
         for piece in range(asked.pieces):
             address = asked.address + piece * asked.stride
             end = self.channel.access(end, address, asked.size, writes)
+        self._own = self._new_commands()
+        return end - start
+
+    @property
+    def grain(self) -> int:
+        """Bytes of a burst of all devices."""
+        return self.channel.burst_size
+
+    def turn(self, action: str, turn: Turn, start: Tick, *, follows: bool) -> Tick:
+        """Serve a turn; what goes on with an access takes no latency of its own."""
+        if not follows:
+            self.channel.settle(start)
+            self._background += self._new_commands()
+        goes_on = follows and not turn.fresh
+        end = self.channel.access(
+            start, turn.address, turn.size, action == "write", goes_on=goes_on
+        )
         self._own = self._new_commands()
         return end - start
 

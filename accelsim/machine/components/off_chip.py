@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Hashable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from accelsim.machine.components.server import Server
-from accelsim.units import Tick
+from accelsim.program import Range
+from accelsim.units import Tick, ceil_div
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What of a range is moved at once; ``fresh`` if a piece of the range begins with it."""
+
+    address: int
+    size: int
+    fresh: bool
 
 
 class OffChipServer(Server):
@@ -16,6 +28,39 @@ class OffChipServer(Server):
 
     Its past outlives a segment: a state is a key of what follows, and can be taken up again.
     """
+
+    changing: ClassVar[tuple[str, ...]]
+    """The attributes that an access changes, beside those of every server."""
+    aligned: ClassVar[bool] = False
+    """Whether bursts begin at addresses of their own, or where an access does."""
+
+    @property
+    @abstractmethod
+    def grain(self) -> int:
+        """Bytes of a burst: between two an access may be cut."""
+
+    def turns(self, asked: Range, size: int) -> Iterator[Turn]:
+        """Yield a range in turns of ``size`` bytes, or as few more as make whole bursts."""
+        step = ceil_div(size, self.grain) * self.grain
+        for piece in range(asked.pieces):
+            first = at = asked.address + piece * asked.stride
+            origin, end = 0 if self.aligned else first, first + asked.size
+            while at < end:
+                cut = min(end, at + step - (at - origin) % step)
+                yield Turn(at, cut - at, at == first)
+                at = cut
+
+    @abstractmethod
+    def turn(self, action: str, turn: Turn, start: Tick, *, follows: bool) -> Tick:
+        """Serve a turn from ``start`` on; return its ticks. It ``follows`` one of the same use."""
+
+    def save(self) -> dict[str, Any]:
+        """Return all that turns change, to restore it once."""
+        return {name: copy(getattr(self, name)) for name in self.changing}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Undo the turns since ``save``."""
+        vars(self).update(saved)
 
     @property
     @abstractmethod

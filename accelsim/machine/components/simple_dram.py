@@ -14,7 +14,7 @@ from accelsim.inputs.quantities import Bytes, BytesPerSecond, SimulatedSeconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.burst_memory import BurstMemoryConfig
 from accelsim.machine.components.dram import DramConfig
-from accelsim.machine.components.off_chip import OffChipServer
+from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.memory.dram import Direction, DramTechnology, load_dram, prices
@@ -118,6 +118,8 @@ class SimpleDramConfig(Component):
 class SimpleDram(OffChipServer):
     """An access at a time; answers are under way beside later accesses."""
 
+    changing = ("_end", "_counted", "_residency")
+
     def __init__(self, name: str, config: SimpleDramConfig) -> None:
         super().__init__(name)
         self._access = config.access
@@ -131,8 +133,20 @@ class SimpleDram(OffChipServer):
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of whole accesses, for each piece of a range."""
         asked = use.expect(Range)
+        return self._serve(asked.pieces * ceil_div(asked.size, self._access), start)
+
+    @property
+    def grain(self) -> int:
+        """Bytes of an access."""
+        return self._access
+
+    def turn(self, action: str, turn: Turn, start: Tick, *, follows: bool) -> Tick:
+        """Serve a turn, whatever was served before."""
+        return self._serve(ceil_div(turn.size, self._access), start)
+
+    def _serve(self, accesses: int, start: Tick) -> Tick:
         self._count(start)
-        ticks = asked.pieces * ceil_div(asked.size, self._access) * self._ticks
+        ticks = accesses * self._ticks
         self._end = start + ticks + self.lag
         return ticks
 

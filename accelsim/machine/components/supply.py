@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from accelsim.inputs.quantities import Joules, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel
@@ -55,6 +55,17 @@ class BuckConfig(ConfigModel):
 
     kind: Literal["buck"]
     efficiency: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_input(cls, given: Any) -> Any:
+        """Tell of a kind that was changed alone as one problem."""
+        if isinstance(given, dict) and "input" in given and "efficiency" not in given:
+            raise ValueError(
+                "a buck has an efficiency where an ldo has an input; write the whole section, "
+                "such as regulator={kind: buck, efficiency: 0.88}"
+            )
+        return given
 
     def drawn(self, voltage: float) -> float:
         """Return the joules drawn for a joule at a voltage."""
@@ -115,7 +126,7 @@ class PowerConfig(Component, WakeUpConfig):
             cycle=site.logic.clock_generator,
             follows_supply=False,
             source=site.logic.sources_of("clock_generator"),
-            unpriced=site.logic.unpriced,
+            unpriced="; ".join(filter(None, (site.logic.unpriced, _beyond(site)))),
         )
 
     def layout(self, name: str, site: Site) -> Hashable:
@@ -126,6 +137,17 @@ class PowerConfig(Component, WakeUpConfig):
         """The times of all changes, and which clocks run."""
         times = ((action, time) for action, (time, _) in self.changes(site).items())
         return (self.clock_gating, *times)
+
+
+def _beyond(site: Site) -> str:
+    """Tell of a clock faster than any that the account of logic knows."""
+    known, clock = site.logic.frequency, site.clock.frequency
+    if clock <= known:
+        return ""
+    return (
+        f"a clock of {clock / 1e9:g} GHz, beyond the {known / 1e9:g} GHz of the account of logic: "
+        "what faster gates and registers cost more is left out"
+    )
 
 
 class Supply(Server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
+from copy import copy
 
 from accelsim.errors import CapacityError, ProgramError
 from accelsim.machine.timing.dram_ticks import ChannelState, DramTicks, IdleState
@@ -74,12 +75,13 @@ class DramChannel:
         self.residency: dict[DramState, Tick] = dict.fromkeys(DRAM_STATES, 0)
         self._ticks = DramTicks.of(technology, idle_state)
         shape = technology.organisation
-        self._burst_size = shape.burst_size * devices
+        self.burst_size = shape.burst_size * devices
         self._bursts_of_page = shape.page_size // shape.burst_size
         self._banks = shape.banks
         self._capacity = int(shape.capacity * ARRAY_SHARES[refreshed]) * devices
         self._share = refreshed
         self._now: Tick = 0
+        self._begun: Tick = 0
         self._end: Tick = 0
         self._due: Tick = self._ticks.refresh_interval
         self._asleep = idle_state != "standby"
@@ -101,19 +103,24 @@ class DramChannel:
         """The tick up to which counts and residency are complete; residency sums to it."""
         return self._now
 
-    def access(self, start: Tick, address: int, size: int, write: bool) -> Tick:
+    def access(
+        self, start: Tick, address: int, size: int, write: bool, *, goes_on: bool = False
+    ) -> Tick:
         """Read or write ``size`` bytes from byte ``address`` on; return the end of the transfer.
 
         Accesses are served in the order of the calls: one that starts before the channel is free
-        or settled begins then. Raises ProgramError for an empty or negative range and
-        CapacityError beyond the last byte.
+        or settled begins then. One that ``goes_on`` was cut off the one before between two bursts.
+        Raises ProgramError for an empty or negative range and CapacityError beyond the last byte.
         """
         self._check_range(address, size)
-        begin = max(start, self._now)
-        self._wake(begin)
-        column = max(begin, self._can_write if write else self._can_read)
-        burst = address // self._burst_size
-        beyond = ceil_div(address + size, self._burst_size)
+        if goes_on:
+            begin, column = self._begun, self._can_write
+        else:
+            self._begun = begin = max(start, self._now)
+            self._wake(begin)
+            column = max(begin, self._can_write if write else self._can_read)
+        burst = address // self.burst_size
+        beyond = ceil_div(address + size, self.burst_size)
         self.counts["write_burst" if write else "read_burst"] += beyond - burst
         while burst < beyond:
             page, offset = divmod(burst, self._bursts_of_page)
@@ -126,6 +133,15 @@ class DramChannel:
             column = self._transfer(page % self._banks, first, count, write)
             burst += count
         return self._finish(column - self._ticks.burst_gap, write)
+
+    def __copy__(self) -> DramChannel:
+        """Return a channel with the same past and a future of its own."""
+        twin = object.__new__(DramChannel)
+        vars(twin).update(
+            (name, copy(value) if isinstance(value, (dict, list, deque)) else value)
+            for name, value in vars(self).items()
+        )
+        return twin
 
     def settle(self, now: Tick) -> None:
         """Bring counts and residency up to ``now``, or to the end of the last access if later."""
