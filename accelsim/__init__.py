@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from accelsim.model.adaptations import find_adaptation
     from accelsim.model.families import find_model
     from accelsim.study.saved_run import load_run
+    from accelsim.study.sweep.run import sweep
     from accelsim.workload.schema import load_workload
 
 _HOMES = {
@@ -38,6 +39,7 @@ _HOMES = {
     "load_run": "accelsim.study.saved_run",
     "load_technology": "accelsim.memory.technology",
     "load_workload": "accelsim.workload.schema",
+    "sweep": "accelsim.study.sweep.run",
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "load_run",
     "load_technology",
     "load_workload",
+    "sweep",
 ]
 
 

@@ -9,6 +9,7 @@
       OutputError            6   a result cannot be written
       PluginError            7   what a plug-in adds has failed (a bug in the plug-in)
 
+A study exits with 8 when points have failed or were killed; their rows say why.
 An interrupted command (Ctrl-C) exits with 130, one that is told to end with 128 and the number of
 the signal: 143 (SIGTERM) or 129 (SIGHUP).
 """
@@ -16,6 +17,7 @@ the signal: 143 (SIGTERM) or 129 (SIGHUP).
 from __future__ import annotations
 
 INTERRUPTED = 130
+POINTS_FAILED = 8
 
 
 class AccelsimError(Exception):

@@ -124,6 +124,15 @@ def parse_whole(text: str, dimension: str) -> int:
     return exact.numerator
 
 
+def parse_any(text: str) -> tuple[float, str]:
+    """Return (SI value, dimension) of a quantity of any dimension. Raises UnitError for none."""
+    match = _QUANTITY.fullmatch(text.strip())
+    if match is None or match[2] is None:
+        raise UnitError(f"expected a quantity with its unit, got '{text}'")
+    _, dimension = _exact_unit(match[2])
+    return parse_quantity(text, dimension), dimension
+
+
 def _split_quantity(text: str, dimension: str) -> tuple[Decimal, Fraction]:
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:

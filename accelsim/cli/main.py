@@ -1,8 +1,8 @@
 """The command ``accelsim``: sub-commands are imported when they are called.
 
 Exit codes: 0 done; 1 other error; 2 wrong input or options; 3 the model does not fit the machine;
-4 program error; 5 ledger contradiction; 6 output cannot be written; 7 a plug-in has failed; 130
-interrupted; 141 the reader of the output went away.
+4 program error; 5 ledger contradiction; 6 output cannot be written; 7 a plug-in has failed; 8
+points of a study have failed; 130 interrupted; 141 the reader of the output went away.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",
     "explain": "Share the ratio of two designs out to what differs between them.",
     "why": "Walk one figure back to its ledger entries, prices and sources.",
+    "sweep": "Evaluate every point of a study, resumable, on all processors.",
+    "study": "Show, export or clean what studies have found.",
     "crossover": "Find the request rate at which two cases cost the same energy.",
     "scaling": "Show what grows with the number of tasks.",
     "faults": "Compare storage schemes of the weights: cost, faults, consequence.",
     "headline": "Price the cases by every plausible account of the published gains.",
     "validate": "Compare the models with published and measured figures.",
     "op": "Run one operator alone on a machine.",
-    "new": "Write a machine, workload or technology file to begin with.",
+    "new": "Write a machine, workload, study or technology file to begin with.",
     "tech": "Print the memory-technology table or one array of it, or import one.",
-    "schema": "Print the JSON Schema of machine, workload or technology files.",
+    "schema": "Print the JSON Schema of machine, workload, study or technology files.",
 }
 
 

@@ -14,10 +14,10 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["machine", "workload", "technology"]))
+@click.argument("kind", type=click.Choice(["machine", "workload", "study", "technology"]))
 @click.argument("name")
 def new(kind: str, name: str) -> None:
-    """Write NAME.yaml into this folder: a machine, workload or technology to begin with.
+    """Write NAME.yaml into this folder: a machine, workload, study or technology to begin with.
 
     It has comments and runs as it is; no file is replaced.
     """

@@ -161,6 +161,14 @@ def refuse_unused_media(out: Path | None) -> None:
         raise ConfigError("--write says what to write into a folder; name it with --out")
 
 
+def refuse_options(beside: str, *names: str) -> None:
+    """Refuse options that were given and mean nothing beside another."""
+    context = plain_click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise ConfigError(f"--{name.replace('_', '-')} means nothing with {beside}; drop one")
+
+
 def command_line() -> list[str]:
     """Return the words of the command line, for reports."""
     return ["accelsim", *sys.argv[1:]]

@@ -16,10 +16,13 @@ from accelsim.cli.options import (
     command_line,
     parse_option,
     quiet_option,
+    refuse_options,
+    refuse_unused_media,
     strict_option,
     workload_options,
 )
 from accelsim.cli.output import show, without_markup, write
+from accelsim.cli.sweep import quick_study, run_sweep
 from accelsim.errors import INTERRUPTED, ConfigError
 from accelsim.version import __version__
 
@@ -63,6 +66,13 @@ _LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
 @click.option("--per-request", is_flag=True, help="Also write requests.csv, a row a request.")
 @click.option("--no-trace", is_flag=True, help="Write no timeline.")
 @click.option("--no-replay", is_flag=True, help="Simulate every segment, also equal ones.")
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="PATH=V1,V2",
+    help="Instead evaluate these values of a path, and all combinations with further --sweep.",
+)
 def run(
     workload: Path,
     out: Path | None,
@@ -79,6 +89,7 @@ def run(
     verbose: bool,
     no_trace: bool,
     no_replay: bool,
+    sweeps: tuple[str, ...],
 ) -> None:
     """Simulate the cases of a WORKLOAD file and compare them.
 
@@ -98,6 +109,14 @@ def run(
     from accelsim.report.run import run_report
     from accelsim.report.text import printable
 
+    if sweeps:
+        study = quick_study(workload, sweeps, assignments, cases=cases)
+        refuse_options(
+            "--sweep", "strict", "window", "per_request", "no_trace", "no_replay", "verbose"
+        )
+        refuse_unused_media(out)
+        run_sweep(lambda: study, out=out, media=media, as_json=as_json, quiet=quiet)
+        return
     drawn = _parse_window(window, no_trace=no_trace)
     if no_trace and timeline_detail:
         raise ConfigError(

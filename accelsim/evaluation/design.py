@@ -58,6 +58,14 @@ def compile_design(
     return replace(made, hardware=stage.case.hardware, key=key)
 
 
+def design_key(workload: WorkloadConfig, case: Case, lengths: Iterable[int]) -> Hashable:
+    """Return what a case's programs are made from, measured sizes aside.
+
+    Raises AccelsimError for a machine with arrays that there are not.
+    """
+    return Compilation(workload, case, tuple(sorted(lengths)), case.measured, Memo()).key
+
+
 @dataclass(frozen=True)
 class Compilation:
     """One case to compile, for sentences of some ``lengths`` [tokens]."""

@@ -15,7 +15,7 @@ from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.design import compile_design
+from accelsim.evaluation.design import compile_design, design_key
 from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.inputs.files import digests, watching
 from accelsim.inputs.memo import Memo
@@ -133,8 +133,7 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
 
 def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     config, memo = workload.config, memo or Memo()
-    tokens = {request.tokens for request in requests_of(workload, memo)}
-    lengths = {padded(n, config.pad_to, config.sequence_length) for n in tokens}
+    lengths = lengths_of(workload, memo)
     if case.measured is not None or case.config.weights is None:
         return compile_design(config, case, lengths, case.measured, memo)
     # numpy and the loaders are needed only here.
@@ -143,6 +142,12 @@ def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     models = compressed_weights(workload, case, memo)
     design = compile_design(config, case, lengths, measured_sizes(models), memo)
     return replace(design, weights=weights_origin(models))
+
+
+def lengths_of(workload: Workload, memo: Memo) -> set[int]:
+    """Return the lengths of the workload's sentences after padding [tokens]."""
+    config, tokens = workload.config, {each.tokens for each in requests_of(workload, memo)}
+    return {padded(n, config.pad_to, config.sequence_length) for n in tokens}
 
 
 def _oracle_energy(workload: Workload, case: Case, design: Design, memo: Memo) -> float:
@@ -161,13 +166,30 @@ def run_of(workload: Workload, case: Case, design: Design, memo: Memo, options: 
 
     if options.trace or not options.replay or design.key is None:
         return simulate()
-    config, service = workload.config, workload.config.service_of(case.config)
-    key = (
-        (design.key, design.hardware.timing, service.digest, options.window),
-        (config.requests.digest, request_context(config, workload.path.parent)),
-        _prices(design.hardware) if _looks_at_costs(workload, service) else None,
-    )
+    key = (_run_key(workload, case, design.key), options.window)
     return memo.get("run", key, simulate, weigh=lambda run: 1 + len(run.requests) // 100)
+
+
+def _run_key(workload: Workload, case: Case, design: Hashable) -> Hashable:
+    """Return all that a run depends on; ``design`` is what its programs are made from."""
+    config, service = workload.config, workload.config.service_of(case.config)
+    return (
+        (design, case.hardware.timing, service.digest),
+        (config.requests.digest, request_context(config, workload.path.parent)),
+        _prices(case.hardware) if _looks_at_costs(workload, service) else None,
+    )
+
+
+def simulation_key(workload: Workload, memo: Memo) -> Hashable:
+    """Return what workloads have in common that share all their simulations.
+
+    Raises AccelsimError for a machine that there cannot be.
+    """
+    lengths = lengths_of(workload, memo)
+    return tuple(
+        _run_key(workload, case, (design_key(workload.config, case, lengths), case.config.weights))
+        for case in workload.cases.values()
+    )
 
 
 def _looks_at_costs(workload: Workload, service: ServiceConfig) -> bool:

@@ -38,6 +38,7 @@ _BY_ENDING = (
 )
 _BY_KEY = {
     "workload": _Kind(("cases",), "a workload", "run it: accelsim run FILE"),
+    "study": _Kind(("axes",), "a study", "run it: accelsim sweep FILE"),
     "machine": _Kind(
         ("base", "accelerator", "memories"),
         "a machine",
@@ -74,11 +75,12 @@ def check_ending(path: Path) -> None:
 
 def check_keys(document: Document, wanted: str) -> None:
     """Raise ConfigError for a document of another kind than a ``workload``, for instance."""
-    if _has_mark(document.data, _BY_KEY[wanted]):
-        return
-    for name, kind in _BY_KEY.items():
-        if name != wanted and _has_mark(document.data, kind):
-            raise _error(document.path, kind)
+    # A study names cases too.
+    for name in ("study", wanted, *_BY_KEY):
+        if _has_mark(document.data, _BY_KEY[name]):
+            if name != wanted:
+                raise _error(document.path, _BY_KEY[name])
+            return
 
 
 def _has_mark(data: Any, kind: _Kind) -> bool:

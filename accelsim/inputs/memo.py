@@ -6,7 +6,7 @@ to the last bit. It is bounded: each stage keeps what was used last, counted by 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -43,9 +43,11 @@ class Memo:
     """What the stages of points have made, by content.
 
     A full one takes some hundred megabytes. It belongs to one process, and to one thread at a time.
+    ``asked`` counts by stage what was wanted of ``get``, ``made`` what it did not have.
     """
 
     def __init__(self) -> None:
+        self.asked, self.made = Counter[str](), Counter[str]()
         self._kept = {stage: OrderedDict[Hashable, _Kept]() for stage in _ROOM}
         self._weight = dict.fromkeys(_ROOM, 0)
 
@@ -61,9 +63,11 @@ class Memo:
         ``key`` is all that ``make`` depends on but plug-ins and the content of files that it reads
         by ``inputs.files``; ``weigh`` says how much room what is made takes.
         """
+        self.asked[stage] += 1
         found = self._find(stage, key)
         if found is not None:
             return cast(Made, found.made)
+        self.made[stage] += 1
         with watching() as files:
             made = make()
         self._keep(stage, key, _Kept(made, weigh(made), files))

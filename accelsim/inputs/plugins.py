@@ -22,6 +22,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar, get_args
 
 from accelsim.errors import AccelsimError, ConfigError, PluginError
+from accelsim.inputs.files import names_in, read_bytes
 from accelsim.inputs.paths import suggest
 
 Base = TypeVar("Base")
@@ -136,7 +137,8 @@ def broken_promise(method: object, told: str) -> PluginError:
 
 
 def _files_of(path: Path) -> list[Path]:
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    inside = (path / name for name in (names_in(path) if path.is_dir() else ()))
+    files = [file for file in inside if file.suffix == ".py"] if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.suffix == ".py" for file in files):
         raise ConfigError(f"plug-in '{path}': expected a Python file, or a folder with some")
     return [file.resolve() for file in files]
@@ -144,7 +146,7 @@ def _files_of(path: Path) -> list[Path]:
 
 def _read(file: Path) -> Plugin:
     try:
-        return Plugin(file, file.read_bytes())
+        return Plugin(file, read_bytes(file))
     except OSError as error:
         raise ConfigError(f"plug-in '{file}': cannot be read: {error.strerror}") from None
 

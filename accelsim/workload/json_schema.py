@@ -13,12 +13,12 @@ from accelsim.memory.macro import MacroFile
 from accelsim.memory.technology import TechnologyFile
 from accelsim.workload.schema import WorkloadConfig
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def workload_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``workloads/*.yaml``."""
-    return {"$schema": _DIALECT, **WorkloadConfig.model_json_schema()}
+    return {"$schema": DIALECT, **WorkloadConfig.model_json_schema()}
 
 
 def hardware_schema() -> dict[str, Any]:
@@ -37,7 +37,7 @@ def hardware_schema() -> dict[str, Any]:
         "examples": ["edgebert_overlapped.yaml"],
     }
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         **schema,
         "properties": {"base": base, **schema["properties"]},
         "if": {"required": ["base"]},
@@ -51,4 +51,4 @@ def technology_schema() -> dict[str, Any]:
         TechnologyFile | MacroFile | DramTechnology | BurstMemoryTechnology,
         Field(discriminator="kind"),
     ]
-    return {"$schema": _DIALECT, **TypeAdapter(kinds).json_schema()}
+    return {"$schema": DIALECT, **TypeAdapter(kinds).json_schema()}

@@ -1,0 +1,107 @@
+"""``accelsim study``: what is in a store of studies; show, export, clean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from accelsim.cli.options import command_line, output_options, refuse_unused_media, set_option
+from accelsim.cli.output import show as show_report
+from accelsim.cli.output import write
+from accelsim.cli.sweep import store_option
+from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelsim.study.store import Store
+    from accelsim.study.sweep.table import StudyTable
+
+
+@click.group()
+def study() -> None:
+    """Show, export or clean what studies have found; the store may be in use meanwhile."""
+
+
+@study.command()
+@click.argument("name", required=False)
+@set_option
+@store_option
+@output_options()
+def show(
+    name: str | None,
+    assignments: tuple[str, ...],
+    store: Path,
+    out: Path | None,
+    media: str,
+    as_json: bool,
+) -> None:
+    """Show the rows of a study, a file or a NAME in the store; without one list all studies."""
+    from accelsim.report.media import chosen_media
+    from accelsim.report.sweep import studies_report, sweep_report
+
+    refuse_unused_media(out)
+    wanted = chosen_media(media)
+    with _opened(store) as kept:
+        if name is None:
+            report = studies_report(kept, command_line())
+        else:
+            report = sweep_report(_table(name, assignments, kept), command_line())
+    show_report(report, write(report, out, wanted) if out else [], as_json=as_json)
+
+
+@study.command()
+@click.argument("name")
+@set_option
+@store_option
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="FILE.csv or .parquet")
+def export(name: str, assignments: tuple[str, ...], store: Path, to: Path) -> None:
+    """Write a row a point with all figures of all cases, in SI units, into one file."""
+    from accelsim.report.study_export import export_table
+
+    with _opened(store) as kept:
+        rows = export_table(_table(name, assignments, kept), to)
+    click.echo(f"{rows:,} rows are in {to}")
+
+
+@study.command()
+@click.argument("name", required=False)
+@store_option
+def clean(name: str | None, store: Path) -> None:
+    """Remove rows of no study, of other versions and of files that have changed; NAME as well."""
+    from accelsim.study.identity import model_id
+
+    with _opened(store) as kept:
+        known = kept.studies()
+        if name is not None and name not in known:
+            from accelsim.study.sweep.config import no_study
+
+            raise no_study(name, known)
+        removed = kept.clean(model_id(), name)
+        left = kept.count()
+    click.echo(f"{removed:,} rows are removed, {left:,} are left in {store}")
+
+
+def _opened(path: Path) -> Store:
+    """Return a store that is there. Raises ConfigError for none."""
+    from accelsim.study.store import Store
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no such store; accelsim sweep makes one")
+    return Store(path)
+
+
+def _table(name: str, assignments: tuple[str, ...], store: Store) -> StudyTable:
+    """Return the rows of a study by its file or name."""
+    from accelsim.inputs.files import is_file
+    from accelsim.inputs.shipped import find_input
+    from accelsim.study.sweep.config import no_study
+    from accelsim.study.sweep.space import load_study
+    from accelsim.study.sweep.table import StudyTable
+
+    known = store.studies()
+    if is_file(find_input(Path(name))) or name not in known:
+        if Path(name).suffix not in (".yaml", ".yml"):
+            raise no_study(name, known)
+        return StudyTable(load_study(name, assignments), store)
+    return StudyTable(load_study(known[name][0], assignments), store)

@@ -1,0 +1,146 @@
+"""Points in, rows kept: what is in the store is not asked again, the rest goes to an executor."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from accelsim.evaluation.point import Point
+from accelsim.study.executors.base import Executor, Pending
+from accelsim.study.identity import model_id, point_id
+from accelsim.study.outcome import Outcome, State
+from accelsim.study.store import Store
+
+Groups = Sequence[Sequence[int]]
+_FAILURES: tuple[State, ...] = ("failed", "killed")
+
+
+@dataclass
+class Tally:
+    """How far a study is. ``known`` points were in the store before; ``states`` count all done.
+
+    ``asked`` counts simulations (``run``) and compilations (``design``) of the new points, ``made``
+    those that no memory had. ``stopped`` says that too many have failed to go on.
+    """
+
+    total: int
+    known: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    made: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    stopped: bool = False
+    first_failure: tuple[int, Outcome] | None = None
+
+    @property
+    def done(self) -> int:
+        """The points whose rows are in the store."""
+        return self.states.total()
+
+    @property
+    def failures(self) -> int:
+        """The points that failed or were killed."""
+        return sum(self.states[state] for state in _FAILURES)
+
+    @property
+    def rate(self) -> float:
+        """New points a second."""
+        return (self.done - self.known) / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the last at this rate; None where there is none yet."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+    def add(self, number: int, outcome: Outcome, times: int) -> None:
+        """Count a new outcome, of so many equal points."""
+        self.states[outcome.state] += times
+        self.asked.update(outcome.asked)
+        self.made.update(outcome.made)
+        self.seconds = time.monotonic() - self.started
+        if outcome.state in _FAILURES and self.first_failure is None:
+            self.first_failure = (number, outcome)
+
+
+Progress = Callable[[Tally], None]
+
+
+@dataclass
+class Evaluator:
+    """Evaluates points into a store. The executor is closed by whoever made it.
+
+    ``retry_failed`` asks points again that failed or were killed. When more than ``max_failures``
+    new points have failed the rest is left. ``progress`` is called after every row that is durable,
+    and once before.
+    """
+
+    store: Store
+    executor: Executor
+    retry_failed: bool = False
+    max_failures: int | None = None
+    progress: Progress | None = None
+
+    def __call__(self, points: Sequence[Point]) -> list[Outcome]:
+        """Return the outcomes of points, in order, evaluating those that are not known."""
+        self.fill(points)
+        return [outcome for outcome in self.rows(points) if outcome is not None]
+
+    def rows(self, points: Iterable[Point]) -> Iterator[Outcome | None]:
+        """Yield the outcomes of points that are known, None for others."""
+        return self.store.rows([point_id(point) for point in points], model_id())
+
+    def fill(
+        self,
+        points: Sequence[Point],
+        group: Callable[[Sequence[int]], Groups] | None = None,
+    ) -> Tally:
+        """Evaluate what is not known of some points; return how it went.
+
+        ``group`` returns the numbers of points in groups that share simulations. Raises what the
+        store and the executor raise; what is done by then is kept, also at an interrupt.
+        """
+        model, ids = model_id(), [point_id(point) for point in points]
+        times, first = Counter(ids), dict[bytes, int]()
+        for number, each in enumerate(ids):
+            first.setdefault(each, number)
+        known = self._known(times, model)
+        states = Counter[str]()
+        for each, state in known.items():
+            states[state] += times[each]
+        tally = Tally(len(ids), states.total(), states)
+        self._tell(tally)
+        if missing := [number for each, number in first.items() if each not in known]:
+            groups = group(missing) if group else [[number] for number in missing]
+            pending = Pending(groups, self.executor.workers)
+            for number, outcome in self._results(pending, points, tally):
+                self.store.add(ids[number], model, outcome)
+                tally.add(number, outcome, times[ids[number]])
+                self._tell(tally)
+        return tally
+
+    def _known(self, ids: Iterable[bytes], model: bytes) -> dict[bytes, State]:
+        """Return the states of points that are not to be asked again."""
+        known = self.store.states(ids, model)
+        again = _FAILURES if self.retry_failed else ()
+        return {each: state for each, state in known.items() if state not in again}
+
+    def _results(
+        self, pending: Pending, points: Sequence[Point], tally: Tally
+    ) -> Iterator[tuple[int, Outcome]]:
+        """Yield outcomes until too many have failed."""
+        before = tally.failures
+        with closing(self.executor.results(pending, points)) as results:
+            for result in results:
+                yield result
+                failed = tally.failures - before
+                if self.max_failures is not None and failed > self.max_failures:
+                    tally.stopped = True
+                    return
+
+    def _tell(self, tally: Tally) -> None:
+        if self.progress:
+            self.progress(tally)

@@ -1,0 +1,74 @@
+"""By what a row of a study is found again: the point, the model that evaluated it, the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+from accelsim.evaluation.point import Point
+from accelsim.inputs.document import parse_override
+from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.plugins import loaded_plugins
+from accelsim.inputs.shipped import find_input, known_as
+from accelsim.version import __version__
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Rooms above evaluation, which no figure depends on: the order of rooms is tested.
+_ABOVE = ("cli", "report", "study", "shipped")
+_LIBRARIES = ("numpy", "simpy", "networkx")
+
+
+def point_id(point: Point) -> bytes:
+    """Return the name of what a point asks: equal for assignments in another order.
+
+    A path that is assigned twice counts as it was last, unless one is part of another.
+    """
+    machines = sorted((case, machine.digest) for case, machine in point.machines.items())
+    asked = [workload_name(point), _settled(tuple(point.assignments)), point.cases, machines]
+    return hashlib.blake2b(json.dumps(asked).encode(), digest_size=16).digest()
+
+
+def workload_name(point: Point) -> str:
+    """Return the absolute path of a point's workload, or what a shipped one is called."""
+    return known_as(str(find_input(Path(point.workload)).absolute()))
+
+
+def _settled(assignments: tuple[str, ...]) -> list[str]:
+    """Return assignments in an order that is theirs alone, where order does not matter."""
+    paths = [_path(each) for each in assignments]
+    last = dict(zip(paths, assignments, strict=True))
+    nested = any(a != b and a[: len(b)] == b for a in last for b in last)
+    return list(assignments) if nested else [last[path] for path in sorted(last, key=str)]
+
+
+@lru_cache(maxsize=4096)
+def _path(assignment: str) -> KeyPath:
+    return parse_override(assignment).path
+
+
+def model_id() -> bytes:
+    """Return the name of all code that figures come from, plug-ins that are loaded included."""
+    plugins = [plugin.digest for plugin in loaded_plugins()]
+    return hashlib.blake2b(json.dumps([_code(), plugins]).encode(), digest_size=16).digest()
+
+
+@lru_cache(maxsize=1)
+def _code() -> list[str]:
+    """Return what this process has imported: the digest of the package, versions of others."""
+    content = hashlib.sha256()
+    for file in sorted(_PACKAGE.rglob("*.py")):
+        place = file.relative_to(_PACKAGE)
+        if place.parts[0] not in _ABOVE:
+            content.update(f"{place}\0".encode() + file.read_bytes())
+    points = entry_points()
+    added = {
+        f"{point.value} {point.dist.version if point.dist else ''}"
+        for group in points.groups
+        if group.startswith("accelsim.")
+        for point in points.select(group=group)
+    }
+    libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
+    return [__version__, content.hexdigest(), *libraries, *sorted(added)]

@@ -1,0 +1,127 @@
+"""What becomes of a point of a study: its figures, or why there are none, ready to be kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from accelsim.errors import ConfigError, MappingError
+from accelsim.evaluation.examine import evaluate
+from accelsim.evaluation.point import Figure, Point
+from accelsim.inputs.files import Seen, watching
+from accelsim.inputs.memo import Memo
+from accelsim.study.packing import Packed, pack, unpack
+
+State = Literal["ok", "infeasible", "failed", "killed"]
+STATES: tuple[State, ...] = get_args(State)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a point has no figures.
+
+    ``kind`` is the name of the error or ``constraint``; ``context`` what it is about: of a tensor
+    that does not fit its name, the memory, the bits needed and those free. ``trace`` is the
+    traceback of a failure.
+    """
+
+    kind: str = ""
+    message: str = ""
+    context: tuple[Any, ...] = ()
+    trace: str = ""
+
+    def to_json(self) -> str:
+        """Return it as a text to keep."""
+        return json.dumps([self.kind, self.message, self.context, self.trace], default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Reason:
+        """Return what was kept."""
+        kind, message, context, trace = json.loads(text)
+        return cls(kind, message, tuple(context), trace)
+
+
+NO_REASON = Reason()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A point that was evaluated: ``infeasible`` is its own fault, ``failed`` may be ours.
+
+    ``seen`` are the files that it depends on, as text; ``seconds`` is the wall time that it took.
+    ``asked`` and ``made`` count simulations and compilations: made are those that no memory had.
+    """
+
+    state: State
+    packed: Packed | None = None
+    reason: Reason = NO_REASON
+    seen: str = ""
+    seconds: float = 0.0
+    asked: Mapping[str, int] = field(default_factory=dict)
+    made: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The figures by name; none of a point that is not ok."""
+        return unpack(self.packed) if self.packed else {}
+
+
+KILLED = Outcome("killed", reason=Reason("killed", "the process that evaluated it died, twice"))
+
+
+# What is counted: see ``Memo``.
+_COUNTED = ("run", "design")
+
+
+def outcome_of(point: Point, memo: Memo) -> Outcome:
+    """Evaluate a point; whatever is raised becomes its outcome. Interrupts go through."""
+    before = {stage: (memo.asked[stage], memo.made[stage]) for stage in _COUNTED}
+    start = time.perf_counter()
+    state: State = "ok"
+    packed, reason = None, NO_REASON
+    with watching() as seen:
+        try:
+            packed = pack(evaluate(point, memo).figures)
+        except (ConfigError, MappingError) as error:
+            state, reason = "infeasible", _reason(error)
+        except Exception as error:  # noqa: BLE001 (one bad point must not end a study)
+            state, reason = "failed", _reason(error, "".join(traceback.format_exception(error)))
+    return Outcome(
+        state,
+        packed,
+        reason,
+        _text(seen),
+        time.perf_counter() - start,
+        {stage: memo.asked[stage] - asked for stage, (asked, _) in before.items()},
+        {stage: memo.made[stage] - made for stage, (_, made) in before.items()},
+    )
+
+
+def _reason(error: Exception, trace: str = "") -> Reason:
+    return Reason(type(error).__name__, str(error), tuple(error.args[1:]), trace)
+
+
+def _text(seen: Seen) -> str:
+    found = [[*key, each.hex() if isinstance(each, bytes) else each] for key, each in seen.items()]
+    return json.dumps(sorted(found, key=lambda each: each[:2]))
+
+
+def read_seen(text: str) -> Seen:
+    """Return what ``Outcome.seen`` says of files, for ``inputs.files.unchanged``."""
+    return {(what, path): _found(what, found) for what, path, found in json.loads(text)}
+
+
+def _found(what: str, found: Any) -> object:
+    if what == "content":
+        return bytes.fromhex(found)
+    return tuple(found) if what == "names" else found
+
+
+def digest_of(text: str) -> bytes:
+    """Return the short name of a text."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

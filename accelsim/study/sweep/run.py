@@ -1,0 +1,127 @@
+"""``accelsim.sweep``: a study from its file or from Python to its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from accelsim.inputs.document import Document, Place
+from accelsim.inputs.files import one_reading
+from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.shipped import find_input
+from accelsim.inputs.validation import validate
+from accelsim.study.evaluator import Evaluator, Progress
+from accelsim.study.executors.base import Executor, InProcess
+from accelsim.study.executors.local import LocalProcesses, default_jobs
+from accelsim.study.identity import point_id
+from accelsim.study.store import DEFAULT, IN_MEMORY, Store
+from accelsim.study.sweep.config import StudyConfig
+from accelsim.study.sweep.space import Study, axis_name, load_study, made_study
+from accelsim.study.sweep.table import StudyTable
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What became of the points of a study since it was last run: how many of each."""
+
+    stay: int
+    new: int
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a study is run: see ``sweep``."""
+
+    jobs: int | None = None
+    scheduler: str | None = None
+    retry_failed: bool = False
+    max_failures: int | None = None
+    progress: Progress | None = None
+    told: list[Changed] = field(default_factory=list)
+
+    def executor(self) -> Executor:
+        """Start who evaluates. Raises ConfigError for a cluster that cannot be reached."""
+        if self.scheduler is not None:
+            # An extra.
+            from accelsim.study.executors.dask import DaskCluster
+
+            return DaskCluster(self.scheduler)
+        jobs = default_jobs() if self.jobs is None else self.jobs
+        return LocalProcesses(jobs) if jobs else InProcess()
+
+
+def sweep(
+    study: str | Path | Study,
+    axes: Mapping[str, Any] | None = None,
+    *,
+    set: Sequence[str] = (),
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    store: str | Path | None = DEFAULT,
+    retry_failed: bool = False,
+    max_failures: int | None = None,
+    progress: Progress | None = None,
+    **asked: Any,
+) -> StudyTable:
+    """Evaluate every point of a study and return its table.
+
+    ``study`` is a study file; with ``axes`` it is a workload file, and ``axes`` map paths to lists
+    of values, or names to axes as study files have them; further keys of study files (``sample``,
+    ``columns``, ``constraints``, ``objectives``, ``cases``) may follow. ``set`` are assignments of
+    all points. ``jobs`` are worker processes (None: a processor each; 0: in this process),
+    ``scheduler`` is the address of a Dask cluster instead. Rows are kept in ``store`` (None: in
+    memory) and never computed twice; what an interrupt has left undone the next call does. After
+    more than ``max_failures`` failed points it stops. Raises ConfigError for wrong input,
+    OutputError where the store cannot be written.
+    """
+    if not isinstance(study, Study):
+        study = load_study(study, set) if axes is None else study_of(study, axes, set, asked)
+    how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
+    return run_study(study, Store(IN_MEMORY if store is None else store), how)
+
+
+def run_study(study: Study, store: Store, how: Evaluation) -> StudyTable:
+    """Evaluate what is not in the store yet of a study, and return the table of all.
+
+    Raises ConfigError before anything is evaluated.
+    """
+    with one_reading():
+        study.check()
+    if study.source:
+        ids = [point_id(point.point) for point in study]
+        how.told.append(_changed(ids, store.study(study.config.name)))
+        store.remember(study.config.name, ids, study.source)
+    with how.executor() as executor:
+        evaluator = Evaluator(store, executor, how.retry_failed, how.max_failures, how.progress)
+        tally = evaluator.fill(study.points, study.groups)
+    return StudyTable(study, store, tally)
+
+
+def _changed(ids: Sequence[bytes], before: Sequence[bytes] | None) -> Changed:
+    now, then = frozenset(ids), frozenset(before or ())
+    return Changed(len(now & then), len(now - then), len(then - now))
+
+
+def study_of(
+    workload: str | Path,
+    axes: Mapping[str, Any],
+    assignments: Sequence[str] = (),
+    more: Mapping[str, Any] | None = None,
+) -> Study:
+    """Return a study made in Python. Raises ConfigError for what is wrong with it."""
+    named: dict[str, Any] = {}
+    for name, axis in axes.items():
+        if isinstance(axis, Mapping):
+            named[name] = axis
+        else:
+            values = (
+                list(axis) if isinstance(axis, Sequence) and not isinstance(axis, str) else axis
+            )
+            named[axis_name(name, list(named))] = {"path": name, "values": values}
+    data = {"name": Path(workload).stem, "workload": str(workload), "axes": named, **(more or {})}
+    places: dict[KeyPath, Place] = {(): Place("sweep", None)}
+    config = validate(Document(data, places, Path("sweep")), StudyConfig)
+    return made_study(config, find_input(Path(workload)), assignments)

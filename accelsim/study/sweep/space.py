@@ -1,0 +1,273 @@
+"""From a study to its points, numbered in one order that does not depend on who evaluates them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+from accelsim.errors import AccelsimError, ConfigError
+from accelsim.evaluation.examine import resolve
+from accelsim.evaluation.point import Point
+from accelsim.evaluation.stages import simulation_key
+from accelsim.inputs.document import Document, read_document
+from accelsim.inputs.doors import check_keys
+from accelsim.inputs.files import one_reading
+from accelsim.inputs.memo import Memo
+from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.plugins import plugins_put_back
+from accelsim.inputs.shipped import find_beside, find_input
+from accelsim.inputs.validation import validate
+from accelsim.study.sweep.axes import Choice, applies, flow
+from accelsim.study.sweep.config import StudyConfig, wrong_figures
+from accelsim.workload.schema import Workload, load_workload
+
+# [ours] Hours of computing; more is likely a slip.
+MOST_POINTS = 1_000_000
+# How many points are looked at to tell an axis that can take no value from a bad value.
+_LOOKS = 20
+
+Picks = tuple[Choice | None, ...]
+
+
+@dataclass(frozen=True)
+class StudyPoint:
+    """A point with the values of its axes, None where an axis is not there."""
+
+    number: int
+    values: Mapping[str, Any]
+    point: Point
+
+
+@dataclass(frozen=True)
+class Study(Sequence[StudyPoint]):
+    """A study with the points that it asks for; a point is made when it is looked at.
+
+    ``base`` is the point that all have in common. Raises ConfigError, with its place in the file,
+    for an empty or far too large space.
+    """
+
+    config: StudyConfig
+    base: Point
+    document: Document = field(repr=False)
+
+    @property
+    def source(self) -> str:
+        """The file of the study, "" for one made in Python."""
+        return str(self.document.path.absolute()) if self.document.inputs else ""
+
+    def error(self, path: Iterable[str | int], message: str) -> ConfigError:
+        """Return the error for what is wrong at a path of the study, with its place in the file."""
+        if self.source:
+            return self.document.error(path, message)
+        return ConfigError(f"{format_path(path)}: {message}")
+
+    @cached_property
+    def picks(self) -> tuple[Picks, ...]:
+        """The choices of every point, axis by axis."""
+        # Of a sample equal points count as often as they are drawn.
+        drawn = self._sampled() if self.config.sample else _unique(self._grid())
+        axes = [] if self.config.sample else self.config.axes.values()
+        least = math.prod(axis.size or 1 for axis in axes if axis.when is None)
+        found = tuple(islice(drawn, MOST_POINTS + 1)) if least <= MOST_POINTS else ()
+        if not found or len(found) > MOST_POINTS:
+            told = f"more than {MOST_POINTS:,} points; take fewer values or a sample"
+            raise self.error(("axes",), told)
+        return found
+
+    def _grid(self) -> Iterator[Picks]:
+        axes = list(self.config.axes.items())
+        grids = [axis.grid(name) for name, axis in axes]
+
+        def below(depth: int, picked: Picks, values: Mapping[str, Any]) -> Iterator[Picks]:
+            if depth == len(axes):
+                yield picked
+            elif not applies(axes[depth][1], values):
+                yield from below(depth + 1, (*picked, None), values)
+            else:
+                for choice in grids[depth]:
+                    further = {**values, **choice.values}
+                    yield from below(depth + 1, (*picked, choice), further)
+
+        return below(0, (), {})
+
+    def _sampled(self) -> Iterator[Picks]:
+        assert self.config.sample is not None
+        axes = self.config.axes
+        for places in self.config.sample.draw(len(axes)):
+            values: dict[str, Any] = {}
+            picked: Picks = ()
+            for (name, axis), place in zip(axes.items(), places, strict=True):
+                choice = axis.at(name, float(place)) if applies(axis, values) else None
+                values |= choice.values if choice else {}
+                picked = (*picked, choice)
+            yield picked
+
+    def __len__(self) -> int:
+        return len(self.picks)
+
+    @overload
+    def __getitem__(self, number: int) -> StudyPoint: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[StudyPoint]: ...
+    def __getitem__(self, number: int | slice) -> StudyPoint | list[StudyPoint]:
+        """Return a point by its number."""
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        picks = self.picks[number]
+        values: dict[str, Any] = dict.fromkeys(self.config.axis_columns)
+        for choice in filter(None, picks):
+            values |= choice.values
+        return StudyPoint(number, values, self._point(picks))
+
+    def _point(self, picks: Picks) -> Point:
+        assignments = (text for choice in filter(None, picks) for text in choice.assignments)
+        return self.base.with_assignments(*assignments)
+
+    @property
+    def points(self) -> Points:
+        """The points alone, in order."""
+        return Points(self)
+
+    # -- what can be told before anything is evaluated -----------------------------------------
+
+    def check(self) -> None:
+        """Raise ConfigError for an axis of which no value is valid, and for unknown figures.
+
+        A single bad value is a row with its reason; an axis without any good one is a slip.
+        """
+        with plugins_put_back(), one_reading():
+            memo = Memo()
+            workloads = [
+                self._axis_workload(at, name, memo) for at, name in enumerate(self.config.axes)
+            ]
+            wrong = list(wrong_figures(self.config, workloads))
+        if wrong:
+            raise ConfigError("\n".join(str(self.error(at, told)) for at, told in wrong))
+
+    def _axis_workload(self, at: int, name: str, memo: Memo) -> Workload:
+        """Return the workload of a point with a valid value of an axis."""
+        first: ConfigError | None = None
+        for picks in islice(self._with_each_choice(at), _LOOKS):
+            try:
+                point = self._point(picks)
+                return load_workload(
+                    point.workload, tuple(point.assignments), cases=point.cases, memo=memo
+                )
+            except ConfigError as error:
+                first = first or error
+        told = f"no value of it is valid: {first}"
+        raise self.error(("axes", name), told)
+
+    def _with_each_choice(self, at: int) -> Iterator[Picks]:
+        """Yield the first points with each choice of an axis; the first of all where it is not."""
+        seen = set[tuple[str, ...] | None]()
+        for picks in self.picks:
+            choice = picks[at]
+            if choice is not None and choice.assignments not in seen:
+                seen.add(choice.assignments)
+                yield picks
+        if not seen:
+            yield self.picks[0]
+
+    # -- order -----------------------------------------------------------------------------------
+
+    def groups(self, numbers: Sequence[int]) -> list[list[int]]:
+        """Return points in groups that share their simulations, each in order.
+
+        Which axes change prices alone is found by a try, in the first points of their kind: wrong
+        guesses cost time, never a figure.
+        """
+        with plugins_put_back(), one_reading():
+            memo = Memo()
+            moving = [at for at in range(len(self.config.axes)) if self._moves(at, memo)]
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for number in numbers:
+            picks = self.picks[number]
+            key = tuple(choice.assignments if (choice := picks[at]) else None for at in moving)
+            found.setdefault(key, []).append(number)
+        return list(found.values())
+
+    def _moves(self, at: int, memo: Memo) -> bool:
+        """Whether two values of an axis, all else equal, need a simulation each."""
+        pair = list(islice(self._with_each_choice(at), 2))
+        if len(pair) < 2:
+            return False
+        other = (*pair[0][:at], pair[1][at], *pair[0][at + 1 :])
+        try:
+            first, second = (
+                simulation_key(resolve(self._point(picks), memo), memo)
+                for picks in (pair[0], other)
+            )
+        except AccelsimError:
+            return True
+        return first != second
+
+
+@dataclass(frozen=True)
+class Points(Sequence[Point]):
+    """The points of a study as ``evaluate`` takes them."""
+
+    study: Study
+
+    def __len__(self) -> int:
+        return len(self.study)
+
+    @overload
+    def __getitem__(self, number: int) -> Point: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Point]: ...
+    def __getitem__(self, number: int | slice) -> Point | list[Point]:
+        """Return a point by its number."""
+        found = self.study[number]
+        return [each.point for each in found] if isinstance(found, list) else found.point
+
+
+def _unique(drawn: Iterator[Picks]) -> Iterator[Picks]:
+    """Yield picks whose assignments have not been yet."""
+    seen = set[tuple[tuple[str, ...] | None, ...]]()
+    for picks in drawn:
+        key = tuple(choice.assignments if choice else None for choice in picks)
+        if key not in seen:
+            seen.add(key)
+            yield picks
+
+
+def load_study(path: Path | str, assignments: Sequence[str] = ()) -> Study:
+    """Return the study of a file; further ``assignments`` are of all its points.
+
+    Raises ConfigError with one line for each problem.
+    """
+    found = find_input(Path(path))
+    document = read_document(found)
+    check_keys(document, "study")
+    config = validate(document, StudyConfig)
+    workload = find_beside(found.parent, config.workload)
+    return made_study(config, workload, assignments, document)
+
+
+def made_study(
+    config: StudyConfig,
+    workload: Path | str,
+    assignments: Sequence[str] = (),
+    document: Document | None = None,
+) -> Study:
+    """Return the study of a configuration, of a workload file."""
+    own = tuple(f"{path}={flow(value)}" for path, value in config.settings.items())
+    base = Point(Path(workload).absolute(), (*own, *assignments), config.cases)
+    return Study(config, base, document or Document({}, {}, Path(config.name)))
+
+
+def axis_name(path: str, taken: Sequence[str]) -> str:
+    """Return a column's name for a path: its last keys."""
+    keys: KeyPath = tuple(key for key in path.replace('"', "").split("."))
+    for length in range(min(2, len(keys)), len(keys) + 1):
+        name = "_".join(map(str, keys[-length:]))
+        name = "".join(each if each.isalnum() else "_" for each in name)
+        if name not in taken and not name[0].isdigit():
+            return name
+    return f"axis_{len(taken) + 1}"

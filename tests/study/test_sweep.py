@@ -1,0 +1,372 @@
+"""Studies: rows are those of ``evaluate``, whoever computes them, however often they are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_workload import MAIN, SMALL
+
+import accelsim
+from accelsim.errors import ConfigError
+from accelsim.inputs.memo import Memo
+from accelsim.study.evaluator import Evaluator, Tally
+from accelsim.study.executors.base import InProcess, Pending
+from accelsim.study.executors.local import LocalProcesses
+from accelsim.study.outcome import outcome_of
+from accelsim.study.store import IN_MEMORY, Store
+from accelsim.study.sweep.run import study_of
+from accelsim.study.sweep.space import Study, load_study
+from accelsim.study.sweep.table import StudyTable, _library
+
+CASES = ["adapter_slc", "vanilla_slc"]
+LENGTH = "hardware.bus.length"
+BOTTLENECK = "cases.adapter_slc.adaptation.bottleneck"
+ROUNDS = "requests.rounds"
+
+
+def small(axes: Mapping[str, Any], **more: Any) -> Study:
+    return study_of(MAIN, axes, SMALL, {"cases": CASES, **more})
+
+
+def swept(axes: Mapping[str, Any], store: Any = None, jobs: int = 0, **more: Any) -> StudyTable:
+    return accelsim.sweep(MAIN, axes, set=SMALL, cases=CASES, store=store, jobs=jobs, **more)
+
+
+def rows(table: StudyTable) -> list[dict[str, Any]]:
+    return list(table.records())
+
+
+# -- points --------------------------------------------------------------------------------------
+
+
+def test_a_grid_is_every_combination_the_last_axis_first() -> None:
+    study = small({ROUNDS: [1, 2], LENGTH: ["1 mm", "2 mm"]})
+    assert [tuple(point.values.values()) for point in study] == [
+        (1, "1 mm"), (1, "2 mm"), (2, "1 mm"), (2, "2 mm"),
+    ]  # fmt: skip
+    assert study[2].point.assignments == (*SMALL, "requests.rounds=2", "hardware.bus.length=1 mm")
+    assert list(study[0].values) == ["requests_rounds", "bus_length"]
+
+
+def test_an_axis_is_there_when_its_condition_holds() -> None:
+    width = {"path": BOTTLENECK, "values": [8, 16], "when": "requests_rounds == 2"}
+    study = small({ROUNDS: [1, 2], "width": width})
+    assert [tuple(point.values.values()) for point in study] == [(1, None), (2, 8), (2, 16)]
+
+
+def test_equal_points_of_a_grid_are_one_and_of_a_sample_many() -> None:
+    axis = {"variants": {"a": {ROUNDS: 1}, "b": {ROUNDS: 1}, "c": {ROUNDS: 2}}}
+    assert [point.values["v"] for point in small({"v": axis})] == ["a", "c"]
+    drawn = small({"v": axis}, sample={"points": 30, "seed": 1})
+    assert sorted({point.values["v"] for point in drawn}) == ["a", "b", "c"]
+    assert len(drawn) == 30
+    found = swept({"v": axis}, sample={"points": 30, "seed": 1})
+    assert found.tally is not None
+    assert (found.tally.total, found.tally.asked["run"], len(found)) == (30, 4, 30)
+
+
+# -- rows ----------------------------------------------------------------------------------------
+
+AXES = {LENGTH: ["1 mm", "3 mm"], BOTTLENECK: [8, 10**6], ROUNDS: [1, 2]}
+
+
+def test_rows_are_those_of_evaluate_and_misfits_are_rows() -> None:
+    table = swept(AXES, columns={"edp": "adapter_slc.energy.request * adapter_slc.latency.request"})
+    assert table.states == {"ok": 4, "infeasible": 4}
+    for row in table:
+        if row.state == "ok":
+            figures = accelsim.evaluate(row.point.point).figures
+            assert row.figures == figures
+            product = figures["adapter_slc.energy.request"] * figures["adapter_slc.latency.request"]
+            assert row["edp"] == product
+        else:
+            assert (row.reason.kind, row.reason.context[1]) == ("CapacityError", "sram")
+            assert row.reason.context[2] > row.reason.context[3]  # bits needed and free
+            assert row["edp"] is None
+
+
+def test_a_constraint_makes_a_row_infeasible_and_says_by_how_much() -> None:
+    table = swept({ROUNDS: [1, 2]}, constraints=["requests_rounds < 2"])
+    first, second = table
+    assert (first.state, second.state) == ("ok", "infeasible")
+    assert second.reason.kind == "constraint"
+    assert second.reason.context == (2, 2)
+    assert second.figures
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                LENGTH: st.sampled_from(["0.5 mm", "1 mm", "4 mm"]),
+                "hardware.dram.devices": st.integers(1, 3),
+                "hardware.memories.sram.technology": st.sampled_from(["sram", "sram_htree"]),
+                "hardware.process.temperature": st.sampled_from(["300 K", "350 K"]),
+                "idle": st.sampled_from(["{policy: timeout}", "{policy: break_even}"]),
+                BOTTLENECK: st.sampled_from(["8", "16"]),
+            }
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_repriced_equals_simulated_to_the_last_bit(asked: list[dict[str, Any]]) -> None:
+    memo = Memo()
+    for values in asked:
+        texts = tuple(f"{path}={value}" for path, value in values.items())
+        point = accelsim.Point(MAIN, (*SMALL, *texts), CASES)
+        shared, alone = outcome_of(point, memo), outcome_of(point, Memo())
+        assert repr(shared.figures) == repr(alone.figures)
+        assert (shared.state, shared.reason) == (alone.state, alone.reason)
+
+
+def test_points_that_differ_in_prices_share_a_simulation() -> None:
+    lengths = [f"{n / 4} mm" for n in range(1, 21)]
+    tally = swept({LENGTH: lengths, ROUNDS: [1, 2]}).tally
+    assert tally is not None
+    assert (tally.asked["run"], tally.made["run"]) == (80, 4)
+    assert (tally.asked["design"], tally.made["design"]) == (80, 2)
+
+
+def test_the_order_of_evaluation_keeps_what_shares_a_simulation_together() -> None:
+    study = small({LENGTH: [f"{n} mm" for n in range(1, 13)], ROUNDS: [1, 2, 3]})
+    groups = study.groups(range(len(study)))
+    assert groups == [list(range(first, 36, 3)) for first in range(3)]
+    pending = Pending(groups, workers=2)
+    first, second = pending.take(), pending.take()
+    assert first is not None
+    assert second is not None
+    assert (first.group, second.group) == (0, 1)
+    assert first.numbers == tuple(range(0, 30, 3))
+    again = pending.take(last=0)
+    assert again is not None
+    assert again.numbers == (30, 33)
+
+
+# -- who computes --------------------------------------------------------------------------------
+
+
+def test_processes_give_the_same_rows_as_one(tmp_path: Path) -> None:
+    here = swept(AXES)
+    there = swept(AXES, tmp_path / "s", jobs=2)
+    assert repr(rows(here)) == repr(rows(there))
+    assert there.tally is not None
+    assert here.tally is not None
+    assert there.tally.states == here.tally.states
+
+
+POISON = """
+import os, signal
+from accelsim.evaluation.metrics import Metric, MetricFamily
+
+def poison(case):
+    length = round(1e3 * case.design.hardware.bus.length)
+    if length == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if length == 3:
+        raise RuntimeError("I fail")
+    return length
+
+class Mine(MetricFamily):
+    name = "mine"
+    metrics = (Metric("poison", "poison", "1", poison),)
+"""
+
+
+@pytest.fixture
+def poisoned(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(POISON)
+    from accelsim.inputs.plugins import load_plugins
+
+    load_plugins([tmp_path / "mine.py"])
+    return tmp_path
+
+
+def test_a_point_that_kills_its_worker_twice_is_a_row(poisoned: Path) -> None:
+    axes = {LENGTH: [f"{n} mm" for n in range(1, 7)]}
+    table = swept(axes, poisoned / "s", jobs=2)
+    assert [row.state for row in table] == ["ok", "killed", "failed", "ok", "ok", "ok"]
+    assert [row.get("adapter_slc.poison") for row in table] == [1, None, None, 4, 5, 6]
+    failed = list(table)[2].reason
+    assert failed.kind == "PluginError"
+    assert "I fail" in failed.message
+    assert "RuntimeError" in failed.trace
+
+    again = swept(axes, poisoned / "s", jobs=1)
+    assert again.tally is not None
+    assert again.tally.known == 6
+    (poisoned / "mine.py").write_text(POISON.replace("length == 2", "False"))
+
+
+def test_failures_are_retried_when_asked_and_stop_a_study_when_asked(poisoned: Path) -> None:
+    axes = {LENGTH: ["3 mm", "1 mm", "3.1 mm", "4 mm"]}
+    stopped = swept(axes, poisoned / "s", max_failures=0)
+    assert stopped.tally is not None
+    assert stopped.tally.stopped
+    assert [row.number for row in stopped] == [0]
+    told: list[int] = []
+    tell = lambda tally: told.append(tally.done)  # noqa: E731
+    more = swept(axes, poisoned / "s", retry_failed=True, progress=tell)
+    assert more.states == {"ok": 2, "failed": 2}
+    assert told == [0, 1, 2, 3, 4]
+
+
+def test_an_interrupt_keeps_what_was_done_and_the_next_call_goes_on(tmp_path: Path) -> None:
+    axes = {LENGTH: ["1 mm", "2 mm", "3 mm"]}
+
+    def interrupt(tally: Tally) -> None:
+        if tally.done == 2:
+            raise KeyboardInterrupt
+
+    for jobs in (0, 1):
+        store = tmp_path / str(jobs)
+        with pytest.raises(KeyboardInterrupt):
+            swept(axes, store, jobs=jobs, progress=interrupt)
+        table = swept(axes, store, jobs=jobs)
+        assert table.tally is not None
+        assert (table.tally.known, table.tally.done) == (2, 3)
+        assert repr(rows(table)) == repr(rows(swept(axes)))
+
+
+def test_studies_share_rows_and_tell_what_changed(tmp_path: Path) -> None:
+    swept({LENGTH: ["1 mm", "2 mm"]}, tmp_path / "s")
+    reordered = swept({ROUNDS: [2], LENGTH: ["2 mm", "3 mm"]}, tmp_path / "s")
+    assert reordered.tally is not None
+    assert reordered.tally.known == 0  # the rounds are said now
+    again = swept({LENGTH: ["3 mm", "2 mm"], ROUNDS: [2]}, tmp_path / "s")
+    assert again.tally is not None
+    assert again.tally.known == 2
+
+
+def test_an_evaluator_answers_again_from_its_store() -> None:
+    points = list(small({LENGTH: ["1 mm", "2 mm"]}).points)
+    told: list[Tally] = []
+    with Store(IN_MEMORY) as store, LocalProcesses(1) as executor:
+        evaluator = Evaluator(store, executor, progress=told.append)
+        first = evaluator(points[:1])
+        both = evaluator([points[1], points[0], points[1]])
+        assert repr(both[1].figures) == repr(first[0].figures)
+        assert both[0].figures == both[2].figures
+        assert told[-1].known == 1
+        assert told[-1].total == 3
+
+
+def test_frames_are_one_call_away() -> None:
+    pandas = pytest.importorskip("pandas", reason="an optional library: pip install pandas")
+    frame = swept(AXES).to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame["bus_length"].tolist()[:1] == [1e-3]
+    assert frame.shape[0] == 8
+
+
+def test_without_the_library_a_frame_says_what_to_install() -> None:
+    with pytest.raises(ConfigError, match=r"^no_such is not installed; run: pip install no_such$"):
+        _library("no_such")
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("axes", "more", "told"),
+    [
+        ({"hardware.bus.lenght": ["1 mm"]}, {}, r"axes.bus_lenght: no value .*did you mean 'lengt"),
+        ({LENGTH: ["1 GHz", "2 GHz"]}, {}, r"axes.bus_length: no value of it is valid.*unit of m"),
+        ({LENGTH: []}, {}, r"axes.bus_length.values: this is empty"),
+        ({ROUNDS: [1]}, {"columns": {"x": "adapter_slc.energi.system"}}, r"columns.x: .*no figure"),
+        ({ROUNDS: [1]}, {"objectives": {"x": {"minimize": "adaptr_slc.power"}}}, r"did you mean"),
+        ({ROUNDS: [1]}, {"objectives": {"x": {}}}, r"has one of minimize and maximize"),
+        ({ROUNDS: [1]}, {"cases": ["nobody"]}, r"there is no case 'nobody'"),
+        ({ROUNDS: [1]}, {"columns": {"requests_rounds": "1"}}, r"two columns 'requests_rounds'"),
+        ({ROUNDS: [1]}, {"samples": 3}, r"unknown key; did you mean 'sample'"),
+    ],
+)
+def test_one_message_says_what_is_wrong(
+    axes: Mapping[str, Any], more: Mapping[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        swept(axes, **more) if "cases" not in more else accelsim.sweep(
+            MAIN, axes, store=None, **more
+        )
+    assert "\n" not in str(caught.value)
+
+
+def test_far_too_many_points_are_refused() -> None:
+    many: Sequence[int] = range(2000)
+    with pytest.raises(ConfigError, match=r"^axes: more than 1,000,000 points; take fewer"):
+        len(small({ROUNDS: many, BOTTLENECK: many}))
+
+
+# -- kills ---------------------------------------------------------------------------------------
+
+STUDY = """\
+name: killed
+workload: {workload}
+cases: [adapter_slc]
+set:
+  model: {{name: custom, family: albert, vocabulary_size: 1000, embedding_size: 32, hidden_size: 64,
+    layers: 3, heads: 2, intermediate_size: 256, maximum_positions: 128, type_vocabulary_size: 2,
+    shared_layers: true, pooler: true}}
+  sequence_length: 32
+axes:
+  length: {{path: hardware.bus.length, from: 1 mm, to: 4 mm, steps: 8}}
+  rounds: {{path: requests.rounds, values: [1, 2, 3, 4, 5]}}
+"""
+
+
+@pytest.mark.parametrize("heard", [1, 23])
+def test_what_was_told_outlives_a_kill_and_the_rest_follows(tmp_path: Path, heard: int) -> None:
+    file = tmp_path / "killed.yaml"
+    file.write_text(STUDY.format(workload=MAIN))
+    script = (
+        "import sys, accelsim\n"
+        "def tell(tally):\n    sys.stdout.write(f'{tally.done}\\n'); sys.stdout.flush()\n"
+        "accelsim.sweep(sys.argv[1], store=sys.argv[2], jobs=2, progress=tell)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.Popen(
+        [sys.executable, "-c", script, str(file), str(tmp_path / "s")],
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+    assert done.stdout is not None
+    while int(done.stdout.readline()) < heard:
+        pass
+    done.send_signal(signal.SIGKILL)
+    done.communicate()
+    table = accelsim.sweep(file, store=tmp_path / "s", jobs=0)
+    assert table.tally is not None
+    assert heard <= table.tally.known < 40
+    whole = accelsim.sweep(file, store=None, jobs=0)
+    assert repr(rows(table)) == repr(rows(whole))
+
+
+def test_a_study_file_that_changed_is_told(tmp_path: Path) -> None:
+    from accelsim.study.sweep.run import Evaluation, run_study
+
+    file = tmp_path / "killed.yaml"
+
+    def run(text: str) -> tuple[int, int, int]:
+        file.write_text(text)
+        how = Evaluation(jobs=0)
+        run_study(load_study(file), store, how)
+        (changed,) = how.told
+        return changed.stay, changed.new, changed.dropped
+
+    text = STUDY.format(workload=MAIN).replace("steps: 8", "steps: 2")
+    with Store(IN_MEMORY) as store:
+        assert run(text) == (0, 10, 0)
+        assert run(text.replace("[1, 2, 3, 4, 5]", "[5, 6]")) == (2, 2, 8)
+        with InProcess() as executor:
+            assert executor.workers == 1
