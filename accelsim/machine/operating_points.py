@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError
+from accelsim.memory.arrays import Array
 from accelsim.memory.silicon import Source
 from accelsim.memory.technology import Grade
 from accelsim.units import format_si
@@ -23,7 +25,9 @@ class ProcessConfig(ConfigModel):
     silicon, what was built and measured replaces NVSim's figures and states of the supplies.
     ``grade`` is that of both; ``logic`` that of each line of the account of the logic, which
     ``logic_file`` of the technology table holds; measurements and wires between banks have a file
-    each.
+    each. ``factors`` multiply single figures: ``RRAM.read_energy`` those of arrays of a technology,
+    ``arrays.area`` those of all, ``logic.mac.energy`` a line of the logic's file (of a line without
+    a typical figure its high one), ``dram.access`` and ``dram.standby`` what is off the chip.
     """
 
     node: Meters
@@ -35,6 +39,27 @@ class ProcessConfig(ConfigModel):
     logic_file: str = "logic"
     silicon_file: str = "silicon"
     bank_wires_file: str = "bank_wires"
+    factors: dict[str, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)
+
+    def factors_of(self, section: str) -> dict[str, float]:
+        """Return the factors on figures of a section: ``logic``, ``dram``, a technology."""
+        start = f"{section}."
+        found = self.factors.items()
+        return {name.removeprefix(start): by for name, by in found if name.startswith(start)}
+
+    def adjusted(self, array: Array) -> Array:
+        """Return an array with the factors of all arrays and of its technology.
+
+        Retention leaks in proportion.
+        """
+        changed: dict[str, Any] = {}
+        for section in ("arrays", array.technology):
+            for name, by in self.factors_of(section).items():
+                changed[name] = changed.get(name, getattr(array, name)) * by
+        if "leakage" in changed and array.retained_leakage is not None:
+            kept = array.retained_leakage / array.leakage
+            changed["retained_leakage"] = kept * changed["leakage"]
+        return replace(array, **changed)
 
 
 class OperatingPoint(ConfigModel):

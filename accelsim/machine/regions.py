@@ -141,7 +141,7 @@ def _find_bank(
 
     def built(array: Array) -> Array:
         silicon = process.source == "silicon"
-        return as_built(array, process.silicon_file) if silicon else array
+        return process.adjusted(as_built(array, process.silicon_file) if silicon else array)
 
     bank, banks = find(query.banks), query.banks
     if banks == 1:

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.machine.components.base import OFF_CHIP
 from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.supply import LdoConfig
 from accelsim.machine.regions import ArrayQuery
 from accelsim.memory.arrays import find_conditions
+from accelsim.memory.bank_figures import Figures
 from accelsim.memory.bank_wires import load_wires
 from accelsim.memory.dram import load_dram
 from accelsim.memory.files import named_beside
-from accelsim.memory.logic import load_logic
+from accelsim.memory.logic import LEAKAGE, lines_of, load_logic
 from accelsim.memory.silicon import load_silicon
 from accelsim.memory.technology import load_technology
 
@@ -39,7 +41,11 @@ def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from _wrong_homes(machine)
     yield from _wrong_points(machine)
     wrong = list(_wrong_files(machine))
-    yield from wrong or (*_wrong_conditions(machine), *_wrong_cells(machine))
+    yield from wrong or (
+        *_wrong_factors(machine),
+        *_wrong_conditions(machine),
+        *_wrong_cells(machine),
+    )
 
 
 def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
@@ -106,6 +112,30 @@ def _wrong_files(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
             # All memories have the wires between banks in common.
             told.setdefault(str(error).replace("\n", "; "), path)
     yield from ((path, text) for text, path in told.items())
+
+
+def known_factors(machine: HardwareConfig) -> list[str]:
+    """Return the figures that ``process.factors`` of a machine may name."""
+    buffers = (each for each in machine.further.values() if isinstance(each, BufferConfig))
+    arrays = {load_technology(each.technology).name for each in buffers}
+    arrays |= {load_technology(each.technology).name for each in machine.memories.values()}
+    lines = [*lines_of(load_logic(machine.process.logic_file)), LEAKAGE]
+    return [
+        *(f"{name}.{figure}" for name in sorted(arrays) for figure in Figures._fields),
+        *(f"arrays.{figure}" for figure in Figures._fields),
+        *(f"logic.{line}" for line in lines),
+        *(f"dram.{figure}" for figure in OFF_CHIP if machine.dram),
+    ]
+
+
+def _wrong_factors(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield each factor on a figure that the machine does not have."""
+    named = machine.process.factors
+    known = known_factors(machine) if named else []
+    for name in named:
+        if name not in known:
+            hint = suggest(name, known, "figures")
+            yield ("process", "factors", name), f"the machine has no figure '{name}'; {hint}"
 
 
 def _wrong_conditions(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -266,11 +266,11 @@ class HardwareConfig(ConfigModel):
     @cached_property
     def datasheets(self) -> dict[str, Datasheet]:
         """What every component costs, by name; losses of the regulator included."""
-        site, sheets = self.site, {}
+        site, sheets, off_chip = self.site, {}, self.process.factors_of("dram")
         drawn = self.power.regulator.drawn(self.clock.voltage)
         for name, each in self.components.items():
             try:
-                sheets[name] = each.datasheet(name, site).drawn(drawn)
+                sheets[name] = each.datasheet(name, site).times(off_chip).drawn(drawn)
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}") from None
         return sheets

@@ -40,6 +40,7 @@ class Site:
             measured=self.process.grade if self.process.source == "silicon" else None,
             measurements=self.process.silicon_file,
             voltage=self.clock.voltage,
+            factors=self.process.factors_of("logic"),
         )
 
     @property

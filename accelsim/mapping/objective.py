@@ -55,6 +55,7 @@ class Objective:
         }
         if dram := self._hardware.dram:
             site = self._hardware.site
-            found |= {(DRAM, "read"): dram.byte_energy("read", site)}
-            found |= {(DRAM, "write"): dram.byte_energy("write", site)}
+            factor = site.process.factors.get("dram.access", 1.0)
+            found |= {(DRAM, "read"): factor * dram.byte_energy("read", site)}
+            found |= {(DRAM, "write"): factor * dram.byte_energy("write", site)}
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -19,6 +19,7 @@ from accelsim.memory.technology import Grade, load_technology
 
 Number = Annotated[float, Field(ge=0)]
 Q = TypeVar("Q", bound=float)
+Model = TypeVar("Model", bound=ConfigModel)
 
 
 class Line(ConfigModel, Generic[Q]):
@@ -214,14 +215,18 @@ def scaled_logic(
     roadmap: str | None = None,
     measured: Grade | None = None,
     measurements: str = "silicon",
+    factors: Mapping[str, float] | None = None,
 ) -> Logic:
     """Return a logic technology, scaled to a node [m], a temperature [K] and a supply [V].
 
     It leaks as arrays do: NVSim's of a roadmap, or those that were ``measured``, by their grade
-    and the file of ``measurements``.
+    and the file of ``measurements``. ``factors`` are on typical figures of ``lines_of``
+    the file, whatever the grade, and on ``leakage``.
     Raises ConfigError for a bad file.
     """
-    file = load_logic(name)
+    file, factors = load_logic(name), factors or {}
+    for line in factors.keys() - {LEAKAGE}:
+        file = _times(file, line.split("."), factors[line])
     smallest = find_array(
         load_technology(named_beside(name, file.leakage.like), named_beside(name, "bank_wires")),
         capacity=64 * 1024,
@@ -260,11 +265,46 @@ def scaled_logic(
         interface_bit=file.dram_interface.energy_per_bit.at(grade),
         interface_power=file.dram_interface.power.at(grade),
         **_circuits(file.arithmetic, grade, node, voltage),
-        leakage=smallest.leakage / smallest.area * (voltage / file.leakage.voltage),
+        leakage=smallest.leakage
+        / smallest.area
+        * (voltage / file.leakage.voltage)
+        * factors.get(LEAKAGE, 1.0),
         sources=_sources(file),
         unpriced=_unpriced(file, grade),
         frequency=file.frequency,
     )
+
+
+LEAKAGE = "leakage"
+
+
+def lines_of(section: ConfigModel) -> dict[str, Line[float]]:
+    """Return the lines of a file of logic by name: ``mac.energy``, ``flip_flop.clock``."""
+    found: dict[str, Line[float]] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        parts = value if isinstance(value, dict) else {"": value}
+        for key, part in parts.items():
+            path = f"{name}.{key}" if key else name
+            if isinstance(part, Line):
+                found[path] = part
+            elif isinstance(part, ConfigModel):
+                found |= {f"{path}.{below}": line for below, line in lines_of(part).items()}
+    return found
+
+
+def _times(section: Model, path: Sequence[str], factor: float) -> Model:
+    """Return a section with a factor on a line; of one without a typical figure on its high one."""
+    name, *rest = path
+    value = getattr(section, name)
+    if isinstance(value, dict):
+        changed: object = {**value, rest[0]: _times(value[rest[0]], rest[1:], factor)}
+    elif isinstance(value, Line):
+        usual = value.high if value.typical is None else value.typical
+        changed = value.model_copy(update=dict.fromkeys(Line.model_fields, usual * factor))
+    else:
+        changed = _times(value, rest, factor)
+    return section.model_copy(update={name: changed})
 
 
 def _circuits(known: Arithmetic, grade: Grade, node: float, voltage: float) -> dict[str, Circuit]:

@@ -45,6 +45,10 @@ class Part(StrEnum):
         return self in (Part.PARAMETERS, Part.ACTIVATIONS, Part.BUFFERS)
 
 
+OFF_CHIP = ("access", "standby")
+"""What ``process.factors`` may change of what is off the chip."""
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What one counted unit of an action costs: joules at the nominal operating point.
@@ -84,6 +88,15 @@ class Datasheet:
     states: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
     unpriced: str = ""
+
+    def times(self, off_chip: Mapping[str, float]) -> Datasheet:
+        """Return it with factors on ``access`` and ``standby``, if it is off the chip."""
+        if self.part is not Part.DRAM or not off_chip:
+            return self
+        access, standby = (off_chip.get(name, 1.0) for name in OFF_CHIP)
+        prices = {a: replace(p, joules=access * p.joules) for a, p in self.prices.items()}
+        states = {state: standby * watts for state, watts in self.states.items()}
+        return replace(self, prices=prices, states=states)
 
     def drawn(self, factor: float) -> Datasheet:
         """Return what is drawn before a regulator that takes so many joules for each."""

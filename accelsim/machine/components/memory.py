@@ -19,7 +19,7 @@ from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
 from accelsim.memory.nvsim_search import NvsimTechnology, Technology
 from accelsim.program import CodeWords, Use, Words
-from accelsim.units import Tick, ceil_div, to_ticks
+from accelsim.units import Tick, ceil_div, period_of, to_ticks
 
 # The narrowest array of the table; a narrower word pays for all of it.
 NARROWEST = 64
@@ -134,9 +134,13 @@ def follows_supply(region: Region, site: Site) -> bool:
 
 
 def port_timing(region: Region, site: Site) -> Hashable:
-    """Return what decides the cycles of a port: banks, latencies, and the supply."""
-    latencies = (region.array.read_latency, region.array.write_latency)
-    return (region.banks, *latencies, follows_supply(region, site))
+    """Return what decides the ticks of a port: banks, and the cycles of an access at each point."""
+    server = Memory("", region, site.period, scales=follows_supply(region, site))
+    cycles = [server.word_cycles]
+    for point in site.scaling.points if site.scaling else ():
+        server.retime(period_of(point.frequency))
+        cycles.append(server.word_cycles)
+    return (region.banks, *(tuple(each.items()) for each in cycles))
 
 
 class Memory(ClockedServer):
