@@ -72,12 +72,7 @@ def clean(name: str | None, store: Path) -> None:
     from accelsim.study.identity import model_id
 
     with _opened(store) as kept:
-        known = kept.studies()
-        if name is not None and name not in known:
-            from accelsim.study.sweep.config import no_study
-
-            raise no_study(name, known)
-        removed = kept.clean(model_id(), name)
+        removed = kept.clean(model_id(), None if name is None else _file(name, kept))
         left = kept.count()
     click.echo(f"{removed:,} rows are removed, {left:,} are left in {store}")
 
@@ -93,15 +88,25 @@ def _opened(path: Path) -> Store:
 
 def _table(name: str, assignments: tuple[str, ...], store: Store) -> StudyTable:
     """Return the rows of a study by its file or name."""
-    from accelsim.inputs.files import is_file
-    from accelsim.inputs.shipped import find_input
-    from accelsim.study.sweep.config import no_study
     from accelsim.study.sweep.space import load_study
     from accelsim.study.sweep.table import StudyTable
 
-    known = store.studies()
-    if is_file(find_input(Path(name))) or name not in known:
-        if Path(name).suffix not in (".yaml", ".yml"):
-            raise no_study(name, known)
-        return StudyTable(load_study(name, assignments), store)
-    return StudyTable(load_study(known[name][0], assignments), store)
+    return StudyTable(load_study(_file(name, store), assignments), store)
+
+
+def _file(name: str, store: Store) -> str:
+    """Return the file of a study that is given by its path or by its name in the store."""
+    from accelsim.inputs.paths import suggest
+    from accelsim.inputs.shipped import find_input
+
+    found = find_input(Path(name))
+    if found.suffix in (".yaml", ".yml"):
+        return str(found.absolute())
+    names = {source: own for source, (own, _) in store.studies().items()}
+    files = [source for source, own in names.items() if own == name]
+    if len(files) > 1:
+        raise ConfigError(f"several studies are called '{name}': name one of {', '.join(files)}")
+    if not files:
+        hint = suggest(name, names.values(), "studies in the store")
+        raise ConfigError(f"there is no study '{name}', neither a file nor in the store; {hint}")
+    return files[0]

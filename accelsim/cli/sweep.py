@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -106,8 +107,14 @@ def run_sweep(
     from accelsim.study.store import Store
     from accelsim.study.sweep.run import Evaluation, run_study
 
+    if scheduler is not None:
+        # What is wrong with a cluster is one message of ours.
+        for name in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     wanted, found = chosen_media(media), load()
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
+        if kept.remote and not quiet:
+            click.echo(f"accelsim: {store} is on a network: one command at a time", err=True)
         limit = 0 if fail_fast else max_failures
         how = Evaluation(jobs, scheduler, retry_failed, limit, progress)
         table = run_study(found, kept, how)

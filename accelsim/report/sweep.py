@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from accelsim.report.table import Column, Prose, Report, Row, Section, Table
+from accelsim.report.table import Column, Prose, Report, Section, Table
 from accelsim.report.text import Value, duration
 from accelsim.study.evaluator import Tally
-from accelsim.study.outcome import STATES
+from accelsim.study.outcome import STATES, Reason
 from accelsim.study.store import Store
 from accelsim.study.sweep.axes import flow
 from accelsim.study.sweep.config import StudyConfig, figure_unit
@@ -26,6 +26,8 @@ _SHOWN = 30
 _USUAL = ("energy.request", "latency.request", "area.system")
 # Of all figures of a case: tells the cases of a row.
 _EVERY_CASE = ".time.run"
+# A quantity that was drawn.
+_LONG = re.compile(r"([0-9.e+-]{6,}) (\S+)")
 _QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -40,13 +42,37 @@ class _Shown:
         return tuple(_cell(row.value(each)) for each in self.formulas)
 
 
+class _Short(NamedTuple):
+    """What a report needs of a row; all figures of all rows would fill the memory."""
+
+    number: int
+    axes: tuple[Value, ...]
+    state: str
+    reason: Reason
+    shown: tuple[Value, ...]
+    quantiled: tuple[Value, ...]
+
+
 def sweep_report(
     table: StudyTable, command: Sequence[str], changed: Changed | None = None
 ) -> Report:
     """Return the report of a study's rows."""
-    config, rows = table.study.config, list(table)
-    shown, quantiled = _shown(table, rows), _columns(config.quantiles, rows, config)
-    data = _data(table, rows, shown)
+    config, cases = table.study.config, _cases(table)
+    usual = [f"{case}.{key}" for case in cases for key in _USUAL]
+    wanted = config.show or [*config.columns, *config.objectives] or usual
+    shown, quantiled = (_columns(each, cases, config) for each in (wanted, config.quantiles))
+    rows = [
+        _Short(
+            row.number,
+            tuple(_shortly(row.point.values[name]) for name in config.axis_columns),
+            row.state,
+            row.reason,
+            shown.values(row),
+            quantiled.values(row),
+        )
+        for row in table
+    ]
+    data = _data(config, rows, shown)
     counts = {str(state): sum(row.state == state for row in rows) for state in STATES}
     reasons, quantiles = _reasons(rows), _quantiles(rows, quantiled)
     return Report(
@@ -72,7 +98,7 @@ def sweep_report(
 def studies_report(store: Store, command: Sequence[str]) -> Report:
     """Return the report of all studies in a store."""
     columns = (Column("study", "study"), Column("points", "points", "1"), Column("file", "file"))
-    rows = tuple((name, points, source) for name, (source, points) in store.studies().items())
+    rows = tuple((name, points, source) for source, (name, points) in store.studies().items())
     data = Table("Studies", columns, rows)
     return Report(
         name="studies",
@@ -96,21 +122,15 @@ def _about(table: StudyTable) -> Iterator[str]:
     yield f"Axes: {', '.join(config.axis_columns)}"
 
 
-def _shown(table: StudyTable, rows: Sequence[StudyRow]) -> _Shown:
-    config = table.study.config
-    wanted = config.show or [*config.columns, *config.objectives]
-    usual = [f"{case}.{key}" for case in _cases(rows) for key in _USUAL]
-    return _columns(wanted or usual, rows, table.study.config)
-
-
-def _cases(rows: Sequence[StudyRow]) -> tuple[str, ...]:
+def _cases(table: StudyTable) -> tuple[str, ...]:
     """Return the cases that have figures."""
-    names = dict.fromkeys(name for row in rows[:_SHOWN] for name in row.figures)
+    first = next((row for row in table if row.state == "ok"), None)
+    names = first.figures if first else ()
     return tuple(name.removesuffix(_EVERY_CASE) for name in names if name.endswith(_EVERY_CASE))
 
 
-def _columns(texts: Sequence[str], rows: Sequence[StudyRow], config: StudyConfig) -> _Shown:
-    cases, formulas = _cases(rows), tuple(map(Expression, texts))
+def _columns(texts: Sequence[str], cases: Sequence[str], config: StudyConfig) -> _Shown:
+    formulas = tuple(map(Expression, texts))
     return _Shown(formulas, tuple(_column(each.text, cases, config) for each in formulas))
 
 
@@ -129,28 +149,20 @@ def _meant(text: str, config: StudyConfig) -> str:
     return _meant(config.columns[text], config) if text in config.columns else text
 
 
-def _data(table: StudyTable, rows: Sequence[StudyRow], shown: _Shown) -> Table:
-    axes = table.study.config.axis_columns
+def _data(config: StudyConfig, rows: Sequence[_Short], shown: _Shown) -> Table:
     columns = (
         Column("number", "point", "1"),
-        *(_axis(name, rows) for name in axes),
+        *(
+            _axis(name, [row.axes[at] for row in rows])
+            for at, name in enumerate(config.axis_columns)
+        ),
         Column("state", "state"),
         *shown.columns,
     )
-    cells: Iterator[Row] = (
-        (
-            row.number,
-            *(_cell(row.point.values[name]) for name in axes),
-            row.state,
-            *shown.values(row),
-        )
-        for row in rows
-    )
-    return Table("", columns, tuple(cells))
+    return Table("", columns, tuple((row.number, *row.axes, row.state, *row.shown) for row in rows))
 
 
-def _axis(name: str, rows: Sequence[StudyRow]) -> Column:
-    values = [row.point.values[name] for row in rows]
+def _axis(name: str, values: Sequence[Value]) -> Column:
     numeric = all(isinstance(each, (int, float)) or each is None for each in values)
     return Column(name, name, "1" if numeric and values else "", 4)
 
@@ -159,15 +171,21 @@ def _cell(value: Any) -> Value:
     return flow(value) if isinstance(value, (list, dict)) else value
 
 
+def _shortly(value: Any) -> Value:
+    """Return the value of an axis with as many digits as one reads."""
+    match = _LONG.fullmatch(value) if isinstance(value, str) else None
+    return f"{float(match[1]):.4g} {match[2]}" if match else _cell(value)
+
+
 def _first(data: Table) -> Table:
     left = len(data.rows) - _SHOWN
     notes = (f"and {left:,} more rows: accelsim study export has all figures of all",)
     return Table("Points", data.columns, data.rows[:_SHOWN], notes if left > 0 else ())
 
 
-def _reasons(rows: Sequence[StudyRow]) -> Iterator[Table]:
+def _reasons(rows: Sequence[_Short]) -> Iterator[Table]:
     """Yield why points have no figures, alike reasons together, the first of each."""
-    groups: dict[tuple[str, str, str], list[StudyRow]] = {}
+    groups: dict[tuple[str, str, str], list[_Short]] = {}
     for row in rows:
         if row.state != "ok":
             alike = re.sub(r"[0-9][0-9.,e+-]*", "#", row.reason.message)
@@ -187,13 +205,12 @@ def _reasons(rows: Sequence[StudyRow]) -> Iterator[Table]:
         yield Table("Without figures", columns, tuple(found))
 
 
-def _quantiles(rows: Sequence[StudyRow], shown: _Shown) -> list[Table]:
+def _quantiles(rows: Sequence[_Short], shown: _Shown) -> list[Table]:
     """Return a row for each formula: its quantiles over all rows that have it."""
     found = []
-    for formula, column in zip(shown.formulas, shown.columns, strict=True):
-        values = sorted(
-            each for row in rows if isinstance(each := row.value(formula), (int, float))
-        )
+    for at, column in enumerate(shown.columns):
+        cells = (row.quantiled[at] for row in rows)
+        values = sorted(each for each in cells if isinstance(each, (int, float)))
         if row := [quantile(values, share) for share in _QUANTILES] if values else []:
             heads = (Column(f"p{100 * share:.0f}", f"{100 * share:.0f} %") for share in _QUANTILES)
             texts = (column.text(each) for each in row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from functools import lru_cache
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -33,7 +34,13 @@ def point_id(point: Point) -> bytes:
 
 def workload_name(point: Point) -> str:
     """Return the absolute path of a point's workload, or what a shipped one is called."""
-    return known_as(str(find_input(Path(point.workload)).absolute()))
+    name = os.fspath(point.workload)
+    return _name(name if os.path.isabs(name) else str(find_input(Path(name)).absolute()))
+
+
+@lru_cache(maxsize=16)
+def _name(path: str) -> str:
+    return known_as(path)
 
 
 def _settled(assignments: tuple[str, ...]) -> list[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from accelsim.evaluation.point import Figure
 
@@ -37,19 +37,34 @@ def pack(figures: Mapping[str, Figure]) -> Packed:
 
 def unpack(packed: Packed) -> dict[str, Figure]:
     """Return the figures."""
-    names, codes = read_layout(packed.layout)
-    body, form = zlib.decompress(packed.body), _format(codes)
-    size = struct.calcsize(form)
-    numbers = iter(struct.unpack(form, body[:size]))
-    texts = iter(json.loads(body[size:]))
-    return {name: _value(code, numbers, texts) for name, code in zip(names, codes, strict=True)}
+    layout, body = _read_layout(packed.layout), zlib.decompress(packed.body)
+    size = struct.calcsize(layout.form)
+    found = dict(layout.empty)
+    found.update(zip(layout.numbers, struct.unpack(layout.form, body[:size]), strict=True))
+    texts = json.loads(body[size:])
+    found.update(
+        (name, each[0] if isinstance(each, list) else int(each))
+        for name, each in zip(layout.texts, texts, strict=True)
+    )
+    return found
+
+
+class _Layout(NamedTuple):
+    """The names of all figures, None for each; of the numbers and their format, of the texts."""
+
+    empty: Mapping[str, Figure]
+    numbers: tuple[str, ...]
+    form: str
+    texts: tuple[str, ...]
 
 
 @lru_cache(maxsize=256)
-def read_layout(layout: str) -> tuple[tuple[str, ...], str]:
-    """Return the names of figures, and a letter for the type of each."""
+def _read_layout(layout: str) -> _Layout:
     names, codes = json.loads(layout)
-    return tuple(names), codes
+    pairs = list(zip(names, codes, strict=True))
+    numbers = tuple(name for name, code in pairs if code in "dq")
+    texts = tuple(name for name, code in pairs if code == "t")
+    return _Layout(dict.fromkeys(names), numbers, _format(codes), texts)
 
 
 @lru_cache(maxsize=256)
@@ -70,12 +85,3 @@ def _code(value: Figure) -> str:
 
 def _format(codes: str) -> str:
     return "<" + codes.replace("n", "").replace("t", "")
-
-
-def _value(code: str, numbers: Iterator[float | int], texts: Iterator[Any]) -> Figure:
-    if code == "n":
-        return None
-    if code == "t":
-        text = next(texts)
-        return text[0] if isinstance(text, list) else int(text)
-    return next(numbers)

@@ -23,7 +23,7 @@ from accelsim.study.packing import Packed
 DEFAULT = Path("out") / "studies.sqlite"
 IN_MEMORY = ":memory:"
 # Raised with every change of the tables below.
-VERSION = 1
+VERSION = 2
 _TABLES = """
 create table if not exists layouts(id integer primary key, digest blob unique, layout text);
 create table if not exists inputs(id integer primary key, digest blob unique, seen text);
@@ -31,7 +31,7 @@ create table if not exists models(id integer primary key, digest blob unique);
 create table if not exists rows(
     id integer primary key, point blob, model integer, input integer, state text,
     layout integer, body blob, reason text, seconds real, unique(point, model, input));
-create table if not exists studies(name text primary key, points blob, source text);
+create table if not exists studies(source text primary key, name text, points blob);
 """
 # Retried rows take the place of failed ones; nothing takes that of any other.
 _ADD = """
@@ -169,25 +169,25 @@ class Store:
 
     # -- studies -------------------------------------------------------------------------------
 
-    def study(self, name: str) -> tuple[bytes, ...] | None:
-        """Return the points of a study as it was last run, None for one that is new."""
+    def study(self, source: str) -> tuple[bytes, ...]:
+        """Return the points that the study of a file had when it was last run."""
         with self._reported():
-            found = self._db.execute("select points from studies where name=?", (name,)).fetchone()
-        if found is None:
-            return None
-        return tuple(found[0][at : at + _POINT] for at in range(0, len(found[0]), _POINT))
+            (points,) = self._db.execute(
+                "select coalesce(max(points), x'') from studies where source=?", (source,)
+            ).fetchone()
+        return tuple(points[at : at + _POINT] for at in range(0, len(points), _POINT))
 
-    def remember(self, name: str, points: Sequence[bytes], source: str) -> None:
-        """Keep which points a study has, and the file that it is read from."""
+    def remember(self, source: str, name: str, points: Sequence[bytes]) -> None:
+        """Keep the name of the study of a file, and which points it has."""
         with self._transaction() as db:
-            row = (name, b"".join(points), source)
+            row = (source, name, b"".join(points))
             db.execute("insert or replace into studies values (?, ?, ?)", row)
 
     def studies(self) -> dict[str, tuple[str, int]]:
-        """Return the studies by name: the file of each, and how many points it has."""
+        """Return the studies by their files: the name of each, and how many points it has."""
         with self._reported():
-            found = self._db.execute("select name, source, length(points) from studies").fetchall()
-        return {name: (source, size // _POINT) for name, source, size in found}
+            found = self._db.execute("select source, name, length(points) from studies").fetchall()
+        return {source: (name, size // _POINT) for source, name, size in found}
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -198,15 +198,15 @@ class Store:
     def clean(self, model: bytes, forget: str | None = None) -> int:
         """Remove rows of other models, of changed files and of no study; return how many.
 
-        ``forget`` is a study whose points go as well, unless another has them too.
+        ``forget`` is the file of a study whose points go as well, unless another has them too.
         """
         with self._reported(), one_reading():
             inputs = self._db.execute("select distinct input from rows").fetchall()
             stale = [files for (files,) in inputs if not self._is_current(files)]
         with self._transaction() as db:
             if forget is not None:
-                db.execute("delete from studies where name=?", (forget,))
-            kept = {point for name in self.studies() for point in self.study(name) or ()}
+                db.execute("delete from studies where source=?", (forget,))
+            kept = {point for source in self.studies() for point in self.study(source)}
             marks = ",".join("?" * len(stale))
             gone = [
                 (row,)

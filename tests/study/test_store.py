@@ -89,12 +89,12 @@ def test_cleaning_removes_what_no_study_and_no_model_has() -> None:
         for number in range(4):
             store.add(point(number), MODEL, ok(a=float(number)))
         store.add(point(1), b"old" * 5 + b".", ok(b=1.0))
-        store.remember("mine", [point(1), point(2)], "mine.yaml")
-        store.remember("yours", [point(2), point(3)], "yours.yaml")
+        store.remember("mine.yaml", "study", [point(1), point(2)])
+        store.remember("yours.yaml", "study", [point(2), point(3)])
         assert store.clean(MODEL) == 2
-        assert store.clean(MODEL, "mine") == 1
+        assert store.clean(MODEL, "mine.yaml") == 1
         assert set(store.states(map(point, range(4)), MODEL)) == {point(2), point(3)}
-        assert store.studies() == {"yours": ("yours.yaml", 2)}
+        assert store.studies() == {"yours.yaml": ("study", 2)}
         store.add(point(7), MODEL, ok(b=1.0))
         (found,) = store.rows([point(7)], MODEL)
         assert found is not None
@@ -110,7 +110,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "s") as db:
         db.execute("pragma user_version=99")
     db.close()
-    with pytest.raises(ConfigError, match=r"a store of version 99, this accelsim reads 1; use"):
+    with pytest.raises(ConfigError, match=r"a store of version 99, this accelsim reads 2; use"):
         Store(tmp_path / "s")
     with sqlite3.connect(tmp_path / "other") as db:
         db.execute("create table mine(a)")

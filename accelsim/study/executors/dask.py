@@ -16,12 +16,13 @@ from typing import Any
 
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.evaluation.point import Point
+from accelsim.inputs.files import unchanged
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import Plugin, loaded_plugins, plugins_put_back, use_plugins
 from accelsim.study.executors.base import Chunk, Executor, Numbered, Pending, Results, evaluated
 from accelsim.study.executors.local import MOST_STRIKES
 from accelsim.study.identity import model_id
-from accelsim.study.outcome import KILLED, Outcome
+from accelsim.study.outcome import KILLED, Outcome, read_seen
 
 # Chunks in flight for every thread of the cluster: one works, one waits.
 _IN_FLIGHT = 2
@@ -64,6 +65,7 @@ class DaskCluster(Executor):
                 "--scheduler needs dask; run: pip install 'accelsim[dask]', or leave it out"
             ) from None
         self._dask: Any = distributed
+        self._seen = set[str]()
         try:
             self._client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
             self._client.wait_for_workers(1, timeout=_PATIENCE)
@@ -92,7 +94,9 @@ class DaskCluster(Executor):
         """Yield outcomes as they come. Raises AccelsimError where the cluster is lost."""
         suspects: list[int] = []
         flying: dict[str, Chunk] = {}
-        done = self._dask.as_completed(with_results=True, raise_errors=False)
+        done = self._dask.as_completed(
+            loop=self._client.loop, with_results=True, raise_errors=False
+        )
         try:
             self._launch(pending, points, flying, done)
             while flying:
@@ -134,6 +138,7 @@ class DaskCluster(Executor):
         """Return what a task has found, None where its worker was lost."""
         if future.status == "finished":
             found: list[tuple[int, Outcome]] = result
+            self._check_files(outcome for _, outcome in found)
             return found
         error = result[1] if isinstance(result, tuple) else result
         if isinstance(error, self._dask.KilledWorker):
@@ -141,18 +146,27 @@ class DaskCluster(Executor):
         if isinstance(error, AccelsimError):
             raise error
         raise AccelsimError(
-            f"--scheduler: the cluster could not evaluate ({type(error).__name__}: {error}); what "
-            "was done is kept, the same command goes on"
+            f"--scheduler: the cluster could not evaluate ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}); what was done is kept, the same command goes on"
         )
+
+    def _check_files(self, outcomes: Iterable[Outcome]) -> None:
+        """Raise ConfigError where a worker has read other files than are here."""
+        for outcome in outcomes:
+            if outcome.seen not in self._seen:
+                if not unchanged(read_seen(outcome.seen)):
+                    raise ConfigError(
+                        "--scheduler: its workers see other files under the same paths; share the "
+                        "folder of the study with them"
+                    )
+                self._seen.add(outcome.seen)
 
     def _alone(self, number: int, points: Sequence[Point]) -> Outcome:
         """Return the outcome of a point whose worker was lost, nothing else in flight."""
         for _ in range(MOST_STRIKES):
             future = self._send([number], points)
-            self._dask.wait(future)
-            failed = future.status != "finished"
-            result = future.exception() if failed else future.result()
-            outcomes = self._outcomes(future, result)
+            error = future.exception()  # waits
+            outcomes = self._outcomes(future, future.result() if error is None else error)
             future.release()
             if outcomes:
                 return outcomes[0][1]

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from accelsim.errors import ConfigError
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.inputs.paths import parse_path, suggest
 from accelsim.inputs.validation import ConfigModel, RuleError
@@ -176,9 +175,3 @@ def figure_unit(name: str, cases: Iterable[str]) -> str:
 def _unit(key: str) -> str:
     fitting = [each for each in all_metrics() if key == each.key or key.startswith(f"{each.key}.")]
     return max(fitting, key=lambda each: len(each.key)).unit if fitting else "1"
-
-
-def no_study(name: str, known: Iterable[str]) -> ConfigError:
-    """Return the error for a study that is neither a file nor in the store."""
-    hint = suggest(name, known, "studies in the store")
-    return ConfigError(f"there is no study '{name}', neither a file nor in the store; {hint}")

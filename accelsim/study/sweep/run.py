@@ -15,7 +15,6 @@ from accelsim.inputs.validation import validate
 from accelsim.study.evaluator import Evaluator, Progress
 from accelsim.study.executors.base import Executor, InProcess
 from accelsim.study.executors.local import LocalProcesses, default_jobs
-from accelsim.study.identity import point_id
 from accelsim.study.store import DEFAULT, IN_MEMORY, Store
 from accelsim.study.sweep.config import StudyConfig
 from accelsim.study.sweep.space import Study, axis_name, load_study, made_study
@@ -91,17 +90,16 @@ def run_study(study: Study, store: Store, how: Evaluation) -> StudyTable:
     with one_reading():
         study.check()
     if study.source:
-        ids = [point_id(point.point) for point in study]
-        how.told.append(_changed(ids, store.study(study.config.name)))
-        store.remember(study.config.name, ids, study.source)
+        how.told.append(_changed(study.ids, store.study(study.source)))
+        store.remember(study.source, study.config.name, study.ids)
     with how.executor() as executor:
         evaluator = Evaluator(store, executor, how.retry_failed, how.max_failures, how.progress)
         tally = evaluator.fill(study.points, study.groups)
     return StudyTable(study, store, tally)
 
 
-def _changed(ids: Sequence[bytes], before: Sequence[bytes] | None) -> Changed:
-    now, then = frozenset(ids), frozenset(before or ())
+def _changed(ids: Sequence[bytes], before: Sequence[bytes]) -> Changed:
+    now, then = frozenset(ids), frozenset(before)
     return Changed(len(now & then), len(now - then), len(then - now))
 
 

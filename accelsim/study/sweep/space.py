@@ -22,6 +22,7 @@ from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.plugins import plugins_put_back
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import validate
+from accelsim.study.identity import point_id
 from accelsim.study.sweep.axes import Choice, applies, flow
 from accelsim.study.sweep.config import StudyConfig, wrong_figures
 from accelsim.workload.schema import Workload, load_workload
@@ -127,6 +128,11 @@ class Study(Sequence[StudyPoint]):
     def _point(self, picks: Picks) -> Point:
         assignments = (text for choice in filter(None, picks) for text in choice.assignments)
         return self.base.with_assignments(*assignments)
+
+    @cached_property
+    def ids(self) -> list[bytes]:
+        """The names of all points in the store."""
+        return [point_id(point) for point in self.points]
 
     @property
     def points(self) -> Points:

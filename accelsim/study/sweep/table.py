@@ -12,7 +12,7 @@ from typing import Any
 from accelsim.errors import ConfigError
 from accelsim.evaluation.point import Figure
 from accelsim.study.evaluator import Tally
-from accelsim.study.identity import model_id, point_id
+from accelsim.study.identity import model_id
 from accelsim.study.outcome import NO_REASON, Outcome, Reason, State
 from accelsim.study.store import Store
 from accelsim.study.sweep.expressions import Expression, si
@@ -98,8 +98,7 @@ class StudyTable:
     tally: Tally | None = None
 
     def __iter__(self) -> Iterator[StudyRow]:
-        ids = [point_id(point.point) for point in self.study]
-        for number, outcome in enumerate(self.store.rows(ids, model_id())):
+        for number, outcome in enumerate(self.store.rows(self.study.ids, model_id())):
             if outcome is not None:
                 yield row_of(self.study, number, outcome)
 
