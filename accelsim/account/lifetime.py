@@ -2,7 +2,7 @@
 
 A write of a word writes each of its cells once; the pulses of a program-and-verify write count as
 one. The first programming of a device is left out; cells that hold parameters are written again
-whenever their retention is over. Two bounds:
+whenever their retention is over, or as often as their memory says. Two bounds:
 
 ``worst``  no wear levelling. Parameters have fixed addresses, so each load of a task writes the
            same cells. If all tasks fit beside each other each has cells of its own, and the most
@@ -43,8 +43,8 @@ class RegionLifetime:
     ``words_written`` is of the whole run, in words of the memory. ``worst_writes`` are those of
     the most often written cell without wear levelling, ``even_writes`` those of every cell with
     ideal wear levelling. ``endurance`` is in writes of a cell by grade, empty where the technology
-    has no limit (or states none). ``retention`` [s] by grade is how long parameters hold, empty
-    where nothing is lost or none lie there.
+    has no limit (or states none). ``retention`` [s] by grade is how long parameters are left alone,
+    empty where nothing is lost, none lie there or nobody writes them again.
     """
 
     region: Region
@@ -104,6 +104,9 @@ def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> Re
     seconds = to_seconds(run.makespan)
     endurance = _by_grade(device.endurance)
     retention = _by_grade(device.retention) if holds else {}
+    if holds:
+        every = design.hardware.memories[region.name].rewritten_every
+        retention = {g: s for g, held in retention.items() if (s := every(held)) < math.inf}
     return RegionLifetime(region, words, worst, even, endurance, retention, seconds)
 
 

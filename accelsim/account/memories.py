@@ -81,6 +81,16 @@ def backbone_programming(design: Design) -> dict[str, ProgrammingCost]:
     }
 
 
+def rewriting(design: Design) -> dict[str, float]:
+    """Return the mean power [W] of writing again, before it fades, what ``backbone_programming``
+    writes, by memory."""
+    memories, regions = design.hardware.memories, design.hardware.regions
+    return {
+        name: cost.joules / memories[name].rewritten_every(regions[name].array.retention)
+        for name, cost in backbone_programming(design).items()
+    }
+
+
 def writing_once(costs: Iterable[ProgrammingCost]) -> tuple[float, float]:
     """Return time [s] and energy [J] of writing several memories once, one after the other."""
     written = list(costs)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from accelsim.accelerators.design import Design
+from accelsim.account.memories import rewriting
 from accelsim.errors import ConfigError, ProgramError
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.components.base import Datasheet, Part, Price
@@ -27,31 +29,41 @@ class Supplies:
     barrier lowering, which is left out. ``voltages`` and ``losses`` are relative to the nominal
     operating point, ``periods`` are ticks of a cycle, all by the name of the point. ``scaled`` are
     the blocks that follow the chip's supply, ``retained`` those that keep their contents in
-    retention, with what is left of their leakage there, ``always_on`` those that no state
-    switches off.
+    retention, with what is left of their leakage there (``gated`` is left of others),
+    ``always_on`` those that no state switches off; ``rewriting`` is the share of a block's power
+    that writes again what fades.
     """
 
     power: PowerConfig
+    gated: float
     voltages: dict[str, float]
     losses: dict[str, float]
     periods: dict[str, Tick]
     scaled: frozenset[str]
     retained: Mapping[str, float]
     always_on: frozenset[str]
+    rewriting: Mapping[str, float]
 
     def dynamic(self, point: str, block: str) -> float:
         """Return the factor on the energy of an action at an operating point."""
         return self.losses[point] * self.voltages[point] ** 2 if block in self.scaled else 1.0
 
     def leakage(self, state: ChipState, block: str) -> float:
-        """Return the factor on the leakage of a block in a state of the chip."""
+        """Return the factor on the leakage of a block in a state of the chip.
+
+        What writes again whatever fades is part of it: it is drawn in every state.
+        """
+        share = self.rewriting.get(block, 0.0)
+        return share + (1 - share) * self._leakage(state, block)
+
+    def _leakage(self, state: ChipState, block: str) -> float:
         on = state.power in (PowerState.ACTIVE, PowerState.IDLE, PowerState.CLOCK_GATED)
         if on or block in self.always_on:
             at = state.point
             return self.losses[at] * self.voltages[at] if block in self.scaled else 1.0
         if state.power is PowerState.RETENTION and block in self.retained:
             return self.retained[block]
-        return self.power.gated_leakage
+        return self.gated
 
 
 @dataclass(frozen=True)
@@ -93,12 +105,14 @@ class PriceList:
 
 
 def price_list(
-    hardware: HardwareConfig, codecs: Iterable[tuple[str, Code]] = frozenset()
+    hardware: HardwareConfig,
+    codecs: Iterable[tuple[str, Code]] = frozenset(),
+    rewriting: Mapping[str, float] = MappingProxyType({}),
 ) -> PriceList:
     """Return the prices of a machine.
 
     ``codecs`` are those that stand at its memories: (memory, code). Their area and leakage are
-    part of the memory's.
+    part of the memory's; so are the watts of ``rewriting`` what fades, by memory.
     """
     sheets, logic = dict(hardware.datasheets), hardware.site.logic
     for name, code in sorted(codecs):
@@ -106,7 +120,9 @@ def price_list(
     priced = {(n, a): price for n, sheet in sheets.items() for a, price in sheet.prices.items()}
     joules = {key: price.joules for key, price in priced.items() if not price.paid_elsewhere}
     areas = {name: sheet.area for name, sheet in sheets.items() if sheet.area is not None}
-    watts = {name: sheet.leakage for name, sheet in sheets.items() if sheet.leakage is not None}
+    leaking = {name: sheet.leakage for name, sheet in sheets.items() if sheet.leakage is not None}
+    watts = {name: leaked + rewriting.get(name, 0.0) for name, leaked in leaking.items()}
+    shares = {name: own / watts[name] for name, own in rewriting.items() if own}
     return PriceList(
         joules,
         frozenset(key for key, price in priced.items() if price.paid_elsewhere),
@@ -116,7 +132,7 @@ def price_list(
         areas,
         {state: w for sheet in sheets.values() for state, w in sheet.states.items()},
         {name: sheet.source for name, sheet in sheets.items() if sheet.source},
-        _supplies_of(hardware, sheets),
+        _supplies_of(hardware, sheets, shares),
         sheets,
     )
 
@@ -133,7 +149,9 @@ def _clocked_port(hardware: HardwareConfig, name: str) -> str:
     return clocked[0]
 
 
-def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> Supplies:
+def _supplies_of(
+    hardware: HardwareConfig, sheets: Mapping[str, Datasheet], rewriting: Mapping[str, float]
+) -> Supplies:
     nominal, drawn = hardware.clock, hardware.power.regulator.drawn
     voltages, losses = {NOMINAL: 1.0}, {NOMINAL: 1.0}
     periods = {NOMINAL: period_of(nominal.frequency)}
@@ -143,14 +161,16 @@ def _supplies_of(hardware: HardwareConfig, sheets: Mapping[str, Datasheet]) -> S
         periods[point.name] = period_of(point.frequency)
     scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
     power = hardware.power.measured(hardware.process)
-    usual = power.retention.leakage_fraction if power.retention else power.gated_leakage
+    gated = power.gated_leakage
+    assert gated is not None
+    usual = power.retention.leakage_fraction if power.retention else gated
     retained = {
         name: usual if sheet.kept is None else sheet.kept
         for name, sheet in sheets.items()
         if sheet.retained
     }
     always_on = frozenset(name for name, sheet in sheets.items() if sheet.always_on)
-    return Supplies(power, voltages, losses, periods, scaled, retained, always_on)
+    return Supplies(power, gated, voltages, losses, periods, scaled, retained, always_on, rewriting)
 
 
 def _with_codec(sheet: Datasheet, code: Code, logic: Logic) -> Datasheet:
@@ -188,4 +208,5 @@ def check_actions(segments: Iterable[Segment], prices: PriceList) -> None:
 def design_prices(design: Design) -> PriceList:
     """Return the prices of a design's machine with the codecs that its tensors need."""
     placements = design.placements.values()
-    return price_list(design.hardware, {codec for each in placements for codec in each.codecs})
+    codecs = {codec for each in placements for codec in each.codecs}
+    return price_list(design.hardware, codecs, rewriting(design))

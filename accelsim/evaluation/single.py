@@ -20,6 +20,7 @@ from accelsim.inputs.paths import suggest
 from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.function_unit import FunctionUnit
+from accelsim.machine.components.host import HostConfig
 from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
 from accelsim.machine.components.simple_dram import SimpleDramConfig
 from accelsim.machine.components.vector_mac_array import PeArrayConfig, loaded_cycles
@@ -82,10 +83,11 @@ class OperatorResult:
 def run_beside(
     hardware: HardwareConfig, segment: Segment, kind: str, vectors: int
 ) -> OperatorResult:
-    """Run a product beside a load of so many vectors of ``data`` or ``mask`` that begins with it.
+    """Run a product beside a load of so many vectors of ``data`` or ``mask``.
 
-    The load goes into the memory that takes the sums. Raises ConfigError for a machine whose array
-    is none of EdgeBERT's.
+    The host starts the product, then, with one register more, the load, whose first word comes when
+    the bus is set up. It goes into the memory that takes the sums. Raises ConfigError for a machine
+    whose array is none of EdgeBERT's.
     """
     _check_positive(beside=vectors)
     array, lanes = hardware.further.get("pe_array"), hardware.datapath.lanes
@@ -104,7 +106,10 @@ def run_beside(
         builder.add(task.queue, task.operator, task.uses)
     asked = next(u.demand for u in segment.tasks[0].uses if isinstance(u.demand, Product))
     _check_work(words + asked.amount // lanes**2, "cycles")
-    cycles, delay = loaded_cycles(array, asked, (0, words) if kind == "data" else (words, 0))
+    host = hardware.component(hardware.name_of(HostConfig), HostConfig)
+    arrival = host.register_write_cycles + bus.setup_cycles
+    loads = (0, words) if kind == "data" else (words, 0)
+    cycles, delay = loaded_cycles(array, asked, loads, arrival)
     loaded = run_alone(hardware, loading).cycles + delay
     least = max(cycles, loaded) * hardware.site.period
     result, _, _ = _run(hardware, builder.build(), trace=False, least=least)

@@ -75,7 +75,7 @@ class Machine:
         buses = [each for each in self.hardware.further.values() if isinstance(each, BusConfig)]
         if not buses or buses[0].arbitration == "use":
             return 0
-        return buses[0].burst_beats * buses[0].width // 8
+        return buses[0].burst_bytes
 
     def _ticks(self, block: str, action: str, demand: Demand) -> Tick:
         return self.port(block, action).occupancy(Use(block, action, demand), 0)

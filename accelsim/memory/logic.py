@@ -9,6 +9,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Hertz, Joules, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
@@ -66,6 +67,7 @@ class FlipFlop(ConfigModel):
     clock: EnergyRange
     data: EnergyRange
     clock_tree: EnergyRange
+    area: SquareMeters
     source: str
 
 
@@ -136,6 +138,13 @@ class LogicLeakage(ConfigModel):
     source: str
 
 
+class PowerSwitch(ConfigModel):
+    """The fraction of leakage that an open power switch leaves behind, by roadmap."""
+
+    left_behind: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    source: str
+
+
 class LogicFile(ConfigModel):
     """Schema of a logic technology: lines at one node and supply."""
 
@@ -155,16 +164,19 @@ class LogicFile(ConfigModel):
     clock_generator: PerCycle
     dram_interface: DramInterface
     arithmetic: Arithmetic
+    power_switch: PowerSwitch
     leakage: LogicLeakage
 
 
 @dataclass(frozen=True)
 class Registers:
-    """The registers of a unit: J of a cycle for each MAC and each lane, J of a useful operation."""
+    """The registers of a unit: J of a cycle and area for each MAC and lane, J of an operation."""
 
     cycle_per_mac: float
     cycle_per_lane: float
     operation: float
+    area_per_mac: float
+    area_per_lane: float
 
 
 @dataclass(frozen=True)
@@ -246,6 +258,7 @@ def scaled_logic(
 
     flip_flop, wire = file.flip_flop, 1e3 * file.wires.energy_per_bit_mm.at(grade) * supply
     clock, data = scaled(flip_flop.clock) + scaled(flip_flop.clock_tree), scaled(flip_flop.data)
+    area = flip_flop.area * shrink**2
     return Logic(
         mac=_circuit(scaled(file.mac.energy), file.mac.area * shrink**2),
         registers={
@@ -253,6 +266,8 @@ def scaled_logic(
                 cycle_per_mac=bits.bits_per_mac.at(grade) * clock,
                 cycle_per_lane=bits.bits_per_lane.at(grade) * clock,
                 operation=bits.changes.at(grade) * data,
+                area_per_mac=bits.bits_per_mac.at(grade) * area,
+                area_per_lane=bits.bits_per_lane.at(grade) * area,
             )
             for unit, bits in file.registers.items()
         },
@@ -338,6 +353,22 @@ def _sources(file: LogicFile) -> dict[str, str]:
 def load_logic(name: str) -> LogicFile:
     """Return what a file says of a logic technology. Raises ConfigError for a bad one."""
     return load_file(name, _read_logic, "logic technology", "logic")
+
+
+def left_behind(name: str, roadmap: str | None) -> float:
+    """Return the fraction of leakage behind an open power switch of a logic technology.
+
+    Raises ConfigError for a roadmap of which its file says nothing.
+    """
+    file = load_logic(name)
+    like = load_technology(named_beside(name, file.leakage.like), named_beside(name, "bank_wires"))
+    roadmap, known = roadmap or like.default_roadmap, file.power_switch.left_behind
+    if roadmap not in known:
+        raise ConfigError(
+            f"power.gated_leakage: {file.name} says nothing of switches of roadmap '{roadmap}', "
+            f"only of {', '.join(known)}; state it"
+        )
+    return known[roadmap]
 
 
 def _unpriced(file: LogicFile, grade: Grade) -> str:

@@ -5,6 +5,7 @@ What the figures cannot mean (saturated, wears out), what they leave out, what c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from math import fsum
 
@@ -116,13 +117,18 @@ def retention_texts(case: CaseResult) -> Iterator[str]:
     for name, cost in case.programming.items():
         found = case.lifetimes[name]
         array = found.region.array
-        if array.retention and (found.rewrites_a_day > 1 or array.retention < found.seconds):
-            yield (
+        if array.retention and (array.retention < 86_400 or array.retention < found.seconds):
+            told = (
                 f"holds data too short: {name} for {duration(array.retention)} at grade "
                 f"{array.grade}; writing it again takes {format_si(cost.seconds, 's')} and "
-                f"{format_si(cost.joules, 'J')}, {found.rewrites_a_day:.3g} times a day, which "
-                "these figures leave out"
+                f"{format_si(cost.joules, 'J')}, "
             )
+            every = found.retention.get(array.grade, math.inf)
+            if every <= array.retention:
+                told += f"{found.rewrites_a_day:.3g} times a day: the energy is in these figures, "
+                yield told + "with leakage, the time is not"
+            else:
+                yield told + f"but memories.{name}.refresh is later: its contents are lost"
 
 
 def unused_texts(case: CaseResult) -> Iterator[str]:

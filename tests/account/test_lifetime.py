@@ -162,6 +162,37 @@ def test_a_grade_that_holds_40_minutes_does_not_last() -> None:
     assert found.rewrites_a_day == 36
     text = " ".join(retention_texts(result(high)))
     assert "holds data too short: rram for 40 min at grade high" in text
-    assert "36 times a day" in text
+    assert "36 times a day: the energy is in these figures" in text
     assert wear()["rram"].lasts()
     assert not list(retention_texts(result()))
+
+
+SLEEPY = "requests={pattern: poisson, mean_interval: 10 s, duration: 100 s}"
+OFF = "idle={policy: timeout, off_after: 1 s}"
+HIGH = "hardware.process.grade=high"
+NEVER = "hardware.memories.rram.refresh=none"
+HOURLY = "hardware.memories.rram.refresh=1 h"
+
+
+@pytest.mark.parametrize("overrides", [(), (SLEEPY, OFF)])
+def test_what_fades_is_written_again_in_every_state_of_the_chip(overrides: tuple[str, ...]) -> None:
+    """The mean: the joules of one writing for each retention that passes, asleep or not."""
+    paid, free = result(HIGH, *overrides), result(HIGH, NEVER, *overrides)
+    cost = paid.programming["rram"].joules
+    seconds = to_seconds(paid.run.makespan)
+    for one, every in ((paid, 2.4e3), (result(HIGH, HOURLY, *overrides), 3600.0)):
+        spent = one.figures.account.leakage_of("rram") - free.figures.account.leakage_of("rram")
+        assert math.isclose(spent, cost * seconds / every, rel_tol=1e-6)
+        added = one.figures.account.total - free.figures.account.total
+        assert math.isclose(added, spent, rel_tol=1e-6)
+    assert any("off" in str(state) for state in paid.run.ledger.chip_states) == bool(overrides)
+
+
+def test_who_writes_too_late_or_never_is_told_and_wears_less() -> None:
+    for late, days in ((NEVER, 0), (HOURLY, 24)):
+        assert wear(HIGH, late)["rram"].rewrites_a_day == days
+        assert "its contents are lost" in " ".join(retention_texts(result(HIGH, late)))
+    often = "hardware.memories.rram.refresh=30 min"
+    assert wear(HIGH, often)["rram"].rewrites_a_day == 48
+    assert "the energy is in these figures" in " ".join(retention_texts(result(HIGH, often)))
+    assert wear(HIGH, NEVER)["rram"].lasts()

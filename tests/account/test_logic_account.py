@@ -31,6 +31,8 @@ LINES = {
 }
 # Bits of registers a MAC and a lane, bits that change in a MAC, bits of a special function's lane.
 VECTOR_MACS = {"low": (5, 32, 3, 16), "typical": (20, 40, 6, 48), "high": (48, 0, 12, 96)}
+# Bits of registers of a wire of the bus.
+BUS_BITS = {"low": 1, "typical": 2, "high": 4}
 SYSTOLIC = {"low": (32, 0, 10, 16), "typical": (48, 0, 13, 48), "high": (72, 0, 20, 96)}
 
 
@@ -57,6 +59,7 @@ def test_a_product_costs_its_lines(
     expected = 64**3 * (mac + changes * change) * FEMTO
     assert found.dynamic["pe_array", "mac"] == pytest.approx(expected)
     cycle = (256 * per_mac + 16 * per_lane + 16 * lane_bits) * flip_flop * FEMTO
+    cycle += hardware.bus.width * BUS_BITS[grade] * flip_flop * FEMTO
     cycle += (16 * control + host + hardware.datasheets["power"].cycle / PICO) * PICO
     assert found.clock == pytest.approx(found.duration / found.period * cycle)
     buffer = "scratchpad" if name == "systolic_npu" else "weight_buffer"
@@ -110,16 +113,22 @@ def test_a_stalled_array_pays_for_its_clock_and_gating_saves_just_that(grade: st
     fast, slow = stalled(machine(logic)), stalled(machine(logic, "bus.width=32 b"))
     assert slow.amounts == fast.amounts
     assert slow.dynamic == fast.dynamic
-    cycles = {name: sheet.cycle for name, sheet in machine(logic).datasheets.items()}
+    cycles, narrow = (
+        {name: sheet.cycle for name, sheet in machine(logic, *bus).datasheets.items()}
+        for bus in ((), ("bus.width=32 b",))
+    )
+    assert narrow == {**cycles, "bus": cycles["bus"] / 2}
     waited = slow.cycles - fast.cycles
     assert waited == 64 * 1024 // 8 + 5 * (64 * 1024 // 4 // 256 - 64 * 1024 // 8 // 256)
-    assert slow.clock - fast.clock == pytest.approx(waited * sum(cycles.values()))
+    assert fast.clock == pytest.approx(fast.cycles * sum(cycles.values()))
+    assert slow.clock == pytest.approx(slow.cycles * sum(narrow.values()))
     gated = stalled(machine(logic, gating))
     assert gated.dynamic == fast.dynamic
     assert gated.leakage == fast.leakage
-    # The array alone is busy; the clock's generator never stops.
+    # Array and bus are busy one after the other; the clock's generator never stops.
     idle = fast.cycles - busy_cycles(fast)
     saved = cycles["pe_array"] * idle + (cycles["sfu"] + cycles["host"]) * fast.cycles
+    saved += cycles["bus"] * (fast.cycles - (64 * 1024 // 8 + 12 + 5 * 31))
     assert fast.clock - gated.clock == pytest.approx(saved)
     assert gated.clock < fast.clock
 
@@ -149,7 +158,7 @@ def test_clocks_are_counted_in_whole_ticks_and_gating_saves_the_idle_ones() -> N
     assert gated.run.ledger.chip_states == free.run.ledger.chip_states
     prices, saved = free.figures.prices, 0.0
     assert prices.cycles == gated.figures.prices.cycles
-    for port in ("pe_array", "sfu", "weight_buffer.read"):
+    for port in ("pe_array", "sfu", "bus", "weight_buffer.read"):
         ran, busy = clocks(free, port), clocks(gated, port)
         assert ran == on
         assert sum(busy.values()) == gated.run.ledger.busy[port] == free.run.ledger.busy[port]

@@ -158,7 +158,7 @@ def test_clocks_are_paid_where_they_run_by_cycles_and_voltage(regulator: str, po
     result = small_results(*overrides)["adapter_slc"]
     clock, slowed, paid = result.case.hardware.clock, 0, result.figures.account.clock
     points = {point.name: point for point in result.case.hardware.lower_points}
-    assert {*result.figures.prices.cycles} == {"pe_array", "sfu", "host", "power"}
+    assert {*result.figures.prices.cycles} == {"bus", "pe_array", "sfu", "host", "power"}
     for state, ticks in result.run.ledger.chip_states.items():
         if state.power not in (PowerState.ACTIVE, PowerState.IDLE):
             assert not any(at == state for at, _ in paid)

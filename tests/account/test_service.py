@@ -31,7 +31,7 @@ CASE = "adapter_slc"
 
 def a_run(outcomes: Sequence[RequestOutcome], makespan: int) -> Run:
     return Run(
-        makespan, Ledger(), Window(), (), (), tuple(outcomes), {}, 0, 0, 0, idle_plans={},
+        makespan, Ledger(), Window(), (), (), tuple(outcomes), {}, {}, 0, 0, 0, idle_plans={},
         traced=False, task_bits={}
     )  # fmt: skip
 

@@ -171,6 +171,34 @@ def test_bus_formula(data_bytes: int, masks: int) -> None:
     assert bus.occupancy(Use("bus", "transfer", moved), 0) == cycles * PERIOD
 
 
+@given(st.sampled_from([8, 64, 128, 256, 1024, 4096]), st.integers(1, 10**5), st.integers(0, 5))
+def test_no_burst_crosses_a_page_and_each_waits_for_whom_it_asks(
+    width: int, data_bytes: int, wait: int
+) -> None:
+    bus = Machine(machine(f"bus.width={width} b")).blocks["bus"]
+    beats = -(-8 * data_bytes // width)
+    bursts = -(-beats // min(256, 8 * 4096 // width))
+    cycles = beats + 12 + 5 * (bursts - 1) + wait * bursts
+    moved = Transfer(data_bytes, wait=wait)
+    assert bus.occupancy(Use("bus", "transfer", moved), 0) == cycles * PERIOD
+
+
+@pytest.mark.parametrize("factor", [2, 10, 64])
+def test_a_wide_bus_costs_registers_in_proportion(factor: int) -> None:
+    """In area, leakage and each cycle; a byte charges as many wires as before."""
+    usual, wide = (machine(f"bus.width={width} b").datasheets["bus"] for width in (64, 64 * factor))
+    assert usual.cycle > 0
+    for name in ("area", "leakage", "cycle"):
+        assert getattr(wide, name) == pytest.approx(factor * getattr(usual, name))
+    assert wide.prices == usual.prices
+
+
+@pytest.mark.parametrize("width", ["4 b", "4104 b", "1000000 b"])
+def test_no_bus_is_narrower_than_a_byte_or_wider_than_any_array(width: str) -> None:
+    with pytest.raises(ConfigError, match=r"bus\.width: .*(8|4096)"):
+        machine(f"bus.width={width}")
+
+
 @given(st.integers(1, 10**4))
 def test_host_and_codec(amount: int) -> None:
     host, codec = (Machine(OVERLAPPED).blocks[name] for name in ("host", "codec"))

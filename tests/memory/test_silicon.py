@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim.account.prices import price_list
+from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.programming import programming_cost
 from accelsim.machine.regions import Region
 from accelsim.machine.schema import HardwareConfig, load_hardware
@@ -116,7 +118,8 @@ def test_a_machine_of_silicon_keeps_its_memories_by_what_was_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("grade", "gated", "seconds"), [("low", 0.01, 1e-6), ("typical", 0, 10e-6), ("high", 0.1, 1e-5)]
+    ("grade", "gated", "seconds"),
+    [("low", 0.01, 1e-6), ("typical", 1.9e-4, 10e-6), ("high", 0.1, 1e-5)],
 )
 def test_ends_of_gating_and_wake_up_reach_the_supply(
     grade: str, gated: float, seconds: float
@@ -148,3 +151,17 @@ def test_every_array_of_a_shipped_machine_stands_beside_what_was_built() -> None
     [backbone] = [gap for gap in gaps if gap.array.startswith("RRAM 1 b/cell 4 MiB + 512 KiB")]
     # Intel's 10.1 Mb/mm2 are 0.79 mm2 a MiB, NVSim's 4.5 MiB take 1.118 mm2.
     assert backbone.area == pytest.approx(0.792 * 4.5 / 1.1185, rel=1e-3)
+
+
+@pytest.mark.parametrize(("roadmap", "left"), [("LOP", 1.9e-4), ("LSTP", 0.1), ("HP", 3.6e-4)])
+def test_switches_leave_what_lstp_transistors_a_tenth_as_wide_leak(
+    roadmap: str, left: float
+) -> None:
+    """I_off at 350 K over that of the gated transistors, CACTI's table: 0.773, 399, 215 nA/um."""
+    hardware = load_hardware("hwconfigs/vanilla_slc.yaml", (f"process.roadmap={roadmap}",))
+    off = ChipState(PowerState.OFF)
+    assert price_list(hardware).supplies.leakage(off, "sram") == left
+    leaks = {"LOP": 399e-9, "LSTP": 0.773e-9, "HP": 215.2e-9}
+    assert left == pytest.approx(0.1 * 0.773e-9 / leaks[roadmap], rel=0.03)
+    stated = load_hardware("hwconfigs/vanilla_slc.yaml", ("power.gated_leakage=0.0",))
+    assert price_list(stated).supplies.leakage(off, "sram") == 0

@@ -19,10 +19,12 @@ def multipliers(count: int, unit: str, site: Site) -> Datasheet:
     logic, registers = site.logic, site.logic.registers[unit]
     cycle = count * registers.cycle_per_mac
     cycle += site.lanes * (registers.cycle_per_lane + logic.control)
+    area = count * (logic.mac.area + registers.area_per_mac)
+    area += site.lanes * registers.area_per_lane
     price = Price("macs", logic.mac.energy + registers.operation)
     prices = {"mac": price, f"{PADDED}mac": price}
     lines = ("mac", "flip_flop", unit, "control")
-    return logic_datasheet(prices, count * logic.mac.area, cycle, lines, site)
+    return logic_datasheet(prices, area, cycle, lines, site)
 
 
 def logic_datasheet(

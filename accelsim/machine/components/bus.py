@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from accelsim.inputs.quantities import Bits
 from accelsim.machine.components.base import ClockedBlock, Datasheet, Interconnect, Part, Price
@@ -11,6 +13,11 @@ from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.program import Transfer, Use
 from accelsim.units import ceil_div
+
+# AMBA AXI, ARM IHI 0022: no burst crosses a boundary of 4 KiB.
+_PAGE = 4096
+# [ours] AXI ends at 1024 b; ONNXim's network is modelled as wider. No array here fills more.
+_WIDEST = 4096
 
 
 class BusConfig(ClockedBlock, Interconnect):
@@ -28,7 +35,7 @@ class BusConfig(ClockedBlock, Interconnect):
     """
 
     kind: Literal["axi_bus"]
-    width: Bits
+    width: Annotated[Bits, Field(ge=8, le=_WIDEST)]
     masks_per_cycle: PositiveInt
     setup_cycles: Count
     store_setup_cycles: Count
@@ -36,6 +43,11 @@ class BusConfig(ClockedBlock, Interconnect):
     burst_gap_cycles: Count
     store_gap_cycles: Count
     arbitration: Literal["burst", "use"] = "burst"
+
+    @property
+    def burst_bytes(self) -> int:
+        """Bytes of the longest burst."""
+        return min(self.burst_beats * self.width // 8, _PAGE)
 
     def cycles(self, use: Use, site: Site) -> int:
         """A command for the data, one for the masks; ``transfer`` goes to the buffers."""
@@ -53,14 +65,25 @@ class BusConfig(ClockedBlock, Interconnect):
         setup, gap = self.setup_cycles, self.burst_gap_cycles
         if store:
             setup, gap = self.store_setup_cycles, self.store_gap_cycles
-        bursts = ceil_div(beats, self.burst_beats)
+        bursts = ceil_div(beats * self.width, 8 * self.burst_bytes)
         return words + setup + bursts * wait + (bursts - 1) * gap
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """A byte charges eight wires of the bus's length; the area of wires is not modelled."""
-        byte = Price("bytes", 8 * (site.logic.wire * self.length))
-        source = site.logic.sources_of("wires")
-        return Datasheet(Part.BUS, {"transfer": byte, "store": byte}, source=source)
+        """A byte charges eight wires of the bus's length and changes their registers.
+
+        The clock reaches the registers of all wires; wires themselves run above the logic.
+        """
+        logic, registers = site.logic, site.logic.registers["bus"]
+        byte = Price("bytes", 8 * (logic.wire * self.length + registers.operation))
+        area = self.width * registers.area_per_lane
+        return Datasheet(
+            Part.BUS,
+            {"transfer": byte, "store": byte},
+            area=area,
+            leakage=area * logic.leakage,
+            cycle=self.width * registers.cycle_per_lane,
+            source=logic.sources_of("wires", "flip_flop", "bus", "leakage"),
+        )
 
     def layout(self, name: str, site: Site) -> Hashable:
         """All but the length."""

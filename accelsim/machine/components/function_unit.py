@@ -93,5 +93,5 @@ class FunctionUnit(ClockedBlock):
         }
         prices |= {f"{PADDED}{function}": price for function, price in prices.items()}
         lanes, lines = self.lanes_of(site), ("arithmetic", "flip_flop", unit)
-        area, cycle = lanes * (multiply.area + 2 * add.area), lanes * registers.cycle_per_mac
-        return logic_datasheet(prices, area, cycle, lines, site)
+        area = lanes * (multiply.area + 2 * add.area + registers.area_per_mac)
+        return logic_datasheet(prices, area, lanes * registers.cycle_per_mac, lines, site)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.quantities import Bits, Bytes, Kelvin
+from accelsim.inputs.quantities import Bits, Bytes, Kelvin, Seconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
@@ -29,7 +30,8 @@ _ENERGIES = ("read_energy", "write_energy")
 class MemoryConfig(Component):
     """One on-chip memory region: arrays of the technology table.
 
-    ``roadmap`` and ``temperature`` are its own, else those of ``process``.
+    ``roadmap`` and ``temperature`` are its own, else those of ``process``. What fades is written
+    again every ``refresh``, just as its retention is over unless told otherwise.
     """
 
     kind: Literal["memory"] = "memory"
@@ -41,6 +43,7 @@ class MemoryConfig(Component):
     target: Target = "ReadEDP"
     roadmap: str | None = None
     temperature: Kelvin | None = None
+    refresh: Literal["none"] | Seconds | None = None
     extrapolate: bool = False
 
     @model_validator(mode="after")
@@ -51,6 +54,12 @@ class MemoryConfig(Component):
                 "change one of the two"
             )
         return self
+
+    def rewritten_every(self, retention: float | None) -> float:
+        """Return the time between two writings of what holds for a ``retention`` [s]."""
+        if retention is None or self.refresh == "none":
+            return math.inf
+        return self.refresh or retention
 
     def region(self, name: str, site: Site) -> Region:
         """Return the memory's arrays. Raises ConfigError for what the table does not have."""

@@ -84,11 +84,14 @@ def panel_cycles(config: PeArrayConfig, rows: int, columns: int, depth: int) -> 
     return product_cycles(_timing(config), rows, columns, depth) + config.command_cycles
 
 
-def loaded_cycles(config: PeArrayConfig, asked: Product, loads: tuple[int, int]) -> tuple[int, int]:
-    """Return the cycles of a panel and what it delays a load that begins with it.
+def loaded_cycles(
+    config: PeArrayConfig, asked: Product, loads: tuple[int, int], arrival: int
+) -> tuple[int, int]:
+    """Return the cycles of a panel and what it delays a load meanwhile.
 
     ``loads`` are mask and data words into the memories that take the sums, in turn with sums and
-    reads where ``write_port`` is shared; otherwise nothing meets. Every cycle is stepped through.
+    reads where ``write_port`` is shared; otherwise nothing meets. The first comes ``arrival``
+    cycles after the panel's first read. Every cycle is stepped through.
     """
     cycles = panel_cycles(config, asked.rows, asked.columns, asked.depth)
     if config.write_port != "shared":
@@ -96,8 +99,9 @@ def loaded_cycles(config: PeArrayConfig, asked: Product, loads: tuple[int, int])
     size = config.vector_size
     outputs, depth = ceil_div(asked.rows, size) * ceil_div(asked.columns, size), asked.depth
     tiles = (outputs, ceil_div(depth, size))
-    product = Pipeline(_timing(config), *tiles, loads).run() + config.command_cycles
-    return product, Pipeline(_timing(config), *tiles, loads).run_loads() - max(loads)
+    timing = (_timing(config), *tiles, loads, arrival)
+    product = Pipeline(*timing).run() + config.command_cycles
+    return product, Pipeline(*timing).run_loads() - max(loads)
 
 
 def _timing(config: PeArrayConfig) -> PeTiming:

@@ -62,11 +62,17 @@ class Pipeline:
     """One product: ``outputs`` tiles of n x n sums, each of ``depth`` tiles of n x n x n.
 
     Words are counted; their contents decide no cycle. ``loads`` are mask and data words that the
-    bus writes meanwhile into the memories that take the sums, one a cycle where there is room.
+    bus writes meanwhile into the memories that take the sums, one a cycle where there is room, from
+    cycle ``arrival`` after the first read on.
     """
 
     def __init__(
-        self, timing: PeTiming, outputs: int, depth: int, loads: tuple[int, int] = (0, 0)
+        self,
+        timing: PeTiming,
+        outputs: int,
+        depth: int,
+        loads: tuple[int, int] = (0, 0),
+        arrival: int = 0,
     ) -> None:
         size, serial = timing.vector_size, timing.tile_schedule == "serial"
         self.now = _START_TO_FIRST_READ
@@ -75,7 +81,7 @@ class Pipeline:
         self._reads_left = outputs * depth * size
         self._sums_left = outputs * size
         self._loads_left = list(loads)
-        self.loaded = self.now
+        self._arrival = self.loaded = self.now + arrival
         """The cycle in which the last word of the loads was taken."""
         self._requests, decoded = _Channel(), _Channel(_MASK_TO_DATA_RELAYS)
         operands, sums = _Channel(_DATA_TO_OPERAND_RELAYS), _Channel()
@@ -99,10 +105,10 @@ class Pipeline:
         return self.now - 1 + _LAST_SUM_TO_DONE
 
     def run_loads(self) -> int:
-        """Return the cycles from the first word of the loads to the end of the last."""
+        """Return the cycles from the arrival of the loads to the end of their last word."""
         while any(self._loads_left):
             self.step()
-        return self.loaded - _START_TO_FIRST_READ
+        return self.loaded - self._arrival
 
     def step(self) -> None:
         """Do one cycle: no part sees what another does in the same cycle."""
@@ -110,7 +116,7 @@ class Pipeline:
         if self._reads_left:
             self._reads_left -= self._requests.push(now)
         for kind, left in enumerate(self._loads_left):
-            if left and self._loads[kind].push(now):
+            if left and now >= self._arrival and self._loads[kind].push(now):
                 self._loads_left[kind] -= 1
                 self.loaded = now + 1
         for part in self._others:
