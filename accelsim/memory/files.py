@@ -115,6 +115,11 @@ def _unknown(noun: str, name: str, known: Mapping[str, str]) -> str:
     parts = [part for part in re.split(r"[^a-z0-9]+", name.lower()) if part in known]
     close = parts or difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {known[close[0]]}? " if close else ""
+    if is_file(name):
+        return (
+            f"{noun} '{name}' is no .yaml file; if NVSim, NS-Cache, NVMExplorer, CACTI or DRAMSys "
+            f"made it: accelsim tech import {name}"
+        )
     listed = ", ".join(sorted(known.values()))
     return f"unknown {noun} '{name}': {hint}known: {listed}, or the path of a .yaml file"
 

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 MAIN = str(ROOT / "workloads" / "mti_mnli_mrpc_qnli.yaml")
 MACHINE = ROOT / "hwconfigs" / "edgebert_overlapped.yaml"
 TABLES = ROOT / "hwconfigs" / "technologies"
+SAMPLES = ROOT / "tests" / "memory" / "imports"
 # A model that runs in a tenth of a second; a smaller vocabulary keeps drawn weights small.
 SMALL = (
     "model={name: custom, family: albert, vocabulary_size: 500, embedding_size: 32, hidden_size: "
@@ -204,6 +205,25 @@ def array(random: Random, folder: Path) -> Input:
     return Input((*arguments, *random.sample(["--extrapolate", "--extrapolate"], 1)))
 
 
+def imported(random: Random, folder: Path) -> Input:
+    """Import what another tool printed, broken."""
+    source = random.choice(sorted(SAMPLES.glob("*_*.[tcj]*")))
+    path = _write(folder, source.name, broken_text(random, source.read_text()))
+    options = random.sample(
+        [
+            "--node=22nm",
+            "--bits-per-cell=2",
+            "--cell=best",
+            "--word=96",
+            "--currents-of=lpddr4_3200",
+            "--volatile",
+            "--capacity=1.5MiB",
+        ],
+        2,
+    )
+    return Input(("tech", "import", str(path), "--out", str(folder / "got.yaml"), *options))
+
+
 DOORS: dict[str, Door] = {
     door.__name__: door
     for door in (
@@ -216,6 +236,7 @@ DOORS: dict[str, Door] = {
         output,
         operator,
         array,
+        imported,
     )
 }
 

@@ -198,6 +198,11 @@ def test_hostile_files_end_soon(content: str, folder: Path) -> None:
     assert not (folder / "got.yaml").exists()
 
 
+def test_what_names_such_a_file_hears_of_the_import(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["tech", str(SAMPLES / "nvsim_rram_2mb.txt")]) == 2
+    assert "accelsim tech import" in capsys.readouterr().err
+
+
 def test_no_file_is_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "got.yaml").write_text("mine")
     assert imported("nvsim_rram_2mb.txt") == 6

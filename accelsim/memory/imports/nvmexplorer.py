@@ -19,6 +19,7 @@ from accelsim.memory.imports.points import (
     plain,
     table_rows,
 )
+from accelsim.memory.tables import ANY
 
 MARK = "MemCellType"
 _FIGURES = {
@@ -72,9 +73,10 @@ def _name(fields: Fields) -> str:
 
 def _point(fields: Fields) -> Point:
     bits = int(fields.number(_BITS, whole=True)) if _BITS in fields.entries else 1
-    goal = fields.text("OptimizationTarget") or ""
-    if goal not in TARGETS:
-        fields.missing += [] if goal else ["OptimizationTarget"]
+    goal = fields.text("OptimizationTarget")
+    if goal is None:
+        fields.missing.append("OptimizationTarget")
+    elif goal not in TARGETS:
         known = ", ".join(TARGETS)
         raise fields.wrong("OptimizationTarget", f"expected one of {known}, got '{goal[:60]}'")
     # NVSim counts cells: each holds that many bits of data.
@@ -83,7 +85,7 @@ def _point(fields: Fields) -> Point:
         capacity=int(capacity),
         word=int(fields.number("WordWidth (bit)", whole=True)) * bits,
         figures={column: fields.number(name) for column, name in _FIGURES.items()},
-        target=TARGETS[goal],
+        target=TARGETS.get(goal or "", ANY),
         bits_per_cell=bits,
         node=f"{plain(fields.number('ProcessNode'))} nm",
         roadmap=fields.text("DeviceRoadmap"),

@@ -142,7 +142,7 @@ def _labelled(text: str) -> Iterator[tuple[int, str, str]]:
 
 def _slower(fields: Fields, column: str, what: str) -> Decimal:
     """Return what a write takes: the greater of SET and RESET where the cell has both."""
-    switches = [f"{each} {what}" for each in ("SET", "RESET", "Programming")]
+    switches = [f"{each} {what}" for each in ("SET", "RESET")]
     known = [name for name in switches if name in fields.entries]
     if not known:
         return fields.quantity(column, f"Write {what}")

@@ -127,7 +127,7 @@ class Fields:
     def _positive(self, name: str, text: str, *, whole: bool = False) -> tuple[Decimal, str]:
         found = _NUMBER.match(text)
         value = Decimal(found[0]) if found else Decimal(0)
-        if value <= 0 or (whole and value % 1):
+        if value <= 0 or (whole and value != value.to_integral_value()):
             kind = "positive whole number" if whole else "positive number"
             raise self.wrong(name, f"expected a {kind}, got '{text[:60]}'")
         assert found is not None

@@ -20,8 +20,11 @@ from accelsim.memory.imports.points import COLUMNS, Found, Point, plain
 from accelsim.memory.macro import MacroFile
 from accelsim.memory.technology import read_technology
 
-# [ours] No output of one of these tools is longer; NVMExplorer's tables have 0.5 MB.
-_MOST_CHARACTERS = 32 << 20
+# [ours] No output of one of these tools is longer: NVMExplorer's tables have 0.5 MB, what is parsed
+# as a whole some kB.
+_MOST_CHARACTERS = 8 << 20
+_MOST_PARSED = 1 << 18
+_PARSED = ("dramsys", "macro")
 FORMATS = ("nvsim", "ns-cache", "nvmexplorer", "cacti", "dramsys", "macro")
 _DEFAULT_DRAM = "lpddr4_3200"
 
@@ -68,6 +71,8 @@ def import_files(paths: list[Path], form: str | None, given: Given) -> Written:
     if len(forms) > 1:
         raise ConfigError(f"files of one tool make a technology; got {' and '.join(sorted(forms))}")
     (form,) = forms
+    for path, text in texts.items() if form in _PARSED else ():
+        _check_length(path, text, _MOST_PARSED)
     if form == "dramsys":
         return _dram(texts, given)
     return _arrays(texts, form, given)
@@ -75,9 +80,13 @@ def import_files(paths: list[Path], form: str | None, given: Given) -> Written:
 
 def _read(path: Path) -> str:
     text = read_text(path, "text", lambda missing: "check the path")
-    if len(text) > _MOST_CHARACTERS:
-        raise ConfigError(f"{path}: more than {_MOST_CHARACTERS >> 20} million characters")
+    _check_length(path, text, _MOST_CHARACTERS)
     return text
+
+
+def _check_length(path: Path, text: str, most: int) -> None:
+    if len(text) > most:
+        raise ConfigError(f"{path}: {len(text):,} characters, more than the {most:,} of any output")
 
 
 def _form_of(text: str, path: Path) -> str:
