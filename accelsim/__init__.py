@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from accelsim.evaluation.comparison import compare
+    from accelsim.evaluation.comparison import find_gains
     from accelsim.evaluation.examine import evaluate, examine
     from accelsim.evaluation.point import Point
     from accelsim.machine.schema import load_hardware
@@ -23,17 +23,19 @@ if TYPE_CHECKING:
     from accelsim.memory.technology import load_technology
     from accelsim.model.adaptations import find_adaptation
     from accelsim.model.families import find_model
+    from accelsim.study.compare import compare
     from accelsim.study.saved_run import load_run
     from accelsim.study.sweep.run import sweep
     from accelsim.workload.schema import load_workload
 
 _HOMES = {
     "Point": "accelsim.evaluation.point",
-    "compare": "accelsim.evaluation.comparison",
+    "compare": "accelsim.study.compare",
     "evaluate": "accelsim.evaluation.examine",
     "examine": "accelsim.evaluation.examine",
     "find_adaptation": "accelsim.model.adaptations",
     "find_array": "accelsim.memory.arrays",
+    "find_gains": "accelsim.evaluation.comparison",
     "find_model": "accelsim.model.families",
     "load_hardware": "accelsim.machine.schema",
     "load_run": "accelsim.study.saved_run",
@@ -49,6 +51,7 @@ __all__ = [
     "examine",
     "find_adaptation",
     "find_array",
+    "find_gains",
     "find_model",
     "load_hardware",
     "load_run",

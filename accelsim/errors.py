@@ -9,7 +9,8 @@
       OutputError            6   a result cannot be written
       PluginError            7   what a plug-in adds has failed (a bug in the plug-in)
 
-A study exits with 8 when points have failed or were killed; their rows say why.
+A study exits with 8 when points have failed or were killed; their rows say why. A comparison in
+which a run passes a limit (``compare --fail-above``) exits with 9.
 An interrupted command (Ctrl-C) exits with 130, one that is told to end with 128 and the number of
 the signal: 143 (SIGTERM) or 129 (SIGHUP).
 """
@@ -17,7 +18,7 @@ the signal: 143 (SIGTERM) or 129 (SIGHUP).
 from __future__ import annotations
 
 INTERRUPTED = 130
-POINTS_FAILED = 8
+POINTS_FAILED, LIMIT_PASSED = 8, 9
 
 
 class AccelsimError(Exception):

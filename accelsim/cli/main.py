@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 other error; 2 wrong input or options; 3 the model does not fit the machine;
 4 program error; 5 ledger contradiction; 6 output cannot be written; 7 a plug-in has failed; 8
-points of a study have failed; 130 interrupted; 141 the reader of the output went away.
+points of a study have failed; 9 a run passes a limit of `compare --fail-above`; 130 interrupted;
+141 the reader of the output went away.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from accelsim.version import __version__
 PIPE_CLOSED = 141
 _COMMANDS = {
     "run": "Simulate the cases of a workload and compare them.",
+    "compare": "Compare runs that did the same work; an exit code for CI.",
     "explain": "Share the ratio of two designs out to what differs between them.",
     "why": "Walk one figure back to its ledger entries, prices and sources.",
     "sweep": "Evaluate every point of a study, resumable, on all processors.",

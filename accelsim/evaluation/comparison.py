@@ -30,7 +30,7 @@ class Comparison:
 KINDS = ("area", "energy", "latency")
 
 
-def compare(result: Result) -> list[Comparison]:
+def find_gains(result: Result) -> list[Comparison]:
     """Return the gains of every case whose baseline is among the cases.
 
     In a closed loop those are of a switch and of a round; in an open stream, where the time between

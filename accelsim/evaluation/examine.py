@@ -7,7 +7,7 @@ from collections.abc import Callable
 from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError
 from accelsim.evaluation.cases import Result
-from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.metrics import Figure, all_metrics, case_figures
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
@@ -101,7 +101,7 @@ def figures_of(result: Result) -> dict[str, Figure]:
         for name, case in result.cases.items()
         for _, key, value in case_figures(case)
     }
-    for comparison in compare(result):
+    for comparison in find_gains(result):
         for gain in comparison.gains:
             found[f"{comparison.design}.gain.{gain.metric}.{gain.scope}"] = gain.value
     return found

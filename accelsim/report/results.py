@@ -23,7 +23,7 @@ from accelsim.account.memories import unused_memories
 from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.fitting import told
 from accelsim.inputs.shipped import known_as
 from accelsim.report.memories import LIFETIME, MEMORY
@@ -60,7 +60,7 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
                     for gain in comparison.gains
                 ],
             }
-            for comparison in compare(result)
+            for comparison in find_gains(result)
         ],
         **({"refused": dict(result.refused)} if result.refused else {}),
         "cases": {

@@ -13,7 +13,7 @@ from accelsim.account.purposes import ALL as ALL_PURPOSES
 from accelsim.account.purposes import Spending, day_factor, mean_power, spendings
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.comparison import KINDS, compare
+from accelsim.evaluation.comparison import KINDS, find_gains
 from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.reasons import energy_parts
 from accelsim.inputs.shipped import known_as
@@ -247,7 +247,7 @@ def _parts(result: Result) -> Table:
 
 
 def _gains(result: Result) -> Iterator[Table]:
-    comparisons = compare(result)
+    comparisons = find_gains(result)
     if not comparisons:
         return
     published = result.workload.config.published if result.closed_loop else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from math import fsum
 
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.comparison import Comparison, compare
+from accelsim.evaluation.comparison import Comparison, find_gains
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.evaluation.reasons import Change, Reasons, energy_parts, reasons
 from accelsim.report.text import number, percent
@@ -18,7 +18,7 @@ _WORTH_TELLING = 0.2
 
 def verdict(result: Result) -> tuple[str, ...]:
     """Return who wins what and by how much, why, and what would change it."""
-    comparisons = compare(result)
+    comparisons = find_gains(result)
     if not comparisons:
         return tuple(_alone(result))
     found = [reasons(result, one) for one in comparisons]

@@ -22,7 +22,7 @@ _REAL = frozenset(name for name in BreakdownRow.columns().values() if name.endsw
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run's folder: ``results`` is the content of results.json.
+    """A run's folder, or the file of what was run: ``results`` is the content of results.json.
 
     A figure that a case does not have, such as that of a switch where nothing ever switches, is
     None there.
@@ -30,6 +30,7 @@ class SavedRun:
 
     folder: Path
     results: dict[str, Any]
+    known_breakdown: dict[str, list[Any]] | None = None
 
     @cached_property
     def breakdown(self) -> dict[str, list[Any]]:
@@ -37,6 +38,8 @@ class SavedRun:
 
         Raises ConfigError where the file is missing or no such table.
         """
+        if self.known_breakdown is not None:
+            return self.known_breakdown
         path = self.folder / BREAKDOWN
         text = read_text(path, "CSV", lambda _: "run it again: older runs did not write it")
         header, *rows = csv.reader(io.StringIO(text))

@@ -14,7 +14,7 @@ from trace_checks import MAIN, SLEEPY
 
 from accelsim.engine.simulator import Options
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.evaluation.stages import run_workload
 from accelsim.policies.idle import Oracle, Timeout
@@ -155,7 +155,7 @@ def test_figures_stand_side_by_side(report: Report, result: Result) -> None:
 
 
 def test_gains_are_ratios_of_the_cases_own_figures(result: Result) -> None:
-    (mixed, slc), results = compare(result), result.cases
+    (mixed, slc), results = find_gains(result), result.cases
     assert (mixed.design, mixed.baseline) == ("adapter_mixed", "vanilla_mixed")
     gains = {(gain.scope, gain.metric): gain.value for gain in slc.gains}
     before, after = results["vanilla_slc"], results["adapter_slc"]
@@ -181,12 +181,12 @@ def test_gains_are_ratios_of_the_cases_own_figures(result: Result) -> None:
 
 def test_a_case_compared_with_its_like_gains_nothing(result: Result) -> None:
     same = replace(result, cases={**result.cases, "vanilla_slc": result["adapter_slc"]})
-    assert {gain.value for gain in compare(same)[1].gains} == {1.0}
+    assert {gain.value for gain in find_gains(same)[1].gains} == {1.0}
 
 
 def test_without_its_baseline_a_case_is_not_compared(result: Result) -> None:
     alone = replace(result, cases={"adapter_slc": result["adapter_slc"]})
-    assert compare(alone) == []
+    assert find_gains(alone) == []
 
 
 def test_a_gain_that_was_not_published_has_none_beside_it() -> None:

@@ -12,7 +12,7 @@ from small_workload import SMALL, small_workload
 
 from accelsim.account.cautions import reloading, saturation, spill
 from accelsim.evaluation.cases import Result
-from accelsim.evaluation.comparison import compare
+from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.reasons import reasons
 from accelsim.evaluation.stages import run_workload
 from accelsim.report.cautions import cautions
@@ -47,7 +47,7 @@ def test_three_sentences_quote_the_gains(changes: tuple[str, ...]) -> None:
     assert len(sentences) == 3
     quoted = set(re.findall(r"(\S+)x (?:less|more) ", sentences[0]))
     scopes = ("switch", "system") if result.closed_loop else ("request", "system")
-    for comparison in compare(result):
+    for comparison in find_gains(result):
         assert comparison.design in sentences[0]
         gains = {(g.scope, g.metric): g.value for g in comparison.gains if g.scope in scopes}
         wanted = {as_printed(gain) for gain in gains.values()} - {"1.00"}
@@ -57,7 +57,7 @@ def test_three_sentences_quote_the_gains(changes: tuple[str, ...]) -> None:
 
 
 def test_a_gain_is_never_told_as_a_loss() -> None:
-    found = compare(examined())
+    found = find_gains(examined())
     (text, *_) = verdict(examined())
     for one in found:
         gain = next(g.value for g in one.gains if (g.scope, g.metric) == ("system", "latency"))
@@ -67,7 +67,7 @@ def test_a_gain_is_never_told_as_a_loss() -> None:
 
 def test_reasons_add_up_to_the_gain() -> None:
     result = examined("residency=one_task")
-    for comparison in compare(result):
+    for comparison in find_gains(result):
         one = reasons(result, comparison)
         gains = {(g.scope, g.metric): g.value for g in comparison.gains}
         assert one.energy.gain == pytest.approx(gains["system", "energy"])

@@ -12,7 +12,7 @@ from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.account.scopes import SCOPES
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.comparison import KINDS, compare
+from accelsim.evaluation.comparison import KINDS, find_gains
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.components.dram import DramConfig
@@ -123,7 +123,7 @@ def headline_checks() -> Iterator[Check]:
         published = workload.config.published
         if published is None:
             return
-        for comparison in compare(run_workload(workload)):
+        for comparison in find_gains(run_workload(workload)):
             found = {(gain.metric, gain.scope): gain.value for gain in comparison.gains}
             for metric in KINDS:
                 paper = getattr(published, metric)

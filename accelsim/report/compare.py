@@ -1,0 +1,127 @@
+"""The report of a comparison: what was changed, then figures of all sides by each grouping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from accelsim.report.table import Column, Heading, Prose, Report, Row, Section, Table
+from accelsim.report.text import Value, shortened
+from accelsim.study.compare import Compared, Line, View
+from accelsim.version import __version__
+
+SCHEMA_VERSION = 1
+# Lines that are shown of a view without --verbose.
+_MOST = 8
+
+
+def compare_report(
+    found: Sequence[Compared],
+    groupings: Sequence[str],
+    command: Sequence[str],
+    failures: Sequence[str] = (),
+) -> Report:
+    """Return the tables of each comparison; ``failures`` are told last."""
+    data = _data(found)
+    return Report(
+        name="compare",
+        title=" / ".join(side.name for side in found[0].sides),
+        sections=tuple(s for one in found for s in _sections(one, groupings, _MOST)),
+        details=tuple(s for one in found for s in _sections(one, groupings, None)),
+        verdict=tuple(Prose(text, "warning") for text in failures),
+        data=data,
+        document={
+            "schema_version": SCHEMA_VERSION,
+            "tool": {"name": "accelsim", "version": __version__},
+            "command": list(command),
+            "study": "compare",
+            "failed": list(failures),
+            "comparisons": [_document(one) for one in found],
+        },
+    )
+
+
+def _sections(one: Compared, groupings: Sequence[str], most: int | None) -> Iterator[Section]:
+    yield Heading(" / ".join(side.name for side in one.sides))
+    if most is not None:
+        yield _changed(one)
+    for view in one.views:
+        if view.by in groupings and (most is not None or len(view.lines) > _MOST):
+            yield _view(one, view, most)
+
+
+def _changed(one: Compared) -> Section:
+    if not one.changed:
+        return Prose("The inputs are the same.")
+    names = [side.name for side in one.sides]
+    columns = (Column("path", "what was changed"), *(Column(name, name) for name in names))
+    rows = tuple(tuple(shortened(text, 60) for text in change) for change in one.changed)
+    return Table("Inputs that differ", columns, rows)
+
+
+def _view(one: Compared, view: View, most: int | None) -> Table:
+    names = [side.name for side in one.sides]
+    columns = [Column("key", view.by), *(Column(name, name, view.unit) for name in names)]
+    for name in names[1:]:
+        of = f"{name}\n" if len(names) > 2 else ""
+        columns += [Column("", f"{of}difference", view.unit), Column("", f"{of}ratio", "x")]
+    rows = tuple(_row(line, view.unit) for line in view.lines[:most])
+    left = len(view.lines) - len(rows)
+    notes = (f"{left} more with --verbose",) if left else ()
+    return Table(f"{view.quantity} by {view.by}", tuple(columns), rows, notes)
+
+
+def _row(line: Line, unit: str) -> Row:
+    # Figures of results.json in mm2 are shown in it; columns take SI.
+    scale = 1e-6 if unit == "mm2" else 1.0
+    scaled: list[Value] = [None if value is None else scale * value for value in line.values]
+    cells: list[Value] = [line.key, *scaled]
+    for side in range(1, len(line.values)):
+        difference = line.difference(side)
+        cells += [None if difference is None else scale * difference, line.ratio(side)]
+    return tuple(cells)
+
+
+def _data(found: Sequence[Compared]) -> Table:
+    columns = tuple(
+        Column(name, name, unit)
+        for name, unit in (
+            ("by", ""), ("quantity", ""), ("unit", ""), ("key", ""), ("first", ""), ("side", ""),
+            ("value", "1"), ("difference", "1"), ("ratio", "x"),
+        )
+    )  # fmt: skip
+    rows = tuple(
+        (view.by, view.quantity, view.unit, line.key, one.sides[0].name, side.name,
+         line.values[number], line.difference(number), line.ratio(number))
+        for one in found
+        for view in one.views
+        for line in view.lines
+        for number, side in enumerate(one.sides)
+    )  # fmt: skip
+    return Table("", columns, rows)
+
+
+def _document(one: Compared) -> dict[str, Any]:
+    return {
+        "sides": [
+            {"name": side.name, "run": str(side.run.folder), "case": side.case}
+            for side in one.sides
+        ],
+        "changed": [{"path": path, "values": values} for path, *values in one.changed],
+        "views": [
+            {
+                "by": view.by,
+                "quantity": view.quantity,
+                "unit": view.unit,
+                "lines": [
+                    {
+                        "key": line.key,
+                        "values": list(line.values),
+                        "ratios": [line.ratio(n) for n in range(1, len(line.values))],
+                    }
+                    for line in view.lines
+                ],
+            }
+            for view in one.views
+        ],
+    }
