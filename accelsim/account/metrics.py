@@ -12,7 +12,7 @@ from accelsim.account.energy import EnergyAccount, clock_joules, price
 from accelsim.account.first_loads import first_loads
 from accelsim.account.parts import GROUPS, REFRESH, ROUND_PARTS
 from accelsim.account.prices import PriceList, design_prices
-from accelsim.account.scopes import ScopeFigures, scopes_of
+from accelsim.account.scopes import SCOPES, ScopeFigures, scopes_of
 from accelsim.engine.ledger import Group
 from accelsim.engine.run import ProgramTotal, Run
 from accelsim.machine.chip_state import ChipState, PowerState
@@ -21,6 +21,15 @@ from accelsim.policies.idle import IDLE_STATES
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, to_seconds
+
+
+class Scopes(dict[str, ScopeFigures]):
+    """Figures by scope; asked for one that a run does not have it says None: no switch, no cost."""
+
+    def __missing__(self, scope: str) -> None:
+        """Return None for a scope. Raises KeyError for what is none."""
+        if scope not in SCOPES:
+            raise KeyError(scope)
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class DesignFigures:
     no switch.
     """
 
-    scopes: dict[str, ScopeFigures]
+    scopes: Scopes
     parts: dict[str, float]
     account: EnergyAccount
     prices: PriceList
@@ -57,7 +66,7 @@ def measure(
         once = _switch_parts(prices, account, switches)
         parts = {part: all - first / switches.count * once[part] for part, all in parts.items()}
     return DesignFigures(
-        scopes=scopes_of(design, run, account, prices, rounds, first),
+        scopes=Scopes(scopes_of(design, run, account, prices, rounds, first)),
         parts={part: joules / rounds for part, joules in parts.items()},
         account=account,
         prices=prices,

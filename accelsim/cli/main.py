@@ -25,6 +25,8 @@ _COMMANDS = {
     "compare": "Compare runs that did the same work; an exit code for CI.",
     "explain": "Share the ratio of two designs out to what differs between them.",
     "why": "Walk one figure back to its ledger entries, prices and sources.",
+    "graph": "Show the layer graph of a workload: shapes, MACs, bytes, placement.",
+    "show": "Show a machine: components, capacities, widths, areas, bandwidths.",
     "sweep": "Evaluate every point of a study, resumable, on all processors.",
     "study": "Show, export or clean what studies have found.",
     "crossover": "Find the request rate at which two cases cost the same energy.",

@@ -63,6 +63,8 @@ _LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
     default=_FORMATS[0],
     help="Perfetto's format, or Chrome's JSON. [pftrace]",
 )
+@click.option("--by", help="Also print energy and time by layer, operator, block, task, memory.")
+@click.option("--parquet", is_flag=True, help="Also write breakdown.parquet (extra parquet).")
 @click.option("--per-request", is_flag=True, help="Also write requests.csv, a row a request.")
 @click.option("--no-trace", is_flag=True, help="Write no timeline.")
 @click.option("--no-replay", is_flag=True, help="Simulate every segment, also equal ones.")
@@ -85,6 +87,8 @@ def run(
     window: str | None,
     timeline_detail: str | None,
     timeline_format: str,
+    by: str | None,
+    parquet: bool,
     per_request: bool,
     verbose: bool,
     no_trace: bool,
@@ -102,7 +106,8 @@ def run(
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
     from accelsim.inputs.memo import Memo
-    from accelsim.report.breakdown import breakdown_lines
+    from accelsim.report.breakdown import PARQUET, breakdown_lines, breakdown_parquet
+    from accelsim.report.by import chosen_groupings, with_groupings
     from accelsim.report.files import check_free
     from accelsim.report.media import chosen_media
     from accelsim.report.request_rows import request_rows
@@ -128,16 +133,19 @@ def run(
     resolved = resolve(Point(workload, assignments, cases), memo)
     wanted = chosen_media(media)
     folder = out or Path("out") / resolved.config.name
-    beside = {BREAKDOWN: True, timeline: not no_trace, _REQUESTS: per_request}
+    groupings = chosen_groupings(by)
+    beside = {BREAKDOWN: True, PARQUET: parquet, timeline: not no_trace, _REQUESTS: per_request}
     named = [f"results.{medium.name}" for medium in wanted]
     check_free(folder, [*named, *(name for name, asked in beside.items() if asked)])
     shown = not (quiet or as_json)
     result = _simulate(resolved, memo, options, shown=shown, strict=strict)
     for why in result.refused.values():
         click.echo(f"accelsim: does not fit and is left out: {printable(why)}", err=True)
-    report = run_report(result, _command(workload))
+    report = with_groupings(run_report(result, _command(workload)), result, groupings)
     more: dict[str, Pieces] = {BREAKDOWN: breakdown_lines(result.cases)}
     plans = {} if no_trace else _plans(result, timeline_detail)
+    if parquet:
+        more[PARQUET] = breakdown_parquet(result.cases)
     if not no_trace:
         more[timeline] = _timeline(result, plans, timeline_format)
     if per_request:
@@ -207,10 +215,11 @@ def _write(
     report: Report, folder: Path, media: Sequence[Medium], more: Mapping[str, Pieces]
 ) -> list[Path]:
     from accelsim.account.breakdown import BREAKDOWN
+    from accelsim.report.breakdown import PARQUET
     from accelsim.report.media import MEDIA
 
     # Files of an earlier run would not belong to these results.
-    others = (BREAKDOWN, _REQUESTS, *(f"timeline.{name}" for name in _FORMATS))
+    others = (BREAKDOWN, PARQUET, _REQUESTS, *(f"timeline.{name}" for name in _FORMATS))
     ours = (*others, *(f"{report.name}.{name}" for name in MEDIA.all()))
     return write(report, folder, media, more, stale=ours)
 

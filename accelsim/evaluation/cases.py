@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 
 from accelsim.accelerators.design import Design
 from accelsim.account.breakdown import BreakdownRow, breakdown
@@ -16,6 +17,7 @@ from accelsim.account.service import TaskService, service_statistics
 from accelsim.engine.run import Run
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.policies.service import ServiceConfig
+from accelsim.units import format_si
 from accelsim.workload.schema import Case, Workload
 
 
@@ -87,6 +89,23 @@ class Result:
 
     def __getitem__(self, case: str) -> CaseResult:
         return self.cases[case]
+
+    def _repr_html_(self) -> str:
+        """Show itself in a notebook: a table of the figures that are shown where room is short."""
+        from accelsim.evaluation.metrics import case_figures
+
+        found: dict[str, dict[str, str]] = {}
+        for name, case in self.cases.items():
+            for metric, key, value in case_figures(case):
+                if metric.brief and key == metric.key and value is not None:
+                    unit = "" if metric.unit == "1" else metric.unit
+                    told = format_si(value, unit) if isinstance(value, float) else str(value)
+                    found.setdefault(f"{metric.title} ({key})", {})[name] = told
+        rows = [(title, *(own.get(n, "") for n in self.cases)) for title, own in found.items()]
+        lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("", *self.cases))
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     @property
     def closed_loop(self) -> bool:

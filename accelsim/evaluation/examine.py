@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError
@@ -28,7 +28,9 @@ def evaluate(point: Point, memo: Memo | None = None) -> Row:
     does not fit, and PluginError. Plug-ins that the point's files name are unloaded again.
     """
     with plugins_put_back(), one_reading(), plugin_errors():
-        return Row(point, figures_of(examine(point, memo)))
+        result = examine(point, memo)
+        figures = figures_of(result)
+        return Row(point, figures, absent=_absent(result, figures))
 
 
 def examine(
@@ -105,3 +107,13 @@ def figures_of(result: Result) -> dict[str, Figure]:
         for gain in comparison.gains:
             found[f"{comparison.design}.gain.{gain.metric}.{gain.scope}"] = gain.value
     return found
+
+
+def _absent(result: Result, figures: Mapping[str, Figure]) -> frozenset[str]:
+    """Return the names of the figures, and of the gains, that cases could have and do not."""
+    wanted = {f"{case}.{metric.key}" for case in result.cases for metric in all_metrics()}
+    compared = [metric for metric in all_metrics() if metric.compared != "never"]
+    wanted |= {f"{case}.gain.{metric.key}" for case in result.cases for metric in compared}
+    # Of a metric with labels each is a figure.
+    known = {name.rpartition(".")[0] for name in figures} | set(figures)
+    return frozenset(wanted - known)

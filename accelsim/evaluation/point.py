@@ -48,16 +48,20 @@ class Row(Mapping[str, Figure]):
     """The figures of a point by name: ``adapter_mixed.energy.system``, all in SI units.
 
     A gain over the baseline of its case stands under ``adapter_mixed.gain.energy.system``.
-    ``reason`` says why a point is not ``ok``.
+    ``reason`` says why a point is not ``ok``. A figure that a case does not have, such as that of a
+    switch where nothing ever switches, is ``absent``: it is None, and no key.
     """
 
     point: Point
     figures: Mapping[str, Figure]
     status: Literal["ok"] = "ok"
     reason: str = ""
+    absent: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> Figure:
-        """Return a figure. Raises ConfigError for a name that the row does not have."""
+        """Return a figure. Raises ConfigError for a name that no row has."""
+        if name in self.absent:
+            return None
         if name not in self.figures:
             hint = suggest(str(name), self.figures, "figures")
             raise ConfigError(f"there is no figure '{name}'; {hint}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 
 from accelsim.account.breakdown import BreakdownRow
+from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.report.media.csv import csv_lines
 
+PARQUET = "breakdown.parquet"
 COLUMNS = ("design", *BreakdownRow.columns().values())
 
 
@@ -16,3 +19,17 @@ def breakdown_lines(cases: Mapping[str, CaseResult]) -> Iterator[str]:
     yield from csv_lines([COLUMNS])
     for name, case in cases.items():
         yield from csv_lines((name, *row) for row in case.breakdown)
+
+
+def breakdown_parquet(cases: Mapping[str, CaseResult]) -> list[bytes]:
+    """Return the same table as Parquet. Raises ConfigError without pyarrow."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise ConfigError("--parquet needs pyarrow: pip install 'accelsim[parquet]'") from None
+    rows = ((name, *row) for name, case in cases.items() for row in case.breakdown)
+    columns = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), file)
+    return [file.getvalue()]

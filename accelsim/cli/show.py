@@ -1,0 +1,40 @@
+"""``accelsim show``: a machine, its components and what they can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from accelsim.cli.options import command_line, output_options, refuse_unused_media, set_option
+from accelsim.cli.output import show as show_report
+from accelsim.cli.output import write
+
+
+@click.command()
+@click.argument("machine", type=click.Path(path_type=Path))
+@set_option
+@click.option("--verbose", is_flag=True, help="Also print the price of each action.")
+@output_options()
+def show(
+    machine: Path,
+    assignments: tuple[str, ...],
+    verbose: bool,
+    out: Path | None,
+    media: str,
+    as_json: bool,
+) -> None:
+    """Show a MACHINE: components, capacities, widths, areas, bandwidths, placement.
+
+    \b
+    accelsim show hwconfigs/adapter_slc.yaml --set memories.sram.capacity=1MiB
+    """
+    from accelsim.machine.schema import load_hardware
+    from accelsim.report.machine import machine_report
+    from accelsim.report.media import chosen_media
+
+    refuse_unused_media(out)
+    report = machine_report(load_hardware(machine, assignments), command_line())
+    wanted = chosen_media(media)
+    paths = write(report, out, wanted) if out else []
+    show_report(report, paths, as_json=as_json, details=verbose)
