@@ -139,7 +139,7 @@ def check_work(graph: LayerGraph, segments: Iterable[Segment]) -> None:
     planned: Counter[tuple[str, str]] = Counter()
     for operator in graph.operators:
         action = "mac" if operator.macs else operator.kind.name
-        turns = operator.kind.turns(len(graph.predecessors(operator)))
+        turns = operator.turns(len(graph.predecessors(operator)))
         asked[action, operator.label] += operator.macs or turns * operator.worked_on
     for segment in segments:
         for (_, action, label), amount in segment.amounts.items():

@@ -83,7 +83,8 @@ def compile_inference(
     stages = [stage for segment in segments for stage in segment]
     context = Context.of(graph, placement, stages, base_address)
     compiled: list[InferenceProgram] = []
-    levels = spill_levels(context, stages, results=mapper.results_spill)
+    room = hardware.capacities[hardware.placement.activations]
+    levels = spill_levels(context, stages, room, results=mapper.results_spill)
     for spilled in levels if hardware.placement.activation_spill else [NOTHING]:
         lying = replace(context, spilled=spilled)
         try:
@@ -280,4 +281,13 @@ def _operator_signature(
     )
     ends = (context.spilled.get(operator.name), context.is_result(operator))
     own = (operator.kind, operator.label, operator.shape, operator.depth, operator.form)
-    return (*own, operator.groups, operator.masked, operator.partial, stored, inputs, ends)
+    return (
+        *own,
+        operator.groups,
+        operator.window,
+        operator.masked,
+        operator.partial,
+        stored,
+        inputs,
+        ends,
+    )

@@ -83,6 +83,16 @@ class Context:
         return operator.name not in self.last_reader
 
 
+def _room(graph: LayerGraph, operator: Operator) -> int:
+    """Return the bytes that an output may take; windows are read as if they lay side by side."""
+    gathered = (
+        reader.rows * reader.depth * reader.groups
+        for reader in graph.successors(operator)
+        if reader.window
+    )
+    return max([operator.elements, *gathered])
+
+
 def _addresses(
     graph: LayerGraph, placement: Placement, crossing: frozenset[str], base: int
 ) -> dict[str, int]:
@@ -92,7 +102,7 @@ def _addresses(
         for name, tensor in placement.tensors.items()
         if DRAM in tensor.memories
     }
-    sizes |= {op.name: op.elements for op in graph.operators if op.name in crossing}
+    sizes |= {op.name: _room(graph, op) for op in graph.operators if op.name in crossing}
     addresses, following = {}, base
     for name, size in sizes.items():
         addresses[name] = following

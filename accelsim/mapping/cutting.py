@@ -1,7 +1,8 @@
 """Cuts a graph into segments (what stands before, in and between its layers) and these into stages.
 
-A stage is worked off in blocks of rows, so it ends where a function needs whole rows, and where
-the number of rows changes. An attention is a stage of its own.
+A stage is worked off in blocks of rows, so it ends where a function needs whole rows, where the
+number of rows changes, and before what reads other rows than its own. An attention is a stage of
+its own.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def _rowwise(graph: LayerGraph, operators: Sequence[Operator]) -> list[Stage]:
     stages: list[list[Operator]] = []
     open_rows = 0
     for operator in operators:
-        if operator.rows != open_rows:
+        if operator.rows != open_rows or operator.window:
             stages.append([])
         stages[-1].append(operator)
         open_rows = 0 if operator.kind.reach is Reach.ROW else operator.rows

@@ -5,7 +5,7 @@ Only the inputs and outputs of a stage ever lie in the activation memory as a wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Stage
@@ -13,6 +13,7 @@ from accelsim.mapping.emitter import Emitter, Operand
 from accelsim.mapping.units import Unit
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
+from accelsim.units import ceil_div
 
 
 class UnitRun:
@@ -59,6 +60,9 @@ class UnitRun:
         if self.emitter.keeps(operator):
             self.emitter.decide(operator, rows)
             return
+        if operator.window:
+            self._pool(operator, rows)
+            return
         for first, last in split_rows(rows[1] - rows[0], self.emitter.row_tile):
             self.function(operator, (rows[0] + first, rows[0] + last), operator.columns)
 
@@ -104,6 +108,9 @@ class UnitRun:
         *,
         retire: bool,
     ) -> None:
+        if operator.window:
+            self._convolution(operator, rows, columns)
+            return
         emitter, source = self.emitter, self._inputs(operator)[0]
         stationary = emitter.stationary(operator, columns)
         moving = emitter.moving(operator.label, source, rows, beside)
@@ -119,6 +126,52 @@ class UnitRun:
                 emitter.retire_whole(source, task)
             else:
                 emitter.retire(source, rows, shape[0] * source.columns, task)
+
+    def _convolution(self, operator: Operator, rows: Rows, columns: Rows) -> None:
+        """Append the products of the groups that some columns belong to, each of its own depth."""
+        emitter, out, task = self.emitter, self._out(operator), -1
+        for group, part in _by_group(operator, columns):
+            windows = self._windows(operator, operator.depth, group)
+            stationary = emitter.stationary(operator, part)
+            moving = emitter.moving(operator.label, windows, rows)
+            shape = (rows[1] - rows[0], part[1] - part[0], operator.depth)
+            task = emitter.product(operator.label, shape, moving, stationary, out, rows, set())
+            emitter.drop(stationary)
+        if (rows[1], columns[1]) == (operator.rows, operator.columns):
+            self._end_picture(operator, task)
+
+    def _pool(self, operator: Operator, rows: Rows) -> None:
+        """Append a function of as many inputs as a window has pixels."""
+        emitter, out, task = self.emitter, self._out(operator), -1
+        assert operator.window
+        pixels = [self._windows(operator, operator.columns)] * operator.window.taps
+        parameters = self._parameters(operator)
+        after = {parameters.loaded_by} if parameters else set()
+        for first, last in split_rows(rows[1] - rows[0], emitter.row_tile):
+            here = (rows[0] + first, rows[0] + last)
+            shape = (last - first, operator.columns)
+            holds = emitter.hold_for(out, here, shape[0] * shape[1])
+            task = emitter.function(operator, shape, pixels, out, here, holds=holds, after=after)
+        if parameters:
+            parameters.last_user = task
+        if rows[1] == operator.rows:
+            self._end_picture(operator, task)
+
+    def _windows(self, operator: Operator, width: int, group: int = 0) -> Value:
+        """Return what the windows of a picture read, row by row, each element anew [ours].
+
+        No line of the picture is kept for the next window: its memory is read for each.
+        """
+        (picture,) = self._inputs(operator)
+        written = enumerate(sorted(picture.writers((0, picture.rows))))
+        tasks = {(0, operator.rows): {str(number): task for number, task in written}}
+        away = ceil_div(operator.rows * picture.spilled, picture.rows)
+        name = f"{picture.name} by {operator.name}[{group}]"
+        return Value(name, operator.rows, width, away, picture.address, tasks)
+
+    def _end_picture(self, operator: Operator, task: int) -> None:
+        for value in self._ending(operator):
+            self.emitter.retire_whole(value, task)
 
     def function(self, operator: Operator, rows: Rows, columns: int) -> None:
         """Append a function of some rows and columns."""
@@ -155,6 +208,13 @@ class UnitRun:
         if operator.name not in self.parameters:
             self.parameters[operator.name] = self.emitter.vectors(operator)
         return self.parameters[operator.name]
+
+
+def _by_group(operator: Operator, columns: Rows) -> Iterator[tuple[int, Rows]]:
+    """Yield the groups that some columns belong to, and the columns of each."""
+    width = operator.columns // operator.groups
+    for group in range(columns[0] // width, ceil_div(columns[1], width)):
+        yield group, (max(columns[0], group * width), min(columns[1], (group + 1) * width))
 
 
 class RowwiseStage:

@@ -25,23 +25,37 @@ PARTS = 4
 
 
 def spill_levels(
-    context: Context, stages: Sequence[Stage], *, results: bool = False
+    context: Context, stages: Sequence[Stage], capacity: int, *, results: bool = False
 ) -> Iterator[Spills]:
-    """Yield growing spills, from none to all rows of all crossing outputs (and of results)."""
+    """Yield growing spills, from none to all rows of all crossing outputs (and of results).
+
+    Left out are those of which more than ``capacity`` bytes stay at the end of a stage.
+    """
     ends = context.producers.keys() - context.last_reader.keys() if results else frozenset[str]()
     passes = bus_passes(context, stages)
-    places = list(_places(context, stages, context.crossing | ends))
+    known = list(_places(context, stages, context.crossing | ends))
+    places = [place for place, _ in known]
     crossing = {each.name: each for place in places for each in place}
     group, gone = _groups(context, stages, crossing.values()), Counter[str]()
 
     def stays(operator: Operator) -> int:
         return operator.elements * (PARTS - gone[group[operator.label]])
 
-    yield NOTHING
+    def fits() -> bool:
+        return all(sum(map(kept, place)) <= capacity for place, whole in known if whole)
+
+    def kept(operator: Operator) -> int:
+        away = ceil_div(operator.rows * gone[group[operator.label]], PARTS)
+        return operator.elements // operator.rows * (operator.rows - away)
+
+    if fits():
+        yield NOTHING
     while any(map(stays, crossing.values())):
         fullest = max(places, key=lambda place: sum(map(stays, place)))
         chosen = min(filter(stays, fullest), key=lambda each: passes[each.name])
         gone[group[chosen.label]] += 1
+        if not fits():
+            continue
         yield {
             name: ceil_div(each.rows * gone[group[each.label]], PARTS)
             for name, each in crossing.items()
@@ -67,8 +81,10 @@ def _groups(
 
 def _places(
     context: Context, stages: Sequence[Stage], spilling: frozenset[str]
-) -> Iterator[list[Operator]]:
+) -> Iterator[tuple[list[Operator], bool]]:
     """Yield what lies in the memory at a time: before and after a stage, in an attention both.
+
+    What lies there after a stage is certain, as a whole.
 
     In other stages rows of what is made take the place of those of what is read for the last time.
     """
@@ -78,9 +94,9 @@ def _places(
         made = [each for each in stage.operators if each.name in spilling]
         kept = [each for each in live if context.last_reader.get(each.name) not in names]
         if stage.attention:
-            yield live + made
+            yield live + made, False
         live = kept + made
-        yield live
+        yield live, True
 
 
 def bus_passes(context: Context, stages: Sequence[Stage]) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 Rows = tuple[int, int]
 Tasks = dict[str, int]  # queue -> last task of that queue
@@ -72,13 +73,21 @@ def split_rows(rows: int, block: int) -> list[Rows]:
     return [(start, min(start + block, rows)) for start in range(0, rows, block)]
 
 
+# [ours] Tiles of more rows than sentences have: pictures.
+_MANY = 64
+
+
 def row_blocks(rows: int, tile: int) -> list[int]:
-    """Return the block sizes worth trying: all rows, half, a third ... down to one tile."""
+    """Return the block sizes worth trying: all rows, half, a third ... down to one tile.
+
+    Of very many rows each size is three quarters of the one before or less.
+    """
     sizes: list[int] = []
+    shrink = Fraction(3, 4) if rows > _MANY * tile else 1
     for parts in range(1, rows + 1):
         size = -(-rows // parts)
         size = min(rows, -(-size // tile) * tile)
-        if not sizes or size < sizes[-1]:
+        if not sizes or (size < sizes[-1] and (size <= shrink * sizes[-1] or size <= tile)):
             sizes.append(size)
         if size <= tile:
             break

@@ -8,12 +8,14 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import (
     ATTENTION_CONTEXT,
     ATTENTION_SCORES,
+    CONVOLUTION,
     GATHER,
     LAYER_NORM,
     MATMUL,
     SOFTMAX,
     Operator,
     OperatorKind,
+    Window,
 )
 from accelsim.model.tensors import Parameter, Role, Shape
 
@@ -46,6 +48,10 @@ class GraphBuilder:
         self._label = f"{part}." if part else ""
         self._prefix = self._label if number is None else f"{self._label}{number}."
         self._layer = layer
+
+    def width(self, name: str) -> int:
+        """Return the columns of a row of what was placed."""
+        return self._operators[name].seen[1]
 
     def parameter(self, name: str, shape: Shape, role: Role) -> Parameter:
         """Return the one parameter of a name: operators that share it hold the same object."""
@@ -99,6 +105,31 @@ class GraphBuilder:
         sizes = {"columns": columns, "depth": depth, "batch": 1, **sizes}
         partial = (columns, depth) != shape
         return self.place(name, MATMUL, source, parameters=tuple(weights), partial=partial, **sizes)
+
+    def convolution(
+        self,
+        name: str,
+        module: str,
+        source: str | None,
+        shape: tuple[int, int],
+        window: Window,
+        *,
+        bias: bool,
+        groups: int = 1,
+    ) -> str:
+        """Place a convolution of (outputs, inputs) channels; ``source`` None is the input."""
+        outputs, depth = shape[0], shape[1] // groups * window.taps
+        weights = [self.parameter(f"{module}.weight", (outputs, depth), Role.BACKBONE)]
+        if bias:
+            weights.append(self.parameter(f"{module}.bias", (outputs,), Role.BACKBONE))
+        sources = () if source is None else (source,)
+        sizes = {"rows": window.rows, "columns": outputs, "depth": depth, "groups": groups}
+        own = {"parameters": tuple(weights), "window": window}
+        return self.place(name, CONVOLUTION, *sources, **sizes, **own)
+
+    def pool(self, name: str, kind: OperatorKind, source: str, window: Window) -> str:
+        """Place a pooling."""
+        return self.place(name, kind, source, rows=window.rows, window=window)
 
     def norm(
         self,

@@ -160,6 +160,7 @@ def _operator_content(operator: Operator) -> list[object]:
     shape = [operator.batch, operator.rows, operator.columns, operator.depth]
     names = [parameter.name for parameter in operator.parameters]
     choice = [operator.layer, operator.masked, operator.form, operator.label, operator.groups]
+    choice.append(None if operator.window is None else repr(operator.window))
     kind = type(operator.kind)
     return [operator.name, kind.__module__, kind.__qualname__, shape, names, *choice]
 

@@ -106,7 +106,8 @@ def _about(result: Result) -> Iterator[str]:
     config = result.workload.config
     yield from changes(result.workload)
     yield (
-        f"{config.model.name}, {config.sequence_length} tokens; tasks {_names(config.tasks)}; "
+        f"{config.model.name}, {config.model.inputs(config.sequence_length)}; "
+        f"tasks {_names(config.tasks)}; "
         f"{requests_text(result)}"
     )
     if result.request_notes:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each task's spans that do not go with the model, and why."""
-    heads = workload.model.heads
+    heads = workload.model.attention_heads
     for task, spans in workload.attention_spans.items():
         path = ("attention_spans", task)
         if task not in workload.tasks:
@@ -25,6 +25,24 @@ def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
                 f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
                 f"with {sum(map(bool, spans))} above 0",
             )
+
+
+def wrong_length(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with the sequence length: too long for the model, or missing."""
+    longest, given = workload.model.longest, workload.sequence_length
+    if "sequence_length" not in workload.model_fields_set and longest > 1:
+        yield ("sequence_length",), "this key is missing; expected a whole number"
+    elif given > longest == 1:
+        yield (
+            ("sequence_length",),
+            f"{workload.model.name} reads one picture at a time, got {given}; leave this key out",
+        )
+    elif given > longest:
+        yield (
+            ("sequence_length",),
+            f"{given} tokens are more than the {longest} positions of {workload.model.name}; "
+            "shorten it or raise model.maximum_positions",
+        )
 
 
 def wrong_classes(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:

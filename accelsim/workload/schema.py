@@ -39,13 +39,13 @@ from accelsim.machine.fit import Fit, check_fits, take_fits
 from accelsim.machine.schema import HardwareConfig, resolved
 from accelsim.memory.storage import Measured, StorageConfig
 from accelsim.model.adaptations import AdaptationConfig
-from accelsim.model.families import ModelConfig
+from accelsim.model.families import ModelConfig, ModelFamily
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.requests.patterns.file import RequestFile
 from accelsim.weights.settings import CaseWeights
 from accelsim.workload.imported import with_model
-from accelsim.workload.rules import wrong_baselines, wrong_classes, wrong_spans
+from accelsim.workload.rules import wrong_baselines, wrong_classes, wrong_length, wrong_spans
 from accelsim.workload.tasks import Tasks, wrong_adaptations
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -81,6 +81,7 @@ Spans = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(min_len
 class WorkloadConfig(ServiceConfig):
     """One workload. Results go to a folder of its ``name``.
 
+    ``sequence_length`` is in tokens; a model of pictures has none, and a request is a picture.
     ``pad_to`` is the ``sequence_length`` or a number whose multiples sentences are padded to.
     ``attention_spans`` give each head of a task its span in tokens; heads of span 0 are off.
     """
@@ -88,7 +89,7 @@ class WorkloadConfig(ServiceConfig):
     name: str
     description: str = ""
     model: ModelConfig
-    sequence_length: PositiveInt
+    sequence_length: PositiveInt = 1
     pad_to: PadTo = "sequence_length"
     attention_spans: dict[str, Spans] = Field(default_factory=dict)
     tasks: Tasks
@@ -124,13 +125,7 @@ class WorkloadConfig(ServiceConfig):
     @model_validator(mode="after")
     def _check_cases(self) -> WorkloadConfig:
         wrong = list(wrong_baselines(self.cases))
-        longest = self.model.maximum_positions
-        if self.sequence_length > longest:
-            message = (
-                f"{self.sequence_length} tokens are more than the {longest} positions of "
-                f"{self.model.name}; shorten it or raise model.maximum_positions"
-            )
-            wrong.append((("sequence_length",), message))
+        wrong += wrong_length(self)
         wrong += wrong_spans(self)
         wrong += wrong_classes(self)
         wrong += wrong_adaptations(self.tasks, [case.adaptation for case in self.cases.values()])
@@ -142,6 +137,16 @@ class WorkloadConfig(ServiceConfig):
     def pinned(self) -> tuple[str, ...]:
         """The tasks that stay on the chip."""
         return tuple(name for name, task in self.tasks.items() if task.pinned)
+
+    @property
+    def language_model(self) -> ModelFamily:
+        """The model. Raises ConfigError for one that reads pictures."""
+        if not isinstance(self.model, ModelFamily):
+            raise ConfigError(
+                f"model: {self.model.name} reads pictures, but this study gives sentences; choose "
+                "a model of tokens"
+            )
+        return self.model
 
     def outputs_of(self, task: str) -> int:
         """Return how many outputs the model has in a task."""

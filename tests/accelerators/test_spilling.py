@@ -19,6 +19,7 @@ from accelsim.model.families import find_model
 
 ALBERT = find_model("albert-base")
 MEMORY = "hardware.memories.activation_sram.capacity={}"
+ROOM = 1 << 40
 LENGTHS = (128, 144, 160, 176, 192, 256)
 
 
@@ -55,7 +56,7 @@ def moved_bytes(made: Compiled) -> int:
 
 def test_levels_grow_from_nothing_to_all() -> None:
     context, stages = context_of(small(256 * 1024))
-    levels = list(spill_levels(context, stages))
+    levels = list(spill_levels(context, stages, ROOM))
     rows = {each.name: each.rows for stage in stages for each in stage.operators}
     assert not levels[0]
     assert levels[-1] == {name: rows[name] for name in context.crossing}
@@ -64,13 +65,22 @@ def test_levels_grow_from_nothing_to_all() -> None:
         assert more != less
 
 
+def test_what_cannot_fit_is_not_tried() -> None:
+    context, stages = context_of(encoder(160))
+    levels = list(spill_levels(context, stages, ROOM))
+    for capacity in (1 << 18, 1 << 16, 0):
+        tried = list(spill_levels(context, stages, capacity))
+        assert tried == levels[-len(tried) :]
+        assert tried
+
+
 def test_what_is_read_once_goes_first() -> None:
     context, stages = context_of(encoder(160))
     passes = bus_passes(context, stages)
     assert passes["encoder.0.context"] == 2
     assert passes["encoder.0.attention_layer_norm"] == 3
     assert passes["encoder.0.ffn_layer_norm"] == 14  # written, for each head, added
-    first = next(level for level in spill_levels(context, stages) if level)
+    first = next(level for level in spill_levels(context, stages, ROOM) if level)
     assert {name.rpartition(".")[2] for name in first} == {"context"}
 
 

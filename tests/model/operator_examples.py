@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.model.operators import ROTARY, Operator, OperatorKind, Reach
+from accelsim.model.operators import (
+    AVERAGE_POOL,
+    CONVOLUTION,
+    MAX_POOL,
+    PREPEND,
+    ROTARY,
+    Operator,
+    OperatorKind,
+    Reach,
+    Window,
+)
 from accelsim.model.tensors import Parameter, Role
 
 SENTENCES = 3
@@ -19,6 +29,9 @@ def example(kind: OperatorKind, rows: int = 4, width: int = 6, **options: Any) -
     sizes: Any = SimpleNamespace(rows=rows, columns=width, depth=width, batch=1, parameters=())
     shapes = kind.parameters(sizes)[0]
     parameters = tuple(Parameter(f"p{n}", s, Role.BACKBONE) for n, s in enumerate(shapes))
+    if kind in (CONVOLUTION, MAX_POOL, AVERAGE_POOL, PREPEND):  # of single pixels
+        read = rows - 1 if kind is PREPEND else rows
+        options = {"window": Window((read, 1), (1, 1)), **options}
     return Operator("x", kind, rows, width, width, parameters=parameters, **options)
 
 

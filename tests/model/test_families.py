@@ -139,7 +139,7 @@ def test_the_schema_demands_the_name_alone() -> None:
         (
             "name: custom\nfamily: bert\nhidden_size: 64",
             "1: model: a custom model gives all its hyperparameters; add "
-            "vocabulary_size, layers, heads, maximum_positions, type_vocabulary_size, "
+            "layers, vocabulary_size, heads, maximum_positions, type_vocabulary_size, "
             "intermediate_size, shared_layers, pooler, or start from a preset such as "
             "albert-base",
         ),
@@ -188,7 +188,8 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: adapter",
-            "2: adaptation.method: expected 'full', 'houlsby' or 'lora', got the text 'adapter'",
+            "2: adaptation.method: expected 'full', 'head', 'houlsby' or 'lora', got the text "
+            "'adapter'",
         ),
     ],
 )

@@ -23,6 +23,7 @@ from accelsim.model.operators import (
     ATTENTION_SCORES,
     LAYER_NORM,
     MATMUL,
+    PREPEND,
     ROTARY,
     SOFTMAX,
     Operator,
@@ -97,7 +98,7 @@ def test_the_reach_is_what_an_output_depends_on(kind: OperatorKind) -> None:
     operands[0][1, 2, 3] += 1
     changed = compute(operator, *operands, parameters=parameters) != before
     rows = changed.any(axis=-1).reshape(SENTENCES, operator.rows)
-    assert rows[1, 2]
+    assert rows[1, 3 if kind is PREPEND else 2]
     assert rows.sum() == 1
     alone = 2 if kind is ROTARY else 1  # a pair turns together
     assert (changed.sum() == alone) == (kind.reach is Reach.ELEMENT or kind.name == "entropy")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import runpy
 from collections import Counter
@@ -35,6 +36,17 @@ def _encoder(
 _ROBERTA = {"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
 _SEQUENCE = "ForSequenceClassification"
 _CAUSAL = "ForCausalLM"
+_IMAGE = "ForImageClassification"
+
+
+def _vit(width: int, heads: int) -> dict[str, int]:
+    sizes = {"hidden_size": width, "num_attention_heads": heads, "intermediate_size": 4 * width}
+    return {**sizes, "num_hidden_layers": 12, "image_size": 224, "patch_size": 16}
+
+
+def _resnet(kind: str, depths: list[int], wider: int) -> dict[str, Any]:
+    widths = [64 * wider, 128 * wider, 256 * wider, 512 * wider]
+    return {"layer_type": kind, "depths": depths, "hidden_sizes": widths}
 
 
 def _llama(
@@ -78,6 +90,18 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
         _SEQUENCE,
         _encoder(24, 512, 4, 512, 30522, classifier_activation=False),
     ),
+    "resnet-18": ("ResNet", _IMAGE, _resnet("basic", [2, 2, 2, 2], 1)),
+    "resnet-26": ("ResNet", _IMAGE, _resnet("bottleneck", [2, 2, 2, 2], 4)),
+    "resnet-34": ("ResNet", _IMAGE, _resnet("basic", [3, 4, 6, 3], 1)),
+    "resnet-50": ("ResNet", _IMAGE, _resnet("bottleneck", [3, 4, 6, 3], 4)),
+    "vit-tiny": ("ViT", _IMAGE, _vit(192, 3)),
+    "vit-small": ("ViT", _IMAGE, _vit(384, 6)),
+    "vit-base": ("ViT", _IMAGE, _vit(768, 12)),
+    "deit-tiny": ("ViT", _IMAGE, _vit(192, 3)),
+    "deit-small": ("ViT", _IMAGE, _vit(384, 6)),
+    "deit-base": ("ViT", _IMAGE, _vit(768, 12)),
+    "mobilenet-v1": ("MobileNetV1", _IMAGE, {"image_size": 224}),
+    "mobilenet-v1-vww": ("MobileNetV1", _IMAGE, {"image_size": 96, "depth_multiplier": 0.25}),
     "gpt2": ("GPT2", "LMHeadModel", _gpt2(12, 768, 12)),
     "gpt2-medium": ("GPT2", "LMHeadModel", _gpt2(24, 1024, 16)),
     "gpt2-large": ("GPT2", "LMHeadModel", _gpt2(36, 1280, 20)),
@@ -131,6 +155,30 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
         ),
     ),
     "gpt2": ("GPT2", "LMHeadModel", _gpt2(2, 24, 4, vocab_size=50, n_positions=16)),
+    "resnet": (
+        "ResNet",
+        _IMAGE,
+        {
+            "layer_type": "bottleneck",
+            "depths": [1, 2],
+            "hidden_sizes": [16, 32],
+            "embedding_size": 8,
+            "image_size": 20,
+        },
+    ),
+    "vit": (
+        "ViT",
+        _IMAGE,
+        {
+            "hidden_size": 24,
+            "num_attention_heads": 4,
+            "intermediate_size": 40,
+            "num_hidden_layers": 2,
+            "image_size": 12,
+            "patch_size": 4,
+        },
+    ),
+    "mobilenet": ("MobileNetV1", _IMAGE, {"image_size": 40, "depth_multiplier": 0.125}),
     "llama": (
         "Llama",
         _CAUSAL,
@@ -155,7 +203,7 @@ def build(name: str, ending: str, sizes: dict[str, Any], classes: int = 2) -> An
 
 def own_name(model: Any, name: str) -> str:
     """Return a parameter's name without the prefix of a model with a head."""
-    return name.removeprefix(f"{model.base_model_prefix}.")
+    return name.removeprefix(f"{model.base_model_prefix}.").replace("classifier.1.", "classifier.")
 
 
 def parameters(preset: str) -> list[tuple[str, int, int]]:
@@ -178,9 +226,12 @@ def macs(preset: str, tokens: int) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    last = {} if MODELS[preset][1] == _SEQUENCE else {"logits_to_keep": 1}
+    last = {"logits_to_keep": 1} if MODELS[preset][1] in (_CAUSAL, "LMHeadModel") else {}
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        build(*MODELS[preset])(torch.zeros(1, tokens, dtype=torch.long), **last)
+        model = build(*MODELS[preset])
+        size = getattr(model.config, "image_size", 224)
+        given = torch.zeros(1, tokens, dtype=torch.long)
+        model(torch.zeros(1, 3, size, size) if tokens == 1 else given, **last)
     # The library multiplies positions by wavelengths for the angles of rotary positions.
     angles = [
         sum(each.values())
@@ -199,7 +250,15 @@ def forward(family: str) -> list[list[float]]:
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             tensor.copy_(_values(weight, own_name(model, name), tensor))
-        logits = model(input_ids=torch.tensor(TOKENS)).logits
+        for norm in model.modules():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                norm.running_var.fill_(1 - norm.eps)
+        given = {"input_ids": torch.tensor(TOKENS)}
+        if SMALL[family][1] == _IMAGE:
+            size = model.config.image_size
+            picture = torch.arange(2 * 3 * size * size, dtype=torch.float32)
+            given = {"pixel_values": (picture * 0.7).sin().reshape(2, 3, size, size)}
+        logits = model(**given).logits
         logits = logits[:, -1] if logits.ndim == 3 else logits
     return [[float(f"{value:.8g}") for value in row] for row in logits.tolist()]
 
@@ -209,7 +268,9 @@ def _values(weight: Any, name: str, tensor: Any) -> Any:
     import torch
 
     def drawn(name: str, shape: tuple[int, ...]) -> Any:
-        return torch.tensor(weight(name, shape)).reshape(shape)
+        flat = (shape[0], math.prod(shape[1:])) if len(shape) == 4 else shape
+        centre = 2.0 if name.endswith("normalization.weight") else 0.0
+        return centre + torch.tensor(weight(name, flat)).reshape(shape)
 
     if not name.startswith("h."):
         return drawn(name, tuple(tensor.shape))
@@ -239,7 +300,11 @@ def main() -> None:
     rows = [(preset, *row) for preset in MODELS for row in parameters(preset)]
     about = "Parameters of each module; modules of layers that are alike stand together."
     _write("family_parameters.csv", about, "model,module,copies,parameters", rows)
-    counted = [(preset, n, macs(preset, n)) for preset in MODELS for n in (64, 128)]
+    counted = [
+        (preset, n, macs(preset, n))
+        for preset, (_, ending, _) in MODELS.items()
+        for n in ((1,) if ending == _IMAGE else (64, 128))
+    ]
     about = "Multiply-accumulates of one input, matrix products only: half of torch's flop counter."
     _write("family_macs.csv", about, "model,sequence_length,macs", counted)
     logits = {family: forward(family) for family in SMALL}

@@ -18,18 +18,24 @@ from accelsim.study.validation.logic import logic_checks, witnesses
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.suite import Outcome, summarise
-from accelsim.study.validation.timing import edgebert_checks, onnxim_checks, scalesim_checks
+from accelsim.study.validation.timing import (
+    convolution_checks,
+    edgebert_checks,
+    onnxim_checks,
+    scalesim_checks,
+)
 
 FOLDER = reference_folder()
 PACKAGE = Path(__file__).parents[2] / "accelsim"
 SUITES = {
     "edgebert": (lambda: edgebert_checks(FOLDER), 67),
     "scalesim": (lambda: scalesim_checks(FOLDER), 180),
+    "convolutions": (lambda: convolution_checks(FOLDER), 40),
     "onnxim": (lambda: onnxim_checks(FOLDER), 11),
     "arrays": (lambda: array_checks(FOLDER), 772),
     "logic": (lambda: logic_checks(witnesses(FOLDER)), 14),
     "dram": (lambda: dram_checks(FOLDER), 45),
-    "model": (lambda: model_checks(FOLDER), 603),
+    "model": (lambda: model_checks(FOLDER), 833),
     "theory": (theory_checks, 100),
 }
 

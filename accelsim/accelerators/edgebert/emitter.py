@@ -111,7 +111,7 @@ class EdgeBertEmitter(Emitter):
     def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return what fits the operand buffers."""
         name, weights = products[-1].name, [self.context.stored(each)[0] for each in products]
-        depths = {self.context.producers[each.name][0].name: each.depth for each in products}
+        depths = {self.context.producers[each.name][:1]: each.depth for each in products}
         fitting = operand_rows(self.parts, sum(depths.values()), rows, name)
         return Tiling(fitting, panel_columns(self.parts, weights, name))
 

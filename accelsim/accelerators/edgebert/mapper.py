@@ -26,6 +26,11 @@ EdgeBertWay = Way[EdgeBertEmitter]
 _Trail = tuple[tuple[Candidate[EdgeBertEmitter], ...], Clock, float]
 
 
+# [ours] Ways of the leading stages that are gone on with when there are many, as of pictures: the
+# cheapest, and that of the smallest blocks, which fits if any does.
+_MOST, _KEPT = 4096, 256
+
+
 class EdgeBertMapper(Mapper[EdgeBertEmitter]):
     """Blocks of rows for row-wise stages, rows of scores and overlap for attention.
 
@@ -50,6 +55,9 @@ class EdgeBertMapper(Mapper[EdgeBertEmitter]):
             found = [((), Clock(), 0.0)]
             for stage in stages:
                 found = list(_blocks(estimate, emitter, stage, found))
+                if len(found) > _MOST:
+                    cheap = sorted(found, key=lambda way: objective.cost(way[1].end, way[2]))
+                    found = [*cheap[:_KEPT], found[-1]]
         moves, moved = estimate.spilling(stages)
         ways = [
             Way(way, objective.cost(clock.end + moves, joules + moved))

@@ -18,13 +18,14 @@ from accelsim.inputs.plugins import Registry
 from accelsim.inputs.validation import RuleError
 from accelsim.model.families.base import Exits as Exits
 from accelsim.model.families.base import ModelFamily as ModelFamily
+from accelsim.model.families.base import Network as Network
 
 MODEL_FAMILIES = Registry(
-    __name__, ModelFamily, "accelsim.model_families", "model family", key="family"
+    __name__, Network, "accelsim.model_families", "model family", key="family"
 )
 
 
-class _ModelChoice(Choice[ModelFamily]):
+class _ModelChoice(Choice[Network]):
     """A model: the name of a preset, or ``custom`` and a family, with any hyperparameters."""
 
     def options(self) -> Mapping[str, object]:
@@ -45,7 +46,7 @@ class _ModelChoice(Choice[ModelFamily]):
         hint = suggest(str(given.get(key, "")), names, "presets")
         raise RuleError(((key,), f"expected a preset or 'custom', {what}; {hint}"))
 
-    def pick(self, name: str, given: dict[str, Any]) -> ModelFamily:
+    def pick(self, name: str, given: dict[str, Any]) -> Network:
         """Return the model of a preset, or of all that is given."""
         preset: Any = self.options()[name]
         filled = {**preset, **given}
@@ -84,10 +85,10 @@ class _ModelChoice(Choice[ModelFamily]):
 
 
 _MODEL = _ModelChoice(MODEL_FAMILIES, key="name")
-ModelConfig = Annotated[ModelFamily, _MODEL]
+ModelConfig = Annotated[Network, _MODEL]
 
 
-def find_model(name: str, **hyperparameters: Any) -> ModelFamily:
+def find_model(name: str, **hyperparameters: Any) -> Any:
     """Return the model of a preset with other hyperparameters, or a ``custom`` one.
 
     Raises ConfigError for what is wrong with them.

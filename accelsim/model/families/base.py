@@ -25,34 +25,24 @@ Layers = Annotated[int, Field(gt=0, le=1000)]
 Exits = Literal["none", "shared", "per_layer"]
 
 
-class ModelFamily(ConfigModel):
-    """Hyperparameters of a model; those not given are taken from the preset ``name``.
+class Network(ConfigModel):
+    """Hyperparameters of any model; those not given are taken from the preset ``name``.
 
     ``family`` is a Literal in each subclass, ``presets`` are complete sets of values by name. A
     ``custom`` model has no preset and must give all of them but ``usual`` ones, which a family has
-    unless told otherwise. Sizes are in elements. ``logits`` is the module that gives them, behind
-    the name of a classifier, where the family ``classifies``; ``first_position`` the row of the
-    table of positions that the first token takes. ``huggingface`` says what transformers calls all
-    this, None if it has no such family.
+    unless told otherwise. Sizes are in elements. Tasks have classes where the family
+    ``classifies``. ``huggingface`` says what transformers calls all this, None if it has no such
+    family.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     usual: ClassVar[Mapping[str, Any]] = {}
-    logits: ClassVar[str] = ""
-    first_position: ClassVar[int] = 0
     huggingface: ClassVar[HuggingFace | None] = None
     classifies: ClassVar[bool] = True
 
     name: Annotated[str, Field(description="preset, or custom")]
     family: Annotated[str, Field(description="structure and parameter names")]
-    vocabulary_size: Annotated[Size, Field(description="tokens in the vocabulary")]
-    hidden_size: Annotated[Size, Field(description="width between the operators of a layer")]
-    layers: Annotated[Layers, Field(description="number of encoder layers")]
-    heads: Annotated[Size, Field(description="attention heads of a layer")]
-    maximum_positions: Annotated[Size, Field(description="longest sequence in tokens")]
-    type_vocabulary_size: Annotated[
-        Count, Field(description="token types (sentence A, B), 0 for a model without")
-    ]
+    layers: Annotated[Layers, Field(description="number of layers that are alike")]
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -66,14 +56,77 @@ class ModelFamily(ConfigModel):
         Raises ValueError for what the family cannot be.
         """
         assert cls.huggingface
-        found = {ours: config[theirs] for ours, theirs in cls.huggingface.keys.items()}
-        if cls.first_position:
-            found["maximum_positions"] -= cls.first_position
-        return found
+        return {ours: config[theirs] for ours, theirs in cls.huggingface.keys.items()}
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """The most tokens of an input; a picture is one."""
+
+    @property
+    @abstractmethod
+    def attention_heads(self) -> int:
+        """Heads that can be switched off."""
+
+    def inputs(self, sequence_length: int) -> str:
+        """Say what an input of so many tokens is."""
+        return f"{sequence_length} tokens"
+
+    @abstractmethod
+    def build(
+        self,
+        *,
+        sequence_length: int,
+        classes: int,
+        padding_mask: bool = True,
+        exits: Exits = "none",
+        attention_spans: Sequence[int] | None = None,
+    ) -> LayerGraph:
+        """Return the graph of one inference, roles as pretrained: classifiers alone are ``task``.
+
+        ``sequence_length`` is in tokens, ``classes`` the outputs of the classifier.
+        """
 
     def outputs(self, classes: int | None) -> int:
         """Return how many outputs the model has for a task with so many classes."""
         return classes or 1
+
+
+class ModelFamily(Network):
+    """Hyperparameters of a model that reads tokens.
+
+    ``logits`` is the module that gives them, behind the name of a classifier; ``first_position``
+    the row of the table of positions that the first token takes.
+    """
+
+    logits: ClassVar[str] = ""
+    first_position: ClassVar[int] = 0
+
+    vocabulary_size: Annotated[Size, Field(description="tokens in the vocabulary")]
+    hidden_size: Annotated[Size, Field(description="width between the operators of a layer")]
+    heads: Annotated[Size, Field(description="attention heads of a layer")]
+    maximum_positions: Annotated[Size, Field(description="longest sequence in tokens")]
+    type_vocabulary_size: Annotated[
+        Count, Field(description="token types (sentence A, B), 0 for a model without")
+    ]
+
+    @classmethod
+    def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters of a configuration of Hugging Face."""
+        found = super().translate(config)
+        if cls.first_position:
+            found["maximum_positions"] -= cls.first_position
+        return found
+
+    @property
+    def longest(self) -> int:
+        """The positions that it has."""
+        return self.maximum_positions
+
+    @property
+    def attention_heads(self) -> int:
+        """The heads of a layer."""
+        return self.heads
 
     def outside(self, graph: LayerGraph, ends: Any) -> dict[str, list[Any]]:
         """Return what a forward pass gives operators beside look-ups and padding, by their names.

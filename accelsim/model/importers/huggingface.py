@@ -12,16 +12,16 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.document import describe, read_text
 from accelsim.inputs.files import is_file, is_there
 from accelsim.model.families import MODEL_FAMILIES, find_model
-from accelsim.model.families.base import ModelFamily
+from accelsim.model.families.base import Network
 from accelsim.model.families.huggingface import HuggingFace
 
-Known = Mapping[str, tuple[type[ModelFamily], HuggingFace]]
+Known = Mapping[str, tuple[type[Network], HuggingFace]]
 
 # The class of a model: its family, and what it does.
 _ARCHITECTURE = re.compile(r"(.+?)(Model|LMHeadModel|DoubleHeadsModel|For[A-Z]\w*)")
 
 
-def read_model(path: Path | str, **changes: Any) -> ModelFamily:
+def read_model(path: Path | str, **changes: Any) -> Any:
     """Return the model of a config.json, or of a folder with one, with other hyperparameters.
 
     Raises ConfigError as ``read_hyperparameters``, and for values that do not go together.
@@ -56,7 +56,7 @@ def read_hyperparameters(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {error}") from None
 
 
-def _families() -> Iterator[tuple[str, tuple[type[ModelFamily], HuggingFace]]]:
+def _families() -> Iterator[tuple[str, tuple[type[Network], HuggingFace]]]:
     for name, family in MODEL_FAMILIES.all().items():
         if family.huggingface:
             yield name, (family, family.huggingface)
@@ -90,7 +90,7 @@ def _type_of(
         if isinstance(given, str) and given in by_type:
             return given
         raise ConfigError(f"{file}: model_type: no such family {describe(given)}; known: {known}")
-    by_class = {each.replace("-", ""): each for each in by_type}
+    by_class = {re.sub("[-_]", "", each): each for each in by_type}
     for given in config.get("architectures") or ():
         match = _ARCHITECTURE.fullmatch(str(given))
         if match is None or match[1].lower() not in by_class:

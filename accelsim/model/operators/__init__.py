@@ -10,17 +10,21 @@ from accelsim.model.operators.add import Add
 from accelsim.model.operators.affine import Affine
 from accelsim.model.operators.attention_context import AttentionContext
 from accelsim.model.operators.attention_scores import AttentionScores
+from accelsim.model.operators.average_pool import AveragePool
 from accelsim.model.operators.base import Operator as Operator
 from accelsim.model.operators.base import OperatorKind as OperatorKind
 from accelsim.model.operators.base import Reach as Reach
 from accelsim.model.operators.base import Recipe as Recipe
 from accelsim.model.operators.base import StateAccess as StateAccess
+from accelsim.model.operators.convolution import Convolution
 from accelsim.model.operators.entropy import Entropy
 from accelsim.model.operators.gather import Gather
 from accelsim.model.operators.gelu import Gelu
 from accelsim.model.operators.layer_norm import LayerNorm
 from accelsim.model.operators.matmul import Matmul
+from accelsim.model.operators.max_pool import MaxPool
 from accelsim.model.operators.multiply import Multiply
+from accelsim.model.operators.prepend import Prepend
 from accelsim.model.operators.relu import Relu
 from accelsim.model.operators.rms_norm import RmsNorm
 from accelsim.model.operators.rotary import Rotary
@@ -28,17 +32,22 @@ from accelsim.model.operators.silu import Silu
 from accelsim.model.operators.softmax import Softmax
 from accelsim.model.operators.tanh import Tanh
 from accelsim.model.operators.trigram import Trigram
+from accelsim.model.operators.window import Window as Window
 
 ADD = Add()
 AFFINE = Affine()
 ATTENTION_CONTEXT = AttentionContext()
 ATTENTION_SCORES = AttentionScores()
+AVERAGE_POOL = AveragePool()
+CONVOLUTION = Convolution()
 ENTROPY = Entropy()
 GATHER = Gather()
 GELU = Gelu()
 LAYER_NORM = LayerNorm()
 MATMUL = Matmul()
+MAX_POOL = MaxPool()
 MULTIPLY = Multiply()
+PREPEND = Prepend()
 RELU = Relu()
 RMS_NORM = RmsNorm()
 ROTARY = Rotary()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from accelsim.errors import ConfigError
+from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Shape, format_shape
 
 if TYPE_CHECKING:
@@ -189,7 +190,9 @@ class Operator:
     ``masked`` says that a softmax applies a mask, of padding or of attention spans. ``partial``
     says that a matmul uses only ``columns`` outputs and ``depth`` inputs of a larger weight matrix,
     because heads are switched off. ``form`` is one of the kind's ``forms``.
-    ``groups`` says how many heads of an attention product share keys or values.
+    ``groups`` says how many heads of an attention product share keys or values, or how many parts a
+    convolution has that read channels of their own. ``window`` is where rows of pictures are read;
+    ``depth`` of a convolution are the values that an output value reads.
 
     Raises ConfigError, naming the operator, for a size below 1 or what does not fit its kind.
     """
@@ -207,6 +210,7 @@ class Operator:
     form: str = ""
     label: str = ""
     groups: int = 1
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -249,6 +253,11 @@ class Operator:
         """Elements of one input that a function goes over; 0 for products and look-ups."""
         function = self.kind.reach in (Reach.ELEMENT, Reach.ROW)
         return self.batch * self.rows * self.depth if function else 0
+
+    def turns(self, inputs: int) -> int:
+        """Return how often the recipe is gone through; a window's pixels are inputs each."""
+        taps = self.window is not None and self.kind.reach is Reach.ELEMENT
+        return self.kind.turns(self.window.taps if self.window and taps else inputs)
 
     @property
     def used_shapes(self) -> tuple[Shape, ...]:

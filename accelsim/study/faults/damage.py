@@ -61,7 +61,7 @@ def run_sentences(
     """Return what a subject's model gives with some weights, layers too; all its sentences."""
     sentences = sentences or subject.sentences
     return forward(
-        subject.workload.config.model,
+        subject.workload.config.language_model,
         subject.case.config.adaptation,
         weights,
         sentences.tokens,

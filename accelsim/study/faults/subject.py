@@ -162,7 +162,7 @@ def _known(workload: Workload, names: Iterable[str]) -> list[str]:
 
 
 def _sentences(workload: Workload, task: str, options: FaultOptions) -> Sentences:
-    model = workload.config.model
+    model = workload.config.language_model
     if options.labelled:
         return load_labelled(options.labelled, model, workload.config.outputs_of(task))
     return random_sentences(

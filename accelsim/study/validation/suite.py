@@ -12,7 +12,12 @@ from accelsim.study.validation.dram import dram_checks
 from accelsim.study.validation.logic import Witness, logic_checks, witnesses
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
-from accelsim.study.validation.timing import edgebert_checks, onnxim_checks, scalesim_checks
+from accelsim.study.validation.timing import (
+    convolution_checks,
+    edgebert_checks,
+    onnxim_checks,
+    scalesim_checks,
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ def run_validation(folder: Path) -> Outcome:
     checks = [
         *edgebert_checks(folder),
         *scalesim_checks(folder),
+        *convolution_checks(folder),
         *onnxim_checks(folder),
         *array_checks(folder),
         *dram_checks(folder),

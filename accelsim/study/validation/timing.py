@@ -9,6 +9,8 @@ from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.evaluation import single
 from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.model.operators import CONVOLUTION, Operator, Window
+from accelsim.model.tensors import Parameter, Role
 from accelsim.program import Product, Segment
 from accelsim.study.validation.check import Check, read_rows
 
@@ -110,6 +112,47 @@ def scalesim_checks(folder: Path) -> Iterator[Check]:
             _EQUAL,
             _SCALESIM,
         )
+
+
+def convolution_checks(folder: Path) -> Iterator[Check]:
+    """Compare convolutions, lowered to products, with SCALE-Sim's: cycles must be equal."""
+    for row in read_rows(folder, "scalesim_convolutions.csv"):
+        keys = ("dataflow", "array_rows", "array_columns")
+        dataflow, rows, columns = (row[key] for key in keys)
+        array = (f"pe_array.dataflow={dataflow}", f"pe_array.rows={rows}")
+        machine = load_hardware(
+            shipped_file("hwconfigs/systolic_npu.yaml"), (*array, f"pe_array.columns={columns}")
+        )
+        layer = _layer(row)
+        made = single.matmul(machine, layer.rows, layer.columns, layer.depth)
+        yield Check(
+            "SCALE-Sim, convolutions",
+            f"{dataflow} {rows}x{columns}: {row['layer']}",
+            "cycles",
+            float(row["total_cycles"]),
+            single.run_alone(machine, made).cycles,
+            _EQUAL,
+            _SCALESIM,
+        )
+
+
+def _layer(row: dict[str, str]) -> Operator:
+    """Return a layer of a topology, which counts a last step that only begins in the picture."""
+    names = ("height", "width", "kernel_height", "kernel_width", "channels", "filters", "stride")
+    high, wide, tall, broad, channels, filters, stride = (int(row[name]) for name in names)
+    beyond = (0, 0, (tall - high) % stride, (broad - wide) % stride)
+    window = Window((high, wide), (tall, broad), (stride, stride), beyond)
+    depth = channels * window.taps
+    weight = Parameter("weight", (filters, depth), Role.BACKBONE)
+    return Operator(
+        row["layer"],
+        CONVOLUTION,
+        window.rows,
+        filters,
+        depth,
+        parameters=(weight,),
+        window=window,
+    )
 
 
 def onnxim_checks(folder: Path) -> Iterator[Check]:

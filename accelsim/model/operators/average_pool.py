@@ -1,0 +1,28 @@
+"""Mean of a window."""
+
+from __future__ import annotations
+
+from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
+from accelsim.model.tensors import Shape
+
+
+class AveragePool(OperatorKind):
+    """Averages every window, channel by channel; padding counts as zeros."""
+
+    name = "average_pool"
+    reach = Reach.ELEMENT
+    recipe = Recipe(1, 0, 1)  # an addition for each pixel; the division is a scale of what follows
+
+    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
+        """Return the picture."""
+        assert operator.window
+        return ((operator.window.pixels, operator.columns),)
+
+    def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
+        """Return a row for each window."""
+        import numpy as np
+
+        window = operator.window
+        assert window
+        pooled: Array = window.patches(inputs[0]).mean(axis=-1, dtype=np.float32)
+        return pooled
