@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from accelsim.study.compare import compare
     from accelsim.study.saved_run import load_run
     from accelsim.study.sweep.run import sweep
+    from accelsim.study.uncertainty.bands import uncertainty
+    from accelsim.study.uncertainty.sensitivity import sensitivity
     from accelsim.workload.schema import load_workload
 
 _HOMES = {
@@ -41,7 +43,9 @@ _HOMES = {
     "load_run": "accelsim.study.saved_run",
     "load_technology": "accelsim.memory.technology",
     "load_workload": "accelsim.workload.schema",
+    "sensitivity": "accelsim.study.uncertainty.sensitivity",
     "sweep": "accelsim.study.sweep.run",
+    "uncertainty": "accelsim.study.uncertainty.bands",
 }
 
 __all__ = [
@@ -57,7 +61,9 @@ __all__ = [
     "load_run",
     "load_technology",
     "load_workload",
+    "sensitivity",
     "sweep",
+    "uncertainty",
 ]
 
 

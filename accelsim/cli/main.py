@@ -29,6 +29,8 @@ _COMMANDS = {
     "show": "Show a machine: components, capacities, widths, areas, bandwidths.",
     "sweep": "Evaluate every point of a study, resumable, on all processors.",
     "study": "Show, export or clean what studies have found.",
+    "uncertainty": "Find how sure figures are: bands, and what matters most.",
+    "sensitivity": "Find what figures follow: tornado, Morris, Sobol.",
     "crossover": "Find the request rate at which two cases cost the same energy.",
     "scaling": "Show what grows with the number of tasks.",
     "faults": "Compare storage schemes of the weights: cost, faults, consequence.",

@@ -30,14 +30,18 @@ if TYPE_CHECKING:
     from accelsim.engine.run import Window
     from accelsim.engine.simulator import Options
     from accelsim.evaluation.cases import Result
+    from accelsim.evaluation.point import Point
     from accelsim.inputs.memo import Memo
     from accelsim.report.files import Pieces
     from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
     from accelsim.report.timeline.levels import Plan
+    from accelsim.study.uncertainty.bands import Uncertainty
     from accelsim.workload.schema import Workload
 
 _REQUESTS = "requests.csv"
+# [ours] The 5 % point of so many is the tenth.
+_BAND_POINTS = 200
 _FORMATS = ("pftrace", "json")
 _LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
 
@@ -68,6 +72,7 @@ _LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
 @click.option("--per-request", is_flag=True, help="Also write requests.csv, a row a request.")
 @click.option("--no-trace", is_flag=True, help="Write no timeline.")
 @click.option("--no-replay", is_flag=True, help="Simulate every segment, also equal ones.")
+@click.option("--bands", is_flag=True, help="Give gains the bands of accelsim uncertainty.")
 @click.option(
     "--sweep",
     "sweeps",
@@ -93,6 +98,7 @@ def run(
     verbose: bool,
     no_trace: bool,
     no_replay: bool,
+    bands: bool,
     sweeps: tuple[str, ...],
 ) -> None:
     """Simulate the cases of a WORKLOAD file and compare them.
@@ -117,7 +123,14 @@ def run(
     if sweeps:
         study = quick_study(workload, sweeps, assignments, cases=cases)
         refuse_options(
-            "--sweep", "strict", "window", "per_request", "no_trace", "no_replay", "verbose"
+            "--sweep",
+            "bands",
+            "strict",
+            "window",
+            "per_request",
+            "no_trace",
+            "no_replay",
+            "verbose",
         )
         refuse_unused_media(out)
         run_sweep(lambda: study, out=out, media=media, as_json=as_json, quiet=quiet)
@@ -141,7 +154,9 @@ def run(
     result = _simulate(resolved, memo, options, shown=shown, strict=strict)
     for why in result.refused.values():
         click.echo(f"accelsim: does not fit and is left out: {printable(why)}", err=True)
-    report = with_groupings(run_report(result, _command(workload)), result, groupings)
+    drawn_from = Point(workload, assignments, tuple(result.cases))
+    report = run_report(result, _command(workload), _bands(drawn_from) if bands else None)
+    report = with_groupings(report, result, groupings)
     more: dict[str, Pieces] = {BREAKDOWN: breakdown_lines(result.cases)}
     plans = {} if no_trace else _plans(result, timeline_detail)
     if parquet:
@@ -160,6 +175,14 @@ def run(
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {printable(str(folder))} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _bands(point: Point) -> Uncertainty:
+    from accelsim.study.uncertainty.bands import uncertainty
+
+    return uncertainty(
+        point.workload, _BAND_POINTS, set=point.assignments, cases=point.cases, jobs=None
+    )
 
 
 def _tell_of_timeline(plans: Mapping[str, Plan]) -> None:

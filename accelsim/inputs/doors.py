@@ -44,6 +44,11 @@ _BY_KEY = {
         "a machine",
         "name it in hardware of a case of a workload, or accelsim op matmul --hw FILE",
     ),
+    "uncertainty": _Kind(
+        ("quantities",),
+        "a file of what is not known for sure",
+        "accelsim uncertainty WORKLOAD --inputs FILE",
+    ),
     "technology": _Kind(
         ("kind",),
         "a technology",

@@ -13,7 +13,7 @@ from accelsim.account.purposes import ALL as ALL_PURPOSES
 from accelsim.account.purposes import Spending, day_factor, mean_power, spendings
 from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.comparison import KINDS, find_gains
+from accelsim.evaluation.comparison import KINDS, Gain, find_gains
 from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.reasons import energy_parts
 from accelsim.inputs.shipped import known_as
@@ -47,7 +47,9 @@ from accelsim.report.table import (
     listed,
 )
 from accelsim.report.text import Value, time_unit
+from accelsim.report.uncertainty import banded, bands_document, bands_verdict
 from accelsim.report.verdict import verdict
+from accelsim.study.uncertainty.bands import Uncertainty
 from accelsim.units import format_si
 from accelsim.workload.schema import PublishedGains
 
@@ -68,27 +70,32 @@ _STREAM_SCOPE_NAMES = {
 }
 
 
-def run_report(result: Result, command: Sequence[str]) -> Report:
-    """Return the report of rounds for a closed loop, of a stream of requests otherwise."""
+def run_report(result: Result, command: Sequence[str], sure: Uncertainty | None = None) -> Report:
+    """Return the report of rounds for a closed loop, of a stream of requests otherwise.
+
+    Gains have the bands of what is not ``sure``, if they were asked for.
+    """
     figures, warnings, notes = _figures(result), cautions(result), remarks(result)
     return Report(
         name="results",
         title=result.workload.config.name,
         about=tuple(_about(result)),
         sections=(
-            *_gains(result),
+            *_gains(result, sure),
             _turned("Figures", figures, brief=True),
             _parts(result),
             *(part for name, case in result.cases.items() for part in _case(result, name, case)),
         ),
         verdict=(
             *(Prose(text, "strong") for text in verdict(result)),
+            *(Prose(text, "strong") for text in (bands_verdict(sure) if sure else ())),
             *(Prose(text, "warning") for text in warnings),
         ),
         notes=notes,
         data=figures,
         document=results_document(result, command)
-        | {"figures": figures.records, "cautions": list(warnings), "notes": list(notes)},
+        | {"figures": figures.records, "cautions": list(warnings), "notes": list(notes)}
+        | ({"bands": bands_document(sure)} if sure else {}),
         details=(
             _files(result),
             *(part for name, case in result.cases.items() for part in _details(result, name, case)),
@@ -247,7 +254,7 @@ def _parts(result: Result) -> Table:
     return Table(title, columns, (*rows, RULE, total), total=True)
 
 
-def _gains(result: Result) -> Iterator[Table]:
+def _gains(result: Result, sure: Uncertainty | None) -> Iterator[Table]:
     comparisons = find_gains(result)
     if not comparisons:
         return
@@ -256,7 +263,10 @@ def _gains(result: Result) -> Iterator[Table]:
     columns = [Column("", ""), Column("", "scope")]
     columns += [Column("", f"{one.design}\nover {one.baseline}", "x") for one in comparisons]
     columns += [Column("", "paper", "1")] if published else []
-    values = [{(g.metric, g.scope): g.value for g in one.gains} for one in comparisons]
+    values = [
+        {(g.metric, g.scope): _with_band(one.design, g, sure) for g in one.gains}
+        for one in comparisons
+    ]
     groups = []
     for kind in KINDS:
         said = getattr(published, kind, None)
@@ -267,6 +277,11 @@ def _gains(result: Result) -> Iterator[Table]:
     rows = [row for group in groups if group for row in (RULE, *group)][1:]
     notes = () if published is None else (_published_note(published),)
     yield Table("Gain over the baseline, by scope", tuple(columns), tuple(rows), notes)
+
+
+def _with_band(design: str, gain: Gain, sure: Uncertainty | None) -> Value:
+    name = f"{design}.gain.{gain.metric}.{gain.scope}"
+    return banded(sure.bands[name]) if sure and name in sure.bands else gain.value
 
 
 def _published_note(published: PublishedGains) -> str:

@@ -1,0 +1,150 @@
+"""``accelsim uncertainty`` and ``sensitivity``: how sure figures are, and what they follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from accelsim.cli.options import (
+    Command,
+    cases_option,
+    command_line,
+    output_options,
+    quiet_option,
+    refuse_unused_media,
+    set_option,
+)
+from accelsim.cli.output import show, write
+from accelsim.cli.sweep import study_progress
+
+if TYPE_CHECKING:
+    from accelsim.workload.schema import Workload
+
+
+def _space_options(command: Command) -> Command:
+    """Add the options of what is drawn, and of how points are evaluated."""
+    for option in (
+        quiet_option,
+        output_options(),
+        click.option("--store", type=click.Path(path_type=Path), help="Keep rows there. [none]"),
+        click.option("--jobs", type=click.IntRange(0), help="Processes; 0: this one. [all]"),
+        click.option("--seed", type=click.IntRange(0), default=0, help="Of what is drawn."),
+        click.option(
+            "--inputs",
+            multiple=True,
+            metavar="FILE",
+            help="Quantities beside the shipped ones, or instead of those of the same name.",
+        ),
+        cases_option,
+        set_option,
+        click.argument("workload", type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what of the command's options the study takes."""
+    from accelsim.study.uncertainty.quantities import SHIPPED
+
+    inputs, changes = options.pop("inputs"), options.pop("assignments")
+    return {**options, "inputs": (SHIPPED, *inputs), "set": changes}
+
+
+@click.command()
+@_space_options
+@click.option("--points", type=click.IntRange(1), default=500, help="How many points to draw.")
+@click.option(
+    "--method",
+    type=click.Choice(["latin_hypercube", "sobol"]),
+    default="latin_hypercube",
+    help="How they fill the space.",
+)
+def uncertainty(
+    workload: Path, out: Path | None, media: str, as_json: bool, quiet: bool, **options: Any
+) -> None:
+    """Draw what is not known for sure of a WORKLOAD: bands of all figures and gains.
+
+    Figures of technologies, and of logic, and assumptions have low, typical and high values with
+    sources in hwconfigs/uncertainty/shipped.yaml. The report gives 5, 50 and 95 % of every gain,
+    and which quantities it follows; --write csv has all figures.
+
+    \b
+    accelsim uncertainty workloads/mti_mnli_mrpc_qnli.yaml --points 200
+    """
+    from accelsim.report.media import chosen_media
+    from accelsim.report.uncertainty import uncertainty_report
+    from accelsim.study.uncertainty.bands import uncertainty as find
+
+    refuse_unused_media(out)
+    wanted, asked = chosen_media(media), _asked(options)
+    with study_progress(options["store"], shown=not quiet) as progress:
+        found = find(workload, progress=progress, **asked)
+    report = uncertainty_report(found, command_line())
+    paths = write(report, out, wanted) if out else []
+    if not quiet:
+        show(report, paths, as_json=as_json)
+
+
+@click.command()
+@_space_options
+@click.option(
+    "--of",
+    multiple=True,
+    metavar="FIGURE",
+    help="A figure's name, or a formula over figures. [energy gain of every design]",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["tornado", "morris", "sobol"]),
+    default="tornado",
+    help="One at a time; elementary effects; shares of the variance.",
+)
+@click.option(
+    "--blocks",
+    type=click.IntRange(2),
+    default=64,
+    help="Trajectories of Morris, or blocks of Sobol (a power of 2).",
+)
+def sensitivity(
+    workload: Path,
+    of: tuple[str, ...],
+    out: Path | None,
+    media: str,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Find what figures of a WORKLOAD follow, over all that is not known for sure of it.
+
+    A tornado moves one quantity at a time from low to high; Morris and Sobol take SALib
+    (pip install 'accelsim[salib]'). Quantities are those of accelsim uncertainty.
+
+    \b
+    accelsim sensitivity workloads/mti_mnli_mrpc_qnli.yaml --of adapter_slc.gain.energy.switch
+    """
+    from accelsim.evaluation.examine import resolve
+    from accelsim.evaluation.point import Point
+    from accelsim.report.media import chosen_media
+    from accelsim.report.sensitivity import sensitivity_report
+    from accelsim.study.uncertainty.sensitivity import sensitivity as find
+
+    refuse_unused_media(out)
+    wanted = chosen_media(media)
+    loaded = resolve(Point(workload, options["assignments"], options["cases"]))
+    asked, figures = _asked(options), of or _gains(loaded)
+    with study_progress(options["store"], shown=not quiet) as progress:
+        found = find(workload, figures, progress=progress, **asked)
+    report = sensitivity_report(loaded, found, command_line())
+    paths = write(report, out, wanted) if out else []
+    if not quiet:
+        show(report, paths, as_json=as_json)
+
+
+def _gains(workload: Workload) -> list[str]:
+    scope = "system" if workload.config.requests.closed_loop else "request"
+    designs = (n for n, c in workload.cases.items() if c.config.baseline in workload.cases)
+    found = [f"{name}.gain.energy.{scope}" for name in designs]
+    return found or [f"{name}.energy.{scope}" for name in workload.cases]
