@@ -173,8 +173,10 @@ def run_of(workload: Workload, case: Case, design: Design, memo: Memo, options: 
 def _run_key(workload: Workload, case: Case, design: Hashable) -> Hashable:
     """Return all that a run depends on; ``design`` is what its programs are made from."""
     config, service = workload.config, workload.config.service_of(case.config)
+    hardware, exits = case.hardware, service.early_exit
+    changes_point = exits is not None and exits.latency_target is not None
     return (
-        (design, case.hardware.timing, service.digest),
+        (design, hardware.timing if changes_point else hardware.nominal_timing, service.digest),
         (config.requests.digest, request_context(config, workload.path.parent)),
         _prices(case.hardware) if _looks_at_costs(workload, service) else None,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -300,10 +301,17 @@ class HardwareConfig(ConfigModel):
     @cached_property
     def timing(self) -> Hashable:
         """All that can move a tick: machines of one timing run a program alike."""
-        site, parts = self.site, self.components.items()
         points = tuple((point.name, point.frequency) for point in self.lower_points)
-        own = tuple((name, each.timing(name, site)) for name, each in parts)
-        return (self.clock.frequency, points, own)
+        return (points, self._timing(self.site))
+
+    @cached_property
+    def nominal_timing(self) -> Hashable:
+        """All that can move a tick of a chip that stays at its nominal operating point."""
+        return self._timing(replace(self.site, scaling=None))
+
+    def _timing(self, site: Site) -> Hashable:
+        own = tuple((name, each.timing(name, site)) for name, each in self.components.items())
+        return (self.clock.frequency, own)
 
     @cached_property
     def lower_points(self) -> tuple[OperatingPoint, ...]:
@@ -333,7 +341,7 @@ def resolved(machine: HardwareConfig) -> HardwareConfig:
     What the technology tables do not have is told when it is asked for.
     """
     with suppress(AccelsimError):
-        for name in ("regions", "datasheets", "layout", "timing"):
+        for name in ("regions", "datasheets", "layout", "timing", "nominal_timing"):
             getattr(machine, name)
         for name, each in machine.components.items():
             each.servers(name, machine.site)

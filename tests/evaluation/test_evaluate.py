@@ -17,6 +17,7 @@ from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.examine import figures_of
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.evaluation.point import Row
+from accelsim.inputs.memo import Memo
 
 POINT = accelsim.Point(MAIN, SMALL)
 STREAM = POINT.with_assignments(
@@ -118,3 +119,19 @@ def test_the_sweep_of_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
     assert [int(size) for size, *_ in printed] == [4, 8, 16, 24, 32]
     energies = [float(energy) for _, energy, _ in printed]
     assert energies == sorted(energies)
+
+
+def test_latencies_of_as_many_cycles_share_a_run_unless_the_clock_changes() -> None:
+    """RRAM is read in 1.41 ns: two cycles at 1 GHz, fewer at the slower clocks below it."""
+
+    def runs(*more: str) -> int:
+        memo = Memo()
+        for factor in (1.0, 1.3):
+            slower = f"hardware.process.factors={{RRAM.read_latency: {factor}}}"
+            point = accelsim.Point(MAIN, (*SMALL, slower, *more), ("adapter_slc",))
+            found, alone = accelsim.evaluate(point, memo), accelsim.evaluate(point)
+            assert found.figures == alone.figures
+        return memo.made["run"]
+
+    exits = "early_exit={heads: shared, exit_layer: 2, latency_target: 50 ms}"
+    assert (runs(), runs(exits)) == (1, 2)

@@ -231,9 +231,10 @@ def _quantity(name: str, config: QuantityConfig, workload: Workload) -> Quantity
 
 
 def _has(machine: HardwareConfig, path: KeyPath) -> bool:
+    """Say whether a machine has a key at a path, though it may be null."""
     value: Any = {**machine.model_dump(), **{n: m.model_dump() for n, m in machine.further.items()}}
     for key in path:
-        if not isinstance(value, Mapping) or value.get(str(key)) is None:
+        if not isinstance(value, Mapping) or str(key) not in value:
             return False
         value = value[str(key)]
     return True
@@ -243,7 +244,7 @@ def _of_the_logic(machine: HardwareConfig, figure: str) -> tuple[tuple[float, fl
     """Return the range of a line of the logic's file as factors on its typical or high figure."""
     name = figure.removeprefix(_LOGIC)
     line = lines_of(load_logic(machine.process.logic_file)).get(name)
-    if line is None:
+    if line is None or line.typical == 0:
         raise ConfigError(f"{figure}: the logic's file has no range of it; write low to high")
     source = f"{machine.process.logic_file}, {name}"
     if line.typical is None:
