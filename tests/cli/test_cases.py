@@ -42,7 +42,7 @@ def test_a_case_that_does_not_fit_is_told_and_the_others_run(
     code, found = results(tmp_path, *TIGHT, command=command)
     assert code == 0
     assert list(found["cases"]) == ["vanilla_mixed", "adapter_mixed", "adapter_slc"]
-    assert "raise memories.sram.capacity to " in found["refused"]["vanilla_slc"]
+    assert "raise hardware.memories.sram.capacity to " in found["refused"]["vanilla_slc"]
     printed = capsys.readouterr()
     assert "does not fit and is left out: case 'vanilla_slc':" in " ".join(
         (printed.err if command == "run" else printed.out).split()
@@ -60,7 +60,7 @@ def test_no_case_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     for case in ("vanilla_slc", "adapter_slc"):
         told = [line for line in lines if f"case '{case}'" in line]
         for memory in ("sram", "rram"):
-            assert any(f"raise memories.{memory}.capacity to " in line for line in told)
+            assert any(f"raise hardware.memories.{memory}.capacity to " in line for line in told)
 
 
 def test_an_unknown_case(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
