@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ _FAILURES: tuple[State, ...] = ("failed", "killed")
 
 @dataclass
 class Tally:
-    """How far a study is. ``known`` points were in the store before; ``states`` count all done.
+    """How far a study is. ``known`` points others have evaluated; ``states`` count all done.
 
     ``asked`` counts simulations (``run``) and compilations (``design``) of the new points, ``made``
     those that no memory had. ``stopped`` says that too many have failed to go on.
@@ -55,6 +55,12 @@ class Tally:
     def remaining(self) -> float | None:
         """Seconds until the last at this rate; None where there is none yet."""
         return (self.total - self.done) / self.rate if self.rate else None
+
+    def find(self, known: Mapping[bytes, tuple[State, int]]) -> None:
+        """Count points that are in the store: the state of each, and how many are equal."""
+        for state, times in known.values():
+            self.states[state] += times
+            self.known += times
 
     def add(self, number: int, outcome: Outcome, times: int) -> None:
         """Count a new outcome, of so many equal points."""
@@ -107,15 +113,18 @@ class Evaluator:
         times, first = Counter(ids), dict[bytes, int]()
         for number, each in enumerate(ids):
             first.setdefault(each, number)
-        known = self._known(times, model)
-        states = Counter[str]()
-        for each, state in known.items():
-            states[state] += times[each]
-        tally = Tally(len(ids), states.total(), states)
+        known, tally = self._known(times, model), Tally(len(ids))
+        tally.find({each: (state, times[each]) for each, state in known.items()})
         self._tell(tally)
         if missing := [number for each, number in first.items() if each not in known]:
             groups = group(missing) if group else [[number] for number in missing]
-            pending = Pending(groups, self.executor.workers)
+
+            def unknown(numbers: tuple[int, ...]) -> tuple[int, ...]:
+                known = self._known([ids[number] for number in numbers], model)
+                tally.find({each: (state, times[each]) for each, state in known.items()})
+                return tuple(number for number in numbers if ids[number] not in known)
+
+            pending = Pending(groups, self.executor.workers, unknown)
             for number, outcome in self._results(pending, points, tally):
                 self.store.add(ids[number], model, outcome)
                 tally.add(number, outcome, times[ids[number]])

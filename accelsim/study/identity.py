@@ -66,9 +66,10 @@ def model_id() -> bytes:
 def _code() -> list[str]:
     """Return what this process has imported: the digest of the package, versions of others."""
     content = hashlib.sha256()
-    for file in sorted(_PACKAGE.rglob("*.py")):
+    for file in sorted(_PACKAGE.rglob("*.*")):
         place = file.relative_to(_PACKAGE)
-        if place.parts[0] not in _ABOVE:
+        # Tables that travel in the package count as well.
+        if place.parts[0] not in _ABOVE and file.suffix != ".pyc" and file.is_file():
             content.update(f"{place}\0".encode() + file.read_bytes())
     points = entry_points()
     added = {

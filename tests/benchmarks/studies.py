@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 import accelsim
+from accelsim.study.store import Store
 
 MAIN = "workloads/mti_mnli_mrpc_qnli.yaml"
 STUDY = """\
@@ -32,16 +33,24 @@ cases: [vanilla_mixed, adapter_mixed]
 axes:
   x: {axis}
 """
+SMALL = """\
+set:
+  model: {name: custom, family: albert, vocabulary_size: 1000, embedding_size: 32, hidden_size: 64,
+    layers: 3, heads: 2, intermediate_size: 256, maximum_positions: 128, type_vocabulary_size: 2,
+    shared_layers: true, pooler: true}
+  sequence_length: 32
+"""
 # Changes nothing but prices.
 PRICE = "{{path: hardware.bus.length, from: 0.5 mm, to: 4 mm, steps: {points}}}"
 # New cycles for every point.
 CYCLES = "{{path: hardware.sfu.setup_cycles, from: 1, to: {points}, steps: {points}}}"
 
 
-def study(folder: str, axis: str, points: int) -> Path:
-    """Write a study and return its file."""
+def study(folder: str, axis: str, points: int, *, small: bool = False) -> Path:
+    """Write a study, of a small model if need be, and return its file."""
     path = Path(folder) / f"study{points}.yaml"
-    path.write_text(STUDY.format(main=MAIN, axis=axis.format(points=points)))
+    text = STUDY.format(main=MAIN, axis=axis.format(points=points))
+    path.write_text(text + SMALL if small else text)
     return path
 
 
@@ -101,20 +110,30 @@ def kills(times: int = 50) -> None:
     """Kill a sweep at random instants, let it go on each time, and compare its rows at the end."""
     chance = random.Random(1)
     with tempfile.TemporaryDirectory() as folder:
-        path = study(folder, CYCLES, 200)
+        path, before = study(folder, CYCLES, 400, small=True), 0
         for _ in range(times):
             running = subprocess.Popen(command(path, "--jobs", "2"))
-            try:
-                running.wait(chance.uniform(0.5, 4))
-            except subprocess.TimeoutExpired:
-                running.send_signal(signal.SIGKILL)
-                running.wait()
+            # Starting takes longest by far; most instants are to be behind it.
+            while running.poll() is None and rows_in(path.parent / "store") == before:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 0.1))
+            running.send_signal(signal.SIGKILL)
+            running.wait()
+            before = rows_in(path.parent / "store")
         rest = accelsim.sweep(path, store=path.parent / "store")
         whole = accelsim.sweep(path, store=path.parent / "other")
         assert rest.tally is not None
         assert repr(list(rest.records())) == repr(list(whole.records()))
-        told = f"{times} kills: {rest.tally.known} of 200 rows outlived them"
-        sys.stdout.write(f"{told}, all 200 equal those of a sweep without\n")
+        told = f"{times} kills: {rest.tally.known} of 400 rows outlived them"
+        sys.stdout.write(f"{told}, all 400 equal those of a sweep without\n")
+
+
+def rows_in(store: Path) -> int:
+    """Return how many rows a store has while others write into it."""
+    if not store.is_file():
+        return 0
+    with Store(store) as opened:
+        return opened.count()
 
 
 def say(name: str, wall: float, processor: float) -> None:

@@ -154,9 +154,8 @@ with Store(path) as store:
 """
 
 
-@pytest.mark.parametrize("rows", [1, 40])
-def test_two_writers_that_are_killed_lose_nothing_that_they_told(tmp_path: Path, rows: int) -> None:
-    path, told = tmp_path / "s", []
+def test_two_writers_that_are_killed_lose_nothing_that_they_told(tmp_path: Path) -> None:
+    path, told, rows = tmp_path / "s", [], 40
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     writers = [
         subprocess.Popen(

@@ -248,6 +248,22 @@ def test_studies_share_rows_and_tell_what_changed(tmp_path: Path) -> None:
     assert again.tally.known == 2
 
 
+def test_two_commands_at_once_share_the_work(tmp_path: Path) -> None:
+    axes = {LENGTH: [f"{n} mm" for n in range(1, 61)]}
+    study = small(axes)
+    with Store(tmp_path / "s") as mine, Store(tmp_path / "s") as yours, InProcess() as executor:
+        other = Evaluator(yours, InProcess())
+
+        def meanwhile(tally: Tally) -> None:
+            if tally.done == 5:
+                # The other has the beginning of what is left, as if it had begun just before.
+                other.fill(list(study.points)[:25], study.groups)
+
+        tally = Evaluator(mine, executor, progress=meanwhile).fill(study.points, study.groups)
+        assert (tally.done, tally.known, tally.states["ok"]) == (60, 15, 60)
+        assert len(StudyTable(study, mine)) == 60
+
+
 def test_an_evaluator_answers_again_from_its_store() -> None:
     points = list(small({LENGTH: ["1 mm", "2 mm"]}).points)
     told: list[Tally] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -35,10 +35,17 @@ class Pending:
     """Chunks that nobody evaluates yet.
 
     A worker goes on with the group that it is in, then takes one that nobody has begun, then helps
-    with the largest.
+    with the largest. ``unknown`` returns those of some numbers that no other command has evaluated
+    meanwhile; where one does, chunks are taken from the other end, so that the two meet.
     """
 
-    def __init__(self, groups: Sequence[Sequence[int]], workers: int) -> None:
+    def __init__(
+        self,
+        groups: Sequence[Sequence[int]],
+        workers: int,
+        unknown: Callable[[tuple[int, ...]], tuple[int, ...]] = lambda numbers: numbers,
+    ) -> None:
+        self._unknown, self._backwards = unknown, False
         total = sum(map(len, groups))
         size = min(max(_FEWEST, -(-total // (_EACH * max(1, workers)))), _MOST)
         self._chunks: dict[int, deque[Chunk]] = {}
@@ -52,22 +59,26 @@ class Pending:
 
     def take(self, last: int | None = None) -> Chunk | None:
         """Return the next chunk for a worker whose last one was of a group; None for no more."""
-        if not self._chunks:
-            return None
-        fresh = next((group for group in self._chunks if group not in self._begun), None)
-        if last in self._chunks:
-            group = last
-        elif fresh is not None:
-            group = fresh
-        else:
-            group = max(self._chunks, key=lambda group: len(self._chunks[group]))
-        assert group is not None
-        self._begun.add(group)
-        chunks = self._chunks[group]
-        chunk = chunks.popleft()
-        if not chunks:
-            del self._chunks[group]
-        return chunk
+        while self._chunks:
+            group = self._group(last)
+            self._begun.add(group)
+            chunks = self._chunks[group]
+            chunk = chunks.pop() if self._backwards else chunks.popleft()
+            if not chunks:
+                del self._chunks[group]
+            left = self._unknown(chunk.numbers)
+            self._backwards |= len(left) < len(chunk.numbers)
+            if left:
+                return Chunk(group, left)
+        return None
+
+    def _group(self, last: int | None) -> int:
+        if last is not None and last in self._chunks:
+            return last
+        order = reversed(self._chunks) if self._backwards else iter(self._chunks)
+        fresh = next((group for group in order if group not in self._begun), None)
+        largest = max(self._chunks, key=lambda group: len(self._chunks[group]))
+        return largest if fresh is None else fresh
 
     def put_back(self, chunk: Chunk) -> None:
         """Give back what a worker did not come to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -269,8 +270,9 @@ def applies(axis: AxisConfig, values: Mapping[str, Any]) -> bool:
 
 def checked_name(name: str) -> str:
     """Return what may name an axis or a column in formulas. Raises ValueError for anything else."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ValueError(
-            f"'{name}' cannot stand in a formula; expected letters, digits and '_', no digit first"
+            f"'{name}' cannot stand in a formula; expected letters, digits and '_', no "
+            "digit first, no word of Python"
         )
     return name
