@@ -5,24 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
+import rich_click as click
 
 from accelsim.cli.options import parse_option
 from accelsim.errors import ConfigError, OutputError
 
 _CONDITIONS = {"node": "m", "temperature": "K"}
 _PATH = click.Path(path_type=Path)
+_MOST_NAMES = 60
 _FORMATS = ("nvsim", "ns-cache", "nvmexplorer", "cacti", "dramsys", "macro")
 
 
 @click.command("import")
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option(
-    "--format", "form", type=click.Choice(_FORMATS), help="Of the files.  [default: seen]"
-)
-@click.option("--out", type=click.Path(path_type=Path), help="File to write.  [default: NAME.yaml]")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_PATH)
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="If it is not recognised.")
+@click.option("--out", type=_PATH, help="File to write.  [default: NAME.yaml]")
 @click.option("--name", help="Name of the technology.  [default: of the first file]")
 @click.option("--node", metavar="LENGTH", help="Process node, where the tool does not tell.")
 @click.option("--roadmap", help="Device roadmap (LOP, LSTP, HP), where the tool does not tell.")
@@ -57,14 +54,14 @@ def import_command(
         with target.open("x", encoding="utf-8") as file:
             file.write(written.text)
     except OSError as error:
-        raise OutputError(
-            f"cannot write {target}: {error.strerror}; choose another --out"
-        ) from None
-    click.echo(
-        printable(f"{written.tool}: {target} is written; look at it: accelsim tech {target}")
-    )
+        message = f"cannot write {target}: {error.strerror}; choose another --out"
+        raise OutputError(message) from None
+    taken = f"a machine takes it as {written.key}.technology"
+    click.echo(printable(f"{target} is written, of {written.tool}; {taken}"))
     if written.unused:
-        click.echo(printable(f"not used: {', '.join(written.unused)}"))
+        more = [f"and {n} more"] if (n := len(written.unused) - _MOST_NAMES) > 0 else []
+        named = ", ".join([*written.unused[:_MOST_NAMES], *more])
+        click.echo(printable(f"not used: {named}"))
 
 
 def _bytes(text: str) -> int:

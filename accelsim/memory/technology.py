@@ -17,7 +17,9 @@ Blocks of the same conditions add up, so that rows of different origin keep thei
 
 A file that is used ``as_stated`` holds figures that somebody else has worked out or measured, for
 the conditions that their source tells. They are taken for any others and any target, and arrays of
-any capacity are composed of them; each array says so. Its device rows may be left out.
+any capacity are composed of them; each array says so.
+
+Without device rows the tables' figures stand as they are.
 """
 
 from __future__ import annotations
@@ -162,7 +164,7 @@ class TechnologyFile(_Described):
             if left_out := [] if self.as_stated else block.left_out:
                 message = f"{' and '.join(left_out)} must be stated, or the file used as_stated"
                 wrong.append((("arrays", index), message))
-            if block.bits_per_cell not in devices and not self.as_stated:
+            if devices and block.bits_per_cell not in devices and not self.as_stated:
                 message = f"no device has {block.bits_per_cell} bits per cell; add it under devices"
                 wrong.append((("arrays", index, "bits_per_cell"), message))
         if wrong:

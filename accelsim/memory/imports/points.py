@@ -38,7 +38,7 @@ TARGETS = {
 }
 VOLATILE_CELLS = ("SRAM", "DRAM", "eDRAM", "Embedded DRAM")
 
-_MOST_ROWS = 100_000
+_MOST_ROWS = 30_000
 # Bounded: digits beyond these are no figure of a memory.
 _NUMBER = re.compile(r"[-+]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,2})?")
 
@@ -160,7 +160,9 @@ def table_rows(text: str, file: str) -> Iterator[Fields]:
     lines = csv.reader(text.splitlines(), skipinitialspace=True)
     try:
         header = [name.strip() for name in next(lines)]
-        for cells in islice(lines, _MOST_ROWS):
+        for cells in islice(lines, _MOST_ROWS + 1):
+            if lines.line_num > _MOST_ROWS:
+                raise ConfigError(f"{file}: more than {_MOST_ROWS:,} rows; import a part of them")
             named = dict(zip(header, map(str.strip, cells), strict=False))
             if any(named.values()) and list(named.values()) != list(named):
                 entries = {

@@ -22,8 +22,9 @@ from accelsim.memory.technology import read_technology
 
 # [ours] No output of one of these tools is longer: NVMExplorer's tables have 0.5 MB, what is parsed
 # as a whole some kB.
-_MOST_CHARACTERS = 8 << 20
+_MOST_CHARACTERS = 16 << 20
 _MOST_PARSED = 1 << 18
+_MOST_POINTS = 10_000
 _PARSED = ("dramsys", "macro")
 FORMATS = ("nvsim", "ns-cache", "nvmexplorer", "cacti", "dramsys", "macro")
 _DEFAULT_DRAM = "lpddr4_3200"
@@ -154,6 +155,8 @@ def _arrays(texts: Mapping[Path, str], form: str, given: Given) -> Written:
         "macro": _read_macro,
     }
     found = [_completed(read[form](text, str(path)), given) for path, text in texts.items()]
+    if sum(len(each.points) for each in found) > _MOST_POINTS:
+        raise ConfigError(f"more than {_MOST_POINTS:,} arrays; import a part of them")
     first = found[0]
     told = {each.volatile for each in found} | ({given.volatile} - {None})
     volatile = given.volatile if given.volatile is not None else first.volatile
