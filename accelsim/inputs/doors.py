@@ -21,7 +21,7 @@ class _Kind(NamedTuple):
 _MODEL = "write the model's sizes under model of a workload: accelsim new workload"
 _WEIGHTS = "name it in weights of a case of a workload"
 _BY_ENDING = (
-    _Kind((".onnx",), "an ONNX model", f"no command reads it: {_MODEL}"),
+    _Kind((".onnx",), "an ONNX model", "name it in model of a workload: {onnx: FILE}"),
     _Kind((".gguf", ".tflite", ".pb", ".h5"), "a model", f"no command reads it: {_MODEL}"),
     _Kind(
         (".pt", ".pth", ".bin", ".ckpt"),

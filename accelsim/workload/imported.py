@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, describe
-from accelsim.inputs.files import is_file, is_there, names_in
+from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
 from accelsim.inputs.shipped import find_beside
 from accelsim.model.importers.huggingface import read_hyperparameters
 
-_KEY = "huggingface"
-
 
 def with_model(document: Document) -> Document:
-    """Return the document with the hyperparameters of ``model: {huggingface: path}``.
+    """Return the document with the hyperparameters of ``model: {huggingface: path}``, or of ONNX.
 
-    ``path``, relative to the document, is a config.json or a folder with one; keys beside it take
-    the place of its values. Cases that ask for ``weights`` and name no shared ones get those of the
-    folder, if it has some. Raises ConfigError for a file that gives no model.
+    ``path``, relative to the document, is a config.json or a folder with one, and with ``onnx`` an
+    ONNX file; keys beside it take the place of its values. Cases that ask for ``weights`` and name
+    no shared ones get those of the folder, if it has some. Raises ConfigError for a file that gives
+    no model.
     """
     model = document.data.get("model")
-    if not isinstance(model, dict) or _KEY not in model:
+    kind = next((each for each in _KINDS if isinstance(model, dict) and each in model), None)
+    if kind is None:
         return document
-    name = model[_KEY]
+    name = model[kind]
     if not isinstance(name, str):
-        raise document.error(("model", _KEY), f"expected a path, got {describe(name)}")
+        raise document.error(("model", kind), f"expected a path, got {describe(name)}")
     path = find_beside(document.path.parent, name)
-    found = read_hyperparameters(path)
-    changes = {key: value for key, value in model.items() if key != _KEY}
+    found = _KINDS[kind](path)
+    changes = {key: value for key, value in model.items() if key != kind}
     data = {**document.data, "model": {**found, **changes}}
     if _has_weights(path):
         data["cases"] = _with_weights(data.get("cases"), name)
     return replace(document, data=data)
+
+
+def _onnx(path: Path) -> dict[str, Any]:
+    """Return what tells an ONNX file; it is read when its graph is built."""
+    try:
+        content = read_bytes(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path}: cannot be read: {reason}; name an ONNX file") from None
+    digest = hashlib.sha256(content).hexdigest()
+    return {"name": "custom", "family": "onnx", "path": str(path), "digest_of_file": digest}
+
+
+_KINDS = {"huggingface": read_hyperparameters, "onnx": _onnx}
 
 
 def _has_weights(path: Path) -> bool:

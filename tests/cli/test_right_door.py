@@ -43,7 +43,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 WHAT = {
-    "model.onnx": "model.onnx: this is an ONNX model; no command reads it: ",
+    "model.onnx": "model.onnx: this is an ONNX model; name it in model of a workload: ",
     "model.pth": "model.pth: this is PyTorch weights; save the tensors as .safetensors and name",
     "model.safetensors": "model.safetensors: this is a file of weights; name it in weights of a ",
     "trace.csv": "trace.csv: this is a table, such as a request trace; name it in requests of a "

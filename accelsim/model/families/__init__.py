@@ -25,6 +25,12 @@ MODEL_FAMILIES = Registry(
 )
 
 
+_FILES = {
+    "huggingface": "config.json of Hugging Face transformers, or a folder with one",
+    "onnx": "an ONNX file",
+}
+
+
 class _ModelChoice(Choice[Network]):
     """A model: the name of a preset, or ``custom`` and a family, with any hyperparameters."""
 
@@ -70,17 +76,10 @@ class _ModelChoice(Choice[Network]):
         for part, family in zip(found["oneOf"], self.registry.all().values(), strict=True):
             part["properties"]["name"]["enum"] = [*family.presets, "custom"]
             part["required"] = ["name"]
-        path = {
-            "type": "string",
-            "description": "config.json of Hugging Face, or a folder with one",
-        }
-        found["oneOf"].append(
-            {
-                "title": "HuggingFace",
-                "properties": {"huggingface": path},
-                "required": ["huggingface"],
-            }
-        )
+        for key, what in _FILES.items():
+            path = {"type": "string", "description": what}
+            branch = {"title": key, "properties": {key: path}, "required": [key]}
+            found["oneOf"].append(branch)
         return found
 
 

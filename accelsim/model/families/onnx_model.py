@@ -1,0 +1,61 @@
+"""A network from an ONNX file: ``model: {onnx: path}`` of a workload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from accelsim.errors import ConfigError
+from accelsim.model.families.base import Exits, Network
+from accelsim.model.graph import LayerGraph
+
+
+class OnnxModel(Network):
+    """The file, by its path and the SHA-256 of its content, and ``shapes`` of dynamic inputs.
+
+    All parameters are frozen; tasks need no classes, and one input is one request.
+    """
+
+    classifies: ClassVar[bool] = False
+    usual: ClassVar[Mapping[str, Any]] = {"layers": 1, "shapes": {}}
+
+    family: Annotated[Literal["onnx"], Field(description="structure and parameter names")]
+    path: Annotated[str, Field(description="of the file")]
+    digest_of_file: Annotated[str, Field(description="the SHA-256 of its content")]
+    shapes: Annotated[
+        dict[str, list[Annotated[int, Field(gt=0, le=1_000_000)]]],
+        Field(description="of inputs that have dynamic axes, by their names"),
+    ]
+
+    @property
+    def longest(self) -> int:
+        """One input."""
+        return 1
+
+    @property
+    def attention_heads(self) -> int:
+        """None can be switched off."""
+        return 0
+
+    def inputs(self, sequence_length: int) -> str:
+        """Say what an input is."""
+        return f"inputs of {Path(self.path).name}"
+
+    def build(
+        self,
+        *,
+        sequence_length: int = 1,
+        classes: int = 1,
+        padding_mask: bool = True,
+        exits: Exits = "none",
+        attention_spans: Sequence[int] | None = None,
+    ) -> LayerGraph:
+        """Return the graph of the file. Raises ConfigError as ``read_graph``, and for exits."""
+        from accelsim.model.importers.onnx_file import read_graph
+
+        if exits != "none" or attention_spans is not None:
+            raise ConfigError(f"{self.path}: a graph of ONNX has no early exits or attention spans")
+        return read_graph(Path(self.path), self.shapes)
