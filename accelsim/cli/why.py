@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--figure", required=True, help="Its name: CASE.energy.system, CASE.area.memory ...")
 @study_command
+@click.argument("figure")
 def why(workload: Workload, progress: Progress, figure: str) -> Report:
-    """Walk a figure of a WORKLOAD back: entries of the ledger, prices, rows of tables, sources.
+    """Walk a FIGURE of a WORKLOAD back: entries of the ledger, prices, rows of tables, sources.
+
+    FIGURE is a case and a metric that is a sum of entries: an energy, an area, a power.
 
     \b
-    accelsim why workloads/mti_mnli_mrpc_qnli.yaml --figure adapter_slc.energy.system
+    accelsim why workloads/mti_mnli_mrpc_qnli.yaml adapter_slc.energy.system
     """
     from accelsim.evaluation.examine import examine_workload
     from accelsim.report.why import why_report

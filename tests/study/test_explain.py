@@ -15,8 +15,9 @@ from small_workload import MAIN, SMALL
 import accelsim
 from accelsim.cli.main import run_command_line
 from accelsim.errors import CapacityError, ConfigError
+from accelsim.evaluation.examine import resolve
 from accelsim.report.explain import consistent_factors
-from accelsim.study.explain.changes import assignments, differences
+from accelsim.study.explain.changes import assignments, differences, grouped
 from accelsim.study.explain.explanation import Explanation, Question, find_explanation
 
 VANILLA, ADAPTER = (
@@ -78,8 +79,6 @@ def test_the_way_back_is_the_inverse(found: Explanation) -> None:
     "names", [("vanilla_slc", "adapter_mixed"), ("adapter_mixed", "vanilla_slc")]
 )
 def test_all_differences_make_the_other_design(names: tuple[str, str]) -> None:
-    from accelsim.evaluation.examine import resolve
-
     workload = resolve(accelsim.Point(MAIN, SMALL))
     first, last = ((workload, workload.cases[name]) for name in names)
     made = accelsim.Point(MAIN, SMALL, names[:1]).with_assignments(
@@ -89,6 +88,25 @@ def test_all_differences_make_the_other_design(names: tuple[str, str]) -> None:
     assert list(one.figures.values()) == list(other.figures.values())
     again = resolve(made)
     assert differences((again, again.cases[names[0]]), last) == ()
+
+
+def test_another_accelerator_comes_with_its_components() -> None:
+    workloads = (MAIN, "workloads/mti_systolic_npu.yaml")
+    loaded = [
+        resolve(accelsim.Point(path, SMALL, (case,)))
+        for path, case in zip(workloads, ("adapter_slc", "adapter"), strict=True)
+    ]
+    first, last = ((each, *each.cases.values()) for each in loaded)
+    changes = grouped(differences(first, last), {})
+    components = {each.path[1] for each in changes["accelerator"]}
+    assert {"accelerator", "pe_array", "sfu", "vector_unit", "bus"} <= components
+    every = [each for own in changes.values() for each in own]
+    made = accelsim.Point(MAIN, (*SMALL, *assignments(*first, every)), ("adapter_slc",))
+    wanted = accelsim.evaluate(accelsim.Point(workloads[1], SMALL, ("adapter",)))
+    found = accelsim.evaluate(made)
+    assert len(found) == len(wanted)
+    for name, value in wanted.items():
+        assert found[name.replace("adapter.", "adapter_slc.", 1)] == value
 
 
 def test_another_spelling_is_no_change() -> None:

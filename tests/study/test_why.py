@@ -98,7 +98,7 @@ def test_what_has_no_entries_is_told(result: Result) -> None:
 def test_the_command_tells_what_was_set(capsys: pytest.CaptureFixture[str]) -> None:
     sizes = "hardware.memories.sram.capacity=1 MiB"
     settings = [part for text in (*SMALL, sizes) for part in ("--set", text)]
-    command = ["why", MAIN, *settings, "--figure", "adapter_slc.area.memory"]
+    command = ["why", MAIN, "adapter_slc.area.memory", *settings]
     assert run_command_line(command) == 0
     assert "Where the prices come from" in capsys.readouterr().out
     assert run_command_line([*command, "--json"]) == 0

@@ -33,7 +33,8 @@ GROUPS = (
     ("hardware.placement.*", "placement"),
     ("hardware.placement", "placement"),
 )
-# Of a machine's file: what computes nothing.
+# Of a machine's file: what does not change with the accelerator, and what computes nothing.
+_NOT_OF_ACCELERATOR = {"process", "clock", "dram", "power", "scaling"}
 _TELLING = {"name", "description", "base", "plugins"}
 # What a workload has for all its cases, and a design may differ in.
 _OF_WORKLOAD = ("pad_to", "attention_spans")
@@ -99,18 +100,21 @@ def grouped(
 ) -> dict[str, tuple[Difference, ...]]:
     """Return differences by the name of their change: of ``groups`` of paths, else of GROUPS.
 
+    The components of another accelerator are one change with it.
+
     A path of a group names what lies below it, too; ``*`` stands for any text. Raises ConfigError
     for a group of nothing.
     """
     made: dict[str, tuple[Difference, ...]] = {}
-    used = set[tuple[str, str]]()
+    used, found = set[tuple[str, str]](), list(found)
+    other = any(each.path == ("hardware", "accelerator") for each in found)
     for each in found:
         path = format_path(each.path)
         own = ((name, text) for name, texts in groups.items() for text in texts)
         asked = next((pair for pair in own if _fits(path, pair[1])), None)
         if asked:
             used.add(asked)
-        name = asked[0] if asked else _usual_name(path)
+        name = asked[0] if asked else _usual_name(path, other_accelerator=other)
         made[name] = (*made.get(name, ()), each)
     for name, texts in groups.items():
         for text in texts:
@@ -186,12 +190,15 @@ def _fits(path: str, pattern: str) -> bool:
     return path == pattern or path.startswith(f"{pattern}.") or fnmatchcase(path, pattern)
 
 
-def _usual_name(path: str) -> str:
+def _usual_name(path: str, *, other_accelerator: bool) -> str:
     keys = list(map(str, parse_path(path)))
     for pattern, name in GROUPS:
         if fnmatchcase(path, pattern):
             return name.format(*keys)
-    return keys[1] if keys[0] == "hardware" and len(keys) > 1 else keys[0]
+    if keys[0] != "hardware":
+        return keys[0]
+    own = other_accelerator and keys[1] not in _NOT_OF_ACCELERATOR
+    return "accelerator" if own else keys[1]
 
 
 def _plain(value: Any) -> Any:
