@@ -42,7 +42,9 @@ def test_logits_are_those_of_the_library(family: str, tmp_path: Path) -> None:
     else:
         logits = forward(model, None, weights, STORED["tokens"]).logits
     assert np.abs(np.subtract(*STORED["logits"][family])).max() > 0.001
-    assert_allclose(logits, STORED["logits"][family], rtol=0, atol=1e-5)
+    # Of its 52 layers in float32 both lie 1e-4 from the logits in float64.
+    within = 3e-4 if family == "mobilenet_v2" else 1e-5
+    assert_allclose(logits, STORED["logits"][family], rtol=0, atol=within)
 
 
 def drawn(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:

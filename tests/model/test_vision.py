@@ -109,6 +109,8 @@ SMALL = {
     "widths: [16, 32], depths: [1, 1]}",
     "mobilenet": "{name: mobilenet-v1-vww, image_height: 32, image_width: 32, "
     "width_multiplier: 0.125}",
+    "mobilenet-v2": "{name: mobilenet-v2, image_height: 32, image_width: 32, expansion: 1, "
+    "width_multiplier: 0.125}",
     "ds-cnn": "{name: ds-cnn, width: 16, layers: 2}",
     "vit": "{name: vit-tiny, image_height: 32, image_width: 32, hidden_size: 48, layers: 2}",
     "autoencoder": "{name: autoencoder, frame: 64, width: 32}",

@@ -101,6 +101,7 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "deit-small": ("ViT", _IMAGE, _vit(384, 6)),
     "deit-base": ("ViT", _IMAGE, _vit(768, 12)),
     "mobilenet-v1": ("MobileNetV1", _IMAGE, {"image_size": 224}),
+    "mobilenet-v2": ("MobileNetV2", _IMAGE, {"image_size": 224}),
     "mobilenet-v1-vww": ("MobileNetV1", _IMAGE, {"image_size": 96, "depth_multiplier": 0.25}),
     "gpt2": ("GPT2", "LMHeadModel", _gpt2(12, 768, 12)),
     "gpt2-medium": ("GPT2", "LMHeadModel", _gpt2(24, 1024, 16)),
@@ -178,6 +179,7 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
             "patch_size": 4,
         },
     ),
+    "mobilenet_v2": ("MobileNetV2", _IMAGE, {"image_size": 40, "depth_multiplier": 0.25}),
     "mobilenet": ("MobileNetV1", _IMAGE, {"image_size": 40, "depth_multiplier": 0.125}),
     "llama": (
         "Llama",

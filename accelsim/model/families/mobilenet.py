@@ -97,4 +97,4 @@ class MobileNet(Vision):
         return self.mean_pixel(graph, hidden, picture)
 
     def _channels(self, published: int) -> int:
-        return max(8, round(published * self.width_multiplier))
+        return max(8, int(published * self.width_multiplier))
