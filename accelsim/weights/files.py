@@ -71,10 +71,11 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
             continue
         if isinstance(values, str):
             wrong.append(f"{name} ({values})")
-        elif own in tensors:
+            continue
+        adopted = _adopted(own, values)
+        if adopted.keys() & tensors.keys():
             twice.append(name)
-        else:
-            tensors[own] = _as_float32(values)
+        tensors |= {ours: _as_float32(each) for ours, each in adopted.items()}
     report(
         origin,
         ("of a wrong type", wrong, "expected float16, bfloat16 (safetensors only) or wider"),
@@ -92,6 +93,18 @@ def _names_of_families() -> tuple[tuple[str, ...], tuple[str, ...]]:
         tuple(prefix for each in known for prefix in each.prefixes),
         tuple(dict.fromkeys(begins for each in known for begins in each.left_out)),
     )
+
+
+def _adopted(name: str, values: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the parameters that a tensor holds, as the families that know it have them."""
+    found = {name: values}
+    for family in MODEL_FAMILIES.all().values():
+        found = {
+            own: each
+            for at, given in found.items()
+            for own, each in family.adopt(at, given).items()
+        }
+    return found
 
 
 def _our_name(name: str, prefixes: Sequence[str]) -> str:

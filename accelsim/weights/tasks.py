@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def load_task_weights(
                 f"weights.tasks.{task}: no such task in the workload; "
                 f"{suggest(task, graphs, 'tasks')}"
             )
-    common = _used(load_weights([folder / path for path in shared]), graphs.values())
+    common = _fitted(load_weights([folder / path for path in shared]), graphs.values())
     sets: dict[str, WeightSet] = {}
     for task, graph in graphs.items():
         if task in own:
@@ -60,19 +61,37 @@ def load_task_weights(
 
 def _load_own(path: Path, graph: LayerGraph) -> WeightSet:
     adapter = find_peft(path)
-    return load_peft(adapter, graph) if adapter else _used(load_weights(path), [graph])
+    return load_peft(adapter, graph) if adapter else _fitted(load_weights(path), [graph])
 
 
-def _used(weights: WeightSet, graphs: Iterable[LayerGraph]) -> WeightSet:
-    """Return the weights without a pretrained pooler that no head has."""
-    if any(p.name.startswith("pooler.") for each in graphs for p in each.parameters):
-        return weights
-    kept = {n: each for n, each in weights.tensors.items() if not n.startswith("pooler.")}
-    return WeightSet(kept, weights.origin)
+# Pretrained heads that a graph may do without.
+_HEADS = ("pooler.", "lm_head.")
+
+
+def _fitted(weights: WeightSet, graphs: Iterable[LayerGraph]) -> WeightSet:
+    """Return the weights without pretrained heads that no graph has, and kernels as matrices.
+
+    A tensor of more than two dimensions takes the shape of its parameter, if it has as many values.
+    """
+    shapes = {p.name: p.shape for each in graphs for p in each.parameters}
+    tensors = {}
+    for name, values in weights.tensors.items():
+        if name not in shapes and name.startswith(_HEADS):
+            continue
+        shape = shapes.get(name, values.shape)
+        fits = values.ndim > 2 and values.size == prod(shape)
+        tensors[name] = values.reshape(shape) if fits else values
+    return WeightSet(tensors, weights.origin)
 
 
 # What a backbone's own file must hold; the rest are adapters and heads.
-_BACKBONE = ("embeddings", "embeddings_project", "encoder", "transformer")
+_BACKBONE = frozenset(
+    {
+        *("embeddings", "embeddings_project", "encoder", "transformer"),
+        *("embed_tokens", "layers", "norm", "lm_head", "layernorm"),
+        *("wte", "wpe", "h", "ln_f"),
+    }
+)
 
 
 def _with_heads(weights: WeightSet, graph: LayerGraph, seed: int, task: str) -> WeightSet:

@@ -58,6 +58,14 @@ class Network(ConfigModel):
         assert cls.huggingface
         return {ours: config[theirs] for ours, theirs in cls.huggingface.keys.items()}
 
+    @classmethod
+    def adopt(cls, name: str, values: Any) -> Mapping[str, Any]:
+        """Return the parameters, by our names, that a tensor of a checkpoint of the family holds.
+
+        Another family's are returned as they are.
+        """
+        return {name: values}
+
     @property
     @abstractmethod
     def longest(self) -> int:

@@ -8,6 +8,7 @@ transposed there, those of queries, keys and values as one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,6 +22,13 @@ from accelsim.model.operators.activations import activation
 from accelsim.model.operators.epsilon import form_of
 from accelsim.model.operators.layer_norm import USUAL_EPSILON
 from accelsim.model.tensors import Parameter, Role
+
+# Tensors of a checkpoint, with or without the prefix of a model with a head.
+_TENSOR = re.compile(
+    r"(transformer\.)?(?P<name>(?P<module>h\.\d+\.(attn|mlp)\.c_\w+)\.(?P<part>weight|bias)"
+    r"|(h\.\d+|wte|wpe|ln_f)\.[\w.]+)"
+)
+_MASK = re.compile(r"h\.\d+\.attn\.(masked_)?bias")
 
 
 def _preset(layers: int, hidden: int, heads: int) -> dict[str, Any]:
@@ -82,6 +90,24 @@ class Gpt2(Decoder):
         """Return the hyperparameters of a configuration."""
         inner = {"intermediate_size": config["n_inner"]} if "n_inner" in config else {}
         return {**super().translate(config), **inner}
+
+    @classmethod
+    def adopt(cls, name: str, values: Any) -> Mapping[str, Any]:
+        """Transpose matrices, and take queries, keys and values apart; masks are no parameters."""
+        match = _TENSOR.fullmatch(name)
+        if match is None:
+            return {name: values}
+        own, module = match["name"], match["module"]
+        if module is None:
+            return {} if _MASK.fullmatch(own) else {own: values}
+        turned = values.T if values.ndim == 2 else values
+        if not module.endswith("c_attn"):
+            return {own: turned}
+        third = len(turned) // 3
+        return {
+            f"{module}.{part}.{match['part']}": turned[number * third : (number + 1) * third]
+            for number, part in enumerate(("query", "key", "value"))
+        }
 
     @model_validator(mode="after")
     def _check(self) -> Gpt2:

@@ -48,7 +48,6 @@ ENCODER_DEMANDS = {
 }
 ENCODER_LEFT_OUT = (
     "cls.",
-    "lm_head.",
     "embeddings.position_ids",
     "embeddings.token_type_ids",
 )
