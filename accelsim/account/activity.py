@@ -17,6 +17,8 @@ TICKS_PER_NANOSECOND = TICKS_PER_SECOND // 10**9
 
 # [ours] Steps of the active time: a screen has twice as many pixels.
 STEPS = 500
+# And of all time: stays of a long day are told together.
+MOST_STEPS = 2000
 # Pieces of a segment that lie closer than this part of a step are told as one.
 _FINER = 4
 
@@ -45,7 +47,8 @@ class Activity(NamedTuple):
 def step_edges(shown: View) -> npt.NDArray[np.int64]:
     """Return the ends of steps [ns from the start of the view], one more than steps.
 
-    Active stays are cut into equal ones of 1/500 of the active time, each idle stay is one.
+    Active stays are cut into equal ones of 1/500 of the active time, each idle stay is one, unless
+    there would be more than MOST_STEPS: then some follow one another in one step.
     """
     active = max(1, round_to_nanoseconds(shown.active))
     edges = [0]
@@ -55,6 +58,8 @@ def step_edges(shown: View) -> npt.NDArray[np.int64]:
         wanted = STEPS * length // active if stay.state.power is PowerState.ACTIVE else 1
         steps = min(max(1, wanted), length)
         edges += [begin + length * step // steps for step in range(1, steps + 1)]
+    several = -(-len(edges) // MOST_STEPS)
+    edges = [*edges[:-1:several], edges[-1]]
     # A view of less than a nanosecond has a step all the same.
     return np.array(edges if len(edges) > 1 else [0, 1], dtype=np.int64)
 
@@ -81,7 +86,9 @@ def activity(shown: View, ticks: Floats) -> dict[Source, Activity]:
     found: defaultdict[Source, list[Pieces]] = defaultdict(list)
     for execution in shown.executions:
         for part in execution.parts:
-            key, began = id(part.record), part.began - shown.start
+            key = id(part.record)
+            # A day of ticks does not fit 64 bits.
+            began = float(part.began - shown.start)
             if key not in known:
                 duration = part.record.duration
                 known[key] = _by_source(shown.bookings_of(part.record), duration, finest)

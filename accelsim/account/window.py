@@ -136,7 +136,7 @@ def queue_lengths(shown: View) -> list[tuple[Tick, int]]:
 
 
 def price_spans(record: SegmentRecord, point: str, prices: PriceList) -> list[Booking]:
-    """Return the bookings of a segment at an operating point, in the order in which they were made.
+    """Return the bookings of a segment at an operating point, in order of time.
 
     The DRAM's commands (activates, bursts, refreshes) have no spans of their own: their energy is
     shared out over the segment's DRAM spans by bytes. A clock that stops between bookings is part

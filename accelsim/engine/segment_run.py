@@ -77,8 +77,8 @@ class SegmentRecord:
 
     ``amounts`` and ``busy`` ticks are by (block, action, operator); ``ports`` are (busy, idle,
     last) ticks; ``dram`` is the state of the DRAM at the end, if the segment uses it, with the
-    ticks in each state. ``begun`` and ``ended`` are ticks by task; they and ``spans`` are kept if
-    anyone watches.
+    ticks in each state. ``begun`` and ``ended`` are ticks by task; they and ``spans``, which
+    are in order of time, are kept if anyone watches.
     """
 
     segment: Segment
@@ -280,6 +280,8 @@ class SegmentRun:
     def _close(self, before: dict[str, tuple[Tick, Tick]]) -> None:
         record, now = self.record, self._env.now
         record.duration = now - self._start
+        # A port in turns tells of a use when it ends, of all its stretches.
+        record.spans.sort(key=_times_of)
         self._count()
         for use, operator, times in self.record.segment.use_counts:
             if ticks := self._servers[id(use)][1]:
@@ -317,6 +319,10 @@ class SegmentRun:
             self.record.amounts[dram.name, action, BACKGROUND] += amount
         self.record.dram = dram.state_at(self._env.now)
         self.record.dram_residency = dram.residency - self._dram_before
+
+
+def _times_of(span: Span) -> tuple[Tick, Tick]:
+    return span.start, span.end
 
 
 def _id_of(task: Task) -> int:

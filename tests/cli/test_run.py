@@ -57,7 +57,7 @@ def test_what_the_timeline_leaves_out_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--timeline-detail", "layer", "--out", str(tmp_path)) == 0
-    assert "drawn for the first 0 s, then levels up to layer; " in capsys.readouterr().out
+    assert "drawn until 0 s, then levels up to layer; " in capsys.readouterr().out
     assert run("--timeline-detail", "use", "--out", str(tmp_path)) == 0
     assert "levels" not in capsys.readouterr().out
 

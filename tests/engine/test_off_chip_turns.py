@@ -154,10 +154,12 @@ def test_watching_changes_nothing_and_sees_all_bytes(name: str, segment: Segment
         silent.amounts,
         silent.ports,
     )
-    seen = Counter[int]()
+    seen, free = Counter[int](), 0
     for span in record.spans:
         if span.port == "dram":
             seen[span.task] += span.share(10**6)
+            assert free <= span.start <= span.end
+            free = span.end
     asking = {t.id for t in segment.tasks for use in t.uses if use.block == "dram"}
     assert seen == dict.fromkeys(asking, 10**6)
 

@@ -190,7 +190,8 @@ def test_waits_are_respected(segment: Segment) -> None:
 def test_trace_changes_nothing(segment: Segment) -> None:
     traced, silent = run_segment(segment), run_segment(segment, trace=False)
     assert silent.spans == []
-    traced.spans = []
+    assert traced.begun.keys() == traced.ended.keys() == set(range(len(segment.tasks)))
+    traced.spans, traced.begun, traced.ended = [], {}, {}
     assert traced == silent
 
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from small_workload import executions_of
 from trace_checks import AWAKE, SHORT, SLEEPY, WHOLE, Trace, between, simulated, trace_of
 
+from accelsim.account import activity
 from accelsim.account.activity import STEPS, spread
 from accelsim.account.energy import chip_watts, price
 from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
+from accelsim.account.power import power_series
 from accelsim.account.window import View, price_spans, view_of
 from accelsim.engine.ledger import Clock, Key, Ledger
 from accelsim.engine.run import Window
@@ -24,6 +26,8 @@ from accelsim.program import ProgramKind
 from accelsim.report.timeline.levels import Level
 from accelsim.units import to_seconds
 
+# A day of ticks does not fit 64 bits.
+RARE = (*SHORT[:-1], "requests={pattern: periodic, period: 6 h, duration: 24 h}")
 both = pytest.mark.parametrize("overrides", [(), SHORT], ids=["main", "short"])
 
 
@@ -44,8 +48,8 @@ def drawn_joules(samples: Samples) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     ("overrides", "window"),
-    [((), None), (SHORT, None), (SLEEPY, between(12e-3, 25e-3))],
-    ids=["main", "short", "window"],
+    [((), None), (SHORT, None), (SLEEPY, between(12e-3, 25e-3)), (RARE, WHOLE)],
+    ids=["main", "short", "window", "day"],
 )
 def test_power_times_time_is_the_energy_of_the_view(
     overrides: tuple[str, ...], window: Window | None
@@ -57,6 +61,16 @@ def test_power_times_time_is_the_energy_of_the_view(
         # A DRAM that goes to sleep after the program that used it draws its mean meanwhile.
         assert drawn.pop("DRAM") == pytest.approx(expected.pop("DRAM"), rel=1e-2)
         assert drawn == pytest.approx(expected, rel=1e-9)
+
+
+def test_steps_are_few_however_many_stays_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity, "MOST_STEPS", 40)
+    for case in simulated(*SLEEPY, window=WHOLE).values():
+        series = power_series(view_of(case.run, case.figures.prices))
+        assert len(case.run.states) > 40 > len(series.edges) - 3
+        seconds = np.diff(series.edges) * 1e-9
+        drawn = sum(float(watts @ seconds) for watts in series.watts.values())
+        assert drawn == pytest.approx(price(case.run.ledger, case.figures.prices).total, rel=1e-9)
 
 
 def energy_by_part(case: CaseResult, shown: View) -> dict[str, float]:

@@ -11,8 +11,9 @@ import numpy as np
 from accelsim.account.activity import Floats, Source, round_to_nanoseconds
 from accelsim.account.power import PowerSeries, power_series
 from accelsim.account.waits import levels
-from accelsim.account.window import queue_lengths
+from accelsim.account.window import View, queue_lengths
 from accelsim.engine.run import Part
+from accelsim.machine.components.base import Part as Role
 from accelsim.report.timeline.levels import Level, Plan
 from accelsim.report.timeline.marks import Mark, Sample
 from accelsim.report.timeline.rows import Rows
@@ -26,7 +27,7 @@ _TOLD = {
     POWER: "Mean power of each step, by part of the machine.",
     UTILISATION: "The part of each step for which a port is booked.",
     BANDWIDTH: "Bytes moved in each step.",
-    OCCUPANCY: "Bytes held; where no panels are drawn, the most of each layer.",
+    OCCUPANCY: "Bytes held; where no panels are drawn, the most of each layer drawn.",
 }
 _GROUPS = (POWER, UTILISATION, BANDWIDTH, OCCUPANCY)
 
@@ -60,17 +61,18 @@ class Counters:
             size = bytes_of(shown.prices, self.plan.word_bytes, source.block, source.action)
             if size:
                 moved[source] = done.amounts * size
-        for port, ticks in busy.items():
-            share = 100 * ticks / (seconds * TICKS_PER_SECOND)
+        for port in lanes(shown):
+            share = 100 * busy[port] / (seconds * TICKS_PER_SECOND)
             yield from self._steps(UTILISATION, port, "%", edges, share)
-        for source, total in moved.items():
-            name = f"{source.block} {source.action}"
-            yield from self._steps(BANDWIDTH, name, "GB/s", edges, 1e-9 * total / seconds)
+        for source in sorted(moved, key=lambda source: lanes(shown).index(source.port)):
+            name, rate = f"{source.block} {source.action}", 1e-9 * moved[source] / seconds
+            yield from self._steps(BANDWIDTH, name, "GB/s", edges, rate)
 
     def _row(self, group: str, name: str, unit: str, about: str = "") -> int:
-        place = self.below + _GROUPS.index(group)
+        place = self.below + 1 + _GROUPS.index(group)
         parent = self.rows.row(self.process, group, place, about=_TOLD[group])
-        return self.rows.row(parent, name, about=about, unit=unit, scale=group)
+        scale = "" if group == OCCUPANCY else group
+        return self.rows.row(parent, name, about=about, unit=unit, scale=scale)
 
     def _steps(
         self, group: str, name: str, unit: str, edges: Sequence[int], values: Floats
@@ -82,13 +84,14 @@ class Counters:
         """Yield the number of requests that wait; nothing if none ever waits."""
         steps = queue_lengths(self.plan.shown)
         if len(steps) > 1:
-            row = self.rows.row(self.process, WAITING, self.below - 1, unit="requests")
+            row = self.rows.row(self.process, WAITING, self.below, unit="requests")
             yield from _changes(row, ((round_to_nanoseconds(at), float(n)) for at, n in steps))
 
     # -- buffers -------------------------------------------------------------------------------
 
     def _occupancy(self) -> Iterator[Mark]:
-        parts = list(zip(self.plan.parts, self.plan.levels, strict=True))
+        drawn = zip(self.plan.parts, self.plan.levels, strict=True)
+        parts = [(part, level) for part, level in drawn if level >= Level.LAYER]
         capacities = self.plan.case.case.hardware.capacities
         held = {name for part, _ in parts for name in part.record.peak}
         known: dict[tuple[int, bool], dict[str, list[tuple[int, int]]]] = {}
@@ -122,3 +125,15 @@ def _changes(row: int, steps: Iterable[tuple[int, float]]) -> Iterator[Sample]:
         if value != before:
             yield Sample(row, at, value)
         before = value
+
+
+def lanes(shown: View) -> list[str]:
+    """Return the ports in use from top to bottom: by what they are for."""
+    roles, declared, used = list(Role), list(shown.prices.sheets), shown.ports
+
+    def place(port: str) -> tuple[int, int, str]:
+        role = shown.prices.part(used[port])
+        order = 0 if role is Role.BUFFERS else declared.index(used[port])
+        return roles.index(role), order, port
+
+    return sorted(used, key=place)

@@ -13,10 +13,9 @@ from accelsim.account.activity import round_to_nanoseconds
 from accelsim.account.energy import chip_watts
 from accelsim.account.window import View
 from accelsim.engine.run import Execution, Part, RequestOutcome, Run
-from accelsim.machine.components.base import Part as Role
 from accelsim.program import ProgramKind
-from accelsim.report.text import printable
-from accelsim.report.timeline.counters import Counters
+from accelsim.report.text import duration, printable
+from accelsim.report.timeline.counters import Counters, lanes
 from accelsim.report.timeline.levels import Level, Plan
 from accelsim.report.timeline.marks import Begin, End, Facts, Mark
 from accelsim.report.timeline.rows import Rows
@@ -210,18 +209,6 @@ class _Drawing:
         return found
 
 
-def lanes(shown: View) -> list[str]:
-    """Return the ports in use from top to bottom: by what they are for."""
-    roles, declared, used = list(Role), list(shown.prices.sheets), shown.ports
-
-    def place(port: str) -> tuple[int, int, str]:
-        role = shown.prices.part(used[port])
-        order = 0 if role is Role.BUFFERS else declared.index(used[port])
-        return roles.index(role), order, port
-
-    return sorted(used, key=place)
-
-
 def _queues(parts: Sequence[Part]) -> list[str]:
     """Return the queues in use: ``load2`` before ``load10``."""
     records = {id(part.record): part.record for part in parts}.values()
@@ -294,6 +281,6 @@ def told(plans: Mapping[str, Plan]) -> str:
     ]
     until = min(max(end, default=0) for end in ends)
     return (
-        f"Uses of blocks are drawn for the first {to_seconds(until):.3g} s, then levels up to "
+        f"Uses of blocks are drawn until {duration(to_seconds(until))}, then levels up to "
         f"{max(coarse).label}; --timeline-detail use draws all, --window a part"
     )

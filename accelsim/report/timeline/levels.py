@@ -73,9 +73,9 @@ class Plan:
 def plan_of(name: str, case: CaseResult, level: Level | None = None, usual: int = USUAL) -> Plan:
     """Return what is drawn of a case: all of it at a level, or what fits into so many slices.
 
-    That is the finest level at which the whole view does, operators at best, and uses from its
-    begin for as long as they fit too. Raises OutputError when the run has no spans, when its window
-    shows nothing, and when there would be more than MOST slices.
+    That is the finest level at which the whole view takes half of them, operators at best, and uses
+    from its begin for as long as they fit. Raises OutputError when the run has no spans, when its
+    window shows nothing, and when there would be more than MOST slices.
     """
     shown = _drawable(name, case)
     plan = Plan(case, shown, _levels(shown, usual) if level is None else ())
@@ -106,7 +106,7 @@ def _levels(shown: View, most: int) -> tuple[Level, ...]:
     parts = [part for execution in shown.executions for part in execution.parts]
     sizes = _sizes(parts)
     base = max(
-        (level for level in list(Level)[: Level.PANEL] if _at(shown, sizes, level) <= most),
+        (level for level in list(Level)[: Level.PANEL] if _at(shown, sizes, level) <= most // 2),
         default=Level.REQUEST,
     )
     left, levels = most - _at(shown, sizes, base), list[Level]()

@@ -90,7 +90,8 @@ def _track(track: Track) -> bytes:
     if track.about:
         found += _field(14, track.about)
     if track.unit:
-        found += _field(8, _field(6, track.unit) + _field(7, track.scale))
+        scale = _field(7, track.scale) if track.scale else b""
+        found += _field(8, _field(6, track.unit) + scale)
     if track.parent:
         found += b"\x28" + varint(track.parent)
     else:
