@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.account.window import Booking, View
+from accelsim.engine.segment_run import SegmentRecord
 from accelsim.machine.chip_state import PowerState
 from accelsim.units import TICKS_PER_SECOND, Tick
 
@@ -82,23 +83,35 @@ def activity(shown: View, ticks: Floats) -> dict[Source, Activity]:
     What a span spends is spread evenly over it.
     """
     finest = max(1, shown.active // (STEPS * _FINER))
-    known: dict[int, dict[Source, Pieces]] = {}
-    found: defaultdict[Source, list[Pieces]] = defaultdict(list)
-    for execution in shown.executions:
-        for part in execution.parts:
-            key = id(part.record)
-            # A day of ticks does not fit 64 bits.
-            began = float(part.began - shown.start)
-            if key not in known:
-                duration = part.record.duration
-                known[key] = _by_source(shown.bookings_of(part.record), duration, finest)
-            for source, pieces in known[key].items():
-                found[source].append(np.add(pieces, (began, began, 0.0, 0.0, 0.0)))
-    every = {source: np.concatenate(pieces) for source, pieces in found.items()}
+    begun: defaultdict[int, list[float]] = defaultdict(list)
+    records: dict[int, SegmentRecord] = {}
+    for part in (part for execution in shown.executions for part in execution.parts):
+        records[id(part.record)] = part.record
+        # A day of ticks does not fit 64 bits.
+        begun[id(part.record)].append(float(part.began - shown.start))
+    known: defaultdict[Source, list[tuple[int, Pieces]]] = defaultdict(list)
+    for key, record in records.items():
+        found = _by_source(shown.bookings_of(record), record.duration, finest)
+        for source, pieces in found.items():
+            known[source].append((key, pieces))
+    # One source at a time: those of a long day are many million pieces together.
     return {
-        source: Activity(*(spread(ticks, pieces[:, [0, 1, n]]) for n in (2, 3, 4)))
-        for source, pieces in every.items()
+        source: _in_steps(ticks, [_repeated(pieces, begun[key]) for key, pieces in each])
+        for source, each in known.items()
     }
+
+
+def _repeated(pieces: Pieces, begun: Sequence[float]) -> Pieces:
+    """Return the pieces of a segment for each time that it began."""
+    every = np.repeat(pieces[None], len(begun), axis=0)
+    every[:, :, :2] += np.array(begun)[:, None, None]
+    return every.reshape(-1, pieces.shape[1])
+
+
+def _in_steps(ticks: Floats, pieces: Sequence[Pieces]) -> Activity:
+    every = np.concatenate(pieces)
+    every = every[np.lexsort((every[:, 1], every[:, 0]))]
+    return Activity(*(spread(ticks, every[:, [0, 1, n]]) for n in (2, 3, 4)))
 
 
 def _by_source(bookings: Iterable[Booking], duration: Tick, finest: Tick) -> dict[Source, Pieces]:
