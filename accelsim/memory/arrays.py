@@ -36,7 +36,8 @@ class Array:
     are the capacities [B] of the table's points that it is composed of; ``exact`` says that it is
     one of them and none of its figures interpolated; ``warnings`` are for the reader of a result,
     ``beyond`` says in what the array lies outside the table, if it does; ``retained_leakage`` [W]
-    is that of a state which keeps the contents alone, where it is known.
+    is that of a state which keeps the contents alone, where it is known. ``own`` figures were
+    brought by the user: they stand as they are.
     """
 
     technology: str
@@ -64,6 +65,7 @@ class Array:
     device: Device
     beyond: tuple[str, ...] = ()
     retained_leakage: float | None = None
+    own: bool = False
 
     @property
     def composition(self) -> str:
@@ -194,6 +196,7 @@ def _array_at(ask: _Ask, conditions: Conditions) -> Array:
         warnings=(*_warnings(banks, capacity, word, device), *marks),
         device=device,
         beyond=tuple(_beyond(rows, capacity, banks)),
+        own=bool(technology.stated or technology.nvsim),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from accelsim.cli.main import run_command_line
 from accelsim.inputs.document import read_document
+from accelsim.machine.schema import load_hardware
 from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.dram import load_dram
 from accelsim.memory.technology import load_technology
@@ -231,3 +232,16 @@ def test_the_data_sheet_of_another_temperature_is_taken_as_it_is(folder: Path) -
     mlc = find_array(load_technology("mine.yaml"), capacity=2 * MIB, word=128, bits_per_cell=2)
     assert mlc.warnings == ("mine.yaml is taken as it is: 1 b/cell for 2 b/cell",)
     assert read_document(folder / "mine.yaml").data["kind"] == "macro"
+
+
+def test_the_figures_of_a_data_sheet_are_the_price(folder: Path) -> None:
+    """Built banks bound what SRAM of our tables costs, not what a user has measured."""
+    run_command_line(["new", "technology", "mine"])
+    sheet = (folder / "mine.yaml").read_text()
+    sheet = sheet.replace("volatile: false", "volatile: true").replace("38 pJ", "0.001 pJ")
+    (folder / "mine.yaml").write_text(sheet)
+    machine = load_hardware("hwconfigs/adapter_slc.yaml", ("memories.sram.technology=mine.yaml",))
+    priced = machine.datasheets["sram"].prices["read"].joules
+    assert priced == pytest.approx(1e-15)
+    shipped = load_hardware("hwconfigs/adapter_slc.yaml").datasheets["sram"]
+    assert shipped.prices["read"].joules > 1e-12

@@ -89,7 +89,7 @@ class MemoryConfig(Component):
         read, write = word_energies(self.word, site, arrays, narrower=narrower)
         parameters = region.kind == "parameters"
         # Built banks of SRAM are the least that a word costs.
-        banks = f"; {site.logic.sources_of('banks')}" if region.array.volatile else ""
+        banks = f"; {site.logic.sources_of('banks')}" if at_least_built(region) else ""
         return Datasheet(
             Part.PARAMETERS if parameters else Part.ACTIVATIONS,
             {
@@ -125,16 +125,21 @@ def word_energies(
 
     That of its arrays, and no less than a narrower word of the table costs in as large a memory:
     NVSim may lay a wide one out slower and thriftier; without ``narrower`` there is none to ask.
-    Nor less than built banks of SRAM.
+    Nor less than built banks of SRAM, unless the user has brought the figures.
     """
     built = [arrays(word)]
     for other in (NARROWEST << n for n in range(word.bit_length() * narrower)):
         # The table may have no arrays of that width and capacity.
         with suppress(ConfigError):
             built += [arrays(other)] if other < word else []
-    least = word * site.logic.bank if built[0].array.volatile else 0.0
+    least = word * site.logic.bank if at_least_built(built[0]) else 0.0
     read, write = (max(getattr(each, name) for each in built) for name in _ENERGIES)
     return max(least, read), max(least, write)
+
+
+def at_least_built(region: Region) -> bool:
+    """Say whether built banks of SRAM are the least that a word costs: not of a user's figures."""
+    return region.array.volatile and not region.array.own
 
 
 def follows_supply(region: Region, site: Site) -> bool:
