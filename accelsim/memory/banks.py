@@ -16,7 +16,7 @@ from accelsim.memory.tables import Row
 # What a target asks for: banks that hold a memory are chosen by the product of these figures.
 _MERITS = {
     "Area": ("area",),
-    "Leakage": ("area", "leakage"),
+    "Leakage": ("leakage",),
     "ReadEnergy": ("area", "leakage"),
     "WriteEnergy": ("area", "leakage"),
     "ReadLatency": ("area", "read_latency"),
@@ -41,8 +41,14 @@ def compose(rows: Sequence[Row], capacity: int) -> tuple[Row, ...]:
     largest down and one bank holds what is left; which one, and where to stop, is the choice. A
     larger point may stand for less, all of it counted. So a memory's merit never falls with its
     capacity: of what a larger memory may be built of, a part, or all, is open to a smaller one.
+    A single figure of a product may: NVSim lays 4 MiB of LSTP SRAM out for a quarter of the leakage
+    of its 2 MiB, in 1.7 times the area. Only the target ``Leakage`` takes what leaks least whatever
+    the area.
     """
-    return min(_candidates(rows, capacity), key=lambda banks: (merit(banks), len(banks)))
+    return min(
+        _candidates(rows, capacity),
+        key=lambda banks: (merit(banks), len(banks), math.fsum(row.area for row in banks)),
+    )
 
 
 def merit(banks: Sequence[Row]) -> float:

@@ -116,6 +116,23 @@ def test_no_larger_memory_costs_less(name: str, data: Any) -> None:
     assert merit(compose(rows, small)) <= merit(compose(rows, large)) * (1 + 1e-12)
 
 
+@given(
+    st.sampled_from(["SRAM_htree", "RRAM"]),
+    st.sampled_from(["LOP", "LSTP", "HP"]),
+    st.integers(64 * KIB, 4 * MIB),
+    st.integers(64 * KIB, 4 * MIB),
+)
+def test_who_asks_for_the_least_leakage_never_gets_less_from_more(
+    name: str, roadmap: str, one: int, other: int
+) -> None:
+    query: dict[str, Any] = {"word": 128, "roadmap": roadmap, "target": "Leakage"}
+    small, large = (
+        find_array(load_technology(name), capacity=size, laid_out=True, **query).leakage
+        for size in sorted((one, other))
+    )
+    assert small <= large * (1 + 1e-12)
+
+
 def test_a_low_leakage_memory_may_leave_capacity_unused() -> None:
     """NVSim lays 4 MiB out four times thriftier than 2 MiB; its own point says so and stays."""
     query: dict[str, Any] = {"word": 128, "roadmap": "LSTP"}

@@ -14,7 +14,7 @@ from accelsim.machine.site import Site
 from accelsim.program import Transfer, Use
 from accelsim.units import ceil_div
 
-# AMBA AXI, ARM IHI 0022: no burst crosses a boundary of 4 KiB.
+# AMBA AXI, ARM IHI 0022: a burst has at most 256 beats and crosses no boundary of 4 KiB.
 _PAGE = 4096
 # [ours] AXI ends at 1024 b; ONNXim's network is modelled as wider. No array here fills more.
 _WIDEST = 4096
@@ -39,7 +39,7 @@ class BusConfig(ClockedBlock, Interconnect):
     masks_per_cycle: PositiveInt
     setup_cycles: Count
     store_setup_cycles: Count
-    burst_beats: PositiveInt
+    burst_beats: Annotated[PositiveInt, Field(le=256)]
     burst_gap_cycles: Count
     store_gap_cycles: Count
     arbitration: Literal["burst", "use"] = "burst"

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from math import fsum
 from pathlib import Path
 
+from accelsim.machine.components.burst_memory import BurstMemory
 from accelsim.machine.timing.dram_channel import DramChannel
+from accelsim.memory.burst_memory import load_burst_memory
 from accelsim.memory.dram import DRAM_STATES, DramTechnology, load_dram, prices
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import TICKS_PER_SECOND, to_ticks
 
 _CURRENTS = "computed from the specification's currents by a calculation of its own"
+_SHEETS = "worked out by hand from the data sheets' currents"
 _TIMINGS = "sum of the specification's timings"
 _LONG_READ = 8 * 2**20
 
@@ -51,6 +54,27 @@ def dram_checks(folder: Path) -> Iterator[Check]:
         yield from _latency_checks(part, technology, named)
         known = float(row["read_stream_pJ_per_byte"])
         yield from _long_read_checks(part, technology, named, known)
+
+
+def cold_home_checks(folder: Path) -> Iterator[Check]:
+    """Compare reading and rest of memories that answer with bursts: an idle hour, as simulated."""
+    for row in read_rows(folder, "cold_homes.csv"):
+        part, name = load_burst_memory(row["part"]), row["part"]
+        kelvin, hour = float(row["temperature_K"]), to_ticks(3600.0)
+        watts = part.power.voltage * part.power.read / part.access.bandwidth
+        told = f"{name} read energy at {kelvin:g} K"
+        known = float(row["read_pJ_per_byte"])
+        yield Check("DRAM", told, "pJ/B", known, 1e12 * watts, 0.01, _SHEETS)
+        if not row["rest_uW"]:
+            continue
+        server = BurstMemory(name, part, part.rests_in)
+        server.take_background(hour)
+        joules = fsum(
+            part.rest_power(state, kelvin) * server.residency[state] / TICKS_PER_SECOND
+            for state in part.rests
+        )
+        told = f"{name} power of an idle hour at {kelvin:g} K"
+        yield Check("DRAM", told, "uW", float(row["rest_uW"]), 1e6 * joules / 3600, 0.01, _SHEETS)
 
 
 def _latency_checks(part: str, technology: DramTechnology, ns: dict[str, float]) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accelsim.study.validation.built import Gap, built_gaps
 from accelsim.study.validation.check import Check
-from accelsim.study.validation.dram import dram_checks
+from accelsim.study.validation.dram import cold_home_checks, dram_checks
 from accelsim.study.validation.logic import Witness, logic_checks, witnesses
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
@@ -82,6 +82,7 @@ def run_validation(folder: Path) -> Outcome:
         *onnxim_checks(folder),
         *array_checks(folder),
         *dram_checks(folder),
+        *cold_home_checks(folder),
         *logic_checks(built),
         *model_checks(folder),
         *theory_checks(),
