@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,7 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Hertz, Joules, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
-from accelsim.memory.arrays import find_array
+from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.files import load_file, named_beside
 from accelsim.memory.silicon import as_built
 from accelsim.memory.technology import Grade, load_technology
@@ -239,18 +239,11 @@ def scaled_logic(
     file, factors = load_logic(name), factors or {}
     for line in factors.keys() - {LEAKAGE}:
         file = _times(file, line.split("."), factors[line])
-    smallest = find_array(
-        load_technology(named_beside(name, file.leakage.like), named_beside(name, "bank_wires")),
-        capacity=64 * 1024,
-        word=128,
-        node=node,
-        temperature=temperature,
-        roadmap=roadmap,
-        grade=measured or "typical",
-        spare=True,
-    )
+    where = {"node": node, "temperature": temperature, "roadmap": roadmap}
+    smallest = _like(name, file.leakage.like, **where, grade=measured or "typical")
     if measured:
         smallest = as_built(smallest, measurements)
+    leakage = smallest.leakage / smallest.area * (voltage / file.leakage.voltage)
     shrink, supply = node / file.node, (voltage / file.voltage) ** 2
 
     def scaled(line: EnergyRange) -> float:
@@ -262,13 +255,7 @@ def scaled_logic(
     return Logic(
         mac=_circuit(scaled(file.mac.energy), file.mac.area * shrink**2),
         registers={
-            unit: Registers(
-                cycle_per_mac=bits.bits_per_mac.at(grade) * clock,
-                cycle_per_lane=bits.bits_per_lane.at(grade) * clock,
-                operation=bits.changes.at(grade) * data,
-                area_per_mac=bits.bits_per_mac.at(grade) * area,
-                area_per_lane=bits.bits_per_lane.at(grade) * area,
-            )
+            unit: _registers(bits, grade, clock, data, area)
             for unit, bits in file.registers.items()
         },
         bank=file.banks.energy_per_bit.at(grade) * shrink,
@@ -280,10 +267,7 @@ def scaled_logic(
         interface_bit=file.dram_interface.energy_per_bit.at(grade),
         interface_power=file.dram_interface.power.at(grade),
         **_circuits(file.arithmetic, grade, node, voltage),
-        leakage=smallest.leakage
-        / smallest.area
-        * (voltage / file.leakage.voltage)
-        * factors.get(LEAKAGE, 1.0),
+        leakage=leakage * factors.get(LEAKAGE, 1.0),
         sources=_sources(file),
         unpriced=_unpriced(file, grade),
         frequency=file.frequency,
@@ -291,6 +275,26 @@ def scaled_logic(
 
 
 LEAKAGE = "leakage"
+
+
+def _like(name: str, like: str, **conditions: Any) -> Array:
+    """Return the array that logic leaks like."""
+    technology = load_technology(named_beside(name, like), named_beside(name, "bank_wires"))
+    return find_array(technology, capacity=64 * 1024, word=128, spare=True, **conditions)
+
+
+def _registers(
+    bits: RegisterBits, grade: Grade, clock: float, data: float, area: float
+) -> Registers:
+    """Return what registers cost by what a bit does: J of a cycle, J of a change, m2."""
+    per_mac, per_lane = bits.bits_per_mac.at(grade), bits.bits_per_lane.at(grade)
+    return Registers(
+        cycle_per_mac=per_mac * clock,
+        cycle_per_lane=per_lane * clock,
+        operation=bits.changes.at(grade) * data,
+        area_per_mac=per_mac * area,
+        area_per_lane=per_lane * area,
+    )
 
 
 def lines_of(section: ConfigModel) -> dict[str, Line[float]]:
