@@ -284,17 +284,17 @@ def test_functions_count_all_that_a_run_counts(
 
 
 @pytest.mark.parametrize(
-    ("beside", "product", "load", "within"),
-    # Measured with EdgeBERT's SystemC; the data load's product is known to four cycles.
-    [("load:256", 2343, 1177, 0.005), ("mask:256", 2274, 558, 0.011)],
+    ("beside", "product", "load"),
+    # Measured with EdgeBERT's SystemC, to four cycles.
+    [("load:256", 2343, 1177), ("mask:256", 2274, 558)],
 )
 def test_a_product_and_a_load_beside_it_slow_each_other(
-    capsys: pytest.CaptureFixture[str], beside: str, product: int, load: int, within: float
+    capsys: pytest.CaptureFixture[str], beside: str, product: int, load: int
 ) -> None:
     found = matmul(capsys, "64x64x64", *CODED, "--beside", beside)
     [note] = found["notes"]  # type: ignore[misc]
     told = [int(number) for number in re.findall("[0-9]+", note)]
-    assert told == [pytest.approx(product, rel=within), pytest.approx(load, rel=0.002)]
+    assert told == [pytest.approx(product, abs=4), pytest.approx(load, abs=4)]
     assert found["cycles"] == max(told)
 
 
