@@ -34,6 +34,13 @@ def _no_plugins_stay_loaded() -> Iterator[None]:
 
 
 @pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pages be made without the script of their charts, which an optional package brings."""
+    pytest.importorskip("jinja2", reason="pages are made by jinja2, of the extra plot")
+    monkeypatch.setattr("accelsim.report.page.plotly_script", lambda: b"")
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "machine.yaml").write_text(MACHINE)
     (tmp_path / "workload.yaml").write_text(WORKLOAD)

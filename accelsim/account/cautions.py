@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
@@ -19,6 +20,11 @@ class Saturation:
     offered: float
     served: float
     longest_wait: float
+
+
+def saturated(runs: Iterable[Run], horizon: Tick | None) -> bool:
+    """Say whether a stream overloads any of some chips: then no latency says anything of them."""
+    return any(saturation(run, horizon) for run in runs)
 
 
 def saturation(run: Run, horizon: Tick | None) -> Saturation | None:

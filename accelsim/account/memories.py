@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import fsum
+from typing import NamedTuple
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.run import Run
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import Region
+from accelsim.model.tensors import Role
 from accelsim.units import ceil_div
 
 
@@ -44,6 +47,55 @@ def footprints(design: Design, run: Run) -> dict[str, Footprint]:
             held = run.ledger.peak_bytes(name)
         found[name] = Footprint(region, shared[name], own, held)
     return found
+
+
+class Content(NamedTuple):
+    """What lies in a memory at the fullest: parts of parameters of a role, activations, or nothing.
+
+    ``format`` and ``bits`` of a value are how they are stored, "" and 0 where nothing is.
+    """
+
+    memory: str
+    what: str
+    format: str
+    bits: int
+    bytes: float
+
+
+def contents(design: Design, run: Run) -> list[Content]:
+    """Return what lies in each memory and buffer; those of one memory add up to its capacity.
+
+    Of several tasks that lie there together the largest stands for all.
+    """
+    return [
+        content
+        for one in footprints(design, run).values()
+        for content in (*_held(design, run, one), _rest(one))
+    ]
+
+
+def _rest(one: Footprint) -> Content:
+    return Content(one.region.name, "free", "", 0, one.region.capacity - one.held_bytes)
+
+
+def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
+    name = one.region.name
+    if one.region.kind != "parameters":
+        yield Content(name, "activations", "dense", 8, one.held_bytes)
+        return
+    largest = max(design.placements.values(), key=lambda each: each.bits(task_specific=True)[name])
+    own = largest.bits(task_specific=True)[name]
+    copies = run.task_bits.get(name, 0) / own if own else 0.0
+    found: defaultdict[tuple[str, str, int], float] = defaultdict(float)
+    for tensor in largest.tensors.values():
+        times = copies if tensor.parameter.role is Role.TASK else 1
+        stored = "bitmask" if tensor.masked else "dense"
+        for home, extent in tensor.parts:
+            if home.memory == name:
+                what = f"{tensor.parameter.role.value} {home.part}"
+                bits = 1 if home.part == "masks" else tensor.bits
+                found[what, stored, bits] += times * extent.array
+    yield from (Content(name, *key, bits / 8) for key, bits in found.items())
 
 
 def unused_memories(design: Design, run: Run) -> list[Region]:

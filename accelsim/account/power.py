@@ -22,7 +22,7 @@ from accelsim.account.energy import chip_watts
 from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
 from accelsim.account.window import View
 from accelsim.engine.run import Execution
-from accelsim.units import Tick, to_seconds
+from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,37 @@ def power_series(shown: View) -> PowerSeries:
     seconds = np.diff(edges) * 1e-9
     watts = {part: energy / seconds for part, energy in joules.items()}
     return PowerSeries(tuple(map(int, edges)), watts, found)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a design does over time, in few steps: their starts [s], figures by name and step.
+
+    ``watts`` are by part of the machine, ``busy`` the share of a step for which a port is booked.
+    """
+
+    starts: Floats
+    watts: dict[str, Floats]
+    busy: dict[str, Floats]
+
+
+def course(shown: View, steps: int = 120) -> Course:
+    """Return power and utilisation of a view in equal steps; averages, so that sums are kept."""
+    series = power_series(shown)
+    fine = in_ticks(shown, np.array(series.edges))
+    edges = np.linspace(0, shown.end - shown.start, steps + 1)
+    lasts = np.diff(fine)
+
+    def fewer(spent: Floats) -> Floats:
+        """Return what is spent a tick of each of the few steps."""
+        pieces = np.column_stack([fine[:-1], fine[1:], spent])
+        return spread(edges, pieces) / float(edges[1])
+
+    busy: dict[str, Floats] = {}
+    for source, done in series.activity.items():
+        busy[source.port] = busy.get(source.port, 0.0) + fewer(done.busy)
+    watts = {part: fewer(values * lasts) for part, values in series.watts.items()}
+    return Course(edges[:-1] / TICKS_PER_SECOND, watts, busy)
 
 
 def _standby(shown: View) -> Pieces:

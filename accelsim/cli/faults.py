@@ -77,7 +77,7 @@ def _choice(option: str, values: list[str], text: str) -> Decorator:
     type=float,
     help="Probability of misreading a one-bit cell. [as computed: 0 for RRAM]",
 )
-@workload_options("json,html", "Folder of the results. [out/NAME/faults]")
+@workload_options(out="Folder of the results. [out/NAME/faults]")
 @quiet_option
 def faults(
     workload: Path,
@@ -94,7 +94,7 @@ def faults(
     For each scheme: cells, area, energy, latency and programming cost, expected faults, and over
     seeded injections the errors of weights, layers and logits and the agreement of predictions
     with the model without faults. Then the same fault probability in values and in masks.
-    Writes faults.json and faults.html unless told otherwise.
+    Writes faults.json unless told otherwise; accelsim report makes a page of it.
     """
     # A second thread gains a fifth on an idle machine and loses tenfold on a busy one; with one,
     # the sums are the same on every machine. Read when NumPy is first imported. [measured]

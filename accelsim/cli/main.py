@@ -31,6 +31,7 @@ _COMMANDS = {
     "study": "Show, export or clean what studies have found.",
     "uncertainty": "Find how sure figures are: bands, and what matters most.",
     "sensitivity": "Find what figures follow: tornado, Morris, Sobol.",
+    "report": "Write one HTML page of what a command found.",
     "crossover": "Find the request rate at which two cases cost the same energy.",
     "scaling": "Show what grows with the number of tasks.",
     "faults": "Compare storage schemes of the weights: cost, faults, consequence.",

@@ -69,6 +69,7 @@ _LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
 )
 @click.option("--by", help="Also print energy and time by layer, operator, block, task, memory.")
 @click.option("--parquet", is_flag=True, help="Also write breakdown.parquet (extra parquet).")
+@click.option("--report", "page", is_flag=True, help="Also write the report as one HTML page.")
 @click.option("--per-request", is_flag=True, help="Also write requests.csv, a row a request.")
 @click.option("--no-trace", is_flag=True, help="Write no timeline.")
 @click.option("--no-replay", is_flag=True, help="Simulate every segment, also equal ones.")
@@ -89,6 +90,7 @@ def run(
     as_json: bool,
     quiet: bool,
     strict: bool,
+    page: bool,
     window: str | None,
     timeline_detail: str | None,
     timeline_format: str,
@@ -120,6 +122,8 @@ def run(
     from accelsim.report.run import run_report
     from accelsim.report.text import printable
 
+    if page:
+        media = f"{media},html"
     if sweeps:
         study = quick_study(workload, sweeps, assignments, cases=cases)
         refuse_options(

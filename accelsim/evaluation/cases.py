@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -62,10 +62,10 @@ class CaseResult:
         """Joules of the run by purpose."""
         return purposes(self.figures.prices, self.figures.account)
 
-    @property
-    def breakdown(self) -> Iterator[BreakdownRow]:
+    @cached_property
+    def breakdown(self) -> tuple[BreakdownRow, ...]:
         """All that was spent, by task, layer, operator, block and action: rows of a tidy table."""
-        return breakdown(self.design, self.run, self.figures.account, self.figures.prices)
+        return tuple(breakdown(self.design, self.run, self.figures.account, self.figures.prices))
 
     @cached_property
     def programming(self) -> dict[str, ProgrammingCost]:

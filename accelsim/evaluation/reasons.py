@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
+from accelsim.account.cautions import saturated
 from accelsim.account.energy import DRAM
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import Comparison
@@ -86,6 +87,13 @@ def reasons(result: Result, comparison: Comparison) -> Reasons:
         switch_time=Change(*(one.switch_latency for one in figures)),
         inference_time=Change(*(one.inference_latency for one in figures)),
     )
+
+
+def overloaded(result: Result, comparison: Comparison) -> bool:
+    """Say whether requests come faster than either of two designs can serve them."""
+    runs = (result[name].run for name in (comparison.baseline, comparison.design))
+    horizon = result.workload.config.requests.horizon()
+    return not result.closed_loop and saturated(runs, horizon)
 
 
 def _inferences(case: CaseResult) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from accelsim.report.origin import changes, origin
-from accelsim.report.table import Column, Field, Prose, Report, Table, listed, recorded
+from accelsim.report.table import Chart, Column, Field, Prose, Report, Table, listed, recorded
 from accelsim.report.text import percent
 from accelsim.study.crossover import Crossing, Crossover, RateCost, RatePoint
 from accelsim.units import format_si
@@ -19,12 +19,13 @@ _RATE = Column("rate", "rate", "Hz")
 _ENERGY = Column("energy_per_request", "a request", "J")
 _ORACLE = Column("energy_per_request_oracle", "oracle", "J")
 _POWER = Column("power", "power", "W")
+_LOAD = Column("load", "load", "%")
 _CHEAPER = Column("cheaper", "costs less")
 _COST: tuple[Field[RateCost], ...] = (
     (_ENERGY, lambda cost: cost.energy),
     (_ORACLE, lambda cost: cost.oracle),
     (_POWER, lambda cost: cost.power),
-    (Column("load", "load", "%"), lambda cost: cost.load),
+    (_LOAD, lambda cost: cost.load),
     (Column("saturated", "saturated"), lambda cost: cost.saturated),
 )
 _CROSSING: tuple[Field[Crossing], ...] = (
@@ -48,6 +49,7 @@ def crossover_report(workload: Workload, found: Crossover, command: Sequence[str
         sections=(_rates(found),),
         verdict=tuple(Prose(line, "strong") for line in crossover_verdict(found)),
         data=_data(found),
+        pictures=(_over_rates(found),),
         document={
             **origin(SCHEMA_VERSION, command, workload),
             "study": "crossover",
@@ -57,6 +59,20 @@ def crossover_report(workload: Workload, found: Crossover, command: Sequence[str
             "crossings": [recorded(_CROSSING, crossing) for crossing in found.crossings],
             "rates": [_rate(found, point) for point in found.points],
         },
+    )
+
+
+def _over_rates(found: Crossover) -> Chart:
+    measured = (_ENERGY, _ORACLE, _POWER, _LOAD)
+    return Chart(
+        title="What each case takes over the rate of requests",
+        kind="points",
+        table=_data(found),
+        x=("rate",),
+        y=tuple(column.key for column in measured),
+        series="case",
+        joined=True,
+        logarithmic=("rate", "energy_per_request", "energy_per_request_oracle", "power"),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from accelsim.report.origin import origin
-from accelsim.report.table import RULE, Column, Prose, Report, Row, Section, Table
+from accelsim.report.table import RULE, Chart, Column, Prose, Report, Row, Section, Table
 from accelsim.report.text import value_text
 from accelsim.study.explain.explanation import Explanation
 from accelsim.workload.schema import Workload
@@ -37,6 +37,7 @@ def explain_report(
         sections=tuple(sections),
         verdict=tuple(Prose(line, "strong") for line in _verdict(found)),
         notes=tuple(_notes(found)),
+        pictures=(_factors(found),),
         details=(_infeasible(found),),
         data=waterfall,
         document=_document(workload, found, command),
@@ -119,6 +120,29 @@ def _waterfall(found: Explanation) -> Table:
         rows.append((*own, _rests_on(found, change)))
     rows += [RULE, ("all", f"{ratio}x", None, None, *_maybe(found, None), found.after, None)]
     return Table("Where the ratio comes from", columns, tuple(rows))
+
+
+def _factors(found: Explanation) -> Chart:
+    columns = (
+        Column("change", "change"),
+        Column("factor", "factor: right of 1 it saves", "x"),
+        Column("from", "range from", "x"),
+        Column("to", "to", "x"),
+    )
+    rows: list[Row] = []
+    for change in _ordered(found):
+        least, most = found.shares.range_of(change)
+        rows.append((change, _gain(found.shares.logs[change]), _gain(most), _gain(least)))
+    return Chart(
+        title="Factor of each change, with its range over all orders",
+        kind="points",
+        table=Table("", columns, tuple(rows)),
+        x=("factor",),
+        y=("change",),
+        low="from",
+        high="to",
+        logarithmic=("factor",),
+    )
 
 
 def _maybe(found: Explanation, value: float | None) -> tuple[float | None, ...]:

@@ -9,12 +9,10 @@ from accelsim.report.faults_document import faults_document
 from accelsim.report.origin import changes
 from accelsim.report.table import (
     RULE,
-    Axis,
     Chart,
     Column,
     Field,
     Heading,
-    Mark,
     Prose,
     Report,
     Row,
@@ -22,7 +20,7 @@ from accelsim.report.table import (
     Table,
     listed,
 )
-from accelsim.report.text import Value, change, in_unit, number
+from accelsim.report.text import Value, change, number
 from accelsim.study.faults.compression import Compression, CompressionCosts
 from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.findings import Exchange, double_share, exchanges, savings
@@ -173,18 +171,29 @@ def _layers(study: FaultStudy) -> Table:
     return Table("Error of each layer's output", (_SCHEME[0], *columns), tuple(rows))
 
 
+_ERROR = Column("logit_error", "relative error of the logits", "1")
+_AREAS: tuple[Field[SchemeResult], ...] = (
+    _SCHEME,
+    (Column("area", "area of parameter memories", "mm2"), lambda one: one.costs.area),
+    (_ERROR, lambda one: one.damage.logits.mean if one.damage else 0.0),
+    (Column("low", "from", "1"), lambda one: one.damage.logits.low if one.damage else None),
+    (Column("high", "to", "1"), lambda one: one.damage.logits.high if one.damage else None),
+)
+
+
 def _areas(schemes: Sequence[SchemeResult]) -> Chart:
     """Return the logit error of each scheme over its area; none was measured where it is zero."""
-    marks = (
-        Mark(in_unit(area, "mm2"), one.damage.logits.mean if one.damage else 0.0, text=name)
-        for one in schemes
-        if (area := one.costs.area) and (name := one.scheme.name)
+    return Chart(
+        title="Area against damage",
+        kind="points",
+        table=listed("", _AREAS, (one for one in schemes if one.costs.area)),
+        x=("area",),
+        y=("logit_error",),
+        label="scheme",
+        low="low",
+        high="high",
+        logarithmic=("logit_error",),
     )
-    across = Axis("area of parameter memories, mm2")
-    return Chart("Area against damage", across, _ERROR, {"schemes": tuple(marks)})
-
-
-_ERROR = Axis("relative error of the logits", logarithmic=True)
 
 
 # -- the sweep -------------------------------------------------------------------------------------
@@ -193,7 +202,7 @@ _HEADS = {"values": "values", "masks": "masks", "row": "row start"}
 
 
 def _sweep(sweep: Sweep) -> Iterator[Section]:
-    agreement = Axis("agreement with the model without faults")
+    agreement = Column("agreement", "agreement with the model without faults", "1")
     yield _curves(sweep, _ERROR, lambda damage: damage.logits)
     yield _curves(sweep, agreement, lambda damage: damage.agreement)
     columns = [Column("", "rate", "1")]
@@ -214,18 +223,32 @@ def _sweep(sweep: Sweep) -> Iterator[Section]:
     yield Table(title, tuple(columns), (*rows, RULE, ("one", *ones)))
 
 
-def _curves(sweep: Sweep, up: Axis, figure: Callable[[DamageSummary], Estimate]) -> Chart:
-    series = {
-        curve.name: tuple(
-            Mark(point.rate, found.mean, found.low, found.high)
-            for point in curve.points
-            if point.damage and (found := figure(point.damage))
-        )
+def _curves(sweep: Sweep, up: Column, figure: Callable[[DamageSummary], Estimate]) -> Chart:
+    columns = (
+        Column("curve", "faults in"),
+        Column("rate", "probability that a cell is misread", "1"),
+        up,
+        Column("low", "from", "1"),
+        Column("high", "to", "1"),
+    )
+    rows = tuple(
+        (curve.name, point.rate, found.mean, found.low, found.high)
         for curve in sweep.curves
-    }
-    title = "The same fault probability in values and in masks"
-    across = Axis("probability that a cell is misread", logarithmic=True)
-    return Chart(title, across, up, series)
+        for point in curve.points
+        if point.damage and (found := figure(point.damage))
+    )
+    return Chart(
+        title="The same fault probability in values and in masks",
+        kind="points",
+        table=Table("", columns, rows),
+        x=("rate",),
+        y=(up.key,),
+        series="curve",
+        low="low",
+        high="high",
+        joined=True,
+        logarithmic=("rate", *((up.key,) if up is _ERROR else ())),
+    )
 
 
 def _point(point: SweepPoint | None) -> tuple[Value, ...]:

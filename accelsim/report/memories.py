@@ -16,7 +16,7 @@ def _more(key: str, title: str, unit: str = "") -> Column:
 MEMORY: tuple[Field[Footprint], ...] = (
     (Column("name", "memory"), lambda one: one.region.name),
     (_more("kind", "kind"), lambda one: one.region.kind),
-    (Column("", "array"), lambda one: _array(one)),
+    (Column("", "array"), lambda one: array_text(one)),
     (Column("", "holds / capacity", "1"), lambda one: _use(one)),
     (Column("", "full", "%", 2), lambda one: one.fill),
     (Column("area", "area", "mm2"), lambda one: one.region.area),
@@ -42,14 +42,15 @@ MEMORY: tuple[Field[Footprint], ...] = (
 )
 
 
-def _array(one: Footprint) -> str:
+def array_text(one: Footprint) -> str:
+    """Return the technology of a memory and, of cells that keep, their bits."""
     array = one.region.array
     return array.technology + ("" if array.volatile else f" {array.bits_per_cell} b/cell")
 
 
 def described(one: Footprint) -> str:
     """Return a memory's size and array: ``rram 3 MiB RRAM 2 b/cell (99 % full)``."""
-    size = f"{one.region.name} {format_bytes(one.region.capacity)} {_array(one)}"
+    size = f"{one.region.name} {format_bytes(one.region.capacity)} {array_text(one)}"
     return f"{size} ({percent(one.fill, 2)} full)"
 
 

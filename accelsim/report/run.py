@@ -15,13 +15,23 @@ from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import KINDS, Gain, find_gains
 from accelsim.evaluation.metrics import case_figures
-from accelsim.evaluation.reasons import energy_parts
+from accelsim.evaluation.reasons import energy_parts, overloaded
 from accelsim.inputs.shipped import known_as
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.cautions import cautions, remarks
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import changes
 from accelsim.report.results import results_document
+from accelsim.report.run_charts import (
+    band_of,
+    courses,
+    gains_chart,
+    latencies,
+    machines,
+    rooflines,
+    sources,
+    spending,
+)
 from accelsim.report.run_words import (
     exits_text,
     first_loads_text,
@@ -82,9 +92,15 @@ def run_report(result: Result, command: Sequence[str], sure: Uncertainty | None 
         about=tuple(_about(result)),
         sections=(
             *_gains(result, sure),
+            *gains_chart(result, _scopes(result), sure),
             _turned("Figures", figures, brief=True),
             _parts(result),
             *(part for name, case in result.cases.items() for part in _case(result, name, case)),
+        ),
+        pictures=tuple(
+            part
+            for drawn in (spending, machines, rooflines, courses, latencies, sources)
+            for part in drawn(result)
         ),
         verdict=(
             *(Prose(text, "strong") for text in verdict(result)),
@@ -148,7 +164,8 @@ def _memories(case: CaseResult, *, buffers: bool) -> Table:
     for one in case.footprints.values():
         if buffers or one.region.kind != "buffer":
             groups[one.region.kind != "parameters"].append(one)
-    own, others = (listed("", MEMORY, group) for group in groups)
+    fields = [field for field in MEMORY if buffers or field[0].brief]
+    own, others = (listed("", fields, group) for group in groups)
     return replace(own, rows=(*own.rows, RULE, *others.rows))
 
 
@@ -259,7 +276,7 @@ def _gains(result: Result, sure: Uncertainty | None) -> Iterator[Table]:
     if not comparisons:
         return
     published = result.workload.config.published if result.closed_loop else None
-    scopes = _SCOPE_NAMES if result.closed_loop else _STREAM_SCOPE_NAMES
+    scopes = _scopes(result)
     columns = [Column("", ""), Column("", "scope")]
     columns += [Column("", f"{one.design}\nover {one.baseline}", "x") for one in comparisons]
     columns += [Column("", "paper", "1")] if published else []
@@ -275,13 +292,19 @@ def _gains(result: Result, sure: Uncertainty | None) -> Iterator[Table]:
         gains = ((scopes[s], *(found.get((kind, s)) for found in values), *paper) for s in known)
         groups.append([(kind if n == 0 else "", *gain) for n, gain in enumerate(gains)])
     rows = [row for group in groups if group for row in (RULE, *group)][1:]
-    notes = () if published is None else (_published_note(published),)
-    yield Table("Gain over the baseline, by scope", tuple(columns), tuple(rows), notes)
+    notes = [] if published is None else [_published_note(published)]
+    if any(overloaded(result, one) for one in comparisons):
+        notes.append("saturated: a gain in latency tells how long the stream was, nothing else")
+    yield Table("Gain over the baseline, by scope", tuple(columns), tuple(rows), tuple(notes))
+
+
+def _scopes(result: Result) -> dict[str, str]:
+    return _SCOPE_NAMES if result.closed_loop else _STREAM_SCOPE_NAMES
 
 
 def _with_band(design: str, gain: Gain, sure: Uncertainty | None) -> Value:
-    name = f"{design}.gain.{gain.metric}.{gain.scope}"
-    return banded(sure.bands[name]) if sure and name in sure.bands else gain.value
+    band = band_of(design, gain, sure)
+    return banded(band) if band else gain.value
 
 
 def _published_note(published: PublishedGains) -> str:

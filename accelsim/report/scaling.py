@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from accelsim.report.origin import changes, origin
-from accelsim.report.table import RULE, Column, Field, Prose, Report, Row, Table, listed, recorded
+from accelsim.report.table import (
+    RULE,
+    Chart,
+    Column,
+    Field,
+    Prose,
+    Report,
+    Row,
+    Table,
+    listed,
+    recorded,
+)
 from accelsim.report.text import Value, in_unit
 from accelsim.study.scaling import Scaling, ScalingPoint, growth
 from accelsim.units import format_si
@@ -56,6 +67,7 @@ def scaling_report(workload: Workload, found: Scaling, command: Sequence[str]) -
         verdict=tuple(Prose(line, "strong") for line in scaling_verdict(found)),
         notes=tuple(f"does not fit and is left out: {why}" for why in found.refused.values()),
         data=_data(found),
+        pictures=(_over_tasks(found),),
         document={
             **origin(SCHEMA_VERSION, command, workload),
             "study": "scaling",
@@ -76,14 +88,28 @@ def scaling_report(workload: Workload, found: Scaling, command: Sequence[str]) -
     )
 
 
+def _over_tasks(found: Scaling) -> Chart:
+    figures = [column.key for column, _ in _FIGURES if column is not _AREA]
+    return Chart(
+        title="What grows with the number of tasks",
+        kind="points",
+        table=_data(found, without=_AREA),
+        x=("tasks",),
+        y=tuple(figures),
+        series="case",
+        joined=True,
+    )
+
+
 def _in_unit(
     column: Column, figure: Callable[[ScalingPoint], float]
 ) -> Callable[[ScalingPoint], float]:
     return lambda point: in_unit(figure(point), column.unit)
 
 
-def _data(found: Scaling) -> Table:
-    tables = {name: listed("", _POINT, points) for name, points in found.cases.items()}
+def _data(found: Scaling, without: Column | None = None) -> Table:
+    fields = [field for field in _POINT if field[0] is not without]
+    tables = {name: listed("", fields, points) for name, points in found.cases.items()}
     columns = next(iter(tables.values())).columns
     rows = ((name, *row) for name, table in tables.items() for row in table.rows)
     return Table("", (Column("case", "case"), *columns), tuple(rows))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from accelsim.report.study_charts import study_charts
 from accelsim.report.table import Column, Prose, Report, Section, Table
 from accelsim.report.text import Value, duration
 from accelsim.study.evaluator import Tally
@@ -28,6 +29,8 @@ _USUAL = ("energy.request", "latency.request", "area.system")
 _EVERY_CASE = ".time.run"
 # A quantity that was drawn.
 _LONG = re.compile(r"([0-9.e+-]{6,}) (\S+)")
+# Of what is shown, so many figures are traded off where the study has no objectives.
+_TRADED = 3
 _QUANTILES = (0.05, 0.5, 0.95)
 
 
@@ -82,6 +85,7 @@ def sweep_report(
         sections=(_first(data), *reasons, *quantiles),
         verdict=tuple(_verdict(table, counts, changed)),
         data=data,
+        pictures=tuple(study_charts(data, config.axis_columns, _goals(config, data, shown))),
         document={
             "schema_version": SCHEMA_VERSION,
             "tool": {"name": "accelsim", "version": __version__},
@@ -93,6 +97,17 @@ def sweep_report(
             "quantiles": [each for part in quantiles for each in part.records],
         },
     )
+
+
+def _goals(config: StudyConfig, data: Table, shown: _Shown) -> dict[str, float]:
+    """Return the columns that should be small (1) or large (-1): what is shown, without any."""
+    known = {column.key for column in data.columns}
+    goals = {
+        name: 1.0 if each.minimize is not None else -1.0
+        for name, each in config.objectives.items()
+        if name in known
+    }
+    return goals or dict.fromkeys([column.key for column in shown.columns][:_TRADED], 1.0)
 
 
 def studies_report(store: Store, command: Sequence[str]) -> Report:

@@ -134,32 +134,50 @@ class Prose:
     tone: Literal["plain", "strong", "note", "warning"] = "plain"
 
 
-@dataclass(frozen=True)
-class Axis:
-    """What an axis shows; a logarithmic one has a place for zero."""
+class Guide(NamedTuple):
+    """A line that a chart draws behind its marks, from one point to another, with its name."""
 
-    title: str
-    logarithmic: bool = False
-
-
-class Mark(NamedTuple):
-    """A point of a chart, with its interval and its name where it has one."""
-
-    x: float
-    y: float
-    low: float | None = None
-    high: float | None = None
-    text: str = ""
+    name: str
+    start: tuple[float, float]
+    end: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Marks by the name of their series, for media that draw; lines join those of several."""
+    """A picture of a table, for media that draw; all else names its columns by their keys.
+
+    ``bars``      a bar for each value of ``x`` (of two columns, the first groups the second) as
+                  long as the sum of ``y``, in parts by ``series``
+    ``points``    a mark a row at ``x`` and ``y``, named by ``label``, with an interval from ``low``
+                  to ``high``, coloured by ``series``; ``joined`` draws lines between them
+    ``areas``     steps of ``y`` over ``x``, those of each ``series`` on top of one another
+    ``parallel``  a line a row across an axis for each of ``x``
+
+    Of several ``y`` the reader takes one; of the values of ``choice`` too. A medium that can do so
+    lets what is chosen in one chart filter the others that have its columns. ``logarithmic`` are
+    columns; an axis that has one has a place for zero.
+    """
 
     title: str
-    x: Axis
-    y: Axis
-    series: Mapping[str, tuple[Mark, ...]]
+    kind: Literal["bars", "points", "areas", "parallel"]
+    table: Table
+    x: tuple[str, ...]
+    y: tuple[str, ...] = ()
+    series: str = ""
+    label: str = ""
+    low: str = ""
+    high: str = ""
+    choice: str = ""
+    joined: bool = False
+    logarithmic: tuple[str, ...] = ()
+    guides: tuple[Guide, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = {column.key for column in self.table.columns}
+        named = (self.series, self.label, self.low, self.high, self.choice)
+        if missing := [key for key in (*self.x, *self.y, *named) if key and key not in known]:
+            raise ValueError(f"{self.title}: its table has no columns {', '.join(missing)}")
 
 
 Section = Heading | Prose | Table | Chart
@@ -171,7 +189,8 @@ class Report:
 
     ``name`` is that of its files, ``about`` says what was done. The ``verdict``, with which every
     medium begins, is what it comes to and what to beware of. ``sections`` are for everybody,
-    ``details`` for who asks for more. ``notes`` say what to know of the figures. ``data`` is the
+    ``pictures`` for media with room for charts and the tables behind them, ``details`` for who asks
+    for more. ``notes`` say what to know of the figures. ``data`` is the
     one table that stands for the report where only one has room; the ``document`` is all of it for
     programs, ready for JSON.
     """
@@ -184,4 +203,5 @@ class Report:
     about: tuple[str, ...] = ()
     verdict: tuple[Section, ...] = ()
     notes: tuple[str, ...] = ()
+    pictures: tuple[Section, ...] = ()
     details: tuple[Section, ...] = ()

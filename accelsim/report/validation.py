@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from accelsim.report.table import (
     Alert,
+    Chart,
     Column,
     Field,
     Prose,
@@ -42,6 +43,10 @@ _GROUPED: tuple[Field[Check], ...] = (
     (Column("group", "against"), lambda check: check.group),
     *_CHECK,
     _SOURCE,
+)
+_OF_LIMIT: Field[Check] = (
+    Column("of_limit", "deviation, of what is allowed", "%"),
+    lambda check: check.of_limit,
 )
 _GAP: tuple[Field[Gap], ...] = (
     (Column("array", "array"), lambda gap: gap.array),
@@ -82,7 +87,7 @@ _SUMMARY: tuple[Field[GroupSummary], ...] = (
 )
 
 
-def validation_report(outcome: Outcome) -> Report:
+def validation_report(outcome: Outcome, command: Sequence[str] = ()) -> Report:
     """Return the summary and what failed; every comparison as details."""
     failed = [check for check in outcome.checks if check.passed is False]
     sections = [listed("", _SUMMARY, outcome.groups)]
@@ -92,6 +97,7 @@ def validation_report(outcome: Outcome) -> Report:
     if outcome.witnesses:
         title = "What does a MAC of built accelerators cost?"
         sections.append(replace(listed(title, _WITNESS, outcome.witnesses), notes=_WITNESS_NOTES))
+    judged = [check for check in outcome.checks if check.allowed]
     if failed:
         sections.append(listed("Failed", _GROUPED, failed))
     verdict = (
@@ -106,12 +112,26 @@ def validation_report(outcome: Outcome) -> Report:
         data=listed("", _GROUPED, outcome.checks),
         document={
             "schema_version": SCHEMA_VERSION,
+            "command": list(command),
             "failed": outcome.failed,
             "built": [recorded(_GAP, gap) for gap in outcome.gaps],
             "accelerators": [recorded(_WITNESS, one) for one in outcome.witnesses],
             "checks": [recorded(_GROUPED, check) for check in outcome.checks],
         },
+        pictures=(_deviations(judged),) if judged else (),
         details=tuple(_group(name, checks) for name, checks in outcome.by_group.items()),
+    )
+
+
+def _deviations(checks: Sequence[Check]) -> Chart:
+    """Return how far each comparison is from its reference, a line a group."""
+    return Chart(
+        title="How much of its limit each comparison takes",
+        kind="points",
+        table=listed("", (*_GROUPED, _OF_LIMIT), checks),
+        x=("of_limit",),
+        y=("group",),
+        series="verdict",
     )
 
 

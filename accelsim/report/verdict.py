@@ -8,7 +8,7 @@ from math import fsum
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import Comparison, find_gains
 from accelsim.evaluation.metrics import all_metrics
-from accelsim.evaluation.reasons import Change, Reasons, energy_parts, reasons
+from accelsim.evaluation.reasons import Change, Reasons, energy_parts, overloaded, reasons
 from accelsim.report.text import number, percent
 from accelsim.units import format_si
 
@@ -48,6 +48,8 @@ def _known(result: Result, one: Comparison) -> list[tuple[str, list[tuple[str, f
     }
     scopes = ("switch", "system") if result.closed_loop else ("request",)
     nouns = {"energy": "energy", "latency": "time"}
+    if overloaded(result, one):
+        del nouns["latency"]
     told = [
         (of[scope], [(n, known[scope, m]) for m, n in nouns.items() if (scope, m) in known])
         for scope in scopes

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 from functools import lru_cache
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,8 @@ import pytest
 from small_workload import MAIN, SMALL, small_workload
 
 from accelsim.cli.main import run_command_line
+from accelsim.report.saved import restored
+from accelsim.report.table import Chart
 from accelsim.weights.synthetic import synthetic_weights
 
 QUICK = [part for text in SMALL for part in ("--set", text)]
@@ -51,8 +51,9 @@ def write_labels(path: Path, count: int = 6) -> str:
     return str(path)
 
 
+@pytest.mark.usefixtures("pages")
 def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> None:
-    assert faults(*RATES) == 0
+    assert faults(*RATES, "--write", "json,html") == 0
     shown = capsys.readouterr()
     # Three schemes, and the rates of three curves until their logits are lost.
     steps = shown.err.splitlines()
@@ -95,52 +96,37 @@ def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> No
     assert "accuracy" not in re.sub("no accuracy", "", shown.out)
 
 
-class _Balanced(HTMLParser):
-    """Checks that every element that must be closed is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def test_the_page_is_whole_and_its_plots_lie_in_their_frames(tmp_path: Path) -> None:
+def test_charts_show_every_scheme_and_every_point_of_the_curves(tmp_path: Path) -> None:
     assert faults(*RATES, "--quiet", "--out", str(tmp_path / "o")) == 0
-    page = (tmp_path / "o" / "faults.html").read_text()
-    parser = _Balanced()
-    parser.feed(page)
-    assert not parser.open
-    plots = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-    assert len(plots) == 3
-    for plot in plots:
-        root = ElementTree.fromstring(plot)
-        _, _, width, height = map(float, root.attrib["viewBox"].split())
-        lines = [line.attrib["points"].split() for line in root.iter("polyline")]
-        drawn = [tuple(map(float, pair.split(","))) for line in lines for pair in line]
-        drawn += [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in root.iter("circle")]
-        assert len(drawn) >= 3
-        assert all(0 <= x <= width and 0 <= y <= height for x, y in drawn)
-    schemes, error, agreement = map(ElementTree.fromstring, plots)
-    assert len(list(error.iter("polyline"))) == 3
-    # Three rates of three curves: agreement is never left out, a logit error of zero is.
-    assert len(list(agreement.iter("circle"))) == 9
-    assert 6 <= len(list(error.iter("circle"))) <= 9
-    assert len(list(schemes.iter("circle"))) == 3
+    report = restored(json.loads((tmp_path / "o" / "faults.json").read_text()))
+    schemes, error, agreement = (one for one in report.sections if isinstance(one, Chart))
+    assert len(schemes.table.rows) == 3
+    assert len({row[0] for row in error.table.rows}) == 3
+    assert 6 <= len(error.table.rows) == len(agreement.table.rows) <= 9
+    for chart in (schemes, error, agreement):
+        for row in chart.table.records:
+            low, high = (row[key] for key in (chart.low, chart.high))
+            assert low is None or low <= row[chart.y[0]] <= high
 
 
+@pytest.mark.usefixtures("pages")
 def test_the_same_seed_gives_the_same_files(tmp_path: Path, capsys: Captured) -> None:
     texts = []
     for seed in ("3", "3", "4"):
         out = tmp_path / f"run{len(texts)}"
         assert (
             faults(
-                "--seed", seed, "--fault-rates", "1e-3", "--seeds", "1", "--json", "--out", str(out)
+                "--seed",
+                seed,
+                "--fault-rates",
+                "1e-3",
+                "--seeds",
+                "1",
+                "--json",
+                "--out",
+                str(out),
+                "--write",
+                "json,html",
             )
             == 0
         )

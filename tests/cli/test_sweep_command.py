@@ -11,6 +11,8 @@ from small_workload import MAIN, SMALL
 
 from accelsim.cli.main import run_command_line
 from accelsim.inputs.plugins import plugins_put_back
+from accelsim.report.saved import restored
+from accelsim.report.table import Chart
 
 QUICK = [part for text in SMALL for part in ("--set", text)]
 STUDY = f"""\
@@ -56,7 +58,11 @@ def test_a_study_is_shown_goes_on_and_is_exported(capsys: Captured) -> None:
     assert "Quantiles over rows figure rows 5 % 50 % 95 % edp 2 " in shown
     table = read("o/sweep.csv")
     assert [row["state"] for row in table] == ["ok", "infeasible", "ok", "infeasible"]
-    assert json.loads(Path("o/sweep.json").read_text())["states"]["infeasible"] == 2
+    document = json.loads(Path("o/sweep.json").read_text())
+    assert document["states"]["infeasible"] == 2
+    (drawn,) = restored(document).pictures
+    assert isinstance(drawn, Chart)
+    assert (drawn.kind, drawn.x) == ("parallel", ("length", "bottleneck", "edp"))
 
     assert sweep() == 0
     assert "All 4 were in the store" in words(capsys)

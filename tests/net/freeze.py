@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 # Matrix products of the study of faults end in other last digits on other processors.
 _FAULT_DIGITS = 6
-# Echoes of the input, provenance, and what counts how the simulation was carried out.
+# Echoes of the input, provenance, what counts how the simulation was carried out, and the words
+# and pictures of a report.
 _LEFT_OUT = {
     "adaptation",
     "command",
@@ -29,6 +30,7 @@ _LEFT_OUT = {
     "machine_configuration",
     "machine_digest",
     "path",
+    "report",
     "schema_version",
     "segments_replayed",
     "segments_simulated",

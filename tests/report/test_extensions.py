@@ -38,6 +38,7 @@ def load(folder: Path, **files: str) -> None:
     plugins.load_plugins([folder])
 
 
+@pytest.mark.usefixtures("pages")
 def test_a_metric_is_seen_in_every_medium_and_a_medium_shows_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,7 +159,7 @@ def test_names_command_no_terminal(tmp_path: Path) -> None:
             out,
             "--verbose",
             "--write",
-            "json,html,csv,txt",
+            "json,csv,txt",
             "--timeline-format",
             "json",
         ]
@@ -172,8 +173,6 @@ def test_names_command_no_terminal(tmp_path: Path) -> None:
         written = path.read_text()
         assert "\x1b" not in written, path.name
         assert "\x07" not in written, path.name
-    tags = set(re.findall(r"<(\w+)", (Path(out) / "results.html").read_text()))
-    assert "b" not in tags
     json.loads((Path(out) / "timeline.json").read_text())
 
 

@@ -139,7 +139,7 @@ def test_every_figure_of_every_metric_is_in_the_data(report: Report, result: Res
 
 
 def test_figures_stand_side_by_side(report: Report, result: Result) -> None:
-    gains, shown = report.sections[:2]
+    gains, shown = (one for one in report.sections[:3] if isinstance(one, Table))
     assert isinstance(shown, Table)
     assert isinstance(gains, Table)
     assert [column.title for column in shown.columns] == ["figure", *result.cases]

@@ -106,6 +106,18 @@ def test_a_stream_is_saturated_where_it_brings_more_than_can_be_served() -> None
                 assert found.offered == len(case.run.requests) / to_seconds(horizon)
                 assert found.served < found.offered
         assert bool(said(result, "saturated: ")) is expected
+        # What a wait comes to says nothing of a design then.
+        assert (" time" in verdict(result)[0]) is not expected
+        tables = (s for s in run_report(result, []).sections if isinstance(s, Table))
+        (gains,) = (table for table in tables if "Gain" in table.title)
+        assert any(note.startswith("saturated: ") for note in gains.notes) is expected
+
+
+def test_saturation_begins_where_service_fills_the_stream() -> None:
+    run = examined(STREAM % "10 ms")["adapter_slc"].run
+    served = sum(one.end - one.start for one in run.requests)
+    assert saturation(run, served - served // 1000) is not None
+    assert saturation(run, served + served // 1000) is None
 
 
 def test_reloading_ends_where_all_tasks_have_room() -> None:

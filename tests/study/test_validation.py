@@ -87,6 +87,7 @@ def test_the_headline_is_reported_without_verdict() -> None:
     assert grades == {"low", "typical", "high"}
 
 
+@pytest.mark.usefixtures("pages")
 def test_a_wrong_figure_fails_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,7 +96,7 @@ def test_a_wrong_figure_fails_the_command(
     table = folder / "torch_macs.csv"
     table.write_text(table.read_text().replace("11186798592", "11186798593"))
     out = tmp_path / "out"
-    options = ["--reference", str(folder), "--json", "--out", str(out)]
+    options = ["--reference", str(folder), "--json", "--out", str(out), "--write", "json,html"]
     assert run_command_line(["validate", *options]) == 1
     shown = capsys.readouterr().out
     document = json.loads(shown)
@@ -127,6 +128,7 @@ def test_deviation_and_verdict() -> None:
     assert (summary.count, summary.failed, summary.worst.value) == (2, 1, 103)
 
 
+@pytest.mark.usefixtures("pages")
 def test_the_page_is_self_contained_and_escapes() -> None:
     outcome = Outcome((Check("g", "a < b", "u", 1, 1, 0.0, "s & t"),))
     page = "".join(Html().render(validation_report(outcome)))

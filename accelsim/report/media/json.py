@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accelsim.report.media.base import Medium
+from accelsim.report.saved import REPORT, saved
 from accelsim.report.table import Report
 
 
 class Json(Medium):
-    """The document of a report, indented."""
+    """The document of a report, indented; behind it what readers see, for ``accelsim report``."""
 
     name = "json"
 
@@ -21,7 +22,9 @@ class Json(Medium):
 
         Numbers that are not finite, which it does not have, become null.
         """
-        return [json.dumps(_finite(report.document), indent=1, allow_nan=False) + "\n"]
+        text = json.dumps(_finite(report.document), indent=1, allow_nan=False)
+        shown = json.dumps(saved(report), separators=(",", ":"), allow_nan=False)
+        return [f'{text.removesuffix(chr(10) + "}")},\n "{REPORT}": {shown}\n}}\n']
 
 
 def _finite(value: Any) -> Any:

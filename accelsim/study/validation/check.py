@@ -33,6 +33,11 @@ class Check:
         return self.value / self.reference - 1 if self.reference else self.value
 
     @property
+    def of_limit(self) -> float | None:
+        """The deviation as a share of what is allowed; None without a limit to be near to."""
+        return abs(self.deviation) / self.allowed if self.allowed else None
+
+    @property
     def passed(self) -> bool | None:
         """Verdict: None where there is none."""
         return None if self.allowed is None else abs(self.deviation) <= self.allowed

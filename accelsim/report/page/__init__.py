@@ -1,0 +1,135 @@
+"""One self-contained HTML page of a report: text, tables, charts; nothing is loaded."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from accelsim.errors import ConfigError
+from accelsim.report.saved import packed_chart
+from accelsim.report.table import Chart, Heading, Prose, Report, Section
+from accelsim.report.text import printable
+from accelsim.version import __version__
+
+_HINT = "a page needs {}: pip install 'accelsim[plot]'"
+# A third larger than at the best level, in half of its time.
+_LEVEL = 5
+
+
+def page(report: Report, plotly: bytes) -> str:
+    """Return the page of a report; ``plotly`` is the library's script.
+
+    Raises ConfigError where Jinja is not installed.
+    """
+    charts: list[Mapping[str, Any]] = []
+    sections = [*report.sections, *report.pictures]
+    for chart in (each for each in sections if isinstance(each, Chart)):
+        charts.append(packed_chart(chart))
+    document = report.document
+    inputs = {key: document[key] for key in _INPUTS if key in document}
+    if machines := {
+        name: case["machine_configuration"]
+        for name, case in _cases(document).items()
+        if "machine_configuration" in case
+    }:
+        inputs["machines"] = machines
+    return str(
+        _template().render(
+            report=report,
+            body=list(_numbered(chain(report.sections, map(_note, report.notes), report.pictures))),
+            details=list(_numbered(report.details)),
+            charts=_squeezed(_json({"charts": charts})),
+            inputs=json.dumps(inputs, indent=1, default=str),
+            command=" ".join(map(str, document.get("command", ()))),
+            plotly=_squeezed(plotly),
+            version=__version__,
+        )
+    )
+
+
+# Of a document: what was asked for.
+_INPUTS = ("workload", "options", "files")
+
+
+def _cases(document: Mapping[str, Any]) -> dict[str, Any]:
+    cases = document.get("cases")
+    return cases if isinstance(cases, dict) else {}
+
+
+def _note(text: str) -> Prose:
+    return Prose(text, "note")
+
+
+def _numbered(sections: Any) -> Any:
+    """Yield (kind, section, number): charts are numbered in their order."""
+    charts = 0
+    for section in sections:
+        yield type(section).__name__, section, charts
+        charts += isinstance(section, Chart)
+
+
+def contents(sections: list[tuple[str, Section, int]]) -> list[tuple[int, str]]:
+    """Return the headings that a page is found its way by, with their places."""
+    return [
+        (n, section.text)
+        for n, (_, section, _) in enumerate(sections)
+        if isinstance(section, Heading)
+    ]
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(_harmless(document), separators=(",", ":")).encode()
+
+
+def _squeezed(content: bytes) -> str:
+    """Return what the browser unpacks again, harmless in a script element."""
+    return base64.b64encode(gzip.compress(content, _LEVEL, mtime=0)).decode()
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {key: _harmless(each) for key, each in value.items()}
+    return [_harmless(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def plotly_script() -> bytes:
+    """Return the script that the package plotly brings. Raises ConfigError where it is missing."""
+    found = find_spec("plotly")
+    if found is None or not found.submodule_search_locations:
+        raise ConfigError(_HINT.format("plotly"))
+    # To import the package would take half a second.
+    return (Path(found.submodule_search_locations[0]) / "package_data/plotly.min.js").read_bytes()
+
+
+def check_template() -> None:
+    """Raise ConfigError where pages cannot be made."""
+    _template()
+
+
+@lru_cache
+def _template() -> Any:
+    try:
+        import jinja2
+    except ImportError:
+        raise ConfigError(_HINT.format("jinja2")) from None
+    files = {
+        name: resources.files(__name__).joinpath(name).read_text("utf-8")
+        for name in ("page.html", "page.css", "page.js")
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(files), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )  # fmt: skip
+    environment.globals["contents"] = contents
+    environment.globals["css"], environment.globals["js"] = files["page.css"], files["page.js"]
+    return environment.get_template("page.html")

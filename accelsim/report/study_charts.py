@@ -1,0 +1,56 @@
+"""The pictures of many points: a scatter with its best trade-offs, and parallel axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from accelsim.report.table import Chart, Column, Table
+from accelsim.study.front import front
+
+FRONT = "trade_off"
+_BEST, _OTHER = "best trade-off", "others"
+
+
+def study_charts(
+    data: Table, axes: Sequence[str], objectives: Mapping[str, float]
+) -> Iterator[Chart]:
+    """Yield a scatter of the figures of points and parallel axes of everything.
+
+    ``axes`` and ``objectives`` are columns of the data; an objective's sign says whether less of it
+    is better (1) or more (-1). Trade-offs are between all objectives. With fewer than two there is
+    no scatter.
+    """
+    places = {column.key: number for number, column in enumerate(data.columns)}
+    figures = [key for key in objectives if data.columns[places[key]].numeric]
+    rows = [row for row in data.rows if row]
+    signed = [[_signed(row[places[key]], objectives[key]) for key in figures] for row in rows]
+    best = front(signed) if figures else [False] * len(rows)
+    marked = replace(
+        data,
+        columns=(*data.columns, Column(FRONT, "trade-off")),
+        rows=tuple((*r, _BEST if b else _OTHER) for r, b in zip(rows, best, strict=True)),
+    )
+    if len(figures) > 1:
+        yield Chart(
+            title=f"{sum(best)} of {len(rows):,} points are best trade-offs",
+            kind="points",
+            table=marked,
+            x=(figures[0],),
+            y=tuple(figures[1:]),
+            series=FRONT,
+            notes=("Points drawn around with a box are those that the parallel axes show.",),
+        )
+    shown = tuple(dict.fromkeys((*axes, *figures)))
+    if rows and len(shown) > 1:
+        yield Chart(
+            title="All axes and figures: drag along an axis to choose",
+            kind="parallel",
+            table=marked,
+            x=shown,
+            y=tuple(figures[:1]),
+        )
+
+
+def _signed(value: object, sign: float) -> float | None:
+    return sign * value if isinstance(value, (int, float)) else None
