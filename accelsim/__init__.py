@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from accelsim.model.families import find_model
     from accelsim.study.compare import compare
     from accelsim.study.saved_run import load_run
+    from accelsim.study.search.search import optimize
     from accelsim.study.sweep.run import sweep
     from accelsim.study.uncertainty.bands import uncertainty
     from accelsim.study.uncertainty.sensitivity import sensitivity
@@ -44,6 +45,7 @@ _HOMES = {
     "load_technology": "accelsim.memory.technology",
     "load_workload": "accelsim.workload.schema",
     "sensitivity": "accelsim.study.uncertainty.sensitivity",
+    "optimize": "accelsim.study.search.search",
     "sweep": "accelsim.study.sweep.run",
     "uncertainty": "accelsim.study.uncertainty.bands",
 }
@@ -61,6 +63,7 @@ __all__ = [
     "load_run",
     "load_technology",
     "load_workload",
+    "optimize",
     "sensitivity",
     "sweep",
     "uncertainty",

@@ -28,6 +28,7 @@ _COMMANDS = {
     "graph": "Show the layer graph of a workload: shapes, MACs, bytes, placement.",
     "show": "Show a machine: components, capacities, widths, areas, bandwidths.",
     "sweep": "Evaluate every point of a study, resumable, on all processors.",
+    "optimize": "Search the space of a study for its objectives.",
     "study": "Show, export or clean what studies have found.",
     "uncertainty": "Find how sure figures are: bands, and what matters most.",
     "sensitivity": "Find what figures follow: tornado, Morris, Sobol.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from accelsim.cli.optimize import near_option
 from accelsim.cli.options import command_line, output_options, refuse_unused_media, set_option
 from accelsim.cli.output import show as show_report
 from accelsim.cli.output import write
@@ -62,6 +63,45 @@ def export(name: str, assignments: tuple[str, ...], store: Path, to: Path) -> No
     with _opened(store) as kept:
         rows = export_table(_table(name, assignments, kept), to)
     click.echo(f"{rows:,} rows are in {to}")
+
+
+@study.command()
+@click.argument("name")
+@click.option("--minimize", multiple=True, metavar="FORMULA", help="As small as can be.")
+@click.option("--maximize", multiple=True, metavar="FORMULA", help="As large as can be.")
+@near_option
+@set_option
+@store_option
+@output_options()
+def pareto(
+    name: str,
+    minimize: tuple[str, ...],
+    maximize: tuple[str, ...],
+    near: float,
+    assignments: tuple[str, ...],
+    store: Path,
+    out: Path | None,
+    media: str,
+    as_json: bool,
+) -> None:
+    """Show the rows that no other beats, in the objectives of a study or in others.
+
+    \b
+    accelsim study pareto mine.yaml --near 5%
+    accelsim study pareto mine.yaml --minimize adapter.energy.request --maximize sram
+    """
+    from accelsim.report.media import chosen_media
+    from accelsim.report.sweep import sweep_report
+    from accelsim.study.front import with_objectives
+
+    refuse_unused_media(out)
+    wanted = chosen_media(media)
+    with _opened(store) as kept:
+        table = _table(name, assignments, kept)
+        if minimize or maximize:
+            table = with_objectives(table, minimize, maximize)
+        report = sweep_report(table, command_line(), near=near)
+    show_report(report, write(report, out, wanted) if out else [], as_json=as_json)
 
 
 @study.command()

@@ -4,86 +4,67 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
+from accelsim.report.front import front_sections
 from accelsim.report.study_charts import study_charts
+from accelsim.report.study_columns import (
+    USUAL,
+    ShortRow,
+    Shown,
+    axis_column,
+    cases_of,
+    short_rows,
+    shown_columns,
+)
 from accelsim.report.table import Column, Prose, Report, Section, Table
-from accelsim.report.text import Value, duration
+from accelsim.report.text import duration
 from accelsim.study.evaluator import Tally
-from accelsim.study.outcome import STATES, Reason
+from accelsim.study.front import front_of
+from accelsim.study.outcome import STATES
 from accelsim.study.store import Store
-from accelsim.study.sweep.axes import flow
-from accelsim.study.sweep.config import StudyConfig, figure_unit
-from accelsim.study.sweep.expressions import Expression
+from accelsim.study.sweep.config import StudyConfig
 from accelsim.study.sweep.run import Changed
-from accelsim.study.sweep.table import StudyRow, StudyTable
+from accelsim.study.sweep.table import StudyTable
 from accelsim.version import __version__
 
 SCHEMA_VERSION = 1
 # Rows on a terminal; all are in the data.
 _SHOWN = 30
-# What is shown of every case where the study does not say.
-_USUAL = ("energy.request", "latency.request", "area.system")
-# Of all figures of a case: tells the cases of a row.
-_EVERY_CASE = ".time.run"
-# A quantity that was drawn.
-_LONG = re.compile(r"([0-9.e+-]{6,}) (\S+)")
 # Of what is shown, so many figures are traded off where the study has no objectives.
 _TRADED = 3
 _QUANTILES = (0.05, 0.5, 0.95)
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """Formulas of the report with their columns."""
-
-    formulas: tuple[Expression, ...]
-    columns: tuple[Column, ...]
-
-    def values(self, row: StudyRow) -> tuple[Value, ...]:
-        return tuple(_cell(row.value(each)) for each in self.formulas)
-
-
-class _Short(NamedTuple):
-    """What a report needs of a row; all figures of all rows would fill the memory."""
-
-    number: int
-    axes: tuple[Value, ...]
-    state: str
-    reason: Reason
-    shown: tuple[Value, ...]
-    quantiled: tuple[Value, ...]
-
-
 def sweep_report(
-    table: StudyTable, command: Sequence[str], changed: Changed | None = None
+    table: StudyTable,
+    command: Sequence[str],
+    changed: Changed | None = None,
+    *,
+    near: float = 0.0,
+    searched: str = "",
 ) -> Report:
-    """Return the report of a study's rows."""
-    config, cases = table.study.config, _cases(table)
-    usual = [f"{case}.{key}" for case in cases for key in _USUAL]
+    """Return the report of a study's rows, the best first where it has objectives.
+
+    Rows within ``near`` of the best, a share, are told too; ``searched`` says how far it went.
+    """
+    config, cases = table.study.config, cases_of(table)
+    usual = [f"{case}.{key}" for case in cases for key in USUAL]
     wanted = config.show or [*config.columns, *config.objectives] or usual
-    shown, quantiled = (_columns(each, cases, config) for each in (wanted, config.quantiles))
-    rows = [
-        _Short(
-            row.number,
-            tuple(_shortly(row.point.values[name]) for name in config.axis_columns),
-            row.state,
-            row.reason,
-            shown.values(row),
-            quantiled.values(row),
-        )
-        for row in table
-    ]
+    asked = (wanted, config.quantiles, list(config.objectives))
+    shown, quantiled, objectives = (shown_columns(each, cases, config) for each in asked)
+    rows = short_rows(table, shown, quantiled, objectives)
     data = _data(config, rows, shown)
     counts = {str(state): sum(row.state == state for row in rows) for state in STATES}
     reasons, quantiles = _reasons(rows), _quantiles(rows, quantiled)
+    best = tuple(front_sections(rows, config, objectives, near))
+    verdict = _verdict(table, counts, changed)
     return Report(
         name="sweep",
         title=f"{config.name}: {len(table.study):,} points",
         about=tuple(_about(table)),
-        sections=(_first(data), *reasons, *quantiles),
-        verdict=tuple(_verdict(table, counts, changed)),
+        sections=(*best, *(() if best else (_first(data),)), *reasons, *quantiles),
+        verdict=(*([Prose(searched, "strong")] if searched else ()), *verdict),
+        details=(_first(data),) if best else (),
         data=data,
         pictures=tuple(study_charts(data, config.axis_columns, _goals(config, data, shown))),
         document={
@@ -93,13 +74,14 @@ def sweep_report(
             "study": config.name,
             "points": len(table.study),
             "states": counts,
+            "best": [row.number for row in front_of(rows).best],
             "rows": data.records,
             "quantiles": [each for part in quantiles for each in part.records],
         },
     )
 
 
-def _goals(config: StudyConfig, data: Table, shown: _Shown) -> dict[str, float]:
+def _goals(config: StudyConfig, data: Table, shown: Shown) -> dict[str, float]:
     """Return the columns that should be small (1) or large (-1): what is shown, without any."""
     known = {column.key for column in data.columns}
     goals = {
@@ -137,38 +119,11 @@ def _about(table: StudyTable) -> Iterator[str]:
     yield f"Axes: {', '.join(config.axis_columns)}"
 
 
-def _cases(table: StudyTable) -> tuple[str, ...]:
-    """Return the cases that have figures."""
-    first = next((row for row in table if row.state == "ok"), None)
-    names = first.figures if first else ()
-    return tuple(name.removesuffix(_EVERY_CASE) for name in names if name.endswith(_EVERY_CASE))
-
-
-def _columns(texts: Sequence[str], cases: Sequence[str], config: StudyConfig) -> _Shown:
-    formulas = tuple(map(Expression, texts))
-    return _Shown(formulas, tuple(_column(each.text, cases, config) for each in formulas))
-
-
-def _column(text: str, cases: Sequence[str], config: StudyConfig) -> Column:
-    unit = figure_unit(_meant(text, config), cases)
-    case = next((each for each in cases if text.startswith(f"{each}.")), "")
-    title = f"{case}\n{text[len(case) + 1 :]}" if case else text
-    return Column(text, title, unit, brief=not case or text.endswith(_USUAL[0]))
-
-
-def _meant(text: str, config: StudyConfig) -> str:
-    """Return what a formula comes to that is only the name of a column or objective."""
-    objectives = {name: each.formula.text for name, each in config.objectives.items()}
-    if text in objectives:
-        return _meant(objectives[text], config)
-    return _meant(config.columns[text], config) if text in config.columns else text
-
-
-def _data(config: StudyConfig, rows: Sequence[_Short], shown: _Shown) -> Table:
+def _data(config: StudyConfig, rows: Sequence[ShortRow], shown: Shown) -> Table:
     columns = (
         Column("number", "point", "1"),
         *(
-            _axis(name, [row.axes[at] for row in rows])
+            axis_column(name, [row.axes[at] for row in rows])
             for at, name in enumerate(config.axis_columns)
         ),
         Column("state", "state"),
@@ -177,30 +132,15 @@ def _data(config: StudyConfig, rows: Sequence[_Short], shown: _Shown) -> Table:
     return Table("", columns, tuple((row.number, *row.axes, row.state, *row.shown) for row in rows))
 
 
-def _axis(name: str, values: Sequence[Value]) -> Column:
-    numeric = all(isinstance(each, (int, float)) or each is None for each in values)
-    return Column(name, name, "1" if numeric and values else "", 4)
-
-
-def _cell(value: Any) -> Value:
-    return flow(value) if isinstance(value, (list, dict)) else value
-
-
-def _shortly(value: Any) -> Value:
-    """Return the value of an axis with as many digits as one reads."""
-    match = _LONG.fullmatch(value) if isinstance(value, str) else None
-    return f"{float(match[1]):.4g} {match[2]}" if match else _cell(value)
-
-
 def _first(data: Table) -> Table:
     left = len(data.rows) - _SHOWN
     notes = (f"and {left:,} more rows: accelsim study export has all figures of all",)
     return Table("Points", data.columns, data.rows[:_SHOWN], notes if left > 0 else ())
 
 
-def _reasons(rows: Sequence[_Short]) -> Iterator[Table]:
+def _reasons(rows: Sequence[ShortRow]) -> Iterator[Table]:
     """Yield why points have no figures, alike reasons together, the first of each."""
-    groups: dict[tuple[str, str, str], list[_Short]] = {}
+    groups: dict[tuple[str, str, str], list[ShortRow]] = {}
     for row in rows:
         if row.state != "ok":
             alike = re.sub(r"[0-9][0-9.,e+-]*", "#", row.reason.message)
@@ -220,7 +160,7 @@ def _reasons(rows: Sequence[_Short]) -> Iterator[Table]:
         yield Table("Without figures", columns, tuple(found))
 
 
-def _quantiles(rows: Sequence[_Short], shown: _Shown) -> list[Table]:
+def _quantiles(rows: Sequence[ShortRow], shown: Shown) -> list[Table]:
     """Return a row for each formula: its quantiles over all rows that have it."""
     found = []
     for at, column in enumerate(shown.columns):

@@ -24,6 +24,7 @@ POINTS = {
     "corners": 24,
     "design_choice": 70,
     "fleet": 1000,
+    "memory_search": 400,
     "rate_idle": 30,
     "tasks_sram": 24,
 }

@@ -41,7 +41,8 @@ class StudyConfig(ConfigModel):
     ``set`` changes values of all points. Points are the grid of all ``axes``, the last changing
     first, or a ``sample`` of them. ``columns`` are formulas over figures, axes and earlier columns;
     a point that breaks one of the ``constraints`` is infeasible. ``show`` are the columns of the
-    report; of those in ``quantiles`` it tells the 5, 50 and 95 % points over all rows.
+    report; of those in ``quantiles`` it tells the 5, 50 and 95 % points over all rows. ``marks``
+    name the rows for which a formula holds, beside the best.
     """
 
     name: str
@@ -56,6 +57,7 @@ class StudyConfig(ConfigModel):
     objectives: dict[str, Objective] = Field(default_factory=dict)
     show: list[Formula] = Field(default_factory=list)
     quantiles: list[Formula] = Field(default_factory=list)
+    marks: dict[str, Formula] = Field(default_factory=dict)
 
     @field_validator("settings")
     @classmethod
@@ -118,6 +120,8 @@ class StudyConfig(ConfigModel):
         for name, objective in self.objectives.items():
             key = "minimize" if objective.minimize else "maximize"
             yield ("objectives", name, key), objective.formula
+        for name, formula in self.marks.items():
+            yield ("marks", name), Expression(formula)
         for section in ("constraints", "show", "quantiles"):
             for number, formula in enumerate(getattr(self, section)):
                 yield (section, number), Expression(formula)

@@ -1,0 +1,119 @@
+"""The rows of a study as reports show them: axes, formulas and figures, with their units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from accelsim.report.table import Column
+from accelsim.report.text import Value
+from accelsim.study.front import Costs, costs_of
+from accelsim.study.outcome import Reason
+from accelsim.study.sweep.axes import flow
+from accelsim.study.sweep.config import StudyConfig, figure_unit
+from accelsim.study.sweep.expressions import Expression
+from accelsim.study.sweep.table import StudyRow, StudyTable
+
+# What is shown of every case where the study does not say.
+USUAL = ("energy.request", "latency.request", "area.system")
+# Of all figures of a case: tells the cases of a row.
+_EVERY_CASE = ".time.run"
+# A quantity that was drawn.
+_LONG = re.compile(r"([0-9.e+-]{6,}) (\S+)")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Formulas of the report with their columns."""
+
+    formulas: tuple[Expression, ...]
+    columns: tuple[Column, ...]
+
+    def values(self, row: StudyRow) -> tuple[Value, ...]:
+        """Return the cells of a row."""
+        return tuple(cell(row.value(each)) for each in self.formulas)
+
+
+class ShortRow(NamedTuple):
+    """What a report needs of a row; all figures of all rows would fill the memory.
+
+    ``costs`` are those of a row that is feasible and has all objectives, ``mark`` the names that
+    the study gives it.
+    """
+
+    number: int
+    axes: tuple[Value, ...]
+    state: str
+    reason: Reason
+    shown: tuple[Value, ...]
+    quantiled: tuple[Value, ...]
+    costs: Costs | None
+    objectives: tuple[Value, ...]
+    mark: str
+
+
+def short_rows(table: StudyTable, shown: Shown, quantiled: Shown, best: Shown) -> list[ShortRow]:
+    """Return all rows of a table with the values of formulas, ``best`` those of the objectives."""
+    config = table.study.config
+    marks = {name: Expression(formula) for name, formula in config.marks.items()}
+    return [
+        ShortRow(
+            row.number,
+            tuple(shortly(row.point.values[name]) for name in config.axis_columns),
+            row.state,
+            row.reason,
+            shown.values(row),
+            quantiled.values(row),
+            costs_of(row, config.objectives),
+            best.values(row),
+            ", ".join(name for name, formula in marks.items() if row.value(formula)),
+        )
+        for row in table
+    ]
+
+
+def cases_of(table: StudyTable) -> tuple[str, ...]:
+    """Return the cases that have figures."""
+    first = next((row for row in table if row.state == "ok"), None)
+    names = first.figures if first else ()
+    return tuple(name.removesuffix(_EVERY_CASE) for name in names if name.endswith(_EVERY_CASE))
+
+
+def shown_columns(texts: Sequence[str], cases: Sequence[str], config: StudyConfig) -> Shown:
+    """Return formulas over rows with their columns."""
+    formulas = tuple(map(Expression, texts))
+    return Shown(formulas, tuple(_column(each.text, cases, config) for each in formulas))
+
+
+def _column(text: str, cases: Sequence[str], config: StudyConfig) -> Column:
+    unit = figure_unit(_meant(text, config), cases)
+    case = next((each for each in cases if text.startswith(f"{each}.")), "")
+    title = f"{case}\n{text[len(case) + 1 :]}" if case else text
+    return Column(text, title, unit, brief=not case or text.endswith(USUAL[0]))
+
+
+def _meant(text: str, config: StudyConfig) -> str:
+    """Return what a formula comes to that is only the name of a column or objective."""
+    objectives = {name: each.formula.text for name, each in config.objectives.items()}
+    if objectives.get(text, text) != text:
+        return _meant(objectives[text], config)
+    return _meant(config.columns[text], config) if text in config.columns else text
+
+
+def axis_column(name: str, values: Sequence[Value]) -> Column:
+    """Return the column of an axis: of numbers where all its values are."""
+    numeric = all(isinstance(each, (int, float)) or each is None for each in values)
+    return Column(name, name, "1" if numeric and values else "", 4)
+
+
+def cell(value: Any) -> Value:
+    """Return a value of an axis or a formula as a cell shows it."""
+    return flow(value) if isinstance(value, (list, dict)) else value
+
+
+def shortly(value: Any) -> Value:
+    """Return the value of an axis with as many digits as one reads."""
+    match = _LONG.fullmatch(value) if isinstance(value, str) else None
+    return f"{float(match[1]):.4g} {match[2]}" if match else cell(value)

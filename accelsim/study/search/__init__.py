@@ -1,0 +1,1 @@
+"""Looking for the best points of a space that is too large to evaluate whole."""

@@ -1,0 +1,255 @@
+"""``accelsim.optimize``: the best points of a study, without evaluating all.
+
+A space no larger than the budget is evaluated whole. Else Optuna suggests points in batches of a
+fixed size and is told what they came to in the order of its suggestions, so that the same points
+are asked whatever the number of workers; a point that was asked before is told again and its place
+in the batch taken by another. Rows are kept in the store of all studies: a search that is run again
+asks the same points, and finds them there.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.files import one_reading
+from accelsim.inputs.validation import ConfigModel
+from accelsim.study.evaluator import Evaluator, Progress, Tally
+from accelsim.study.front import signed
+from accelsim.study.identity import point_id
+from accelsim.study.outcome import Outcome
+from accelsim.study.search.space import (
+    ChosenPoints,
+    choose,
+    grid_size,
+    key_of,
+    unseen,
+    without_sample,
+)
+from accelsim.study.store import DEFAULT, IN_MEMORY, Store
+from accelsim.study.sweep.run import Evaluation, run_study, study_of
+from accelsim.study.sweep.space import Picks, Study, load_study
+from accelsim.study.sweep.table import StudyRow, StudyTable, row_of
+
+
+class Search(ConfigModel):
+    """How to search: ``budget`` different points in batches; ``seed`` gives the same ones again."""
+
+    budget: Annotated[int, Field(ge=1, le=100_000)] = 400
+    batch: Annotated[int, Field(ge=1, le=1000)] = 20
+    seed: Annotated[int, Field(ge=0)] = 0
+    sampler: Literal["nsga2", "tpe"] = "nsga2"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows that a search has asked; ``size`` is the number of points of the grid, if it has."""
+
+    table: StudyTable
+    size: int | None
+    whole: bool
+
+    def __str__(self) -> str:
+        if self.whole:
+            return f"The whole space of {self.size:,} points: what is best here is best of all"
+        space = "a space without end" if self.size is None else f"at most {self.size:,}"
+        return f"{len(self.table.study):,} points asked of {space}: others may be better"
+
+
+def optimize(
+    study: str | Path | Study,
+    axes: Mapping[str, Any] | None = None,
+    *,
+    set: Sequence[str] = (),
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    store: str | Path | None = DEFAULT,
+    retry_failed: bool = False,
+    max_failures: int | None = None,
+    progress: Progress | None = None,
+    budget: int = 400,
+    batch: int = 20,
+    seed: int = 0,
+    sampler: Literal["nsga2", "tpe"] = "nsga2",
+    **asked: Any,
+) -> StudyTable:
+    """Search the space of a study for its ``objectives``; return the table of all points asked.
+
+    What is not of ``Search`` is as ``accelsim.sweep`` takes it. ``accelsim study pareto``
+    tells the best rows. Raises ConfigError as ``search_study``.
+    """
+    if not isinstance(study, Study):
+        study = load_study(study, set) if axes is None else study_of(study, axes, set, asked)
+    how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
+    search = Search(budget=budget, batch=batch, seed=seed, sampler=sampler)
+    return search_study(study, Store(IN_MEMORY if store is None else store), how, search).table
+
+
+def search_study(study: Study, store: Store, how: Evaluation, search: Search) -> Found:
+    """Search a study for its objectives.
+
+    Raises ConfigError for a study without objectives, and without Optuna where it is needed.
+    """
+    if not study.config.objectives:
+        raise study.error(("objectives",), "this key is missing; expected what to search for")
+    size = grid_size(study)
+    if size is not None and size <= search.budget:
+        return Found(run_study(without_sample(study), store, how), size, whole=True)
+    with one_reading():
+        study.check()
+    hunt = _Hunt(study, search)
+    tally = Tally(search.budget)
+    with how.executor() as executor:
+        evaluator = Evaluator(store, executor, how.retry_failed, how.max_failures)
+        for picks in hunt.batches():
+            points = ChosenPoints(study.config, study.base, study.document, picks)
+            part = evaluator.fill(points.points, points.groups)
+            _add(tally, part)
+            if how.progress:
+                how.progress(tally)
+            if part.stopped:
+                break
+            hunt.tell(picks, list(evaluator.rows(points.points)))
+    asked = ChosenPoints(study.config, study.base, study.document, tuple(hunt.asked))
+    if study.source:
+        ids = (point_id(point) for point in asked.points)
+        known = store.study(study.source) or ()
+        store.remember(study.source, study.config.name, list(dict.fromkeys([*known, *ids])))
+    return Found(StudyTable(asked, store, tally), size, whole=False)
+
+
+def _add(tally: Tally, part: Tally) -> None:
+    """Count a batch."""
+    before = tally.done
+    tally.known += part.known
+    tally.states.update(part.states)
+    tally.asked.update(part.asked)
+    tally.made.update(part.made)
+    tally.seconds += part.seconds
+    tally.stopped = part.stopped
+    if part.first_failure and tally.first_failure is None:
+        number, outcome = part.first_failure
+        tally.first_failure = (before + number, outcome)
+
+
+@dataclass
+class _Hunt:
+    """What was asked, and the sampler that decides what to ask next."""
+
+    study: Study
+    search: Search
+    asked: list[Picks] = field(default_factory=list)
+    known: dict[object, StudyRow] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._optuna = _optuna()
+        objectives = self.study.config.objectives.values()
+        # A generation of NSGA-II is a batch.
+        options: dict[str, Any] = {"seed": self.search.seed, "constraints_func": _violations}
+        samplers = self._optuna.samplers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if self.search.sampler == "nsga2":
+                sampler = samplers.NSGAIISampler(
+                    population_size=max(2, self.search.batch), **options
+                )
+            else:
+                sampler = samplers.TPESampler(n_startup_trials=self.search.batch, **options)
+            directions = ["minimize"] * len(objectives)
+            self._trials = self._optuna.create_study(directions=directions, sampler=sampler)
+        self._random = Random(self.search.seed)
+        self._open: list[tuple[Any, object]] = []
+
+    def batches(self) -> Iterator[tuple[Picks, ...]]:
+        """Yield points that were not asked before, until the budget is spent or none is left."""
+        while len(self.asked) < self.search.budget:
+            wanted = min(self.search.batch, self.search.budget - len(self.asked))
+            batch = tuple(self._batch(wanted))
+            if not batch:
+                return
+            self.asked += batch
+            yield batch
+
+    def _batch(self, wanted: int) -> Iterator[Picks]:
+        seen: set[object] = {key_of(picks) for picks in self.asked}
+        for _ in range(wanted):
+            picks = self._ask()
+            if key_of(picks) in seen:
+                places = unseen(self.study, seen, self._random)
+                if places is None:
+                    return
+                self._trials.enqueue_trial(places)
+                picks = self._ask()
+            seen.add(key_of(picks))
+            yield picks
+
+    def _ask(self) -> Picks:
+        trial = self._trials.ask()
+
+        def suggest(name: str, size: int | None, ordered: bool) -> float:
+            if size is None:
+                return float(trial.suggest_float(name, 0.0, 1.0))
+            if ordered:
+                return int(trial.suggest_int(name, 0, size - 1))
+            return int(trial.suggest_categorical(name, list(range(size))))
+
+        picks = choose(self.study, suggest)
+        self._open.append((trial, key_of(picks)))
+        return picks
+
+    def tell(self, batch: Sequence[Picks], outcomes: Sequence[Outcome | None]) -> None:
+        """Tell the sampler what its suggestions came to, in the order in which it made them."""
+        points = ChosenPoints(self.study.config, self.study.base, self.study.document, tuple(batch))
+        for number, (picks, outcome) in enumerate(zip(batch, outcomes, strict=True)):
+            if outcome is not None:
+                self.known[key_of(picks)] = row_of(points, number, outcome)
+        failed = self._optuna.trial.TrialState.FAIL
+        for trial, key in self._open:
+            row = self.known.get(key)
+            values = signed(row, self.study.config.objectives) if row else None
+            if row is None or values is None:
+                self._trials.tell(trial, state=failed)
+                continue
+            # A row that breaks a constraint has its figures.
+            trial.set_user_attr(_VIOLATION, _violation(row))
+            self._trials.tell(trial, values)
+        self._open.clear()
+
+
+_VIOLATION = "violation"
+
+
+def _violations(trial: Any) -> tuple[float, ...]:
+    return (trial.user_attrs[_VIOLATION],)
+
+
+def _violation(row: StudyRow) -> float:
+    """Return by how much a row breaks its first constraint, as a share of the bound; 0 for none."""
+    if row.state == "ok":
+        return 0.0
+    sides = row.reason.context
+    if len(sides) == 2 and all(isinstance(each, (int, float)) for each in sides) and sides[1]:
+        return float(max(abs(sides[0] - sides[1]) / abs(sides[1]), 1e-9))
+    return 1.0
+
+
+def _optuna() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            optuna = import_module("optuna")
+    except ImportError:
+        raise ConfigError(
+            "optuna is not installed, which suggests the points of a space larger than the budget; "
+            "run: pip install 'accelsim[optuna]'"
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
