@@ -11,7 +11,8 @@ from rich.table import Column as RichColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from accelsim.report.table import Alert, Column, Heading, Prose, Report, Section, Table
+from accelsim.report.scatter import scatter
+from accelsim.report.table import Alert, Chart, Column, Heading, Prose, Report, Section, Table
 from accelsim.report.text import Value, printable
 
 # [ours] Longer words, such as paths, may be broken.
@@ -25,6 +26,7 @@ def shown(report: Report, console: Console, *, details: bool = False) -> str:
         report.verdict,
         map(Prose, report.about),
         report.sections,
+        (picture for picture in report.pictures if isinstance(picture, Chart) and picture.brief),
         (Prose(note, "note") for note in report.notes),
         report.details if details else (),
     )
@@ -65,7 +67,8 @@ def _drawn(section: Section, console: Console) -> list[RenderableType]:
         title = [Text(printable(section.title), style="bold")] if section.title else []
         notes = [Text(printable(note), style="dim") for note in section.notes]
         return [*title, _fitted(section, console), *notes]
-    return []
+    lines = scatter(section).splitlines() if section.brief else []
+    return [Text(printable(line)) for line in lines]
 
 
 def _fitted(table: Table, console: Console) -> RichTable:

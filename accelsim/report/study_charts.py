@@ -39,6 +39,7 @@ def study_charts(
             x=(figures[0],),
             y=tuple(figures[1:]),
             series=FRONT,
+            brief=True,
             notes=("Points drawn around with a box are those that the parallel axes show.",),
         )
     shown = tuple(dict.fromkeys((*axes, *figures)))

@@ -155,7 +155,8 @@ class Chart:
 
     Of several ``y`` the reader takes one; of the values of ``choice`` too. A medium that can do so
     lets what is chosen in one chart filter the others that have its columns. ``logarithmic`` are
-    columns; an axis that has one has a place for zero.
+    columns; an axis that has one has a place for zero. ``brief`` points are drawn where there is
+    little room too.
     """
 
     title: str
@@ -169,6 +170,7 @@ class Chart:
     high: str = ""
     choice: str = ""
     joined: bool = False
+    brief: bool = False
     logarithmic: tuple[str, ...] = ()
     guides: tuple[Guide, ...] = ()
     notes: tuple[str, ...] = ()

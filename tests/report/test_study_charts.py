@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim.report.scatter import scatter
 from accelsim.report.study_charts import FRONT, study_charts
-from accelsim.report.table import Column, Table
+from accelsim.report.table import Chart, Column, Table
 from accelsim.study.front import front
 
 points = st.lists(st.tuples(*[st.integers(0, 4) | st.none()] * 3), max_size=12)
@@ -46,6 +47,22 @@ def test_more_may_be_better() -> None:
     assert parallel.x == ("size", "kind", "energy", "speed")
     # One table: what is chosen in one chart filters the other.
     assert parallel.table is scatter.table
+
+
+def test_a_terminal_shows_the_scatter_with_the_best_on_top() -> None:
+    table = data(*((n, "a", float(n), float(-n)) for n in range(5)), (9, "b", 2.0, 7.0))
+    chart, _ = study_charts(table, ("size",), {"energy": 1, "speed": -1})
+    head, *grid, axis, ends = scatter(chart).splitlines()
+    assert head == "speed over energy: . others, o best trade-off"
+    assert len(grid) == 14
+    assert "".join(grid).count(".") == 4
+    assert [line.index("o") for line in grid if "o" in line] == [grid[0].index("o"), 4]
+    assert grid[0].startswith(" 7 |")
+    assert grid[-1].startswith("-4 |")
+    assert set(axis.strip()) == {"+", "-"}
+    assert ends.split() == ["0", "J", "4.00", "J"]
+    alone = Chart("", "points", data(ROWS[0], ROWS[3]), ("energy",), ("speed",), brief=True)
+    assert scatter(alone) == ""
 
 
 def test_one_figure_has_no_trade_off() -> None:
