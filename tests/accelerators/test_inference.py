@@ -340,7 +340,7 @@ def test_parameters_may_stay_in_dram() -> None:
             CapacityError,
             r"^encoder\.\w+ needs \S+ KiB in 'activation_sram', which has .* free of 128 KiB at "
             r"that point, however small the blocks; enlarge 'activation_sram' or shorten the "
-            r"sequence, or set placement\.activation_spill to dram$",
+            r"sequence, or set hardware\.placement\.activation_spill to dram$",
         ),
         (
             ("hardware.placement.task={values: activation_sram, masks: sram}",),

@@ -12,6 +12,7 @@ from accelsim.mapping.emitter import LOAD
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Value
 from accelsim.model.operators import Operator, find_kind
+from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Role
 from accelsim.placement.placement import Placement
 from accelsim.program import Product, Segment, Transfer, Use
@@ -41,7 +42,9 @@ def _operator(name: str, rows: int, depth: int) -> Operator:
     kind = find_kind(name)
     columns = depth if kind.keeps_width else 1
     vectors = (Parameter(f"{n}", (columns,), Role.BACKBONE) for n in range(kind.vectors))
-    return Operator(name, kind, rows, columns, depth, parameters=tuple(vectors))
+    # Without a picture the window of a pooling is one pixel.
+    window = Window((rows, 1), (1, 1)) if kind.windowed else None
+    return Operator(name, kind, rows, columns, depth, parameters=tuple(vectors), window=window)
 
 
 def transfer(parts: Parts, action: str, moved: Transfer) -> Segment:

@@ -11,6 +11,7 @@ class AveragePool(OperatorKind):
 
     name = "average_pool"
     reach = Reach.ELEMENT
+    windowed = True
     recipe = Recipe(1, 0, 1)  # an addition for each pixel; the division is a scale of what follows
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:

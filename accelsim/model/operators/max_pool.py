@@ -11,6 +11,7 @@ class MaxPool(OperatorKind):
 
     name = "max_pool"
     reach = Reach.ELEMENT
+    windowed = True
     recipe = Recipe(1, 0, 1)  # a comparison for each pixel
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
