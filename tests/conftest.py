@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,14 @@ def _relatively(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = 
 
 
 pytest.approx = _relatively
+
+# Started in the background or by nohup, Python and all that it starts ignore these signals, which
+# some tests send to what they start.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(
+            _number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        )
 
 # A busy machine is no reason to fail.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
