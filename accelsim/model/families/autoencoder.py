@@ -13,13 +13,13 @@ from pydantic import Field
 
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import Exits, Network, Size
+from accelsim.model.families.base import Exits, OneInput, Size
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import MATMUL, RELU
 from accelsim.model.tensors import Role
 
 
-class Autoencoder(Network):
+class Autoencoder(OneInput):
     """Hyperparameters of an autoencoder: ``layers`` products on each side, batch norms folded."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -31,16 +31,6 @@ class Autoencoder(Network):
     frame: Annotated[Size, Field(description="values of an input")]
     width: Annotated[Size, Field(description="values behind the outer products")]
     bottleneck: Annotated[Size, Field(description="values behind the middle product")]
-
-    @property
-    def longest(self) -> int:
-        """One frame."""
-        return 1
-
-    @property
-    def attention_heads(self) -> int:
-        """None can be switched off."""
-        return 0
 
     def inputs(self, sequence_length: int) -> str:
         """Say what an input is."""

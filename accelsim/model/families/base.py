@@ -100,6 +100,20 @@ class Network(ConfigModel):
         return classes or 1
 
 
+class OneInput(Network):
+    """A network that reads one input at a time: a picture, a frame; without heads unless told."""
+
+    @property
+    def longest(self) -> int:
+        """One input."""
+        return 1
+
+    @property
+    def attention_heads(self) -> int:
+        """None can be switched off."""
+        return 0
+
+
 class ModelFamily(Network):
     """Hyperparameters of a model that reads tokens.
 

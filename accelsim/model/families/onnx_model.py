@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from accelsim.errors import ConfigError
-from accelsim.model.families.base import Exits, Network
+from accelsim.model.families.base import Exits, OneInput
 from accelsim.model.graph import LayerGraph
 
 
-class OnnxModel(Network):
+class OnnxModel(OneInput):
     """The file, by its path and the SHA-256 of its content, and ``shapes`` of dynamic inputs.
 
     All parameters are frozen; tasks need no classes, and one input is one request.
@@ -29,16 +29,6 @@ class OnnxModel(Network):
         dict[str, list[Annotated[int, Field(gt=0, le=1_000_000)]]],
         Field(description="of inputs that have dynamic axes, by their names"),
     ]
-
-    @property
-    def longest(self) -> int:
-        """One input."""
-        return 1
-
-    @property
-    def attention_heads(self) -> int:
-        """None can be switched off."""
-        return 0
 
     def inputs(self, sequence_length: int) -> str:
         """Say what an input is."""

@@ -15,14 +15,14 @@ from pydantic import Field
 
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import Exits, Network, Size
+from accelsim.model.families.base import Exits, OneInput, Size
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import AFFINE, AVERAGE_POOL, RELU, Window
 from accelsim.model.operators.window import Pair
 from accelsim.model.tensors import Role
 
 
-class Vision(Network):
+class Vision(OneInput):
     """Hyperparameters of a model of pictures.
 
     ``tf_padding`` pads as TensorFlow does, below and right first; otherwise all around.
@@ -35,16 +35,6 @@ class Vision(Network):
         Literal["folded", "separate"], Field(description="part of the weights, or a function")
     ]
     tf_padding: Annotated[bool, Field(description="padding as TensorFlow's")]
-
-    @property
-    def longest(self) -> int:
-        """One picture."""
-        return 1
-
-    @property
-    def attention_heads(self) -> int:
-        """None can be switched off."""
-        return 0
 
     def inputs(self, sequence_length: int) -> str:
         """Say what a picture is."""

@@ -34,9 +34,9 @@ from accelsim.study.search.space import (
     unseen,
     without_sample,
 )
-from accelsim.study.store import DEFAULT, IN_MEMORY, Store
-from accelsim.study.sweep.run import Evaluation, run_study, study_of
-from accelsim.study.sweep.space import Picks, Study, load_study
+from accelsim.study.store import DEFAULT, Store
+from accelsim.study.sweep.run import Evaluation, given_store, given_study, run_study
+from accelsim.study.sweep.space import Picks, Study
 from accelsim.study.sweep.table import StudyRow, StudyTable, row_of
 
 
@@ -86,11 +86,10 @@ def optimize(
     What is not of ``Search`` is as ``accelsim.sweep`` takes it. ``accelsim study pareto``
     tells the best rows. Raises ConfigError as ``search_study``.
     """
-    if not isinstance(study, Study):
-        study = load_study(study, set) if axes is None else study_of(study, axes, set, asked)
     how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
     search = Search(budget=budget, batch=batch, seed=seed, sampler=sampler)
-    return search_study(study, Store(IN_MEMORY if store is None else store), how, search).table
+    wanted = given_study(study, axes, set, asked)
+    return search_study(wanted, given_store(store), how, search).table
 
 
 def search_study(study: Study, store: Store, how: Evaluation, search: Search) -> Found:

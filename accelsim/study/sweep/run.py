@@ -76,10 +76,27 @@ def sweep(
     more than ``max_failures`` failed points it stops. Raises ConfigError for wrong input,
     OutputError where the store cannot be written.
     """
-    if not isinstance(study, Study):
-        study = load_study(study, set) if axes is None else study_of(study, axes, set, asked)
     how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
-    return run_study(study, Store(IN_MEMORY if store is None else store), how)
+    return run_study(given_study(study, axes, set, asked), given_store(store), how)
+
+
+def given_study(
+    study: str | Path | Study,
+    axes: Mapping[str, Any] | None,
+    assignments: Sequence[str],
+    more: Mapping[str, Any],
+) -> Study:
+    """Return the study that ``sweep`` means. Raises ConfigError for what is wrong with it."""
+    if isinstance(study, Study):
+        return study
+    return (
+        load_study(study, assignments) if axes is None else study_of(study, axes, assignments, more)
+    )
+
+
+def given_store(store: str | Path | None) -> Store:
+    """Open the store that ``sweep`` means."""
+    return Store(IN_MEMORY if store is None else store)
 
 
 def run_study(study: Study, store: Store, how: Evaluation) -> StudyTable:

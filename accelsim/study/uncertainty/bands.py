@@ -16,8 +16,7 @@ from accelsim.evaluation.examine import resolve
 from accelsim.evaluation.point import Point, Row
 from accelsim.study.evaluator import Evaluator, Progress
 from accelsim.study.outcome import Outcome
-from accelsim.study.store import IN_MEMORY, Store
-from accelsim.study.sweep.run import Evaluation
+from accelsim.study.sweep.run import Evaluation, given_store
 from accelsim.study.sweep.samples import Sample
 from accelsim.study.uncertainty.quantities import SHIPPED, Space, load_space
 
@@ -180,7 +179,7 @@ def outcomes(
 ) -> list[Outcome]:
     """Evaluate points; see ``uncertainty`` for the rest."""
     with (
-        Store(IN_MEMORY if store is None else store) as kept,
+        given_store(store) as kept,
         Evaluation(jobs).executor() as executor,
     ):
         return Evaluator(kept, executor, progress=progress)(points)
