@@ -12,6 +12,7 @@ import rich_click as click
 from accelsim.cli.options import plugins_option, set_option
 from accelsim.cli.output import write
 from accelsim.errors import ConfigError
+from accelsim.inputs.manifest import check_whole
 
 if TYPE_CHECKING:
     from accelsim.report.table import Report
@@ -59,7 +60,11 @@ def _run(
 
 
 def _reports(target: Path) -> list[tuple[Path, Report]]:
-    """Return what readers see of each JSON file of ours. Raises ConfigError for none."""
+    """Return what readers see of each JSON file of ours. Raises ConfigError for none.
+
+    So it does for a folder whose files may be of two runs.
+    """
+    check_whole(target if target.is_dir() else target.parent)
     files = sorted(target.glob("*.json")) if target.is_dir() else [target]
     found = [(file, one) for file in files if (one := _report(file))]
     if not found:

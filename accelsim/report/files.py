@@ -19,12 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.errors import OutputError
+from accelsim.inputs.manifest import MANIFEST, Written, written
 
-MANIFEST = ".accelsim.json"
 _STAGE = re.compile(r"\.accelsim-([0-9]{1,10})-[0-9a-f]{8}")
-
-# By name, the digests that a file of ours may have: two while it is being replaced.
-Written = dict[str, list[str]]
 Pieces = Iterable[str] | Iterable[bytes]
 
 
@@ -59,15 +56,6 @@ def check_free(folder: Path, names: Iterable[str]) -> None:
     before = written(folder)
     for name in names:
         _check_free(folder / name, before)
-
-
-def written(folder: Path) -> Written:
-    """Return the manifest of a folder; empty where there is none that can be read."""
-    try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return {str(name): list(map(str, digests)) for name, digests in found["files"].items()}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return {}
 
 
 @dataclass(frozen=True)

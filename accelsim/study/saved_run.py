@@ -13,6 +13,7 @@ from typing import Any
 from accelsim.account.breakdown import BREAKDOWN, BreakdownRow
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import read_text
+from accelsim.inputs.manifest import check_whole
 
 RESULTS = "results.json"
 _ADVICE = "name a folder that accelsim run wrote"
@@ -51,9 +52,10 @@ class SavedRun:
 
 
 def load_run(path: Path | str) -> SavedRun:
-    """Return what a run left in a folder. Raises ConfigError where it is none."""
+    """Return what a run left in a folder. Raises ConfigError where it is none, or of two runs."""
     folder = Path(path)
     file = folder if folder.name == RESULTS else folder / RESULTS
+    check_whole(file.parent)
     text = read_text(file, "JSON", lambda _: _ADVICE)
     try:
         found = json.loads(text)

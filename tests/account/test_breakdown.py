@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,6 +19,7 @@ from accelsim.account.breakdown import CHIP, BreakdownRow
 from accelsim.cli.main import run_command_line
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.inputs.manifest import MANIFEST
 from accelsim.machine.servers import Machine
 
 STREAM = (
@@ -140,3 +143,19 @@ def test_energy_by_operator_in_a_data_frame(
     assert found["vanilla_slc"].sum() == pytest.approx(total, rel=1e-12)  # type: ignore[index]
     assert "encoder.ffn1" in capsys.readouterr().out
     assert "pandas" in sys.modules
+
+
+def test_a_folder_that_may_hold_two_runs_is_read_by_no_command(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a kill leaves it between two renames."""
+    shutil.copytree(folder, tmp_path / "run")
+    manifest = tmp_path / "run" / MANIFEST
+    found = json.loads(manifest.read_text())
+    found["files"]["breakdown.csv"].append("0" * 64)
+    manifest.write_text(json.dumps(found))
+    with pytest.raises(ConfigError, match=r"killed while it replaced breakdown\.csv"):
+        accelsim.load_run(tmp_path / "run")
+    for command in (["report"], ["compare", str(folder)]):
+        assert run_command_line([*command, str(tmp_path / "run")]) == 2
+        assert "may be of two runs" in " ".join(capsys.readouterr().err.split())

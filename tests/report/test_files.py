@@ -9,14 +9,15 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
 
-from accelsim.errors import OutputError
+from accelsim.errors import ConfigError, OutputError
+from accelsim.inputs.manifest import MANIFEST, check_whole, written
 from accelsim.report import files
-from accelsim.report.files import write_all, written
+from accelsim.report.files import write_all
 
 
 def breaking(error: BaseException) -> Iterator[str]:
@@ -189,12 +190,14 @@ def test_a_kill_between_any_two_renames_shows_and_is_mended(
     found = set(visible(tmp_path).values())
     # Before the first rename all are old, after the fifth all are new.
     assert is_whole(tmp_path) == (at in (1, 6, 7))
+    with nullcontext() if is_whole(tmp_path) else pytest.raises(ConfigError, match="of two runs"):
+        check_whole(tmp_path)
     assert found <= {"old", "new"}
     assert set(visible(tmp_path)) == set(names)
     stage = next(tmp_path.glob(".accelsim-*"))
     stage.rename(tmp_path / stage.name.replace(f"-{os.getpid()}-", f"-{no_process()}-"))
     write_all(tmp_path, {name: ["newer"] for name in names})
-    assert contents(tmp_path).keys() == {*names, files.MANIFEST}
+    assert contents(tmp_path).keys() == {*names, MANIFEST}
     assert is_whole(tmp_path)
     assert set(visible(tmp_path).values()) == {"newer"}
 
