@@ -144,7 +144,9 @@ def sensitivity(
 
 
 def _gains(workload: Workload) -> list[str]:
+    from accelsim.study.sweep.expressions import formula_of
+
     scope = "system" if workload.config.requests.closed_loop else "request"
     designs = (n for n, c in workload.cases.items() if c.config.baseline in workload.cases)
     found = [f"{name}.gain.energy.{scope}" for name in designs]
-    return found or [f"{name}.energy.{scope}" for name in workload.cases]
+    return list(map(formula_of, found or [f"{n}.energy.{scope}" for n in workload.cases]))

@@ -8,6 +8,7 @@ from accelsim.report.origin import changes, origin
 from accelsim.report.table import Column, Prose, Report, Row, Table
 from accelsim.report.text import value_text
 from accelsim.study.sweep.config import figure_unit
+from accelsim.study.sweep.expressions import Expression
 from accelsim.study.uncertainty.sensitivity import Effect, Sensitivity
 from accelsim.workload.schema import Workload
 
@@ -73,7 +74,7 @@ def _notes(found: Sequence[Sensitivity]) -> Iterator[str]:
 
 
 def _table(workload: Workload, one: Sensitivity) -> Table:
-    unit = figure_unit(one.figure, tuple(workload.cases))
+    unit = figure_unit(Expression(one.figure).alone or "", tuple(workload.cases))
     shown = [effect for effect in one.effects if effect.size][:_SHOWN]
     keys = list(one.effects[0].figures) if one.effects else []
     scaled = () if one.method == "sobol" else ("low", "high", "mean", "absolute", "spread")

@@ -88,10 +88,11 @@ def shown_columns(texts: Sequence[str], cases: Sequence[str], config: StudyConfi
 
 
 def _column(text: str, cases: Sequence[str], config: StudyConfig) -> Column:
-    unit = figure_unit(_meant(text, config), cases)
-    case = next((each for each in cases if text.startswith(f"{each}.")), "")
-    title = f"{case}\n{text[len(case) + 1 :]}" if case else text
-    return Column(text, title, unit, brief=not case or text.endswith(USUAL[0]))
+    unit = figure_unit(Expression(_meant(text, config)).alone or "", cases)
+    name = Expression(text).alone or text
+    case = next((each for each in cases if name.startswith(f"{each}.")), "")
+    title = f"{case}\n{name[len(case) + 1 :]}" if case else name
+    return Column(name, title, unit, brief=not case or name.endswith(USUAL[0]))
 
 
 def _meant(text: str, config: StudyConfig) -> str:

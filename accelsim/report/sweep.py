@@ -23,6 +23,7 @@ from accelsim.study.front import front_of
 from accelsim.study.outcome import STATES
 from accelsim.study.store import Store
 from accelsim.study.sweep.config import StudyConfig
+from accelsim.study.sweep.expressions import formula_of
 from accelsim.study.sweep.run import Changed
 from accelsim.study.sweep.table import StudyTable
 from accelsim.version import __version__
@@ -48,7 +49,7 @@ def sweep_report(
     Rows within ``near`` of the best, a share, are told too; ``searched`` says how far it went.
     """
     config, cases = table.study.config, cases_of(table)
-    usual = [f"{case}.{key}" for case in cases for key in USUAL]
+    usual = [formula_of(f"{case}.{key}") for case in cases for key in USUAL]
     wanted = config.show or [*config.columns, *config.objectives] or usual
     asked = (wanted, config.quantiles, list(config.objectives))
     shown, quantiled, objectives = (shown_columns(each, cases, config) for each in asked)

@@ -99,6 +99,33 @@ def test_the_quick_question(capsys: Captured) -> None:
     ].keys()
 
 
+ODD = "[/red] my design"
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "--sweep", "requests.rounds=1,2"], ["sensitivity"], ["uncertainty"]]
+)
+def test_a_design_may_have_a_name_that_is_no_name_in_a_formula(
+    command: list[str], tmp_path: Path, capsys: Captured
+) -> None:
+    """A blank, brackets, markup: its figures have the values and units of any other's."""
+    root = Path(__file__).parents[2]
+    text = (root / MAIN).read_text().replace("../hwconfigs", str(root / "hwconfigs"))
+    odd = tmp_path / "odd.yaml"
+    odd.write_text(text.replace("  adapter_slc:", f'  "{ODD}":'))
+    pages = []
+    for workload, design in ((MAIN, "adapter_slc"), (str(odd), ODD)):
+        cases = ["--cases", f"{design},vanilla_slc"]
+        small = ["--points", "20"] if command == ["uncertainty"] else []
+        arguments = [command[0], workload, *command[1:], *cases, *small, *QUICK, "--json"]
+        assert run_command_line(arguments) == 0
+        found = json.loads(capsys.readouterr().out)
+        pages.append(json.loads(json.dumps(found).replace(design, "DESIGN")))
+    part = {"run": "rows", "sensitivity": "figures", "uncertainty": "bands"}[command[0]]
+    plain, other = (list(page[part].values() if part != "rows" else page[part]) for page in pages)
+    assert plain == other != []
+
+
 def test_failed_points_are_told_at_once_and_by_the_exit_code(capsys: Captured) -> None:
     Path("bad.py").write_text(
         "from accelsim.evaluation.metrics import Metric, MetricFamily\n"

@@ -167,8 +167,8 @@ def _unknown(name: str, cases: tuple[str, ...], own: set[str]) -> str | None:
 
 
 def figure_unit(name: str, cases: Iterable[str]) -> str:
-    """Return the unit of a figure by its name, ``x`` of a gain, "1" of any other formula."""
-    for case in cases if Expression(name).names == (name,) else ():
+    """Return the unit of a figure by its name, ``x`` of a gain, "1" of what is none."""
+    for case in cases:
         if name.startswith(f"{case}.gain."):
             return "x"
         if name.startswith(f"{case}."):

@@ -86,6 +86,11 @@ class Expression:
         """The figures and axes that it takes."""
         return tuple(dict.fromkeys(_names(self._tree)))
 
+    @property
+    def alone(self) -> str | None:
+        """The name that is all of it, None for any other formula."""
+        return _name(self._tree)
+
     def value(self, known: Mapping[str, Any]) -> Any:
         """Return its value over names; None where one has none, or for a division by zero."""
         try:
@@ -117,6 +122,15 @@ def parse(text: str) -> Expression:
     return Expression(text)
 
 
+def formula_of(name: str) -> str:
+    """Return the formula that is a name alone, whatever characters it has."""
+    try:
+        plain = Expression(name).alone == name
+    except (SyntaxError, ValueError):
+        plain = False
+    return name if plain else f"{_FIGURE}({name!r})"
+
+
 Formula = Annotated[str, AfterValidator(lambda text: parse(text).text)]
 """A field of a ConfigModel with the text of an expression."""
 
@@ -140,9 +154,14 @@ def _quoted(node: ast.Call) -> str | None:
     return None
 
 
+def _name(node: ast.expr) -> str | None:
+    """Return the name that a node is, in quotes or without."""
+    return _quoted(node) if isinstance(node, ast.Call) else _dotted(node)
+
+
 def _names(node: ast.expr) -> Iterator[str]:
     """Yield the names in an expression. Raises ValueError for what it may not contain."""
-    name = _quoted(node) if isinstance(node, ast.Call) else _dotted(node)
+    name = _name(node)
     if name is not None:
         yield name
         return
