@@ -17,7 +17,7 @@ from accelsim.units import TICKS_PER_SECOND, to_ticks
 
 # The name under which all purposes together stand.
 ALL = "all"
-_OF_PROGRAMS = {
+OF_PROGRAMS = {
     ProgramKind.SWITCH.value: "switch",
     ProgramKind.POWER_UP.value: "wake-up",
     ProgramKind.SCALE.value: "voltage scaling",
@@ -46,7 +46,7 @@ def _purpose_of(group: Group, prices: PriceList) -> str:
         return "DRAM refresh"
     if group.background:
         return "DRAM standby"
-    return _OF_PROGRAMS.get(group.program) or GROUPS[prices.part(group.block)].purpose
+    return OF_PROGRAMS.get(group.program) or GROUPS[prices.part(group.block)].purpose
 
 
 _DAY = to_ticks(86_400.0)

@@ -14,6 +14,7 @@ activations that are spilled.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
 
 SCOPES = ("switch", "memory_one_pass", "memory", "system")
-_PATH = (Part.PARAMETERS, Part.BUS, Part.DRAM)
+PATH = (Part.PARAMETERS, Part.BUS, Part.DRAM)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def scopes_of(
     ``first_loads`` of the run's switches are repeated by no later round. Without a switch there is
     no ``switch``; when a sentence needs parameters from DRAM there is no ``memory_one_pass``.
     """
-    scopes = _Scopes(design, run, account, prices, rounds, first_loads)
+    scopes = ScopeAccount(design, run, account, prices, rounds, first_loads)
     found = (scopes.switch(), scopes.one_pass(), scopes.memory(), scopes.system())
     return {name: figures for name, figures in zip(SCOPES, found, strict=True) if figures}
 
@@ -74,7 +75,9 @@ def parameter_memories(hardware: HardwareConfig) -> list[str]:
 
 
 @dataclass
-class _Scopes:
+class ScopeAccount:
+    """What scopes are worked out from."""
+
     design: Design
     run: Run
     account: EnergyAccount
@@ -84,7 +87,7 @@ class _Scopes:
 
     def __post_init__(self) -> None:
         self.memories = parameter_memories(self.design.hardware)
-        self.path = {name for name in self.prices.sheets if self.prices.part(name) in _PATH}
+        self.path = {name for name in self.prices.sheets if self.prices.part(name) in PATH}
         self.switches = self.run.total(ProgramKind.SWITCH).count
         # The share of all switches that a later round repeats.
         self.repeated = 1 - self.first_loads / self.switches if self.first_loads else 1
@@ -105,18 +108,16 @@ class _Scopes:
 
         Memories are read side by side; meanwhile they leak and the DRAM idles.
         """
-        visits = {t: n.count for (kind, t), n in self.run.totals.items() if kind == "infer"}
-        once = {task: self._words_once(task) for task in visits}
+        visits, once, began = self.visits, self.words_once, self.began
         if any(DRAM in found or not found for found in once.values()):
             return None
         visited = sum(visits.values())
-        began = sum(1 for _ in groupby(self.run.requests, lambda one: (one.round, one.task)))
         energy = self.repeated * self._switch_energy(lambda group: group.block in self.path) / began
         seconds = self.repeated * self._seconds(ProgramKind.SWITCH) / began
-        reading = fsum(n * self._reading_time(once[task]) for task, n in visits.items()) / visited
+        reading = fsum(n * self.reading_time(once[task]) for task, n in visits.items()) / visited
         energy += fsum(n * self._reading_energy(once[task]) for task, n in visits.items()) / visited
         energy += fsum(self.prices.watts[name] for name in self.memories) * (seconds + reading)
-        return ScopeFigures("visit", energy + self._idle_watts() * reading, seconds + reading)
+        return ScopeFigures("visit", energy + self.idle_watts * reading, seconds + reading)
 
     def memory(self) -> ScopeFigures:
         """A round; its latency is that of loads, then of the busiest block of the path."""
@@ -164,24 +165,51 @@ class _Scopes:
         dynamic = self._switch_energy(lambda group: group.block in self.path)
         return dynamic + leakage * self._seconds(ProgramKind.SWITCH)
 
-    def _idle_watts(self) -> float:
+    @property
+    def visits(self) -> dict[str, int]:
+        """Inferences by task."""
+        return {t: n.count for (kind, t), n in self.run.totals.items() if kind == "infer"}
+
+    @property
+    def began(self) -> int:
+        """How often a task was visited, with all its sentences."""
+        return sum(1 for _ in groupby(self.run.requests, lambda one: (one.round, one.task)))
+
+    @property
+    def share(self) -> float:
+        """By what all loads are divided for a visit's share of them; endless where none repeats."""
+        return self.began / self.repeated if self.repeated else math.inf
+
+    @property
+    def words_once(self) -> dict[str, Counter[str]]:
+        """By task, the words of each memory that one reading of all needed parameters takes.
+
+        Bits instead of words where a parameter lies in DRAM.
+        """
+        return {task: self._words_once(task) for task in self.visits}
+
+    @property
+    def idle_watts(self) -> float:
+        """What the DRAM spends at rest."""
         rests_in = getattr(self.design.hardware.dram, "rests_in", None)
         return self.prices.dram_states[rests_in] if rests_in else 0.0
 
     def _reading_energy(self, words: Counter[str]) -> float:
         return fsum(n * self.prices.joules[name, "read"] for name, n in words.items())
 
-    def _reading_time(self, words: Counter[str]) -> float:
-        regions = self.design.hardware.regions
-        return max(
-            n / regions[name].banks * regions[name].array.read_latency for name, n in words.items()
-        )
+    def slowest(self, words: Counter[str]) -> str:
+        """Return the memory that takes longest to read its words."""
+        return max(words, key=lambda name: self._time_of(name, words[name]))
+
+    def reading_time(self, words: Counter[str]) -> float:
+        """Return how long it takes to read words of memories side by side [s]."""
+        return max(self._time_of(name, n) for name, n in words.items())
+
+    def _time_of(self, name: str, words: int) -> float:
+        region = self.design.hardware.regions[name]
+        return words / region.banks * region.array.read_latency
 
     def _words_once(self, task: str) -> Counter[str]:
-        """Return the words of each memory that one reading of all needed parameters takes.
-
-        Bits instead of words where a parameter lies in DRAM.
-        """
         memories = self.design.hardware.memories
         bits = Counter(bits_once(self.design.graphs[task], self.design.placements[task]))
         for memory, config in memories.items():

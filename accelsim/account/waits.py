@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,6 +68,60 @@ def port_waits(record: SegmentRecord) -> Iterator[Wait]:
         before[span.port] = span
         if span.done + span.end - span.start < span.ticks:
             cut[span.task, span.use] = span.end
+
+
+class PathPiece(NamedTuple):
+    """Ticks of a critical path: an action of a block with the amount done, or a wait without."""
+
+    block: str
+    what: str
+    amount: int
+    ticks: Tick
+
+
+# What a critical path may hold beside actions.
+PORT_WAIT, ANSWER = "wait for its port", "answer under way"
+
+
+def critical_path(record: SegmentRecord, lags: Mapping[str, Tick]) -> Iterator[PathPiece]:
+    """Yield what the end of a segment waited for, back to its start: ticks add up to all of it.
+
+    From the task that ended last to the one that it waited for longest, and so on; of each task
+    the use whose outcome came last. ``lags`` are ticks from when a port is free to its outcome.
+    """
+    spans: defaultdict[int, list[Span]] = defaultdict(list)
+    for span in record.spans:
+        spans[span.task].append(span)
+    tasks, ended = record.segment.tasks, record.ended
+    before: dict[int, int] = {}
+    last: dict[str, int] = {}
+    for task in tasks:
+        earlier = {*task.after, *([last[task.queue]] if task.queue in last else [])}
+        if earlier:
+            before[task.id] = max(earlier, key=lambda other: (ended[other], other))
+        last[task.queue] = task.id
+    at = max(ended, key=lambda task: (ended[task], task), default=None)
+    while at is not None:
+        yield from _on_path(record, tasks[at], spans[at], lags)
+        at = before.get(at)
+
+
+def _on_path(
+    record: SegmentRecord, task: Task, spans: list[Span], lags: Mapping[str, Tick]
+) -> Iterator[PathPiece]:
+    """Yield what a task spends its time on, from its begin to its end."""
+    now, end = record.begun[task.id], record.ended[task.id]
+    if now == end:
+        return
+    last = max(spans, key=lambda span: span.end + lags.get(span.port, 0))
+    use = task.uses[last.use]
+    for span in (each for each in spans if each.use == last.use):
+        if span.start > now:
+            yield PathPiece(use.block, PORT_WAIT, 0, span.start - now)
+        yield PathPiece(use.block, use.action, span.share(use.amount), span.end - span.start)
+        now = span.end
+    if end > now:
+        yield PathPiece(use.block, ANSWER, 0, end - now)
 
 
 def arrows(record: SegmentRecord) -> list[tuple[int, int]]:

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 def why(workload: Workload, progress: Progress, figure: str) -> Report:
     """Walk a FIGURE of a WORKLOAD back: entries of the ledger, prices, rows of tables, sources.
 
-    FIGURE is a case and a metric that is a sum of entries: an energy, an area, a power.
+    FIGURE is a case and any metric of it. Energies, areas and traffic are walked back to entries of
+    the ledger and their prices, times along the critical path to what each block needs for one of
+    its actions. Of a gain both figures are.
 
     \b
     accelsim why workloads/mti_mnli_mrpc_qnli.yaml adapter_slc.energy.system
+    accelsim why workloads/mti_mnli_mrpc_qnli.yaml adapter_slc.latency.switch
+    accelsim why workloads/mti_mnli_mrpc_qnli.yaml adapter_slc.gain.energy.memory
     """
-    from accelsim.evaluation.examine import examine_workload
     from accelsim.report.why import why_report
-    from accelsim.study.why import find_trail
+    from accelsim.study.why import walk_back
 
-    trail = find_trail(examine_workload(workload), figure)
-    return why_report(workload, trail, command_line())
+    return why_report(workload, figure, walk_back(workload, figure), command_line())

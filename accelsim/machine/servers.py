@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from accelsim.errors import ConfigError
 from accelsim.machine.components.base import ANY
@@ -43,6 +43,11 @@ class Machine:
             server.connect(self.port)
         dram = self.blocks.get("dram")
         self.dram = dram if isinstance(dram, OffChipServer) else None
+
+    @property
+    def ports(self) -> Iterable[tuple[tuple[str, str], Server]]:
+        """Every server with its block and action; one for all actions is of ``ANY``."""
+        return self._ports.items()
 
     @property
     def clocks(self) -> Iterator[tuple[str, str, bool]]:

@@ -2,60 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from accelsim.report.origin import changes, origin
-from accelsim.report.table import RULE, Column, Field, Prose, Report, Row, Table, listed, recorded
-from accelsim.report.text import value_text
+from accelsim.report.table import (
+    RULE,
+    Column,
+    Field,
+    Heading,
+    Prose,
+    Report,
+    Row,
+    Section,
+    Table,
+    listed,
+    recorded,
+)
+from accelsim.report.text import number, value_text
 from accelsim.study.why import Entry, Origin, Trail
 from accelsim.workload.schema import Workload
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# [ours] What a sentence holds.
+_TOLD = 3
 
-_ORIGIN: tuple[Field[Origin], ...] = (
-    (Column("block", "block"), lambda one: one.block),
-    (
-        Column("places", "component, rows of tables, sources"),
-        lambda o: ", ".join(o.places),
-    ),
+_BLOCK: Field[Origin] = (Column("block", "block"), lambda one: one.block)
+_PLACES: Field[Origin] = (
+    Column("places", "component, rows of tables, sources"),
+    lambda one: "\n".join(one.places),
 )
-_SOURCE: tuple[Field[Origin], ...] = (
-    (Column("block", "block"), lambda one: one.block),
-    (Column("source", "source"), lambda one: one.source),
-)
+_SOURCE: Field[Origin] = (Column("source", "source"), lambda one: one.source)
+_TIMING: Field[Origin] = (Column("timing", "timing"), lambda one: one.timing)
 
 
-def why_report(workload: Workload, trail: Trail, command: Sequence[str]) -> Report:
-    """Return entries with their prices, then where each price comes from."""
-    value = value_text(trail.value, trail.metric.unit, 4)
-    entries = _entries(trail)
+def why_report(
+    workload: Workload, figure: str, trails: Sequence[Trail], command: Sequence[str]
+) -> Report:
+    """Return entries with their prices, then where each price comes from, of each trail."""
     return Report(
         name="why",
-        title=trail.name,
+        title=figure,
         about=tuple(changes(workload)),
-        sections=(
-            Prose(
-                f"{trail.metric.title}: {value}. The metric '{trail.metric.key}' is defined in "
-                f"{trail.defined}; entries of the ledger are divided by {trail.per}."
-            ),
-            entries,
-            listed("Where the prices come from", _ORIGIN, trail.origins),
-        ),
-        details=(listed("Sources", _SOURCE, trail.origins),),
-        verdict=(Prose(_verdict(trail), "strong"),),
-        data=entries,
+        sections=tuple(section for trail in trails for section in _sections(trail, len(trails))),
+        details=tuple(listed("Sources", (_BLOCK, _SOURCE), trail.origins) for trail in trails),
+        verdict=tuple(Prose(text, "strong") for text in _verdict(trails)),
+        data=_entries(trails[0]),
         document={
             **origin(SCHEMA_VERSION, command, workload),
-            "figure": trail.name,
-            "value": trail.value,
-            "unit": trail.metric.unit,
-            "defined": trail.defined,
-            "divided_by": trail.per,
-            "entries": [recorded(_fields(trail), entry) for entry in trail.entries],
-            "rest": trail.rest,
-            "origins": [recorded((*_ORIGIN, _SOURCE[1]), each) for each in trail.origins],
+            "figure": figure,
+            "trails": [_document(trail) for trail in trails],
         },
     )
+
+
+def _sections(trail: Trail, of: int) -> Iterator[Section]:
+    if of > 1:
+        yield Heading(trail.name)
+    timed = any(one.timing for one in trail.origins)
+    yield Prose(_introduction(trail))
+    if trail.entries:
+        yield _entries(trail)
+    fields = (_BLOCK, _TIMING, _PLACES) if timed else (_BLOCK, _PLACES)
+    yield listed(f"Where the {'times' if timed else 'prices'} come from", fields, trail.origins)
+
+
+def _introduction(trail: Trail) -> str:
+    text = f"{trail.metric.title}: {_value(trail)}. The metric '{trail.metric.key}' is defined in "
+    if not trail.entries:
+        return f"{text}{trail.defined}; it is no sum of entries."
+    along = "ticks along the critical path" if trail.metric.unit == "s" else "entries of the ledger"
+    return f"{text}{trail.defined}; {along} are divided by {trail.per}."
+
+
+def _value(trail: Trail) -> str:
+    return value_text(trail.value, trail.metric.unit, 4)
+
+
+def _document(trail: Trail) -> dict[str, Any]:
+    return {
+        "figure": trail.name,
+        "value": trail.value,
+        "unit": trail.metric.unit,
+        "defined": trail.defined,
+        "divided_by": trail.per,
+        "entries": [recorded(_fields(trail), entry) for entry in trail.entries],
+        "rest": trail.rest,
+        "origins": [recorded((_BLOCK, _TIMING, _PLACES, _SOURCE), o) for o in trail.origins],
+    }
+
+
+def _share(trail: Trail, value: float) -> float | None:
+    return value / trail.value if isinstance(trail.value, int | float) and trail.value else None
 
 
 def _fields(trail: Trail) -> tuple[Field[Entry], ...]:
@@ -63,11 +101,11 @@ def _fields(trail: Trail) -> tuple[Field[Entry], ...]:
     return (
         (Column("block", "block"), lambda entry: entry.block),
         (Column("what", "what"), lambda entry: entry.what),
-        (Column("amount", "amount", "1", digits=4), lambda entry: entry.amount),
+        (Column("amount", "amount", "1", digits=4), lambda entry: entry.amount or None),
         (Column("of", "of"), lambda entry: entry.unit or None),
         (Column("price", "price of one", unit, digits=4), lambda entry: entry.price),
-        (Column("value", trail.metric.title, unit, digits=4), lambda entry: entry.value),
-        (Column("share", "share", "%"), lambda entry: entry.value / trail.value),
+        (Column("value", "value", unit, digits=4), lambda entry: entry.value),
+        (Column("share", "share", "%"), lambda entry: _share(trail, entry.value)),
     )
 
 
@@ -77,12 +115,17 @@ def _entries(trail: Trail) -> Table:
     rows: list[Row] = [*table.rows, RULE]
     if trail.rest:
         told = "first loads, which no later round repeats" if trail.rest < 0 else "rest"
-        rows.append((told, *none, trail.rest, trail.rest / trail.value))
+        rows.append((told, *none, trail.rest, _share(trail, trail.rest)))
     rows.append(("all", *none, trail.value, 1.0))
     return Table(table.title, table.columns, tuple(rows))
 
 
-def _verdict(trail: Trail) -> str:
-    first = trail.entries[0]
-    share = value_text(first.value / trail.value, "%", 3)
-    return f"the largest entry is {first.what} of {first.block}, {share}"
+def _verdict(trails: Sequence[Trail]) -> Iterator[str]:
+    if len(trails) == 2:
+        one, two = trails
+        ratio = number(float(one.value) / float(two.value))
+        yield f"{_value(one)} of {one.name} over {_value(two)} of {two.name}: {ratio}x"
+    for trail in (each for each in trails if each.entries):
+        shares = ((e, value_text(_share(trail, e.value), "%", 3)) for e in trail.entries[:_TOLD])
+        told = ", ".join(f"{share} {entry.what} of {entry.block}" for entry, share in shares)
+        yield f"{trail.name} is mostly {told}"

@@ -11,23 +11,44 @@ import pytest
 from small_workload import MAIN, SMALL
 
 import accelsim
+from accelsim.account.waits import ANSWER, critical_path
 from accelsim.cli.main import run_command_line
+from accelsim.engine.run import Window
+from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import Result
 from accelsim.inputs.shipped import find_input
-from accelsim.study.why import Trail, find_trail
+from accelsim.machine.servers import Machine
+from accelsim.study.why import Trail, find_trails
 
-STREAM = "requests={pattern: poisson, mean_interval: 1 ms, duration: 20 ms}"
+STREAM = "requests={pattern: poisson, mean_interval: 300 us, duration: 10 ms}"
+SLEEPY = "idle={policy: timeout, retention_after: 100 us, off_after: 200 us}"
+
+
+WATCHED = Options(trace=True, window=Window())
 
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return accelsim.examine(accelsim.Point(MAIN, SMALL))
+    return accelsim.examine(accelsim.Point(MAIN, SMALL), options=WATCHED)
 
 
 @pytest.fixture(scope="module")
 def stream() -> Result:
-    return accelsim.examine(accelsim.Point(MAIN, (*SMALL, STREAM), ("adapter_mixed",)))
+    settings = (*SMALL, STREAM, SLEEPY)
+    point = accelsim.Point(MAIN, settings, ("vanilla_mixed", "adapter_mixed"))
+    return accelsim.examine(point, options=WATCHED)
+
+
+@pytest.fixture(scope="module")
+def systolic() -> Result:
+    point = accelsim.Point("workloads/mti_systolic_npu.yaml", ("sequence_length=16",))
+    return accelsim.examine(point, options=WATCHED)
+
+
+def find_trail(result: Result, name: str) -> Trail:
+    (trail,) = find_trails(result, name)
+    return trail
 
 
 def line_of(place: str) -> str:
@@ -41,12 +62,17 @@ def check(trail: Trail) -> None:
     for entry in trail.entries:
         if entry.price is not None:
             assert entry.amount * entry.price == pytest.approx(entry.value, rel=1e-12)
-    assert {origin.block for origin in trail.origins} == {e.block for e in trail.entries}
+    blocks = {entry.block for entry in trail.entries} - {"chip"}
+    assert {origin.block for origin in trail.origins} == blocks
 
 
 @pytest.mark.parametrize(
     "figure", ["energy.system", "energy.memory", "energy.switch", "energy.run", "energy.request",
-               "energy.day", "power", "area.memory", "area.system"],
+               "energy.day", "power", "area.memory", "area.system", "energy.memory_one_pass",
+               "energy.part.clock", "energy.purpose.memory_leakage", "energy.leakage.active",
+               "dram.read", "memory.held.sram", "latency.switch", "latency.memory_one_pass",
+               "latency.memory", "latency.system", "time.inference", "time.run", "time.busy.bus",
+               "time.programs.infer.MNLI", "latency.p95.all"],
 )  # fmt: skip
 def test_entries_add_up_to_the_figure(figure: str, result: Result) -> None:
     for case in ("vanilla_slc", "adapter_mixed"):
@@ -57,15 +83,75 @@ def test_entries_add_up_to_the_figure(figure: str, result: Result) -> None:
         assert once > 0
         if figure == "energy.system":
             assert trail.rest == pytest.approx(-once)
+        elif figure in ("latency.system", "latency.memory"):
+            loads = figures.first_loads * figures.switch_latency / figures.rounds
+            assert trail.rest == pytest.approx(-loads)
         else:
-            assert trail.rest == 0 or (figure == "energy.memory" and -once < trail.rest < 0)
+            within = figure in ("energy.memory", "energy.part.clock")
+            assert trail.rest == 0 or (within and -once < trail.rest < 0)
 
 
-@pytest.mark.parametrize("figure", ["energy.request", "energy.run", "power"])
+@pytest.mark.parametrize(
+    "figure", ["energy.request", "energy.run", "power", "energy.purpose.clock",
+               "energy.leakage.idle", "latency.request", "latency.request_p99", "waiting.mean.all",
+               "service.p50.MNLI", "time.run"],
+)  # fmt: skip
 def test_entries_of_a_stream_add_up(figure: str, stream: Result) -> None:
     trail = find_trail(stream, f"adapter_mixed.{figure}")
     check(trail)
     assert trail.rest == 0
+
+
+def test_a_request_waits_for_what_the_chip_does_meanwhile(stream: Result) -> None:
+    trail = find_trail(stream, "adapter_mixed.latency.maximum.all")
+    longest = max(stream["adapter_mixed"].run.requests, key=lambda one: one.end - one.arrival)
+    assert f"request {longest.number} alone" in trail.per
+    waits = {entry.what: entry.value for entry in trail.entries if entry.block == "chip"}
+    assert math.fsum(waits.values()) == pytest.approx((longest.start - longest.arrival) / 1e15)
+    assert waits
+    assert waits.keys() <= {"waits: infer", "waits: switch", "waits: power_up"}
+
+
+def test_ticks_of_critical_paths_add_up(result: Result, stream: Result, systolic: Result) -> None:
+    for case in (result["vanilla_slc"], stream["adapter_mixed"], *systolic.cases.values()):
+        machine = Machine(case.design.hardware)
+        lags = {name: server.lag for name, server in machine.blocks.items()}
+        late = {block for (block, _), server in machine.ports if server.lag}
+        for one in case.run.executions:
+            pieces = [p for part in one.parts for p in critical_path(part.record, lags)]
+            assert sum(piece.ticks for piece in pieces) == one.duration
+            assert {piece.block for piece in pieces if piece.what == ANSWER} <= late
+
+
+def test_the_bounding_port_is_what_a_latency_is_made_of(systolic: Result) -> None:
+    for figure in ("latency.switch", "latency.system", "latency.memory", "time.active"):
+        check(find_trail(systolic, f"{next(iter(systolic.cases))}.{figure}"))
+    trail = find_trail(systolic, "adapter.time.active")
+    assert any(entry.what == ANSWER for entry in trail.entries)
+
+
+def test_a_latency_leads_to_clock_and_data_sheet(result: Result) -> None:
+    trail = find_trail(result, "adapter_slc.latency.switch")
+    found = [line_of(place) for place in places(trail, "dram")]
+    assert [line.partition(":")[0] for line in found[1:]] == ["organisation", "timing"]
+    trail = find_trail(result, "adapter_slc.latency.memory_one_pass")
+    assert any(line_of(place).startswith("clock:") for place in places(trail, "rram"))
+    assert any("read 1.41 ns" in origin.timing for origin in trail.origins)
+
+
+def test_a_gain_is_two_trails(result: Result) -> None:
+    two = find_trails(result, "adapter_slc.gain.latency.switch")
+    assert [trail.name.partition(".")[0] for trail in two] == ["vanilla_slc", "adapter_slc"]
+    with pytest.raises(ConfigError, match=r"no gain; did you mean 'latency\.switch'"):
+        find_trails(result, "adapter_slc.gain.latency.swich")
+    with pytest.raises(ConfigError, match="it has no baseline"):
+        find_trails(result, "vanilla_slc.gain.latency.switch")
+
+
+def test_what_is_no_sum_tells_where_it_is_from(result: Result) -> None:
+    trail = find_trail(result, "adapter_mixed.years.worst.rram")
+    assert trail.entries == ()
+    assert [origin.block for origin in trail.origins] == ["rram"]
 
 
 def places(trail: Trail, block: str) -> Iterable[str]:
@@ -91,7 +177,7 @@ def test_places_are_lines_that_say_so(result: Result) -> None:
 def test_what_has_no_entries_is_told(result: Result) -> None:
     with pytest.raises(ConfigError, match=r"names no case; cases: vanilla_mixed"):
         find_trail(result, "vanila.energy.system")
-    with pytest.raises(ConfigError, match=r"no entries add up to 'energy\.sistem'; did you mean"):
+    with pytest.raises(ConfigError, match=r"'energy\.sistem' is no figure; did you mean"):
         find_trail(result, "adapter_slc.energy.sistem")
 
 
@@ -103,5 +189,6 @@ def test_the_command_tells_what_was_set(capsys: pytest.CaptureFixture[str]) -> N
     assert "Where the prices come from" in capsys.readouterr().out
     assert run_command_line([*command, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    (sram,) = (origin for origin in document["origins"] if origin["block"] == "sram")
+    (trail,) = document["trails"]
+    (sram,) = (origin for origin in trail["origins"] if origin["block"] == "sram")
     assert f"--set {sizes}" in sram["places"]
