@@ -77,6 +77,9 @@ _SUFFIXES = {
 Rows = Iterator[BreakdownRow]
 # State, program, task, layer, operator.
 _Place = tuple[str, str, str, int | None, str]
+# Block, part, action and unit; leakage and clock [J]; those of a clock that stops, by booked tick
+# of its port, else None; that port.
+_Spent = tuple[tuple[str, str, str, str], float, float, float | None, tuple[str, str]]
 
 
 def breakdown(design: Design, run: Run, account: EnergyAccount, prices: PriceList) -> Rows:
@@ -88,6 +91,7 @@ class _Breakdown:
     def __init__(self, design: Design, run: Run, account: EnergyAccount, prices: PriceList):
         self.run, self.account, self.prices = run, account, prices
         machine = Machine(design.hardware)
+        self.spent_in = cache(self._spent_in)
         self.port = cache(lambda block, action: machine.port(block, action).name)
         self.booked = {behalf: self._by_operator(work) for behalf, work in run.work.items()}
         # Joules of a clock that stops, by state and block, for each booked tick.
@@ -146,15 +150,27 @@ class _Breakdown:
         """Yield time, and what every block spends in it; ``booked`` are ticks by (block, port)."""
         yield BreakdownRow(*place, CHIP, CHIP, ELAPSED, "", elapsed=ticks / _SECOND)
         share = ticks / self.run.ledger.chip_states[state]
-        for block, sheet in self.prices.sheets.items():
-            leakage = self.account.leakage.get((state, block), 0.0) * share
-            clock = self.account.clock.get((state, block), 0.0) * share
-            if (gated := self.gated.get((state, block))) is not None:
-                clock = gated * booked.get((block, self.prices.clocks[block]), 0)
-            rest = standby if block == DRAM else 0.0
+        for own, leakage, clock, gated, port in self.spent_in(state):
+            leakage, clock = leakage * share, clock * share
+            if gated is not None:
+                clock = gated * booked.get(port, 0)
+            rest = standby if own[0] == DRAM else 0.0
             if leakage or clock or rest:
-                own, joules = (block, sheet.part.value, STANDING, ""), (leakage, clock, rest)
-                yield BreakdownRow(*place, *own, 0, 0.0, 0.0, 0.0, *joules)
+                yield BreakdownRow(*place, *own, 0, 0.0, 0.0, 0.0, leakage, clock, rest)
+
+    def _spent_in(self, state: ChipState) -> list[_Spent]:
+        """Return what each block spends by the tick in all of a state."""
+        leakage, clock = self.account.leakage, self.account.clock
+        return [
+            (
+                (block, sheet.part.value, STANDING, ""),
+                leakage.get((state, block), 0.0),
+                clock.get((state, block), 0.0),
+                self.gated.get((state, block)),
+                (block, self.prices.clocks.get(block, "")),
+            )
+            for block, sheet in self.prices.sheets.items()
+        ]
 
     def _by_operator(self, work: Work) -> dict[str, Counter[tuple[str, str]]]:
         """Return booked ticks by operator, then (block, port)."""

@@ -21,7 +21,9 @@ from accelsim.inputs.schema_keys import known_keys
 class ConfigModel(BaseModel):
     """Base of all configuration values: frozen, unknown keys refused, numbers finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )
 
     @cached_property
     def digest(self) -> str:

@@ -52,6 +52,8 @@ class ProcessConfig(ConfigModel):
 
         Retention leaks in proportion.
         """
+        if not self.factors:
+            return array
         changed: dict[str, Any] = {}
         for section in ("arrays", array.technology):
             for name, by in self.factors_of(section).items():

@@ -302,12 +302,12 @@ class HardwareConfig(ConfigModel):
     def timing(self) -> Hashable:
         """All that can move a tick: machines of one timing run a program alike."""
         points = tuple((point.name, point.frequency) for point in self.lower_points)
-        return (points, self._timing(self.site))
+        return (points, self._timing(self.site) if self.scaling else self.nominal_timing)
 
     @cached_property
     def nominal_timing(self) -> Hashable:
         """All that can move a tick of a chip that stays at its nominal operating point."""
-        return self._timing(replace(self.site, scaling=None))
+        return self._timing(replace(self.site, scaling=None) if self.scaling else self.site)
 
     def _timing(self, site: Site) -> Hashable:
         own = tuple((name, each.timing(name, site)) for name, each in self.components.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import fsum
+from typing import TYPE_CHECKING, Any
 
 from accelsim.account.memories import Footprint
 from accelsim.account.metrics import RoundCost, round_costs
@@ -57,11 +58,12 @@ from accelsim.report.table import (
     listed,
 )
 from accelsim.report.text import Value, time_unit
-from accelsim.report.uncertainty import banded, bands_document, bands_verdict
 from accelsim.report.verdict import verdict
-from accelsim.study.uncertainty.bands import Uncertainty
 from accelsim.units import format_si
 from accelsim.workload.schema import PublishedGains
+
+if TYPE_CHECKING:
+    from accelsim.study.uncertainty.bands import Uncertainty
 
 _SCOPE_NAMES = {
     "switch": "one task switch",
@@ -86,6 +88,7 @@ def run_report(result: Result, command: Sequence[str], sure: Uncertainty | None 
     Gains have the bands of what is not ``sure``, if they were asked for.
     """
     figures, warnings, notes = _figures(result), cautions(result), remarks(result)
+    bands_told, bands = _bands(sure) if sure else ((), {})
     return Report(
         name="results",
         title=result.workload.config.name,
@@ -104,20 +107,27 @@ def run_report(result: Result, command: Sequence[str], sure: Uncertainty | None 
         ),
         verdict=(
             *(Prose(text, "strong") for text in verdict(result)),
-            *(Prose(text, "strong") for text in (bands_verdict(sure) if sure else ())),
+            *(Prose(text, "strong") for text in bands_told),
             *(Prose(text, "warning") for text in warnings),
         ),
         notes=notes,
         data=figures,
         document=results_document(result, command)
         | {"figures": figures.records, "cautions": list(warnings), "notes": list(notes)}
-        | ({"bands": bands_document(sure)} if sure else {}),
+        | bands,
         details=(
             _files(result),
             *(part for name, case in result.cases.items() for part in _details(result, name, case)),
             _turned("All figures", figures, brief=False),
         ),
     )
+
+
+def _bands(sure: Uncertainty) -> tuple[Iterable[str], dict[str, Any]]:
+    """Return what bands come to, and all of them for the document."""
+    from accelsim.report.uncertainty import bands_document, bands_verdict
+
+    return bands_verdict(sure), {"bands": bands_document(sure)}
 
 
 def _names(tasks: Iterable[str]) -> str:
@@ -304,7 +314,11 @@ def _scopes(result: Result) -> dict[str, str]:
 
 def _with_band(design: str, gain: Gain, sure: Uncertainty | None) -> Value:
     band = band_of(design, gain, sure)
-    return banded(band) if band else gain.value
+    if band is None:
+        return gain.value
+    from accelsim.report.uncertainty import banded
+
+    return banded(band)
 
 
 def _published_note(published: PublishedGains) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
-from operator import attrgetter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from accelsim.account.activity import Floats
 from accelsim.account.breakdown import CHIP, STANDING, BreakdownRow
 from accelsim.account.memories import contents
-from accelsim.account.power import course
 from accelsim.account.service import ALL
 from accelsim.account.window import view_of
 from accelsim.evaluation.cases import CaseResult, Result
@@ -21,11 +19,16 @@ from accelsim.evaluation.roofline import MACS, Roofline, roofline
 from accelsim.program import ProgramKind
 from accelsim.report.memories import array_text
 from accelsim.report.table import Chart, Column, Guide, Heading, Prose, Row, Section, Table
-from accelsim.study.uncertainty.bands import Band, Uncertainty
 from accelsim.units import to_seconds
 
+if TYPE_CHECKING:
+    from accelsim.account.activity import Floats
+    from accelsim.study.uncertainty.bands import Band, Uncertainty
+
 _DESIGN = Column("design", "design")
-_ENERGY, _TIME = Column("energy", "energy", "J", 6), Column("time", "time", "s", 6)
+_ENERGY = Column("energy", "energy", "J", 6)
+# What is spent by the tick, as rows of the breakdown end.
+_STANDING = ("leakage", "clock", "standby")
 # [ours] Points of a distribution.
 _QUANTILES = 100
 
@@ -83,9 +86,14 @@ def spending(result: Result) -> Iterator[Section]:
         "Where energy and time go",
         "of the whole run\nA bar that is chosen filters the other charts by what it stands for.",
     )
-    layers = _summed(result, ("layer", "operator", "part"))
-    tasks = _summed(result, ("task", "program", "part"))
-    yield _stacked("By block", _blocks(result), "block", "kind", ("energy", "busy"))
+    found = {design: _spent(case.breakdown) for design, case in result.cases.items()}
+    time, busy = Column("time", "time", "s", 6), Column("busy", "port time", "s", 6)
+    blocks = _sums(("block", "part", "kind"), busy, {d: spent.blocks for d, spent in found.items()})
+    layers = _sums(
+        ("layer", "operator", "part"), time, {d: spent.layers for d, spent in found.items()}
+    )
+    tasks = _sums(("task", "program", "part"), time, {d: spent.tasks for d, spent in found.items()})
+    yield _stacked("By block", blocks, "block", "kind", ("energy", "busy"))
     yield _stacked("Layer by layer", layers, "layer", "part")
     yield _stacked("By operator", layers, "operator", "part")
     yield _stacked("By task", tasks, "task", "part")
@@ -97,59 +105,62 @@ def _stacked(
     return Chart(title, "bars", table, (x, "design"), y, series)
 
 
-def _summed(result: Result, keys: tuple[str, ...]) -> Table:
-    """Return energy and time of the run by design and some fields of its breakdown."""
-    rows: list[Row] = []
-    for design, case in result.cases.items():
-        found: defaultdict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
-        getters = [_FIELDS.get(key) or attrgetter(key) for key in keys]
-        for row in case.breakdown:
-            both = found[tuple(get(row) for get in getters)]
-            both[0] += row.energy
-            both[1] += row.elapsed
-        rows += [(design, *key, *map(_short, both)) for key, both in found.items() if any(both)]
-    texts = (Column(key, key) for key in keys)
-    return Table("", (_DESIGN, *texts, _ENERGY, _TIME), tuple(rows))
+# Joules and seconds by what they are summed by.
+_Sums = defaultdict[tuple[str, ...], list[float]]
 
 
-def _place(row: BreakdownRow) -> str:
-    if row.layer is not None:
-        return f"layer {row.layer + 1}"
-    if row.program == ProgramKind.INFER:
+class _Spent(NamedTuple):
+    """By (layer, operator, part), by (task, program, part), and by (block, part, kind)."""
+
+    layers: _Sums
+    tasks: _Sums
+    blocks: _Sums
+
+
+def _spent(rows: Iterable[BreakdownRow]) -> _Spent:
+    """Sum all up in one pass: there are thousands of rows a layer."""
+    found = _Spent(*(defaultdict(lambda: [0.0, 0.0]) for _ in _Spent._fields))
+    layers, tasks, blocks = found
+    places = cache(_place)
+    for row in rows:
+        program, task, layer, operator, block, part, action = row[1:8]
+        busy, elapsed, dynamic = row[10:13]
+        joules, what = row.energy, part if block != CHIP else "elapsed time"
+        for both in (layers[places(program, layer), operator, what], tasks[task, program, what]):
+            both[0] += joules
+            both[1] += elapsed
+        own = blocks[block, part, "dynamic"]
+        own[0] += dynamic
+        own[1] += busy
+        if action == STANDING:
+            for kind, spent in zip(_STANDING, row[13:], strict=True):
+                blocks[block, part, kind][0] += spent
+    return found
+
+
+def _sums(keys: tuple[str, ...], last: Column, found: dict[str, _Sums]) -> Table:
+    """Return energy, and what else was summed, by design and keys."""
+    columns = (_DESIGN, *(Column(key, key) for key in keys), _ENERGY, last)
+    rows: Iterable[Row] = (
+        (design, *key, *map(_short, both))
+        for design, sums in found.items()
+        for key, both in sums.items()
+        if any(both)
+    )
+    return Table("", columns, tuple(rows))
+
+
+def _place(program: str, layer: int | None) -> str:
+    if layer is not None:
+        return f"layer {layer + 1}"
+    if program == ProgramKind.INFER:
         return "outside the encoder"
-    return row.program.replace("_", " ")
-
-
-def _part(row: BreakdownRow) -> str:
-    return "elapsed time" if row.block == CHIP else row.part
-
-
-_FIELDS: dict[str, Callable[[BreakdownRow], str]] = {"layer": _place, "part": _part}
+    return program.replace("_", " ")
 
 
 def _short(value: float, digits: int = 6) -> float:
     """Return a number of some significant digits: a page needs no more."""
     return float(f"{value:.{digits}g}")
-
-
-# What is spent by the tick.
-_STANDING = ("leakage", "clock", "standby")
-
-
-def _blocks(result: Result) -> Table:
-    rows: list[Row] = []
-    for design, case in result.cases.items():
-        found: defaultdict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
-        for row in case.breakdown:
-            own = found[row.block, row.part, "dynamic"]
-            own[0] += row.dynamic
-            own[1] += row.busy
-            if row.action == STANDING:
-                for kind in _STANDING:
-                    found[row.block, row.part, kind][0] += getattr(row, kind)
-        rows += [(design, *key, *map(_short, both)) for key, both in found.items() if any(both)]
-    texts = (Column("block", "block"), Column("part", "part"), Column("kind", "kind"))
-    return Table("", (_DESIGN, *texts, _ENERGY, Column("busy", "port time", "s", 6)), tuple(rows))
 
 
 # -- the machine -----------------------------------------------------------------------------------
@@ -242,13 +253,16 @@ def _roof(found: Roofline) -> Iterator[Guide]:
 
 def courses(result: Result) -> Iterator[Section]:
     """Yield power and utilisation over the window that was traced; nothing without one."""
-    traced = {
-        name: course(view_of(case.run, case.figures.prices))
+    drawn = {
+        name: case
         for name, case in result.cases.items()
         if case.run.traced and (case.run.executions or case.run.states)
     }
-    if not traced:
+    if not drawn:
         return
+    from accelsim.account.power import course
+
+    traced = {n: course(view_of(case.run, case.figures.prices)) for n, case in drawn.items()}
     yield Heading("Over time", "the part of the run that the timeline shows")
     power, busy = Column("power", "power", "W"), Column("busy", "busy", "%")
     title = "Utilisation: share of each step for which a port is booked"

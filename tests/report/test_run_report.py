@@ -253,7 +253,7 @@ def test_wear_without_end_is_null(document: dict[str, Any]) -> None:
 
 
 def test_request_rows_are_exact(results: Mapping[str, CaseResult]) -> None:
-    rows = list(csv.DictReader(request_rows(results)))
+    rows = list(csv.DictReader("".join(request_rows(results)).splitlines()))
     outcomes = [(name, r) for name, result in results.items() for r in result.run.requests]
     for row, (name, outcome) in zip(rows, outcomes, strict=True):
         assert (row["case"], row["task"]) == (name, outcome.task)

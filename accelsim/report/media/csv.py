@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from accelsim.report.media.base import Medium
 from accelsim.report.table import Report
 from accelsim.report.text import Value, printable
+
+_AT_A_TIME = 1000
 
 
 class Csv(Medium):
@@ -24,11 +27,22 @@ class Csv(Medium):
 
 
 def csv_lines(rows: Iterable[Iterable[Value]]) -> Iterator[str]:
-    """Yield rows as lines of CSV, quoted where needed, control characters spelled."""
-    line = io.StringIO()
-    writer = csv.writer(line, lineterminator="\n")
-    for row in rows:
-        writer.writerow([printable(value) if isinstance(value, str) else value for value in row])
-        yield line.getvalue()
-        line.seek(0)
-        line.truncate()
+    """Yield rows as lines of CSV, many at a time; quoted where needed, control characters spelled.
+
+    What is printable as a whole has nothing to spell: cells are looked at only where it is not.
+    """
+    left = iter(rows)
+    while some := list(islice(left, _AT_A_TIME)):
+        text = _lines(some)
+        plain = text.replace("\n", "").isprintable()
+        yield text if plain else _lines(map(_spelled, row) for row in some)
+
+
+def _lines(rows: Iterable[Iterable[Value]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _spelled(value: Value) -> Value:
+    return printable(value) if isinstance(value, str) else value
