@@ -229,7 +229,7 @@ def task_graph(
             exits=exits,
             attention_spans=spans or None,
         )
-        return adaptation.adapt(pretrained)
+        return adaptation.apply(pretrained)
 
     key = (model.digest, adaptation.digest, tokens, classes, exits, spans)
     return (memo or Memo()).get("graph", key, build)

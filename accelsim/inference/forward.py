@@ -103,7 +103,7 @@ def _build(
 
     def build() -> LayerGraph:
         graph = model.build(sequence_length=length, classes=classes, exits=checks)
-        return graph if adaptation is None else adaptation.adapt(graph)
+        return graph if adaptation is None else adaptation.apply(graph)
 
     key = (model.digest, adaptation and adaptation.digest, length, classes, checks)
     return memo.get("graph", ("forward", key), build) if memo else build()

@@ -117,12 +117,13 @@ def _with_projections(
 ) -> set[str]:
     """Return the attention with what makes the columns of one head from whole rows.
 
-    Keys and values that several heads share are made once, before the attention.
+    Keys and values that several heads share are made once, before the attention, and so is what
+    has other rows than the keys of the tokens.
     """
     core = {operator.name for operator in attention.core}
     found, shared = set(core), _shared_operands(graph, attention)
     for operator in reversed(operators):
-        if operator.name in shared:
+        if operator.name in shared or operator.window:
             continue
         readers = graph.successors(operator)
         by_columns = all(

@@ -30,15 +30,16 @@ class Parameter:
 
     ``name`` is the dotted name that Hugging Face transformers gives it, without the prefix of a
     task model (``embeddings.word_embeddings.weight``). ``shape`` is in elements, a weight matrix
-    as (outputs, inputs). ``module`` is the name without its last part unless given. A parameter
-    that several operators share is stored once. Raises ConfigError for an empty or
-    non-positive shape.
+    as (outputs, inputs). ``module`` is the name without its last part unless given. ``home`` is the
+    role whose memory and format it has, where that is not its own. A parameter that several
+    operators share is stored once. Raises ConfigError for an empty or non-positive shape.
     """
 
     name: str
     shape: Shape
     role: Role
     module: str = ""
+    home: Role | None = None
 
     def __post_init__(self) -> None:
         if not self.shape or min(self.shape) < 1:
@@ -48,6 +49,11 @@ class Parameter:
             )
         if not self.module:
             object.__setattr__(self, "module", self.name.rpartition(".")[0])
+
+    @property
+    def kept_as(self) -> Role:
+        """The role whose memory and format it has."""
+        return self.home or self.role
 
     @property
     def elements(self) -> int:

@@ -96,19 +96,19 @@ def place(
     hardware: HardwareConfig,
     measured: Mapping[str, int] | None = None,
 ) -> Placement:
-    """Return the homes of all parameters of a graph.
+    """Return the homes of all parameters of a graph, by the roles that they are kept as.
 
     ``measured``, by parameter name, takes the place of the stated densities. Raises ConfigError
     when it misses a masked tensor or does not fit one, for protected parts in DRAM, and for
     partial cells that are refused.
     """
-    roles = dict.fromkeys(parameter.role for parameter in graph.parameters)
+    roles = dict.fromkeys(parameter.kept_as for parameter in graph.parameters)
     homes = {role: _homes(role, getattr(storage, role.value), hardware) for role in roles}
     tensors = {
         parameter.name: store(
             parameter,
-            getattr(storage, parameter.role.value),
-            homes[parameter.role],
+            getattr(storage, parameter.kept_as.value),
+            homes[parameter.kept_as],
             measured.get(parameter.name) if measured else None,
         )
         for parameter in graph.parameters

@@ -102,14 +102,14 @@ def compress(
         matrices = {
             p.name: weights.tensors[p.name]
             for p in graph.parameters
-            if p.role is role and how.format == "bitmask" and len(p.shape) > 1
+            if p.kept_as is role and how.format == "bitmask" and len(p.shape) > 1
         }
         groups = [matrices] if prune_over == "role" else [{n: v} for n, v in matrices.items()]
         for group in groups:
             pruned |= prune_together(group, how.density)
     tensors = {}
     for parameter in graph.parameters:
-        name, bits = parameter.name, getattr(storage, parameter.role.value).bits
+        name, bits = parameter.name, getattr(storage, parameter.kept_as.value).bits
         values = pruned.get(name, weights.tensors[name])
         fitted = fit(values, bits, numbers)
         tensors[name] = CompressedTensor(parameter, fitted, fitted.encode(values), name in pruned)

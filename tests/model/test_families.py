@@ -172,11 +172,12 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: full\nbottleneck: 64",
-            "3: adaptation.bottleneck: unknown key; known keys: method",
+            "3: adaptation.bottleneck: unknown key; known keys: frozen, method, trainable",
         ),
         (
             "method: lora\nrank: 8\nshared_across_layers: false",
-            "4: adaptation.shared_across_layers: unknown key; known keys: method, rank, targets",
+            "4: adaptation.shared_across_layers: unknown key; known keys: alpha, frozen, merged, "
+            "method, rank, targets, trainable",
         ),
         (
             "method: lora\nrank: 8\ntargets: []",
@@ -188,8 +189,8 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: adapter",
-            "2: adaptation.method: expected 'full', 'head', 'houlsby' or 'lora', got the text "
-            "'adapter'",
+            "2: adaptation.method: expected 'bitfit', 'full', 'head', 'houlsby', 'lora', "
+            "'pfeiffer', 'prefix' or 'residual', got the text 'adapter'",
         ),
     ],
 )

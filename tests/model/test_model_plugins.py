@@ -51,18 +51,16 @@ class Tiny(ModelFamily):
 """
 ADAPTATION = """
 from typing import Literal
-from accelsim.model.adaptations.base import Adaptation, assign_roles
-from accelsim.model.graph import LayerGraph
+from accelsim.model.adaptations.base import Adaptation, with_roles
 from accelsim.model.tensors import Role
 
-class Bitfit(Adaptation):
-    method: Literal["bitfit"]
+class Vectors(Adaptation):
+    method: Literal["vectors"]
 
     def adapt(self, graph):
         def role(operator, parameter):
-            return Role.TASK if parameter.name.endswith(".bias") else parameter.role
-        operators = assign_roles(graph.operators, role)
-        return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)
+            return Role.TASK if len(parameter.shape) == 1 else parameter.role
+        return with_roles(graph, role)
 """
 
 
@@ -73,15 +71,15 @@ class Host(ConfigModel):
 
 def test_files_from_outside_are_a_family_and_an_adaptation(tmp_path: Path) -> None:
     (tmp_path / "tiny.py").write_text(FAMILY)
-    (tmp_path / "bitfit.py").write_text(ADAPTATION)
+    (tmp_path / "vectors.py").write_text(ADAPTATION)
     plugins.load_plugins([tmp_path])
-    text = "model: {name: tiny-1, layers: 3}\nadaptation: {method: bitfit}"
+    text = "model: {name: tiny-1, layers: 3}\nadaptation: {method: vectors}"
     host = validate(parse_document(text, Path("w.yaml")), Host)
     graph = host.model.build(sequence_length=4, classes=2, exits="shared")
     assert graph.layers == 3
     adapted = host.adaptation.adapt(graph)
-    biases = 3 * (8 + 8 + 8 + 12 + 8)
-    assert adapted.parameter_count(Role.TASK) == biases + 2 * (8 + 1)
+    biases, norms = 3 * (8 + 8 + 8 + 12 + 8), 3 * 8
+    assert adapted.parameter_count(Role.TASK) == biases + norms + 2 * (8 + 1)
     weights = synthetic_weights(adapted, seed=1).tensors
     tokens = [[1, 2, 3, 4], [5, 6, 7, 8]]
     found = forward(host.model, host.adaptation, weights, tokens, exits=True)
@@ -101,17 +99,17 @@ class Tied(Bert):
 
 def test_they_run_the_main_job(tmp_path: Path) -> None:
     (tmp_path / "tied.py").write_text(TIED)
-    (tmp_path / "bitfit.py").write_text(ADAPTATION)
+    (tmp_path / "vectors.py").write_text(ADAPTATION)
     plugins.load_plugins([tmp_path])
     sizes = "vocabulary_size: 1000, hidden_size: 64, intermediate_size: 256, heads: 2"
     small = (f"model={{name: tied-2, {sizes}}}", "sequence_length=32")
     case = "adapter_mixed"
-    point = Point(MAIN, (*small, f"cases.{case}.adaptation={{method: bitfit}}"))
+    point = Point(MAIN, (*small, f"cases.{case}.adaptation={{method: vectors}}"))
     rows = [evaluate(point), evaluate(Point(MAIN, small))]
     assert [row.status for row in rows] == ["ok", "ok"]
     # The adapters of the workload's own case have products of their own.
-    bitfit, houlsby = (float(row[f"{case}.energy.part.compute"] or 0) for row in rows)
-    assert 0 < bitfit < houlsby
+    vectors, houlsby = (float(row[f"{case}.energy.part.compute"] or 0) for row in rows)
+    assert 0 < vectors < houlsby
 
 
 def test_what_the_readme_shows_works(tmp_path: Path) -> None:
@@ -121,5 +119,5 @@ def test_what_the_readme_shows_works(tmp_path: Path) -> None:
     square = Operator("x", find_kind("square"), 2, 3, 3)
     assert square.kind.compute(square, [np.full((1, 2, 3), 3)], [], {}).tolist() == [[[9] * 3] * 2]
     graph = find_model("tiny-1", layers=3).build(sequence_length=16, classes=2)
-    adapted = find_adaptation("bitfit").adapt(graph)
+    adapted = find_adaptation("vectors").adapt(graph)
     assert adapted.parameter_count(Role.TASK) == 3 * 32 + 2 * 33

@@ -13,7 +13,7 @@ from toy_files import Captured, failure, write
 EXAMPLES = {
     "An operator kind": ("operator kind", 'name, reach = "square",', "compute"),
     "A model family": ("model family", 'family: Literal["tiny"]', "add_layer"),
-    "An adaptation": ("adaptation", 'method: Literal["bitfit"]', "adapt"),
+    "An adaptation": ("adaptation", 'method: Literal["vectors"]', "adapt"),
     "A component": ("component", 'kind: Literal["wake_word_detector"]', "timing"),
     "A request pattern": ("request pattern", 'pattern: Literal["together"]', "make_requests"),
     "A scheduling policy": ("scheduling policy", 'name: Literal["shortest"]', "choose"),

@@ -188,9 +188,9 @@ def test_a_family_is_a_model(tmp_path: Path) -> None:
 
 def test_an_adaptation_says_what_is_of_a_task(tmp_path: Path) -> None:
     file = write(tmp_path, workload="plugins: [mine.py]", mine=example("An adaptation"))
-    houlsby, bitfit = run(file), run(file, "cases.case.adaptation={method: bitfit}")
-    assert 0 < bitfit["memory.held.sram_B"] < houlsby["memory.held.sram_B"]
-    assert bitfit["time.inference_s"] < houlsby["time.inference_s"]
+    houlsby, vectors = run(file), run(file, "cases.case.adaptation={method: vectors}")
+    assert 0 < vectors["memory.held.sram_B"] < houlsby["memory.held.sram_B"]
+    assert vectors["time.inference_s"] < houlsby["time.inference_s"]
 
 
 def test_a_metric_and_a_medium_are_everywhere(tmp_path: Path) -> None:

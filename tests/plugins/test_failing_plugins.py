@@ -17,11 +17,11 @@ from accelsim.workload.schema import load_workload
 
 TINY = ("model={name: tiny-1}", "cases.case.adaptation={method: full}")
 STREAM = "requests={pattern: poisson, mean_interval: 1 ms, duration: 4 ms}"
-BITFIT = "cases.case.adaptation={method: bitfit}"
+VECTORS = "cases.case.adaptation={method: vectors}"
 # The example of a heading -> the method that fails, and what the workload asks for.
 FAILING = {
     "A model family": ("Tiny.add_layer", TINY),
-    "An adaptation": ("Bitfit.adapt", (BITFIT,)),
+    "An adaptation": ("Vectors.adapt", (VECTORS,)),
     "A component": ("WakeWordDetector.datasheet", ()),
     "An accelerator": ("Autonomous.start", ()),
     "A request pattern": (

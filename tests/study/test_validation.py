@@ -35,7 +35,7 @@ SUITES = {
     "arrays": (lambda: array_checks(FOLDER), 772),
     "logic": (lambda: logic_checks(witnesses(FOLDER)), 14),
     "dram": (lambda: dram_checks(FOLDER), 45),
-    "model": (lambda: model_checks(FOLDER), 884),
+    "model": (lambda: model_checks(FOLDER), 959),
     "theory": (theory_checks, 100),
 }
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Annotated, ClassVar
 
+from pydantic import Field
+
+from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
 from accelsim.model.tensors import Parameter, Role
 
 Edge = tuple[str, str]
+Patterns = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=1)
+]
 
 
 class Adaptation(ConfigModel):
@@ -20,11 +29,18 @@ class Adaptation(ConfigModel):
 
     ``method`` is how a workload calls it: a Literal in each subclass. ``keeps_backbone`` says
     whether tasks go on sharing the pretrained encoder.
+
+    Whatever the method, what matches ``trainable`` is a task's own too (PEFT's
+    ``modules_to_save``), and then what matches ``frozen`` is not. These are patterns of one or
+    more whole parts of the names of parameters: ``embeddings``, ``LayerNorm.bias``,
+    ``encoder.layer.[0-5]``.
     """
 
     keeps_backbone: ClassVar[bool] = True
 
     method: str
+    trainable: Patterns | None = None
+    frozen: Patterns | None = None
 
     @abstractmethod
     def adapt(self, graph: LayerGraph) -> LayerGraph:
@@ -32,6 +48,26 @@ class Adaptation(ConfigModel):
 
         Raises ConfigError for a graph that cannot be adapted so.
         """
+
+    def apply(self, graph: LayerGraph) -> LayerGraph:
+        """Return the adapted graph with what else is ``trainable``, and what is ``frozen``.
+
+        Raises ConfigError as ``adapt`` does, and for a pattern that matches nothing.
+        """
+        adapted = self.adapt(graph)
+        if self.trainable is None and self.frozen is None:
+            return adapted
+        names = [parameter.name for parameter in adapted.parameters]
+        more = _chosen("trainable", self.trainable, names)
+        less = _chosen("frozen", self.frozen, names)
+        before = {p.name: p.role for p in graph.parameters if p.role is not Role.TASK}
+
+        def role(operator: Operator, parameter: Parameter) -> Role:
+            if parameter.name in less:
+                return before.get(parameter.name, Role.BACKBONE)
+            return Role.TASK if parameter.name in more else parameter.role
+
+        return with_roles(adapted, role)
 
     def describe(self) -> str:
         """Return the method and its keys: ``houlsby fine-tuning, bottleneck 32``."""
@@ -43,17 +79,50 @@ class Adaptation(ConfigModel):
         return ", ".join([f"{self.method} fine-tuning", *map(" ".join, texts.items())])
 
 
+def _chosen(key: str, patterns: Sequence[str] | None, names: Sequence[str]) -> set[str]:
+    """Return the names that patterns match. Raises ConfigError for one that matches none."""
+    found: set[str] = set()
+    for pattern in patterns or ():
+        matched = {name for name in names if fnmatchcase(f".{name}.", f"*.{pattern}.*")}
+        if not matched:
+            raise nothing_called(f"{key}: no parameter", pattern, names)
+        found |= matched
+    return found
+
+
+def nothing_called(what: str, pattern: str, names: Iterable[str]) -> ConfigError:
+    """Return the error for a pattern that none of some names matches, with the nearest of them."""
+    alike = [re.sub(r"(?<=\.)\d+(?=\.|$)", "*", name) for name in names]
+    parts = [name.rpartition(".")[2] for name in alike]
+    near = get_close_matches(pattern, dict.fromkeys([*parts, *alike]), n=6, cutoff=0.0)
+    hint = f"near names: {', '.join(near)}" if near else "there is none at all"
+    return ConfigError(f"{what} is called '{pattern}'; {hint}")
+
+
 def assign_roles(
     operators: Iterable[Operator], choose: Callable[[Operator, Parameter], Role]
 ) -> list[Operator]:
     """Return the operators with new roles; those that share a parameter go on sharing it."""
-    assigned: dict[str, Parameter] = {}
+    return change_parameters(operators, lambda o, p: replace(p, role=choose(o, p)))
+
+
+def with_roles(graph: LayerGraph, choose: Callable[[Operator, Parameter], Role]) -> LayerGraph:
+    """Return a graph with new roles."""
+    operators = assign_roles(graph.operators, choose)
+    return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)
+
+
+def change_parameters(
+    operators: Iterable[Operator], change: Callable[[Operator, Parameter], Parameter]
+) -> list[Operator]:
+    """Return the operators with changed parameters, each by the first operator that has it."""
+    made: dict[str, Parameter] = {}
     changed = []
     for operator in operators:
         for parameter in operator.parameters:
-            if parameter.name not in assigned:
-                assigned[parameter.name] = replace(parameter, role=choose(operator, parameter))
-        mine = tuple(assigned[parameter.name] for parameter in operator.parameters)
+            if parameter.name not in made:
+                made[parameter.name] = change(operator, parameter)
+        mine = tuple(made[parameter.name] for parameter in operator.parameters)
         changed.append(replace(operator, parameters=mine) if mine else operator)
     return changed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from accelsim.model.adaptations.base import Adaptation, assign_roles
+from accelsim.model.adaptations.base import Adaptation, with_roles
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
 from accelsim.model.tensors import Parameter, Role
@@ -23,8 +23,7 @@ class Full(Adaptation):
 
     def adapt(self, graph: LayerGraph) -> LayerGraph:
         """Return the graph with other roles."""
-        operators = assign_roles(graph.operators, _role)
-        return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)
+        return with_roles(graph, _role)
 
 
 def _role(operator: Operator, parameter: Parameter) -> Role:

@@ -16,12 +16,19 @@ class Softmax(OperatorKind):
         """Return the softmax of the scores (sentences, heads, rows, columns).
 
         Further operands are masks, (sentences, columns) or (heads, rows, columns): where one is
-        False a column gets exactly 0, and so do all of a row that sees none.
+        False a column gets exactly 0, and so do all of a row that sees none. Columns before those
+        of a mask, of a prefix, are seen by all.
         """
         import numpy as np
 
         scores, *masks = inputs
         seen = [mask[:, None, None, :] if mask.ndim == 2 else mask for mask in masks]
+        if masks and (before := scores.shape[-1] - masks[0].shape[-1]):
+            edges = ((0, 0), (before, 0))
+            seen = [
+                np.pad(each, ((0, 0),) * (each.ndim - 2) + edges, constant_values=True)
+                for each in seen
+            ]
         for visible in seen:
             scores = np.where(visible, scores, np.float32(-np.inf))
         exponentials: Array = scores - scores.max(axis=-1, keepdims=True)

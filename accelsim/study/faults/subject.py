@@ -57,7 +57,7 @@ class Subject:
     def stored(self) -> list[str]:
         """Names of the parameters in non-volatile memory."""
         tensors = self.compressed.tensors
-        return [name for name, one in tensors.items() if one.parameter.role in self.roles]
+        return [name for name, one in tensors.items() if one.parameter.kept_as in self.roles]
 
     @cached_property
     def technology(self) -> MemoryTechnology:

@@ -15,12 +15,15 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import KINDS, find_gains
 from accelsim.evaluation.stages import run_workload
+from accelsim.inputs.document import parse_document
 from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.components.dram import DramConfig
 from accelsim.memory.dram import load_dram
+from accelsim.model.adaptations import find_adaptation
 from accelsim.model.families import find_model
 from accelsim.model.families.vision import Vision
 from accelsim.model.graph import LayerGraph
+from accelsim.model.tensors import Role
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import to_seconds
 from accelsim.workload.schema import load_workload
@@ -45,6 +48,7 @@ def model_checks(folder: Path) -> Iterator[Check]:
         total = graph.parameter_count() - graph.parameter_count(module="classifier")
         yield Check("model", f"{size} in all", "parameters", known["total"], total, 0.0, source)
     yield from _family_checks(folder)
+    yield from _adaptation_checks(folder)
     for row in read_rows(folder, "torch_macs.csv"):
         tokens = int(row["sequence_length"])
         graph = find_model(row["model"]).build(sequence_length=tokens, classes=2)
@@ -88,6 +92,21 @@ def _family_checks(folder: Path) -> Iterator[Check]:
         ours = find_model(row["model"]).build(sequence_length=tokens, classes=2).macs
         quantity = f"{row['model']}, {tokens} tokens"
         yield Check("model", quantity, "MACs", float(row["macs"]), ours, 0.0, source)
+
+
+def _adaptation_checks(folder: Path) -> Iterator[Check]:
+    """Compare what is trained for a task with what the libraries train, heads left out."""
+    graphs: dict[str, LayerGraph] = {}
+    path = folder / "adaptation_parameters.csv"
+    for row in read_rows(folder, path.name):
+        if row["model"] not in graphs:
+            graphs[row["model"]] = as_counted(row["model"])
+        graph = graphs[row["model"]]
+        keys = parse_document(row["adaptation"], path).data
+        adapted = find_adaptation(**keys).apply(graph)
+        ours = adapted.parameter_count(Role.TASK) - graph.parameter_count(Role.TASK)
+        quantity, there = f"{row['model']} {row['adaptation']}", float(row["parameters"])
+        yield Check("model", quantity, "parameters", there, ours, 0.0, row["source"])
 
 
 def theory_checks() -> Iterator[Check]:
