@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from accelsim.cli.options import Progress, command_line, parse_option, study_command
+from accelsim.cli.sweep import executor_options
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--from", "lowest", default="1e-4 Hz", help="Lowest rate.")
 @click.option("--to", "highest", default="10 Hz", help="Highest rate.")
 @click.option("--requests", type=int, default=300, help="Requests of a simulation, at most.")
+@executor_options
 @study_command
 def crossover(
     workload: Workload,
@@ -29,12 +32,15 @@ def crossover(
     lowest: str,
     highest: str,
     requests: int,
+    store: Path,
+    **options: Any,
 ) -> Report:
     """Find the request rate at which two cases of a WORKLOAD cost the same energy.
 
     The first requests of the workload are stretched in time to each rate; what counts is all
     energy of the device, idleness included, per request. The rounds of a round robin come at equal
-    intervals. A grid of rates is simulated, then each change of sign is bisected to 1 %.
+    intervals. A grid of rates is simulated, then each change of sign is bisected to 1 %. What is in
+    the store is not computed again; accelsim study show crossover_NAME has all figures.
 
     \b
     accelsim crossover WORKLOAD --design adapter_slc --baseline vanilla_slc
@@ -43,18 +49,23 @@ def crossover(
     """
     from accelsim.report.crossover import crossover_report
     from accelsim.study.crossover import find_crossover
+    from accelsim.study.store import Store
+    from accelsim.study.sweep.run import Evaluation
     from accelsim.units import format_si
 
     chosen = design or _with_baseline(workload)
-    found = find_crossover(
-        workload,
-        chosen,
-        baseline or _baseline_of(workload, chosen),
-        lowest=parse_option("--from", lowest, "Hz"),
-        highest=parse_option("--to", highest, "Hz"),
-        requests=requests,
-        progress=(lambda rate: progress(format_si(rate, "Hz"))) if progress else None,
-    )
+    with Store(store) as kept:
+        found = find_crossover(
+            workload,
+            chosen,
+            baseline or _baseline_of(workload, chosen),
+            lowest=parse_option("--from", lowest, "Hz"),
+            highest=parse_option("--to", highest, "Hz"),
+            requests=requests,
+            store=kept,
+            how=Evaluation(**options),
+            progress=(lambda rate: progress(format_si(rate, "Hz"))) if progress else None,
+        )
     return crossover_report(workload, found, command_line())
 
 

@@ -157,7 +157,7 @@ def run(
     shown = not (quiet or as_json)
     result = _simulate(resolved, memo, options, shown=shown, strict=strict)
     for why in result.refused.values():
-        click.echo(f"accelsim: does not fit and is left out: {printable(why)}", err=True)
+        click.echo(f"accelsim: does not fit and is left out: {printable(str(why))}", err=True)
     drawn_from = Point(workload, assignments, tuple(result.cases))
     report = run_report(result, _command(workload), _bands(drawn_from) if bands else None)
     report = with_groupings(report, result, groupings)

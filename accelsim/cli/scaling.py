@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from accelsim.cli.options import Progress, command_line, strict_option, study_command
+from accelsim.cli.sweep import executor_options
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.report.table import Report
+    from accelsim.study.evaluator import Tally
     from accelsim.workload.schema import Workload
 
 
 @click.command()
 @click.option("--tasks", default="1..9", help="Numbers of tasks: 1..9, 3 or 1,3,9.")
 @strict_option
+@executor_options
 @study_command
-def scaling(workload: Workload, progress: Progress, tasks: str, strict: bool) -> Report:
+def scaling(
+    workload: Workload, progress: Progress, tasks: str, strict: bool, store: Path, **options: Any
+) -> Report:
     """Show what storage, chip, energy and traffic of a WORKLOAD grow to with more GLUE tasks.
 
     The tasks of the workload come first, then the rest of GLUE; they are served in turn. Storage is
-    exact; the energy of a request is that of rounds after the first.
+    exact; the energy of a request is that of rounds after the first. What is in the store is not
+    computed again; accelsim study show scaling_NAME has all figures.
 
     \b
     accelsim scaling WORKLOAD
@@ -32,8 +39,16 @@ def scaling(workload: Workload, progress: Progress, tasks: str, strict: bool) ->
     """
     from accelsim.report.scaling import scaling_report
     from accelsim.study.scaling import find_scaling
+    from accelsim.study.store import Store
+    from accelsim.study.sweep.run import Evaluation
 
-    found = find_scaling(workload, _numbers(tasks), progress=progress, strict=strict)
+    def step(tally: Tally) -> None:
+        if progress:
+            progress(f"{tally.done} of {tally.total} runs")
+
+    with Store(store) as kept:
+        how = Evaluation(**options, progress=step)
+        found = find_scaling(workload, _numbers(tasks), store=kept, how=how, strict=strict)
     return scaling_report(workload, found, command_line())
 
 

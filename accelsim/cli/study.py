@@ -128,14 +128,21 @@ def _opened(path: Path) -> Store:
 
 def _table(name: str, assignments: tuple[str, ...], store: Store) -> StudyTable:
     """Return the rows of a study by its file or name."""
-    from accelsim.study.sweep.space import load_study
+    from dataclasses import replace
+
+    from accelsim.study.sweep.space import load_study, remembered
     from accelsim.study.sweep.table import StudyTable
 
-    return StudyTable(load_study(_file(name, store), assignments), store)
+    source = _file(name, store)
+    if made := store.made(source):
+        study = remembered(made)
+        changed = replace(study, base=study.base.with_assignments(*assignments))
+        return StudyTable(changed, store)
+    return StudyTable(load_study(source, assignments), store)
 
 
 def _file(name: str, store: Store) -> str:
-    """Return the file of a study that is given by its path or by its name in the store."""
+    """Return the source of a study that is given by its file or by its name in the store."""
     from accelsim.inputs.paths import suggest
     from accelsim.inputs.shipped import find_input
 

@@ -47,10 +47,19 @@ def _count(context: click.Context, option: click.Parameter, value: int | None) -
 
 
 def evaluation_options(command: Command) -> Command:
-    """Add the options for how points are evaluated, and where rows are kept."""
+    """Add the options for how points are evaluated, where rows are kept, and when to stop."""
     for option in (
         click.option("--max-failures", type=int, callback=_count, help="Stop after more failures."),
         click.option("--fail-fast", is_flag=True, help="Stop at the first failure."),
+        executor_options,
+    ):
+        command = option(command)
+    return command
+
+
+def executor_options(command: Command) -> Command:
+    """Add the options for how points are evaluated, and where rows are kept."""
+    for option in (
         click.option("--retry-failed", is_flag=True, help="Ask points again that failed."),
         click.option("--scheduler", metavar="ADDRESS", help="Dask cluster, tcp://HOST:PORT."),
         click.option(

@@ -15,6 +15,7 @@ from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import purposes
 from accelsim.account.service import TaskService, service_statistics
 from accelsim.engine.run import Run
+from accelsim.errors import CapacityError
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.units import format_si
@@ -85,7 +86,7 @@ class Result:
     cases: Mapping[str, CaseResult]
     request_notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, CapacityError] = field(default_factory=dict)
 
     def __getitem__(self, case: str) -> CaseResult:
         return self.cases[case]

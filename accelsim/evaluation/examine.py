@@ -8,12 +8,14 @@ from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import find_gains
+from accelsim.evaluation.fitting import size_of
 from accelsim.evaluation.metrics import Figure, all_metrics, case_figures
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload, with_sizes
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.memo import Memo
+from accelsim.inputs.paths import format_path
 from accelsim.inputs.plugins import plugin_errors, plugins_put_back, use_plugins
 from accelsim.workload.schema import Workload, load_workload
 
@@ -21,16 +23,17 @@ from accelsim.workload.schema import Workload, load_workload
 _LONG_STREAM = 10_000
 
 
-def evaluate(point: Point, memo: Memo | None = None) -> Row:
+def evaluate(point: Point, memo: Memo | None = None, *, strict: bool = True) -> Row:
     """Return the figures of a point: pure and silent.
 
     Raises ConfigError for wrong input, MappingError or CapacityError for what cannot be mapped or
-    does not fit, and PluginError. Plug-ins that the point's files name are unloaded again.
+    does not fit, and PluginError. Unless ``strict`` cases that do not fit are left out, if others
+    do. Plug-ins that the point's files name are unloaded again.
     """
     with plugins_put_back(), one_reading(), plugin_errors():
-        result = examine(point, memo)
+        result = examine(point, memo, strict=strict)
         figures = figures_of(result)
-        return Row(point, figures, absent=_absent(result, figures))
+        return Row(point, figures, absent=_absent(result, figures), refused=result.refused)
 
 
 def examine(
@@ -40,6 +43,7 @@ def examine(
     options: Options | None = None,
     workers: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
+    strict: bool = True,
 ) -> Result:
     """Return all that ``evaluate`` finds out on its way: designs, runs, accounts.
 
@@ -49,7 +53,9 @@ def examine(
     memo = memo or Memo()
     with one_reading(), plugin_errors():
         found = resolve(point, memo)
-        return examine_workload(found, memo, options=options, workers=workers, progress=progress)
+        return examine_workload(
+            found, memo, options=options, workers=workers, progress=progress, strict=strict
+        )
 
 
 @plugin_errors()
@@ -84,7 +90,8 @@ def examine_workload(
     else:
         result = run_workload(workload, memo, options=options, progress=step, strict=strict)
     if not result.cases:
-        raise CapacityError("\n".join(result.refused.values()))
+        first = next(iter(result.refused.values()))
+        raise CapacityError("\n".join(map(str, result.refused.values())), *first.args[1:])
     return result
 
 
@@ -94,6 +101,16 @@ def resolve(point: Point, memo: Memo | None = None) -> Workload:
     for case, machine in point.machines.items():
         workload = workload.with_machine(case, machine)
     return with_sizes(workload, memo or Memo())
+
+
+def point_of(workload: Workload) -> Point:
+    """Return the point that a workload was resolved from, sizes that were to fit as they are."""
+    sizes = (
+        f"{format_path(('cases', name, 'hardware', *path))}={size_of(case.hardware, path)} B"
+        for name, case in workload.cases.items()
+        for path in case.fits
+    )
+    return Point(workload.path, (*workload.overrides, *sizes), tuple(workload.cases))
 
 
 def figures_of(result: Result) -> dict[str, Figure]:

@@ -55,7 +55,7 @@ def _sizes(
         for path, fit in stored.items()
     }
     # The table may have no arrays as large as the room.
-    alone = {path: _size(plain, path) for path in fits if path not in stored}
+    alone = {path: size_of(plain, path) for path in fits if path not in stored}
     roomy = sized(plain, {**alone, **sizes}, extrapolate=True)
     trial = replace(stage, case=replace(stage.case, hardware=roomy))
     for path in sorted(alone, key=lambda path: path[0] != "memories"):
@@ -132,7 +132,8 @@ def _region(machine: HardwareConfig, path: KeyPath) -> Region:
     return holder.region(name, machine.site)
 
 
-def _size(machine: HardwareConfig, path: KeyPath) -> int:
+def size_of(machine: HardwareConfig, path: KeyPath) -> int:
+    """Return the size [B] of a memory or buffer of a machine, by its path."""
     return int(getattr(_holder(machine, path), str(path[-1])))
 
 
@@ -149,6 +150,6 @@ def _banks(machine: HardwareConfig, path: KeyPath) -> int:
 def told(machine: HardwareConfig, fits: Mapping[KeyPath, Fit]) -> dict[str, str]:
     """Return the sizes that were worked out for a machine, by path, with what was asked for."""
     return {
-        format_path(path): f"{format_bytes(_size(machine, path))} ({fit})"
+        format_path(path): f"{format_bytes(size_of(machine, path))} ({fit})"
         for path, fit in fits.items()
     }

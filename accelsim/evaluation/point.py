@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from accelsim.errors import ConfigError
+from accelsim.errors import CapacityError, ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.machine.schema import HardwareConfig
 
@@ -48,8 +48,9 @@ class Row(Mapping[str, Figure]):
     """The figures of a point by name: ``adapter_mixed.energy.system``, all in SI units.
 
     A gain over the baseline of its case stands under ``adapter_mixed.gain.energy.system``.
-    ``reason`` says why a point is not ``ok``. A figure that a case does not have, such as that of a
-    switch where nothing ever switches, is ``absent``: it is None, and no key.
+    ``reason`` says why a point is not ``ok``; cases that are ``refused`` do not fit. A figure that
+    a case does not have, such as that of a switch where nothing ever switches, is ``absent``: it
+    is None, and no key.
     """
 
     point: Point
@@ -57,6 +58,7 @@ class Row(Mapping[str, Figure]):
     status: Literal["ok"] = "ok"
     reason: str = ""
     absent: frozenset[str] = frozenset()
+    refused: Mapping[str, CapacityError] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Figure:
         """Return a figure. Raises ConfigError for a name that no row has."""

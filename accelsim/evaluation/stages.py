@@ -43,7 +43,7 @@ def run_workload(
     a case cannot be mapped, before any case is simulated; one that does not fit is left out unless
     ``strict``.
     """
-    memo, refused = memo or Memo(), dict[str, str]()
+    memo, refused = memo or Memo(), dict[str, CapacityError]()
     use_plugins(workload.plugins)
     with watching() as seen:
         requests = requests_of(workload, memo)
@@ -54,7 +54,9 @@ def run_workload(
     return Result(workload, results, requests.notes, files, refused)
 
 
-def _designs(workload: Workload, memo: Memo, refused: dict[str, str] | None) -> dict[str, Design]:
+def _designs(
+    workload: Workload, memo: Memo, refused: dict[str, CapacityError] | None
+) -> dict[str, Design]:
     """Compile all cases. What is ``refused`` is noted there, by case; raises if it is None."""
     designs = {}
     for name, case in workload.cases.items():
@@ -63,7 +65,7 @@ def _designs(workload: Workload, memo: Memo, refused: dict[str, str] | None) -> 
         except CapacityError as error:
             if refused is None:
                 raise
-            refused[name] = str(error)
+            refused[name] = error
     return designs
 
 

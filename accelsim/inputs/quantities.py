@@ -49,14 +49,19 @@ _RANGES = {
 
 
 def _quantity(
-    dimension: str, *, whole: bool = False, zero: bool = False, most: str | None = None
+    dimension: str,
+    *,
+    whole: bool = False,
+    zero: bool = False,
+    most: str | None = None,
+    least: str | None = None,
 ) -> Any:
     """Return the annotations of a field: in the range of its dimension, or zero if that may be.
 
-    ``most`` narrows the range.
+    ``least`` and ``most`` take the place of the ends of the range.
     """
     limits = _RANGES[dimension]
-    most = most or limits.most
+    most, least = most or limits.most, least or limits.least
 
     def read(value: object, info: ValidationInfo) -> float | int:
         known = info.context == WORKED_OUT and type(value) in (int, float)
@@ -65,8 +70,8 @@ def _quantity(
         if number < 0 or (number == 0 and not zero):
             bound = "greater than or equal to 0" if zero else "greater than 0"
             raise _error(f"input should be {bound}, got '{text}'")
-        if limits.least and number < parse_quantity(limits.least, dimension):
-            raise _error(f"{text.strip()} is too small; expected at least {limits.least}")
+        if least and number < parse_quantity(least, dimension):
+            raise _error(f"{text.strip()} is too small; expected at least {least}")
         if number > parse_quantity(most, dimension):
             raise _error(f"{text.strip()} is too large; expected at most {most}")
         return _parse(text, dimension, whole=True) if whole else number
@@ -105,6 +110,7 @@ Seconds = Annotated[float, *_quantity("s", zero=True)]
 # A time that is simulated: 1e7 s are four months.
 SimulatedSeconds = Annotated[float, *_quantity("s", zero=True, most="1e7 s")]
 Hertz = Annotated[float, *_quantity("Hz")]
+RequestRate = Annotated[float, *_quantity("Hz", least="1e-6 Hz", most="1e6 Hz")]
 Joules = Annotated[float, *_quantity("J", zero=True)]
 JoulesPerByte = Annotated[float, *_quantity("J/B", zero=True)]
 Watts = Annotated[float, *_quantity("W", zero=True)]

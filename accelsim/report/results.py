@@ -29,7 +29,6 @@ from accelsim.inputs.shipped import known_as
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import origin
 from accelsim.report.table import recorded
-from accelsim.requests.patterns.file import RequestFile
 from accelsim.units import to_seconds
 from accelsim.workload.schema import Workload
 
@@ -62,7 +61,11 @@ def results_document(result: Result, command: Sequence[str]) -> dict[str, Any]:
             }
             for comparison in find_gains(result)
         ],
-        **({"refused": dict(result.refused)} if result.refused else {}),
+        **(
+            {"refused": {name: str(why) for name, why in result.refused.items()}}
+            if result.refused
+            else {}
+        ),
         "cases": {
             name: _case(found, closed=result.closed_loop) for name, found in result.cases.items()
         },
@@ -91,8 +94,7 @@ def _requests(result: Result) -> dict[str, Any]:
     }
     horizon = pattern.horizon()
     found["horizon_s"] = None if horizon is None else to_seconds(horizon)
-    if isinstance(pattern, RequestFile):
-        path = pattern.find(workload.path.parent)
+    if path := pattern.trace(workload.path.parent):
         found |= {"notes": result.request_notes} if result.request_notes else {}
         found |= {"file": path.name, "digest": hashlib.sha256(path.read_bytes()).hexdigest()}
     return found

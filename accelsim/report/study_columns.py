@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from accelsim.report.table import Column
 from accelsim.report.text import Value
 from accelsim.study.front import Costs, costs_of
-from accelsim.study.outcome import Reason
+from accelsim.study.outcome import Reason, cases_in
 from accelsim.study.sweep.axes import flow
 from accelsim.study.sweep.config import StudyConfig, figure_unit
 from accelsim.study.sweep.expressions import Expression
@@ -18,8 +18,6 @@ from accelsim.study.sweep.table import StudyRow, StudyTable
 
 # What is shown of every case where the study does not say.
 USUAL = ("energy.request", "latency.request", "area.system")
-# Of all figures of a case: tells the cases of a row.
-_EVERY_CASE = ".time.run"
 # A quantity that was drawn.
 _LONG = re.compile(r"([0-9.e+-]{6,}) (\S+)")
 
@@ -75,10 +73,13 @@ def short_rows(table: StudyTable, shown: Shown, quantiled: Shown, best: Shown) -
 
 
 def cases_of(table: StudyTable) -> tuple[str, ...]:
-    """Return the cases that have figures."""
-    first = next((row for row in table if row.state == "ok"), None)
-    names = first.figures if first else ()
-    return tuple(name.removesuffix(_EVERY_CASE) for name in names if name.endswith(_EVERY_CASE))
+    """Return the cases that have figures, in a row that has those of all, or in any."""
+    found: dict[str, None] = {}
+    for row in table:
+        found |= dict.fromkeys(cases_in(row.figures))
+        if row.state == "ok" and not row.reason.kind:
+            break
+    return tuple(found)
 
 
 def shown_columns(texts: Sequence[str], cases: Sequence[str], config: StudyConfig) -> Shown:

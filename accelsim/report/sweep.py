@@ -56,9 +56,10 @@ def sweep_report(
     rows = short_rows(table, shown, quantiled, objectives)
     data = _data(config, rows, shown)
     counts = {str(state): sum(row.state == state for row in rows) for state in STATES}
+    in_part = sum(row.state == "ok" and bool(row.reason.kind) for row in rows)
     reasons, quantiles = _reasons(rows), _quantiles(rows, quantiled)
     best = tuple(front_sections(rows, config, objectives, near))
-    verdict = _verdict(table, counts, changed)
+    verdict = _verdict(table, counts, in_part, changed)
     return Report(
         name="sweep",
         title=f"{config.name}: {len(table.study):,} points",
@@ -75,6 +76,7 @@ def sweep_report(
             "study": config.name,
             "points": len(table.study),
             "states": counts,
+            "ok_in_part": in_part,
             "best": [row.number for row in front_of(rows).best],
             "rows": data.records,
             "quantiles": [each for part in quantiles for each in part.records],
@@ -140,10 +142,10 @@ def _first(data: Table) -> Table:
 
 
 def _reasons(rows: Sequence[ShortRow]) -> Iterator[Table]:
-    """Yield why points have no figures, alike reasons together, the first of each."""
+    """Yield why points, or cases of them, have no figures, alike together, the first of each."""
     groups: dict[tuple[str, str, str], list[ShortRow]] = {}
     for row in rows:
-        if row.state != "ok":
+        if row.reason.kind:
             alike = re.sub(r"[0-9][0-9.,e+-]*", "#", row.reason.message)
             groups.setdefault((row.state, row.reason.kind, alike), []).append(row)
     if groups:
@@ -158,7 +160,7 @@ def _reasons(rows: Sequence[ShortRow]) -> Iterator[Table]:
             (len(each), state, kind, each[0].number, each[0].reason.message)
             for (state, kind, _), each in groups.items()
         )
-        yield Table("Without figures", columns, tuple(found))
+        yield Table("Without figures, or without those of a case", columns, tuple(found))
 
 
 def _quantiles(rows: Sequence[ShortRow], shown: Shown) -> list[Table]:
@@ -186,11 +188,12 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def _verdict(
-    table: StudyTable, counts: dict[str, int], changed: Changed | None
+    table: StudyTable, counts: dict[str, int], in_part: int, changed: Changed | None
 ) -> Iterator[Section]:
     total, there = len(table.study), sum(counts.values())
     told = ", ".join(f"{number:,} {state}" for state, number in counts.items() if number)
-    yield Prose(f"{there:,} of {total:,} points: {told or 'none yet'}", "strong")
+    lacking = f" ({in_part:,} of the ok without a case that does not fit)" if in_part else ""
+    yield Prose(f"{there:,} of {total:,} points: {told or 'none yet'}{lacking}", "strong")
     if changed is not None and (changed.dropped or (changed.new and changed.stay)):
         yield Prose(
             f"The study has changed: {changed.stay:,} points stay, {changed.new:,} are new, "

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -65,6 +66,10 @@ class RequestPattern(ConfigModel):
     def source(self) -> str:
         """Where the requests come from, in words for a report."""
         return self.pattern
+
+    def trace(self, folder: Path) -> Path | None:
+        """Return the file that a workload in a folder takes its requests from, None for none."""
+        return None
 
     def generate(self, context: RequestContext) -> Requests:
         """Return the requests in order of arrival, numbered from 0.

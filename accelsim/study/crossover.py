@@ -1,32 +1,34 @@
 """The request rate from which on one case costs less than another.
 
 Both cases serve the same requests, stretched in time to each rate, and what they cost is all
-energy of the device, idleness included, per request. A logarithmic grid of rates is simulated
-first; between neighbours of opposite sign the rate is bisected on further simulations.
+energy of the device, idleness included, per request. A logarithmic grid of rates is evaluated
+first; between neighbours of opposite sign the rate is bisected on further points. All are points of
+a study over ``requests.rate``, kept in the store of all studies.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from accelsim.account.metrics import active_ticks
-from accelsim.account.purposes import energy_per_inference, mean_power
-from accelsim.engine.run import Window
-from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.stages import requests_of, run_workload
-from accelsim.inputs.memo import Memo
+from accelsim.evaluation.examine import point_of
 from accelsim.inputs.paths import suggest
-from accelsim.requests import Request, RequestContext, RequestPattern
-from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
-from accelsim.workload.schema import Workload
+from accelsim.requests.patterns.at_rate import request_shape
+from accelsim.study.evaluator import Evaluator
+from accelsim.study.outcome import Outcome, number_of
+from accelsim.study.store import IN_MEMORY, Store
+from accelsim.study.sweep.axes import flow
+from accelsim.study.sweep.run import Evaluation, study_of
+from accelsim.study.sweep.space import Study
+from accelsim.units import to_seconds, to_ticks
+from accelsim.workload.schema import Workload, request_context
 
 # [ours] Rates of the grid in a decade; two crossings between neighbours go unseen.
 POINTS_PER_DECADE = 3
+_FIGURES = ("energy.request", "power", "time.active")
 # Crossings are found to this ratio of rates: 1 %.
 _PRECISION = 1.01
 
@@ -108,30 +110,6 @@ class Crossover:
         return self.design if point.difference < 0 else self.baseline
 
 
-@dataclass(frozen=True)
-class RequestShape:
-    """Requests to be stretched in time: those that come within ``horizon`` ticks."""
-
-    requests: tuple[Request, ...]
-    horizon: Tick
-
-    def at(self, rate: float) -> tuple[list[Request], Tick]:
-        """Return the requests at a mean rate [1/s], with the new horizon.
-
-        Deadlines keep their distance from the arrival.
-        """
-        horizon = to_ticks(len(self.requests) / rate)
-        return [self._moved(request, horizon) for request in self.requests], horizon
-
-    def _moved(self, request: Request, horizon: Tick) -> Request:
-        arrival = request.arrival * horizon // self.horizon
-        if request.deadline is None:
-            return replace(request, arrival=arrival)
-        return replace(
-            request, arrival=arrival, deadline=arrival + request.deadline - request.arrival
-        )
-
-
 def find_crossover(
     workload: Workload,
     design: str,
@@ -140,32 +118,35 @@ def find_crossover(
     lowest: float,
     highest: float,
     requests: int = 300,
+    store: Store | None = None,
+    how: Evaluation | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Crossover:
     """Return the rates between ``lowest`` and ``highest`` [1/s] at which two cases cost the same.
 
-    ``requests`` bounds those of a simulation; ``progress`` is called with every rate before it is
-    simulated. Raises ConfigError for unknown or equal cases, a bad range, and requests that have
-    no rate; CapacityError when a case does not fit.
+    ``requests`` bounds those of a simulation. Rows are kept in ``store`` (None: in memory),
+    evaluated as ``how`` says (None: in this process); ``progress`` is called with every rate before
+    it is. Raises ConfigError for unknown or equal cases, a bad range, and requests that have no
+    rate; CapacityError when a case does not fit.
     """
     _check(workload, design, baseline, lowest, highest, requests)
-    shape = request_shape(workload, requests)
-    names, memo = (design, baseline), Memo()
-    chosen = replace(workload, cases={name: workload.cases[name] for name in names})
-
-    def point_at(rate: float) -> RatePoint:
-        if progress:
-            progress(rate)
-        return _point(chosen, names, shape, rate, memo)
-
-    points = tuple(point_at(rate) for rate in rate_grid(lowest, highest))
-    found = Crossover(design, baseline, len(shape.requests), points, ())
-    if not found.served:
-        raise ConfigError(_all_saturated(points[0], design, baseline))
-    crossings = (
-        _crossing(found, *_bisect(low, high, point_at)) for low, high in brackets(found.served)
-    )
-    return replace(found, crossings=tuple(crossings))
+    context = request_context(workload.config, workload.path.parent)
+    count = len(request_shape(workload.config.requests, context, requests).requests)
+    kept, how = store or Store(IN_MEMORY), how or Evaluation(jobs=0)
+    with how.executor() as executor:
+        evaluator = Evaluator(kept, executor, how.retry_failed)
+        ask = _Rates(workload, (design, baseline), count, evaluator, progress)
+        points = tuple(ask(rate_grid(lowest, highest)))
+        found = Crossover(design, baseline, count, points, ())
+        if not found.served:
+            raise ConfigError(_all_saturated(points[0], design, baseline))
+        crossings = tuple(
+            _crossing(found, *_bisect(low, high, lambda rate: ask([rate])[0]))
+            for low, high in brackets(found.served)
+        )
+    asked = ask.study(sorted(ask.asked))
+    kept.remember(asked.source, asked.config.name, asked.ids, asked.made)
+    return replace(found, crossings=crossings)
 
 
 def _check(
@@ -186,81 +167,48 @@ def _check(
         raise ConfigError(f"--requests: expected 1 or more, got {requests}")
 
 
-# -- requests ----------------------------------------------------------------------------------
+@dataclass
+class _Rates:
+    """Asks what both cases cost at rates, and keeps which rates were ``asked``."""
 
+    workload: Workload
+    cases: tuple[str, str]
+    count: int
+    evaluator: Evaluator
+    progress: Callable[[float], None] | None
+    asked: list[float] = field(default_factory=list)
 
-def request_shape(workload: Workload, limit: int) -> RequestShape:
-    """Return the first requests of a workload, up to a number, and the time in which they come.
+    def __call__(self, rates: Sequence[float]) -> list[RatePoint]:
+        """Return the points of some rates. Raises what a point cannot be evaluated for."""
+        self.asked += rates
+        if self.progress:
+            for rate in rates:
+                self.progress(rate)
+        outcomes = self.evaluator(self.study(rates).points)
+        return [self._point(*each) for each in zip(rates, outcomes, strict=True)]
 
-    Of an open pattern that time ends with the next arrival, or with the pattern's duration. The
-    rounds of a closed loop are repeated up to the number and come at equal intervals, all requests
-    of a round at once: served one after the other, with the idle time between rounds that the rate
-    leaves. Raises ConfigError when no rate can be told.
-    """
-    pattern = workload.config.requests
-    if pattern.closed_loop:
-        return _rounds(workload, pattern, limit)
-    requests, horizon = requests_of(workload), pattern.horizon()
-    if limit < len(requests):
-        horizon = requests[limit].arrival
-    elif horizon is None:
-        # Nothing says when the next one would have come: a mean interval after the last.
-        horizon = requests[-1].arrival * len(requests) // max(1, len(requests) - 1)
-    if not horizon:
-        raise ConfigError(
-            f"requests: the first {min(limit, len(requests))} all arrive at 0 s, so they have no "
-            "rate to change; raise --requests, or give requests.duration"
+    def study(self, rates: Sequence[float]) -> Study:
+        """Return the study of some rates."""
+        base, name = point_of(self.workload), f"crossover_{self.workload.config.name}"
+        asked = {"pattern": "at_rate", "rate": "1 Hz", "first": self.count}
+        asked["of"] = self.workload.source["requests"]
+        rate = {"path": "requests.rate", "values": [f"{each!r} Hz" for each in rates]}
+        more = {"name": name, "cases": [*self.cases]}
+        return study_of(
+            base.workload, {"rate": rate}, (*base.assignments, f"requests={flow(asked)}"), more
         )
-    return RequestShape(tuple(requests[:limit]), horizon)
 
+    def _point(self, rate: float, outcome: Outcome) -> RatePoint:
+        figures, horizon = outcome.known(), to_seconds(to_ticks(self.count / rate))
 
-def _rounds(workload: Workload, pattern: RequestPattern, limit: int) -> RequestShape:
-    def asked(rounds: int) -> list[Request]:
-        repeated = pattern.model_copy(update={"rounds": rounds})
-        config = workload.config.model_copy(update={"requests": repeated})
-        return requests_of(replace(workload, config=config))
+        def cost(case: str) -> RateCost:
+            energy, power, active = (number_of(figures, f"{case}.{key}") for key in _FIGURES)
+            oracle = figures.get(f"{case}.energy.request_oracle")
+            return RateCost(
+                energy, None if oracle is None else float(oracle), power, active / horizon
+            )
 
-    each = len(asked(1))
-    requests = asked(max(1, limit // each))
-    interval = each * TICKS_PER_SECOND
-    moved = tuple(replace(request, arrival=request.round * interval) for request in requests)
-    return RequestShape(moved, len(requests) * TICKS_PER_SECOND)
-
-
-# -- simulations -------------------------------------------------------------------------------
-
-
-class _AtRate(RequestPattern):
-    """The requests of a shape, at a mean rate [1/s]: what a workload asks for meanwhile."""
-
-    shape: RequestShape
-    rate: float
-
-    def horizon(self) -> Tick:
-        """Return the tick at which the stretched requests end to come."""
-        return self.shape.at(self.rate)[1]
-
-    def make_requests(self, context: RequestContext) -> list[Request]:
-        """Return the stretched requests."""
-        return self.shape.at(self.rate)[0]
-
-
-def _point(
-    workload: Workload, names: tuple[str, str], shape: RequestShape, rate: float, memo: Memo
-) -> RatePoint:
-    requests = _AtRate(pattern="at_rate", shape=shape, rate=rate)
-    config = workload.config.model_copy(update={"requests": requests})
-    options = Options(window=Window(requests=0))
-    result = run_workload(replace(workload, config=config), memo, options=options)
-    first, second = (_cost(result[name], requests.horizon()) for name in names)
-    return RatePoint(rate, first, second)
-
-
-def _cost(case: CaseResult, horizon: Tick) -> RateCost:
-    run, account = case.run, case.figures.account
-    load = active_ticks(run) / horizon
-    energy = energy_per_inference(run, account)
-    return RateCost(energy, case.oracle, mean_power(run, account), load)
+        return RatePoint(rate, *map(cost, self.cases))
 
 
 def rate_grid(lowest: float, highest: float) -> list[float]:

@@ -6,13 +6,13 @@ import hashlib
 import json
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from accelsim.errors import ConfigError, MappingError
+from accelsim.errors import AccelsimError, CapacityError, ConfigError, MappingError
 from accelsim.evaluation.examine import evaluate
-from accelsim.evaluation.point import Figure, Point
+from accelsim.evaluation.point import Figure, Point, Row
 from accelsim.inputs.files import Seen, watching
 from accelsim.inputs.memo import Memo
 from accelsim.study.packing import Packed, pack, unpack
@@ -53,6 +53,7 @@ NO_REASON = Reason()
 class Outcome:
     """A point that was evaluated: ``infeasible`` is its own fault, ``failed`` may be ours.
 
+    One that is ``ok`` for a reason lacks the figures of cases that do not fit; others do.
     ``seen`` are the files that it depends on, as text; ``seconds`` is the wall time that it took.
     ``asked`` and ``made`` count simulations and compilations: made are those that no memory had.
     """
@@ -70,6 +71,40 @@ class Outcome:
         """The figures by name; none of a point that is not ok."""
         return unpack(self.packed) if self.packed else {}
 
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The cases that have figures."""
+        return cases_in(self.figures)
+
+    def known(self) -> dict[str, Figure]:
+        """Return the figures of all cases.
+
+        Raises the error that the point or one of its cases did, AccelsimError for a failure.
+        """
+        if self.whole:
+            return self.figures
+        kinds = {kind.__name__: kind for kind in (ConfigError, MappingError, CapacityError)}
+        kind = kinds.get(self.reason.kind, AccelsimError)
+        raise kind(self.reason.message, *self.reason.context)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all cases have figures."""
+        return self.state == "ok" and not self.reason.kind
+
+
+def cases_in(figures: Iterable[str]) -> tuple[str, ...]:
+    """Return the cases that figures are of, by their names."""
+    every = ".time.run"
+    return tuple(name.removesuffix(every) for name in figures if name.endswith(every))
+
+
+def number_of(figures: Mapping[str, Figure], name: str) -> float:
+    """Return a figure that every case has as a number."""
+    value = figures[name]
+    assert isinstance(value, (int, float)), name
+    return value
+
 
 KILLED = Outcome("killed", reason=Reason("killed", "the process that evaluated it died, twice"))
 
@@ -86,7 +121,8 @@ def outcome_of(point: Point, memo: Memo) -> Outcome:
     packed, reason = None, NO_REASON
     with watching() as seen:
         try:
-            packed = pack(evaluate(point, memo).figures)
+            row = evaluate(point, memo, strict=False)
+            packed, reason = pack(row.figures), _lacking(row)
         except (ConfigError, MappingError) as error:
             state, reason = "infeasible", _reason(error)
         except Exception as error:  # noqa: BLE001 (one bad point must not end a study)
@@ -100,6 +136,14 @@ def outcome_of(point: Point, memo: Memo) -> Outcome:
         {stage: memo.asked[stage] - asked for stage, (asked, _) in before.items()},
         {stage: memo.made[stage] - made for stage, (_, made) in before.items()},
     )
+
+
+def _lacking(row: Row) -> Reason:
+    """Return why cases are left out, the bound that the first violates."""
+    if not row.refused:
+        return NO_REASON
+    first, *_ = errors = tuple(row.refused.values())
+    return Reason(type(first).__name__, "\n".join(map(str, errors)), tuple(first.args[1:]))
 
 
 def _reason(error: Exception, trace: str = "") -> Reason:

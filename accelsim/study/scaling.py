@@ -1,8 +1,9 @@
 """What grows with the number of tasks: storage, chip, energy and traffic, task by task.
 
 Tasks are those of the workload, in its order, then the rest of GLUE. Each number of tasks is run
-as a round robin on the machine as it is. Figures are those of a round after the first, so loads
-that happen only once are left out: the difference of two runs.
+as a round robin on the machine as it is: the points of a study over tasks and rounds, kept in the
+store of all studies. Figures are those of a round after the first, so loads that happen only once
+are left out: the difference of two runs. Storage is that of the placements, and needs no run.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import fsum
+from typing import Any
 
-from accelsim.engine.run import Run, Window
-from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError, ConfigError
-from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.stages import design_of, run_workload
+from accelsim.evaluation.examine import point_of
+from accelsim.evaluation.stages import design_of
 from accelsim.inputs.memo import Memo
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.placement.placement import DRAM, Placement
-from accelsim.requests import RequestPattern
 from accelsim.requests.patterns.round_robin import RoundRobin
+from accelsim.study.identity import model_id
+from accelsim.study.outcome import Outcome, number_of
+from accelsim.study.store import IN_MEMORY, Store
+from accelsim.study.sweep.run import Evaluation, run_study, study_of
+from accelsim.study.sweep.space import Study
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, Workload
 from accelsim.workload.tasks import known_task
@@ -96,34 +100,36 @@ def find_scaling(
     workload: Workload,
     counts: Iterable[int] = range(1, len(GLUE_TASKS) + 1),
     *,
-    progress: Callable[[str], None] | None = None,
+    store: Store | None = None,
+    how: Evaluation | None = None,
     strict: bool = True,
 ) -> Scaling:
     """Return how every case of a workload scales over numbers of tasks, in ascending order.
 
-    ``progress`` is called with a text before each step. Raises ConfigError for a number that
-    there are no tasks for, and CapacityError when even one task does not fit a case: any if
-    ``strict``, else all of them.
+    Rows are kept in ``store`` (None: in memory), evaluated as ``how`` says (None: in this process).
+    Raises ConfigError for a number that there are no tasks for, and CapacityError when even one
+    task does not fit a case: any if ``strict``, else all of them.
     """
     tasks, numbers = scaling_tasks(workload), tuple(sorted(set(counts)))
     if not numbers or numbers[0] < 1 or numbers[-1] > len(tasks):
         raise ConfigError(f"--tasks: expected numbers from 1 to {len(tasks)}, such as 1..9 or 3")
-    memo, cases, refused = Memo(), dict[str, tuple[ScalingPoint, ...]](), dict[str, str]()
+    memo, placements, refused = Memo(), dict[str, list[Placement]](), dict[str, str]()
     for name, case in workload.cases.items():
         try:
-            placements = _placements(workload, case, tasks[: numbers[-1]], memo)
+            placements[name] = _placements(workload, case, tasks[: numbers[-1]], memo)
         except CapacityError as error:
             refused[name] = str(error)
             if strict or len(refused) == len(workload.cases):
                 raise
-            continue
-        points = []
-        for number in numbers:
-            if progress:
-                progress(f"{name}, {number} of {numbers[-1]} tasks")
-            served = _serve(workload, case, tasks[:number], memo)
-            points.append(_point(case, placements[:number], served))
-        cases[name] = tuple(points)
+    fitting = replace(workload, cases={name: workload.cases[name] for name in placements})
+    runs = _runs(_study(fitting, tasks, numbers), store or Store(IN_MEMORY), how)
+    cases = {
+        name: tuple(
+            _point(fitting.cases[name], found[:number], _served(name, *pair))
+            for number, pair in zip(numbers, runs, strict=True)
+        )
+        for name, found in placements.items()
+    }
     return Scaling(tasks, numbers, cases, refused)
 
 
@@ -132,43 +138,79 @@ def _placements(
 ) -> list[Placement]:
     """Return where the parameters of each task lie; each alone must fit."""
 
+    config, pattern = workload.config, workload.config.requests
+    plain = RoundRobin(pattern="round_robin", rounds=1)
+    requests = pattern.model_copy(update={"rounds": 1}) if pattern.closed_loop else plain
+
     def alone(task: str) -> Placement:
-        return design_of(_with_tasks(workload, case, [task], 1), case, memo).placements[task]
+        served = {task: config.tasks.get(task) or known_task(task)}
+        changed = config.model_copy(update={"tasks": served, "requests": requests})
+        return design_of(replace(workload, config=changed), case, memo).placements[task]
 
     return [alone(task) for task in tasks]
 
 
-def _serve(workload: Workload, case: Case, tasks: Sequence[str], memo: Memo) -> Served | None:
-    """Return what a further round costs, per request; None where the tasks do not fit."""
-    options = Options(window=Window(requests=0))
-    try:
-        first, all_rounds = (
-            run_workload(_with_tasks(workload, case, tasks, rounds), memo, options=options)[
-                case.name
-            ]
-            for rounds in (1, 1 + _FURTHER_ROUNDS)
-        )
-    except CapacityError:
-        # Nothing can be loaded, and not all of them fit.
-        return None
-    return _further(first, all_rounds)
+# -- runs --------------------------------------------------------------------------------------
 
 
-def _with_tasks(workload: Workload, case: Case, tasks: Sequence[str], rounds: int) -> Workload:
-    """Return a workload of one case that serves tasks in turn, so many rounds."""
-    known = workload.config.tasks
+def _study(workload: Workload, tasks: Sequence[str], counts: Sequence[int]) -> Study:
+    """Return the study of all numbers of tasks, each with one round and with further ones.
+
+    It is the workload's closed loop, or a plain round robin.
+    """
+    base, config = point_of(workload), workload.config
+    plain = () if config.requests.closed_loop else ("requests={pattern: round_robin, rounds: 1}",)
+    axes: dict[str, Any] = {
+        "tasks": {"variants": {str(n): _settings(workload, tasks[:n]) for n in counts}},
+        "rounds": {"path": "requests.rounds", "values": [1, 1 + _FURTHER_ROUNDS]},
+    }
+    more = {"name": f"scaling_{config.name}", "cases": [*workload.cases]}
+    return study_of(base.workload, axes, (*base.assignments, *plain), more)
+
+
+def _settings(workload: Workload, tasks: Sequence[str]) -> dict[str, Any]:
+    known, spans = workload.config.tasks, workload.config.attention_spans
     served = {task: known.get(task) or known_task(task) for task in tasks}
-    changed = {"tasks": served, "requests": _closed_loop(workload, rounds)}
-    config = workload.config.model_copy(update=changed)
-    return replace(workload, config=config, cases={case.name: case})
+    found: dict[str, Any] = {
+        "tasks": {task: one.model_dump(mode="json") for task, one in served.items()}
+    }
+    if spans:
+        found["attention_spans"] = {task: spans[task] for task in tasks if task in spans}
+    return found
 
 
-def _closed_loop(workload: Workload, rounds: int) -> RequestPattern:
-    """Return the workload's closed loop, or a plain round robin, with so many rounds."""
-    pattern = workload.config.requests
-    if pattern.closed_loop:
-        return pattern.model_copy(update={"rounds": rounds})
-    return RoundRobin(pattern="round_robin", rounds=rounds)
+def _runs(study: Study, store: Store, how: Evaluation | None) -> list[tuple[Outcome, Outcome]]:
+    """Return the outcomes of one round and of more, for each number of tasks."""
+    run_study(study, store, how or Evaluation(jobs=0))
+    found = filter(None, store.rows(study.ids, model_id()))
+    return list(zip(found, found, strict=True))
+
+
+def _served(case: str, first: Outcome, rounds: Outcome) -> Served | None:
+    """Return what a further round costs, per request; None where the tasks do not fit."""
+    for outcome in (first, rounds):
+        if case not in outcome.cases:
+            if outcome.reason.kind != CapacityError.__name__:
+                outcome.known()
+            # Nothing can be loaded, and not all of them fit.
+            return None
+    before, after = first.figures, rounds.figures
+
+    def further(*keys: str) -> float:
+        names = [f"{case}.{key}" for key in keys]
+        return sum(number_of(after, n) for n in names) - sum(number_of(before, n) for n in names)
+
+    def once(key: str) -> float | None:
+        return number_of(after, name) if (name := f"{case}.{key}") in after else None
+
+    requests = further("requests.all")
+    return Served(
+        energy=further("energy.run") / requests,
+        dram_bytes=further("dram.read", "dram.written") / requests,
+        switches=further("count.switches") / requests,
+        switch_energy=once("energy.switch"),
+        switch_latency=once("latency.switch"),
+    )
 
 
 # -- storage -----------------------------------------------------------------------------------
@@ -203,24 +245,3 @@ def resident_area(hardware: HardwareConfig, memory: str, size: int) -> float:
     resized = {"capacity": ceil_div(size, step) * step, "extrapolate": True}
     memories = {**hardware.memories, memory: config.model_copy(update=resized)}
     return hardware.model_copy(update={"memories": memories}).regions[memory].area
-
-
-# -- service -----------------------------------------------------------------------------------
-
-
-def _further(first: CaseResult, rounds: CaseResult) -> Served:
-    """Return the difference of a longer run and its first round, per request."""
-    requests = len(rounds.run.requests) - len(first.run.requests)
-    before, after = first.figures, rounds.figures
-    switch = after.scopes.get("switch")
-    return Served(
-        energy=(after.account.total - before.account.total) / requests,
-        dram_bytes=(_dram_bytes(rounds.run) - _dram_bytes(first.run)) / requests,
-        switches=(after.switches - before.switches) / requests,
-        switch_energy=switch.energy if switch else None,
-        switch_latency=switch.latency if switch else None,
-    )
-
-
-def _dram_bytes(run: Run) -> int:
-    return run.ledger.amount(DRAM, "read") + run.ledger.amount(DRAM, "write")

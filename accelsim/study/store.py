@@ -23,7 +23,7 @@ from accelsim.study.packing import Packed
 DEFAULT = Path("out") / "studies.sqlite"
 IN_MEMORY = ":memory:"
 # Raised with every change of the tables below.
-VERSION = 2
+VERSION = 3
 _TABLES = """
 create table if not exists layouts(id integer primary key, digest blob unique, layout text);
 create table if not exists inputs(id integer primary key, digest blob unique, seen text);
@@ -31,7 +31,7 @@ create table if not exists models(id integer primary key, digest blob unique);
 create table if not exists rows(
     id integer primary key, point blob, model integer, input integer, state text,
     layout integer, body blob, reason text, seconds real, unique(point, model, input));
-create table if not exists studies(source text primary key, name text, points blob);
+create table if not exists studies(source text primary key, name text, points blob, made text);
 """
 # Retried rows take the place of failed ones; nothing takes that of any other.
 _ADD = """
@@ -170,21 +170,29 @@ class Store:
     # -- studies -------------------------------------------------------------------------------
 
     def study(self, source: str) -> tuple[bytes, ...]:
-        """Return the points that the study of a file had when it was last run."""
+        """Return the points that a study had when it was last run."""
         with self._reported():
             (points,) = self._db.execute(
                 "select coalesce(max(points), x'') from studies where source=?", (source,)
             ).fetchone()
         return tuple(points[at : at + _POINT] for at in range(0, len(points), _POINT))
 
-    def remember(self, source: str, name: str, points: Sequence[bytes]) -> None:
-        """Keep the name of the study of a file, and which points it has."""
+    def remember(self, source: str, name: str, points: Sequence[bytes], made: str = "") -> None:
+        """Keep the name of a study and which points it has; ``made`` is all of one of no file."""
         with self._transaction() as db:
-            row = (source, name, b"".join(points))
-            db.execute("insert or replace into studies values (?, ?, ?)", row)
+            row = (source, name, b"".join(points), made)
+            db.execute("insert or replace into studies values (?, ?, ?, ?)", row)
+
+    def made(self, source: str) -> str:
+        """Return what was remembered of a study that is of no file, "" for others."""
+        with self._reported():
+            (made,) = self._db.execute(
+                "select coalesce(max(made), '') from studies where source=?", (source,)
+            ).fetchone()
+        return str(made)
 
     def studies(self) -> dict[str, tuple[str, int]]:
-        """Return the studies by their files: the name of each, and how many points it has."""
+        """Return the studies by their sources: the name of each, and how many points it has."""
         with self._reported():
             found = self._db.execute("select source, name, length(points) from studies").fetchall()
         return {source: (name, size // _POINT) for source, name, size in found}
@@ -198,7 +206,7 @@ class Store:
     def clean(self, model: bytes, forget: str | None = None) -> int:
         """Remove rows of other models, of changed files and of no study; return how many.
 
-        ``forget`` is the file of a study whose points go as well, unless another has them too.
+        ``forget`` is the source of a study whose points go as well, unless another has them too.
         """
         with self._reported(), one_reading():
             inputs = self._db.execute("select distinct input from rows").fetchall()

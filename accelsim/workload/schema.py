@@ -42,7 +42,6 @@ from accelsim.model.adaptations import AdaptationConfig
 from accelsim.model.families import ModelConfig, ModelFamily
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
-from accelsim.requests.patterns.file import RequestFile
 from accelsim.weights.settings import CaseWeights
 from accelsim.workload.imported import with_model
 from accelsim.workload.rules import wrong_baselines, wrong_classes, wrong_length, wrong_spans
@@ -245,9 +244,8 @@ def _load_workload(
             raise ConfigError(f"{change.origin}: there is no case '{case}'; {hint}")
     wanted = {name: config.cases[name] for name in _chosen(config, cases)}
     machines = _load_cases(document, wanted, changes, memo)
-    trace = None
-    if isinstance(config.requests, RequestFile):
-        file = config.requests.find(found.parent)
+    trace, file = None, config.requests.trace(found.parent)
+    if file is not None:
         # What is wrong with the file is told when its requests are read.
         trace = hashlib.sha256(read_bytes(file)).hexdigest() if is_file(file) else None
     return Workload(config, machines, found, overrides, loaded_plugins(), document.data, trace)

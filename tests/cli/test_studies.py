@@ -29,12 +29,19 @@ def narrow(shown: str) -> bool:
     return all(len(line) <= 80 for line in shown.splitlines() if not line.startswith("Wrote "))
 
 
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def crossover(*arguments: str) -> int:
-    return run_command_line(["crossover", MAIN, *QUICK, *POISSON, *RATES, *arguments])
+    return run_command_line(
+        ["crossover", MAIN, *QUICK, *POISSON, *RATES, "--jobs", "0", *arguments]
+    )
 
 
 def scaling(*arguments: str) -> int:
-    return run_command_line(["scaling", MAIN, *QUICK, *arguments])
+    return run_command_line(["scaling", MAIN, *QUICK, "--jobs", "0", *arguments])
 
 
 def test_a_crossover_in_words_and_numbers(tmp_path: Path, capsys: Captured) -> None:
@@ -108,6 +115,19 @@ def test_without_any_baseline_a_design_must_be_named(capsys: Captured) -> None:
         "accelsim: --design: no case of the workload has a baseline; name a case to compare\n"
     )
     assert capsys.readouterr().err == expected
+
+
+def test_a_crossover_is_a_study_of_the_store(tmp_path: Path, capsys: Captured) -> None:
+    assert crossover(*SLC, "--store", "s") == 0
+    capsys.readouterr()
+    assert run_command_line(["study", "show", "--store", "s", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)["studies"]
+    name = listed["study"]
+    assert name.startswith("crossover_")
+    assert run_command_line(["study", "export", name, "--store", "s", "--to", "all.csv"]) == 0
+    head, *rows = (tmp_path / "all.csv").read_text().splitlines()
+    assert len(rows) == listed["points"]
+    assert head.startswith("number,state,reason,rate,adapter_slc.area.memory,")
 
 
 def test_scaling_shows_tables_and_what_grows(tmp_path: Path, capsys: Captured) -> None:

@@ -176,6 +176,7 @@ RUNS = [
     ),
 ]
 
+_KEPT = ("--store", "OUT/rows", "--jobs", "0")
 _HW = ("--hw", "hwconfigs/edgebert.yaml")
 _MATMUL = ("op", "matmul", "--rows", "128", "--columns", "256", "--depth", "768")
 _SIZES = ("--rows", "48", "--columns", "768")
@@ -218,8 +219,8 @@ _COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "tech_sram": ("tech", "SRAM_htree", "--capacity", "200KiB", "--word", "128"),
     "tech_extrapolated": ("tech", "STT", "--capacity", "32MiB", "--extrapolate"),
-    "crossover": ("crossover", MAIN, "--requests", "9", *_IDLE),
-    "scaling": ("scaling", MAIN, "--tasks", "1,3,9"),
+    "crossover": ("crossover", MAIN, "--requests", "9", *_IDLE, *_KEPT),
+    "scaling": ("scaling", MAIN, "--tasks", "1,3,9", *_KEPT),
     "faults": (*_FAULTS, "--schemes", "slc,mixed2,mlc3", "--fault-rates", "1e-4,1e-2"),
     "validate": ("validate",),
 }

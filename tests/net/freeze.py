@@ -79,7 +79,7 @@ def _run(case: Case) -> dict[str, Any]:
 def _command(case: Case) -> dict[str, Any]:
     """Return the JSON that a command line prints; a process of its own, as a user has it."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [folder if part == "OUT" else part for part in case.command]
+        arguments = [part.replace("OUT", folder) for part in case.command]
         done = subprocess.run(
             [sys.executable, "-m", "accelsim", *arguments, "--json"],
             cwd=ROOT,

@@ -25,9 +25,9 @@ from accelsim.policies.idle import IDLE_POLICIES
 from accelsim.policies.scheduling import SCHEDULING_POLICIES
 from accelsim.report.media import MEDIA
 from accelsim.requests.patterns import REQUEST_PATTERNS
-from accelsim.study.crossover import request_shape
+from accelsim.requests.patterns.at_rate import request_shape
 from accelsim.study.scaling import find_scaling
-from accelsim.workload.schema import load_workload
+from accelsim.workload.schema import load_workload, request_context
 
 ALL: tuple[Registry[Any], ...] = (
     *(OPERATOR_KINDS, MODEL_FAMILIES, ADAPTATIONS, COMPONENTS, ACCELERATORS, REQUEST_PATTERNS),
@@ -151,7 +151,9 @@ def test_a_closed_loop_is_treated_as_the_round_robin_is(tmp_path: Path) -> None:
     for name in ("round_robin", "turns"):
         setting = f"requests={{pattern: {name}, rounds: 3, idle_between_rounds: 1 ms}}"
         figures, workload = run(file, setting), load_workload(file, (setting,))
-        found.append((figures, request_shape(workload, 5), find_scaling(workload, (1, 2))))
+        context = request_context(workload.config, workload.path.parent)
+        shape = request_shape(workload.config.requests, context, 5)
+        found.append((figures, shape, find_scaling(workload, (1, 2))))
     assert found[0] == found[1]
     assert found[0][0]["time.run_s"] > 3e-3
     assert len(found[0][1].requests) == 4

@@ -25,10 +25,52 @@ OPEN_LOOP = [POISSON, PERIODIC, BURSTS]
 
 
 def test_every_file_is_a_pattern() -> None:
-    assert list(REQUEST_PATTERNS.all()) == ["bursts", "file", "periodic", "poisson", "round_robin"]
+    assert list(REQUEST_PATTERNS.all()) == [
+        "at_rate", "bursts", "file", "periodic", "poisson", "round_robin",
+    ]  # fmt: skip
     patterns = REQUEST_PATTERNS.all().items()
     closed = [name for name, pattern in patterns if issubclass(pattern, ClosedLoop)]
     assert closed == ["round_robin"]
+
+
+def test_at_a_rate_are_the_first_requests_stretched() -> None:
+    own = pattern_of(POISSON).generate(context())
+    found = pattern_of(f"pattern: at_rate, rate: 4 Hz, first: 50, of: {{{POISSON}}}")
+    requests = found.generate(context())
+    # They come until the next one would.
+    factor = Fraction(found.horizon(), own[50].arrival)
+    assert found.horizon() == 50 * SECOND // 4
+    for one, other in zip(requests, own[:50], strict=True):
+        assert one.arrival == math.floor(other.arrival * factor)
+        assert replace(one, arrival=other.arrival) == other
+
+
+AT_RATE = "pattern: at_rate, rate: 4 Hz"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            f"{AT_RATE}, first: 103, of: {{{PERIODIC}}}",
+            r"requests\.first: periodic has 102 requests, fewer than 103; lower it",
+        ),
+        (
+            f"{AT_RATE}, first: 1, of: {{{PERIODIC}, offset: {{MNLI: 1 s}}}}",
+            r"requests\.of\.offset: there is no entry for MRPC, QNLI; .*",
+        ),
+        (
+            f"{AT_RATE}, first: 1, of: {{pattern: poisson, mean_interval: 1 s}}",
+            r"w\.yaml:1: requests\.of\.duration: this key is missing; .*",
+        ),
+    ],
+)
+def test_what_is_wrong_at_a_rate_is_told(text: str, message: str) -> None:
+    def asked() -> None:
+        pattern_of(text).generate(context())
+
+    with pytest.raises(ConfigError, match=f"^{message}$"):
+        asked()
 
 
 def test_round_robin_asks_for_every_task_in_turn() -> None:
@@ -206,12 +248,12 @@ def test_scaling_rounds_once(time: int, factor: float) -> None:
 
 BAD_TEXT = {
     "pattern: poison, duration: 1 s": (
-        "requests.pattern: expected 'bursts', 'file', 'periodic', 'poisson' or 'round_robin', got "
-        "the text 'poison'; did you mean 'poisson'?"
+        "requests.pattern: expected 'at_rate', 'bursts', 'file', 'periodic', 'poisson' or "
+        "'round_robin', got the text 'poison'; did you mean 'poisson'?"
     ),
     "rounds: 3": (
-        "requests.pattern: this key is missing; expected 'bursts', 'file', 'periodic', 'poisson' "
-        "or 'round_robin'"
+        "requests.pattern: this key is missing; expected 'at_rate', 'bursts', 'file', 'periodic', "
+        "'poisson' or 'round_robin'"
     ),
     "pattern: poisson, mean_interval: 0 s, duration: 1 s": (
         "requests.mean_interval: input should be greater than 0, got the text '0 s'"

@@ -17,17 +17,22 @@ from accelsim.errors import ConfigError
 from accelsim.report.crossover import crossover_report
 from accelsim.report.table import Table
 from accelsim.requests import Request
+from accelsim.requests.patterns.at_rate import RequestShape
+from accelsim.requests.patterns.at_rate import request_shape as shape_of
 from accelsim.study.crossover import (
     Crossover,
     RateCost,
     RatePoint,
-    RequestShape,
     brackets,
     find_crossover,
     rate_grid,
-    request_shape,
 )
+from accelsim.study.store import IN_MEMORY, Store
+from accelsim.study.sweep.run import Evaluation
+from accelsim.study.sweep.space import remembered
+from accelsim.study.sweep.table import StudyTable
 from accelsim.units import TICKS_PER_SECOND, to_seconds, to_ticks
+from accelsim.workload.schema import Workload, request_context
 
 POISSON = "requests={pattern: poisson, mean_interval: 10 ms, duration: 1 s}"
 # A long bus makes each access of the adapter case dear, and leaks nothing.
@@ -40,6 +45,11 @@ def crossover(*overrides: str, lowest: float = 10.0, highest: float = 2000.0) ->
     return find_crossover(
         small_workload(*overrides), DESIGN, BASELINE, lowest=lowest, highest=highest, requests=20
     )
+
+
+def request_shape(workload: Workload, limit: int) -> RequestShape:
+    context = request_context(workload.config, workload.path.parent)
+    return shape_of(workload.config.requests, context, limit)
 
 
 # -- the search --------------------------------------------------------------------------------
@@ -117,6 +127,25 @@ def test_progress_names_every_rate() -> None:
         lowest=1.0, highest=10.0, requests=5, progress=seen.append,
     )  # fmt: skip
     assert seen == rate_grid(1.0, 10.0)
+
+
+def test_rows_are_in_the_store_and_the_same_question_asks_for_none() -> None:
+    kept, how = Store(IN_MEMORY), Evaluation(jobs=0)
+    asked = {"lowest": 10.0, "highest": 2000.0, "requests": 20, "store": kept, "how": how}
+    workload = small_workload(
+        POISSON, DEAR, "cases.vanilla_slc.hardware.memories.sram.capacity=fit"
+    )
+    first = find_crossover(workload, DESIGN, BASELINE, **asked)  # type: ignore[arg-type]
+    rows = kept.count()
+    assert find_crossover(workload, DESIGN, BASELINE, **asked) == first  # type: ignore[arg-type]
+    assert kept.count() == rows > len(first.points) > 5
+    (source,) = kept.studies()
+    table = list(StudyTable(remembered(kept.made(source)), kept))
+    assert len(table) == rows
+    energies = {float(row.point.values["rate"].split()[0]): row for row in table}
+    for one in first.points:
+        assert energies[one.rate][f"{DESIGN}.energy.request"] == one.design.energy
+        assert energies[one.rate][f"{BASELINE}.power"] == one.baseline.power
 
 
 def point(rate: float, difference: float) -> RatePoint:

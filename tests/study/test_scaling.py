@@ -19,6 +19,9 @@ from accelsim.study.scaling import (
     resident_area,
     scaling_tasks,
 )
+from accelsim.study.store import IN_MEMORY, Store
+from accelsim.study.sweep.space import remembered
+from accelsim.study.sweep.table import StudyTable
 from accelsim.workload.schema import Workload
 from accelsim.workload.tasks import known_task
 
@@ -154,6 +157,20 @@ def test_without_dram_what_does_not_fit_is_not_served_and_still_measured() -> No
     found = points("vanilla_slc", *alone)
     assert [point.served is not None for point in found] == [True, True, True, False]
     assert found[-1].stored_bytes == points("vanilla_slc")[-1].stored_bytes
+
+
+def test_rows_are_in_the_store_and_the_same_question_asks_for_none() -> None:
+    kept = Store(IN_MEMORY)
+    first = find_scaling(two_cases(), [1, 3], store=kept)
+    assert kept.count() == 4
+    assert find_scaling(two_cases(), [1, 3], store=kept) == first
+    assert kept.count() == 4
+    (source,) = kept.studies()
+    table = list(StudyTable(remembered(kept.made(source)), kept))
+    assert [(row["tasks"], row["rounds"]) for row in table] == [
+        ("1", 1), ("1", 5), ("3", 1), ("3", 5),
+    ]  # fmt: skip
+    assert table[3]["adapter_slc.requests.all"] == 15
 
 
 def test_one_task_that_does_not_fit_is_an_error() -> None:

@@ -110,7 +110,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "s") as db:
         db.execute("pragma user_version=99")
     db.close()
-    with pytest.raises(ConfigError, match=r"a store of version 99, this accelsim reads 2; use"):
+    with pytest.raises(ConfigError, match=r"a store of version 99, this accelsim reads 3; use"):
         Store(tmp_path / "s")
     with sqlite3.connect(tmp_path / "other") as db:
         db.execute("create table mine(a)")

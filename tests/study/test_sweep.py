@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from small_workload import MAIN, SMALL
 
 import accelsim
-from accelsim.errors import ConfigError
+from accelsim.errors import CapacityError, ConfigError
 from accelsim.inputs.memo import Memo
+from accelsim.report.sweep import sweep_report
+from accelsim.report.table import Prose
 from accelsim.study.evaluator import Evaluator, Tally
 from accelsim.study.executors.base import InProcess, Pending
 from accelsim.study.executors.local import LocalProcesses
-from accelsim.study.outcome import outcome_of
+from accelsim.study.outcome import cases_in, outcome_of
 from accelsim.study.store import IN_MEMORY, Store
 from accelsim.study.sweep.run import study_of
 from accelsim.study.sweep.space import Study, load_study
@@ -80,7 +82,8 @@ AXES = {LENGTH: ["1 mm", "3 mm"], BOTTLENECK: [8, 10**6], ROUNDS: [1, 2]}
 
 
 def test_rows_are_those_of_evaluate_and_misfits_are_rows() -> None:
-    table = swept(AXES, columns={"edp": "adapter_slc.energy.request * adapter_slc.latency.request"})
+    edp = {"edp": "adapter_slc.energy.request * adapter_slc.latency.request"}
+    table = accelsim.sweep(MAIN, AXES, set=SMALL, cases=CASES[:1], store=None, jobs=0, columns=edp)
     assert table.states == {"ok": 4, "infeasible": 4}
     for row in table:
         if row.state == "ok":
@@ -92,6 +95,31 @@ def test_rows_are_those_of_evaluate_and_misfits_are_rows() -> None:
             assert (row.reason.kind, row.reason.context[1]) == ("CapacityError", "sram")
             assert row.reason.context[2] > row.reason.context[3]  # bits needed and free
             assert row["edp"] is None
+
+
+def test_a_case_that_does_not_fit_leaves_those_of_the_others() -> None:
+    bound = ["adapter_slc.energy.request <= '1 J'"]
+    both, lacking = swept({BOTTLENECK: [8, 10**6]})
+    assert (both.state, both.reason.kind, len(cases_in(both.figures))) == ("ok", "", 2)
+    assert (lacking.state, lacking.reason.kind) == ("ok", "CapacityError")
+    assert lacking.reason.message.startswith("case 'adapter_slc': ")
+    assert lacking.reason.context[2] > lacking.reason.context[3]
+    alone = accelsim.evaluate(lacking.point.point, strict=False)
+    assert list(alone.refused) == ["adapter_slc"]
+    assert lacking.figures == alone.figures
+    vanilla = {n: f for n, f in both.figures.items() if n.startswith("vanilla_slc.")}
+    assert lacking.figures == vanilla
+    # What is asked of it breaks a constraint, whatever the bound.
+    one, other = swept({BOTTLENECK: [8, 10**6]}, constraints=bound)
+    assert (one.state, other.state, other.reason.kind) == ("ok", "infeasible", "constraint")
+    assert other.reason.message.startswith(f"{bound[0]} has no value: case 'adapter_slc': ")
+    with pytest.raises(CapacityError, match=r"^case 'adapter_slc'"):
+        accelsim.evaluate(lacking.point.point)
+    report = sweep_report(swept({BOTTLENECK: [8, 10**6]}), ["accelsim"])
+    assert report.document["states"]["ok"] == 2
+    assert report.document["ok_in_part"] == 1
+    (first, *_) = (part for part in report.verdict if isinstance(part, Prose))
+    assert first.text == "2 of 2 points: 2 ok (1 of the ok without a case that does not fit)"
 
 
 def test_a_constraint_makes_a_row_infeasible_and_says_by_how_much() -> None:

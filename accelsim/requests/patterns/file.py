@@ -33,7 +33,7 @@ class RequestFile(OpenLoop, TraceFormat):
         """The file."""
         return f"file {self.path}"
 
-    def find(self, folder: Path) -> Path:
+    def trace(self, folder: Path) -> Path:
         """Return the file to read for a workload in a folder."""
         return find_beside(folder, self.path)
 
@@ -45,7 +45,7 @@ class RequestFile(OpenLoop, TraceFormat):
     def make_requests(self, context: RequestContext) -> Requests:
         """Return the requests of the file."""
         end = None if self.duration is None else to_ticks(self.duration)
-        requests = read_requests(self.find(context.folder), context, self, end)
+        requests = read_requests(self.trace(context.folder), context, self, end)
         if self.rate_factor != 1 or self.deadline is not None:
             for place, request in enumerate(requests):
                 requests[place] = self._adapted(request)

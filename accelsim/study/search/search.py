@@ -118,10 +118,9 @@ def search_study(study: Study, store: Store, how: Evaluation, search: Search) ->
                 break
             hunt.tell(picks, list(evaluator.rows(points.points)))
     asked = ChosenPoints(study.config, study.base, study.document, tuple(hunt.asked))
-    if study.source:
-        ids = (point_id(point) for point in asked.points)
-        known = store.study(study.source) or ()
-        store.remember(study.source, study.config.name, list(dict.fromkeys([*known, *ids])))
+    ids = (point_id(point) for point in asked.points)
+    known = store.study(study.source)
+    store.remember(study.source, study.config.name, [*dict.fromkeys([*known, *ids])], study.made)
     return Found(StudyTable(asked, store, tally), size, whole=False)
 
 

@@ -106,9 +106,9 @@ def run_study(study: Study, store: Store, how: Evaluation) -> StudyTable:
     """
     with one_reading():
         study.check()
-    if study.source:
+    if study.in_file:
         how.told.append(_changed(study.ids, store.study(study.source)))
-        store.remember(study.source, study.config.name, study.ids)
+    store.remember(study.source, study.config.name, study.ids, study.made)
     with how.executor() as executor:
         evaluator = Evaluator(store, executor, how.retry_failed, how.max_failures, how.progress)
         tally = evaluator.fill(study.points, study.groups)

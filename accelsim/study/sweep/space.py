@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from accelsim.errors import AccelsimError, ConfigError
 from accelsim.evaluation.examine import resolve
 from accelsim.evaluation.point import Point
 from accelsim.evaluation.stages import simulation_key
-from accelsim.inputs.document import Document, read_document
+from accelsim.inputs.document import Document, Place, read_document
 from accelsim.inputs.doors import check_keys
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.memo import Memo
@@ -58,12 +59,25 @@ class Study(Sequence[StudyPoint]):
 
     @property
     def source(self) -> str:
-        """The file of the study, "" for one made in Python."""
-        return str(self.document.path.absolute()) if self.document.inputs else ""
+        """The file of the study, or, of one that was made, its name and its workload."""
+        made = f"{self.config.name} of {self.base.workload}"
+        return str(self.document.path.absolute()) if self.in_file else made
+
+    @property
+    def in_file(self) -> bool:
+        """Whether it stands in a file."""
+        return bool(self.document.inputs)
+
+    @property
+    def made(self) -> str:
+        """All of a study that was made, for ``remembered``; "" for one in a file."""
+        config = self.config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        asked = [config, str(self.base.workload), list(self.base.assignments)]
+        return "" if self.in_file else json.dumps(asked)
 
     def error(self, path: Iterable[str | int], message: str) -> ConfigError:
         """Return the error for what is wrong at a path of the study, with its place in the file."""
-        if self.source:
+        if self.in_file:
             return self.document.error(path, message)
         return ConfigError(f"{format_path(path)}: {message}")
 
@@ -266,6 +280,14 @@ def made_study(
     own = tuple(f"{path}={flow(value)}" for path, value in config.settings.items())
     base = Point(Path(workload).absolute(), (*own, *assignments), config.cases)
     return Study(config, base, document or Document({}, {}, Path(config.name)))
+
+
+def remembered(made: str) -> Study:
+    """Return a study that was made before, of what it said then."""
+    data, workload, assignments = json.loads(made)
+    config = validate(Document(data, {(): Place("store", None)}, Path("store")), StudyConfig)
+    base = Point(workload, assignments, config.cases)
+    return Study(config, base, Document({}, {}, Path(config.name)))
 
 
 def axis_name(path: str, taken: Sequence[str]) -> str:

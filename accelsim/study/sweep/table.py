@@ -24,7 +24,8 @@ class StudyRow(Mapping[str, Any]):
     """A point with all that is known of it, by name: axes, columns, objectives, figures.
 
     ``state`` and ``reason`` are those of the evaluation, or say which constraint of the study it
-    breaks, by how much: (value, bound). ``seconds`` is the wall time that it took.
+    breaks, by how much: (value, bound). A row that is ``ok`` for a reason has no figures of cases
+    that do not fit. ``seconds`` is the wall time that it took.
     """
 
     point: StudyPoint
@@ -68,17 +69,20 @@ def row_of(study: Study, number: int, outcome: Outcome) -> StudyRow:
         value = Expression(formula).value(known) if outcome.state == "ok" else None
         columns[name] = known[name] = value
     state, reason = outcome.state, outcome.reason
-    broken = _broken(config.constraints, known) if state == "ok" else NO_REASON
+    broken = _broken(config.constraints, known, reason) if state == "ok" else NO_REASON
     if broken.kind:
         state, reason = "infeasible", broken
     return StudyRow(point, state, reason, columns, figures, outcome.seconds)
 
 
-def _broken(constraints: list[str], known: Mapping[str, Any]) -> Reason:
-    """Return the first constraint that a row breaks; one without a value is broken too."""
+def _broken(constraints: list[str], known: Mapping[str, Any], why: Reason) -> Reason:
+    """Return the first constraint that a row breaks; one without a value, as ``why`` says, too."""
     for text in constraints:
         formula = Expression(text)
-        if not formula.value(known):
+        value = formula.value(known)
+        if value is None and why.kind:
+            return Reason("constraint", f"{text} has no value: {why.message}", why.context)
+        if not value:
             sides = formula.bound
             values = tuple(side.value(known) for side in sides) if sides else ()
             told = f": {values[0]} against {values[1]}" if sides else ""

@@ -149,10 +149,10 @@ def uncertainty(
     places = sample.draw(len(space.quantities))
     asked = [base, *(base.with_assignments(*space.assignments(place)) for place in places)]
     first, *others = outcomes(asked, jobs, store, progress)
-    if first.state != "ok":
+    if not first.whole:
         raise ConfigError(f"as its files have it: {first.reason.message}")
-    good = [number for number, outcome in enumerate(others) if outcome.state == "ok"]
-    why = next((outcome.reason.message for outcome in others if outcome.state != "ok"), "")
+    good = [number for number, outcome in enumerate(others) if outcome.whole]
+    why = next((outcome.reason.message for outcome in others if not outcome.whole), "")
     if len(good) < _FEWEST:
         told = why or f"ask for {_FEWEST} or more"
         raise ConfigError(f"{len(good)} of {points} points have figures, too few: {told}")

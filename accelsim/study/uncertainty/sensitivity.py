@@ -132,7 +132,7 @@ def sensitivity(
             kept = whole_blocks(~np.isnan(values), design.size)
             total, remaining = len(values) // design.size, int(kept.sum()) // design.size
             if remaining < _FEWEST:
-                why = next((o.reason.message for o in others if o.state != "ok"), "")
+                why = next((o.reason.message for o in others if not o.whole), "")
                 raise ConfigError(f"{remaining} of {total} blocks are whole, too few: {why}")
             names = (quantity.name for quantity in space.quantities)
             made = design.effects(design.places[kept], values[kept])
