@@ -23,6 +23,7 @@ from accelsim.mapping.switching import (
     volatile_bits,
 )
 from accelsim.memory.storage import Measured
+from accelsim.model.adaptations import Adaptation
 from accelsim.model.families import Exits
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import DRAM, Placement, check_capacity, place
@@ -212,6 +213,11 @@ class Compilation:
         return found
 
 
+def adaptation_of(workload: WorkloadConfig, case: Case, task: str) -> Adaptation:
+    """Return the adaptation of a case, as a task has it."""
+    return workload.tasks[task].adapted(case.config.adaptation)
+
+
 def task_graph(
     workload: WorkloadConfig, case: Case, task: str, tokens: int, memo: Memo | None = None
 ) -> LayerGraph:
@@ -220,7 +226,7 @@ def task_graph(
     early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
     # The entropy of one output says nothing: a regression runs all layers.
     exits: Exits = early_exit.heads if early_exit and classes > 1 else "none"
-    model, adaptation = workload.model, workload.tasks[task].adapted(case.config.adaptation)
+    model, adaptation = workload.model, adaptation_of(workload, case, task)
 
     def build() -> LayerGraph:
         pretrained = model.build(

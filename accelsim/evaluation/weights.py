@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.design import adaptation_of, task_graph
 from accelsim.inputs.memo import Memo
 from accelsim.memory.storage import Measured
 from accelsim.model.graph import LayerGraph
@@ -27,7 +27,8 @@ def original_weights(
     assert chosen is not None
     if chosen.shared or chosen.tasks:
         folder, files = workload.path.parent, (chosen.shared, chosen.tasks)
-        return load_task_weights(*files, graphs, folder, chosen.seed)
+        factors = {task: adaptation_of(workload.config, case, task).factor for task in graphs}
+        return load_task_weights(*files, graphs, folder, chosen.seed, factors)
     assert chosen.seed is not None
     return {task: synthetic_weights(graphs[task], chosen.seed, task) for task in graphs}
 

@@ -13,7 +13,7 @@ from accelsim.inputs.paths import suggest
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.weights.files import load_weights
-from accelsim.weights.peft import find_peft, load_peft
+from accelsim.weights.peft import find_peft, load_peft, scaled
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.weight_set import Values, WeightSet, check_weights, report
 
@@ -24,13 +24,15 @@ def load_task_weights(
     graphs: Mapping[str, LayerGraph],
     folder: Path,
     seed: int | None = None,
+    factors: Mapping[str, float | None] | None = None,
 ) -> dict[str, WeightSet]:
     """Return the weights of each task, checked against the task's graph.
 
     ``graphs`` maps tasks to their adapted graphs; relative paths start at ``folder``. A task's
     ``own`` file takes the place of the ``shared`` ones for parameters of role ``task``; any other
     parameter must be equal wherever it stands. With a ``seed``, adapters and heads of which the
-    files have nothing at all are drawn, and the origin says so. Raises ConfigError as
+    files have nothing at all are drawn, and the origin says so. ``factors``, by task, multiply B of
+    LoRA; PEFT's files say theirs. Raises ConfigError as
     ``load_weights`` and ``check_weights`` do, for a task that is unknown, and for shared
     parameters that differ.
     """
@@ -43,8 +45,9 @@ def load_task_weights(
     common = _fitted(load_weights([folder / path for path in shared]), graphs.values())
     sets: dict[str, WeightSet] = {}
     for task, graph in graphs.items():
+        factor = (factors or {}).get(task)
         if task in own:
-            sets[task] = merge(common, _load_own(folder / own[task], graph), graph)
+            sets[task] = merge(common, _load_own(folder / own[task], graph, common, factor), graph)
         elif shared:
             sets[task] = common
         else:
@@ -59,9 +62,11 @@ def load_task_weights(
     return sets
 
 
-def _load_own(path: Path, graph: LayerGraph) -> WeightSet:
-    adapter = find_peft(path)
-    return load_peft(adapter, graph) if adapter else _fitted(load_weights(path), [graph])
+def _load_own(path: Path, graph: LayerGraph, common: WeightSet, factor: float | None) -> WeightSet:
+    if adapter := find_peft(path):
+        return load_peft(adapter, graph, common, factor)
+    found = _fitted(load_weights(path), [graph])
+    return found if factor is None else WeightSet(scaled(found.tensors, factor), found.origin)
 
 
 # Pretrained heads that a graph may do without.

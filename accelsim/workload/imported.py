@@ -1,4 +1,4 @@
-"""A workload whose model stands in a file of another library."""
+"""A workload whose model, or whose adaptation, stands in a file of another library."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.document import Document, describe
+from accelsim.inputs.document import Document, KeyPath, describe
 from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
 from accelsim.inputs.shipped import find_beside
 from accelsim.model.importers.huggingface import read_hyperparameters
+from accelsim.weights.peft import peft_adaptation
 
 
 def with_model(document: Document) -> Document:
@@ -36,6 +37,36 @@ def with_model(document: Document) -> Document:
     if _has_weights(path):
         data["cases"] = _with_weights(data.get("cases"), name)
     return replace(document, data=data)
+
+
+def with_adapters(document: Document) -> Document:
+    """Return the document with the keys of every ``adaptation: {peft: path}``.
+
+    ``path``, relative to the document, is an adapter_config.json or a folder with one; keys beside
+    it take the place of its own. Raises ConfigError for a file that gives no adaptation.
+    """
+    data = dict(document.data)
+    for section in ("cases", "tasks"):
+        if isinstance(owners := data.get(section), dict):
+            data[section] = {
+                name: _with_adapter(document, (section, name), owner)
+                for name, owner in owners.items()
+            }
+    return replace(document, data=data)
+
+
+def _with_adapter(document: Document, at: KeyPath, owner: Any) -> Any:
+    given = owner.get("adaptation") if isinstance(owner, dict) else None
+    if not isinstance(given, dict) or "peft" not in given:
+        return owner
+    name, path = given["peft"], (*at, "adaptation", "peft")
+    if not isinstance(name, str):
+        raise document.error(path, f"expected a path, got {describe(name)}")
+    found = peft_adaptation(find_beside(document.path.parent, name))
+    if at[0] == "tasks":  # whose method is that of the case
+        del found["method"]
+    changes = {key: value for key, value in given.items() if key != "peft"}
+    return {**owner, "adaptation": {**found, **changes}}
 
 
 def _onnx(path: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from accelsim.model.families import ModelConfig, ModelFamily
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.weights.settings import CaseWeights
-from accelsim.workload.imported import with_model
+from accelsim.workload.imported import with_adapters, with_model
 from accelsim.workload.rules import wrong_baselines, wrong_classes, wrong_length, wrong_spans
 from accelsim.workload.tasks import Tasks, wrong_adaptations
 
@@ -270,7 +270,7 @@ def _load_plugins_of_machines(document: Document, changes: Iterable[Override]) -
 def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document, WorkloadConfig]:
     for change in changes:
         document = change.apply(document)
-    document = with_model(document)
+    document = with_adapters(with_model(document))
     config = validate(document, WorkloadConfig)
     _check_requests(document, config)
     return document, config

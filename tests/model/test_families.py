@@ -172,12 +172,12 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: full\nbottleneck: 64",
-            "3: adaptation.bottleneck: unknown key; known keys: frozen, method, trainable",
+            "3: adaptation.bottleneck: unknown key; known keys: frozen, method, peft, trainable",
         ),
         (
             "method: lora\nrank: 8\nshared_across_layers: false",
             "4: adaptation.shared_across_layers: unknown key; known keys: alpha, frozen, merged, "
-            "method, rank, targets, trainable",
+            "method, peft, rank, targets, trainable",
         ),
         (
             "method: lora\nrank: 8\ntargets: []",

@@ -19,6 +19,7 @@ from accelsim.study.sweep.space import load_study
 FOLDER = shipped_folder("workloads")
 STUDIES = {path.stem: path for path in sorted((FOLDER / "studies").glob("*.yaml"))}
 POINTS = {
+    "adaptations": 12,
     "adapter_density": 20,
     "array_bus": 9,
     "corners": 24,

@@ -9,19 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from small_workload import MAIN
 from weight_inputs import SIZES
 
 from accelsim.errors import ConfigError
+from accelsim.evaluation.design import adaptation_of
 from accelsim.inference.forward import forward
+from accelsim.inputs.shipped import find_input
 from accelsim.model.adaptations import find_adaptation
 from accelsim.model.families import find_model
 from accelsim.model.graph import LayerGraph
+from accelsim.weights.peft import peft_adaptation
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
 from accelsim.weights.weight_set import Values, WeightSet
+from accelsim.workload.schema import load_workload
 
 MODEL = find_model("bert-base", **SIZES)
 RANK, ALPHA = 4, 6.0
+PACKAGE = Path(__file__).parents[2]
 
 
 def graph(method: str = "lora", **options: Any) -> LayerGraph:
@@ -127,6 +133,7 @@ def test_another_adaptation_is_told_the_one_to_write(
         ({"r": 0}, "cannot be read: r 0 and lora_alpha 6"),
         ({"lora_alpha": "x"}, "cannot be read: could not convert"),
         ({"r": None}, "cannot be read: int"),
+        ({"layers_to_transform": [0]}, "layers_to_transform [0]: not a plain LoRA"),
     ],
 )
 def test_what_is_no_plain_lora_is_refused(
@@ -139,3 +146,129 @@ def test_what_is_no_plain_lora_is_refused(
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, adapter, parts[0])
     assert str(caught.value).startswith(f"{adapter / 'adapter_config.json'}: {message}")
+
+
+def test_the_adaptation_is_read_from_the_settings(
+    tmp_path: Path, parts: tuple[dict[str, Values], ...]
+) -> None:
+    folder = save_adapter(tmp_path / "lora", parts[1], modules_to_save=["classifier", "pooler"])
+    expected = {"method": "lora", "rank": RANK, "targets": ["query", "value"], "alpha": ALPHA}
+    expected |= {"trainable": ["pooler"]}
+    assert peft_adaptation(folder) == peft_adaptation(folder / "adapter_config.json") == expected
+    rooted = save_adapter(tmp_path / "rooted", parts[1], use_rslora=True)
+    assert find_adaptation(**peft_adaptation(rooted)).factor == ALPHA / 2
+    (tmp_path / "prefix.json").write_text('{"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 9}')
+    assert peft_adaptation(tmp_path / "prefix.json") == {"method": "prefix", "length": 9}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "cannot be read: no mapping; expected the settings that save_pretrained"),
+        ("{", "cannot be read: Expecting property name"),
+        ('{"peft_type": "IA3"}', "peft_type: IA3 is not known, expected LORA"),
+        (
+            '{"peft_type": "LORA", "r": 4, "target_modules": ".*(q|v)_proj"}',
+            "target_modules: a regular expression is not read; write targets as patterns in "
+            "'adaptation: {method: lora, rank: 4, targets: [...]}'",
+        ),
+        ("null", "cannot be read: no mapping"),
+    ],
+)
+def test_settings_without_an_adaptation_are_told(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "adapter_config.json"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        peft_adaptation(tmp_path)
+    assert str(caught.value).startswith(f"{file}: {message}")
+
+
+def test_a_workload_names_the_adapters_of_its_tasks(
+    tmp_path: Path, parts: tuple[dict[str, Values], ...]
+) -> None:
+    for name, changes in (("one", {}), ("two", {"r": 2, "target_modules": ["key"]})):
+        save_adapter(tmp_path / name, parts[1], **changes)
+    text = find_input(Path(MAIN)).read_text().replace("../hwconfigs", f"{PACKAGE / 'hwconfigs'}")
+    (tmp_path / "w.yaml").write_text(text)
+    workload = load_workload(
+        tmp_path / "w.yaml",
+        (
+            "tasks={MNLI: , QNLI: {adaptation: {peft: two}}}",
+            "cases.adapter_slc.adaptation={peft: one, merged: true}",
+        ),
+    )
+    case = workload.cases["adapter_slc"]
+    mnli, qnli = (adaptation_of(workload.config, case, task) for task in ("MNLI", "QNLI"))
+    assert mnli.model_dump(exclude_none=True) == {
+        **{"method": "lora", "rank": 4, "targets": ["query", "value"], "alpha": ALPHA},
+        "merged": True,
+    }
+    assert (qnli.model_dump()["rank"], qnli.model_dump()["targets"]) == (2, ["key"])
+    with pytest.raises(ConfigError, match=r"adaptation\.peft: expected a path, got 3"):
+        load_workload(tmp_path / "w.yaml", ("cases.adapter_slc.adaptation={peft: 3}",))
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_merged_weights_are_the_sum(
+    tmp_path: Path, parts: tuple[dict[str, Values], ...], head: bool
+) -> None:
+    backbone, own = parts
+    kept = own if head else {n: v for n, v in own.items() if ".lora_" in n}
+    folder, within = save_adapter(tmp_path / "lora", kept), graph(merged=True)
+    loaded = load(tmp_path, folder, backbone, graph=within, seed=None if head else 1)
+    assert "merged" in loaded.origin
+    for name in (n for n in own if ".lora_A." in n):
+        module = name.removesuffix(".lora_A.weight")
+        product = own[f"{module}.lora_B.weight"] @ own[name]
+        np.testing.assert_allclose(
+            loaded.tensors[f"{module}.weight"],
+            backbone[f"{module}.weight"] + ALPHA / RANK * product,
+            rtol=1e-5,
+            atol=1e-6,
+        )
+    assert not [name for name in loaded.tensors if ".lora_" in name]
+
+
+def test_alpha_is_that_of_the_file_or_of_the_workload(
+    tmp_path: Path, parts: tuple[dict[str, Values], ...]
+) -> None:
+    backbone, own = parts
+    folder = save_adapter(tmp_path / "lora", own)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, folder, backbone, factors={"A": 3.0})
+    assert str(caught.value).endswith(
+        "the adaptation's alpha is 12; leave it out, or give this task its own: "
+        "'tasks.NAME.adaptation: {alpha: ...}'"
+    )
+    save_file(own, tmp_path / "plain.safetensors")
+    low = next(n for n in own if ".lora_A." in n)
+    high = low.replace("lora_A", "lora_B")
+    found = load(tmp_path, tmp_path / "plain.safetensors", backbone, factors={"A": 3.0}).tensors
+    np.testing.assert_array_equal(found[high], own[high] * 3)
+    np.testing.assert_array_equal(found[low], own[low])
+
+
+def test_the_three_parts_of_gpt2_have_one_a_and_their_own_b(tmp_path: Path) -> None:
+    model = find_model("gpt2", hidden_size=8, layers=1, heads=2, vocabulary_size=9)
+    lora = find_adaptation("lora", rank=2, targets=["c_attn"])
+    adapted = lora.adapt(model.build(sequence_length=4, classes=1))
+    shapes = {p.name: p.shape for p in adapted.parameters if ".lora_" in p.name}
+    module = "h.0.attn.c_attn"
+    parts = {f"{module}.{part}.lora_B.weight": (8, 2) for part in ("query", "key", "value")}
+    assert shapes == {f"{module}.lora_A.weight": (2, 8), **parts}
+    assert len([o for o in adapted.operators if o.name.endswith("_lora.down")]) == 1
+    drawn = dict(synthetic_weights(adapted, 3).tensors)
+    own = {f"{module}.lora_A.weight": drawn.pop(f"{module}.lora_A.weight")}
+    stacked = np.concatenate([drawn.pop(name) for name in parts])
+    folder = tmp_path / "lora"
+    folder.mkdir()
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, "target_modules": ["c_attn"]}
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    named = {**own, f"{module}.lora_B.weight": stacked}
+    names = {f"base_model.model.transformer.{n}": v for n, v in named.items()}
+    save_file(names, folder / "adapter_model.safetensors")
+    turned = (".c_fc.weight", ".c_proj.weight")
+    stored = {n: v.T.copy() if n.endswith(turned) else v for n, v in drawn.items()}
+    found = load(tmp_path, folder, stored, graph=adapted).tensors
+    for number, name in enumerate(parts):
+        np.testing.assert_array_equal(found[name], stacked[8 * number : 8 * number + 8])

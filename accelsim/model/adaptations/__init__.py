@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import core_schema
+
 from accelsim.inputs.choices import Choice
 from accelsim.inputs.plugins import Registry
 from accelsim.model.adaptations.base import Adaptation as Adaptation
 
 ADAPTATIONS = Registry(__name__, Adaptation, "accelsim.adaptations", "adaptation", key="method")
-_ADAPTATION = Choice(ADAPTATIONS)
+
+
+class _AdaptationChoice(Choice[Adaptation]):
+    """An adaptation: a method and its keys, or a file of PEFT, which a workload puts in place."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Return one branch for each method, and one for a file."""
+        found = super().__get_pydantic_json_schema__(schema, handler)
+        path = {"type": "string", "description": "adapter_config.json of PEFT, or its folder"}
+        found["oneOf"].append({"title": "peft", "properties": {"peft": path}, "required": ["peft"]})
+        return found
+
+
+_ADAPTATION = _AdaptationChoice(ADAPTATIONS)
 AdaptationConfig = Annotated[Adaptation, _ADAPTATION]
 
 

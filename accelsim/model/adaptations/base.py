@@ -42,6 +42,11 @@ class Adaptation(ConfigModel):
     trainable: Patterns | None = None
     frozen: Patterns | None = None
 
+    @property
+    def factor(self) -> float | None:
+        """What values of the task's own are multiplied by when they are read; None as they are."""
+        return None
+
     @abstractmethod
     def adapt(self, graph: LayerGraph) -> LayerGraph:
         """Return a new graph, adapted to a task; the given one is not changed.

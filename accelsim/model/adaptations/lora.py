@@ -36,8 +36,8 @@ class Lora(Adaptation):
     ``all-linear`` are all products but the last. Query and value unless given (Hu et al., section
     5.1). A and B are ``task``, and so is the classifier; they are called like the target's module
     (``....query.lora_A.weight``), so that layers that share it share them. A of a convolution has
-    its window, and B one of a pixel. B holds the factor ``alpha`` / rank (1 unless given): values
-    that are read or drawn are multiplied by it.
+    its window, and B one of a pixel. B holds the factor ``alpha`` / rank: values that are read
+    from a file are multiplied by it where ``alpha`` is given; files of PEFT say it themselves.
 
     ``merged`` into the weights, which a switch then rewrites in their home as a whole: the cold
     home holds those of every task [ours: to add and subtract B A on the chip would need less room
@@ -52,9 +52,9 @@ class Lora(Adaptation):
     merged: bool | None = None
 
     @property
-    def factor(self) -> float:
-        """What B is multiplied by."""
-        return 1.0 if self.alpha is None or not self.rank else self.alpha / self.rank
+    def factor(self) -> float | None:
+        """What B is multiplied by when it is read: alpha / rank, if that is said."""
+        return self.alpha / self.rank if self.alpha and self.rank else None
 
     def adapt(self, graph: LayerGraph) -> LayerGraph:
         """Return the graph with two products and a sum behind every target, or with other roles.
