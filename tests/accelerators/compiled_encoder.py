@@ -53,10 +53,15 @@ class Compiled:
 
 
 def compiled(
-    case: str, model: ModelFamily, tokens: int, overrides: tuple[str, ...] = (), **options: Any
+    case: str,
+    model: ModelFamily,
+    tokens: int,
+    overrides: tuple[str, ...] = (),
+    workload: str = MAIN,
+    **options: Any,
 ) -> Compiled:
     """Return a model of 3 classes on the machine of a case; ``options`` are those of ``build``."""
-    loaded = _case(case, overrides)
+    loaded = _case(case, overrides, workload)
     options = {"classes": 3} | options
     pretrained = model.build(sequence_length=tokens, **options)
     graph = loaded.config.adaptation.adapt(pretrained)
@@ -67,8 +72,8 @@ def compiled(
 
 
 @lru_cache
-def _case(name: str, overrides: tuple[str, ...]) -> Any:
-    return load_workload(MAIN, overrides).cases[name]
+def _case(name: str, overrides: tuple[str, ...], workload: str) -> Any:
+    return load_workload(workload, overrides).cases[name]
 
 
 def amounts_of(segments: Iterable[Segment]) -> Amounts:

@@ -8,6 +8,7 @@ import pytest
 from small_workload import SMALL, small_results
 
 from accelsim.account.energy import price
+from accelsim.account.metrics import round_costs
 from accelsim.account.prices import PriceList
 from accelsim.account.scopes import SCOPES, ScopeFigures, parameter_memories, scopes_of
 from accelsim.evaluation.cases import CaseResult
@@ -212,3 +213,14 @@ def test_rounds_that_load_again_have_no_first_loads() -> None:
         one = small_results("residency=one_task", f"requests.rounds={rounds}")["adapter_slc"]
         assert one.figures.first_loads == 0
         assert one.figures.switches == 3 * rounds
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_round_has_three_switches_however_many_rounds_there_are(rounds: int) -> None:
+    one = small_results("residency=one_task", f"requests.rounds={rounds}")["adapter_slc"]
+    parts, (switches, everything) = round_costs(one.figures)
+    switch = one.figures.scopes["switch"]
+    assert switches.energy == pytest.approx(3 * switch.energy)
+    assert switches.time == pytest.approx(3 * switch.latency)
+    assert switches.share == pytest.approx(switches.energy / everything.energy)
+    assert sum(part.share for part in parts) == pytest.approx(1)

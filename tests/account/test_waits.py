@@ -94,6 +94,9 @@ def test_arrows_lead_forward_from_one_queue_to_another(workload: str) -> None:
             assert earlier in tasks[later].after
             assert tasks[earlier].queue != tasks[later].queue
             assert record.ended[earlier] <= record.begun[later]
+            if tasks[earlier].operator != tasks[later].operator:
+                ended = [record.ended[other] for other in tasks[later].after]
+                assert record.ended[earlier] == max(ended) == record.begun[later]
 
 
 @each

@@ -16,7 +16,7 @@ from accelsim.machine.components.buffers import BufferConfig, BufferPort
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.machine.servers import Machine
 from accelsim.machine.timing.sfu_timing import routine_of
-from accelsim.program import Use, Vectors
+from accelsim.program import CodeWords, Use, Vectors, Words
 from accelsim.units import ceil_div, to_ticks
 
 FOLDER = "hwconfigs"
@@ -113,6 +113,21 @@ def test_shipped_buffers_answer_in_a_cycle(name: str) -> None:
         server = Machine(hardware).port(port, action)
         assert isinstance(server, BufferPort)
         assert server.word_cycles[action] == 1
+
+
+def test_a_turn_at_the_activations_is_a_word_at_least() -> None:
+    servers = Machine(machine("bus.burst_beats=1"))
+    assert 0 < 8 * servers.dram_turn < servers.hardware.memories["activation_sram"].word
+    word = Use("activation_sram", "read", Words(1))
+    ticks = servers.port("activation_sram", "read").occupancy(word, 0)
+    assert servers.bursts["activation_sram"] == ticks
+
+
+@pytest.mark.parametrize("words", [1, 7])
+def test_a_codec_streams_behind_its_memory_and_is_a_few_cycles_late(words: int) -> None:
+    servers = Machine(machine())
+    use = Use("rram", "correct_64", CodeWords(words, 3))
+    assert servers.port("rram", "correct_64").occupancy(use, 0) == 3 * servers.period
 
 
 def test_a_systolic_array_does_not_wait_for_a_buffer() -> None:

@@ -200,6 +200,15 @@ MICROSECOND = 1_000 * NANOSECOND
             (0, BURST, False),
             id="an activate waits for a late refresh",
         ),
+        pytest.param(
+            {**FAST_ROW, "tWR": "0 ns", "tCCD": "300 ns", "tWTR": "350 ns"},
+            # Read so much later that the next read may begin at the same time.
+            [(63_750_000, 0, BURST, False)],
+            [(0, 0, BURST, True)],
+            300 * NANOSECOND,
+            (0, BURST, True),
+            id="a write waits for tCCD",
+        ),
     ],
 )
 def test_key_holds_each_time_that_binds(

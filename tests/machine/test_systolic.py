@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
@@ -278,6 +278,8 @@ ARRAY = SystolicTiming("weight_stationary", 16, 16, overlapped=True)
 KIB = 1024
 
 
+# Wider than high: columns, not rows, leave the least room for depth.
+@example("input_stationary", 19, 30, 72, 36, 48, 13)
 @given(dataflows, *[st.integers(1, 32)] * 2, *[st.integers(1, 300)] * 3, st.integers(4, 2000))
 def test_two_tiles_fit_the_buffers(
     dataflow: Dataflow, high: int, wide: int, m: int, n: int, k: int, room: int
@@ -322,3 +324,9 @@ def test_a_buffer_too_small_is_named_with_what_it_needs(buffer: str, needed: int
         f"{buffer}: {needed - 1} B hold no double-buffered tile of a 16 x 16 array, expected at "
         f"least {needed} B; enlarge {buffer}.capacity or take a smaller array"
     )
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(8, 32), (32, 8)])
+def test_a_vector_is_as_long_as_the_longer_edge(rows: int, columns: int) -> None:
+    sides = (f"pe_array.rows={rows}", f"pe_array.columns={columns}")
+    assert load_hardware("hwconfigs/systolic_npu.yaml", sides).datapath.lanes == 32

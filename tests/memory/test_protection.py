@@ -113,6 +113,17 @@ def test_longer_words_cost_less_storage_and_more_gates() -> None:
     assert costs == sorted(costs)
 
 
+def test_gates_of_a_bch_decoder_are_those_counted_by_hand() -> None:
+    logic = load_hardware("hwconfigs/edgebert.yaml").site.logic
+    # Four of 512 bits: 40 check bits, a field of 2^10. Trees over half of 552 bits for ten
+    # bits of each of four syndromes; 2 t^2 products of 2 m^2 gates; at each bit t constants.
+    syndromes, key, search = 4 * 10 * 552 // 2, 2 * 16 * 200, 552 * (4 * 100 // 2 + 10)
+    cost = codec_cost(Code("bch4", 512), logic)
+    assert cost.decode_energy == pytest.approx(
+        (syndromes + key + search) * logic.add_8_bit.energy / 24
+    )
+
+
 def test_more_correction_costs_more_of_everything() -> None:
     logic = load_hardware("hwconfigs/edgebert.yaml").site.logic
     codes = [SECDED[64], *(Code(scheme, 512) for scheme in ("bch2", "bch3", "bch4"))]  # type: ignore[arg-type]
