@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ STEPS = 500
 MOST_STEPS = 2000
 # Pieces of a segment that lie closer than this part of a step are told as one.
 _FINER = 4
+# Of a long day there are many million: so many are in memory at a time.
+_TOGETHER = 1 << 17
 
 Floats = npt.NDArray[np.float64]
 # A row for each piece of time: its start and end (ticks from the start of the view), then what is
@@ -83,7 +86,7 @@ def activity(shown: View, ticks: Floats) -> dict[Source, Activity]:
     What a span spends is spread evenly over it.
     """
     finest = max(1, shown.active // (STEPS * _FINER))
-    begun: defaultdict[int, list[float]] = defaultdict(list)
+    begun: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
     records: dict[int, SegmentRecord] = {}
     for part in (part for execution in shown.executions for part in execution.parts):
         records[id(part.record)] = part.record
@@ -94,11 +97,7 @@ def activity(shown: View, ticks: Floats) -> dict[Source, Activity]:
         found = _by_source(shown.bookings_of(record), record.duration, finest)
         for source, pieces in found.items():
             known[source].append((key, pieces))
-    # One source at a time: those of a long day are many million pieces together.
-    return {
-        source: _in_steps(ticks, [_repeated(pieces, begun[key]) for key, pieces in each])
-        for source, each in known.items()
-    }
+    return {source: _in_steps(ticks, each, begun) for source, each in known.items()}
 
 
 def _repeated(pieces: Pieces, begun: Sequence[float]) -> Pieces:
@@ -108,10 +107,25 @@ def _repeated(pieces: Pieces, begun: Sequence[float]) -> Pieces:
     return every.reshape(-1, pieces.shape[1])
 
 
-def _in_steps(ticks: Floats, pieces: Sequence[Pieces]) -> Activity:
+def _in_steps(
+    ticks: Floats, known: Iterable[tuple[int, Pieces]], begun: Mapping[int, array[float]]
+) -> Activity:
+    """Return what the segments of a source do in each step, so many pieces at a time."""
+    done, now = np.zeros((3, len(ticks) - 1)), list[Pieces]()
+    for key, pieces in known:
+        times = max(1, _TOGETHER // len(pieces))
+        for first in range(0, len(begun[key]), times):
+            now.append(_repeated(pieces, begun[key][first : first + times]))
+            if sum(map(len, now)) >= _TOGETHER:
+                done += _spent(ticks, now)
+                now.clear()
+    return Activity(*(done + _spent(ticks, now) if now else done))
+
+
+def _spent(ticks: Floats, pieces: Sequence[Pieces]) -> Floats:
     every = np.concatenate(pieces)
     every = every[np.lexsort((every[:, 1], every[:, 0]))]
-    return Activity(*(spread(ticks, every[:, [0, 1, n]]) for n in (2, 3, 4)))
+    return np.array([spread(ticks, every[:, [0, 1, n]]) for n in (2, 3, 4)])
 
 
 def _by_source(bookings: Iterable[Booking], duration: Tick, finest: Tick) -> dict[Source, Pieces]:

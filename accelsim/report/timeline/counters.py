@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from accelsim.report.timeline.levels import Level, Plan
 from accelsim.report.timeline.marks import Mark, Sample
 from accelsim.report.timeline.rows import Rows
 from accelsim.report.timeline.segments import bytes_of
-from accelsim.units import TICKS_PER_SECOND
+from accelsim.units import TICKS_PER_SECOND, Tick
 
 WAITING, POWER, UTILISATION, BANDWIDTH, OCCUPANCY = (
     "waiting requests", "power", "utilisation", "bandwidth", "occupancy",
@@ -90,32 +91,34 @@ class Counters:
     # -- buffers -------------------------------------------------------------------------------
 
     def _occupancy(self) -> Iterator[Mark]:
-        drawn = zip(self.plan.parts, self.plan.levels, strict=True)
-        parts = [(part, level) for part, level in drawn if level >= Level.LAYER]
-        capacities = self.plan.case.case.hardware.capacities
-        held = {name for part, _ in parts for name in part.record.peak}
-        known: dict[tuple[int, bool], dict[str, list[tuple[int, int]]]] = {}
-        found: dict[str, list[tuple[int, float]]] = {
-            name: [] for name in capacities if name in held
-        }
-        for part, level in parts:
-            key = (id(part.record), level >= Level.PANEL)
-            if key not in known:
-                known[key] = _levels(part, fine=level >= Level.PANEL)
-            for name, steps in known[key].items():
-                at = part.began
-                found[name] += [(round_to_nanoseconds(at + tick), float(n)) for tick, n in steps]
-        for name, samples in found.items():
+        parts, capacities = self.plan.parts, self.plan.case.case.hardware.capacities
+        records = {id(part.record): part.record for part in parts}
+        held = {name for record in records.values() for name in record.peak}
+        for name in (name for name in capacities if name in held):
+            samples = ((round_to_nanoseconds(at), float(n)) for at, n in self._held(parts, name))
             row = self._row(OCCUPANCY, name, "B", f"Capacity {capacities[name]} B.")
             yield from _changes(row, samples)
 
+    def _held(self, parts: Sequence[Part], name: str) -> Iterator[tuple[Tick, int]]:
+        """Yield what a buffer holds: the most of a layer, what is left where none follows it."""
 
-def _levels(part: Part, *, fine: bool) -> dict[str, list[tuple[int, int]]]:
-    record = part.record
-    if fine:
-        return levels(record)
-    end, left = record.duration, record.end_levels
-    return {name: [(0, peak), (end, left.get(name, 0))] for name, peak in record.peak.items()}
+        def drawn() -> Iterator[tuple[Part, Level]]:
+            for part, level in zip(parts, self.plan.levels, strict=True):
+                if level >= Level.LAYER and name in part.record.peak:
+                    yield part, level
+
+        exact: dict[int, list[tuple[Tick, int]]] = {}
+        for (part, level), after in zip_longest(drawn(), islice(drawn(), 1, None)):
+            record, begun = part.record, part.began
+            if level < Level.PANEL:
+                yield begun, record.peak[name]
+                end = begun + record.duration
+                if after is None or after[0].began != end:
+                    yield end, record.end_levels.get(name, 0)
+                continue
+            if id(record) not in exact:
+                exact[id(record)] = levels(record).get(name, [])
+            yield from ((begun + at, n) for at, n in exact[id(record)])
 
 
 def _changes(row: int, steps: Iterable[tuple[int, float]]) -> Iterator[Sample]:

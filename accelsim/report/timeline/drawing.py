@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import count
+from functools import cache, cached_property, partial
+from itertools import count, groupby
 from math import fsum
 
 from accelsim.account.activity import round_to_nanoseconds
@@ -63,6 +63,7 @@ class _Drawing:
     rows: Rows
     arrows: Iterator[int]
     pictures: dict[tuple[int, str, Level], Picture] = field(default_factory=dict)
+    facts: dict[tuple[int, str], Facts] = field(default_factory=dict)
 
     @cached_property
     def shown(self) -> View:
@@ -112,9 +113,9 @@ class _Drawing:
             about = ()
 
     def _states(self) -> Iterator[Mark]:
-        row = self._row(STATES)
+        row, known = self._row(STATES), cache(partial(chip_watts, self.shown.prices))
         for stay in self.shown.stays:
-            watts = chip_watts(self.shown.prices, stay.state)
+            watts = known(stay.state)
             facts = (("ticks", stay.end - stay.start), ("leakage_and_clock_mW", 1e3 * watts))
             yield from self._slice(row, stay.start, stay.end, str(stay.state), STATE, facts)
 
@@ -186,8 +187,7 @@ class _Drawing:
         self, row: int, part: Part, label: str, level: Level, *, alone: bool
     ) -> Iterator[Mark]:
         if level >= Level.LAYER and not alone:
-            joules = self.shown.joules_of(part.record)
-            facts = (("dynamic_energy_nJ", 1e9 * joules), ("point", part.point))
+            facts = self._layer_facts(part)
             end = part.began + part.record.duration
             yield from self._slice(row, part.began, end, label, Level.LAYER.label, facts)
         if level >= Level.OPERATOR:
@@ -196,6 +196,14 @@ class _Drawing:
             for _ in range(picture.arrows - 1):
                 next(self.arrows)
             yield from picture.at(part.began, label, first)
+
+    def _layer_facts(self, part: Part) -> Facts:
+        """Return one tuple for equal layers: writers remember what they have written of it."""
+        key = (id(part.record), part.point)
+        if key not in self.facts:
+            joules = self.shown.joules_of(part.record)
+            self.facts[key] = (("dynamic_energy_nJ", 1e9 * joules), ("point", part.point))
+        return self.facts[key]
 
     def _picture(self, part: Part, level: Level) -> Picture:
         key = (id(part.record), part.point, level)
@@ -224,25 +232,32 @@ class _Labels:
 
     def __init__(self, shown: View) -> None:
         self._cut = {one.number for one in shown.requests if one.start < shown.start}
-        self._seen: Counter[tuple[int, str]] = Counter()
-        times = Counter(
-            (execution.request, part.record.segment.name)
-            for execution in shown.executions
-            for part in execution.parts
-            if execution.kind is ProgramKind.INFER
-        )
-        self._several = {name for (_, name), number in times.items() if number > 1}
+        self._present, self._seen = -1, Counter[str]()
+        infers = (one for one in shown.executions if one.kind is ProgramKind.INFER)
+        self._several = {
+            name
+            for _, same in groupby(infers, key=lambda execution: execution.request)
+            for name, times in Counter(name for each in same for name in _segments(each)).items()
+            if times > 1
+        }
 
     def of(self, execution: Execution) -> list[str]:
         """Return the names of an execution's segments; executions are asked for in order."""
-        names = [part.record.segment.name for part in execution.parts]
+        names = list(_segments(execution))
         if execution.kind is not ProgramKind.INFER or execution.request in self._cut:
             return names
-        return [self._label(execution.request, name) for name in names]
+        if execution.request != self._present:
+            self._present = execution.request
+            self._seen.clear()
+        return [self._label(name) for name in names]
 
-    def _label(self, request: int, name: str) -> str:
-        self._seen[request, name] += 1
-        return f"{name} {self._seen[request, name]}" if name in self._several else name
+    def _label(self, name: str) -> str:
+        self._seen[name] += 1
+        return f"{name} {self._seen[name]}" if name in self._several else name
+
+
+def _segments(execution: Execution) -> Iterator[str]:
+    return (part.record.segment.name for part in execution.parts)
 
 
 def _numbers(run: Run) -> dict[int, int]:
