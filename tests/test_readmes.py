@@ -1,59 +1,134 @@
-"""Every command that a README shows runs; what takes longer runs shortened, on a small model."""
+"""Every block that a README shows runs; what takes longer runs shortened, on a small model."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from small_workload import SMALL
+from small_workload import MAIN, SMALL
 
 from accelsim.cli.main import run_command_line
+from accelsim.workload.schema import load_workload
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "workloads/README.md", "workloads/findings.md", "traces/README.md")
-# These take a workload, so that a smaller model may take the place of its own.
-SMALLER = ("run", "crossover", "scaling", "headline", "explain", "compare")
+DOCUMENTS = ("README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("*/*.md")))
+# These take a workload or a study, so that a smaller model may take the place of its own.
+SMALLER = (
+    "run", "crossover", "scaling", "headline", "explain", "why", "uncertainty",
+    "sensitivity", "sweep", "faults",
+)  # fmt: skip
 # What some need beyond it to be short: of a stream the sentences stay as long as they are.
 SHORTER = {
     "poisson_day": (*SMALL[:2], "requests.duration=5 s"),
-    "voice_assistant_day": SMALL[:1],
+    "voice_assistant_day": (SMALL[0], "requests.duration=7 h"),
     "early_exit": (),
+    "corners": SMALL[:2],
 }
-# Tested beside what they test, in tests/study and tests/cli.
-ELSEWHERE = ("validate", "faults", "sweep", "study", "optimize", "uncertainty", "sensitivity")
-BANDS = "--bands"
+BRIEF = {
+    "scaling": ("--tasks", "1,2"),
+    "uncertainty": ("--points", "20", "--jobs", "0"),
+    "sensitivity": ("--jobs", "0"),
+    "sweep": ("--jobs", "0"),
+    "faults": ("--seeds", "2", "--sentences", "2", "--tokens", "8"),
+}
+# As long on a small model: tests/study/test_validation.py and test_uncertainty.py ask the same.
+AS_LONG = ("accelsim validate", "--bands")
+# Run by the tests that are named, beside what they are about.
+ELSEWHERE = {
+    "README.md": {"python": "evaluation/test_evaluate.py"},
+    "accelsim/README.md": {
+        "python": "plugins/test_examples.py",
+        "yaml": "plugins/test_examples.py",
+    },
+    "workloads/README.md": {"python": "study/test_ready_studies.py"},
+    "traces/README.md": {"sql": "reference/trace_processor.py"},
+}
+PICTURE = "workloads/mti_mnli_mrpc_qnli.svg"
 
 
-def commands(document: str) -> list[str]:
+def blocks(document: str, language: str) -> list[str]:
     text = (ROOT / document).read_text(encoding="utf-8")
-    lines = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
-    joined = lines.replace("\\\n", " ").splitlines()
-    return [line for line in joined if line.startswith("accelsim ")]
+    return re.findall(rf"(?m)^```{language}\n(.*?)^```", text, re.DOTALL)
 
 
-ALL = [(document, line) for document in DOCUMENTS for line in commands(document)]
+ALL = [(document, text) for document in DOCUMENTS for text in blocks(document, "sh")]
+# The two that set up an environment: `.ci/run` runs them.
+COMMANDS = [(document, text) for document, text in ALL if not text.startswith("python3 -m venv")]
 
 
-@pytest.mark.parametrize(("document", "line"), ALL, ids=[line for _, line in ALL])
-def test_the_command_runs(
-    document: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def shortened(line: str) -> list[str]:
     words = shlex.split(line, comments=True)[1:]
-    if words[0] in ELSEWHERE or BANDS in words:
-        pytest.skip("tested in tests/study or tests/cli")
     if words[0] in SMALLER:
         settings = next((found for name, found in SHORTER.items() if name in line), SMALL)
         words += [text for setting in settings for text in ("--set", setting)]
-    if words[0] == "scaling":
-        words += ["--tasks", "1,2"]
-    assert run_command_line(words) == 0
+    return [*words, *BRIEF.get(words[0], ())]
+
+
+@pytest.mark.parametrize(("document", "text"), COMMANDS, ids=[text[:60] for _, text in COMMANDS])
+def test_the_commands_run(
+    document: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "example.yaml" in text:
+        (study,) = blocks(document, "yaml")
+        Path("example.yaml").write_text(study)
+        assert run_command_line(["sweep", "example.yaml", "--jobs", "0", "--quiet"]) == 0
+    for line in text.replace("\\\n", " ").splitlines():
+        if not line.startswith("accelsim ") or any(part in line for part in AS_LONG):
+            continue
+        assert run_command_line(shortened(line)) == 0, line
+    if "example.yaml" in text:
+        assert Path("example.csv").read_text().count("\n") == 7
+
+
+def test_requests_of_ones_own_are_read_as_shown(tmp_path: Path) -> None:
+    shipped, own = blocks("traces/README.md", "yaml")
+    folder = ROOT / "workloads"
+    rows = "arrived_at,num_prefill_tokens\n2,500\n0.5,90\n"
+    (tmp_path / "azure_llm_2023.csv").write_text(rows)
+    whole = (ROOT / MAIN).read_text().replace("../hwconfigs", str(ROOT / "hwconfigs"))
+    for name, text in (("shipped", shipped), ("own", own)):
+        kept = re.sub(r"(?m)^(requests|tasks):.*\n", "", whole) if name == "shipped" else re.sub(
+            r"(?m)^requests:.*\n", "", whole
+        )  # fmt: skip
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(kept + text.replace("../traces", str(folder.parent / "traces")))
+        assert run_command_line(["run", str(path), "--set", SMALL[0], "--no-trace", "--quiet",
+                                 "--out", str(tmp_path / name)]) == 0  # fmt: skip
+    config = load_workload(str(tmp_path / "own.yaml")).config
+    assert config.requests.pattern == "file"
+
+
+def test_every_block_runs_somewhere() -> None:
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        found = Counter(re.findall(r"(?m)^```(\w+)$", text))
+        del found["sh"]
+        if document in ("traces/README.md", "workloads/README.md"):
+            del found["yaml"]
+        assert found.keys() == ELSEWHERE.get(document, {}).keys(), document
+        for file in ELSEWHERE.get(document, {}).values():
+            assert (ROOT / "tests" / file).is_file()
+
+
+def test_the_picture_is_what_its_command_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"]({PICTURE})" in document
+    (command,) = re.findall(r"<!-- picture: accelsim (.*) -->", document)
+    monkeypatch.chdir(tmp_path)
+    assert run_command_line([*shlex.split(command), "--quiet"]) == 0
+    (made,) = tmp_path.glob("out/*/results.svg")
+    assert made.read_text() == (ROOT / PICTURE).read_text(), command
+    assert made.stat().st_size < 100_000
 
 
 def test_there_are_commands_and_the_door_is_short() -> None:
-    assert len(ALL) > 20
+    assert len(COMMANDS) > 10
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 

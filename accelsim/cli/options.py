@@ -108,7 +108,7 @@ def output_options(media: str = "json", out: str = _OUT) -> Decorator:
 
     Which media there are is known when the workload's plug-ins have been loaded.
     """
-    text = "Files to write, separated by commas: json, csv, html, txt."
+    text = "Files to write, separated by commas: json, csv, html, svg, txt."
     return _all_of(
         click.option("--out", type=click.Path(path_type=Path), help=out),
         click.option("--write", "media", default=media, metavar="MEDIA", help=text),

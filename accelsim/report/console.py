@@ -35,10 +35,10 @@ def shown(report: Report, console: Console, *, details: bool = False) -> str:
         before: Section | None = Heading(report.title)
         for group in groups:
             for section in group:
-                if drawn := _drawn(section, console):
+                if lines := drawn(section, console):
                     if before is None or not _adjoins(before, section):
                         console.print()
-                    console.print(*drawn, sep="\n", highlight=False)
+                    console.print(*lines, sep="\n", highlight=False)
                     before = section
             before = before and (before if isinstance(before, Heading) else None)
     text = capture.get()
@@ -54,7 +54,8 @@ def _adjoins(before: Section, section: Section) -> bool:
     return isinstance(before, Heading) or (isinstance(before, Prose) and isinstance(section, Prose))
 
 
-def _drawn(section: Section, console: Console) -> list[RenderableType]:
+def drawn(section: Section, console: Console) -> list[RenderableType]:
+    """Return what a console prints of a section; nothing for what it has no room for."""
     if isinstance(section, Heading):
         name, _, rest = section.detail.partition("\n")
         text = Text(printable(section.text), style="bold cyan")

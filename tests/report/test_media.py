@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -80,7 +81,7 @@ def drawn(medium: str, report: Report) -> str:
 
 
 def test_media_are_found_and_named() -> None:
-    assert {"csv", "html", "json", "txt"} <= set(MEDIA.all())
+    assert {"csv", "html", "json", "svg", "txt"} <= set(MEDIA.all())
     assert [medium.name for medium in chosen_media("txt, csv,txt")] == ["txt", "csv"]
     with pytest.raises(
         ConfigError, match=r"^there is no output medium 'htm'; did you mean 'html'\?$"
@@ -148,7 +149,7 @@ def test_a_page_shows_all_columns_and_loads_nothing() -> None:
     assert order == sorted(order)
 
 
-@pytest.mark.parametrize("medium", ["txt", "html", "json", "csv"])
+@pytest.mark.parametrize("medium", ["txt", "html", "json", "csv", "svg"])
 @given(name=st.text(min_size=1, max_size=12) | st.just(HARMFUL))
 def test_names_are_data_in_every_medium(medium: str, name: str) -> None:
     text = drawn(medium, report_of((name, 1.0, 1.0, 0.5, Alert(name), True), names=name))
@@ -158,6 +159,10 @@ def test_names_are_data_in_every_medium(medium: str, name: str) -> None:
             "html", "head", "meta", "title", "link", "style", "body", "h1", "h2", "small", "p",
             "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "figure", "figcaption",
             "details", "summary", "pre", "script",
+        }  # fmt: skip
+    elif medium == "svg":
+        assert {each.tag.partition("}")[2] for each in ElementTree.fromstring(text).iter()} <= {
+            "svg", "style", "defs", "clipPath", "rect", "text", "g", "circle",
         }  # fmt: skip
     elif medium == "json":
         assert json.loads(text)["name"] == name

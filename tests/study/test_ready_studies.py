@@ -10,7 +10,6 @@ import pytest
 from small_workload import SMALL
 
 import accelsim
-from accelsim.cli.main import run_command_line
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.shipped import shipped_folder
 from accelsim.study.outcome import outcome_of
@@ -60,17 +59,3 @@ def test_the_study_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert known["best"].point.values["adaptation_bottleneck"] == 8
     assert known["table"].states == {"ok": 6}
     assert isinstance(known["accelsim"], type(accelsim))
-
-
-def test_the_study_and_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    text, *_ = blocks("yaml")
-    (tmp_path / "example.yaml").write_text(text)
-    assert run_command_line(["sweep", "example.yaml", "--jobs", "0", "--quiet"]) == 0
-    # Those of other commands run in tests/test_readmes.py.
-    quick, commands = (b for b in blocks("sh") if "--sweep" in b or "study show" in b)
-    for line in [*quick.splitlines(), *commands.splitlines()]:
-        words = line.partition("#")[0].split()
-        assert words[0] == "accelsim"
-        assert run_command_line(words[1:]) == 0, line
-    assert (tmp_path / "example.csv").read_text().count("\n") == 7
