@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol, Self, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 from accelsim.errors import ProgramError
 
@@ -200,8 +200,7 @@ class Use:
         return None if demand is None else Use(self.block, self.action, demand)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """Uses that start together, at a place in a queue.
 
     ``after`` are ids of earlier tasks of the segment. ``holds`` are bytes taken in buffers when
@@ -391,7 +390,7 @@ class SegmentBuilder:
     def build(self) -> Segment:
         """Return the segment."""
         tasks = tuple(
-            replace(task, releases=tuple(self._releases[task.id]))
+            task._replace(releases=tuple(self._releases[task.id]))
             if task.id in self._releases
             else task
             for task in self._tasks

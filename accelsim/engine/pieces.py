@@ -59,6 +59,14 @@ class Account:
     layers: Layers = ()
 
 
+@dataclass(eq=False, slots=True)
+class _Known:
+    """What is known of some segments: whether they use the DRAM, and their outcomes by state."""
+
+    uses_dram: bool
+    records: dict[object, PieceRecord] = field(default_factory=dict)
+
+
 class PieceRunner:
     """The machine with its clock, and how often each piece ran on whose behalf."""
 
@@ -77,9 +85,8 @@ class PieceRunner:
         self._memo = memo if replay and not trace else None
         dram = hardware.dram
         self._dram_timing = dram.timing(DRAM, hardware.site) if dram and memo else None
-        self._pieces: dict[object, PieceRecord] = {}
+        self._known: dict[tuple[Segment, ...], _Known] = {}
         self._segments: dict[object, SegmentRecord] = {}
-        self._with_dram: dict[tuple[Segment, ...], bool] = {}
         self._accounts: dict[tuple[str, str, str, Layers], Account] = {}
         self._replays: Counter[PieceRecord] = Counter()
         self._replayed = 0
@@ -102,20 +109,21 @@ class PieceRunner:
         self, segments: tuple[Segment, ...], kind: ProgramKind, task: str, layers: Layers = ()
     ) -> Process:
         """Run segments one after the other (a SimPy process fragment); return the PieceRecord."""
-        uses_dram, channel = self._uses_dram(segments), None
-        if uses_dram and self.machine.dram:
+        known, channel = self._known.get(segments) or self._new(segments), None
+        if known.uses_dram and self.machine.dram:
             self._note_background()
             channel = self.machine.dram.state_key(self.env.now)
-        key = (segments, self.point, self._held(), channel)
-        record = self._pieces.get(key) if self._replay else None
+        key = (self.point, self._held(), channel)
+        record = known.records.get(key) if self._replay else None
         if record is None:
-            record = yield from self._run_piece(segments, uses_dram=uses_dram)
-            self._pieces[key] = record
+            record = yield from self._run_piece(segments, uses_dram=known.uses_dram)
+            known.records[key] = record
         else:
             # Blocks take the time for idle; the end sets right what was busy.
             self._replays[record] += 1
             self.levels.update(record.end_levels)
-            yield self.env.timeout(record.duration)
+            if not self.env.skip(record.duration):
+                yield self.env.timeout(record.duration)
             if record.dram is not None and self.machine.dram:
                 self.machine.dram.resume(record.dram, self.env.now, record.dram_residency)
         self.tally[record, self._account(kind, task, layers)] += 1
@@ -137,12 +145,10 @@ class PieceRunner:
         if dram and (found := dram.take_background(self.env.now)):
             self.background += found
 
-    def _uses_dram(self, segments: tuple[Segment, ...]) -> bool:
-        known = self._with_dram.get(segments)
-        if known is None:
-            present = self.machine.dram is not None
-            known = present and any(DRAM in segment.blocks for segment in segments)
-            self._with_dram[segments] = known
+    def _new(self, segments: tuple[Segment, ...]) -> _Known:
+        present = self.machine.dram is not None
+        known = _Known(present and any(DRAM in segment.blocks for segment in segments))
+        self._known[segments] = known
         return known
 
     def _account(self, kind: ProgramKind, task: str, layers: Layers) -> Account:
@@ -275,9 +281,13 @@ class PieceRunner:
         background = Counter(self.background)
         for (piece, account), times in self.tally.items():
             behalf = (account.point, account.kind.value, account.task)
-            for _, record in piece.parts:
-                _add(ledger.amounts, record.amounts, behalf, times)
-                _add(scheduled, record.segment.amounts, behalf, times)
+            # Most layers are replays of one: each outcome is counted once, with its repetitions.
+            records = {id(record): record for _, record in piece.parts}
+            repeated = Counter(id(record) for _, record in piece.parts)
+            for number, record in records.items():
+                ran = times * repeated[number]
+                _add(ledger.amounts, record.amounts, behalf, ran)
+                _add(scheduled, record.segment.amounts, behalf, ran)
                 for buffer, size in record.peak.items():
                     ledger.peak[buffer] = max(size, ledger.peak.get(buffer, 0))
             for action, amount in piece.background.items():

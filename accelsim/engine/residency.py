@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.switching import volatile_bits
@@ -48,7 +49,9 @@ class Residency:
         if not self._loadable:
             # Nothing can be loaded: every task was programmed before the device was switched on.
             self._resident = dict.fromkeys(placements, Missing.NOTHING)
-        self.most = self._held()
+        # Of thousands of switches most are between the same few sets.
+        self._bits = lru_cache(maxsize=1000)(self._sum)
+        self.most = self._held().copy()
 
     def missing(self, task: str) -> Missing:
         """Return what a task lacks."""
@@ -56,15 +59,21 @@ class Residency:
 
     def admit(self, task: str) -> None:
         """Note that a task is used and complete, others making room for it if they must."""
-        if self._policy == "one_task" and self._loadable and task not in self._resident:
-            for other in self._leaving():
-                del self._resident[other]
-        while task not in self._resident and not self._fits(task):
-            del self._resident[self._leaving()[0]]
+        new = task not in self._resident
+        if new:
+            self._make_room(task)
         if self._policy == "least_recently_used":
             self._resident.pop(task, None)
         self._resident[task] = Missing.NOTHING
-        self.most |= self._held()
+        if new:
+            self.most |= self._held()
+
+    def _make_room(self, task: str) -> None:
+        if self._policy == "one_task" and self._loadable:
+            for other in self._leaving():
+                del self._resident[other]
+        while not self._fits(task):
+            del self._resident[self._leaving()[0]]
 
     def power_off(self) -> None:
         """Forget what volatile memories held."""
@@ -87,13 +96,18 @@ class Residency:
         return [task for task in self._resident if task not in self._pinned]
 
     def _fits(self, task: str) -> bool:
-        total = self._held() + self._needs[task]
+        total = self._bits(frozenset((*self._resident, task)))
         return all(bits <= self._room[memory] for memory, bits in total.items())
 
     def _held(self) -> Counter[str]:
+        return self._bits(frozenset(self._resident))
+
+    def _sum(self, tasks: frozenset[str]) -> Counter[str]:
+        """Return the bits of tasks in each memory."""
         total: Counter[str] = Counter()
-        for resident in self._resident:
-            total.update(self._needs[resident])
+        for task, needs in self._needs.items():
+            if task in tasks:
+                total.update(needs)
         return total
 
 

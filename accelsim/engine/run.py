@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
@@ -47,8 +48,7 @@ class Execution:
         return self.end - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOutcome:
+class RequestOutcome(NamedTuple):
     """When a request came, began (a switch included) and ended; what became of it.
 
     ``tokens`` are those computed, padding included; ``layers`` the encoder layers that ran, and

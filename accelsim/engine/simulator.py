@@ -129,6 +129,8 @@ class _Controller:
         self.spans: list[StateSpan] = []
         self.outcomes: list[RequestOutcome] = []
         self.plans: Counter[IdlePlan] = Counter()
+        # What states cost, by the joules of what a power-off would lose.
+        self.priced: dict[float, Mapping[PowerState, StateCost]] = {}
         self.present: str | None = None
 
     def run(self) -> Run:
@@ -315,13 +317,15 @@ class _Controller:
         for state, stay in plan.stays(until - now):
             self._stay(state, begins, begins + stay)
             begins += stay
-        yield self.env.timeout(until - now)
+        if not self.env.skip(until - now):
+            yield self.env.timeout(until - now)
         if arrival is None:
             return
         yield from self._wake(state)
-        if arrival > self.env.now:
+        if (left := arrival - self.env.now) > 0:
             self._stay(PowerState.IDLE, self.env.now, arrival)
-            yield self.env.timeout(arrival - self.env.now)
+            if not self.env.skip(left):
+                yield self.env.timeout(left)
 
     def _idle_costs(self) -> Mapping[PowerState, StateCost]:
         """Return what each state costs: off also the reload of all tasks that it would lose."""
@@ -331,8 +335,11 @@ class _Controller:
         lost = fsum(reloads.get(loss, 0.0) for loss in self.residency.losses())
         if not lost:
             return states
-        off = states[PowerState.OFF]
-        return {**states, PowerState.OFF: replace(off, wake_energy=off.wake_energy + lost)}
+        if lost not in self.priced:
+            off = states[PowerState.OFF]
+            with_reload = replace(off, wake_energy=off.wake_energy + lost)
+            self.priced[lost] = {**states, PowerState.OFF: with_reload}
+        return self.priced[lost]
 
     def _stay(self, state: PowerState, start: Tick, end: Tick) -> None:
         stay = ChipState(state)

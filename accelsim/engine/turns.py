@@ -73,6 +73,8 @@ class TurnPort:
         # All bursts that began before this tick are done.
         self._since: Tick = 0
         self._expected: simpy.Event | None = None
+        # The masters in order and the number of the burst that ends a use, until bursts are done.
+        self._ending: tuple[list[str], int] | None = None
 
     def add(self, master: str, item: Item) -> None:
         """Let a use wait for its master's turn; those of one master follow one another."""
@@ -90,14 +92,20 @@ class TurnPort:
 
     def _order(self, last: str | None = None) -> list[str]:
         """Return the masters in the order of their turns, after whose turn was the last."""
+        if len(self._queues) == 1:
+            return list(self._queues)
         names, last = sorted(self._queues), self._last if last is None else last
         return [n for n in names if n > last] + [n for n in names if n <= last]
 
     def _last_burst(self, order: list[str]) -> int:
         """Return the number of the first burst that ends a use, counted from now on."""
-        left = (self._queues[name][0].left for name in order)
-        turns = (ceil_div(ticks, self._burst) - 1 for ticks in left)
-        return min(turn * len(order) + place for place, turn in enumerate(turns))
+        queues, burst, count = self._queues, self._burst, len(order)
+        if count == 1:
+            return ceil_div(queues[order[0]][0].left, burst) - 1
+        return min(
+            (ceil_div(queues[name][0].left, burst) - 1) * count + place
+            for place, name in enumerate(order)
+        )
 
     def _catch_up(self, now: Tick) -> None:
         """Note the bursts that began before a tick as done, but for one that ends a use."""
@@ -109,7 +117,7 @@ class TurnPort:
         """Serve so many whole bursts."""
         if not bursts:
             return
-        count = len(order)
+        self._ending, count = None, len(order)
         if self._served:
             self._show(order, bursts, self._served)
         for place, name in enumerate(order):
@@ -137,13 +145,17 @@ class TurnPort:
         """Return the tick in which the next use ends, if nothing arrives before."""
         order = self._order()
         number = self._last_burst(order)
+        self._ending = order, number
         rest = (self._queues[order[number % len(order)]][0].left - 1) % self._burst + 1
         return self._since + number * self._burst + rest
 
     def _complete(self) -> Item:
         """Serve all up to the next end of a use, and return that, which its master still has."""
-        order = self._order()
-        self._pass(order, number := self._last_burst(order))
+        if self._ending is None:
+            self._next_end()
+        assert self._ending is not None
+        order, number = self._ending
+        self._pass(order, number)
         self._last = order[number % len(order)]
         item = self._queues[self._last][0]
         if self._served:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from accelsim.program import Segment, SegmentBuilder, Use
 
@@ -27,15 +27,23 @@ class _Level:
 
     capacity: int
     held: int
+    releasable: int = 0
     releases: deque[tuple[int, int]] = field(default_factory=deque)
     fence: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def releasable(self) -> int:
-        return sum(size for _, size in self.releases)
-
     def copy(self) -> _Level:
-        return _Level(self.capacity, self.held, deque(self.releases), dict(self.fence))
+        return replace(self, releases=deque(self.releases), fence=dict(self.fence))
+
+    def release(self, task: int, size: int) -> None:
+        self.releases.append((task, size))
+        self.releasable += size
+
+    def reclaim(self) -> int:
+        """Count the oldest release as done; return its task."""
+        task, size = self.releases.popleft()
+        self.held -= size
+        self.releasable -= size
+        return task
 
 
 class Plan:
@@ -91,7 +99,7 @@ class Plan:
         """Give back bytes when a task ends, which took them or waits for the one that did."""
         if size:
             self._builder.release(task, buffer, size)
-            self._levels[buffer].releases.append((task, size))
+            self._levels[buffer].release(task, size)
 
     def end_held(self) -> dict[str, int]:
         """Return the bytes that every buffer still holds when the segment has ended."""
@@ -106,8 +114,7 @@ class Plan:
         if size > self.free(buffer):
             raise NoRoomError(what, buffer, size, self.free(buffer), level.capacity)
         while level.held + size > level.capacity:
-            task, released = level.releases.popleft()
-            level.held -= released
+            task = level.reclaim()
             # In-order queues: waiting for the last task of a queue covers those before it.
             queue = self._builder.queue_of(task)
             level.fence[queue] = max(task, level.fence.get(queue, -1))

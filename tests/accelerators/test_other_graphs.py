@@ -109,7 +109,7 @@ def forgets(made: InferenceProgram) -> InferenceProgram:
     """Return a program whose last segment has lost its functions."""
     *others, last = made.program.segments
     kept = [each for each in last.tasks if not any(use.block == "sfu" for use in each.uses)]
-    renumbered = tuple(replace(each, id=n, after=()) for n, each in enumerate(kept))
+    renumbered = tuple(each._replace(id=n, after=()) for n, each in enumerate(kept))
     segments = (*others, Segment(last.name, renumbered))
     return replace(made, program=replace(made.program, segments=segments))
 

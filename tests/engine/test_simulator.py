@@ -259,6 +259,24 @@ def test_events_of_the_main_workload(case: str, events: int) -> None:
     assert result.simulated + result.replayed == 6 * 14 + 6
 
 
+def test_time_that_is_skipped_is_as_time_that_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    skipped = run("vanilla_mixed", *SMALL, *IDLE)
+    monkeypatch.setattr(CountingEnvironment, "skip", lambda *_: False)
+    waited = run("vanilla_mixed", *SMALL, *IDLE)
+    assert facts(skipped) == facts(waited)
+    assert skipped.event_count == waited.event_count
+
+
+def test_no_event_is_skipped() -> None:
+    env = CountingEnvironment()
+    env.timeout(5)
+    assert not env.skip(5)
+    assert env.skip(4)
+    assert (env.now, env.event_count) == (4, 2)
+
+
 def test_conservation_names_what_contradicts() -> None:
     key = Key("bus", "transfer", "nominal", "infer", "MNLI", "pooler")
     idle, off = ChipState(PowerState.IDLE), ChipState(PowerState.OFF)

@@ -84,8 +84,7 @@ def test_delays_of_any_task_cannot_overfill_a_buffer(planned: Planned, delays: l
     # Other service times are another order of events; the plan does not know them.
     segment = planned.plan.build()
     tasks = tuple(
-        replace(
-            t,
+        t._replace(
             uses=tuple(
                 replace(u, demand=Command(delays[(t.id + i) % 8])) for i, u in enumerate(t.uses)
             ),
@@ -105,7 +104,7 @@ def test_without_the_waits_of_a_plan_a_buffer_overflows() -> None:
     segment = plan.build()
     assert segment.tasks[second].after == (first,)
     assert checked_run(segment, {})[0]["left"] == 6
-    careless: tuple[Task, ...] = tuple(replace(task, after=()) for task in segment.tasks)
+    careless: tuple[Task, ...] = tuple(task._replace(after=()) for task in segment.tasks)
     assert checked_run(Segment("careless", careless), {})[0]["left"] == 12
 
 

@@ -65,6 +65,9 @@ class EdgeBertEmitter(Emitter):
         writes = self.parts.host.register_writes_per_command
         self._register_writes = register_use(hardware, writes)
         self._moved: dict[tuple[str, Rows], Operand] = {}
+        # What was worked out before is the same for every block of rows and every copy.
+        self._panels: dict[tuple[str, Rows], Load] = {}
+        self._tilings: dict[tuple[tuple[str, ...], int], Tiling] = {}
 
     def copy(self) -> Self:
         """Return an independent copy."""
@@ -110,6 +113,12 @@ class EdgeBertEmitter(Emitter):
 
     def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return what fits the operand buffers."""
+        key = (tuple(each.name for each in products), rows)
+        if key not in self._tilings:
+            self._tilings[key] = self._tiling(products, rows)
+        return self._tilings[key]
+
+    def _tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
         name, weights = products[-1].name, [self.context.stored(each)[0] for each in products]
         depths = {self.context.producers[each.name][:1]: each.depth for each in products}
         fitting = operand_rows(self.parts, sum(depths.values()), rows, name)
@@ -126,6 +135,12 @@ class EdgeBertEmitter(Emitter):
 
         A masked panel brings one mask word for each of its vectors, partly filled or not.
         """
+        key = (product.name, columns)
+        if key not in self._panels:
+            self._panels[key] = self._panel(product, columns)
+        return self._panels[key]
+
+    def _panel(self, product: Operator, columns: Rows) -> Load:
         context, (first, last) = self.context, columns
         weight, *bias = context.stored(product)
         panel = context.part(weight, first * product.depth, last * product.depth)

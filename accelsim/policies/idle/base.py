@@ -88,9 +88,13 @@ def _is_sound(steps: object) -> bool:
     """Whether something is the steps of a plan."""
     if not (isinstance(steps, tuple) and steps):
         return False
-    if not all(isinstance(step, tuple) and len(step) == 2 for step in steps):
-        return False
-    times = [time for time, _ in steps]
-    typed = all(type(time) is int and type(state) is PowerState for time, state in steps)
-    idle = all(state in IDLE_STATES for _, state in steps)
-    return typed and idle and times[0] == 0 and times == sorted(times)
+    last = None
+    for step in steps:
+        if not (isinstance(step, tuple) and len(step) == 2):
+            return False
+        time, state = step
+        typed = type(time) is int and type(state) is PowerState and state in IDLE_STATES
+        if not typed or (time != 0 if last is None else time < last):
+            return False
+        last = time
+    return True
