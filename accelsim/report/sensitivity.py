@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from accelsim.report.origin import changes, origin
-from accelsim.report.table import Column, Prose, Report, Row, Table
+from accelsim.report.study_charts import spans
+from accelsim.report.table import Chart, Column, Prose, Report, Row, Table
 from accelsim.report.text import value_text
 from accelsim.study.sweep.config import figure_unit
 from accelsim.study.sweep.expressions import Expression
@@ -40,6 +41,7 @@ def sensitivity_report(
         verdict=tuple(Prose(text, "strong") for text in _verdict(found)),
         notes=tuple(_notes(found)),
         data=_data(found),
+        pictures=tuple(chart for one in found for chart in _charts(workload, one)),
         document={
             **origin(SCHEMA_VERSION, command, workload),
             "study": "sensitivity",
@@ -73,9 +75,58 @@ def _notes(found: Sequence[Sensitivity]) -> Iterator[str]:
             )
 
 
+def _shown(one: Sensitivity) -> list[Effect]:
+    return [effect for effect in one.effects if effect.size][:_SHOWN]
+
+
+def _unit(workload: Workload, one: Sensitivity) -> str:
+    return figure_unit(Expression(one.figure).alone or "", tuple(workload.cases))
+
+
+def _charts(workload: Workload, one: Sensitivity) -> Iterator[Chart]:
+    """Yield a tornado, Morris' effects and their plane, or Sobol's shares; none of nothing."""
+    unit = _unit(workload, one)
+    effects = [(effect.quantity, effect.figures) for effect in _shown(one)]
+    if not effects:
+        return
+    if one.method == "tornado":
+        ends = [("", name, one.as_is, own["low"], own["high"]) for name, own in effects]
+        yield spans(
+            f"{one.figure} over each quantity alone", Column("value", one.figure, unit), ends
+        )
+        return
+    kinds: tuple[tuple[str, str], ...] = (("absolute", "confidence"),)
+    if one.method == "sobol":
+        kinds, unit = (("first", "confidence"), ("total", "total_confidence")), "1"
+    rows = [
+        (_TITLES[kind], name, own[kind], own[kind] - own[sure], own[kind] + own[sure])
+        for kind, sure in kinds
+        for name, own in effects
+    ]
+    words = "mean of absolute effects" if one.method == "morris" else "share of its variance"
+    title = f"{one.figure}: {words}, with its 95 % interval"
+    yield spans(title, Column("value", words, unit), rows)
+    if one.method == "morris":
+        yield _plane(one.figure, unit, effects)
+
+
+def _plane(figure: str, unit: str, effects: Sequence[tuple[str, dict[str, float]]]) -> Chart:
+    keys = ("absolute", "spread", "mean", "confidence")
+    columns = (Column(key, _TITLES[key], unit) for key in keys)
+    rows: list[Row] = [(name, *(own[key] for key in keys)) for name, own in effects]
+    return Chart(
+        f"{figure}: effects that change with the others lie high",
+        "points",
+        Table("", (Column("quantity", "quantity"), *columns), tuple(rows)),
+        ("absolute",),
+        ("spread",),
+        label="quantity",
+    )
+
+
 def _table(workload: Workload, one: Sensitivity) -> Table:
-    unit = figure_unit(Expression(one.figure).alone or "", tuple(workload.cases))
-    shown = [effect for effect in one.effects if effect.size][:_SHOWN]
+    unit = _unit(workload, one)
+    shown = _shown(one)
     keys = list(one.effects[0].figures) if one.effects else []
     scaled = () if one.method == "sobol" else ("low", "high", "mean", "absolute", "spread")
     columns = [Column("", "quantity"), *(Column("", _TITLES[key]) for key in keys)]

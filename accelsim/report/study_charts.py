@@ -1,11 +1,11 @@
-"""The pictures of many points: a scatter with its best trade-offs, and parallel axes."""
+"""The pictures of many points: a scatter with its best trade-offs, parallel axes, intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from accelsim.report.table import Chart, Column, Table
+from accelsim.report.table import Chart, Column, Row, Table
 from accelsim.study.front import front
 
 FRONT = "trade_off"
@@ -51,6 +51,17 @@ def study_charts(
             x=shown,
             y=tuple(figures[:1]),
         )
+
+
+def spans(title: str, value: Column, rows: Sequence[Row]) -> Chart:
+    """Return a chart of (series, name, value, from, to): a mark with an interval for each name."""
+    ends = (Column(key, key, value.unit) for key in ("from", "to"))
+    columns = (Column("series", ""), Column("name", ""), value, *ends)
+    series = "series" if any(row[0] for row in rows) else ""
+    table = Table("", columns, tuple(rows))
+    return Chart(
+        title, "points", table, (value.key,), ("name",), series=series, low="from", high="to"
+    )
 
 
 def _signed(value: object, sign: float) -> float | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from accelsim.report.front import front_sections
-from accelsim.report.study_charts import study_charts
+from accelsim.report.study_charts import spans, study_charts
 from accelsim.report.study_columns import (
     USUAL,
     ShortRow,
@@ -16,7 +17,7 @@ from accelsim.report.study_columns import (
     short_rows,
     shown_columns,
 )
-from accelsim.report.table import Column, Prose, Report, Section, Table
+from accelsim.report.table import Chart, Column, Prose, Report, Row, Section, Table
 from accelsim.report.text import duration
 from accelsim.study.evaluator import Tally
 from accelsim.study.front import front_of
@@ -64,11 +65,14 @@ def sweep_report(
         name="sweep",
         title=f"{config.name}: {len(table.study):,} points",
         about=tuple(_about(table)),
-        sections=(*best, *(() if best else (_first(data),)), *reasons, *quantiles),
+        sections=(*best, *(() if best else (_first(data),)), *reasons, *_quantile_table(quantiles)),
         verdict=(*([Prose(searched, "strong")] if searched else ()), *verdict),
         details=(_first(data),) if best else (),
         data=data,
-        pictures=tuple(study_charts(data, config.axis_columns, _goals(config, data, shown))),
+        pictures=(
+            *study_charts(data, config.axis_columns, _goals(config, data, shown)),
+            *_quantile_charts(quantiles),
+        ),
         document={
             "schema_version": SCHEMA_VERSION,
             "tool": {"name": "accelsim", "version": __version__},
@@ -79,7 +83,7 @@ def sweep_report(
             "ok_in_part": in_part,
             "best": [row.number for row in front_of(rows).best],
             "rows": data.records,
-            "quantiles": [each for part in quantiles for each in part.records],
+            "quantiles": list(_quantile_records(quantiles)),
         },
     )
 
@@ -163,20 +167,44 @@ def _reasons(rows: Sequence[ShortRow]) -> Iterator[Table]:
         yield Table("Without figures, or without those of a case", columns, tuple(found))
 
 
-def _quantiles(rows: Sequence[ShortRow], shown: Shown) -> list[Table]:
-    """Return a row for each formula: its quantiles over all rows that have it."""
-    found = []
+def _quantiles(rows: Sequence[ShortRow], shown: Shown) -> dict[Column, list[float]]:
+    """Return the values of each formula over all rows that have it, in order."""
+    found = {}
     for at, column in enumerate(shown.columns):
         cells = (row.quantiled[at] for row in rows)
-        values = sorted(each for each in cells if isinstance(each, (int, float)))
-        if row := [quantile(values, share) for share in _QUANTILES] if values else []:
-            heads = (Column(f"p{100 * share:.0f}", f"{100 * share:.0f} %") for share in _QUANTILES)
-            texts = (column.text(each) for each in row)
-            found.append((column.key, len(values), tuple(heads), tuple(texts), tuple(row)))
-    if not found:
-        return []
-    columns = (Column("figure", "figure"), Column("rows", "rows", "1"), *found[0][2])
-    return [Table("Quantiles over rows", columns, tuple((f, n, *t) for f, n, _, t, _ in found))]
+        if values := sorted(each for each in cells if isinstance(each, (int, float))):
+            found[column] = values
+    return found
+
+
+def _ends(values: Sequence[float]) -> list[float]:
+    return [quantile(values, share) for share in _QUANTILES]
+
+
+def _quantile_table(found: Mapping[Column, Sequence[float]]) -> Iterator[Table]:
+    heads = (Column(f"p{100 * share:.0f}", f"{100 * share:.0f} %") for share in _QUANTILES)
+    columns = (Column("figure", "figure"), Column("rows", "rows", "1"), *heads)
+    rows: list[Row] = [
+        (column.key, len(values), *(column.text(each) for each in _ends(values)))
+        for column, values in found.items()
+    ]
+    if rows:
+        yield Table("Quantiles over rows", columns, tuple(rows))
+
+
+def _quantile_charts(found: Mapping[Column, Sequence[float]]) -> Iterator[Chart]:
+    """Yield the 5, 50 and 95 % points of formulas, those of a unit together."""
+    for unit in dict.fromkeys(column.unit for column in found):
+        own = {column: _ends(each) for column, each in found.items() if column.unit == unit}
+        rows: list[Row] = [("", column.key, m, low, high) for column, (low, m, high) in own.items()]
+        yield spans("5, 50 and 95 % of all rows", Column("value", "value", unit), rows)
+
+
+def _quantile_records(found: Mapping[Column, Sequence[float]]) -> Iterator[dict[str, Any]]:
+    keys = [f"p{100 * share:.0f}" for share in _QUANTILES]
+    for column, values in found.items():
+        ends = zip(keys, map(column.plain, _ends(values)), strict=True)
+        yield {"figure": column.name, "rows": len(values), **dict(ends)}
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.report.origin import changes, origin
-from accelsim.report.table import RULE, Column, Prose, Report, Row, Table
+from accelsim.report.study_charts import spans
+from accelsim.report.table import RULE, Chart, Column, Prose, Report, Row, Table
 from accelsim.report.text import number, value_text
 from accelsim.study.sweep.config import figure_unit
 from accelsim.study.uncertainty.bands import Band, Uncertainty
@@ -55,6 +57,7 @@ def uncertainty_report(found: Uncertainty, command: Sequence[str]) -> Report:
                 for name in names
             },
         },
+        pictures=tuple(_charts(found, shown)),
         details=(_quantities(found),),
     )
 
@@ -124,6 +127,35 @@ def _shown(found: Uncertainty, case: str) -> list[str]:
     names = [name for name in found.bands if name.startswith(f"{case}.gain.")]
     varying = (name for name, band in found.bands.items() if band.low < band.high)
     return [*names, *(name for name in varying if name in usual)]
+
+
+def _charts(found: Uncertainty, shown: Mapping[str, Sequence[str]]) -> Iterator[Chart]:
+    """Yield the bands of gains and of figures, those of a unit together, and what gains follow."""
+    units: dict[str, list[Row]] = {}
+    follows: list[Row] = []
+    for case, name in ((case, name) for case, names in shown.items() for name in names):
+        band, short = found.bands[name], name.removeprefix(f"{case}.")
+        rows = units.setdefault(figure_unit(name, (case,)), [])
+        rows.append((case, short, band.middle, band.low, band.high))
+        rows.append((f"{case} as it is", short, band.as_is, None, None))
+        if ".gain." in name:
+            each = (one for one in found.influences(name) if one.share >= _MATTERS)
+            follows += ((case, short, one.quantity, one.share) for one in each)
+    words = {"x": "gain", "J": "energy", "s": "time", "m2": "area", "W": "power"}
+    for unit, rows in units.items():
+        of = words.get(unit, "figure")
+        drawn = spans(f"Bands of {of}: 5, 50 and 95 %", Column("value", of, unit), rows)
+        yield replace(drawn, logarithmic=("value",))
+    if follows:
+        heads = (("case", ""), ("gain", ""), ("quantity", ""), ("share of variance", "%"))
+        yield Chart(
+            "What gains follow",
+            "bars",
+            Table("", tuple(Column(key, key, unit) for key, unit in heads), tuple(follows)),
+            ("gain", "case"),
+            ("share of variance",),
+            series="quantity",
+        )
 
 
 def _table(found: Uncertainty, case: str, names: Sequence[str]) -> Table:

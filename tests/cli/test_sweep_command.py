@@ -60,8 +60,13 @@ def test_a_study_is_shown_goes_on_and_is_exported(capsys: Captured) -> None:
     assert [row["edp"] == "" for row in table] == [False, True, False, True]
     document = json.loads(Path("o/sweep.json").read_text())
     assert (document["states"]["ok"], document["ok_in_part"]) == (4, 2)
-    (drawn,) = restored(document).pictures
+    drawn, bands = restored(document).pictures
     assert isinstance(drawn, Chart)
+    assert isinstance(bands, Chart)
+    (told,) = document["quantiles"]
+    _, *ends = bands.table.rows[0][1:]
+    assert (told["figure"], told["rows"]) == ("edp", 2)
+    assert [told["p50"], told["p5"], told["p95"]] == pytest.approx(ends)
     assert (drawn.kind, drawn.x) == ("parallel", ("length", "bottleneck", "edp"))
 
     assert sweep() == 0

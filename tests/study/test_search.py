@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import engine_copies
 import pytest
+from searched import SEARCH, searched_study
 from small_workload import MAIN, SMALL
 
 import accelsim
@@ -15,6 +17,7 @@ from accelsim.errors import ConfigError
 from accelsim.report.sweep import sweep_report
 from accelsim.report.table import Table
 from accelsim.study.front import Costs, costs_of, front_of, with_objectives
+from accelsim.study.search import search as searching
 from accelsim.study.search.search import Search, search_study
 from accelsim.study.search.space import choose, grid_size, key_of, unseen, without_sample
 from accelsim.study.store import IN_MEMORY, Store
@@ -186,6 +189,24 @@ def test_a_search_is_the_same_for_any_workers_and_goes_on_from_the_store() -> No
     assert searched(jobs=2, budget=16, batch=4)[:8] == first
     assert searched(jobs=2, budget=16, batch=4) == searched(store=kept, budget=16, batch=4)
     assert searched(budget=16, batch=4, seed=1) != searched(store=kept, budget=16, batch=4)
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+def test_a_search_asks_what_it_asked_of_optuna_and_tells_it_the_same(
+    sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, made = engine_copies.frozen()[sampler], engine_copies.optuna(sampler)
+    monkeypatch.setattr(searching, "_optuna", lambda: made)
+    search = Search(**SEARCH, sampler=sampler)  # type: ignore[arg-type]
+    found = search_study(searched_study(), Store(IN_MEMORY), Evaluation(0), search)
+    asked = [list(row.point.values.values()) for row in found.table]
+    assert asked == known["asked"]
+    assert len({str(each) for each in asked}) == len(asked) == SEARCH["budget"]
+    # Repeats were suggested and replaced, and what cannot run was told to have failed.
+    said = known["trials"]
+    assert sum(trial["queued"] for trial in said) >= 10
+    assert {trial["told"][1] for trial in said} == {None, "FAIL"}
+    assert any(trial["told"][2].get("violation") for trial in said)
 
 
 def test_what_breaks_a_constraint_more_is_told_to_be_worse() -> None:

@@ -18,7 +18,7 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation.examine import examine, resolve
 from accelsim.evaluation.point import Point
 from accelsim.report.run import run_report
-from accelsim.report.table import Table
+from accelsim.report.table import Chart, Table
 from accelsim.report.uncertainty import banded, uncertainty_report
 from accelsim.study.uncertainty.bands import Uncertainty, rank_shares, uncertainty
 from accelsim.study.uncertainty.quantities import Space, load_space
@@ -148,6 +148,21 @@ def test_a_gain_is_that_of_each_point(read_alone: Uncertainty) -> None:
     before, after = (read_alone.samples[f"{case}.energy.system"] for case in CASES)
     gains = read_alone.samples["adapter_slc.gain.energy.system"]
     np.testing.assert_allclose(gains, before / after, rtol=1e-12)
+
+
+def test_bands_are_drawn_by_unit_and_with_what_they_follow(read_alone: Uncertainty) -> None:
+    charts = [c for c in uncertainty_report(read_alone, []).pictures if isinstance(c, Chart)]
+    *bands, follows = charts
+    assert [chart.kind for chart in charts] == ["points"] * len(bands) + ["bars"]
+    assert len({chart.table.columns[2].unit for chart in bands}) == len(bands)
+    seen = 0
+    for case, short, *ends in (row for chart in bands for row in chart.table.rows):
+        band = read_alone.bands[f"{str(case).removesuffix(' as it is')}.{short}"]
+        as_is = str(case).endswith(" as it is")
+        assert ends == ([band.as_is, None, None] if as_is else [band.middle, band.low, band.high])
+        seen += ".gain." in f"{case}.{short}"
+    assert seen >= 4
+    assert {row[2] for row in follows.table.rows} == {"read"}
 
 
 def test_one_quantity_explains_all(read_alone: Uncertainty) -> None:

@@ -171,7 +171,9 @@ function points(chart, look) {
     if (stacked) return {...given, mode: "lines", stackgroup: "all", line: {color: own.of, width: 0, shape: "hv"}, fillcolor: own.of};
     const along = typeof chart.table[ky][0] === "string" ? kx : ky, mean = n => inUnit(chart.table[along][n], chart.heads[along].unit);
     const end = (key, n) => chart.table[key][n] === null ? mean(n) : inUnit(chart.table[key][n], chart.heads[along].unit);
-    const error = chart.low && mine.some(n => chart.table[chart.low][n] !== null) ? {["error_" + (along === kx ? "x" : "y")]: {type: "data", symmetric: false, thickness: 1.5, color: own.of,
+    // From one value to both sides: bars.
+    const tornado = along === kx && mine.length > 1 && distinct(mine.map(mean)).length === 1;
+    const error = chart.low && mine.some(n => chart.table[chart.low][n] !== null) ? {["error_" + (along === kx ? "x" : "y")]: {type: "data", symmetric: false, ...(tornado ? {thickness: 12, width: 0} : {thickness: 1.5}), color: own.of,
       array: mine.map(n => end(chart.high, n) - mean(n)), arrayminus: mine.map(n => mean(n) - end(chart.low, n))}} : {};
     return {...given, ...error, mode: (chart.joined ? "lines" : "markers") + (chart.joined && mine.length <= 40 ? "+markers" : "") + (places ? "+text" : ""),
       line: {color: own.of, width: 1.5, dash: DASHES[SHAPES.indexOf(own.shape)]}, marker: {color: own.of, size: 9, symbol: own.symbol, opacity: brushed.has(chart.token) ? 1 : .9},
