@@ -195,8 +195,7 @@ class _Breakdown:
     def _joules(self, block: str, action: str, point: str, amount: int) -> float:
         if (block, action) in self.prices.paid_elsewhere:
             return 0.0
-        unit = self.prices.joules[block, action] * self.prices.supplies.dynamic(point, block)
-        return amount * unit
+        return amount * self.prices.unit(block, action, point)
 
     def _kind(self, block: str, action: str) -> tuple[str, str, str]:
         """Return what a block is for, the action and the unit in which it is counted."""

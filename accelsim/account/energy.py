@@ -75,14 +75,14 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
     units = [
         None
         if (group.block, group.action) in prices.paid_elsewhere
-        else (prices.joules[group[:2]], prices.supplies.dynamic(group.point, group.block))
+        else prices.unit(group.block, group.action, group.point)
         for group in ledger.groups[0]
     ]
     dynamic: dict[Key, float] = {}
     members: list[int] = []
     for (key, amount), group in zip(ledger.amounts.items(), ledger.groups[1], strict=True):
         if (unit := units[group]) is not None:
-            dynamic[key] = amount * unit[0] * unit[1]
+            dynamic[key] = amount * unit
             members.append(group)
     seconds = {state: to_seconds(ticks) for state, ticks in ledger.chip_states.items()}
     leakage = {

@@ -29,13 +29,13 @@ class Supplies:
     barrier lowering, which is left out. ``voltages`` and ``losses`` are relative to the nominal
     operating point, ``periods`` are ticks of a cycle, all by the name of the point. ``scaled`` are
     the blocks that follow the chip's supply, ``retained`` those that keep their contents in
-    retention, with what is left of their leakage there (``gated`` is left of others),
+    retention, with what is left of their leakage there (``gated``, by block, is left of others),
     ``always_on`` those that no state switches off; ``rewriting`` is the share of a block's power
     that writes again what fades.
     """
 
     power: PowerConfig
-    gated: float
+    gated: Mapping[str, float]
     voltages: dict[str, float]
     losses: dict[str, float]
     periods: dict[str, Tick]
@@ -44,9 +44,13 @@ class Supplies:
     always_on: frozenset[str]
     rewriting: Mapping[str, float]
 
+    def logic(self, point: str) -> float:
+        """Return the factor on the dynamic energy of the logic at an operating point."""
+        return self.losses[point] * self.voltages[point] ** 2
+
     def dynamic(self, point: str, block: str) -> float:
-        """Return the factor on the energy of an action at an operating point."""
-        return self.losses[point] * self.voltages[point] ** 2 if block in self.scaled else 1.0
+        """Return the factor on what a block does at its own supply, at an operating point."""
+        return self.logic(point) if block in self.scaled else 1.0
 
     def leakage(self, state: ChipState, block: str) -> float:
         """Return the factor on the leakage of a block in a state of the chip.
@@ -63,7 +67,7 @@ class Supplies:
             return self.losses[at] * self.voltages[at] if block in self.scaled else 1.0
         if state.power is PowerState.RETENTION and block in self.retained:
             return self.retained[block]
-        return self.gated
+        return self.gated[block]
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,13 @@ class PriceList:
         gated = self.supplies.power.clock_gating == "blocks"
         return gated and self.part(block) is not Part.SUPPLY
 
+    def unit(self, block: str, action: str, point: str = NOMINAL) -> float:
+        """Return the joules of one unit of an action at an operating point."""
+        joules, supplies = self.joules[block, action], self.supplies
+        if block in supplies.scaled:
+            return joules * supplies.logic(point)
+        return joules + (supplies.logic(point) - 1) * self.sheets[block].prices[action].logic
+
     @property
     def unpriced(self) -> dict[str, str]:
         """What costs nothing here although it is known to cost, by block."""
@@ -115,8 +126,9 @@ def price_list(
     part of the memory's; so are the watts of ``rewriting`` what fades, by memory.
     """
     sheets, logic = dict(hardware.datasheets), hardware.site.logic
+    drawn = hardware.power.regulator.drawn(hardware.clock.voltage)
     for name, code in sorted(codecs):
-        sheets[name] = _with_codec(sheets[name], code, logic)
+        sheets[name] = _with_codec(sheets[name], code, logic, drawn)
     priced = {(n, a): price for n, sheet in sheets.items() for a, price in sheet.prices.items()}
     joules = {key: price.joules for key, price in priced.items() if not price.paid_elsewhere}
     areas = {name: sheet.area for name, sheet in sheets.items() if sheet.area is not None}
@@ -161,11 +173,10 @@ def _supplies_of(
         periods[point.name] = period_of(point.frequency)
     scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
     power = hardware.power.measured(hardware.process)
-    gated = power.gated_leakage
-    assert gated is not None
-    usual = power.retention.leakage_fraction if power.retention else gated
+    gated = {name: _left(sheet, power, hardware.site.logic) for name, sheet in sheets.items()}
+    usual = dict.fromkeys(sheets, power.retention.leakage_fraction) if power.retention else gated
     retained = {
-        name: usual if sheet.kept is None else sheet.kept
+        name: usual[name] if sheet.kept is None else sheet.kept
         for name, sheet in sheets.items()
         if sheet.retained
     }
@@ -173,18 +184,33 @@ def _supplies_of(
     return Supplies(power, gated, voltages, losses, periods, scaled, retained, always_on, rewriting)
 
 
-def _with_codec(sheet: Datasheet, code: Code, logic: Logic) -> Datasheet:
-    """Return the datasheet of a memory with the codec that stands at it."""
+def _left(sheet: Datasheet, power: PowerConfig, logic: Logic) -> float:
+    """Return what is left of a block's leakage behind open switches, never more than all.
+
+    Switches leak by area; what states none has that of logic which leaks as much.
+    """
+    if power.gated_leakage is not None or not sheet.leakage:
+        return power.gated_leakage or 0.0
+    area = sheet.leakage / logic.leakage if sheet.area is None else sheet.area
+    return min(1.0, area * logic.switched_off / sheet.leakage)
+
+
+def _with_codec(sheet: Datasheet, code: Code, logic: Logic, drawn: float) -> Datasheet:
+    """Return the datasheet of a memory with the codec at it, which is logic behind a regulator.
+
+    The regulator takes ``drawn`` joules for each.
+    """
     cost = codec_cost(code, logic)
+    decode, encode = drawn * cost.decode_energy, drawn * cost.encode_energy
     own = {
-        f"correct_{code.name}": Price("code_words", cost.decode_energy),
-        f"encode_{code.name}": Price("code_words", cost.encode_energy),
+        f"correct_{code.name}": Price("code_words", decode, logic=decode),
+        f"encode_{code.name}": Price("code_words", encode, logic=encode),
     }
     return replace(
         sheet,
         prices={**sheet.prices, **own},
         area=(sheet.area or 0.0) + cost.area,
-        leakage=(sheet.leakage or 0.0) + cost.area * logic.leakage,
+        leakage=(sheet.leakage or 0.0) + drawn * cost.area * logic.leakage,
     )
 
 

@@ -151,7 +151,7 @@ def price_spans(record: SegmentRecord, point: str, prices: PriceList) -> list[Bo
         use = task.uses[span.use]
         block, action, amount = use.block, use.action, span.share(use.amount)
         free = (block, action) in prices.paid_elsewhere
-        joules = amount * (per_byte if free else _price(prices, block, action, point))
+        joules = amount * (per_byte if free else prices.unit(block, action, point))
         if block in clocked:
             joules += cycle_joules(prices, block, span.end - span.start, point)
         bookings.append(
@@ -163,15 +163,11 @@ def price_spans(record: SegmentRecord, point: str, prices: PriceList) -> list[Bo
     return bookings
 
 
-def _price(prices: PriceList, block: str, action: str, point: str) -> float:
-    return prices.joules[block, action] * prices.supplies.dynamic(point, block)
-
-
 def _dram_joules_per_byte(record: SegmentRecord, point: str, prices: PriceList) -> float:
     commands, moved = 0.0, 0
     for (block, action, _), amount in record.amounts.items():
         if (block, action) in prices.paid_elsewhere:
             moved += amount
         elif block == DRAM:
-            commands += amount * _price(prices, block, action, point)
+            commands += amount * prices.unit(block, action, point)
     return commands / moved if moved else 0.0

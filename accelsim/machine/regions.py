@@ -14,6 +14,7 @@ from accelsim.memory.silicon import as_built
 from accelsim.memory.stated import as_stated
 from accelsim.memory.tables import Conditions
 from accelsim.memory.technology import MemoryTechnology, load_technology
+from accelsim.memory.temperatures import floorplan
 from accelsim.units import format_bytes
 
 Target = Literal[
@@ -180,6 +181,8 @@ def _lanes(technology: MemoryTechnology, query: ArrayQuery, process: ProcessConf
     if technology.stated:
         technology = as_stated(technology, wanted, query.target)
     known = technology.find_conditions(wanted)
-    words = [max(technology.tables[each].get(query.target, (query.word,))) for each in known]
+    # The layout's table alone is asked: no temperature makes other arrays of a memory.
+    plans = {floorplan(technology, each) for each in known}
+    words = [max(technology.tables[each].get(query.target, (query.word,))) for each in plans]
     widest = min(words, default=query.word)
     return query.word // widest if query.word % widest == 0 else 1

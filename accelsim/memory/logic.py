@@ -9,9 +9,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Hertz, Joules, Meters, SquareMeters, Volts, Watts
+from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.files import load_file, named_beside
@@ -139,10 +138,20 @@ class LogicLeakage(ConfigModel):
 
 
 class PowerSwitch(ConfigModel):
-    """The fraction of leakage that an open power switch leaves behind, by roadmap."""
+    """Open switches, a ``share`` as wide as the transistors that they switch, and their leakage."""
 
-    left_behind: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    share: Annotated[float, Field(ge=0, le=1)]
+    width_per_um2: Meters
+    temperature: Kelvin
+    leakage_per_um: Watts
+    doubling: Kelvin
     source: str
+
+    def leakage(self, temperature: float) -> float:
+        """Return what the switches of a square meter leak at a temperature [K], in W/m2."""
+        heat = 2 ** ((temperature - self.temperature) / self.doubling)
+        # Watts and meters of a um2 are a million times as much of a meter and a m2.
+        return self.share * self.width_per_um2 * 1e12 * self.leakage_per_um * 1e6 * heat
 
 
 class LogicFile(ConfigModel):
@@ -189,7 +198,7 @@ class Logic:
     J a cycle;
     ``interface_bit`` and ``interface_power`` of the DRAM in J and W; ``unpriced`` tells what
     costs nothing; ``frequency`` [Hz] is the fastest clock, at any voltage, that the figures are of;
-    ``leakage`` in W/m2. A 16-bit
+    ``leakage`` in W/m2, ``switched_off`` in W/m2 of anything behind open switches. A 16-bit
     multiplier is the geometric mean of the 8-bit and the 32-bit one: cost grows with the square of
     the width.
     """
@@ -208,6 +217,7 @@ class Logic:
     add_16_bit: Circuit
     multiply_16_bit: Circuit
     leakage: float
+    switched_off: float
     sources: Mapping[str, str]
     unpriced: str
     frequency: float
@@ -268,6 +278,8 @@ def scaled_logic(
         interface_power=file.dram_interface.power.at(grade),
         **_circuits(file.arithmetic, grade, node, voltage),
         leakage=leakage * factors.get(LEAKAGE, 1.0),
+        # Transistors of as many widths of the node fill an area.
+        switched_off=file.power_switch.leakage(temperature) / shrink,
         sources=_sources(file),
         unpriced=_unpriced(file, grade),
         frequency=file.frequency,
@@ -357,22 +369,6 @@ def _sources(file: LogicFile) -> dict[str, str]:
 def load_logic(name: str) -> LogicFile:
     """Return what a file says of a logic technology. Raises ConfigError for a bad one."""
     return load_file(name, _read_logic, "logic technology", "logic")
-
-
-def left_behind(name: str, roadmap: str | None) -> float:
-    """Return the fraction of leakage behind an open power switch of a logic technology.
-
-    Raises ConfigError for a roadmap of which its file says nothing.
-    """
-    file = load_logic(name)
-    like = load_technology(named_beside(name, file.leakage.like), named_beside(name, "bank_wires"))
-    roadmap, known = roadmap or like.default_roadmap, file.power_switch.left_behind
-    if roadmap not in known:
-        raise ConfigError(
-            f"power.gated_leakage: {file.name} says nothing of switches of roadmap '{roadmap}', "
-            f"only of {', '.join(known)}; state it"
-        )
-    return known[roadmap]
 
 
 def _unpriced(file: LogicFile, grade: Grade) -> str:

@@ -8,6 +8,7 @@ from accelsim.account.prices import price_list
 from accelsim.errors import ConfigError
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.memory.protection import Code
 
 SHIPPED = ["edgebert_overlapped", "systolic_npu"]
 IDEAL = "power.regulator={kind: buck, efficiency: 1}"
@@ -94,11 +95,44 @@ def test_a_lower_nominal_voltage_costs_what_the_operating_point_does() -> None:
             price_list(machine(regulator, "clock.voltage=0.5 V")),
         )
         low = ChipState(PowerState.ACTIVE, "0.50 V")
-        for block, action in (("pe_array", "mac"), ("sfu", "softmax")):
-            at = scaled.joules[block, action] * scaled.supplies.dynamic(low.point, block)
+        for block, action in (("pe_array", "mac"), ("sfu", "softmax"), ("weight_buffer", "read")):
+            at = scaled.unit(block, action, low.point)
             assert own.joules[block, action] == pytest.approx(at)
             leaked = scaled.watts[block] * scaled.supplies.leakage(low, block)
             assert own.watts[block] == pytest.approx(leaked)
+
+
+@pytest.mark.parametrize(
+    ("regulator", "left"),
+    [
+        ("{kind: ldo, input: 0.8 V}", 0.625),
+        ("{kind: buck, efficiency: 1}", 0.625**2),
+        ("{kind: buck, efficiency: 0.85}", 0.625**2 / 0.85),
+    ],
+)
+def test_wires_of_a_buffer_follow_the_logic_and_its_array_does_not(
+    regulator: str, left: float
+) -> None:
+    """18,432 B at 0.2 pJ of wires each are 3.69 of 17.0 nJ: 15.6, 14.75, 15.0 nJ at 0.5 V."""
+    usual = price_list(machine())
+    low = price_list(machine(f"power.regulator={regulator}", "clock.voltage=0.5 V"))
+    wires = 8 * 25e-15
+    for buffer in ("weight_buffer", "activation_buffer", "auxiliary_memory"):
+        saved = usual.joules[buffer, "read"] - low.joules[buffer, "read"]
+        assert saved == pytest.approx((1 - left) * wires)
+        # What comes off the bus passes none of these wires.
+        assert usual.joules[buffer, "write"] == low.joules[buffer, "write"]
+
+
+def test_a_codec_at_a_memory_is_logic() -> None:
+    code = Code("secded", 64)
+    regulators = (IDEAL, "power.regulator={kind: buck, efficiency: 0.5}")
+    ideal, lossy = (price_list(machine(each), [("rram", code)]) for each in regulators)
+    for action in (f"correct_{code.name}", f"encode_{code.name}"):
+        assert lossy.joules["rram", action] == 2 * ideal.joules["rram", action]
+        at = ideal.unit("rram", action, "0.50 V")
+        assert at == pytest.approx(0.625**2 * ideal.joules["rram", action])
+    assert lossy.joules["rram", "read"] == ideal.joules["rram", "read"]
 
 
 def test_losses_of_a_regulator_are_paid_at_the_nominal_voltage_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
@@ -25,6 +26,35 @@ def test_every_shipped_machine_has_every_temperature_and_roadmap(name: str) -> N
         assert hardware.datasheets
         for region in hardware.regions.values():
             assert (region.array.temperature, region.array.roadmap) == (kelvin, roadmap)
+
+
+WIDTHS = {
+    "adapter_mixed.yaml": ("pe_array.vector_size=8", "pe_array.vector_size=32"),
+    "systolic_npu_adapter.yaml": ("pe_array.columns=8", "pe_array.columns=32"),
+}
+WORDS = ("memories.sram.word=64 b", "memories.sram.word=256 b", "memories.sram.word=512 b")
+
+
+@pytest.mark.parametrize("roadmap", ["LOP", "LSTP", "HP"])
+@pytest.mark.parametrize(
+    ("name", "width"), [(name, each) for name in WIDTHS for each in (*WIDTHS[name], *WORDS)]
+)
+def test_cooling_changes_no_floorplan_and_no_array_leaks_more(
+    name: str, width: str, roadmap: str
+) -> None:
+    fixed = (width, f"process.roadmap={roadmap}", "memories.sram.extrapolate=true")
+    chips = [machine(name, *fixed, f"process.temperature={t} K") for t in (300, 313, 349, 350)]
+    for block, cold in chips[0].regions.items():
+        arrays = [chip.regions[block] for chip in chips]
+        for each in arrays:
+            assert (each.lanes, each.banks, each.array.banks) == (
+                cold.lanes, cold.banks, cold.array.banks,
+            )  # fmt: skip
+            assert each.area == pytest.approx(cold.area, rel=1e-12)
+        leaks = [each.leakage for each in arrays]
+        assert leaks == sorted(leaks)
+    areas = [math.fsum(sheet.area or 0.0 for sheet in c.datasheets.values()) for c in chips]
+    assert areas == pytest.approx([areas[0]] * len(areas), rel=1e-12)
 
 
 @pytest.mark.parametrize("block", ["weight_buffer", "auxiliary_memory", "memories.rram"])

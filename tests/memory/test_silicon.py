@@ -119,10 +119,10 @@ def test_a_machine_of_silicon_keeps_its_memories_by_what_was_measured() -> None:
 
 @pytest.mark.parametrize(
     ("grade", "gated", "seconds"),
-    [("low", 0.01, 1e-6), ("typical", 1.9e-4, 10e-6), ("high", 0.1, 1e-5)],
+    [("low", 0.01, 1e-6), ("typical", None, 10e-6), ("high", 0.1, 1e-5)],
 )
 def test_ends_of_gating_and_wake_up_reach_the_supply(
-    grade: str, gated: float, seconds: float
+    grade: str, gated: float | None, seconds: float
 ) -> None:
     hardware = machine(f"process.grade={grade}")
     power = hardware.power.measured(hardware.process)
@@ -153,15 +153,25 @@ def test_every_array_of_a_shipped_machine_stands_beside_what_was_built() -> None
     assert backbone.area == pytest.approx(0.792 * 4.5 / 1.1185, rel=1e-3)
 
 
-@pytest.mark.parametrize(("roadmap", "left"), [("LOP", 1.9e-4), ("LSTP", 0.1), ("HP", 3.6e-4)])
-def test_switches_leave_what_lstp_transistors_a_tenth_as_wide_leak(
-    roadmap: str, left: float
+@pytest.mark.parametrize("roadmap", ["LOP", "LSTP", "HP"])
+@pytest.mark.parametrize(("kelvin", "current"), [(300, 0.0162e-3), (350, 0.0962e-3)])
+def test_an_open_switch_leaks_by_its_own_width_whatever_it_gates(
+    roadmap: str, kelvin: int, current: float
 ) -> None:
-    """I_off at 350 K over that of the gated transistors, CACTI's table: 0.773, 399, 215 nA/um."""
-    hardware = load_hardware("hwconfigs/vanilla_slc.yaml", (f"process.roadmap={roadmap}",))
+    """A tenth of 9.24 F of transistors in 146 F2, at I_off [A/m] of NVSim's LSTP and 0.8 V."""
+    settings = (f"process.roadmap={roadmap}", f"process.temperature={kelvin} K")
+    prices = price_list(load_hardware("hwconfigs/vanilla_slc.yaml", settings))
     off = ChipState(PowerState.OFF)
-    assert price_list(hardware).supplies.leakage(off, "sram") == left
-    leaks = {"LOP": 399e-9, "LSTP": 0.773e-9, "HP": 215.2e-9}
-    assert left == pytest.approx(0.1 * 0.773e-9 / leaks[roadmap], rel=0.03)
-    stated = load_hardware("hwconfigs/vanilla_slc.yaml", ("power.gated_leakage=0.0",))
-    assert price_list(stated).supplies.leakage(off, "sram") == 0
+    expected = 0.1 * 9.24 / 146 / 22e-9 * current * 0.8
+    for block, watts in prices.watts.items():
+        left = watts * prices.supplies.leakage(off, block)
+        assert left == pytest.approx(expected * prices.areas[block], rel=0.01)
+        assert left < watts
+
+
+def test_no_switch_leaves_more_than_all_and_a_stated_share_counts() -> None:
+    off, block = ChipState(PowerState.OFF), "sram"
+    cool = ("process.factors={SRAM_htree.leakage: 1e-6}",)
+    for settings, left in ((cool, 1), (("power.gated_leakage=0.0",), 0)):
+        prices = price_list(load_hardware("hwconfigs/vanilla_slc.yaml", settings))
+        assert prices.supplies.leakage(off, block) == left

@@ -54,12 +54,19 @@ class Price:
     """What one counted unit of an action costs: joules at the nominal operating point.
 
     ``unit`` says what is counted (macs, words, bytes). An action that is ``paid_elsewhere`` has its
-    cost in the actions that it causes, such as the bursts behind the bytes of a DRAM.
+    cost in the actions that it causes, such as the bursts behind the bytes of a DRAM. ``logic`` are
+    joules of it that follow the supply of the logic, whatever the component's own does.
     """
 
     unit: str
     joules: float
     paid_elsewhere: bool = False
+    logic: float = 0.0
+
+    def drawn(self, factor: float, *, follows: bool) -> Price:
+        """Return what is drawn before a regulator that takes so many joules for each."""
+        joules = factor * self.joules if follows else self.joules + (factor - 1) * self.logic
+        return replace(self, joules=joules, logic=factor * self.logic)
 
 
 @dataclass(frozen=True)
@@ -100,9 +107,12 @@ class Datasheet:
 
     def drawn(self, factor: float) -> Datasheet:
         """Return what is drawn before a regulator that takes so many joules for each."""
-        if factor == 1 or not self.follows_supply:
+        if factor == 1:
             return self
-        prices = {a: replace(p, joules=factor * p.joules) for a, p in self.prices.items()}
+        follows = self.follows_supply
+        prices = {a: p.drawn(factor, follows=follows) for a, p in self.prices.items()}
+        if not follows:
+            return replace(self, prices=prices)
         leakage = None if self.leakage is None else factor * self.leakage
         return replace(self, prices=prices, leakage=leakage, cycle=factor * self.cycle)
 

@@ -88,8 +88,8 @@ class BufferConfig(Block):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A vector costs a whole access; buffers count bytes, as zero lanes are not accessed.
 
-        What the datapath reads or writes passes the
-        wires between; other writes come off the bus.
+        What the datapath reads or writes passes the wires between, which are of the logic's supply;
+        other writes come off the bus.
         """
         region, size, logic = self.region(name, site), self.vector_bytes(site), site.logic
         word = int(8 * region.word_bytes)
@@ -97,11 +97,12 @@ class BufferConfig(Block):
         arrays = partial(self._arrays, name, site)
         read, write = word_energies(word, site, arrays, narrower=narrower)
         wires = word * logic.operand_wire
+        sent = wires * self.written_by_datapath
         return Datasheet(
             Part.BUFFERS,
             {
-                "read": Price("bytes", (read + wires) / size),
-                "write": Price("bytes", (write + wires * self.written_by_datapath) / size),
+                "read": Price("bytes", (read + wires) / size, logic=wires / size),
+                "write": Price("bytes", (write + sent) / size, logic=sent / size),
             },
             area=region.area,
             leakage=region.leakage,

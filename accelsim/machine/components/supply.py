@@ -13,7 +13,6 @@ from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Pr
 from accelsim.machine.components.server import Server
 from accelsim.machine.operating_points import ProcessConfig
 from accelsim.machine.site import Site
-from accelsim.memory.logic import left_behind
 from accelsim.memory.silicon import load_silicon
 from accelsim.program import Command, Use
 from accelsim.units import Tick, to_ticks
@@ -82,8 +81,8 @@ class PowerConfig(Component, WakeUpConfig):
     The ``regulator`` stands before the logic and all that follows its supply; arrays that do not
     have supplies of their own, whose losses are left out.
     ``wake_up_time`` and ``wake_up_energy`` are those of leaving ``off``. ``gated_leakage`` is the
-    fraction of leakage that is left behind switched-off supplies, that of the technology's
-    switches unless given. With ``clock_gating: blocks`` the
+    fraction of leakage that is left behind switched-off supplies; unless given, the technology's
+    switches leak by the area that they switch. With ``clock_gating: blocks`` the
     clock of a block stops in every cycle in which nothing is booked on it. A machine without
     ``clock_gated`` or ``retention`` lacks the state.
     """
@@ -95,22 +94,15 @@ class PowerConfig(Component, WakeUpConfig):
     retention: RetentionConfig | None = None
 
     def measured(self, process: ProcessConfig) -> PowerConfig:
-        """Return the supply with what the process knows: of its switches, and what was measured.
-
-        Raises ConfigError for a roadmap whose switches nobody knows.
-        """
-        changes: dict[str, float | None] = {}
-        if self.gated_leakage is None:
-            changes["gated_leakage"] = left_behind(process.logic_file, process.roadmap)
+        """Return the supply with what the process has measured."""
         if process.source == "nvsim":
-            return self.model_copy(update=changes)
+            return self
         known, grade = load_silicon(process.silicon_file), process.grade
         measured = {
             "gated_leakage": known.gated_leakage.at(grade),
             "wake_up_time": known.wake_up_time.at(grade),
         }
-        changes |= {k: v for k, v in measured.items() if v is not None}
-        return self.model_copy(update=changes)
+        return self.model_copy(update={k: v for k, v in measured.items() if v is not None})
 
     def changes(self, site: Site) -> dict[str, tuple[float, float]]:
         """Return what each change takes [s] and costs [J], by action."""
