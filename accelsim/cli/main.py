@@ -17,6 +17,8 @@ import click as plain_click
 import rich_click as click
 
 from accelsim.errors import INTERRUPTED, AccelsimError, OutputError
+from accelsim.inputs.paths import suggest
+from accelsim.report.text import printable
 from accelsim.version import __version__
 
 PIPE_CLOSED = 141
@@ -61,7 +63,10 @@ class LazyGroup(click.RichGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is called."""
+        """Return the command that is called. Raises UsageError with the nearest for none."""
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            told = suggest(args[0], _COMMANDS, "commands")
+            raise plain_click.UsageError(f"No such command '{printable(args[0])}'; {told}", ctx)
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and command is not None:
             command = getattr(importlib.import_module(f"accelsim.cli.{name}"), name)
@@ -84,7 +89,7 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except AccelsimError as error:
-        from accelsim.report.text import printable, shortened
+        from accelsim.report.text import shortened
 
         click.echo(f"accelsim: {printable(shortened(str(error)))}", err=True)
         return error.exit_code
@@ -94,8 +99,11 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, plain_click.exceptions.Abort):
         click.echo("accelsim: interrupted; nothing was written", err=True)
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # rich turns a broken pipe into SystemExit; nothing else here raises it.
+    except (BrokenPipeError, SystemExit) as left:
+        # rich turns a broken pipe into SystemExit(1), rich_click a call without arguments, which
+        # gets help, into SystemExit(2); nothing else here raises it.
+        if isinstance(left, SystemExit) and left.code == plain_click.UsageError.exit_code:
+            return plain_click.UsageError.exit_code
         _discard_output()
         return PIPE_CLOSED
     except OSError as error:

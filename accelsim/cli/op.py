@@ -137,12 +137,16 @@ def _bytes(option: str, text: str | None) -> int | None:
 
 def _function(name: str) -> click.Command:
     @click.command(name, help=f"One {name} command of the unit that computes it.")
-    @click.option("--rows", type=int, required=True)
-    @click.option("--columns", type=int, required=True)
+    @click.option("--rows", type=int)
+    @click.option("--columns", type=int)
     @_with_machine
-    def command(hardware: HardwareConfig, rows: int, columns: int) -> OperatorResult:
+    def command(hardware: HardwareConfig, rows: int | None, columns: int | None) -> OperatorResult:
         from accelsim.evaluation import single
 
+        # Not click: a name that is none of any operator is to be told before what it lacks.
+        single.check_function(hardware, name, op.commands)
+        if rows is None or columns is None:
+            raise ConfigError(f"op {name}: expected --rows and --columns, such as --rows 128")
         segment = single.special_function(hardware, name, rows, columns)
         return single.run_alone(hardware, segment)
 

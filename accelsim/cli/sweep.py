@@ -136,10 +136,11 @@ def run_sweep(
 
 
 @contextlib.contextmanager
-def study_progress(store: Path, *, shown: bool) -> Iterator[Callable[[Tally], None]]:
+def study_progress(store: Path | None, *, shown: bool) -> Iterator[Callable[[Tally], None]]:
     """Show how far a study is, on the error stream: a bar, or a line every half minute.
 
-    The first failure is told at once. An interrupt says what is kept, and exits with its code.
+    The first failure is told at once. An interrupt says what is kept, if there is a store, and
+    exits with its code.
     """
     last: list[Tally] = []
     with _bar() if shown and sys.stderr.isatty() else _lines(shown=shown) as draw:
@@ -160,9 +161,10 @@ def study_progress(store: Path, *, shown: bool) -> Iterator[Callable[[Tally], No
             done = (
                 f"{last[0].done:,} of {last[0].total:,} rows are" if last else "what was there is"
             )
-            click.echo(
-                f"\naccelsim: interrupted; {done} in {store}, the same command goes on", err=True
+            where = (
+                f"in {store}, the same command goes on" if store else "lost, for want of a --store"
             )
+            click.echo(f"\naccelsim: interrupted; {done} {where}", err=True)
             raise plain_click.exceptions.Exit(INTERRUPTED) from None
 
 

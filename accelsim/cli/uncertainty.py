@@ -120,7 +120,7 @@ def sensitivity(
     """Find what figures of a WORKLOAD follow, over all that is not known for sure of it.
 
     A tornado moves one quantity at a time from low to high; Morris and Sobol take SALib
-    (pip install 'accelsim[salib]'). Quantities are those of accelsim uncertainty.
+    (the extra salib). Quantities are those of accelsim uncertainty.
 
     \b
     accelsim sensitivity workloads/mti_mnli_mrpc_qnli.yaml --of adapter_slc.gain.energy.switch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -197,14 +197,19 @@ def matmul(
     return accelerator.product(hardware, asked, density, activation_density)
 
 
-def special_function(hardware: HardwareConfig, function: str, rows: int, columns: int) -> Segment:
-    """Return one command of the unit that computes functions of rows x columns elements."""
-    _check_positive(rows=rows, columns=columns)
+def check_function(hardware: HardwareConfig, function: str, others: Iterable[str] = ()) -> None:
+    """Raise ConfigError for a function that no unit computes; ``others`` may have been meant."""
     units = [each for each in hardware.further.values() if isinstance(each, FunctionUnit)]
     known = [name for unit in units for name in (*unit.functions, *unit.further)]
     if function not in known:
-        hint = suggest(function, known, "known functions")
+        hint = suggest(function, [*known, *others], "known functions")
         raise ConfigError(f"{function}: no unit of '{hardware.name}' computes it; {hint}")
+
+
+def special_function(hardware: HardwareConfig, function: str, rows: int, columns: int) -> Segment:
+    """Return one command of the unit that computes functions of rows x columns elements."""
+    _check_positive(rows=rows, columns=columns)
+    check_function(hardware, function)
     return accelerator_of(hardware).function(hardware, function, rows, columns)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -238,7 +239,7 @@ def _replace(
             f"{origin}: {format_path(done)} is {describe(data)}; nothing can be set below it"
         )
     elif rest and name not in data:
-        raise ConfigError(f"{origin}: {_missing(data, name, done)}")
+        raise ConfigError(f"{origin}: {_missing(data, name, (*done, name), rest)}")
     item, names = _replace(data.get(name), rest, (*done, name), value, origin)
     return {**data, name: item}, names
 
@@ -250,7 +251,10 @@ def _index(items: list[Any], key: str | int, done: KeyPath, origin: str) -> int:
     raise ConfigError(f"{origin}: {format_path(done)} has no item '{key}'; indices: {indices}")
 
 
-def _missing(data: dict[str, Any], name: str, done: KeyPath) -> str:
-    hint = suggest(name, data, "known keys")
-    where = format_path(done) if done else "the file"
+def _missing(data: dict[str, Any], name: str, path: KeyPath, rest: KeyPath) -> str:
+    hint = suggest(name, data, "it has")
+    if not hint.startswith("did you mean"):
+        whole = functools.reduce(lambda text, key: f"{{{key}: {text}}}", reversed(rest), "...")
+        hint += f"; what it lacks is set whole: {format_path(path)}={whole}"
+    where = format_path(path[:-1]) if path[:-1] else "the file"
     return f"{where} has no '{name}'; {hint}"

@@ -173,7 +173,8 @@ def _wrong_cells(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
             each.roadmap, each.temperature,
         ).conditions(technology, process)  # fmt: skip
         try:
-            _ = own and find_conditions(technology, wanted)
+            # What is used as it is stated says of each array what it is not stated for.
+            _ = own and technology.tables and find_conditions(technology, wanted)
         except ConfigError as error:
             known = {key: {getattr(c, key) for c in technology.tables} for key in own}
             key = next((key for key in own if given[key] not in known[key]), own[0])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from accelsim.account.breakdown import BreakdownRow
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.inputs.extras import installation
 from accelsim.report.media.csv import csv_lines
 
 PARQUET = "breakdown.parquet"
@@ -27,7 +28,7 @@ def breakdown_parquet(cases: Mapping[str, CaseResult]) -> list[bytes]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise ConfigError("--parquet needs pyarrow: pip install 'accelsim[parquet]'") from None
+        raise ConfigError(f"--parquet needs pyarrow: {installation('parquet')}") from None
     rows = ((name, *row) for name, case in cases.items() for row in case.breakdown)
     columns = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
     file = io.BytesIO()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError, OutputError
+from accelsim.inputs.extras import installation
 from accelsim.report.files import write_all
 from accelsim.report.media.csv import csv_lines
 from accelsim.study.sweep.axes import flow
@@ -50,7 +51,7 @@ def _write_parquet(table: StudyTable, path: Path) -> int:
         import pyarrow.parquet
     except ImportError:
         raise ConfigError(
-            "Parquet needs pyarrow; run: pip install 'accelsim[parquet]', or export to .csv"
+            f"Parquet needs pyarrow; run: {installation('parquet')}, or export to .csv"
         ) from None
     kinds = table.kinds()
     schema = pyarrow.schema([(name, _type(pyarrow, each)) for name, each in kinds.items()])

@@ -121,3 +121,44 @@ def test_who_has_cells_of_so_many_bits_is_told(capsys: pytest.CaptureFixture[str
     )
     told = refusal(capsys, "tech", "RRAM", "--capacity", "2MiB", "--node", "7nm")
     assert "such cells" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["rum", MAIN], "No such command 'rum'; did you mean 'run'?"),
+        (["op", "matmull", "--rows", "128"], "did you mean 'matmul'?"),
+        (["op", "gelu", "--rows", "128"], "op gelu: expected --rows and --columns"),
+        (["uncertainty", MAIN, "--points", "8"], "8 points are too few for bands; ask for 20"),
+        (
+            ["run", MAIN, "--set", "idle.policy=timeout"],
+            "what it lacks is set whole: idle={policy: ...}",
+        ),
+        (
+            ["sensitivity", MAIN, "--of", "adapter_slc.gain.energy.swtch"],
+            "there is no figure 'gain.energy.swtch' of 'adapter_slc'",
+        ),
+    ],
+)
+def test_a_slip_is_told_before_anything_is_simulated(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(arguments) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_call_without_arguments_gets_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line([]) == 2
+    assert "Usage: accelsim" in "".join(capsys.readouterr())
+
+
+def test_a_memory_takes_a_data_sheet_as_it_is_and_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The machine asks for two bits a cell, the sheet states one."""
+    assert run_command_line(["new", "technology", "sheet"]) == 0
+    sheet = "cases.adapter_mixed.hardware.memories.rram.technology=sheet.yaml"
+    capsys.readouterr()
+    arguments = ["--set", sheet, "--set", "sequence_length=16", "--no-trace", "--json"]
+    assert run_command_line(["run", MAIN, "--cases", "adapter_mixed", *arguments]) == 0
+    assert "sheet.yaml is taken as it is: 1 b/cell for 2 b/cell" in capsys.readouterr().out

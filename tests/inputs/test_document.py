@@ -168,7 +168,10 @@ def test_an_override_changes_one_value(assignment: str, path: Any, value: object
         ("a..b=3", "'a..b' is no path; expected keys joined by dots, such as dram.devices=2"),
         ("memory.sram.word=1 b", "the file has no 'memory'; did you mean 'memories'?"),
         ("memories.srm.word=1 b", "memories has no 'srm'; did you mean 'sram'?"),
-        ("memories.x.word=1 b", "memories has no 'x'; known keys: sram"),
+        (
+            "memories.x.word=1 b",
+            "memories has no 'x'; it has: sram; what it lacks is set whole: memories.x={word: ...}",
+        ),
         ("tasks[2]=RTE", "tasks has no item '2'; indices: 0 to 1"),
         ("tasks.first=RTE", "tasks has no item 'first'; indices: 0 to 1"),
         ("name.x=1", "name is the text 'm'; nothing can be set below it"),

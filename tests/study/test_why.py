@@ -51,6 +51,9 @@ def find_trail(result: Result, name: str) -> Trail:
     return trail
 
 
+PACKAGE = Path(accelsim.__file__).parent
+
+
 def line_of(place: str) -> str:
     file, _, line = place.partition("; ")[0].rpartition(":")
     return find_input(Path(file)).read_text().splitlines()[int(line) - 1]
@@ -192,3 +195,13 @@ def test_the_command_tells_what_was_set(capsys: pytest.CaptureFixture[str]) -> N
     (trail,) = document["trails"]
     (sram,) = (origin for origin in trail["origins"] if origin["block"] == "sram")
     assert f"--set {sizes}" in sram["places"]
+
+
+def test_a_data_sheet_without_a_name_is_led_to(tmp_path: Path) -> None:
+    sheet = tmp_path / "mine.yaml"
+    sheet.write_text((PACKAGE / "inputs/templates/technology.yaml").read_text())
+    setting = f"cases.adapter_slc.hardware.memories.rram.technology={sheet}"
+    result = accelsim.examine(accelsim.Point(MAIN, (*SMALL, setting)))
+    stated = places(find_trail(result, "adapter_slc.area.memory"), "rram")
+    found = [line_of(place) for place in stated if place.startswith(str(sheet))]
+    assert [line.partition(":")[0] for line in found] == ["capacity", "source"]

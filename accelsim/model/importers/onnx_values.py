@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.extras import installation
 from accelsim.inputs.files import read_bytes
 from accelsim.model.operators import Window
 from accelsim.model.tensors import Shape
@@ -45,9 +46,7 @@ def load_onnx(path: Path) -> Any:
         import onnx
         from google.protobuf.message import DecodeError
     except ImportError:
-        raise ConfigError(
-            f"{path}: reading ONNX needs a package; pip install accelsim[onnx]"
-        ) from None
+        raise ConfigError(f"{path}: reading ONNX needs a package: {installation('onnx')}") from None
     try:
         model = onnx.load_model_from_string(read_bytes(path))
     except FileNotFoundError:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.extras import installation
 from accelsim.report.saved import packed_chart
 from accelsim.report.table import Chart, Heading, Prose, Report, Section
 from accelsim.report.text import printable
 from accelsim.version import __version__
 
-_HINT = "a page needs {}: pip install 'accelsim[plot]'"
+_HINT = "a page needs {}: {}"
 # A third larger than at the best level, in half of its time.
 _LEVEL = 5
 
@@ -106,7 +107,7 @@ def plotly_script() -> bytes:
     """Return the script that the package plotly brings. Raises ConfigError where it is missing."""
     found = find_spec("plotly")
     if found is None or not found.submodule_search_locations:
-        raise ConfigError(_HINT.format("plotly"))
+        raise ConfigError(_HINT.format("plotly", installation("plot")))
     # To import the package would take half a second.
     return (Path(found.submodule_search_locations[0]) / "package_data/plotly.min.js").read_bytes()
 
@@ -121,7 +122,7 @@ def _template() -> Any:
     try:
         import jinja2
     except ImportError:
-        raise ConfigError(_HINT.format("jinja2")) from None
+        raise ConfigError(_HINT.format("jinja2", installation("plot"))) from None
     files = {
         name: resources.files(__name__).joinpath(name).read_text("utf-8")
         for name in ("page.html", "page.css", "page.js")

@@ -16,6 +16,7 @@ from typing import Any
 
 from accelsim.errors import AccelsimError, ConfigError
 from accelsim.evaluation.point import Point
+from accelsim.inputs.extras import installation
 from accelsim.inputs.files import unchanged
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import Plugin, loaded_plugins, plugins_put_back, use_plugins
@@ -62,7 +63,7 @@ class DaskCluster(Executor):
             import distributed
         except ImportError:
             raise ConfigError(
-                "--scheduler needs dask; run: pip install 'accelsim[dask]', or leave it out"
+                f"--scheduler needs dask; run: {installation('dask')}, or leave it out"
             ) from None
         self._dask: Any = distributed
         self._seen = set[str]()

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.extras import installation
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.validation import ConfigModel
 from accelsim.study.evaluator import Evaluator, Progress, Tally
@@ -247,7 +248,7 @@ def _optuna() -> Any:
     except ImportError:
         raise ConfigError(
             "optuna is not installed, which suggests the points of a space larger than the budget; "
-            "run: pip install 'accelsim[optuna]'"
+            f"run: {installation('optuna')}"
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

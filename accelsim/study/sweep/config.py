@@ -143,13 +143,13 @@ def wrong_figures(
     own = {"number", *config.axis_columns}
     for place, formula in config.formulas():
         for name in formula.names:
-            if name not in own and (told := _unknown(name, tuple(cases), own)):
+            if name not in own and (told := unknown_figure(name, tuple(cases), own)):
                 yield place, told
         if place[0] in ("columns", "objectives"):
             own.add(str(place[1]))
 
 
-def _unknown(name: str, cases: tuple[str, ...], own: set[str]) -> str | None:
+def unknown_figure(name: str, cases: tuple[str, ...], own: Iterable[str] = ()) -> str | None:
     """Return why a name is that of no figure, None where it may be one."""
     metrics = all_metrics()
     case = next((each for each in cases if name.startswith(f"{each}.")), None)

@@ -143,6 +143,8 @@ def uncertainty(
     figures are left out, never replaced by others. Raises ConfigError for wrong input, MappingError
     for a workload that cannot run as its files have it, and for too few points with figures.
     """
+    if points < _FEWEST:
+        raise ConfigError(f"{points} points are too few for bands; ask for {_FEWEST} or more")
     base = Point(workload, set, cases)
     space = load_space(resolve(base), inputs)
     sample = Sample(method=method, points=points, seed=seed)
@@ -154,8 +156,7 @@ def uncertainty(
     good = [number for number, outcome in enumerate(others) if outcome.whole]
     why = next((outcome.reason.message for outcome in others if not outcome.whole), "")
     if len(good) < _FEWEST:
-        told = why or f"ask for {_FEWEST} or more"
-        raise ConfigError(f"{len(good)} of {points} points have figures, too few: {told}")
+        raise ConfigError(f"{len(good)} of {points} points have figures, too few: {why}")
     row, left_out = Row(base, first.figures), points - len(good)
     samples = _samples(row, [others[number].figures for number in good])
     return Uncertainty(space, row, places[good], samples, left_out, why, seed, method)

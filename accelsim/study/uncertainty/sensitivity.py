@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from accelsim.errors import ConfigError
 from accelsim.evaluation.examine import resolve
 from accelsim.evaluation.point import Point
+from accelsim.inputs.extras import installation
 from accelsim.study.evaluator import Progress
 from accelsim.study.outcome import Outcome
+from accelsim.study.sweep.config import unknown_figure
 from accelsim.study.sweep.expressions import Expression, parse
 from accelsim.study.uncertainty.bands import outcomes
 from accelsim.study.uncertainty.quantities import (
@@ -110,7 +112,12 @@ def sensitivity(
     """
     formulas = [_formula(text) for text in of]
     base = Point(workload, set, cases)
-    space = load_space(resolve(base), inputs)
+    resolved = resolve(base)
+    for formula in formulas:
+        for name in formula.names:
+            if told := unknown_figure(name, tuple(resolved.cases)):
+                raise ConfigError(f"--of {formula.text}: {told}")
+    space = load_space(resolved, inputs)
     if method == "tornado":
         steps = [(at, place) for at, one in enumerate(space.quantities) for place in _ends(one)]
         points = [_alone(space, at).assignments([place]) for at, place in steps]
@@ -231,7 +238,7 @@ def _salib(method: str, quantities: int) -> tuple[dict[str, Any], Any, Any]:
         sample, analyze = (import_module(f"SALib.{w}.{method}") for w in ("sample", "analyze"))
     except ImportError:
         raise ConfigError(
-            f"--method {method} takes SALib: pip install 'accelsim[salib]'; tornado does without"
+            f"--method {method} takes SALib: {installation('salib')}; tornado does without"
         ) from None
     names = [f"x{number}" for number in range(quantities)]
     return (

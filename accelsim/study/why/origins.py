@@ -70,9 +70,15 @@ class _Machine:
         """Yield the rows of a technology table that a memory is made of."""
         region = self.case.case.hardware.regions.get(block)
         for path in self.technologies if region else ():
-            if region and read_document(path).data["name"] == region.array.technology:
-                for line in row_lines(path.read_text("utf-8"), region.array):
-                    yield f"{known_as(str(path))}:{line}"
+            document = read_document(path)
+            # A data sheet need not have a name: its file's stands for it.
+            if not region or (document.data.get("name") or path.stem) != region.array.technology:
+                continue
+            if document.data["kind"] == "macro":
+                lines: Iterable[int] = (document.place((key,)).line for key in _SHEET)
+            else:
+                lines = row_lines(path.read_text("utf-8"), region.array)
+            yield from (f"{known_as(str(path))}:{line}" for line in lines)
 
     def timing(self, block: str) -> str:
         """Return what its times are made of: latencies of arrays, cycles of the clock."""
@@ -124,6 +130,8 @@ def _texts(path: tuple[Any, ...], data: Any) -> Iterator[tuple[tuple[Any, ...], 
         yield from _texts((*path, key), value)
 
 
+# Where the figures of a data sheet begin, and their source.
+_SHEET = ("capacity", "source")
 _CONDITION = re.compile(r"^\s*(?:- )?(bits_per_cell|roadmap|temperature|source): (.*?)\s*$")
 
 
