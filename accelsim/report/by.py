@@ -99,4 +99,6 @@ def _grouped(name: str, by: str, rows: Iterable[BreakdownRow]) -> Table:
     sums = [fsum(float(line[n] or 0) for line in lines) for n in range(1, 6)]
     # Ports are busy side by side: their times do not add up.
     last: Row = ("all", *sums[:4], None if by == "block" else sums[4])
-    return Table(f"{name} by {by}", columns, (*lines, RULE, last), total=True)
+    return Table(
+        f"{name} by {by}", columns, (*lines, RULE, last), ("of the whole run",), total=True
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from accelsim.report.table import Column, Heading, Prose, Report, Row, Section, Table
-from accelsim.report.text import Value, shortened
+from accelsim.report.text import Value, shortened, value_text
 from accelsim.study.compare import Compared, Line, View
 from accelsim.version import __version__
 
@@ -28,7 +28,10 @@ def compare_report(
         title=" / ".join(side.name for side in found[0].sides),
         sections=tuple(s for one in found for s in _sections(one, groupings, _MOST)),
         details=tuple(s for one in found for s in _sections(one, groupings, None)),
-        verdict=tuple(Prose(text, "warning") for text in failures),
+        verdict=(
+            *(Prose(text) for one in found for text in _verdict(one)),
+            *(Prose(text, "warning") for text in failures),
+        ),
         data=data,
         document={
             "schema_version": SCHEMA_VERSION,
@@ -39,6 +42,19 @@ def compare_report(
             "comparisons": [_document(one) for one in found],
         },
     )
+
+
+def _verdict(one: Compared) -> Iterator[str]:
+    """Yield what each side takes of the first's, in the widest scope of each quantity."""
+    first = one.sides[0].name
+    widest = [view.lines[-1] for view in one.views if view.by == "scope" and view.lines]
+    for number, side in enumerate(one.sides[1:], start=1):
+        told = [
+            f"{line.key} {value_text(ratio, 'x', 3)}"
+            for line in widest
+            if (ratio := line.ratio(number)) is not None
+        ]
+        yield f"{side.name} takes, of what {first} takes: {', '.join(told)}"
 
 
 def _sections(one: Compared, groupings: Sequence[str], most: int | None) -> Iterator[Section]:
@@ -68,7 +84,8 @@ def _view(one: Compared, view: View, most: int | None) -> Table:
     rows = tuple(_row(line, view.unit) for line in view.lines[:most])
     left = len(view.lines) - len(rows)
     notes = (f"{left} more with --verbose",) if left else ()
-    return Table(f"{view.quantity} by {view.by}", tuple(columns), rows, notes)
+    of = "" if view.by == "scope" else ", of the whole run"
+    return Table(f"{view.quantity} by {view.by}{of}", tuple(columns), rows, notes)
 
 
 def _row(line: Line, unit: str) -> Row:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console, RenderableType
-from rich.table import Column as RichColumn
-from rich.table import Table as RichTable
 from rich.text import Text
 
+from accelsim.report.fitted import fitted
 from accelsim.report.scatter import scatter
-from accelsim.report.table import Alert, Chart, Column, Heading, Prose, Report, Section, Table
-from accelsim.report.text import Value, printable
+from accelsim.report.table import Chart, Heading, Prose, Report, Section, Table
+from accelsim.report.text import printable
 
-# [ours] Longer words, such as paths, may be broken.
-_LONGEST_WORD = 24
 _STYLES = {"plain": "", "strong": "bold", "note": "dim", "warning": "yellow"}
 
 
@@ -67,68 +62,6 @@ def drawn(section: Section, console: Console) -> list[RenderableType]:
     if isinstance(section, Table):
         title = [Text(printable(section.title), style="bold")] if section.title else []
         notes = [Text(printable(note), style="dim") for note in section.notes]
-        return [*title, _fitted(section, console), *notes]
+        return [*title, *fitted(section, console.width), *notes]
     lines = scatter(section).splitlines() if section.brief else []
     return [Text(printable(line)) for line in lines]
-
-
-def _fitted(table: Table, console: Console) -> RichTable:
-    """Return a table that gives up space, then lines, before it breaks a word."""
-    drawn = _table(table)
-    least = [_longest_word(column) for column in drawn.columns]
-    gap = 2 if sum(least) + 2 * len(least) - 2 <= console.width else 1
-    drawn.padding = (0, gap - 1)
-    room = console.width - gap * (len(least) - 1)
-    widths = [max(_widths(column)) for column in drawn.columns]
-    while sum(widths) > room and widths != least:
-        spare = [n for n, width in enumerate(widths) if width > least[n]]
-        widths[max(spare, key=widths.__getitem__)] -= 1
-    if sum(widths) <= room:
-        for column, width in zip(drawn.columns, widths, strict=True):
-            column.width = width
-    return drawn
-
-
-def _texts(column: RichColumn) -> list[str]:
-    return [str(column.header), *map(str, column.cells)]
-
-
-def _widths(column: RichColumn) -> list[int]:
-    return [cell_len(line) for text in _texts(column) for line in text.split("\n")]
-
-
-def _longest_word(column: RichColumn) -> int:
-    """Return the narrowest that a column may be."""
-    if column.no_wrap:
-        return max(_widths(column))
-    words = (word for text in _texts(column) for word in text.split())
-    return min(_LONGEST_WORD, max(map(cell_len, words), default=0))
-
-
-def _table(table: Table) -> RichTable:
-    drawn = RichTable(
-        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1), collapse_padding=True
-    )
-    places = [place for place, column in enumerate(table.columns) if column.brief]
-    lines = max(table.columns[place].heading.count("\n") for place in places)
-    for place in places:
-        column = table.columns[place]
-        raised = "\n" * (lines - column.heading.count("\n"))
-        drawn.add_column(
-            Text(raised + printable(column.heading)),
-            justify="right" if column.numeric else "left",
-            no_wrap=column.numeric,
-            overflow="fold",
-        )
-    for number, row in enumerate(table.rows, 1):
-        if not row:
-            drawn.add_section()
-            continue
-        cells = [_cell(table.columns[place], row[place]) for place in places]
-        last = table.total and number == len(table.rows)
-        drawn.add_row(*cells, style="bold" if last else None)
-    return drawn
-
-
-def _cell(column: Column, value: Value) -> Text:
-    return Text(column.text(value), style="bold red" if isinstance(value, Alert) else "")

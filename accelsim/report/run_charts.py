@@ -152,7 +152,7 @@ def _sums(keys: tuple[str, ...], last: Column, found: dict[str, _Sums]) -> Table
 
 def _place(program: str, layer: int | None) -> str:
     if layer is not None:
-        return f"layer {layer + 1}"
+        return f"layer {layer}"
     if program == ProgramKind.INFER:
         return "outside the encoder"
     return program.replace("_", " ")

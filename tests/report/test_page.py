@@ -81,7 +81,7 @@ def test_layers_stand_side_by_side() -> None:
     found = {(row[0], row[1]) for row in chart.table.rows}
     for design in examined().cases:
         assert {place for name, place in found if name == design} >= {
-            "layer 1", "layer 2", "layer 3", "switch", "outside the encoder",
+            "layer 0", "layer 1", "layer 2", "switch", "outside the encoder",
         }  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_a_bar_filters_the_other_charts_and_the_keyboard_does_too(opened: Any) -
             place for trace in opened.evaluate(DRAWN, "Layer by layer") for place in trace["y"][0]
         }
 
-    assert "layer 2" in layers()
+    assert "layer 1" in layers()
     plot = opened.locator("figure", has_text="Layer by layer").first.locator(".plot")
     plot.focus()
     plot.press("ArrowRight")
@@ -134,7 +134,7 @@ def test_a_bar_filters_the_other_charts_and_the_keyboard_does_too(opened: Any) -
     assert kept in spoken.inner_text()
     plot.press("Escape")
     opened.wait_for_timeout(500)
-    assert "layer 2" in layers()
+    assert "layer 1" in layers()
 
 
 def test_a_table_stands_behind_each_chart(opened: Any) -> None:

@@ -75,7 +75,7 @@ class _Machine:
             if not region or (document.data.get("name") or path.stem) != region.array.technology:
                 continue
             if document.data["kind"] == "macro":
-                lines: Iterable[int] = (document.place((key,)).line for key in _SHEET)
+                lines: Iterable[int | None] = (document.place((key,)).line for key in _SHEET)
             else:
                 lines = row_lines(path.read_text("utf-8"), region.array)
             yield from (f"{known_as(str(path))}:{line}" for line in lines)
