@@ -9,7 +9,7 @@ from functools import cached_property
 from accelsim.accelerators import Accelerator, accelerator_of
 from accelsim.accelerators.design import Design
 from accelsim.account.prices import check_actions, design_prices
-from accelsim.errors import AccelsimError, MappingError
+from accelsim.errors import AccelsimError, ConfigError, MappingError
 from accelsim.evaluation.fitting import fitted
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
@@ -235,7 +235,10 @@ def task_graph(
             exits=exits,
             attention_spans=spans or None,
         )
-        return adaptation.apply(pretrained)
+        try:
+            return adaptation.apply(pretrained)
+        except ConfigError as error:
+            raise ConfigError(f"cases.{case.name}.adaptation: {error}") from None
 
     key = (model.digest, adaptation.digest, tokens, classes, exits, spans)
     return (memo or Memo()).get("graph", key, build)

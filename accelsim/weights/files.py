@@ -64,9 +64,9 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     origin = ", ".join(str(file) for file in files)
     tensors: dict[str, Values] = {}
     wrong, twice = [], []
-    prefixes, left_out = _names_of_families()
+    _, left_out = _names_of_families()
     for name, values in (pair for file in files for pair in _read(file)):
-        own = _our_name(name, prefixes)
+        own = own_name(name)
         if own.startswith(left_out):
             continue
         if isinstance(values, str):
@@ -107,7 +107,9 @@ def _adopted(name: str, values: np.ndarray[Any, Any]) -> dict[str, np.ndarray[An
     return found
 
 
-def _our_name(name: str, prefixes: Sequence[str]) -> str:
+def own_name(name: str) -> str:
+    """Return our name of a tensor or module of a checkpoint."""
+    prefixes, _ = _names_of_families()
     if name.startswith(_PEFT_PREFIX):
         name = name.removeprefix(_PEFT_PREFIX).replace(_PEFT_SAVED, ".")
     for prefix in prefixes:

@@ -15,7 +15,7 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.files import is_file, is_there, read_bytes
 from accelsim.model.adaptations.lora import ALL_LINEAR
 from accelsim.model.graph import LayerGraph
-from accelsim.weights.files import load_weights
+from accelsim.weights.files import load_weights, own_name
 from accelsim.weights.weight_set import Values, WeightSet
 
 SETTINGS, TENSORS = "adapter_config.json", "adapter_model.safetensors"
@@ -128,8 +128,10 @@ def _read_settings(path: Path) -> PeftLora:
         raise _unreadable(path, what) from None
     _check_plain(path, said)
     scale = alpha / (math.sqrt(rank) if said.get("use_rslora") else rank)
-    names = (targets,) if isinstance(targets, str) else tuple(sorted(map(str, targets or ())))
-    saved = tuple(name for name in map(str, said.get(_SAVED) or ()) if name not in _HEADS)
+    # PEFT may name whole modules, with the prefix of the model's class.
+    listed = (targets,) if isinstance(targets, str) else sorted(map(str, targets or ()))
+    names = tuple(own for own in map(own_name, listed) if not _is_head(own))
+    saved = tuple(name for name in map(str, said.get(_SAVED) or ()) if not _is_head(name))
     return PeftLora(path.parent, rank, alpha, scale, names, saved)
 
 
@@ -151,7 +153,8 @@ def load_peft(
 ) -> WeightSet:
     """Return an adapter's tensors by the names of a graph, the factor alpha / rank in B.
 
-    Where the graph has LoRA merged, the tensors are added to those of the ``shared`` weights.
+    Where the graph has LoRA merged, the tensors are added to those of the ``shared`` weights, and
+    so is what an adapter has at a head, which is of the task's own anyway.
     Raises ConfigError when the graph has no LoRA of this rank on these modules, with the adaptation
     to write, and for another ``factor``.
     """
@@ -160,13 +163,20 @@ def load_peft(
             f"{adapter}; the adaptation's alpha is {factor * adapter.rank:g}; leave it out, or "
             "give this task its own: 'tasks.NAME.adaptation: {alpha: ...}'"
         )
-    raw = load_weights(adapter.path / TENSORS).tensors
-    tensors = scaled(raw, adapter.scale)
+    tensors = scaled(load_weights(adapter.path / TENSORS).tensors, adapter.scale)
     homes = {p.name for p in graph.parameters if p.home is not None}
-    if homes == {f"{name.partition(_HIGH)[0]}.weight" for name in raw if _HIGH in name}:
-        return WeightSet(_merged(tensors, shared.tensors), f"{adapter}, merged")
-    _check_graph(adapter, graph, {name.partition(_LOW)[0] for name in raw if _LOW in name})
-    return WeightSet(tensors, f"{adapter}, alpha / rank in B")
+    targets = {name.partition(_HIGH)[0] for name in tensors if _HIGH in name}
+    inside = {own for own in targets if f"{own}.weight" in homes or _is_head(own)}
+    left = _merged(tensors, shared.tensors, inside)
+    modules = {name.partition(_LOW)[0] for name in left if _LOW in name}
+    if homes and not modules and homes <= {f"{own}.weight" for own in inside}:
+        return WeightSet(left, f"{adapter}, merged")
+    _check_graph(adapter, graph, modules)
+    return WeightSet(left, f"{adapter}, alpha / rank in B")
+
+
+def _is_head(module: str) -> bool:
+    return module.partition(".")[0] in _HEADS
 
 
 def scaled(tensors: Mapping[str, Values], factor: float) -> dict[str, Values]:
@@ -180,19 +190,21 @@ def scaled(tensors: Mapping[str, Values], factor: float) -> dict[str, Values]:
     return changed
 
 
-def _merged(tensors: Mapping[str, Values], shared: Mapping[str, Values]) -> dict[str, Values]:
-    """Return the tensors with B A added to the weights that it stands at, as far as there are."""
-    made = {name: values for name, values in tensors.items() if ".lora_" not in name}
-    for name, high in tensors.items():
-        own = name.partition(_HIGH)[0]
-        if _HIGH in name and f"{own}.weight" in shared:
-            low = f"{_LOW.rstrip('.')}.weight"
-            first = tensors.get(f"{own}{low}")
-            if first is None:  # of a part of a module
-                first = tensors[f"{own.rpartition('.')[0]}{low}"]
-            made[f"{own}.weight"] = shared[f"{own}.weight"] + high @ first
-            made[f"{own}.weight"].flags.writeable = False
-    return made
+def _merged(
+    tensors: Mapping[str, Values], shared: Mapping[str, Values], inside: set[str]
+) -> dict[str, Values]:
+    """Return the tensors with B A of some targets in the weights, as far as these are there."""
+    left = dict(tensors)
+    for own in inside:
+        high = left.pop(f"{own}.lora_B.weight")
+        # Parts of a module have one A.
+        lows = (f"{own}.lora_A.weight", f"{own.rpartition('.')[0]}.lora_A.weight")
+        low = next(name for name in lows if name in tensors)
+        left.pop(low, None)
+        if (name := f"{own}.weight") in shared:
+            left[name] = shared[name] + high @ tensors[low]
+            left[name].flags.writeable = False
+    return left
 
 
 def _check_graph(adapter: PeftLora, graph: LayerGraph, modules: set[str]) -> None:

@@ -171,7 +171,7 @@ def test_a_graph_without_the_halves_of_a_layer_is_refused() -> None:
     other = Operator("dense", MATMUL, 4, 8, 8, parameters=(weight,), layer=0)
     message = (
         "houlsby adapters stand before the two residual additions of a layer, but layer 0 adds the "
-        "result of 0 products"
+        "result of 0 products; name the modules that they stand at as targets"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
         HOULSBY_48.adapt(LayerGraph([other], [], sequence_length=4))

@@ -131,15 +131,15 @@ def test_layers_are_frozen_by_their_names() -> None:
 
 @pytest.mark.parametrize("key", ["frozen", "trainable"])
 def test_a_pattern_that_matches_nothing_is_told_with_near_names(key: str) -> None:
-    near = "decoder.layer.*.attention.self.query.weight"
+    adaptation = find_adaptation(method="full", **{key: ["pooler", "atention"]})
     with pytest.raises(ConfigError) as caught:
-        find_adaptation(method="full", **{key: ["pooler", "encodr.layer.0"]}).apply(
-            build("bert-base")
-        )
-    told = str(caught.value)
-    assert told.startswith(f"{key}: no parameter is called 'encodr.layer.0'; near names: ")
-    assert "encoder.layer.*." in told
-    assert near not in told
+        adaptation.apply(build("bert-base"))
+    told, near = str(caught.value).split("; near names: ")
+    assert told == f"{key}: no parameter is called 'atention'"
+    assert near.split(", ")[0] == "attention"
+    with pytest.raises(ConfigError) as caught:
+        find_adaptation(method="full", **{key: ["pooler.dens.weight"]}).apply(build("bert-base"))
+    assert "pooler.dense.weight" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", SENTENCES)
@@ -301,3 +301,32 @@ def test_folded_batch_norms_and_missing_biases_are_told() -> None:
     llama = find_model("tinyllama-1.1b", layers=1).build(sequence_length=4, classes=1)
     with pytest.raises(ConfigError, match=r"^bitfit trains biases, but no parameter"):
         find_adaptation("bitfit").apply(llama)
+
+
+def test_adapters_stand_at_the_targets_of_layers_of_another_kind() -> None:
+    model = find_model("mobilebert", layers=2)
+    base = model.build(sequence_length=4, classes=2)
+    with pytest.raises(ConfigError, match=r"; name the modules that they stand at as targets$"):
+        find_adaptation("houlsby", bottleneck=8).apply(base)
+    places = ["attention.output.dense", "output.bottleneck.dense"]
+    shapes = {p.module: p.shape[0] for p in base.parameters if len(p.shape) > 1}
+    widths = [shapes[f"encoder.layer.0.{place}"] for place in places]
+    added = sum(2 * 8 * width + width + 8 for width in widths)
+    for method, targets in (("houlsby", places), ("pfeiffer", places)):
+        adapted = find_adaptation(method, bottleneck=8, targets=targets).apply(base)
+        assert adapted.parameter_count() - base.parameter_count() == 2 * added
+        assert adapted.macs - base.macs == 2 * 2 * 4 * 8 * sum(widths)
+    with pytest.raises(ConfigError) as caught:
+        find_adaptation("pfeiffer", bottleneck=8, targets=["query"]).apply(base)
+    assert str(caught.value) == (
+        "pfeiffer adapters stand behind residual additions, but the result of 'encoder.0.query' is "
+        "not just added; choose other targets"
+    )
+    with pytest.raises(ConfigError, match=r"^houlsby: no frozen product is called 'quarry'; near"):
+        find_adaptation("houlsby", bottleneck=8, targets=["quarry"]).apply(base)
+    # At the places of a layer of the usual kind they are what is put there unasked.
+    bert = build("bert-base")
+    unasked = find_adaptation("houlsby", bottleneck=6).apply(bert)
+    asked = find_adaptation("houlsby", bottleneck=6, targets=["output.dense"]).apply(bert)
+    assert asked.parameter_count(Role.TASK) == unasked.parameter_count(Role.TASK)
+    assert [o.shape for o in asked.operators] == [o.shape for o in unasked.operators]

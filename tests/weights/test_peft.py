@@ -272,3 +272,20 @@ def test_the_three_parts_of_gpt2_have_one_a_and_their_own_b(tmp_path: Path) -> N
     found = load(tmp_path, folder, stored, graph=adapted).tensors
     for number, name in enumerate(parts):
         np.testing.assert_array_equal(found[name], stacked[8 * number : 8 * number + 8])
+
+
+@pytest.mark.parametrize("merged", [True, None])
+def test_lora_at_a_head_is_part_of_the_head(
+    tmp_path: Path, parts: tuple[dict[str, Values], ...], merged: bool | None
+) -> None:
+    backbone, own = parts
+    head = {n: own.pop(n) for n in [n for n in own if n.startswith("classifier")]}
+    low, high = np.ones((RANK, 24), np.float32), np.ones((2, RANK), np.float32)
+    own |= {"classifier.lora_A.weight": low, "classifier.lora_B.weight": high}
+    folder = save_adapter(
+        tmp_path / "lora", own, target_modules=["bert.encoder.layer.0.query", "classifier.dense"]
+    )
+    assert peft_adaptation(folder)["targets"] == ["encoder.layer.0.query"]
+    loaded = load(tmp_path, folder, {**backbone, **head}, graph=graph(merged=merged))
+    expected = head["classifier.weight"] + np.float32(ALPHA / RANK) * high @ low
+    np.testing.assert_array_equal(loaded.tensors["classifier.weight"], expected)

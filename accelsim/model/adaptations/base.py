@@ -90,16 +90,27 @@ def _chosen(key: str, patterns: Sequence[str] | None, names: Sequence[str]) -> s
     for pattern in patterns or ():
         matched = {name for name in names if fnmatchcase(f".{name}.", f"*.{pattern}.*")}
         if not matched:
-            raise nothing_called(f"{key}: no parameter", pattern, names)
+            raise nothing_called(f"{key}: no parameter", pattern, names, parts=slice(None))
         found |= matched
     return found
 
 
-def nothing_called(what: str, pattern: str, names: Iterable[str]) -> ConfigError:
-    """Return the error for a pattern that none of some names matches, with the nearest of them."""
-    alike = [re.sub(r"(?<=\.)\d+(?=\.|$)", "*", name) for name in names]
-    parts = [name.rpartition(".")[2] for name in alike]
-    near = get_close_matches(pattern, dict.fromkeys([*parts, *alike]), n=6, cutoff=0.0)
+def is_called(name: str, pattern: str) -> bool:
+    """Say whether a pattern matches the name of a module, or its last parts."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"*.{pattern}")
+
+
+def nothing_called(
+    what: str, pattern: str, names: Iterable[str], parts: slice = slice(-1, None)
+) -> ConfigError:
+    """Return the error for a pattern that none of some names matches, with near ones.
+
+    Near are some ``parts`` of the names, between their dots, and names without their numbers.
+    """
+    alike = dict.fromkeys(re.sub(r"(?<=\.)\d+(?=\.|$)", "*", name) for name in names)
+    words = dict.fromkeys(part for name in alike for part in name.split(".")[parts] if part != "*")
+    near = get_close_matches(pattern, words, n=4, cutoff=0.0)
+    near += [each for each in get_close_matches(pattern, alike, n=2) if each not in near]
     hint = f"near names: {', '.join(near)}" if near else "there is none at all"
     return ConfigError(f"{what} is called '{pattern}'; {hint}")
 

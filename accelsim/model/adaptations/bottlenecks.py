@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptations.base import Adaptation
+from accelsim.model.adaptations.base import Adaptation, Patterns, is_called, nothing_called
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, MATMUL, Operator, OperatorKind
 from accelsim.model.tensors import Parameter, Role
@@ -31,19 +31,30 @@ class Bottlenecks(Adaptation):
     they do where the layers themselves share their parameters. The adapters' parameters are called
     ``adapters.attention.down.weight`` and so on where all layers share them, and
     ``adapters.3.attention.down.weight`` where layer 3 has its own.
+
+    ``targets`` are patterns of the modules of products, or of their last parts, that adapters stand
+    at instead, for layers of another kind; they are then called and shared like these modules.
     """
 
     bottleneck: Bottleneck
     shared_across_layers: bool | None = None
+    targets: Patterns | None = None
 
     def adapters(
         self, graph: LayerGraph, kind: OperatorKind, form: str = ""
     ) -> Iterator[tuple[Operator, str, list[Operator]]]:
         """Yield the products that end the halves of all layers, the halves, and an adapter of each.
 
-        An adapter is down, a function, up and a sum. Raises ConfigError when there are no such
-        layers, or they have adapters already.
+        An adapter is down, a function, up and a sum; targets are of no half. Raises ConfigError
+        when there are no such layers or targets, or they have adapters already.
         """
+        function = (kind, form)
+        if self.targets is not None:
+            widths = self._widths(graph.layers, shared=False)
+            for host in self._targets(graph, self.targets):
+                width, module = widths[host.layer or 0], f"adapters.{host.parameters[0].module}"
+                yield host, "", _adapter(host, f"{host.name}_adapter", module, width, function)
+            return
         hosts = self._hosts(graph)
         shared = self.shared_across_layers
         if shared is None:
@@ -51,8 +62,22 @@ class Bottlenecks(Adaptation):
         widths = self._widths(graph.layers, shared=shared)
         for host, half in hosts:
             module = f"adapters.{half}" if shared else f"adapters.{host.layer}.{half}"
-            function = (kind, form)
-            yield host, half, _adapter(host, half, module, widths[host.layer or 0], function)
+            name, width = _prefix(host.layer, half), widths[host.layer or 0]
+            yield host, half, _adapter(host, name, module, width, function)
+
+    def _targets(self, graph: LayerGraph, patterns: list[str]) -> list[Operator]:
+        """Return the products that the patterns match, in order."""
+        products = [o for o in graph.operators if o.kind is MATMUL and o.parameters]
+        frozen = [o for o in products if o.parameters[0].role is not Role.TASK]
+        modules = [operator.parameters[0].module for operator in frozen]
+        for pattern in patterns:
+            if not any(is_called(module, pattern) for module in modules):
+                raise nothing_called(f"{self.method}: no frozen product", pattern, modules)
+        return [
+            operator
+            for operator, module in zip(frozen, modules, strict=True)
+            if any(is_called(module, pattern) for pattern in patterns)
+        ]
 
     def _hosts(self, graph: LayerGraph) -> list[tuple[Operator, str]]:
         if not graph.layers:
@@ -71,7 +96,8 @@ class Bottlenecks(Adaptation):
             if len(products) != len(HALVES):
                 raise ConfigError(
                     f"{self.method} adapters stand before the two residual additions of a layer, "
-                    f"but layer {layer} adds the result of {len(products)} products"
+                    f"but layer {layer} adds the result of {len(products)} products; name the "
+                    "modules that they stand at as targets"
                 )
             hosts += zip(products, HALVES, strict=True)
         return hosts
@@ -97,10 +123,9 @@ def _prefix(layer: int | None, half: str) -> str:
 
 
 def _adapter(
-    host: Operator, half: str, module: str, inner: int, function: tuple[OperatorKind, str]
+    host: Operator, name: str, module: str, inner: int, function: tuple[OperatorKind, str]
 ) -> list[Operator]:
-    (kind, form), name = function, _prefix(host.layer, half)
-    rows, width, layer = host.rows, host.columns, host.layer
+    (kind, form), rows, width, layer = function, host.rows, host.columns, host.layer
     down = _linear(f"{module}.down", inner, width)
     up = _linear(f"{module}.up", width, inner)
     return [

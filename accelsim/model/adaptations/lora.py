@@ -6,7 +6,6 @@ Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022.
 from __future__ import annotations
 
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,6 +17,7 @@ from accelsim.model.adaptations.base import (
     Patterns,
     change_parameters,
     extend,
+    is_called,
     nothing_called,
 )
 from accelsim.model.graph import LayerGraph
@@ -81,7 +81,7 @@ class Lora(Adaptation):
             chosen = {o.name: o.parameters[0].module for o in products if _is_module(o, target)}
             if target == ALL_LINEAR:
                 chosen = {o.name: o.parameters[0].module for o in products if _is_inner(o, graph)}
-            chosen = chosen or {o.name: _own(o) for o in products if _is_called(o.name, target)}
+            chosen = chosen or {o.name: _own(o) for o in products if is_called(o.name, target)}
             if not chosen:
                 modules = (each.parameters[0].module for each in products)
                 raise nothing_called("lora: no frozen product", target, modules)
@@ -151,11 +151,7 @@ def _is_inner(operator: Operator, graph: LayerGraph) -> bool:
 
 
 def _is_module(operator: Operator, pattern: str) -> bool:
-    return _is_called(operator.parameters[0].module, pattern)
-
-
-def _is_called(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"*.{pattern}")
+    return is_called(operator.parameters[0].module, pattern)
 
 
 def _own(operator: Operator) -> str:

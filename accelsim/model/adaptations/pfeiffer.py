@@ -10,10 +10,11 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
+from accelsim.errors import ConfigError
 from accelsim.model.adaptations.base import Edge, extend
 from accelsim.model.adaptations.bottlenecks import HALVES, Bottlenecks
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import RELU, Operator
+from accelsim.model.operators import ADD, RELU, Operator
 
 
 class Pfeiffer(Bottlenecks):
@@ -30,7 +31,7 @@ class Pfeiffer(Bottlenecks):
         """Return the graph with adapters. Raises ConfigError as ``adapters``."""
         branches = {}
         for product, half, adapter in self.adapters(graph, RELU):
-            if half == HALVES[-1]:
+            if half != HALVES[0]:
                 host, branch = _behind(graph, product, adapter)
                 branches[host.name] = branch
         return LayerGraph(*extend(graph, branches), sequence_length=graph.sequence_length)
@@ -40,7 +41,12 @@ def _behind(
     graph: LayerGraph, product: Operator, adapter: list[Operator]
 ) -> tuple[Operator, tuple[list[Operator], list[Edge]]]:
     """Return what an adapter reads, and what stands behind that with the edges into it."""
-    (total,) = graph.successors(product)
+    total, *others = graph.successors(product)
+    if others or total.kind is not ADD:
+        raise ConfigError(
+            "pfeiffer adapters stand behind residual additions, but the result of "
+            f"'{product.name}' is not just added; choose other targets"
+        )
     norm = _only_norm(graph, total)
     host, end = norm or total, adapter[-1].name
     edges = [*pairwise((host.name, *(operator.name for operator in adapter))), (total.name, end)]

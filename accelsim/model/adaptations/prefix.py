@@ -42,6 +42,11 @@ class Prefix(Adaptation):
         """Return the graph with longer attentions. Raises ConfigError when it has none."""
         if not any(operator.kind is ATTENTION_SCORES for operator in graph.operators):
             raise ConfigError("prefix tuning adds keys and values, but the graph has no attention")
+        if any(operator.kind.state(operator) for operator in graph.operators):
+            raise ConfigError(
+                "a prefix of a model that generates tokens would lie in its cache, which is not "
+                "known here; choose another method, or leave generate out"
+            )
         if not self.length:
             return graph
         operators: list[Operator] = []
