@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from small_workload import MAIN, SMALL
 
 import accelsim
-from accelsim.errors import CapacityError, ConfigError
+from accelsim.errors import AccelsimError, CapacityError, ConfigError
 from accelsim.inputs.memo import Memo
 from accelsim.report.sweep import sweep_report
 from accelsim.report.table import Prose
 from accelsim.study.evaluator import Evaluator, Tally
-from accelsim.study.executors.base import InProcess, Pending
-from accelsim.study.executors.local import LocalProcesses
+from accelsim.study.executors.base import Chunk, InProcess, Pending
+from accelsim.study.executors.local import LocalProcesses, _Worker
 from accelsim.study.outcome import cases_in, outcome_of
 from accelsim.study.store import IN_MEMORY, Store
 from accelsim.study.sweep.run import study_of
@@ -234,6 +234,28 @@ def test_a_point_that_kills_its_worker_twice_is_a_row(poisoned: Path) -> None:
     assert again.tally is not None
     assert again.tally.known == 6
     (poisoned / "mine.py").write_text(POISON.replace("length == 2", "False"))
+
+
+@pytest.mark.parametrize("killed", [2, 9])
+def test_a_worker_that_is_killed_as_it_starts_is_replaced(
+    killed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hired: list[_Worker] = []
+
+    def give(self: _Worker, chunk: Chunk, points: Sequence[Any]) -> None:
+        real(self, chunk, points)
+        hired.append(self)
+        if len(hired) <= killed:
+            self.process.kill()
+
+    real = _Worker.give
+    monkeypatch.setattr(_Worker, "give", give)
+    if killed > 3:
+        with pytest.raises(AccelsimError, match=r"ended before it began \(exit code -9\)"):
+            swept({ROUNDS: [1, 2]}, jobs=1)
+        return
+    assert rows(swept({ROUNDS: [1, 2]}, jobs=1)) == rows(swept({ROUNDS: [1, 2]}))
+    assert len(hired) == killed + 1
 
 
 def test_failures_are_retried_when_asked_and_stop_a_study_when_asked(poisoned: Path) -> None:

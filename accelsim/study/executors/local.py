@@ -24,6 +24,8 @@ from accelsim.study.outcome import KILLED, Outcome
 _WORKER = "accelsim.study.executors.worker"
 # A point that kills so many workers is left alone.
 MOST_STRIKES = 2
+# [ours] So many workers in a row that are killed as they start are replaced.
+_MOST_STILLBORN = 3
 
 
 def default_jobs() -> int:
@@ -76,6 +78,7 @@ class LocalProcesses(Executor):
 
     def __init__(self, jobs: int) -> None:
         self.workers = jobs
+        self._stillborn = 0
         self._running: list[_Worker] = []
 
     def results(self, pending: Pending, points: Sequence[Point]) -> Results:
@@ -113,7 +116,7 @@ class LocalProcesses(Executor):
             yield from self._lost(worker, pending, strikes)
             return
         if message == READY:
-            worker.ready = True
+            worker.ready, self._stillborn = True, 0
             return
         number, outcome = message
         worker.left.remove(number)
@@ -125,13 +128,19 @@ class LocalProcesses(Executor):
         """Give back what a dead worker did not come to; leave the point alone that it died of."""
         worker.end()
         self._running.remove(worker)
-        if not worker.ready:
-            raise AccelsimError(
-                f"a worker process ended before it began (exit code {worker.process.returncode}); "
-                "its message is above; use --jobs 0 to evaluate in this process"
-            )
         first, group = worker.left[0], worker.group
         assert group is not None
+        if not worker.ready:
+            self._stillborn += 1
+            # A signal is no fault of the points, and may not come again.
+            if worker.process.returncode >= 0 or self._stillborn > _MOST_STILLBORN:
+                raise AccelsimError(
+                    f"a worker process ended before it began (exit code "
+                    f"{worker.process.returncode}); its message is above; use --jobs 0 to evaluate "
+                    "in this process"
+                )
+            pending.put_back(Chunk(group, tuple(worker.left)))
+            return
         strikes[first] += 1
         poison = strikes[first] >= MOST_STRIKES
         pending.put_back(Chunk(group, tuple(worker.left[poison:])))
