@@ -16,7 +16,7 @@ from accelsim.cli.options import (
     set_option,
 )
 from accelsim.cli.output import show, write
-from accelsim.cli.sweep import evaluation_options, study_progress
+from accelsim.cli.sweep import evaluation, evaluation_options, study_progress
 from accelsim.errors import POINTS_FAILED
 
 
@@ -73,17 +73,13 @@ def optimize(
     from accelsim.report.sweep import sweep_report
     from accelsim.study.search.search import Search, search_study
     from accelsim.study.store import Store
-    from accelsim.study.sweep.run import Evaluation
     from accelsim.study.sweep.space import load_study
 
     refuse_unused_media(out)
     wanted, asked = chosen_media(media), load_study(study, assignments)
     search = Search(**{name: options.pop(name) for name in Search.model_fields})
-    limit = 0 if options.pop("fail_fast") else options.pop("max_failures")
-    options.pop("max_failures", None)
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
-        how = Evaluation(max_failures=limit, progress=progress, **options)
-        found = search_study(asked, kept, how, search)
+        found = search_study(asked, kept, evaluation(progress, **options), search)
         report = sweep_report(found.table, command_line(), near=near, searched=str(found))
     paths = write(report, out, wanted) if out else []
     if not quiet:

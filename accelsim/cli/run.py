@@ -6,8 +6,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click as plain_click
 import rich_click as click
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from accelsim.report.timeline.levels import Plan
     from accelsim.study.uncertainty.bands import Uncertainty
     from accelsim.workload.schema import Workload
+
+    Plans = Mapping[str, Plan]
 
 _REQUESTS = "requests.csv"
 # [ours] The 5 % point of so many is the tenth.
@@ -91,17 +95,8 @@ def run(
     quiet: bool,
     strict: bool,
     page: bool,
-    window: str | None,
-    timeline_detail: str | None,
-    timeline_format: str,
-    by: str | None,
-    parquet: bool,
-    per_request: bool,
-    verbose: bool,
-    no_trace: bool,
-    no_replay: bool,
-    bands: bool,
     sweeps: tuple[str, ...],
+    **more: Any,
 ) -> None:
     """Simulate the cases of a WORKLOAD file and compare them.
 
@@ -109,16 +104,12 @@ def run(
     operator, block and action; and, unless --no-trace is given, timeline.pftrace, which opens at
     ui.perfetto.dev.
     """
-    from accelsim.account.breakdown import BREAKDOWN
-    from accelsim.engine.simulator import Options
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
     from accelsim.inputs.memo import Memo
-    from accelsim.report.breakdown import PARQUET, breakdown_lines, breakdown_parquet
     from accelsim.report.by import chosen_groupings, with_groupings
     from accelsim.report.files import check_free
     from accelsim.report.media import chosen_media
-    from accelsim.report.request_rows import request_rows
     from accelsim.report.run import run_report
     from accelsim.report.text import printable
 
@@ -126,59 +117,77 @@ def run(
         media = f"{media},html"
     if sweeps:
         study = quick_study(workload, sweeps, assignments, cases=cases)
-        refuse_options(
-            "--sweep",
-            "bands",
-            "strict",
-            "window",
-            "per_request",
-            "no_trace",
-            "no_replay",
-            "verbose",
-        )
+        refuse_options("--sweep", "strict", *_Asked.__dataclass_fields__)
         refuse_unused_media(out)
         run_sweep(lambda: study, out=out, media=media, as_json=as_json, quiet=quiet)
         return
-    drawn = _parse_window(window, no_trace=no_trace)
-    if no_trace and timeline_detail:
-        raise ConfigError(
-            "--timeline-detail draws a timeline, but --no-trace writes none; drop one"
-        )
-    timeline = f"timeline.{timeline_format}"
-    options = Options(replay=not no_replay, trace=not no_trace, window=drawn)
-    memo = Memo()
+    asked, memo = _Asked(**more), Memo()
+    options = asked.options()
     resolved = resolve(Point(workload, assignments, cases), memo)
-    wanted = chosen_media(media)
+    wanted, groupings = chosen_media(media), chosen_groupings(asked.by)
     folder = out or Path("out") / resolved.config.name
-    groupings = chosen_groupings(by)
-    beside = {BREAKDOWN: True, PARQUET: parquet, timeline: not no_trace, _REQUESTS: per_request}
-    named = [f"results.{medium.name}" for medium in wanted]
-    check_free(folder, [*named, *(name for name, asked in beside.items() if asked)])
+    files = asked.files()
+    check_free(folder, [*(f"results.{medium.name}" for medium in wanted), *files])
     shown = not (quiet or as_json)
     result = _simulate(resolved, memo, options, shown=shown, strict=strict)
-    for why in result.refused.values():
-        click.echo(f"accelsim: does not fit and is left out: {printable(str(why))}", err=True)
-    drawn_from = Point(workload, assignments, tuple(result.cases))
-    report = run_report(result, _command(workload), _bands(drawn_from) if bands else None)
-    report = with_groupings(report, result, groupings)
-    more: dict[str, Pieces] = {BREAKDOWN: breakdown_lines(result.cases)}
-    plans = {} if no_trace else _plans(result, timeline_detail)
-    if parquet:
-        more[PARQUET] = breakdown_parquet(result.cases)
-    if not no_trace:
-        more[timeline] = _timeline(result, plans, timeline_format)
-    if per_request:
-        more[_REQUESTS] = request_rows(result.cases)
-    paths = _write(report, folder, wanted, more)
+    _tell_of_refused(result)
+    sure = _bands(Point(workload, assignments, tuple(result.cases))) if asked.bands else None
+    report = with_groupings(run_report(result, _command(workload), sure), result, groupings)
+    plans = {} if asked.no_trace else _plans(result, asked.timeline_detail)
+    beside = {name: make(result, plans) for name, make in files.items()}
+    paths = _write(report, folder, wanted, beside)
+    if quiet:
+        return
     try:
-        if not quiet:
-            show(report, paths, as_json=as_json, details=verbose)
-            _tell_of_empty_timelines(result, no_trace=no_trace)
-            if not (as_json or no_trace):
-                _tell_of_timeline(plans)
+        show(report, paths, as_json=as_json, details=asked.verbose)
+        _tell_of_timelines(result, plans, as_json=as_json)
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {printable(str(folder))} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for of one run, as the options have it."""
+
+    window: str | None
+    timeline_detail: str | None
+    timeline_format: str
+    by: str | None
+    parquet: bool
+    per_request: bool
+    verbose: bool
+    no_trace: bool
+    no_replay: bool
+    bands: bool
+
+    def options(self) -> Options:
+        """Return how to simulate. Raises ConfigError for options that contradict one another."""
+        from accelsim.engine.simulator import Options
+
+        drawn = _parse_window(self.window, no_trace=self.no_trace)
+        if self.no_trace and self.timeline_detail:
+            raise ConfigError(
+                "--timeline-detail draws a timeline, but --no-trace writes none; drop one"
+            )
+        return Options(replay=not self.no_replay, trace=not self.no_trace, window=drawn)
+
+    def files(self) -> dict[str, Callable[[Result, Plans], Pieces]]:
+        """Return what makes each file beside the report, by name."""
+        from accelsim.account.breakdown import BREAKDOWN
+        from accelsim.report.breakdown import PARQUET, breakdown_lines, breakdown_parquet
+        from accelsim.report.request_rows import request_rows
+
+        found: dict[str, Callable[[Result, Plans], Pieces]] = {
+            BREAKDOWN: lambda result, _: breakdown_lines(result.cases)
+        }
+        if self.parquet:
+            found[PARQUET] = lambda result, _: breakdown_parquet(result.cases)
+        if not self.no_trace:
+            found[f"timeline.{self.timeline_format}"] = partial(_timeline, self.timeline_format)
+        if self.per_request:
+            found[_REQUESTS] = lambda result, _: request_rows(result.cases)
+        return found
 
 
 def _bands(point: Point) -> Uncertainty:
@@ -189,22 +198,29 @@ def _bands(point: Point) -> Uncertainty:
     )
 
 
-def _tell_of_timeline(plans: Mapping[str, Plan]) -> None:
+def _tell_of_refused(result: Result) -> None:
+    from accelsim.report.text import printable
+
+    for why in result.refused.values():
+        click.echo(f"accelsim: does not fit and is left out: {printable(str(why))}", err=True)
+
+
+def _tell_of_timelines(result: Result, plans: Plans, *, as_json: bool) -> None:
+    if not plans:
+        return
     from accelsim.report.timeline.drawing import told
 
-    click.echo("Open the timeline at https://ui.perfetto.dev")
-    if said := told(plans):
-        click.echo(said)
-
-
-def _tell_of_empty_timelines(result: Result, *, no_trace: bool) -> None:
     empty = [name for name, case in result.cases.items() if not case.run.executions]
-    if empty and not no_trace:
+    if empty:
         click.echo(
             f"accelsim: no request is served within --window ({', '.join(empty)}): the timeline "
             "shows the power state alone",
             err=True,
         )
+    if not as_json:
+        click.echo("Open the timeline at https://ui.perfetto.dev")
+        if said := told(plans):
+            click.echo(said)
 
 
 def _parse_window(text: str | None, *, no_trace: bool) -> Window | None:
@@ -256,14 +272,14 @@ def _command(workload: Path) -> list[str]:
     return command_line() if called else ["accelsim", "run", str(workload)]
 
 
-def _plans(result: Result, detail: str | None) -> dict[str, Plan]:
+def _plans(result: Result, detail: str | None) -> Plans:
     from accelsim.report.timeline.levels import USUAL, Level, plan_of
 
     level, usual = Level[detail.upper()] if detail else None, USUAL // len(result.cases)
     return {name: plan_of(name, case, level, usual) for name, case in result.cases.items()}
 
 
-def _timeline(result: Result, plans: Mapping[str, Plan], file_format: str) -> Iterator[bytes]:
+def _timeline(file_format: str, result: Result, plans: Plans) -> Iterator[bytes]:
     from accelsim.report.timeline import timeline
 
     workload = result.workload

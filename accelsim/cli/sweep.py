@@ -25,7 +25,8 @@ from accelsim.cli.output import show, without_markup, write
 from accelsim.errors import INTERRUPTED, POINTS_FAILED
 
 if TYPE_CHECKING:
-    from accelsim.study.evaluator import Tally
+    from accelsim.study.evaluator import Progress, Tally
+    from accelsim.study.sweep.run import Evaluation
     from accelsim.study.sweep.space import Study
 
 # Seconds between two lines about the progress, where there is no terminal.
@@ -74,6 +75,26 @@ def executor_options(command: Command) -> Command:
     return command
 
 
+def evaluation(
+    progress: Progress,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    retry_failed: bool = False,
+    fail_fast: bool = False,
+    max_failures: int | None = None,
+) -> Evaluation:
+    """Return what ``evaluation_options`` ask for."""
+    from accelsim.study.sweep.run import Evaluation
+
+    if scheduler is not None:
+        # What is wrong with a cluster is one message of ours.
+        for name in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    limit = 0 if fail_fast else max_failures
+    return Evaluation(jobs, scheduler, retry_failed, limit, progress)
+
+
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @set_option
@@ -104,28 +125,19 @@ def run_sweep(
     as_json: bool,
     quiet: bool,
     store: Path = Path(_STORE),
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    retry_failed: bool = False,
-    fail_fast: bool = False,
-    max_failures: int | None = None,
+    **options: Any,
 ) -> None:
     """Run a study and show its report. Exits with 8 where points have failed."""
     from accelsim.report.media import chosen_media
     from accelsim.report.sweep import sweep_report
     from accelsim.study.store import Store
-    from accelsim.study.sweep.run import Evaluation, run_study
+    from accelsim.study.sweep.run import run_study
 
-    if scheduler is not None:
-        # What is wrong with a cluster is one message of ours.
-        for name in ("distributed", "tornado", "asyncio"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
     wanted, found = chosen_media(media), load()
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
         if kept.remote and not quiet:
             click.echo(f"accelsim: {store} is on a network: one command at a time", err=True)
-        limit = 0 if fail_fast else max_failures
-        how = Evaluation(jobs, scheduler, retry_failed, limit, progress)
+        how = evaluation(progress, **options)
         table = run_study(found, kept, how)
         report = sweep_report(table, command_line(), how.told[0] if how.told else None)
     paths = write(report, out, wanted) if out else []

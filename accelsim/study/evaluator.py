@@ -71,6 +71,18 @@ class Tally:
         if outcome.state in _FAILURES and self.first_failure is None:
             self.first_failure = (number, outcome)
 
+    def add_part(self, part: Tally) -> None:
+        """Count the points of a part that was counted alone; its seconds are its own."""
+        if part.first_failure and self.first_failure is None:
+            number, outcome = part.first_failure
+            self.first_failure = (self.done + number, outcome)
+        self.known += part.known
+        self.states.update(part.states)
+        self.asked.update(part.asked)
+        self.made.update(part.made)
+        self.seconds += part.seconds
+        self.stopped = part.stopped
+
 
 Progress = Callable[[Tally], None]
 

@@ -112,7 +112,7 @@ def search_study(study: Study, store: Store, how: Evaluation, search: Search) ->
         for picks in hunt.batches():
             points = ChosenPoints(study.config, study.base, study.document, picks)
             part = evaluator.fill(points.points, points.groups)
-            _add(tally, part)
+            tally.add_part(part)
             if how.progress:
                 how.progress(tally)
             if part.stopped:
@@ -125,28 +125,15 @@ def search_study(study: Study, store: Store, how: Evaluation, search: Search) ->
     return Found(StudyTable(asked, store, tally), size, whole=False)
 
 
-def _add(tally: Tally, part: Tally) -> None:
-    """Count a batch."""
-    before = tally.done
-    tally.known += part.known
-    tally.states.update(part.states)
-    tally.asked.update(part.asked)
-    tally.made.update(part.made)
-    tally.seconds += part.seconds
-    tally.stopped = part.stopped
-    if part.first_failure and tally.first_failure is None:
-        number, outcome = part.first_failure
-        tally.first_failure = (before + number, outcome)
-
-
 @dataclass
 class _Hunt:
-    """What was asked, and the sampler that decides what to ask next."""
+    """What was asked (``seen`` by key), and the sampler that decides what to ask next."""
 
     study: Study
     search: Search
     asked: list[Picks] = field(default_factory=list)
     known: dict[object, StudyRow] = field(default_factory=dict)
+    seen: set[object] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._optuna = _optuna()
@@ -178,16 +165,15 @@ class _Hunt:
             yield batch
 
     def _batch(self, wanted: int) -> Iterator[Picks]:
-        seen: set[object] = {key_of(picks) for picks in self.asked}
         for _ in range(wanted):
             picks = self._ask()
-            if key_of(picks) in seen:
-                places = unseen(self.study, seen, self._random)
+            if key_of(picks) in self.seen:
+                places = unseen(self.study, self.seen, self._random)
                 if places is None:
                     return
                 self._trials.enqueue_trial(places)
                 picks = self._ask()
-            seen.add(key_of(picks))
+            self.seen.add(key_of(picks))
             yield picks
 
     def _ask(self) -> Picks:
