@@ -110,6 +110,18 @@ def test_help_imports_no_modelling() -> None:
     assert run_python(code).endswith("[]\n")
 
 
+def test_a_run_without_a_timeline_imports_no_libraries_of_numbers_and_graphs(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import sys; from accelsim.cli.main import run_command_line as r; "
+        "r(['run', 'workloads/mti_mnli_mrpc_qnli.yaml', '--cases', 'adapter_mixed', '--quiet', "
+        f"'--no-trace', '--out', {str(tmp_path)!r}]); "
+        "print(sorted({'numpy','networkx','pandas','plotly','jinja2'} & set(sys.modules)))"
+    )
+    assert run_python(code).endswith("[]\n")
+
+
 def test_public_names_exist() -> None:
     import accelsim
 

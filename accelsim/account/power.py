@@ -73,9 +73,8 @@ class Course:
     busy: dict[str, Floats]
 
 
-def course(shown: View, steps: int = 120) -> Course:
+def course(shown: View, series: PowerSeries, steps: int = 120) -> Course:
     """Return power and utilisation of a view in equal steps; averages, so that sums are kept."""
-    series = power_series(shown)
     fine = in_ticks(shown, np.array(series.edges))
     edges = np.linspace(0, shown.end - shown.start, steps + 1)
     lasts = np.diff(fine)

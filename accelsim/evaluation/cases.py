@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
+from typing import TYPE_CHECKING
 
 from accelsim.accelerators.design import Design
 from accelsim.account.breakdown import BreakdownRow, breakdown
@@ -14,12 +15,16 @@ from accelsim.account.memories import Footprint, backbone_programming, footprint
 from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import purposes
 from accelsim.account.service import TaskService, service_statistics
+from accelsim.account.window import View, view_of
 from accelsim.engine.run import Run
 from accelsim.errors import CapacityError
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.units import format_si
 from accelsim.workload.schema import Case, Workload
+
+if TYPE_CHECKING:
+    from accelsim.account.power import PowerSeries
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,19 @@ class CaseResult:
     def breakdown(self) -> tuple[BreakdownRow, ...]:
         """All that was spent, by task, layer, operator, block and action: rows of a tidy table."""
         return tuple(breakdown(self.design, self.run, self.figures.account, self.figures.prices))
+
+    @cached_property
+    def view(self) -> View:
+        """What the window of the run shows, if it was traced and something happens there."""
+        return view_of(self.run, self.figures.prices)
+
+    @cached_property
+    def power(self) -> PowerSeries:
+        """The power of the view over time."""
+        # numpy is needed only here.
+        from accelsim.account.power import power_series
+
+        return power_series(self.view)
 
     @cached_property
     def programming(self) -> dict[str, ProgrammingCost]:

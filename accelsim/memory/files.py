@@ -85,10 +85,11 @@ def load_file(
     of another kind.
     """
     path = technology_path(name_or_path)
-    if not is_path(str(name_or_path)) and not is_file(path):
+    there = is_file(path)
+    if not there and not is_path(str(name_or_path)):
         known = [shipped_technologies(kind) for kind in (kinds[0], *siblings)]
         raise ConfigError(_unknown(noun, str(name_or_path), dict(ChainMap(*known))))
-    content = read_bytes(path) if is_file(path) else b""
+    content = read_bytes(path) if there else b""
     found: Value = _read(read, kinds, path, content)
     return found
 

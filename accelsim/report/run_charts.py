@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from accelsim.account.breakdown import CHIP, STANDING, BreakdownRow
 from accelsim.account.memories import contents
 from accelsim.account.service import ALL
-from accelsim.account.window import view_of
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import Gain, find_gains
 from accelsim.evaluation.roofline import MACS, Roofline, roofline
@@ -262,7 +261,7 @@ def courses(result: Result) -> Iterator[Section]:
         return
     from accelsim.account.power import course
 
-    traced = {n: course(view_of(case.run, case.figures.prices)) for n, case in drawn.items()}
+    traced = {name: course(case.view, case.power) for name, case in drawn.items()}
     yield Heading("Over time", "the part of the run that the timeline shows")
     power, busy = Column("power", "power", "W"), Column("busy", "busy", "%")
     title = "Utilisation: share of each step for which a port is booked"

@@ -16,8 +16,7 @@ import pytest
 from small_workload import MAIN, SMALL, small_workload
 
 from accelsim.account.memories import contents
-from accelsim.account.power import course, power_series
-from accelsim.account.window import view_of
+from accelsim.account.power import course
 from accelsim.cli.main import run_command_line
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
@@ -134,8 +133,8 @@ def test_no_operator_lies_above_the_roof(file: str) -> None:
 @pytest.mark.parametrize("changes", [(), (STREAM,)], ids=["rounds", "stream"])
 def test_the_course_keeps_energy_and_bookings(changes: tuple[str, ...]) -> None:
     for case in examined(*changes).cases.values():
-        shown = view_of(case.run, case.figures.prices)
-        fine, few = power_series(shown), course(shown, 7)
+        shown, fine = case.view, case.power
+        few = course(shown, fine, 7)
         span = to_seconds(shown.end - shown.start)
         wanted = sum(
             float(watts @ [b - a for a, b in zip(fine.edges, fine.edges[1:], strict=False)])

@@ -10,7 +10,7 @@ from itertools import islice, zip_longest
 import numpy as np
 
 from accelsim.account.activity import Floats, Source, round_to_nanoseconds
-from accelsim.account.power import PowerSeries, power_series
+from accelsim.account.power import PowerSeries
 from accelsim.account.waits import levels
 from accelsim.account.window import View, queue_lengths
 from accelsim.engine.run import Part
@@ -45,7 +45,7 @@ class Counters:
     def marks(self) -> Iterator[Mark]:
         """Yield the samples of all counters, each where it changes, and zeros at the end."""
         yield from self._waiting()
-        series = power_series(self.plan.shown)
+        series = self.plan.case.power
         start = round_to_nanoseconds(self.plan.shown.start)
         edges = [start + edge for edge in series.edges]
         for part, watts in series.watts.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
 
-from accelsim.account.window import View, view_of
+from accelsim.account.window import View
 from accelsim.engine.run import Part
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import OutputError
@@ -98,7 +98,7 @@ def _drawable(name: str, case: CaseResult) -> View:
             f"{refused}nothing happens in its window, which begins at "
             f"{to_seconds(run.window.start):g} s; the run ends at {to_seconds(run.makespan):g} s"
         )
-    return view_of(run, case.figures.prices)
+    return case.view
 
 
 def _levels(shown: View, most: int) -> tuple[Level, ...]:
