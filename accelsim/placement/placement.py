@@ -56,8 +56,19 @@ class Placement:
         return shared, own
 
     def data_bits(self, *, task_specific: bool) -> Counter[str]:
-        """Bits of data by memory: what travels, and what an image in DRAM holds."""
-        return _sum((home.memory, extent.data) for home, extent in self._parts(task_specific))
+        """Bits of data by memory: what travels, and what an image in DRAM holds.
+
+        Not to be changed.
+        """
+        return self._data_bits[task_specific]
+
+    @cached_property
+    def _data_bits(self) -> tuple[Counter[str], Counter[str]]:
+        shared, own = (
+            _sum((home.memory, extent.data) for home, extent in self._parts(task_specific))
+            for task_specific in (False, True)
+        )
+        return shared, own
 
     def code_words(self, *, task_specific: bool) -> Counter[tuple[str, Code]]:
         """Protected words by memory and code."""
