@@ -114,23 +114,33 @@ class Accelerator(ABC):
             raise MappingError(f"the machine '{machine.name}' ({self.name}) cannot run {listed}")
 
 
-def missing(graph: LayerGraph, functions: Collection[str], unit: str) -> tuple[Gap, ...]:
-    """Return what a machine lacks that has attention, products with weights and some functions."""
+def missing(
+    graph: LayerGraph, functions: Collection[str], unit: str, cache: str | None
+) -> tuple[Gap, ...]:
+    """Return what a machine lacks that has attention, products with weights and some functions.
+
+    ``cache`` is the home of keys and values that are kept, if it has one.
+    """
     functionless = (
         Gap(operator.label, f"its {unit} has no '{operator.kind}'")
         for operator in graph.operators
         if operator.kind.reach in (Reach.ELEMENT, Reach.ROW) and operator.kind.name not in functions
     )
+    homeless = (
+        Gap(operator.label, "it has no home for what is kept; name a memory in placement.cache")
+        for operator in graph.operators
+        if operator.kind.reach is Reach.STATE and cache is None
+    )
     stateful = (
         Gap(operator.name, f"it keeps {', '.join(each.name for each in state)} between programs")
         for operator in graph.operators
-        if (state := operator.kind.state(operator))
+        if (state := operator.kind.state(operator)) and operator.kind.reach is not Reach.STATE
     )
     unpaired = (
         Gap(operator.name, "it multiplies two activations outside an attention")
         for operator in unpaired_products(graph)
     )
-    return (*functionless, *stateful, *unpaired)
+    return (*functionless, *homeless, *stateful, *unpaired)
 
 
 def check_work(graph: LayerGraph, segments: Iterable[Segment]) -> None:

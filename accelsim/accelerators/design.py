@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
@@ -20,7 +20,8 @@ class Design:
 
     By task name: ``graphs`` (of the workload's sequence length), ``placements``, ``switches`` that
     load all of a task and ``restores`` that load what volatile memories lost. ``inferences`` are
-    by task and tokens; ``wakes`` by the power state that they leave. Programs that would need a
+    by task and tokens, ``steps`` that generate a token by task and rows of the cache, which grow by
+    ``cache_rows``; ``wakes`` by the power state that they leave. Programs that would need a
     DRAM which the machine lacks are left out. ``weights`` says which weights were measured, if any.
     Designs of one ``key`` are the same but for machine and weights.
     """
@@ -37,6 +38,8 @@ class Design:
     pinned: tuple[str, ...] = ()
     weights: str = ""
     key: Hashable = None
+    steps: Mapping[tuple[str, int], InferenceProgram] = field(default_factory=dict)
+    cache_rows: tuple[int, ...] = ()
 
     @property
     def shared_bits(self) -> Mapping[str, int]:
@@ -48,12 +51,20 @@ class Design:
         """Every segment of every program, once."""
         groups = (self.switches, self.restores, self.wakes)
         programs = [self.settle, *(program for group in groups for program in group.values())]
-        programs += [made.program for made in self.inferences.values()]
+        programs += [made.program for made in (*self.inferences.values(), *self.steps.values())]
         return dict.fromkeys(segment for program in programs for segment in program.segments)
 
     def padded(self, tokens: int) -> int:
         """Return the compiled sequence length that a sentence is padded to."""
         return self.lengths[bisect_left(self.lengths, tokens)]
+
+    def step(self, task: str, tokens: int) -> InferenceProgram:
+        """Return the program that generates a token, so many being kept then.
+
+        Beyond the most rows the oldest have left a sliding window.
+        """
+        rows = self.cache_rows
+        return self.steps[task, rows[min(bisect_left(rows, tokens), len(rows) - 1)]]
 
     def inference(self, task: str) -> InferenceProgram:
         """Return the program of a task's longest sentences."""

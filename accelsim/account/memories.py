@@ -42,7 +42,8 @@ def footprints(design: Design, run: Run) -> dict[str, Footprint]:
     found = {}
     for name, region in design.hardware.regions.items():
         own = max(bits[name] for bits in tasks)
-        held = ceil_div(shared[name] + run.task_bits.get(name, 0), 8)
+        kept = next(iter(design.placements.values())).cache_bits[name]
+        held = ceil_div(shared[name] + run.task_bits.get(name, 0) + kept, 8)
         if region.kind != "parameters":
             held = run.ledger.peak_bytes(name)
         found[name] = Footprint(region, shared[name], own, held)
@@ -95,6 +96,8 @@ def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
                 what = f"{tensor.parameter.role.value} {home.part}"
                 bits = 1 if home.part == "masks" else tensor.bits
                 found[what, stored, bits] += times * extent.array
+    if largest.cache and largest.cache.memory == name:
+        found["cache", "dense", largest.cache.bits] += 8 * largest.cache.bytes
     yield from (Content(name, *key, bits / 8) for key, bits in found.items())
 
 

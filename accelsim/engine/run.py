@@ -55,7 +55,8 @@ class RequestOutcome(NamedTuple):
     ``planned`` those that were predicted (None: no prediction). ``exit_layer`` is where the
     entropy would have let it leave. ``switched`` says that parameters were loaded for it.
     ``point`` is the operating point after the first layer; ``late`` says that the inference took
-    longer than its latency target.
+    longer than its latency target. Of ``new_tokens`` that were generated ``first_token`` is when
+    the first was there.
     """
 
     number: int
@@ -72,6 +73,8 @@ class RequestOutcome(NamedTuple):
     exit_layer: int | None = None
     point: str = NOMINAL
     late: bool = False
+    new_tokens: int | None = None
+    first_token: Tick | None = None
 
 
 @dataclass(frozen=True, slots=True)

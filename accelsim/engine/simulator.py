@@ -207,12 +207,15 @@ class _Controller:
         tokens = self.design.padded(request.tokens)
         inference = self.design.inferences[task, tokens]
         departure = yield from self._infer(inference, request)
+        end = departure.end
+        if request.new_tokens:
+            end = yield from self._generate(request)
         self.outcomes.append(
             RequestOutcome(
-                request.number, request.round, task, request.arrival, start, departure.end,
+                request.number, request.round, task, request.arrival, start, end,
                 tokens, request.deadline, missing is not Missing.NOTHING,
                 departure.layers, request.predicted_layer, request.exit_layer, departure.point,
-                departure.late,
+                departure.late, request.new_tokens, departure.end if request.new_tokens else None,
             )
         )  # fmt: skip
         if self.options.progress:
@@ -235,6 +238,13 @@ class _Controller:
             departure = yield from self._infer_scaled(inference, request, plan, points)
         self.runner.drop_levels()
         return departure
+
+    def _generate(self, request: Request) -> Process:
+        """Run a step for each token behind the first."""
+        for new in range(1, request.new_tokens or 1):
+            step = self.design.step(request.task, request.tokens + new)
+            yield from self._execute(step.program, request, again=True)
+        return self.env.now
 
     def _infer_scaled(
         self,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from accelsim.accelerators import Accelerator, accelerator_of
 from accelsim.accelerators.design import Design
@@ -40,14 +41,19 @@ def compile_design(
     lengths: Iterable[int] | None = None,
     measured: Measured | None = None,
     memo: Memo | None = None,
+    rows: Iterable[int] | None = None,
 ) -> Design:
     """Return the compiled case, for sentences of some lengths [tokens] after padding.
 
+    A workload that generates tokens has steps for caches of some ``rows``; unless given, for those
+    of its longest sentence.
     ``measured`` takes the place of the stated densities. Raises CapacityError when something does
     not fit. Tasks with equal graphs (the same number of classes and spans) share their programs.
     """
     known = tuple(sorted({*(lengths or (workload.sequence_length,))}))
-    stage = Compilation(workload, case, known, measured, memo or Memo())
+    if rows is None:
+        rows = rows_kept(workload, [(known[-1], None)])
+    stage = Compilation(workload, case, known, measured, memo or Memo(), tuple(rows))
     if case.fits:
         stage = fitted(stage)
     try:
@@ -59,23 +65,30 @@ def compile_design(
     return replace(made, hardware=stage.case.hardware, key=key)
 
 
-def design_key(workload: WorkloadConfig, case: Case, lengths: Iterable[int]) -> Hashable:
+def design_key(
+    workload: WorkloadConfig, case: Case, lengths: Iterable[int], rows: tuple[int, ...] = ()
+) -> Hashable:
     """Return what a case's programs are made from, measured sizes aside.
 
     Raises AccelsimError for a machine with arrays that there are not.
     """
-    return Compilation(workload, case, tuple(sorted(lengths)), case.measured, Memo()).key
+    known = tuple(sorted(lengths))
+    return Compilation(workload, case, known, case.measured, Memo(), rows).key
+
+
+_Programs = dict[tuple[str, int], InferenceProgram]
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """One case to compile, for sentences of some ``lengths`` [tokens]."""
+    """One case to compile, for sentences of some ``lengths`` [tokens], and caches of ``rows``."""
 
     workload: WorkloadConfig
     case: Case
     lengths: tuple[int, ...]
     measured: Measured | None
     memo: Memo
+    rows: tuple[int, ...] = ()
 
     @property
     def key(self) -> Hashable:
@@ -93,6 +106,7 @@ class Compilation:
                 workload.sequence_length,
             ),
             (repr(workload.attention_spans), self.service.digest, self.lengths),
+            (workload.generate is None, self.rows),
             (config.adaptation.digest, config.storage.digest),
             None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
         )
@@ -111,17 +125,25 @@ class Compilation:
         """Return what was measured of a task."""
         return tuple(sorted((self.measured or {}).get(task, {}).items()))
 
-    def graph(self, task: str, tokens: int) -> LayerGraph:
-        """Return the graph of one inference of a task, of so many tokens."""
-        return task_graph(self.workload, self.case, task, tokens, self.memo)
+    def graph(self, task: str, tokens: int, kept: int = 0) -> LayerGraph:
+        """Return the graph of one inference of a task, of so many tokens behind others."""
+        return task_graph(self.workload, self.case, task, tokens, self.memo, kept)
+
+    @property
+    def kept(self) -> int:
+        """The most rows that a cache has; those of the longest prompt where no token follows."""
+        return max(self.rows, default=min(self.lengths[-1], self.workload.model.most_kept))
 
     def placement(self, graph: LayerGraph, task: str) -> Placement:
         """Return where a task's parameters lie."""
         storage, hardware, sizes = self.case.config.storage, self.case.hardware, self.sizes(task)
         measured = None if self.measured is None else dict(sizes)
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
-        key = (graph, storage.digest, hardware.placement.digest, cells, measured is None, sizes)
-        return self.memo.get("placement", key, lambda: place(graph, storage, hardware, measured))
+        place_digest, rows = hardware.placement.digest, self.kept if self.workload.generate else 0
+        key = (graph, storage.digest, place_digest, cells, measured is None, sizes, rows)
+        return self.memo.get(
+            "placement", key, lambda: place(graph, storage, hardware, measured, rows)
+        )
 
     @cached_property
     def twins(self) -> dict[str, str]:
@@ -183,6 +205,8 @@ class Compilation:
             self._settle(),
             self.lengths,
             self.workload.pinned,
+            steps=self.steps(),
+            cache_rows=self.rows,
         )
         check_actions(design.segments, design_prices(design))
         return design
@@ -193,23 +217,32 @@ class Compilation:
         nothing = Program("settle", ProgramKind.SCALE, ())
         return self.accelerator.settle(hardware) if hardware.scaling else nothing
 
-    def inferences(self) -> dict[tuple[str, int], InferenceProgram]:
+    def inferences(self) -> _Programs:
         """Compile the inferences of all tasks, by task and tokens.
 
         Raises CapacityError for activations that fit nowhere.
         """
+        return self._programs(self.lengths, lambda task, tokens: self.graph(task, tokens))
+
+    def steps(self) -> _Programs:
+        """Compile what generates a token, by task and rows of the cache."""
+        return self._programs(self.rows, lambda task, rows: self.graph(task, 1, rows - 1))
+
+    def _programs(
+        self, lengths: Iterable[int], graph: Callable[[str, int], LayerGraph]
+    ) -> _Programs:
         hardware, own = self.case.hardware, self.case.hardware.emission
         cache = SegmentCache(emitted=self.memo.get("emitted", own, dict[object, Emitted]))
         shared = next(iter(self.placements.values()))
         base = _task_addresses(self.placements)[1] + _image_bytes(shared, task_specific=False)
-        found: dict[tuple[str, int], InferenceProgram] = {}
-        for tokens in self.lengths:
+        found: _Programs = {}
+        for length in lengths:
             for task, twin in self.twins.items():
                 if task == twin:
-                    graph, placed = self.graph(task, tokens), self.placements[task]
-                    made = self.accelerator.infer(graph, placed, hardware, base, cache)
-                    found[task, tokens] = made
-                found[task, tokens] = found[twin, tokens]
+                    made, placed = graph(task, length), self.placements[task]
+                    program = self.accelerator.infer(made, placed, hardware, base, cache)
+                    found[task, length] = program
+                found[task, length] = found[twin, length]
         return found
 
 
@@ -218,15 +251,34 @@ def adaptation_of(workload: WorkloadConfig, case: Case, task: str) -> Adaptation
     return workload.tasks[task].adapted(case.config.adaptation)
 
 
+def rows_kept(
+    workload: WorkloadConfig, lengths: Iterable[tuple[int, int | None]]
+) -> tuple[int, ...]:
+    """Return the rows of the cache in all steps of sentences of (prompt, new) tokens."""
+    if workload.generate is None:
+        return ()
+    return workload.generate.rows(lengths, workload.model.most_kept)
+
+
 def task_graph(
-    workload: WorkloadConfig, case: Case, task: str, tokens: int, memo: Memo | None = None
+    workload: WorkloadConfig,
+    case: Case,
+    task: str,
+    tokens: int,
+    memo: Memo | None = None,
+    kept: int = 0,
 ) -> LayerGraph:
-    """Return the graph of one inference of a task in a case, of so many tokens."""
+    """Return the graph of one inference of a task in a case, of so many tokens.
+
+    Where tokens are generated, so many are ``kept`` of those before.
+    """
     service, classes = workload.service_of(case.config), workload.outputs_of(task)
     early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
     # The entropy of one output says nothing: a regression runs all layers.
     exits: Exits = early_exit.heads if early_exit and classes > 1 else "none"
     model, adaptation = workload.model, adaptation_of(workload, case, task)
+
+    keeps: dict[str, Any] = {"kept": kept} if workload.generate else {}
 
     def build() -> LayerGraph:
         pretrained = model.build(
@@ -234,13 +286,14 @@ def task_graph(
             classes=classes,
             exits=exits,
             attention_spans=spans or None,
+            **keeps,
         )
         try:
             return adaptation.apply(pretrained)
         except ConfigError as error:
             raise ConfigError(f"cases.{case.name}.adaptation: {error}") from None
 
-    key = (model.digest, adaptation.digest, tokens, classes, exits, spans)
+    key = (model.digest, adaptation.digest, tokens, classes, exits, spans, *keeps.values())
     return (memo or Memo()).get("graph", key, build)
 
 

@@ -15,7 +15,7 @@ from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult, Result
-from accelsim.evaluation.design import compile_design, design_key
+from accelsim.evaluation.design import compile_design, design_key, rows_kept
 from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.inputs.files import digests, watching
 from accelsim.inputs.memo import Memo
@@ -23,6 +23,7 @@ from accelsim.inputs.plugins import use_plugins
 from accelsim.machine.schema import HardwareConfig
 from accelsim.policies.idle import Oracle
 from accelsim.policies.service import ServiceConfig, padded
+from accelsim.requests.generation import check_unanswered
 from accelsim.requests.request import Request, Requests
 from accelsim.units import Tick
 from accelsim.workload.schema import Case, Workload, request_context
@@ -118,7 +119,13 @@ def requests_of(workload: Workload, memo: Memo | None = None) -> Requests:
     requests = memo.get("requests", key, lambda: pattern.generate(context), weigh=len)
     if not requests:
         raise ConfigError("requests: none arrives in this time; lengthen it or ask more often")
-    return requests
+    generate, most = workload.config.generate, workload.config.model.longest
+    if generate is None:
+        check_unanswered(requests)
+        return requests
+    answered = Requests(generate.answered(requests, most))
+    answered.notes = requests.notes
+    return answered
 
 
 def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Design:
@@ -135,14 +142,14 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
 
 def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     config, memo = workload.config, memo or Memo()
-    lengths = lengths_of(workload, memo)
+    lengths, rows = lengths_of(workload, memo), rows_of(workload, memo)
     if case.measured is not None or case.config.weights is None:
-        return compile_design(config, case, lengths, case.measured, memo)
+        return compile_design(config, case, lengths, case.measured, memo, rows)
     # numpy and the loaders are needed only here.
     from accelsim.evaluation.weights import compressed_weights, measured_sizes, weights_origin
 
     models = compressed_weights(workload, case, memo)
-    design = compile_design(config, case, lengths, measured_sizes(models), memo)
+    design = compile_design(config, case, lengths, measured_sizes(models), memo, rows)
     return replace(design, weights=weights_origin(models))
 
 
@@ -150,6 +157,12 @@ def lengths_of(workload: Workload, memo: Memo) -> set[int]:
     """Return the lengths of the workload's sentences after padding [tokens]."""
     config, tokens = workload.config, {each.tokens for each in requests_of(workload, memo)}
     return {padded(n, config.pad_to, config.sequence_length) for n in tokens}
+
+
+def rows_of(workload: Workload, memo: Memo) -> tuple[int, ...]:
+    """Return the rows that caches have in the steps of the workload's requests."""
+    lengths = {(each.tokens, each.new_tokens) for each in requests_of(workload, memo)}
+    return rows_kept(workload.config, lengths)
 
 
 def _oracle_energy(workload: Workload, case: Case, design: Design, memo: Memo) -> float:
@@ -180,6 +193,7 @@ def _run_key(workload: Workload, case: Case, design: Hashable) -> Hashable:
     return (
         (design, hardware.timing if changes_point else hardware.nominal_timing, service.digest),
         (config.requests.digest, request_context(config, workload.path.parent)),
+        config.generate and config.generate.digest,
         _prices(case.hardware) if _looks_at_costs(workload, service) else None,
     )
 
@@ -189,9 +203,11 @@ def simulation_key(workload: Workload, memo: Memo) -> Hashable:
 
     Raises AccelsimError for a machine that there cannot be.
     """
-    lengths = lengths_of(workload, memo)
+    lengths, rows = lengths_of(workload, memo), rows_of(workload, memo)
     return tuple(
-        _run_key(workload, case, (design_key(workload.config, case, lengths), case.config.weights))
+        _run_key(
+            workload, case, (design_key(workload.config, case, lengths, rows), case.config.weights)
+        )
         for case in workload.cases.values()
     )
 

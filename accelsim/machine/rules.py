@@ -78,6 +78,10 @@ def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         if memory not in parameter_homes:
             hint = suggest(memory, parameter_homes, "known memories")
             yield ("placement", *path), f"there is no memory '{memory}'; {hint}"
+    caches = [name for name in parameter_homes if name != homes.activations]
+    if homes.cache is not None and homes.cache not in caches:
+        hint = suggest(homes.cache, caches, "known homes")
+        yield ("placement", "cache"), f"'{homes.cache}' is no home for what is kept; {hint}"
     if homes.activations not in machine.memories:
         hint = suggest(homes.activations, machine.memories, "known memories")
         yield (

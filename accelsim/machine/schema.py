@@ -57,6 +57,8 @@ class HomeConfig(ConfigModel):
 class PlacementConfig(ConfigModel):
     """The home of each role, of activations, and of what does not fit beside them.
 
+    ``cache`` is that of keys and values that a decoder keeps: a memory other than that of
+    activations, or ``dram``.
     ``activation_spill`` is None in a machine without DRAM, whatever its file says.
     """
 
@@ -65,6 +67,7 @@ class PlacementConfig(ConfigModel):
     task: HomeConfig
     activations: str
     activation_spill: Literal["dram"] | None = None
+    cache: str | None = None
 
 
 class OverlapConfig(ConfigModel):

@@ -1,7 +1,8 @@
 """Self-attention, head by head: project, score, normalise, and weigh the values.
 
 Only one or two heads lie in the activation memory at a time. While the scores of one unit (a head,
-or some rows of it) are normalised, the array works on the next.
+or some rows of it) are normalised, the array works on the next. Heads of one token that share keys
+from a cache are rows of one product.
 """
 
 from __future__ import annotations
@@ -56,6 +57,13 @@ class AttentionStage:
         """Rows of the scores of one head."""
         return self.attention.scores.rows
 
+    def together(self, most: int) -> int:
+        """Return how many heads are one product, of at most so many rows."""
+        scores = self.attention.scores
+        if scores.rows > 1 or self.operands[1].kind.reach is not Reach.STATE:
+            return 1
+        return max(n for n in range(1, most + 1) if scores.groups % n == 0)
+
     def _ending(self, made: list[Operator]) -> tuple[list[str], list[str]]:
         """Return what was made before and ends here: read by products of rows alone, and others."""
         context, own = self._context, {each.name for each in (*made, *self.attention.core)}
@@ -76,7 +84,7 @@ class AttentionStage:
         """Append the tasks of all heads. Raises NoRoomError when too much is in flight."""
         run = _AttentionRun(self._context, emitter, self)
         waiting: tuple[_Head, int, Rows] | None = None
-        for head in range(self.attention.scores.batch):
+        for head in range(self.attention.scores.batch // run.together):
             tensors = run.project(head)
             for rows in split_rows(self.rows, variant.score_rows):
                 run.score(tensors, head, rows)
@@ -100,7 +108,12 @@ class _AttentionRun:
         self.stage = stage
         self.attention = stage.attention
         self.heads = stage.attention.scores.batch
-        self.out = emitter.output(stage.attention.weighted)
+        self.together = many = stage.together(emitter.row_tile)
+        out = emitter.output(stage.attention.weighted)
+        # Heads that lie side by side in the row of a token are rows of their own here.
+        self.out = replace(
+            out, rows=out.rows * many, columns=out.columns // many, spilled=out.spilled * many
+        )
 
     def project(self, number: int) -> _Head:
         """Make the queries, keys and values of one head, as far as they are not there."""
@@ -120,7 +133,7 @@ class _AttentionRun:
         if number == self.heads - 1:
             self.retire(stage.products_end)
         scores, weighted = self.attention.scores, self.attention.weighted
-        widths = (scores.depth, scores.depth, weighted.columns)
+        widths = (self.together * scores.depth, scores.depth, weighted.columns)
         query, key, value = (
             values.get(operand.name) or self._columns(operand, number, width)
             for operand, width in zip(stage.operands, widths, strict=True)
@@ -138,7 +151,10 @@ class _AttentionRun:
         """Return the columns of a head of what was made before as a whole; it stays there."""
         whole = self.emitter.values[operator.name]
         name = f"{operator.name}[{number}]"
-        return replace(whole, name=name, columns=width)
+        # Heads of a cache lie one behind the other, and those that share keys read the same.
+        head = number * self.together // self.attention.scores.groups
+        before = whole.size(head * whole.rows * width) if whole.home else 0
+        return replace(whole, name=name, columns=width, address=whole.address + before)
 
     def retire(self, names: list[str]) -> None:
         """Release values when the array has done all that was planned so far."""
@@ -173,7 +189,7 @@ class _AttentionRun:
             head.stationary_key = emitter.held(operator.label, head.key, every)
             self._retire_moved(head, head.key, head.stationary_key)
         moving = emitter.moving(operator.label, head.query, rows)
-        name, count = self._scores_name(number, rows), rows[1] - rows[0]
+        name, count = self._scores_name(number, rows), self.together * (rows[1] - rows[0])
         scores = emitter.new_value(name, count, operator.columns)
         shape, mine = (count, operator.columns, operator.depth), (0, count)
         task = emitter.product(
@@ -196,14 +212,15 @@ class _AttentionRun:
             head.stationary_value = moved
             self._retire_moved(head, head.value, moved)
         scores = emitter.values.pop(self._scores_name(number, rows))
-        count = rows[1] - rows[0]
+        count = self.together * (rows[1] - rows[0])
+        rows = (rows[0], rows[0] + count)
         moving = emitter.moving(operator.label, scores, (0, count))
         emitter.retire_moved(scores, moving)
         shape = (count, operator.columns, operator.depth)
         held = head.stationary_value
         task = emitter.product(operator.label, shape, moving, held, self.out, rows, set())
         emitter.drop_moved(scores.name)
-        if rows[1] == self.stage.rows:
+        if rows[1] == self.out.rows:
             emitter.drop(held)
             self._retire_shared(head, task)
 

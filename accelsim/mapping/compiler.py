@@ -273,7 +273,7 @@ def _operator_signature(
     inputs = tuple(
         (
             position.setdefault(producer.name, len(position)),
-            producer.shape,
+            (producer.shape, producer.kept),
             context.spilled.get(producer.name),
             context.is_last(producer.name, operator),
         )
@@ -284,6 +284,7 @@ def _operator_signature(
     return (
         *own,
         operator.groups,
+        operator.kept,
         operator.window,
         operator.masked,
         operator.partial,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from accelsim.mapping.accesses import Part, part_of, whole_pages
 from accelsim.mapping.cutting import Stage
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Operator
+from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.units import ceil_div
 
@@ -45,9 +45,10 @@ class Context:
                 stage_of[operator.name] = number
                 for producer in producers[operator.name]:
                     last_reader[producer.name] = operator.name
-        crossing = frozenset(a for a, b in graph.edges if stage_of[a] != stage_of[b])
+        kept = {each.name for each in graph.operators if each.kind.reach is Reach.STATE}
+        crossing = {a for a, b in graph.edges if stage_of[a] != stage_of[b]} - kept
         addresses = _addresses(graph, placement, crossing, base_address)
-        return cls(placement, producers, last_reader, crossing, addresses, {})
+        return cls(placement, producers, last_reader, frozenset(crossing), addresses, {})
 
     def stored(self, operator: Operator) -> list[StoredTensor]:
         """Return the stored parameters of an operator, of a partial one what it uses of them.
@@ -80,7 +81,7 @@ class Context:
 
     def is_result(self, operator: Operator) -> bool:
         """Say whether nothing reads the operator's output on the chip: the host takes it."""
-        return operator.name not in self.last_reader
+        return operator.name not in self.last_reader and operator.kind.reach is not Reach.STATE
 
 
 def _room(graph: LayerGraph, operator: Operator) -> int:
@@ -94,14 +95,18 @@ def _room(graph: LayerGraph, operator: Operator) -> int:
 
 
 def _addresses(
-    graph: LayerGraph, placement: Placement, crossing: frozenset[str], base: int
+    graph: LayerGraph, placement: Placement, crossing: Collection[str], base: int
 ) -> dict[str, int]:
-    """Lay parameters whose home is DRAM, and possible spills, one after the other, page-aligned."""
+    """Lay parameters whose home is DRAM, caches there, and possible spills, page-aligned."""
     sizes = {
         name: ceil_div(tensor.value_bits + tensor.mask_bits, 8)
         for name, tensor in placement.tensors.items()
         if DRAM in tensor.memories
     }
+    cache = placement.cache
+    if cache and cache.memory == DRAM:
+        kept = (each for each in graph.operators if each.kind.reach is Reach.STATE)
+        sizes |= {each.name: cache.size(each.columns) for each in kept}
     sizes |= {op.name: _room(graph, op) for op in graph.operators if op.name in crossing}
     addresses, following = {}, base
     for name, size in sizes.items():

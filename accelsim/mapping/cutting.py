@@ -2,7 +2,8 @@
 
 A stage is worked off in blocks of rows, so it ends where a function needs whole rows, where the
 number of rows changes, and before what reads other rows than its own. An attention is a stage of
-its own.
+its own. Of a token that reads a cache it is a segment of its own, too: what stands before and
+behind is the same work however long the cache is.
 """
 
 from __future__ import annotations
@@ -62,7 +63,23 @@ class Stage:
 def cut(graph: LayerGraph) -> tuple[tuple[Stage, ...], ...]:
     """Return the stages of all segments, in an order in which they can be worked off."""
     runs = groupby(graph.operators, key=lambda operator: operator.layer)
-    return tuple(_stages(graph, list(operators)) for _, operators in runs)
+    stages = (_stages(graph, list(operators)) for _, operators in runs)
+    return tuple(
+        tuple(part)
+        for run in stages
+        for _, part in groupby(run, key=lambda stage: _reads_state(graph, stage))
+    )
+
+
+def _reads_state(graph: LayerGraph, stage: Stage) -> bool:
+    """Say whether a stage reads what was kept from earlier programs, or puts more behind it."""
+    made = stage.units[0].operators[0].kept if stage.units else 0
+    return made > 0 or (stage.attention is not None and _of_state(graph, stage.attention))
+
+
+def _of_state(graph: LayerGraph, attention: Attention) -> bool:
+    """Say whether the keys of an attention come from a cache."""
+    return graph.predecessors(attention.scores)[1].kind.reach is Reach.STATE
 
 
 def is_paired(operator: Operator) -> bool:
@@ -118,9 +135,11 @@ def _with_projections(
     """Return the attention with what makes the columns of one head from whole rows.
 
     Keys and values that several heads share are made once, before the attention, and so is what
-    has other rows than the keys of the tokens.
+    has other rows than the keys of the tokens, and all where keys come from a cache.
     """
     core = {operator.name for operator in attention.core}
+    if _of_state(graph, attention):
+        return core
     found, shared = set(core), _shared_operands(graph, attention)
     for operator in reversed(operators):
         if operator.name in shared or operator.window:
@@ -160,8 +179,9 @@ def _rowwise(graph: LayerGraph, operators: Sequence[Operator]) -> list[Stage]:
     stages: list[list[Operator]] = []
     open_rows = 0
     for operator in operators:
-        if operator.rows != open_rows or operator.window:
+        if operator.rows != open_rows or operator.window or operator.kind.reach is Reach.STATE:
             stages.append([])
         stages[-1].append(operator)
-        open_rows = 0 if operator.kind.reach is Reach.ROW else operator.rows
+        ends = operator.kind.reach in (Reach.ROW, Reach.STATE)
+        open_rows = 0 if ends else operator.rows
     return [Stage(units_of(stage, graph.predecessors)) for stage in stages]

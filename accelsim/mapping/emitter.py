@@ -21,7 +21,7 @@ from accelsim.mapping.accesses import (
 from accelsim.mapping.context import Context
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
-from accelsim.model.operators import Operator
+from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import DRAM
 from accelsim.program import Range, Use
 from accelsim.units import ceil_div
@@ -178,6 +178,8 @@ class Emitter(ABC):
 
     def output(self, operator: Operator) -> Value:
         """Return the whole output of an operator, where it spills to if it must."""
+        if operator.kind.reach is Reach.STATE:
+            return self.values.setdefault(operator.name, self.state(operator))
         if operator.name not in self.values:
             self.values[operator.name] = Value(
                 operator.name,
@@ -187,6 +189,19 @@ class Emitter(ABC):
                 self.context.address(operator.name),
             )
         return self.values[operator.name]
+
+    def state(self, operator: Operator) -> Value:
+        """Return the whole of what an operator keeps for later programs, in its home."""
+        cache = self.context.placement.cache
+        assert cache, operator.name
+        return Value(
+            operator.name,
+            operator.seen_rows,
+            operator.columns,
+            address=self.context.address(operator.name),
+            home=cache.memory,
+            bits=cache.bits,
+        )
 
     def outside(self, operator: Operator) -> list[Value]:
         """Return what an operator reads that no other makes: it waits in DRAM, if there is one."""
@@ -208,6 +223,8 @@ class Emitter(ABC):
     def _access(
         self, value: Value, action: str, rows: Rows, elements: int, passes: int
     ) -> list[Use]:
+        if value.home:
+            return self._access_home(value, action, rows, elements * passes)
         kept, memory, uses = value.on_chip(rows, elements), self.activation_memory, list[Use]()
         if kept:
             uses.append(memory_use(self.hardware, memory, action, 8 * kept * passes))
@@ -215,6 +232,15 @@ class Emitter(ABC):
             place = Range(value.address_of(rows), away, passes)
             uses += [Use(DRAM, action, place), bus_use(self.hardware, away * passes)]
         return uses
+
+    def _access_home(self, value: Value, action: str, rows: Rows, elements: int) -> list[Use]:
+        """Return the uses of a cache: what is read lies side by side there."""
+        size = value.size(elements)
+        bus = bus_use(self.hardware, size)
+        if value.home == DRAM:
+            address = value.address + value.size(rows[0] * value.columns)
+            return [Use(DRAM, action, Range(address, size)), bus]
+        return [memory_use(self.hardware, value.home, action, 8 * size), bus]
 
     def hold_for(self, value: Value, rows: Rows, elements: int) -> list[tuple[str, int]]:
         """Return what writing new elements in some rows takes in the activation memory."""
@@ -258,6 +284,20 @@ class Emitter(ABC):
         uses = merge_uses([*reads, path, decode, *self.write_uses(out, rows, elements)])
         task = self.command(LOAD, operator.label, uses, (), self.hold_for(out, rows, elements))
         out.note_written(rows, LOAD, task)
+
+    def keep(self, operator: Operator, source: Value, rows: Rows) -> int:
+        """Put rows behind those of a cache; return the task."""
+        out, elements = self.output(operator), (rows[1] - rows[0]) * operator.columns
+        behind = (operator.kept + rows[0], operator.kept + rows[1])
+        reads, writes = (
+            self.read_uses(source, rows, elements),
+            self.write_uses(out, behind, elements),
+        )
+        uses = merge_uses([*reads, *writes])
+        task = self.command(MOVE, operator.label, uses, source.writers(rows))
+        source.note_read(rows, MOVE, task)
+        out.note_written(behind, MOVE, task)
+        return task
 
     def decide(self, operator: Operator, rows: Rows) -> None:
         """Compute the entropy of the logits; the host reads it from a register, and the logits.

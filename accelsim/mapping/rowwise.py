@@ -37,6 +37,8 @@ class UnitRun:
             self.products(unit, rows, (0, operator.columns))
         elif operator.kind.reach is Reach.TABLE:
             self.emitter.gather(operator, self._out(operator), rows)
+        elif operator.kind.reach is Reach.STATE:
+            self._keep(operator, rows)
         else:
             self.whole_rows(operator, rows)
 
@@ -65,6 +67,17 @@ class UnitRun:
             return
         for first, last in split_rows(rows[1] - rows[0], self.emitter.row_tile):
             self.function(operator, (rows[0] + first, rows[0] + last), operator.columns)
+
+    def _keep(self, operator: Operator, rows: Rows) -> None:
+        """Append what puts rows into a cache; of a longer input the last ones are kept."""
+        (source,) = self._inputs(operator)
+        task = self.emitter.keep(operator, source, rows)
+        if not self._ending(operator):
+            return
+        if operator.rows == source.rows:
+            self.emitter.retire(source, rows, (rows[1] - rows[0]) * source.columns, task)
+        elif rows[1] == operator.rows:
+            self.emitter.retire_whole(source, task)
 
     # -- values --------------------------------------------------------------------------------
 

@@ -31,7 +31,8 @@ def spill_levels(
 
     Left out are those of which more than ``capacity`` bytes stay at the end of a stage.
     """
-    ends = context.producers.keys() - context.last_reader.keys() if results else frozenset[str]()
+    every = (each for stage in stages for each in stage.operators)
+    ends = {each.name for each in every if results and context.is_result(each)}
     passes = bus_passes(context, stages)
     known = list(_places(context, stages, context.crossing | ends))
     places = [place for place, _ in known]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from accelsim.units import ceil_div
+
 Rows = tuple[int, int]
 Tasks = dict[str, int]  # queue -> last task of that queue
 
@@ -14,7 +16,7 @@ class Value:
     """One activation tensor of ``rows`` x ``columns`` bytes (8 bits an element).
 
     The last ``spilled`` rows lie in DRAM, where the whole would begin at ``address``; the others in
-    the activation memory.
+    the activation memory. A cache has a ``home`` of its own instead, and elements of ``bits``.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Value:
     address: int = 0
     written: dict[Rows, Tasks] = field(default_factory=dict)
     read: dict[Rows, Tasks] = field(default_factory=dict)
+    home: str = ""
+    bits: int = 8
 
     def address_of(self, rows: Rows) -> int:
         """Return the DRAM address of the first of these rows that lies there."""
@@ -31,9 +35,15 @@ class Value:
 
     def on_chip(self, rows: Rows, elements: int) -> int:
         """Return how many of the elements in these rows lie in the activation memory."""
+        if self.home:
+            return 0
         first, last = rows
         kept = min(max(self.rows - self.spilled - first, 0), last - first)
         return elements * kept // (last - first)
+
+    def size(self, elements: int) -> int:
+        """Return the bytes of so many elements of a cache."""
+        return ceil_div(elements * self.bits, 8)
 
     def note_written(self, rows: Rows, queue: str, task: int) -> None:
         """Remember the last task of a queue that writes these rows."""

@@ -52,12 +52,22 @@ class StorageFormat(ConfigModel):
         return self
 
 
+class CacheFormat(ConfigModel):
+    """Storage of keys and values that a decoder keeps.
+
+    Wider or narrower elements than activations are converted on their way, at no cost.
+    """
+
+    bits: Annotated[int, Field(ge=1, le=32)] = 8
+
+
 class StorageConfig(ConfigModel):
-    """Storage by role."""
+    """Storage by role, and of what a decoder keeps."""
 
     embedding: StorageFormat
     backbone: StorageFormat
     task: StorageFormat
+    cache: CacheFormat = CacheFormat()
 
 
 class Extent(NamedTuple):

@@ -10,6 +10,7 @@ from accelsim.model.operators import (
     ATTENTION_SCORES,
     CONVOLUTION,
     GATHER,
+    KV_CACHE,
     LAYER_NORM,
     MATMUL,
     SOFTMAX,
@@ -23,11 +24,17 @@ from accelsim.model.tensors import Parameter, Role, Shape
 class GraphBuilder:
     """Collects operators and their edges; every method returns the name of what it placed last.
 
-    ``sequence_length`` is in tokens.
+    ``sequence_length`` is in tokens. Where a number of ``kept`` tokens is given, attentions keep
+    keys and values of all tokens, of a sliding ``window`` those of so many; those that were kept
+    are read.
     """
 
-    def __init__(self, sequence_length: int) -> None:
+    def __init__(
+        self, sequence_length: int, kept: int | None = None, window: int | None = None
+    ) -> None:
         self.sequence_length = sequence_length
+        self._kept = kept
+        self._window = window
         self._layer: int | None = None
         self._prefix = self._label = ""
         self._operators: dict[str, Operator] = {}
@@ -45,8 +52,9 @@ class GraphBuilder:
 
         Of parts that do the same work each has a ``number``, which stands in names alone.
         """
-        self._label = f"{part}." if part else ""
-        self._prefix = self._label if number is None else f"{self._label}{number}."
+        self._prefix = f"{part}." if part else ""
+        self._label = f"decode.{self._prefix}" if self._kept else self._prefix
+        self._prefix += "" if number is None else f"{number}."
         self._layer = layer
 
     def width(self, name: str) -> int:
@@ -150,10 +158,22 @@ class GraphBuilder:
         self, query: str, key: str, value: str, heads: int, *, masked: bool = False, groups: int = 1
     ) -> str:
         """Place scores, softmax and context of heads, of which so many ``groups`` share keys."""
-        rows, width = (self._operators[key].rows, self._operators[query].columns // heads)
+        if self._kept is not None:
+            kept = self._keep("key_cache", key), self._keep("value_cache", value)
+            # A prompt reads what it has just made.
+            key, value = kept if self._kept else (key, value)
+        rows, width = (self._operators[key].seen_rows, self._operators[query].columns // heads)
         sizes = {"columns": rows, "depth": width, "batch": heads, "groups": groups}
         scores = self.place("scores", ATTENTION_SCORES, query, key, **sizes)
         softmax = self.place("softmax", SOFTMAX, scores, masked=masked)
         width = self._operators[value].columns * groups // heads
         context = {"columns": width, "depth": rows, "groups": groups}
         return self.place("context", ATTENTION_CONTEXT, softmax, value, **context)
+
+    def _keep(self, name: str, source: str) -> str:
+        """Place the cache of what is kept for later tokens."""
+        rows, kept = self._operators[source].rows, self._kept or 0
+        if self._window is not None:
+            rows = min(rows, self._window)
+            kept = min(kept, self._window - rows)
+        return self.place(name, KV_CACHE, source, rows=rows, kept=kept)

@@ -161,6 +161,7 @@ def _operator_content(operator: Operator) -> list[object]:
     names = [parameter.name for parameter in operator.parameters]
     choice = [operator.layer, operator.masked, operator.form, operator.label, operator.groups]
     choice.append(None if operator.window is None else repr(operator.window))
+    choice.append(operator.kept)
     kind = type(operator.kind)
     return [operator.name, kind.__module__, kind.__qualname__, shape, names, *choice]
 
@@ -234,8 +235,8 @@ def _read(producer: Operator, consumer: Operator, operand: int, shape: Shape) ->
     width of a whole row has to agree.
     """
     rows, width = shape
-    first_rows = consumer.kind.first_rows and rows < producer.rows
-    if width != producer.batch * producer.columns or not (rows == producer.rows or first_rows):
+    first_rows = consumer.kind.first_rows and rows < producer.seen_rows
+    if width != producer.batch * producer.columns or not (rows == producer.seen_rows or first_rows):
         raise ConfigError(
             f"edge {producer.name} -> {consumer.name}: the producer gives "
             f"{format_shape(producer.shape)}, but the consumer ({consumer.kind}, depth "

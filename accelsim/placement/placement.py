@@ -22,6 +22,7 @@ from accelsim.memory.storage import (
     store,
 )
 from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import Reach
 from accelsim.model.tensors import Role
 from accelsim.units import ceil_div, format_bytes
 
@@ -29,11 +30,43 @@ DRAM = "dram"
 Key = TypeVar("Key")
 
 
+@dataclass(frozen=True)
+class Cache:
+    """Where keys and values of at most so many ``rows`` are kept, an element taking so many bits.
+
+    ``width`` is that of a row in all layers together.
+    """
+
+    memory: str
+    bits: int
+    rows: int
+    width: int
+
+    def size(self, width: int) -> int:
+        """Return the bytes of all rows of so many elements."""
+        return ceil_div(self.rows * width * self.bits, 8)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all."""
+        return self.size(self.width)
+
+
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """The stored tensors of one task's graph, by parameter name, in first-use order."""
+    """The stored tensors of one task's graph, by parameter name, in first-use order.
+
+    ``cache`` is what a decoder keeps.
+    """
 
     tensors: Mapping[str, StoredTensor]
+    cache: Cache | None = None
+
+    @property
+    def cache_bits(self) -> Counter[str]:
+        """Bits by memory of what a decoder keeps."""
+        cache = self.cache
+        return Counter({cache.memory: 8 * cache.bytes} if cache else {})
 
     @cached_property
     def task_tensors(self) -> tuple[StoredTensor, ...]:
@@ -106,8 +139,10 @@ def place(
     storage: StorageConfig,
     hardware: HardwareConfig,
     measured: Mapping[str, int] | None = None,
+    rows: int = 0,
 ) -> Placement:
-    """Return the homes of all parameters of a graph, by the roles that they are kept as.
+    """Return the homes of all parameters of a graph, by the roles that they are kept as, and that
+    of so many ``rows`` of keys and values.
 
     ``measured``, by parameter name, takes the place of the stated densities. Raises ConfigError
     when it misses a masked tensor or does not fit one, for protected parts in DRAM, and for
@@ -126,7 +161,15 @@ def place(
     }
     if measured is not None:
         _check_measured(tensors, measured)
-    return Placement(tensors)
+    return Placement(tensors, _cache(graph, storage, hardware, rows))
+
+
+def _cache(
+    graph: LayerGraph, storage: StorageConfig, hardware: HardwareConfig, rows: int
+) -> Cache | None:
+    home = hardware.placement.cache
+    width = sum(each.columns for each in graph.operators if each.kind.reach is Reach.STATE)
+    return Cache(home, storage.cache.bits, rows, width) if home and width else None
 
 
 def _check_measured(tensors: Mapping[str, StoredTensor], measured: Mapping[str, int]) -> None:
@@ -198,12 +241,21 @@ _Stored = tuple[str, StoredTensor, Home, int]
 def needed_bits(
     placements: Mapping[str, Placement], hardware: HardwareConfig, pinned: Collection[str] = ()
 ) -> Counter[str]:
-    """Return the bits that each memory must hold: the shared tensors and each task's own.
+    """Return the bits that each memory must hold: what is kept, shared tensors, each task's own.
 
     One task beside those ``pinned``; all tasks without a DRAM that keeps its contents, as nothing
     can be reloaded. ``placements`` maps task names to their placements.
     """
-    return _needed(list(_together(placements, hardware, pinned)))
+    kept = _kept(placements)
+    return _needed(list(_together(placements, hardware, pinned))) + kept
+
+
+def _kept(placements: Mapping[str, Placement]) -> Counter[str]:
+    """Return the bits of the largest cache by memory: one request is answered at a time."""
+    most: Counter[str] = Counter()
+    for placement in placements.values():
+        most |= placement.cache_bits
+    return most
 
 
 def check_capacity(
@@ -215,9 +267,13 @@ def check_capacity(
     and the size that would do.
     """
     groups = list(_together(placements, hardware, pinned))
-    needed, short = _needed(groups), dict[str, CapacityError]()
+    kept = _kept(placements)
+    needed, short = _needed(groups) + kept, dict[str, CapacityError]()
+    for memory, bits in kept.items():
+        if memory != DRAM and bits > 8 * hardware.memories[memory].capacity:
+            short[memory] = _cache_does_not_fit(hardware, memory, bits)
     for parts in groups:
-        used: Counter[str] = Counter()
+        used = Counter(kept)
         for who, tensor, home, bits in parts:
             free = 8 * hardware.memories[home.memory].capacity - used[home.memory]
             if bits > free:
@@ -277,6 +333,19 @@ def _parts(tensors: Mapping[str, list[StoredTensor]]) -> Iterator[_Stored]:
             for home, extent in tensor.parts:
                 if home.memory != DRAM and extent.array:
                     yield who, tensor, home, extent.array
+
+
+def _cache_does_not_fit(hardware: HardwareConfig, memory: str, bits: int) -> CapacityError:
+    size, capacity = ceil_div(bits, 8), hardware.memories[memory].capacity
+    return CapacityError(
+        f"the KV cache needs {format_bytes(size)}; memory '{memory}' has {format_bytes(capacity)}; "
+        f"raise hardware.memories.{memory}.capacity, generate fewer tokens, lower "
+        "storage.cache.bits or place it elsewhere",
+        "cache",
+        memory,
+        bits,
+        8 * capacity,
+    )
 
 
 _PART_WORDS = {"values": "values", "masks": "mask", "high": "high bits"}

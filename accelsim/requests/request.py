@@ -19,7 +19,8 @@ class Request:
     and set when the sentence is asked for. ``tokens`` is the true length with special tokens.
     ``round`` is that of a closed loop. ``exit_layer`` is the number of layers, from 1, after which
     the entropy is below the threshold, ``predicted_layer`` what the predictor says of it after
-    the first layer; None: not given. ``deadline`` is absolute; None: there is none.
+    the first layer; None: not given. ``deadline`` is absolute; None: there is none. A language
+    model answers with ``new_tokens``; None: not given.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Request:
     exit_layer: int | None = None
     predicted_layer: int | None = None
     deadline: Tick | None = None
+    new_tokens: int | None = None
 
 
 class Requests(list[Request]):

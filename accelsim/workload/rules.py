@@ -6,9 +6,21 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.workload.tasks import wrong_adaptations
 
 if TYPE_CHECKING:
     from accelsim.workload.schema import CaseConfig, WorkloadConfig
+
+
+def broken_rules(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the place of each thing that does not go with the rest, and what is wrong."""
+    yield from wrong_baselines(workload.cases)
+    yield from wrong_length(workload)
+    yield from wrong_generation(workload)
+    yield from wrong_spans(workload)
+    yield from wrong_classes(workload)
+    adaptations = [case.adaptation for case in workload.cases.values()]
+    yield from wrong_adaptations(workload.tasks, adaptations)
 
 
 def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
@@ -42,6 +54,19 @@ def wrong_length(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
             ("sequence_length",),
             f"{given} tokens are more than the {longest} positions of {workload.model.name}; "
             "shorten it or raise model.maximum_positions",
+        )
+
+
+def wrong_generation(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with the tokens to generate: by no decoder, or too many."""
+    model, asked = workload.model, workload.generate
+    if asked and not model.generates:
+        yield ("generate",), f"{model.name} is no decoder and generates no tokens; leave it out"
+    elif asked and workload.sequence_length + asked.new_tokens - 1 > model.longest:
+        yield (
+            ("generate", "new_tokens"),
+            f"{asked.new_tokens} tokens behind {workload.sequence_length} of a prompt are more "
+            f"than the {model.longest} positions of {model.name}; shorten either",
         )
 
 

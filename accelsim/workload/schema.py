@@ -42,10 +42,11 @@ from accelsim.model.adaptations import AdaptationConfig
 from accelsim.model.families import ModelConfig, ModelFamily
 from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
+from accelsim.requests.generation import GenerateConfig
 from accelsim.weights.settings import CaseWeights
 from accelsim.workload.imported import with_adapters, with_model
-from accelsim.workload.rules import wrong_baselines, wrong_classes, wrong_length, wrong_spans
-from accelsim.workload.tasks import Tasks, wrong_adaptations
+from accelsim.workload.rules import broken_rules
+from accelsim.workload.tasks import Tasks
 
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
@@ -82,6 +83,7 @@ class WorkloadConfig(ServiceConfig):
 
     ``sequence_length`` is in tokens; a model of pictures has none, and a request is a picture.
     ``pad_to`` is the ``sequence_length`` or a number whose multiples sentences are padded to.
+    With ``generate`` a decoder answers with tokens, and sentences are prompts.
     ``attention_spans`` give each head of a task its span in tokens; heads of span 0 are off.
     """
 
@@ -90,6 +92,7 @@ class WorkloadConfig(ServiceConfig):
     model: ModelConfig
     sequence_length: PositiveInt = 1
     pad_to: PadTo = "sequence_length"
+    generate: GenerateConfig | None = None
     attention_spans: dict[str, Spans] = Field(default_factory=dict)
     tasks: Tasks
     requests: RequestsConfig
@@ -123,11 +126,7 @@ class WorkloadConfig(ServiceConfig):
 
     @model_validator(mode="after")
     def _check_cases(self) -> WorkloadConfig:
-        wrong = list(wrong_baselines(self.cases))
-        wrong += wrong_length(self)
-        wrong += wrong_spans(self)
-        wrong += wrong_classes(self)
-        wrong += wrong_adaptations(self.tasks, [case.adaptation for case in self.cases.values()])
+        wrong = list(broken_rules(self))
         if wrong:
             raise RuleError(*wrong)
         return self

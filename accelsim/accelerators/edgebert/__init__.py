@@ -41,7 +41,8 @@ class EdgeBert(Accelerator):
             and graph.successors(operator)
         )
         functions = parts_of(machine).sfu.functions
-        return (*missing(graph, functions, "special-function unit"), *kept)
+        cache = machine.placement.cache
+        return (*missing(graph, functions, "special-function unit", cache), *kept)
 
     def compile(
         self,

@@ -171,7 +171,7 @@ class Estimate:
         if of_products:
             move, array, joules = self._products(unit.products, rows, heads)
         for operator in unit.operators:
-            if operator.kind.reach is Reach.TABLE:
+            if operator.kind.reach in (Reach.TABLE, Reach.STATE):
                 move += self._bus(rows * operator.columns)
             elif operator.kind.reach is not Reach.MATRIX:
                 for part in [rows] if of_products else self._tiles(rows):

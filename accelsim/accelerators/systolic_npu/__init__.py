@@ -40,7 +40,8 @@ class SystolicNpu(Accelerator):
 
     def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:
         """Return the operators that neither the array, the vector unit nor loads can do."""
-        return missing(graph, parts_of(machine).vector_unit.functions, "vector unit")
+        functions = parts_of(machine).vector_unit.functions
+        return missing(graph, functions, "vector unit", machine.placement.cache)
 
     def compile(
         self,

@@ -239,18 +239,20 @@ class NpuEmitter(Emitter):
             stationary.element = stationary.span[0] * depth
             here = (rows[0] + down[0], rows[0] + down[1])
             for across in split_rows(columns, tile.columns):
-                added = -1
+                ends = set[int]()
                 for deep in split_rows(depth, tile.depth):
-                    added = self._tile(label, (moving, down), (stationary, across), deep)
-                sent = self._send(label, across[1] - across[0], added, out, here, after)
+                    first, added = self._tile(label, (moving, down), (stationary, across), deep)
+                    # Sums leave behind the last product, and where the first has made room.
+                    ends = {first, added} if not ends else {min(ends), added}
+                sent = self._send(label, across[1] - across[0], ends | after, out, here)
         moving.last_user = stationary.last_user = sent
         self._end(moving)
         return sent
 
     def _tile(
         self, label: str, moving: tuple[Source, Rows], stationary: tuple[Source, Rows], deep: Rows
-    ) -> int:
-        """Append the loads of a tile and its products; return the last of them."""
+    ) -> tuple[int, int]:
+        """Append the loads of a tile and its products; return the first and the last of them."""
         (inputs, rows), (weights, columns) = moving, stationary
         first, *others = self._panels(columns, self.array.block[1])
         down = self._panels(rows, self.array.block[0])
@@ -260,14 +262,15 @@ class NpuEmitter(Emitter):
         pairs = [([each], held) for each in moved]
         pairs += [(moved, self._load(label, weights, each, deep)) for each in others]
         room = _sums(rows, columns) if not deep[0] else []
-        task = -1
+        products = []
         for some, panel in pairs:
-            task = self._product(label, some, panel, deep, room)
+            products.append(self._product(label, some, panel, deep, room))
             room = []
+        task = products[-1]
         for panel in (*moved, *{id(panel): panel for _, panel in pairs}.values()):
             self.plan.release(task, SCRATCHPAD, panel.size)
         self._tiles = (*self._tiles[-1:], task)
-        return task
+        return products[0], task
 
     def _panels(self, extent: Rows, block: int) -> list[Rows]:
         """Cut rows or columns of a tile into panels; serial folds would pay for it."""
@@ -290,9 +293,7 @@ class NpuEmitter(Emitter):
         after = {held.loaded_by, *(each.loaded_by for each in moved)}
         return self.command(self._turn(ARRAY), label, uses, after, room)
 
-    def _send(
-        self, label: str, columns: int, added: int, out: Value, rows: Rows, after: Iterable[int]
-    ) -> int:
+    def _send(self, label: str, columns: int, after: Iterable[int], out: Value, rows: Rows) -> int:
         """Append the way of finished sums to the home of their value; return its task."""
         count = rows[1] - rows[0]
         size = SUM_BYTES * count * columns
@@ -304,7 +305,7 @@ class NpuEmitter(Emitter):
         uses = [Use(ACCUMULATOR, "read", Vectors(size, vectors)), *rest]
         holds = self.hold_for(out, rows, count * columns)
         queue = self._turn(STORE)
-        task = self.command(queue, label, uses, {added, *after}, holds)
+        task = self.command(queue, label, uses, after, holds)
         self.plan.release(task, ACCUMULATOR, size)
         out.note_written(rows, queue, task)
         self._sent = task

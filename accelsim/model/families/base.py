@@ -31,14 +31,15 @@ class Network(ConfigModel):
     ``family`` is a Literal in each subclass, ``presets`` are complete sets of values by name. A
     ``custom`` model has no preset and must give all of them but ``usual`` ones, which a family has
     unless told otherwise. Sizes are in elements. Tasks have classes where the family
-    ``classifies``. ``huggingface`` says what transformers calls all this, None if it has no such
-    family.
+    ``classifies``; one that ``generates`` answers with tokens. ``huggingface`` says what
+    transformers calls all this, None if it has no such family.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     usual: ClassVar[Mapping[str, Any]] = {}
     huggingface: ClassVar[HuggingFace | None] = None
     classifies: ClassVar[bool] = True
+    generates: ClassVar[bool] = False
 
     name: Annotated[str, Field(description="preset, or custom")]
     family: Annotated[str, Field(description="structure and parameter names")]
@@ -75,6 +76,11 @@ class Network(ConfigModel):
     @abstractmethod
     def attention_heads(self) -> int:
         """Heads that can be switched off."""
+
+    @property
+    def most_kept(self) -> int:
+        """The most tokens that a later one reads."""
+        return self.longest
 
     def inputs(self, sequence_length: int) -> str:
         """Say what an input of so many tokens is."""
@@ -150,6 +156,16 @@ class ModelFamily(Network):
         """The heads of a layer."""
         return self.heads
 
+    @property
+    def window(self) -> int | None:
+        """How many tokens a token sees, itself included; None where it sees all before it."""
+        return None
+
+    @property
+    def most_kept(self) -> int:
+        """The positions, or the window."""
+        return self.longest if self.window is None else self.window
+
     def outside(self, graph: LayerGraph, ends: Any) -> dict[str, list[Any]]:
         """Return what a forward pass gives operators beside look-ups and padding, by their names.
 
@@ -185,6 +201,7 @@ class ModelFamily(Network):
         padding_mask: bool = True,
         exits: Exits = "none",
         attention_spans: Sequence[int] | None = None,
+        kept: int | None = None,
     ) -> LayerGraph:
         """Return the graph of one inference, roles as pretrained: classifiers alone are ``task``.
 
@@ -196,6 +213,9 @@ class ModelFamily(Network):
         and classifier; ``per_layer`` gives each check a classifier of its own
         (``exits.0.classifier`` behind layer 0) and the final pooler [ours: 11 more poolers of
         albert-base would be more than half as large as the whole model].
+
+        With ``kept``, of a decoder, keys and values are kept for later tokens: 0 of them are there
+        before a prompt, and so many before each token that is generated.
 
         ``attention_spans`` is the reach in tokens of each head, the same in every layer. A head of
         span 0 is off: it is neither loaded nor computed, though its parameters remain stored. A
@@ -209,12 +229,12 @@ class ModelFamily(Network):
         Raises ConfigError for a sequence that is longer than the model's positions, a size below
         1, exits of a regression or of a single layer, and spans that do not fit the heads.
         """
-        self._check_sizes(sequence_length, classes)
+        self._check_sizes(sequence_length + (kept or 0), classes)
         if exits != "none":
             self._check_exits(classes)
         heads = self._active_heads(attention_spans)
         masked = padding_mask or attention_spans is not None
-        graph = GraphBuilder(sequence_length)
+        graph = GraphBuilder(sequence_length, kept, self.window)
         hidden = self.add_embedding(graph)
         for layer in range(self.layers):
             graph.enter("encoder", layer, layer=layer)

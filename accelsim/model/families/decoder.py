@@ -2,7 +2,8 @@
 
 The graph is a prefill: all tokens of a prompt at once, and the logits behind the last one. Causal
 attention is a masked softmax: scores are computed as a full square, and half of them thrown away,
-unless a machine skips them (none here does).
+unless a machine skips them (none here does); so it is with a sliding window. With ``kept`` tokens
+it is a step: one token, which reads the keys and values that were kept.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Decoder(ModelFamily):
     """
 
     classifies: ClassVar[bool] = False
+    generates: ClassVar[bool] = True
     table: ClassVar[str]
 
     intermediate_size: Annotated[Size, Field(description="width inside the feed-forward network")]
@@ -52,7 +54,10 @@ class Decoder(ModelFamily):
         import numpy as np
 
         position = np.arange(graph.sequence_length)
-        causal = (position[:, None] >= position)[None]
+        behind = position[:, None] - position
+        causal = (behind >= 0)[None]
+        if self.window is not None:
+            causal &= behind < self.window
         masks = {operator.name: [causal] for operator in graph.operators if operator.masked}
         return {**masks, "head": [ends]}
 

@@ -71,6 +71,7 @@ class Llama(Decoder):
         "rotary_base": 1e4,
         "rotary_scaled": False,
         "query_bias": False,
+        "sliding_window": None,
         "type_vocabulary_size": 0,
     }
     table = "embed_tokens"
@@ -99,6 +100,9 @@ class Llama(Decoder):
     query_bias: Annotated[bool, Field(description="biases at queries, keys and values")]
     rotary_base: Annotated[float, Field(gt=1, description="of the wavelengths of rotary angles")]
     rotary_scaled: Annotated[bool, Field(description="angles scaled for long prompts")]
+    sliding_window: Annotated[
+        Size | None, Field(description="tokens that a token sees, itself included; null for all")
+    ]
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -116,8 +120,7 @@ class Llama(Decoder):
         base = config.get("rope_theta", rotary.get("rope_theta", 10_000.0))
         heads = config["num_attention_heads"]
         sizes = {"head_size": config["head_dim"]} if "head_dim" in config else {}
-        if config.get("model_type") == "mistral" and config.get("sliding_window"):
-            raise ValueError("sliding_window: expected null, for which the family llama is built")
+        window = config.get("sliding_window") if config.get("model_type") == "mistral" else None
         return {
             **super().translate(config),
             **sizes,
@@ -125,7 +128,13 @@ class Llama(Decoder):
             "query_bias": config.get("model_type") == "qwen2",
             "rotary_base": float(base),
             "rotary_scaled": kind != "default",
+            "sliding_window": window,
         }
+
+    @property
+    def window(self) -> int | None:
+        """The sliding window."""
+        return self.sliding_window
 
     @model_validator(mode="after")
     def _check(self) -> Llama:

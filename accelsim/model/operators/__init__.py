@@ -20,6 +20,7 @@ from accelsim.model.operators.convolution import Convolution
 from accelsim.model.operators.entropy import Entropy
 from accelsim.model.operators.gather import Gather
 from accelsim.model.operators.gelu import Gelu
+from accelsim.model.operators.kv_cache import KvCache
 from accelsim.model.operators.layer_norm import LayerNorm
 from accelsim.model.operators.matmul import Matmul
 from accelsim.model.operators.max_pool import MaxPool
@@ -43,6 +44,7 @@ CONVOLUTION = Convolution()
 ENTROPY = Entropy()
 GATHER = Gather()
 GELU = Gelu()
+KV_CACHE = KvCache()
 LAYER_NORM = LayerNorm()
 MATMUL = Matmul()
 MAX_POOL = MaxPool()

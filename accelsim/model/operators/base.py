@@ -28,12 +28,14 @@ class Reach(StrEnum):
     ``ROW``      the whole row of its input
     ``MATRIX``   a row of the first operand and all of a matrix: a parameter, or a second input
     ``TABLE``    one row of a table, chosen by a number from outside the graph
+    ``STATE``    the same row of its input, behind rows that were kept from earlier programs
     """
 
     ELEMENT = "element"
     ROW = "row"
     MATRIX = "matrix"
     TABLE = "table"
+    STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ class Operator:
     because heads are switched off. ``form`` is one of the kind's ``forms``.
     ``groups`` says how many heads of an attention product share keys or values, or how many parts a
     convolution has that read channels of their own. ``window`` is where rows of pictures are read;
-    ``depth`` of a convolution are the values that an output value reads.
+    ``depth`` of a convolution are the values that an output value reads. ``kept`` are the rows of a
+    state that readers see before its own.
 
     Raises ConfigError, naming the operator, for a size below 1 or what does not fit its kind.
     """
@@ -213,6 +216,7 @@ class Operator:
     label: str = ""
     groups: int = 1
     window: Window | None = None
+    kept: int = 0
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -244,6 +248,11 @@ class Operator:
         """The batch and the columns that readers see."""
         joined = (1, self.batch * self.columns)
         return joined if self.kind.joins_heads else (self.batch, self.columns)
+
+    @property
+    def seen_rows(self) -> int:
+        """The rows that readers see."""
+        return self.kept + self.rows
 
     @property
     def macs(self) -> int:

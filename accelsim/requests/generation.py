@@ -1,0 +1,61 @@
+"""What language models answer: how many tokens, and the cache that grows with each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
+
+from accelsim.errors import ConfigError
+from accelsim.inputs.validation import ConfigModel
+from accelsim.requests.request import Request, Requests
+from accelsim.units import ceil_div
+
+_Tokens = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+class GenerateConfig(ConfigModel):
+    """How a decoder answers a request: the prompt at once, then token by token.
+
+    The prompt gives the first token, so that ``new_tokens`` take as many steps less one; a request
+    of a trace may say its own. A step reads the keys and values of all tokens before, rounded up to
+    a multiple of ``cache_block``: programs are compiled for such lengths, and what is beyond is
+    masked, as paged attention does (16 as in Kwon et al., SOSP 2023; 1 rounds nothing).
+    """
+
+    new_tokens: _Tokens
+    cache_block: _Tokens = 16
+
+    def answered(self, requests: Iterable[Request], most: int) -> Iterable[Request]:
+        """Yield requests with what they do not say; raise ConfigError for more than ``most``."""
+        for request in requests:
+            new = request.new_tokens or self.new_tokens
+            if request.tokens + new - 1 > most:
+                raise ConfigError(
+                    f"requests: number {request.number} has {request.tokens} tokens and asks for "
+                    f"{new}, more than the {most} positions of the model; set requests.too_long, "
+                    "shorten sequence_length, or choose another model"
+                )
+            yield replace(request, new_tokens=new)
+
+    def rows(self, lengths: Iterable[tuple[int, int | None]], most: int) -> tuple[int, ...]:
+        """Return the rows of the cache in all steps of (prompt, new) tokens, in order.
+
+        A cache has at most so many rows: the positions or the sliding window.
+        """
+        size, blocks = self.cache_block, set[int]()
+        for tokens, new in lengths:
+            last = tokens + (new or self.new_tokens) - 1
+            blocks |= set(range(ceil_div(tokens + 1, size), ceil_div(last, size) + 1))
+        return tuple(sorted({min(block * size, most) for block in blocks}))
+
+
+def check_unanswered(requests: Requests) -> None:
+    """Raise ConfigError for requests that say how many tokens to generate, where none are."""
+    if any(request.new_tokens is not None for request in requests):
+        raise ConfigError(
+            "requests: their file says how many new_tokens to generate, but the workload generates "
+            "none; add generate: {new_tokens: 128}, for those that do not say"
+        )

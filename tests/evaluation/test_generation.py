@@ -1,0 +1,211 @@
+"""Decoders that generate: a prompt at once, then token by token with a cache."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pytest
+
+from accelsim.engine.simulator import run_program
+from accelsim.errors import CapacityError, ConfigError, MappingError
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.stages import run_workload
+from accelsim.model.families import find_model
+from accelsim.model.operators import Reach
+from accelsim.placement.placement import DRAM
+from accelsim.units import to_seconds
+from accelsim.workload.schema import Workload, load_workload
+from tests.small_workload import MAIN
+
+LAYERS, WIDTH, HEADS, KEY_HEADS, INNER, VOCABULARY = 3, 64, 4, 2, 128, 256
+HEAD = WIDTH // HEADS
+KEPT = 2 * LAYERS * KEY_HEADS * HEAD  # elements of a token
+LLAMA = (
+    f"model={{name: custom, family: llama, vocabulary_size: {VOCABULARY}, hidden_size: {WIDTH}, "
+    f"layers: {LAYERS}, heads: {HEADS}, key_heads: {KEY_HEADS}, intermediate_size: {INNER}, "
+    "maximum_positions: 128, tied_embeddings: false}",
+)
+GPT2 = (
+    f"model={{name: custom, family: gpt2, vocabulary_size: {VOCABULARY}, hidden_size: {WIDTH}, "
+    f"layers: {LAYERS}, heads: {HEADS}, maximum_positions: 128, tied_embeddings: false}}",
+)
+DENSE = "{format: dense, bits: 8}"
+MACHINES = {"npu": "systolic_npu", "edgebert": "edgebert_overlapped"}
+PROMPT, NEW = 16, 9
+
+
+def asked(machine: str = "npu", *overrides: str, home: str = DRAM) -> tuple[str, ...]:
+    """Return what makes the main workload one of a small decoder, its parameters in DRAM."""
+    storage = ", ".join(f"{role}: {DENSE}" for role in ("embedding", "backbone", "task"))
+    hardware = f"cases.{machine}.hardware"
+    placed = (
+        f"{hardware}.placement.{role}={{values: dram, masks: dram}}"
+        for role in ("embedding", "backbone", "task")
+    )
+    return (
+        *LLAMA,
+        f"sequence_length={PROMPT}",
+        "tasks={chat: {}}",
+        "idle={policy: timeout}",
+        f"generate={{new_tokens: {NEW}, cache_block: 1}}",
+        "requests={pattern: round_robin, rounds: 1, sentences_per_task: 1}",
+        f"cases={{{machine}: {{hardware: ../hwconfigs/{MACHINES[machine]}.yaml, "
+        f"adaptation: {{method: full}}, storage: {{{storage}}}}}}}",
+        f"{hardware}.dram={{technology: lpddr5_6400}}",
+        *placed,
+        f"{hardware}.placement.cache={home}",
+        "published=null",
+        *overrides,
+    )
+
+
+@lru_cache
+def generated(machine: str = "npu", *overrides: str, home: str = DRAM) -> CaseResult:
+    """Return the run of the small decoder."""
+    return run_workload(load_workload(MAIN, asked(machine, *overrides, home=home))).cases[machine]
+
+
+def loaded(*overrides: str, home: str = DRAM) -> Workload:
+    return load_workload(MAIN, asked("npu", *overrides, home=home))
+
+
+BOTH = pytest.mark.parametrize("machine", MACHINES)
+
+
+def test_products_of_a_step_are_those_of_the_closed_form() -> None:
+    model = find_model("smollm-135m")
+    weights = 30 * (2 * 576 * 576 + 2 * 576 * 192 + 3 * 576 * 1536) + 576 * 49_152
+    for rows in (2, 17, 2048):
+        step = model.build(sequence_length=1, classes=1, kept=rows - 1)
+        assert step.macs == weights + 30 * 2 * rows * 576
+    prompt = model.build(sequence_length=100, classes=1, kept=0)
+    assert prompt.macs == model.build(sequence_length=100, classes=1).macs
+
+
+def test_a_step_keeps_keys_and_values_of_its_key_heads() -> None:
+    model = find_model("tinyllama-1.1b")
+    step = model.build(sequence_length=1, classes=1, kept=99)
+    kept = [access for each in step.operators for access in each.kind.state(each)]
+    assert len(kept) == 2 * 22
+    assert sum(access.written for access in kept) == 2 * 22 * 4 * 64
+    assert sum(access.read for access in kept) == 100 * 2 * 22 * 4 * 64
+
+
+@BOTH
+def test_a_step_reads_the_cache_once_and_writes_a_row(machine: str) -> None:
+    case = generated(machine)
+    for rows in case.design.cache_rows:
+        program = case.design.step("chat", rows).program
+        found = {"read": 0, "write": 0}
+        for segment in program.segments:
+            for (block, action, label), amount in segment.amounts.items():
+                if block == DRAM and label.partition(".")[2].partition(".")[2] in CORE:
+                    found[action] += amount
+        assert found == {"read": rows * KEPT, "write": KEPT}
+
+
+CORE = {"scores", "context", "key_cache", "value_cache"}
+
+
+@BOTH
+@pytest.mark.parametrize("family", [LLAMA, GPT2])
+def test_generation_is_a_prompt_and_its_steps(machine: str, family: tuple[str, ...]) -> None:
+    case = generated(machine, *family)
+    (outcome,) = case.run.requests
+    rows = range(PROMPT + 1, PROMPT + NEW)
+    assert case.design.cache_rows == tuple(rows)
+    steps = [run_program(case.design, case.design.step("chat", n).program).duration for n in rows]
+    assert outcome.first_token is not None
+    # The DRAM needs no time to wake up behind the prompt.
+    assert outcome.end - outcome.first_token <= sum(steps)
+    assert outcome.end - outcome.first_token >= 0.99 * sum(steps)
+    assert steps == sorted(steps)
+
+
+@BOTH
+def test_no_step_beats_the_bandwidth(machine: str) -> None:
+    case = generated(machine)
+    graph = case.design.graphs["chat"]
+    weights = graph.parameter_count() - VOCABULARY * WIDTH  # of the table a row alone
+    for rows in case.design.cache_rows:
+        bound = (weights + rows * KEPT) / 12.8e9
+        program = case.design.step("chat", rows).program
+        assert to_seconds(run_program(case.design, program).duration) > bound
+
+
+def test_a_prompt_alone_costs_what_it_did_but_for_the_cache() -> None:
+    alone, kept = generated("npu", "generate=null"), generated("npu", "generate.new_tokens=1")
+    assert kept.design.cache_rows == ()
+    (outcome,) = kept.run.requests
+    assert outcome.end == outcome.first_token
+    more = {
+        key: amount - alone.run.ledger.amounts[key]
+        for key, amount in kept.run.ledger.amounts.items()
+        if key.block == DRAM and key.action == "write"
+    }
+    assert sum(more.values()) == PROMPT * KEPT
+    assert kept.run.ledger.amount("pe_array", "mac") == alone.run.ledger.amount("pe_array", "mac")
+
+
+def test_a_cache_grows_by_blocks() -> None:
+    case = generated("npu", "generate.cache_block=8")
+    assert case.design.cache_rows == (24,)
+    assert case.run.requests[0].end > generated().run.requests[0].end
+
+
+def test_a_sliding_window_bounds_the_cache() -> None:
+    case = generated("npu", "model.sliding_window=20")
+    assert case.design.cache_rows == (17, 18, 19, 20)
+    placed = case.design.placements["chat"].cache
+    assert placed
+    assert placed.bytes == 20 * KEPT
+    assert case.run.requests[0].end < generated().run.requests[0].end
+
+
+@pytest.mark.parametrize("bits", [4, 8, 16])
+def test_elements_of_the_cache_have_bits_of_their_own(bits: int) -> None:
+    case = generated("npu", f"cases.npu.storage.cache={{bits: {bits}}}")
+    placed = case.design.placements["chat"].cache
+    assert placed
+    assert placed.bytes == (PROMPT + NEW - 1) * KEPT * bits // 8
+    (time,) = (each.end for each in case.run.requests)
+    assert (time > generated().run.requests[0].end) == (bits > 8)
+
+
+def test_a_cache_on_the_chip_is_held_and_checked() -> None:
+    case = generated("npu", home="sram")
+    assert case.footprints["sram"].held_bytes == (PROMPT + NEW - 1) * KEPT
+    small = "cases.npu.hardware.memories.sram.capacity=4 KiB"
+    with pytest.raises(CapacityError, match=r"^case 'npu': the KV cache needs .*; memory 'sram'"):
+        run_workload(loaded(small, home="sram"))
+
+
+WRONG = {
+    ("generate.new_tokens=200",): "generate.new_tokens: 200 tokens behind 16 of a prompt are more",
+    ("generate.new_tokens=0",): "generate.new_tokens: input should be greater than 0",
+    ("generate={}",): "generate.new_tokens: this key is missing",
+    ("generate.tokens=3",): "generate.tokens: unknown key",
+    ("model={name: albert-base}",): "generate: albert-base is no decoder and generates no tokens",
+    ("cases.npu.hardware.placement.cache=flash",): "placement.cache: 'flash' is no home",
+    ("cases.npu.hardware.placement.cache=activation_sram",): "'activation_sram' is no home",
+    ("cases.npu.storage.cache={bits: 0}",): "storage.cache.bits",
+    ("model.sliding_window=0",): "model.sliding_window",
+}
+
+
+@pytest.mark.parametrize("overrides", WRONG, ids=" ".join)
+def test_what_is_wrong_is_told(overrides: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as told:
+        loaded(*overrides)
+    assert WRONG[overrides] in str(told.value)
+
+
+def test_a_machine_without_a_home_for_the_cache_is_told() -> None:
+    with pytest.raises(MappingError, match=r"no home for what is kept; name a memory in placem"):
+        run_workload(loaded("cases.npu.hardware.placement.cache=null"))
+
+
+def test_only_the_cache_is_state() -> None:
+    step = find_model("gpt2").build(sequence_length=1, classes=1, kept=3)
+    kinds = {each.kind.name for each in step.operators if each.kind.reach is Reach.STATE}
+    assert kinds == {"kv_cache"}
