@@ -58,13 +58,13 @@ class Design:
         """Return the compiled sequence length that a sentence is padded to."""
         return self.lengths[bisect_left(self.lengths, tokens)]
 
-    def step(self, task: str, tokens: int) -> InferenceProgram:
-        """Return the program that generates a token, so many being kept then.
+    def rows_of(self, tokens: int) -> int:
+        """Return the rows of the cache of a step in which so many tokens are kept.
 
         Beyond the most rows the oldest have left a sliding window.
         """
         rows = self.cache_rows
-        return self.steps[task, rows[min(bisect_left(rows, tokens), len(rows) - 1)]]
+        return rows[min(bisect_left(rows, tokens), len(rows) - 1)]
 
     def inference(self, task: str) -> InferenceProgram:
         """Return the program of a task's longest sentences."""

@@ -9,7 +9,8 @@ whenever their retention is over, or as often as their memory says. Two bounds:
            loaded task wears them most; else, or where the host never keeps two tasks, they
            overlay, and one cell may be written by every load. Activations and buffers are reused
            from their start: their writes are spread evenly over the greatest number of bytes
-           that they ever held.
+           that they ever held. What a decoder keeps begins at the same cell for each request,
+           and goes round in a sliding window.
 ``even``   ideal wear levelling: all writes of a memory spread over all its cells.
 """
 
@@ -26,6 +27,7 @@ from accelsim.engine.ledger import Ledger
 from accelsim.engine.run import Run
 from accelsim.machine.regions import Region
 from accelsim.memory.technology import Grade, Graded
+from accelsim.model.operators import Reach
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
@@ -96,7 +98,8 @@ def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> Re
     # Buffers count bytes.
     words = written / region.word_bytes if region.kind == "buffer" else float(written)
     if region.kind == "parameters":
-        worst = float(_most_loads(design, run.ledger, region.name, overlaid=overlaid))
+        loads = float(_most_loads(design, run.ledger, region.name, overlaid=overlaid))
+        worst = max(loads, _most_kept(design, run, region))
     else:
         worst = words / max(1.0, run.ledger.peak_bytes(region.name) / region.word_bytes)
     even = words * region.word_bytes / region.capacity
@@ -112,6 +115,21 @@ def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> Re
 
 def _by_grade(stated: Graded[float] | None) -> dict[Grade, float]:
     return {grade: stated.at(grade) for grade in get_args(Grade)} if stated else {}
+
+
+def _most_kept(design: Design, run: Run, region: Region) -> float:
+    """Return how often the most often written cell of a cache in a memory is written.
+
+    A row of a layer takes whole words, which rows that are narrower have in common.
+    """
+    cache = next(iter(design.placements.values())).cache
+    if cache is None or cache.memory != region.name:
+        return 0.0
+    operators = next(iter(design.graphs.values())).operators
+    row = min(each.columns for each in operators if each.kind.reach is Reach.STATE) * cache.bits
+    shared = ceil_div(int(8 * region.word_bytes), row)
+    tokens = (each.tokens + (each.new_tokens or 1) - 1 for each in run.requests)
+    return float(shared * sum(ceil_div(n, cache.rows) for n in tokens))
 
 
 def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) -> int:

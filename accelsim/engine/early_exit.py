@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accelsim.machine.chip_state import NOMINAL
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.requests.exits import EarlyExitConfig
 from accelsim.requests.request import Request
@@ -50,3 +51,13 @@ def choose_point(
         if ceil_div(work * period_of(point.frequency), nominal) <= available:
             return point
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """When a sentence was done, after how many layers, at which point; late for its target."""
+
+    end: Tick
+    layers: int | None = None
+    point: str = NOMINAL
+    late: bool = False

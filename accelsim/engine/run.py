@@ -136,7 +136,7 @@ class Run:
     task) and ``work`` (by layer, too) of the whole run. ``event_count`` counts SimPy events,
     ``simulated`` and ``replayed`` segments. ``idle_plans`` counts the idle times by what was
     planned for them. ``task_bits`` are the most bits of all tasks' own parameters that lay in each
-    memory at a time.
+    memory at a time. ``steps`` counts those that generated a token, by task and rows of the cache.
     """
 
     makespan: Tick
@@ -153,6 +153,7 @@ class Run:
     traced: bool
     idle_plans: dict[IdlePlan, int]
     task_bits: Mapping[str, int]
+    steps: Mapping[tuple[str, int], int] = field(default_factory=Counter)
 
     @property
     def usual_plan(self) -> IdlePlan | None:

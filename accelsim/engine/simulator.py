@@ -13,7 +13,7 @@ from functools import cached_property
 from math import fsum
 
 from accelsim.accelerators.design import Design
-from accelsim.engine.early_exit import ExitPlan, choose_point, exit_plan
+from accelsim.engine.early_exit import Departure, ExitPlan, choose_point, exit_plan
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.pieces import PieceRecord, PieceRunner, Process
 from accelsim.engine.residency import Missing, Residency
@@ -131,6 +131,7 @@ class _Controller:
         self.plans: Counter[IdlePlan] = Counter()
         # What states cost, by the joules of what a power-off would lose.
         self.priced: dict[float, Mapping[PowerState, StateCost]] = {}
+        self.steps: Counter[tuple[str, int]] = Counter()
         self.present: str | None = None
 
     def run(self) -> Run:
@@ -163,6 +164,7 @@ class _Controller:
             traced=self.options.trace,
             idle_plans=self.plans,
             task_bits=self.residency.most,
+            steps=self.steps,
         )
 
     def _close_totals(self) -> None:
@@ -227,13 +229,13 @@ class _Controller:
         program, early_exit = inference.program, self.service.early_exit
         if early_exit is None or not inference.exits:
             yield from self._execute(program, request)
-            return _Departure(self.env.now)
+            return Departure(self.env.now)
         plan = exit_plan(request, len(inference.exits), early_exit)
         part = slice(inference.exits[plan.layers - 1])
         points = self.design.hardware.lower_points
         if early_exit.latency_target is None or not points:
             yield from self._execute(program, request, part)
-            departure = _Departure(self.env.now, plan.layers)
+            departure = Departure(self.env.now, plan.layers)
         else:
             departure = yield from self._infer_scaled(inference, request, plan, points)
         self.runner.drop_levels()
@@ -242,8 +244,9 @@ class _Controller:
     def _generate(self, request: Request) -> Process:
         """Run a step for each token behind the first."""
         for new in range(1, request.new_tokens or 1):
-            step = self.design.step(request.task, request.tokens + new)
-            yield from self._execute(step.program, request, again=True)
+            step = (request.task, self.design.rows_of(request.tokens + new))
+            self.steps[step] += 1
+            yield from self._execute(self.design.steps[step].program, request, again=True)
         return self.env.now
 
     def _infer_scaled(
@@ -271,7 +274,7 @@ class _Controller:
         end = self.env.now
         yield from self._scale(None, request)
         late = end > start + to_ticks(early_exit.latency_target or 0.0)
-        return _Departure(end, plan.layers, point.name if point else NOMINAL, late)
+        return Departure(end, plan.layers, point.name if point else NOMINAL, late)
 
     def _time_left(self, request: Request, start: Tick, target: float) -> Tick:
         """Return the ticks until the latency target or the deadline, settling taken off."""
@@ -395,13 +398,3 @@ class _Controller:
                 Execution(program.kind, program.name, task, number, start, end, parts, residency)
             )
         return record
-
-
-@dataclass(frozen=True, slots=True)
-class _Departure:
-    """When a sentence was done, after how many layers, at which point; late for its target."""
-
-    end: Tick
-    layers: int | None = None
-    point: str = NOMINAL
-    late: bool = False

@@ -25,16 +25,35 @@ from accelsim.model.tensors import Parameter
 from accelsim.units import ceil_div
 
 
+class Groups(ConfigModel):
+    """Elements of a matrix, ``size`` of them side by side, that have a scale in common.
+
+    ``bits`` are those of a scale, with a zero point if there is one, behind the group's values:
+    ``{size: 32, bits: 16}`` and values of 4 bits are 4.5 bits an element (Q4_0 of llama.cpp). A
+    part of a tensor has the scales of the groups that begin in it. They are applied on the way to
+    the array, at no cost.
+    """
+
+    size: Annotated[int, Field(ge=1, le=1_000_000)]
+    bits: Annotated[int, Field(ge=1, le=64)] = 16
+
+    def between(self, start: int, stop: int) -> int:
+        """Return how many groups begin among the elements start..stop."""
+        return ceil_div(stop, self.size) - ceil_div(start, self.size)
+
+
 class StorageFormat(ConfigModel):
     """Storage of the matrices of one role.
 
     ``density`` is the share of non-zero elements; a dense tensor stores every element whatever
-    its density. ``cells`` and ``protection`` hold for vectors too, and on the chip only.
+    its density, and may have a scale for each of its ``groups``. ``cells`` and ``protection`` hold
+    for vectors too, and on the chip only.
     """
 
     format: Literal["dense", "bitmask"]
     bits: Annotated[int, Field(ge=1, le=32)]
     density: Annotated[float, Field(gt=0, le=1)] = 1.0
+    groups: Groups | None = None
     cells: CellChoice = CellChoice()
     protection: ProtectionConfig = ProtectionConfig()
 
@@ -48,6 +67,11 @@ class StorageFormat(ConfigModel):
         if self.format == "dense" and self.density != 1.0:
             raise ValueError(
                 f"density {self.density} has no effect on a dense tensor; use format: bitmask"
+            )
+        if self.groups and (self.format != "dense" or self.cells.high_bits):
+            raise ValueError(
+                "groups of values with a scale are known of dense tensors in cells of one kind; "
+                "use format: dense, and leave cells.high out"
             )
         return self
 
@@ -89,7 +113,8 @@ class Packing:
     ``unit``: bits of a value, 1 for a mask. ``unit_array``: array bits that it takes, more than
     its own where it leaves a cell partly empty. ``code`` of its words, None without
     protection; ``check_array``: array bits of its check bits; ``decoder_cycles``: what correction
-    adds to a transfer. A part begins a new code word, and its last one is short.
+    adds to a transfer. A part begins a new code word, and its last one is short; so it is with
+    ``groups``, whose scales lie before their values, unprotected, in ``scale_array`` array bits.
     """
 
     unit: int
@@ -97,12 +122,16 @@ class Packing:
     code: Code | None = None
     check_array: int = 0
     decoder_cycles: int = 0
+    groups: Groups | None = None
+    scale_array: int = 0
 
     def between(self, start: int, stop: int) -> Extent:
         """Return the extent of the units start..stop; consecutive ranges add up exactly."""
         units, words = stop - start, self._words(stop) - self._words(start)
         array = units * self.unit_array + words * self.check_array
-        return Extent(units * self.unit, array, words)
+        scales = self.groups.between(start, stop) if self.groups else 0
+        data = units * self.unit + scales * (self.groups.bits if self.groups else 0)
+        return Extent(data, array + scales * self.scale_array, words)
 
     def _words(self, units: int) -> int:
         return ceil_div(units * self.unit, self.code.word) if self.code else 0
@@ -131,11 +160,14 @@ def packing(
     high = how.cells.high_bits
     unit = {"values": how.bits - high, "masks": 1, "high": high}[part]
     if bits_per_cell is None:
-        return Packing(unit, unit)
+        return Packing(
+            unit, unit, groups=how.groups, scale_array=how.groups.bits if how.groups else 0
+        )
     taken = unit
     if part != "masks":
         taken = bits_per_cell * len(cut(unit, bits_per_cell, how.cells.partial_cells))
-    plain = Packing(unit, taken)
+    scale = ceil_div(how.groups.bits, bits_per_cell) * bits_per_cell if how.groups else 0
+    plain = Packing(unit, taken, groups=how.groups, scale_array=scale)
     scheme = how.protection.masks if part == "masks" else how.protection.values
     code = how.protection.code(scheme)
     if code is None:
@@ -191,8 +223,10 @@ class StoredTensor:
         return ceil_div(place * self.density.numerator, self.density.denominator)
 
     def value_bits_between(self, start: int, stop: int) -> int:
-        """Bits of the stored values among the elements start..stop, check bits left out."""
-        return self.nonzeros_between(start, stop) * self.bits
+        """Bits of the values among the elements start..stop and their scales, no check bits."""
+        groups = self.homes[0].packing.groups if self.homes else None
+        scales = groups.bits * groups.between(start, stop) if groups else 0
+        return self.nonzeros_between(start, stop) * self.bits + scales
 
     def parts_between(self, start: int, stop: int) -> tuple[tuple[Home, Extent], ...]:
         """Return what each part takes of the elements start..stop: values, masks, high bits."""
@@ -221,6 +255,9 @@ def store(
     """
     if how.format == "dense" or len(parameter.shape) == 1:
         dense = tuple(home for home in homes if home.part != "masks")
+        if len(parameter.shape) == 1:
+            plain = (replace(home.packing, groups=None, scale_array=0) for home in dense)
+            dense = tuple(replace(h, packing=p) for h, p in zip(dense, plain, strict=True))
         return StoredTensor(parameter, how.bits, Fraction(1), dense)
     density = Fraction(str(how.density))
     if measured is not None:

@@ -20,6 +20,9 @@ from accelsim.model.operators import (
 )
 from accelsim.model.tensors import Parameter, Role, Shape
 
+# What stands before the labels of the work on a token that is generated behind others.
+DECODE = "decode."
+
 
 class GraphBuilder:
     """Collects operators and their edges; every method returns the name of what it placed last.
@@ -53,7 +56,7 @@ class GraphBuilder:
         Of parts that do the same work each has a ``number``, which stands in names alone.
         """
         self._prefix = f"{part}." if part else ""
-        self._label = f"decode.{self._prefix}" if self._kept else self._prefix
+        self._label = f"{DECODE}{self._prefix}" if self._kept else self._prefix
         self._prefix += "" if number is None else f"{number}."
         self._layer = layer
 

@@ -17,7 +17,7 @@ from accelsim.units import Tick, UnitError
 
 _KNOWN: tuple[str, ...] = get_args(Column)
 _TIMES = ("arrival", "deadline")
-_EXPECTED = "arrival,task,tokens[,exit_layer][,predicted_layer][,deadline]"
+_EXPECTED = "arrival,task,tokens[,new_tokens][,exit_layer][,predicted_layer][,deadline]"
 _ADVICE = "or say in requests.columns what your file calls them"
 
 _HEADING = re.compile(r"([^\[\]]*+)(?:\[(.*)\])?", re.DOTALL)
@@ -34,6 +34,7 @@ class Row(NamedTuple):
     exit_layer: int | None = None
     predicted_layer: int | None = None
     deadline: Tick | None = None
+    new_tokens: int | None = None
 
 
 class _Head(NamedTuple):
@@ -87,6 +88,7 @@ def _readers(context: RequestContext, form: TraceFormat) -> dict[str, Callable[[
     return {
         "task": lru_cache(context.task_named),
         "tokens": lru_cache(maxsize=4096)(tokens),
+        "new_tokens": _whole,
         "exit_layer": layer,
         "predicted_layer": layer,
     }

@@ -6,11 +6,11 @@
     12500.25 ms,SST-2,23,6,7,
 
 ``arrival`` (since the start, rows in its order), ``task`` and ``tokens`` (true length with special
-tokens) are needed; ``exit_layer``, ``predicted_layer`` and ``deadline`` (since the start) may be
-left out, or empty in a row. Columns come in any order. A time has a unit, or its column has one:
-``arrival [s]``. Times are exact to the femtosecond. Cells are separated by commas, semicolons or
-tabs, as in the header; JSON lines are objects with these keys. What else a file may be like
-``trace_format`` says.
+tokens) are needed; ``new_tokens`` (those to generate), ``exit_layer``, ``predicted_layer`` and
+``deadline`` (since the start) may be left out, or empty in a row. Columns come in any order. A time
+has a unit, or its column has one: ``arrival [s]``. Times are exact to the femtosecond. Cells are
+separated by commas, semicolons or tabs, as in the header; JSON lines are objects with these keys.
+What else a file may be like ``trace_format`` says.
 """
 
 from __future__ import annotations
@@ -125,6 +125,7 @@ def _requests(
                 row.exit_layer,
                 row.predicted_layer,
                 deadline,
+                row.new_tokens,
             )
             number += 1
 

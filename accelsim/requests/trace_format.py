@@ -15,7 +15,9 @@ from accelsim.inputs.validation import ConfigModel
 from accelsim.requests.draws import stream, uniform
 from accelsim.requests.request import RequestContext
 
-Column = Literal["arrival", "task", "tokens", "exit_layer", "predicted_layer", "deadline"]
+Column = Literal[
+    "arrival", "task", "tokens", "new_tokens", "exit_layer", "predicted_layer", "deadline"
+]
 # [CLS] and [SEP], of every part of a sentence that is split.
 SPECIAL_TOKENS = 2
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 
+from accelsim.account.generation import generation, step_bound
 from accelsim.engine.simulator import run_program
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.stages import run_workload
 from accelsim.model.families import find_model
 from accelsim.model.operators import Reach
@@ -95,7 +98,7 @@ def test_a_step_keeps_keys_and_values_of_its_key_heads() -> None:
 def test_a_step_reads_the_cache_once_and_writes_a_row(machine: str) -> None:
     case = generated(machine)
     for rows in case.design.cache_rows:
-        program = case.design.step("chat", rows).program
+        program = case.design.steps["chat", rows].program
         found = {"read": 0, "write": 0}
         for segment in program.segments:
             for (block, action, label), amount in segment.amounts.items():
@@ -114,7 +117,7 @@ def test_generation_is_a_prompt_and_its_steps(machine: str, family: tuple[str, .
     (outcome,) = case.run.requests
     rows = range(PROMPT + 1, PROMPT + NEW)
     assert case.design.cache_rows == tuple(rows)
-    steps = [run_program(case.design, case.design.step("chat", n).program).duration for n in rows]
+    steps = [run_program(case.design, case.design.steps["chat", n].program).duration for n in rows]
     assert outcome.first_token is not None
     # The DRAM needs no time to wake up behind the prompt.
     assert outcome.end - outcome.first_token <= sum(steps)
@@ -122,15 +125,86 @@ def test_generation_is_a_prompt_and_its_steps(machine: str, family: tuple[str, .
     assert steps == sorted(steps)
 
 
+HOMES = {
+    "dram": (),
+    "bank-level dram": ("cases.{}.hardware.dram={{technology: lpddr4_3200}}",),
+    "sram": ("cases.{}.hardware.placement.cache=sram",),
+    "weights in rram": ("cases.{}.hardware.placement.backbone={{values: rram, masks: rram}}",),
+    "4-bit cache": ("cases.{}.storage.cache={{bits: 4}}",),
+}
+
+
 @BOTH
-def test_no_step_beats_the_bandwidth(machine: str) -> None:
-    case = generated(machine)
-    graph = case.design.graphs["chat"]
-    weights = graph.parameter_count() - VOCABULARY * WIDTH  # of the table a row alone
+@pytest.mark.parametrize("homes", HOMES.values(), ids=HOMES)
+def test_no_step_beats_the_bandwidth(machine: str, homes: tuple[str, ...]) -> None:
+    case = generated(machine, *(each.format(machine) for each in homes))
     for rows in case.design.cache_rows:
-        bound = (weights + rows * KEPT) / 12.8e9
-        program = case.design.step("chat", rows).program
-        assert to_seconds(run_program(case.design, program).duration) > bound
+        program = case.design.steps["chat", rows].program
+        bound = step_bound(case.design, "chat", rows)
+        assert 0 < bound < to_seconds(run_program(case.design, program).duration)
+
+
+def test_the_bound_is_weights_and_cache_over_the_bandwidth() -> None:
+    case = generated()
+    graph = case.design.graphs["chat"]
+    # Of the table a row alone; LPDDR5 of 12.8 GB/s.
+    size = graph.parameter_count() - (VOCABULARY - 1) * WIDTH + 20 * KEPT
+    assert step_bound(case.design, "chat", 20) == pytest.approx(size / 12.8e9, rel=1e-12)
+
+
+def test_figures_are_those_of_the_run() -> None:
+    case = generated()
+    found = dict((name, figure) for _, name, figure in case_figures(case))
+    (outcome,) = case.run.requests
+    assert found["tokens.count"] == NEW
+    assert found["tokens.first"] == to_seconds(outcome.first_token or 0)
+    behind = to_seconds(outcome.end - (outcome.first_token or 0))
+    assert found["tokens.step"] == pytest.approx(behind / (NEW - 1), rel=1e-12)
+    rate, bound = found["tokens.rate"], found["tokens.bound"]
+    assert isinstance(rate, float)
+    assert isinstance(bound, float)
+    assert rate < bound
+    assert found["tokens.energy"] == case.figures.account.total / NEW
+    assert "tokens.count" not in dict(
+        (name, figure) for _, name, figure in case_figures(generated("npu", "generate=null"))
+    )
+
+
+def test_a_step_moves_weights_and_cache() -> None:
+    case = generated("npu", "generate.new_tokens=2")
+    found = generation(case.design, case.run, case.figures.account)
+    assert found
+    weights = case.design.graphs["chat"].parameter_count() - (VOCABULARY - 1) * WIDTH
+    # Keys and values of 17 tokens are read, those of one written.
+    assert found.moved[DRAM] == weights + 18 * KEPT
+    assert found.step_energy < found.prompt_energy
+
+
+def test_a_cache_in_rram_wears_out() -> None:
+    case = generated(home="rram")
+    wear = case.lifetimes["rram"]
+    assert wear.worst_writes == 1
+    assert wear.words_written == (PROMPT + NEW - 1) * KEPT * 8 / 128
+    assert wear.years() < 10
+    again = generated("npu", "requests.rounds=3", home="rram").lifetimes["rram"]
+    assert again.worst_writes == 3
+    round_again = generated("npu", "model.sliding_window=8", home="rram").lifetimes["rram"]
+    assert round_again.worst_writes == 3
+
+
+def test_a_trace_says_how_many_tokens_are_generated(tmp_path: Path) -> None:
+    rows = ["at,num_prefill_tokens,num_decode_tokens", "0,7,3", "0.1,16,1", "0.1,5,"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    columns = "{arrival: 'at [s]', tokens: num_prefill_tokens, new_tokens: num_decode_tokens}"
+    trace = f"requests={{pattern: file, path: {tmp_path}/t.csv, task: chat, columns: {columns}}}"
+    case = generated("npu", trace)
+    assert [each.new_tokens for each in case.run.requests] == [3, 1, NEW]
+    assert sum(case.run.steps.values()) == 2 + 0 + NEW - 1
+    with pytest.raises(ConfigError, match=r"new_tokens to generate, but the workload generates n"):
+        run_workload(loaded(trace, "generate=null"))
+    (tmp_path / "t.csv").write_text("\n".join([rows[0], "0,16,300"]))
+    with pytest.raises(ConfigError, match=r"number 0 has 16 tokens and asks for 300, more than th"):
+        run_workload(loaded(trace, "sequence_length=17"))
 
 
 def test_a_prompt_alone_costs_what_it_did_but_for_the_cache() -> None:

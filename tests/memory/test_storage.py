@@ -250,3 +250,34 @@ def test_more_non_zeros_than_elements_are_refused(nonzeros: int) -> None:
     message = rf"^w: {nonzeros} non-zeros were measured, expected 0 to its 100 elements; measure "
     with pytest.raises(ConfigError, match=message):
         store(Parameter("w", (10, 10), Role.TASK), how, homes(how, "a", "a"), nonzeros)
+
+
+@given(
+    size=st.integers(1, 70),
+    scale=st.integers(1, 32),
+    cell=st.sampled_from([None, 1, 2, 3]),
+    cuts=st.lists(st.integers(0, 500), max_size=4),
+)
+def test_scales_of_groups_add_up(size: int, scale: int, cell: int | None, cuts: list[int]) -> None:
+    how = StorageFormat(format="dense", bits=4, groups={"size": size, "bits": scale})
+    packed = packing(how, "values", cell)
+    edges = [0, *sorted(cuts), 500]
+    parts = [packed.between(*pair) for pair in itertools.pairwise(edges)]
+    groups = math.ceil(500 / size)
+    assert sum(each.data for each in parts) == 500 * 4 + groups * scale
+    stated = packing(StorageFormat(format="dense", bits=4), "values", cell).between(0, 500).array
+    width = cell or 1
+    assert sum(each.array for each in parts) == stated + groups * math.ceil(scale / width) * width
+
+
+def test_a_matrix_of_groups_has_their_scales_and_a_vector_none() -> None:
+    how = StorageFormat(format="dense", bits=4, groups={"size": 32})
+    places = homes(how, "rram", "sram")
+    matrix = store(Parameter("w", (64, 96), Role.BACKBONE), how, places)
+    assert matrix.value_bits == 64 * 96 * 4 + 64 * 3 * 16
+    assert store(Parameter("b", (64,), Role.BACKBONE), how, places).value_bits == 64 * 4
+
+
+def test_groups_are_of_dense_tensors() -> None:
+    with pytest.raises(ValidationError, match="groups of values with a scale are known of dense"):
+        StorageFormat(format="bitmask", bits=4, density=0.5, groups={"size": 32})

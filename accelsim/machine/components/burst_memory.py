@@ -90,6 +90,11 @@ class BurstMemoryConfig(Component):
     def _exit(self) -> float:
         return self.part.rests[self.rests_in].exit
 
+    @property
+    def peak_bandwidth(self) -> float:
+        """Bytes a second of a long access [B/s]."""
+        return self.part.access.bandwidth
+
     def byte_energy(self, action: Literal["read", "write"], site: Site) -> float:
         """Return the energy of a byte of a sequential access [J/B].
 

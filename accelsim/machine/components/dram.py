@@ -42,6 +42,11 @@ class DramConfig(Component):
         """The state in which it is while nothing is asked for."""
         return "precharge_standby" if self.idle_state == "standby" else self.idle_state
 
+    @property
+    def peak_bandwidth(self) -> float:
+        """Bytes a second on all data pins [B/s]."""
+        return load_dram(self.technology).peak_bandwidth * self.devices
+
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the channel's server."""
         return {ANY: Dram(name, self)}

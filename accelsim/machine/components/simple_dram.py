@@ -77,6 +77,11 @@ class SimpleDramConfig(Component):
         part = self.part
         return part.timing.self_refresh_exit if part else 0.0
 
+    @property
+    def peak_bandwidth(self) -> float:
+        """Its bandwidth [B/s]."""
+        return self.bandwidth
+
     def byte_energy(self, action: Direction, site: Site) -> float:
         """Return the energy of a byte of the stream, 0 without a price [J/B].
 

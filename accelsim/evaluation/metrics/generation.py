@@ -1,0 +1,51 @@
+"""What the tokens of a language model took: the first, each further one, and their bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from accelsim.account.generation import Generation as Tokens
+from accelsim.account.generation import generation
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.metrics.base import Figure, Metric, MetricFamily
+
+_Of = Callable[[Tokens], Figure | Mapping[str, Figure]]
+
+
+def _figure(of: _Of) -> Callable[[CaseResult], Figure | Mapping[str, Figure]]:
+    def figure(case: CaseResult) -> Figure | Mapping[str, Figure]:
+        found = generation(case.design, case.run, case.figures.account)
+        return None if found is None else of(found)
+
+    return figure
+
+
+def _rate(tokens: Tokens) -> Figure:
+    return 1 / tokens.step if tokens.step else None
+
+
+def _most(tokens: Tokens) -> Figure:
+    return 1 / tokens.bound if tokens.bound else None
+
+
+class Generation(MetricFamily):
+    """Times, rates and energies of tokens that were generated."""
+
+    name = "generation"
+    metrics = (
+        Metric("tokens.count", "tokens generated", "1", _figure(lambda one: one.tokens)),
+        Metric(
+            "tokens.first", "time to first token", "s", _figure(lambda one: one.first_token.mean)
+        ),
+        Metric("tokens.step", "time of a further token", "s", _figure(lambda one: one.step)),
+        Metric("tokens.rate", "tokens a second behind the first", "Hz", _figure(_rate)),
+        Metric("tokens.bound", "tokens a second that bandwidth allows", "Hz", _figure(_most)),
+        Metric("tokens.energy", "energy a token, of everything", "J", _figure(lambda o: o.energy)),
+        Metric(
+            "tokens.dynamic",
+            "dynamic energy of a prompt, of a further token",
+            "J",
+            _figure(lambda one: {"prompt": one.prompt_energy, "step": one.step_energy}),
+        ),
+        Metric("tokens.moved", "bytes a further token moves", "B", _figure(lambda one: one.moved)),
+    )
