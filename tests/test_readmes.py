@@ -26,6 +26,7 @@ SHORTER = {
     "voice_assistant_day": (SMALL[0], "requests.duration=7 h"),
     "early_exit": (),
     "corners": SMALL[:2],
+    "lora_assistant": ("generate.new_tokens=2", "sequence_length=16", "cases.flash=null"),
 }
 BRIEF = {
     "scaling": ("--tasks", "1,2"),

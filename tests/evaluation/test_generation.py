@@ -254,6 +254,27 @@ def test_a_cache_on_the_chip_is_held_and_checked() -> None:
         run_workload(loaded(small, home="sram"))
 
 
+def test_layers_and_steps_of_equal_work_are_simulated_once() -> None:
+    prompt, step = 5, 3  # segments: embedding, first layer, others, last, head; around an attention
+    case = generated("npu", "generate={new_tokens: 65, cache_block: 16}")
+    assert case.design.cache_rows == (32, 48, 64, 80)
+    assert sum(case.run.steps.values()) == 64
+    assert case.run.simulated <= prompt + 2 * step + len(case.design.cache_rows) * step
+    assert case.run.replayed > 10 * case.run.simulated
+
+
+def test_tasks_with_adapters_of_their_own_share_backbone_and_cache() -> None:
+    lora = "cases.npu.adaptation={method: lora, rank: 2, targets: [q_proj, v_proj]}"
+    one = "requests={pattern: round_robin, rounds: 1, sentences_per_task: 1}"
+    home = "cases.npu.hardware.placement.task={values: sram, masks: sram}"
+    case = generated("npu", lora, home, one, "tasks={chat: {}, mail: {}, notes: {}}")
+    assert [each.new_tokens for each in case.run.requests] == [NEW] * 3
+    assert case.figures.switches == 3
+    first, second, _ = case.run.requests
+    assert first.end - first.start == second.end - second.start
+    assert case.footprints["sram"].shared_bits == 0
+
+
 WRONG = {
     ("generate.new_tokens=200",): "generate.new_tokens: 200 tokens behind 16 of a prompt are more",
     ("generate.new_tokens=0",): "generate.new_tokens: input should be greater than 0",
