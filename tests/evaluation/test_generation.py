@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from accelsim.account.generation import generation, step_bound
-from accelsim.engine.simulator import run_program
+from accelsim.engine.simulator import Options, run_program
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.stages import run_workload
+from accelsim.inputs.memo import Memo
 from accelsim.model.families import find_model
 from accelsim.model.operators import Reach
 from accelsim.placement.placement import DRAM
@@ -261,6 +262,18 @@ def test_layers_and_steps_of_equal_work_are_simulated_once() -> None:
     assert sum(case.run.steps.values()) == 64
     assert case.run.simulated <= prompt + 2 * step + len(case.design.cache_rows) * step
     assert case.run.replayed > 10 * case.run.simulated
+
+
+@pytest.mark.parametrize("part", ["lpddr4_3200", "lpddr5_6400"])
+def test_replayed_steps_are_those_that_are_simulated(part: str) -> None:
+    workload = loaded(f"cases.npu.hardware.dram={{technology: {part}}}", "generate.cache_block=4")
+    once, anew = (
+        run_workload(workload, Memo(), options=Options(replay=replay)).cases["npu"].run
+        for replay in (True, False)
+    )
+    assert (once.makespan, once.ledger.digest()) == (anew.makespan, anew.ledger.digest())
+    assert once.simulated < anew.simulated / 2
+    assert anew.replayed == 0
 
 
 def test_tasks_with_adapters_of_their_own_share_backbone_and_cache() -> None:

@@ -14,7 +14,7 @@ from small_workload import SMALL
 from accelsim.errors import ConfigError
 from accelsim.evaluation.examine import evaluate
 from accelsim.evaluation.point import Point
-from accelsim.model.families import find_model
+from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.importers.huggingface import read_model
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.workload.schema import load_workload
@@ -47,6 +47,19 @@ def test_what_stands_beside_the_file_takes_the_place_of_its_values(tmp_path: Pat
     model = read_model(written(tmp_path, ALBERT).parent, layers=3)
     assert (model.family, model.layers, model.hidden_size) == ("albert", 3, 384)
     assert model.model_dump()["activation"] == "gelu"
+
+
+@pytest.mark.parametrize(
+    ("keys", "window"),
+    [({"sliding_window": None}, None), ({"sliding_window": 4096}, 4096)],
+)
+def test_a_sliding_window_is_read(tmp_path: Path, keys: dict[str, Any], window: int | None) -> None:
+    sizes = {"vocab_size": 100, "hidden_size": 64, "num_hidden_layers": 2, "rms_norm_eps": 1e-5}
+    sizes |= {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 128}
+    mistral = {"model_type": "mistral", "max_position_embeddings": 256, **sizes, **keys}
+    model = read_model(written(tmp_path, mistral))
+    assert isinstance(model, ModelFamily)
+    assert model.window == window
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ class Llama(Decoder):
         base = config.get("rope_theta", rotary.get("rope_theta", 10_000.0))
         heads = config["num_attention_heads"]
         sizes = {"head_size": config["head_dim"]} if "head_dim" in config else {}
+        # Mistral saves its window, or null.
         window = config.get("sliding_window") if config.get("model_type") == "mistral" else None
         return {
             **super().translate(config),
