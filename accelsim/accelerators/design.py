@@ -21,9 +21,10 @@ class Design:
     By task name: ``graphs`` (of the workload's sequence length), ``placements``, ``switches`` that
     load all of a task and ``restores`` that load what volatile memories lost. ``inferences`` are
     by task and tokens, ``steps`` that generate a token by task and rows of the cache, which grow by
-    ``cache_rows``; ``wakes`` by the power state that they leave. Programs that would need a
-    DRAM which the machine lacks are left out. ``weights`` says which weights were measured, if any.
-    Designs of one ``key`` are the same but for machine and weights.
+    ``cache_rows``; of a prompt longer than ``prompt_chunk`` the inferences are those of its chunks,
+    by the tokens up to their ends; ``wakes`` by the power state that they leave. Programs that
+    would need a DRAM which the machine lacks are left out. ``weights`` says which weights were
+    measured, if any. Designs of one ``key`` are the same but for machine and weights.
     """
 
     hardware: HardwareConfig
@@ -40,6 +41,7 @@ class Design:
     key: Hashable = None
     steps: Mapping[tuple[str, int], InferenceProgram] = field(default_factory=dict)
     cache_rows: tuple[int, ...] = ()
+    prompt_chunk: int | None = None
 
     @property
     def shared_bits(self) -> Mapping[str, int]:
@@ -57,6 +59,10 @@ class Design:
     def padded(self, tokens: int) -> int:
         """Return the compiled sequence length that a sentence is padded to."""
         return self.lengths[bisect_left(self.lengths, tokens)]
+
+    def chunks_before(self, tokens: int) -> Iterable[int]:
+        """Return the ends of the chunks before the last one of a prompt of whole chunks."""
+        return range(self.prompt_chunk, tokens, self.prompt_chunk) if self.prompt_chunk else ()
 
     def rows_of(self, tokens: int) -> int:
         """Return the rows of the cache of a step in which so many tokens are kept.

@@ -21,7 +21,7 @@ from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
 from accelsim.placement.placement import DRAM
-from accelsim.program import ProgramKind, Segment
+from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import Tick
 
 Process = Generator[Any, Any, Any]
@@ -305,3 +305,12 @@ def _add(
 ) -> None:
     for (block, action, operator), amount in amounts.items():
         total[Key(block, action, *behalf, operator)] += amount * times
+
+
+def run_program(hardware: HardwareConfig, program: Program) -> PieceRecord:
+    """Run one program alone on a fresh machine; return what happened."""
+    runner = PieceRunner(hardware, replay=False, trace=False)
+    process = runner.env.process(runner.run(program.segments, program.kind, "-"))
+    record = runner.env.run(until=process)
+    assert isinstance(record, PieceRecord)
+    return record

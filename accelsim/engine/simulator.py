@@ -15,7 +15,7 @@ from math import fsum
 from accelsim.accelerators.design import Design
 from accelsim.engine.early_exit import Departure, ExitPlan, choose_point, exit_plan
 from accelsim.engine.ledger import Ledger
-from accelsim.engine.pieces import PieceRecord, PieceRunner, Process
+from accelsim.engine.pieces import PieceRecord, PieceRunner, Process, run_program
 from accelsim.engine.residency import Missing, Residency
 from accelsim.engine.run import (
     Execution,
@@ -87,15 +87,6 @@ def simulate_design(
     """
     known = costs or _NO_COSTS
     return _Controller(design, stream, service, known, horizon, options, memo).run()
-
-
-def run_program(design: Design, program: Program) -> PieceRecord:
-    """Run one program alone on a fresh machine; return what happened."""
-    runner = PieceRunner(design.hardware, replay=False, trace=False)
-    process = runner.env.process(runner.run(program.segments, program.kind, "-"))
-    record = runner.env.run(until=process)
-    assert isinstance(record, PieceRecord)
-    return record
 
 
 class _Controller:
@@ -207,11 +198,9 @@ class _Controller:
         self.residency.admit(task)
         self.present = task
         tokens = self.design.padded(request.tokens)
-        inference = self.design.inferences[task, tokens]
-        departure = yield from self._infer(inference, request)
-        end = departure.end
-        if request.new_tokens:
-            end = yield from self._generate(request)
+        yield from self._read_ahead(request, tokens)
+        departure = yield from self._infer(self.design.inferences[task, tokens], request)
+        end = (yield from self._generate(request)) if request.new_tokens else departure.end
         self.outcomes.append(
             RequestOutcome(
                 request.number, request.round, task, request.arrival, start, end,
@@ -240,6 +229,13 @@ class _Controller:
             departure = yield from self._infer_scaled(inference, request, plan, points)
         self.runner.drop_levels()
         return departure
+
+    def _read_ahead(self, request: Request, tokens: int) -> Process:
+        """Run the chunks of a long prompt before the last; none of them needs the head."""
+        for end in self.design.chunks_before(tokens):
+            chunk = self.design.inferences[request.task, end]
+            yield from self._execute(chunk.program, request, chunk.body, again=True)
+            self.runner.drop_levels()
 
     def _generate(self, request: Request) -> Process:
         """Run a step for each token behind the first."""
@@ -285,7 +281,7 @@ class _Controller:
 
     @cached_property
     def _settling(self) -> Tick:
-        return run_program(self.design, self.design.settle).duration
+        return run_program(self.design.hardware, self.design.settle).duration
 
     def _run_at(
         self,

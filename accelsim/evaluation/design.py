@@ -50,7 +50,7 @@ def compile_design(
     ``measured`` takes the place of the stated densities. Raises CapacityError when something does
     not fit. Tasks with equal graphs (the same number of classes and spans) share their programs.
     """
-    known = tuple(sorted({*(lengths or (workload.sequence_length,))}))
+    known = tuple(sorted({*(lengths or _prompts(workload))}))
     if rows is None:
         rows = rows_kept(workload, [(known[-1], None)])
     stage = Compilation(workload, case, known, measured, memo or Memo(), tuple(rows))
@@ -63,6 +63,12 @@ def compile_design(
         return stage.design()
     made = stage.memo.get("design", key, stage.design)
     return replace(made, hardware=stage.case.hardware, key=key)
+
+
+def _prompts(workload: WorkloadConfig) -> Iterable[int]:
+    """Return the ends of the chunks of the longest sentence."""
+    longest = workload.sequence_length
+    return workload.generate.prompts(longest, longest) if workload.generate else (longest,)
 
 
 def design_key(
@@ -106,7 +112,7 @@ class Compilation:
                 workload.sequence_length,
             ),
             (repr(workload.attention_spans), self.service.digest, self.lengths),
-            (workload.generate is None, self.rows),
+            (workload.generate is None, self.prompt_chunk, self.rows),
             (config.adaptation.digest, config.storage.digest),
             None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
         )
@@ -130,9 +136,14 @@ class Compilation:
         return task_graph(self.workload, self.case, task, tokens, self.memo, kept)
 
     @property
+    def prompt_chunk(self) -> int | None:
+        """How many tokens of a prompt are computed at a time, if not all."""
+        return self.workload.generate.prompt_chunk if self.workload.generate else None
+
+    @property
     def kept(self) -> int:
         """The most rows that a cache has; those of the longest prompt where no token follows."""
-        return max(self.rows, default=min(self.lengths[-1], self.workload.model.most_kept))
+        return max(*self.rows, min(self.lengths[-1], self.workload.model.most_kept), 0)
 
     def placement(self, graph: LayerGraph, task: str) -> Placement:
         """Return where a task's parameters lie."""
@@ -207,6 +218,7 @@ class Compilation:
             self.workload.pinned,
             steps=self.steps(),
             cache_rows=self.rows,
+            prompt_chunk=self.prompt_chunk,
         )
         check_actions(design.segments, design_prices(design))
         return design
@@ -222,7 +234,11 @@ class Compilation:
 
         Raises CapacityError for activations that fit nowhere.
         """
-        return self._programs(self.lengths, lambda task, tokens: self.graph(task, tokens))
+        chunk = self.prompt_chunk or self.lengths[-1]
+        return self._programs(
+            self.lengths,
+            lambda task, tokens: self.graph(task, min(tokens, chunk), max(0, tokens - chunk)),
+        )
 
     def steps(self) -> _Programs:
         """Compile what generates a token, by task and rows of the cache."""

@@ -8,9 +8,9 @@ from math import fsum
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import chip_watts, clock_joules
 from accelsim.account.prices import PriceList, design_prices
-from accelsim.engine.pieces import PieceRecord
+from accelsim.engine.pieces import PieceRecord, run_program
 from accelsim.engine.residency import Missing
-from accelsim.engine.simulator import IdleCosts, run_program
+from accelsim.engine.simulator import IdleCosts
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.policies.idle import IDLE_STATES, StateCost
 from accelsim.program import Program
@@ -38,7 +38,7 @@ def idle_costs(design: Design) -> IdleCosts:
 
 def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceRecord, float]:
     """Return what happens when a program runs alone, and all its joules, standby included."""
-    record = run_program(design, program)
+    record = run_program(design.hardware, program)
     amounts: Counter[tuple[str, str]] = Counter()
     for _, part in record.parts:
         for (block, action, _), amount in part.amounts.items():

@@ -154,9 +154,12 @@ def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
 
 
 def lengths_of(workload: Workload, memo: Memo) -> set[int]:
-    """Return the lengths of the workload's sentences after padding [tokens]."""
-    config, tokens = workload.config, {each.tokens for each in requests_of(workload, memo)}
-    return {padded(n, config.pad_to, config.sequence_length) for n in tokens}
+    """Return the lengths of the workload's sentences after padding [tokens], chunks apart."""
+    config, found = workload.config, set[int]()
+    for tokens in {each.tokens for each in requests_of(workload, memo)}:
+        alone = padded(tokens, config.pad_to, config.sequence_length)
+        found |= {*config.generate.prompts(tokens, alone)} if config.generate else {alone}
+    return found
 
 
 def rows_of(workload: Workload, memo: Memo) -> tuple[int, ...]:

@@ -28,6 +28,12 @@ class InferenceProgram:
     cost: float = 0.0
     refused: bool = False
 
+    @property
+    def body(self) -> slice:
+        """The segments up to the end of the last layer."""
+        inside = (n for n, layer in enumerate(self.program.layers, 1) if layer is not None)
+        return slice(max(inside))
+
 
 @dataclass(frozen=True)
 class CompiledSegment:

@@ -56,7 +56,8 @@ class GraphBuilder:
         Of parts that do the same work each has a ``number``, which stands in names alone.
         """
         self._prefix = f"{part}." if part else ""
-        self._label = f"{DECODE}{self._prefix}" if self._kept else self._prefix
+        decodes = self._kept and self.sequence_length == 1
+        self._label = f"{DECODE}{self._prefix}" if decodes else self._prefix
         self._prefix += "" if number is None else f"{number}."
         self._layer = layer
 

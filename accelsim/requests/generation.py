@@ -23,10 +23,23 @@ class GenerateConfig(ConfigModel):
     of a trace may say its own. A step reads the keys and values of all tokens before, rounded up to
     a multiple of ``cache_block``: programs are compiled for such lengths, and what is beyond is
     masked, as paged attention does (16 as in Kwon et al., SOSP 2023; 1 rounds nothing).
+
+    A prompt longer than ``prompt_chunk`` is computed so many tokens at a time, padded to whole
+    chunks, each reading what those before it have left in the cache: its scores are a staircase
+    instead of a square (chunked prefill, Agrawal et al., "SARATHI", 2023). Weights are read again
+    for each chunk, those of the head for the last alone.
     """
 
     new_tokens: _Tokens
     cache_block: _Tokens = 16
+    prompt_chunk: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
+
+    def prompts(self, tokens: int, padded: int) -> Iterable[int]:
+        """Return the ends of the chunks of a prompt, which one alone is ``padded`` to."""
+        chunk = self.prompt_chunk
+        if chunk is None or tokens <= chunk:
+            return (min(padded, chunk or padded),)
+        return range(chunk, tokens + chunk, chunk)
 
     def answered(self, requests: Iterable[Request], most: int) -> Iterable[Request]:
         """Yield requests with what they do not say; raise ConfigError for more than ``most``."""

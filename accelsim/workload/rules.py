@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.units import ceil_div
 from accelsim.workload.tasks import wrong_adaptations
 
 if TYPE_CHECKING:
@@ -68,6 +69,17 @@ def wrong_generation(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
             f"{asked.new_tokens} tokens behind {workload.sequence_length} of a prompt are more "
             f"than the {model.longest} positions of {model.name}; shorten either",
         )
+    elif asked and asked.prompt_chunk and _chunked(workload, asked.prompt_chunk) > model.longest:
+        yield (
+            ("generate", "prompt_chunk"),
+            f"whole chunks of {asked.prompt_chunk} tokens for {workload.sequence_length} are more "
+            f"than the {model.longest} positions of {model.name}; take shorter chunks",
+        )
+
+
+def _chunked(workload: WorkloadConfig, chunk: int) -> int:
+    """Return the longest prompt in whole chunks [tokens]."""
+    return ceil_div(workload.sequence_length, chunk) * chunk
 
 
 def wrong_classes(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from accelsim.account.generation import generation, step_bound
-from accelsim.engine.simulator import Options, run_program
+from accelsim.engine.pieces import run_program
+from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics import case_figures
@@ -17,7 +18,7 @@ from accelsim.inputs.memo import Memo
 from accelsim.model.families import find_model
 from accelsim.model.operators import Reach
 from accelsim.placement.placement import DRAM
-from accelsim.units import to_seconds
+from accelsim.units import Tick, to_seconds
 from accelsim.workload.schema import Workload, load_workload
 from tests.small_workload import MAIN
 
@@ -73,6 +74,12 @@ def loaded(*overrides: str, home: str = DRAM) -> Workload:
     return load_workload(MAIN, asked("npu", *overrides, home=home))
 
 
+def step_time(case: CaseResult, rows: int) -> Tick:
+    """Return the ticks of a step alone."""
+    program = case.design.steps["chat", rows].program
+    return run_program(case.design.hardware, program).duration
+
+
 BOTH = pytest.mark.parametrize("machine", MACHINES)
 
 
@@ -118,7 +125,10 @@ def test_generation_is_a_prompt_and_its_steps(machine: str, family: tuple[str, .
     (outcome,) = case.run.requests
     rows = range(PROMPT + 1, PROMPT + NEW)
     assert case.design.cache_rows == tuple(rows)
-    steps = [run_program(case.design, case.design.steps["chat", n].program).duration for n in rows]
+    steps = [
+        run_program(case.design.hardware, case.design.steps["chat", n].program).duration
+        for n in rows
+    ]
     assert outcome.first_token is not None
     # The DRAM needs no time to wake up behind the prompt.
     assert outcome.end - outcome.first_token <= sum(steps)
@@ -140,9 +150,8 @@ HOMES = {
 def test_no_step_beats_the_bandwidth(machine: str, homes: tuple[str, ...]) -> None:
     case = generated(machine, *(each.format(machine) for each in homes))
     for rows in case.design.cache_rows:
-        program = case.design.steps["chat", rows].program
         bound = step_bound(case.design, "chat", rows)
-        assert 0 < bound < to_seconds(run_program(case.design, program).duration)
+        assert 0 < bound < to_seconds(step_time(case, rows))
 
 
 def test_the_bound_is_weights_and_cache_over_the_bandwidth() -> None:
@@ -222,6 +231,44 @@ def test_a_prompt_alone_costs_what_it_did_but_for_the_cache() -> None:
     assert kept.run.ledger.amount("pe_array", "mac") == alone.run.ledger.amount("pe_array", "mac")
 
 
+@BOTH
+def test_a_prompt_in_chunks_is_a_staircase(machine: str) -> None:
+    whole = generated(machine, "sequence_length=48", "generate.new_tokens=2")
+    chunks = generated(
+        machine, "sequence_length=48", "generate={new_tokens: 2, cache_block: 1, prompt_chunk: 16}"
+    )
+    assert chunks.design.lengths == (16, 32, 48)
+    found = {}
+    for name, case in (("whole", whole), ("chunks", chunks)):
+        found[name] = {
+            label: sum(
+                amount
+                for key, amount in case.run.ledger.amounts.items()
+                if key.action == "mac" and key.operator == label
+            )
+            for label in ("encoder.scores", "encoder.context", "encoder.up", "head")
+        }
+    products = LAYERS * WIDTH
+    assert found["whole"]["encoder.scores"] == 48 * 48 * products
+    assert found["chunks"]["encoder.scores"] == 16 * (16 + 32 + 48) * products
+    assert found["chunks"]["encoder.context"] == found["chunks"]["encoder.scores"]
+    assert found["chunks"]["encoder.up"] == found["whole"]["encoder.up"] == 48 * INNER * products
+    # The head reads the last token of the last chunk alone.
+    assert found["chunks"]["head"] == found["whole"]["head"] == VOCABULARY * WIDTH
+    (outcome,) = chunks.run.requests
+    assert outcome.tokens == 48
+    assert chunks.figures.inferences == 1
+    assert chunks.run.steps == whole.run.steps
+
+
+def test_short_prompts_are_no_chunks() -> None:
+    one, two = (
+        generated("npu", f"generate={{new_tokens: {NEW}, cache_block: 1, prompt_chunk: {size}}}")
+        for size in (PROMPT, 100)
+    )
+    assert one.run.makespan == two.run.makespan == generated().run.makespan
+
+
 def test_a_cache_grows_by_blocks() -> None:
     case = generated("npu", "generate.cache_block=8")
     assert case.design.cache_rows == (24,)
@@ -291,6 +338,12 @@ def test_tasks_with_adapters_of_their_own_share_backbone_and_cache() -> None:
 WRONG = {
     ("generate.new_tokens=200",): "generate.new_tokens: 200 tokens behind 16 of a prompt are more",
     ("generate.new_tokens=0",): "generate.new_tokens: input should be greater than 0",
+    ("generate.prompt_chunk=1",): "generate.prompt_chunk: input should be greater than or equal",
+    (
+        "generate.prompt_chunk=100",
+        "sequence_length=101",
+        "generate.new_tokens=1",
+    ): "whole chunks of",
     ("generate={}",): "generate.new_tokens: this key is missing",
     ("generate.tokens=3",): "generate.tokens: unknown key",
     ("model={name: albert-base}",): "generate: albert-base is no decoder and generates no tokens",
