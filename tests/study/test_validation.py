@@ -14,7 +14,7 @@ from accelsim.report.media.html import Html
 from accelsim.report.validation import validation_report
 from accelsim.study.validation.check import Check, reference_folder
 from accelsim.study.validation.dram import dram_checks
-from accelsim.study.validation.logic import logic_checks, witnesses
+from accelsim.study.validation.logic import Witness, logic_checks, witnesses
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.suite import Outcome, summarise
@@ -72,6 +72,21 @@ def test_a_chip_beyond_the_account_of_the_logic_fails(tmp_path: Path) -> None:
         check.quantity for check in logic_checks(witnesses(tmp_path)) if check.passed is False
     ]
     assert failed == ["NVDLA, a further MAC: outside low to high"]
+
+
+def test_a_typical_figure_is_inside_or_outside_of_what_was_published() -> None:
+    def witness(typical: float) -> Witness:
+        return Witness("a", "pJ/MAC", 0.4, 0.5, 0.25, 0.2, typical, 1.0, True, "s")
+
+    # 0.4 less a quarter to 0.5 and a quarter.
+    inside = [witness(value).inside for value in (0.299, 0.301, 0.624, 0.626)]
+    assert inside == [False, True, True, False]
+    found = (witness(0.1), witness(0.5))
+    outcome = Outcome(tuple(logic_checks(found)), witnesses=found)
+    lines = [part.text for part in validation_report(outcome).verdict]
+    assert lines[1].startswith("accelerators: 1 of 2 inside their uncertainty at typical, 2 within")
+    assert [group.group for group in outcome.groups] == ["accelerators outside low to high"]
+    assert outcome.groups[0].nearest == "all 0, as expected"
 
 
 def test_deep_matmuls_agree_within_half_a_percent() -> None:

@@ -32,7 +32,9 @@ class GroupSummary:
     @property
     def nearest(self) -> str:
         """What is nearest to failing."""
-        return self.worst.quantity if self.worst.deviation else "all equal"
+        if self.worst.deviation:
+            return self.worst.quantity
+        return "all equal" if self.worst.reference else "all 0, as expected"
 
 
 @dataclass(frozen=True)
