@@ -36,8 +36,9 @@ class Array:
     are the capacities [B] of the table's points that it is composed of; ``exact`` says that it is
     one of them and none of its figures interpolated; ``warnings`` are for the reader of a result,
     ``beyond`` says in what the array lies outside the table, if it does; ``retained_leakage`` [W]
-    is that of a state which keeps the contents alone, where it is known. ``own`` figures were
-    brought by the user: they stand as they are.
+    is that of a state which keeps the contents alone, where it is known. ``unmeasured`` names the
+    figures of an array as built that are not. ``own`` figures were brought by the user: they stand
+    as they are.
     """
 
     technology: str
@@ -65,6 +66,7 @@ class Array:
     device: Device
     beyond: tuple[str, ...] = ()
     retained_leakage: float | None = None
+    unmeasured: tuple[str, ...] = ()
     own: bool = False
 
     @property

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Joules, Kelvin, Seconds, SquareMeters, Watts
-from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.arrays import Array
 from accelsim.memory.files import load_file
 from accelsim.memory.technology import Grade
@@ -20,6 +20,20 @@ Number = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Value = TypeVar("Value")
 _MIB = 2**20
+_WRITING = ("write_latency", "write_energy", "device")
+
+
+# What each line of a cell is a figure of.
+_FIGURES = {
+    "area_multiplier": "area",
+    "area_per_bit": "area",
+    "read_latency": "read_latency",
+    "read_energy_per_bit": "read_energy",
+    "write_time_per_bit": "write_latency",
+    "write_energy_per_bit": "write_energy",
+    "leakage_per_mebibyte": "leakage",
+    "retention_per_mebibyte": "retained_leakage",
+}
 
 
 class Measured(ConfigModel, Generic[Value]):
@@ -60,6 +74,20 @@ class SiliconCell(ConfigModel):
     leakage_per_mebibyte: Measured[Watts] | None = None
     retention_per_mebibyte: Measured[Watts] | None = None
 
+    @model_validator(mode="after")
+    def _no_grade_falls_back(self) -> SiliconCell:
+        """Refuse a figure with a typical value and no other grade: NVSim's would stand in."""
+        wrong = [
+            ((line,), f"no '{grade}' of '{figure}'; repeat the nearest that was measured")
+            for line, figure in _FIGURES.items()
+            for grade in ("low", "high")
+            if _at(getattr(self, line), "typical") is not None
+            and all(_at(getattr(self, name), grade) is None for name in _lines_of(figure))
+        ]
+        if wrong:
+            raise RuleError(*wrong)
+        return self
+
 
 class Silicon(ConfigModel):
     """Schema of ``silicon.yaml``; ``gated_leakage`` is a fraction, as in a machine's ``power``."""
@@ -84,42 +112,64 @@ def as_built(array: Array, measurements: str = "silicon") -> Array:
     word bit by bit. Leakage doubles with every so many kelvin. What nothing was measured for, and
     every technology without measurements, stays; the array says so in its warnings.
     """
-    file, grade = load_silicon(measurements), array.grade
+    file = load_silicon(measurements)
     cell = _cell_of(file, array)
     if cell is None:
         known = f"nothing was measured for {array.technology}, {array.bits_per_cell} b/cell"
-        return replace(array, warnings=(*array.warnings, f"{known}: figures are NVSim's"))
-    bits, size = 8 * array.capacity, array.capacity / _MIB
+        warnings = (*array.warnings, f"{known}: figures are NVSim's")
+        return replace(array, warnings=warnings, unmeasured=("all figures",))
+    found = _found(file, cell, array)
+    return replace(array, **found, exact=False, **_said(array, cell, found))
+
+
+def written_as_built(array: Array, measurements: str = "silicon") -> Array | None:
+    """Return an array that is written as what was built; None where nobody measured that."""
+    file = load_silicon(measurements)
+    cell = _cell_of(file, array)
+    found = _found(file, cell, array) if cell else {}
+    if "write_energy" not in found:
+        return None
+    return replace(array, **{name: found[name] for name in _WRITING if name in found})
+
+
+def _found(file: Silicon, cell: SiliconCell, array: Array) -> dict[str, Any]:
+    """Return the figures of an array that were measured, at its grade and temperature."""
+    bits, size, grade = 8 * array.capacity, array.capacity / _MIB, array.grade
     doubling = file.leakage.doubling.at(grade)
     heat = 2 ** ((array.temperature - file.leakage.temperature) / doubling) if doubling else 1.0
     scales = {
-        "area_multiplier": ("area", array.area),
-        "area_per_bit": ("area", bits),
-        "read_latency": ("read_latency", 1),
-        "read_energy_per_bit": ("read_energy", array.word),
-        "write_time_per_bit": ("write_latency", array.word),
-        "write_energy_per_bit": ("write_energy", array.word),
-        "leakage_per_mebibyte": ("leakage", size * heat),
-        "retention_per_mebibyte": ("retained_leakage", size * heat),
+        "area_multiplier": array.area,
+        "area_per_bit": bits,
+        "read_latency": 1,
+        "read_energy_per_bit": array.word,
+        "write_time_per_bit": array.word,
+        "write_energy_per_bit": array.word,
+        "leakage_per_mebibyte": size * heat,
+        "retention_per_mebibyte": size * heat,
     }
     found: dict[str, Any] = {}
-    for name, (figure, scale) in scales.items():
-        value = _at(getattr(cell, name), grade)
+    for line, scale in scales.items():
+        value = _at(getattr(cell, line), grade)
         if value is not None:
-            found[figure] = value * scale
+            found[_FIGURES[line]] = value * scale
     if "write_energy" in found:
         # The measured write has its pulses and verifying reads in it.
         changes = {"write_pulse": None, "verify_steps": None, "write_energy": None}
         found["device"] = array.device.model_copy(update=changes)
-    return replace(array, **found, exact=False, **_said(array, cell, found))
+    return found
 
 
 def _said(array: Array, cell: SiliconCell, found: dict[str, Any]) -> dict[str, Any]:
     figures = ("area", "read_latency", "write_latency", "read_energy", "write_energy", "leakage")
-    kept = ", ".join(name.replace("_", " ") for name in figures if name not in found)
-    warnings = (*array.warnings, f"not measured, so NVSim's: {kept}") if kept else array.warnings
+    kept = tuple(name.replace("_", " ") for name in figures if name not in found)
+    more = (f"not measured, so NVSim's: {', '.join(kept)}",) if kept else ()
     sources = "; ".join(dict.fromkeys(line.source for line in _lines(cell)))
-    return {"warnings": warnings, "source": f"silicon.yaml: {sources}; the rest: {array.source}"}
+    source = f"silicon.yaml: {sources}; the rest: {array.source}"
+    return {"warnings": (*array.warnings, *more), "unmeasured": kept, "source": source}
+
+
+def _lines_of(figure: str) -> Iterator[str]:
+    return (line for line, known in _FIGURES.items() if known == figure)
 
 
 def _lines(cell: SiliconCell) -> Iterator[Measured[Any]]:

@@ -58,7 +58,18 @@ def _warnings(result: Result, case: CaseResult) -> Iterator[str]:
 
 def _remarks(case: CaseResult) -> Iterator[str]:
     yield from case.figures.prices.unpriced.values()
+    yield from _half_built(case)
     yield from _storage(case)
+
+
+def _half_built(case: CaseResult) -> Iterator[str]:
+    """Yield which figures of memories stay NVSim's although those of silicon are asked for."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for one in case.footprints.values():
+        if one.region.array.unmeasured:
+            found.setdefault(one.region.array.unmeasured, []).append(one.region.name)
+    for figures, names in found.items():
+        yield f"half built: of {', '.join(names)} nobody measured {', '.join(figures)}: NVSim's"
 
 
 def _saturated(result: Result, case: CaseResult) -> Iterator[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import fsum
 
+from accelsim.machine.programming import ProgrammingCost
 from accelsim.report.faults_document import faults_document
 from accelsim.report.origin import changes
 from accelsim.report.table import (
@@ -29,6 +31,16 @@ from accelsim.study.faults.study import FaultStudy, SchemeResult
 from accelsim.study.faults.sweep import LEVEL, Curve, Sweep, SweepPoint
 from accelsim.units import format_bytes
 
+
+def _write(key: str, unit: str) -> Column:
+    return Column(key, "write,\nbuilt" if key.startswith("built") else "write", unit)
+
+
+def _total(costs: Mapping[str, ProgrammingCost] | None, figure: str) -> float | None:
+    """Return the sum over all memories, written one after the other; None where not known."""
+    return fsum(getattr(cost, figure) for cost in costs.values()) if costs else None
+
+
 _SCHEME: Field[SchemeResult] = (Column("scheme", "scheme"), lambda one: one.scheme.name)
 _COSTS: tuple[Field[SchemeResult], ...] = (
     _SCHEME,
@@ -43,8 +55,10 @@ _COSTS: tuple[Field[SchemeResult], ...] = (
         Column("round_latency", "latency", "s"),
         lambda one: one.costs.run.system_latency if one.costs.run else None,
     ),
-    (Column("writing_time", "write", "s"), lambda one: one.costs.writing_seconds),
-    (Column("writing_energy", "write", "J"), lambda one: one.costs.writing_joules),
+    (_write("writing_time", "s"), lambda one: _total(one.costs.programming, "seconds")),
+    (_write("writing_energy", "J"), lambda one: _total(one.costs.programming, "joules")),
+    (_write("built_writing_time", "s"), lambda one: _total(one.costs.written_as_built, "seconds")),
+    (_write("built_writing_energy", "J"), lambda one: _total(one.costs.written_as_built, "joules")),
 )
 _FAULTS: tuple[Field[SchemeResult], ...] = (
     (Column("value_faults", "value\nfaults", "1"), lambda one: one.expected.values),

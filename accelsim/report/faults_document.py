@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -61,9 +61,8 @@ def _scheme(result: SchemeResult) -> dict[str, Any]:
         }
         if run
         else None,
-        "programming": {name: _programming(cost) for name, cost in costs.programming.items()}
-        if costs.programming
-        else None,
+        "programming": _writing(costs.programming),
+        "programming_as_built": _writing(costs.written_as_built),
         "not_known": costs.missing,
         "estimates": list(costs.estimates),
         "warnings": list(costs.warnings),
@@ -77,6 +76,10 @@ def _scheme(result: SchemeResult) -> dict[str, Any]:
         },
         "damage": _damage(result.damage),
     }
+
+
+def _writing(costs: Mapping[str, ProgrammingCost] | None) -> dict[str, Any] | None:
+    return {name: _programming(cost) for name, cost in costs.items()} if costs else None
 
 
 def _programming(cost: ProgrammingCost) -> dict[str, Any]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_workload import small_workload
 
 from accelsim.account.prices import price_list
+from accelsim.errors import ConfigError
+from accelsim.evaluation.stages import run_workload
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.programming import programming_cost
 from accelsim.machine.regions import Region
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.memory.arrays import Array, find_array
-from accelsim.memory.silicon import as_built, load_silicon
+from accelsim.memory.silicon import as_built, load_silicon, written_as_built
 from accelsim.memory.technology import Grade, load_technology
+from accelsim.report.cautions import remarks
 from accelsim.study.validation.built import built_gaps
 from accelsim.study.validation.check import reference_folder
 from accelsim.workload.schema import load_workload
@@ -86,6 +91,38 @@ def test_a_technology_without_measurements_is_nvsims() -> None:
     built = as_built(known)
     assert built.warnings == ("nothing was measured for STT, 1 b/cell: figures are NVSim's",)
     assert (built.area, built.leakage, built.source) == (known.area, known.leakage, known.source)
+
+
+def test_no_grade_of_what_was_measured_falls_back_on_nvsim(tmp_path: Path) -> None:
+    """RRAM of grade high leaks as EMBER, not as NVSim's; a file that leaves it open is refused."""
+    built = as_built(array("RRAM", 4.5, "high"))
+    assert built.leakage == pytest.approx(4.5 * 14e-6 * 2 ** (52 / 10))
+    text = Path("hwconfigs/technologies/silicon.yaml").read_text()
+    assert text.count("      high: 14 uW\n") == 1
+    lacking = tmp_path / "mine.yaml"
+    lacking.write_text(text.replace("      high: 14 uW\n", ""))
+    with pytest.raises(ConfigError, match=r"leakage_per_mebibyte: no 'high' of 'leakage'; repeat"):
+        load_silicon(str(lacking))
+
+
+def test_a_run_tells_what_of_its_memories_nobody_measured() -> None:
+    told = remarks(run_workload(small_workload("hardware.process.source=silicon")))
+    sram = [text for text in told if text.startswith("half built") and " sram" in text]
+    assert "read latency, write latency, read energy, write energy: NVSim's" in sram[0]
+    nvsim = remarks(run_workload(small_workload()))
+    assert not [text for text in nvsim if text.startswith("half built")]
+
+
+@pytest.mark.parametrize("bits_per_cell", [1, 2, 3])
+def test_an_array_is_written_as_built_where_that_was_measured(bits_per_cell: int) -> None:
+    known = array("RRAM" if bits_per_cell < 3 else "RRAM_3bit", 1, bits_per_cell=bits_per_cell)
+    found = written_as_built(known)
+    if bits_per_cell == 3:
+        assert found is None
+        return
+    assert found is not None
+    assert found.write_energy == pytest.approx(128 * {1: 459e-12, 2: 2e-9}[bits_per_cell])
+    assert (found.leakage, found.read_energy) == (known.leakage, known.read_energy)
 
 
 @given(st.sampled_from(["leakage", "retained_leakage"]), st.floats(300, 340))

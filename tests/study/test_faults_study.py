@@ -127,6 +127,17 @@ def test_programming_writes_every_stored_word_once() -> None:
         assert cost.words == -(-bits // 128)
         assert cost.seconds > 0
         assert cost.joules > 0
+    # EMBER's 0.459 and 2 nJ a bit of one and two bits a cell, verified.
+    built = costs.written_as_built
+    assert built is not None
+    for name, nanojoules in (("rram_1bit", 0.459), ("rram_2bit", 2.0)):
+        assert built[name].joules == pytest.approx(1e-9 * nanojoules * 128 * built[name].words)
+        assert built[name].words == costs.programming[name].words
+
+
+def test_nobody_measured_what_writing_three_bits_a_cell_costs() -> None:
+    costs = scheme_costs(subject(), SCHEMES["mixed3"], stored("mixed3"))
+    assert costs.written_as_built is None
 
 
 def test_values_in_two_kinds_of_cells_lie_between_both_kinds() -> None:

@@ -22,6 +22,7 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.cells import CellChoice
 from accelsim.memory.nvsim_search import Technology
 from accelsim.memory.protection import Code
+from accelsim.memory.silicon import written_as_built
 from accelsim.memory.storage import StorageConfig
 from accelsim.memory.technology import load_technology
 from accelsim.model.tensors import Role
@@ -55,9 +56,11 @@ class SchemeCosts:
 
     ``bits`` are those of values and masks, ``check_bits`` those of protection. ``cells`` and
     ``capacities`` [B] are by memory, ``area`` [m2] that of all parameter memories. ``programming``
-    writes all non-volatile tensors once. Where the technology table has no such arrays or
-    placement cannot store the scheme, figures are None and ``missing`` says why. ``estimates``
-    are warnings of cells whose figures are estimated, ``warnings`` those of single arrays.
+    writes all non-volatile tensors once, ``written_as_built`` with the time and energy that were
+    measured on chips (None where one of its cells was not). Where the technology table has no such
+    arrays or placement cannot store the scheme, figures are None and ``missing`` says why.
+    ``estimates`` are warnings of cells whose figures are estimated, ``warnings`` those of single
+    arrays.
     """
 
     bits: int
@@ -67,6 +70,7 @@ class SchemeCosts:
     area: float | None
     run: RunCosts | None
     programming: Mapping[str, ProgrammingCost] | None
+    written_as_built: Mapping[str, ProgrammingCost] | None
     missing: str | None
     estimates: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -86,18 +90,6 @@ class SchemeCosts:
         """Check bits over bits of data."""
         return self.check_bits / self.bits
 
-    @property
-    def writing_seconds(self) -> float | None:
-        """Time of writing all memories once, one after the other [s]."""
-        writes = self.programming.values() if self.programming else None
-        return None if writes is None else math.fsum(cost.seconds for cost in writes)
-
-    @property
-    def writing_joules(self) -> float | None:
-        """Energy of writing all memories once [J]."""
-        writes = self.programming.values() if self.programming else None
-        return None if writes is None else math.fsum(cost.joules for cost in writes)
-
 
 def scheme_costs(subject: Subject, scheme: StorageScheme, stored: StoredModel) -> SchemeCosts:
     """Return the costs of a scheme for the subject's tensors."""
@@ -115,6 +107,7 @@ def scheme_costs(subject: Subject, scheme: StorageScheme, stored: StoredModel) -
         area=None,
         run=None,
         programming=None,
+        written_as_built=None,
         missing=None,
         estimates=(),
         warnings=(),
@@ -144,11 +137,25 @@ def _priced(
         costs,
         area=math.fsum(arrays[name].area for name in parameter_memories(hardware)),
         programming=programming,
+        written_as_built=_as_built(hardware, taken),
         estimates=tuple(estimates),
         warnings=tuple(text for text in warnings if text not in estimates),
     )
     figures = _simulate(subject, scheme, hardware)
     return replace(costs, area=figures.scopes["memory"].area, run=_run_costs(figures))
+
+
+def _as_built(
+    hardware: HardwareConfig, taken: Mapping[str, int]
+) -> dict[str, ProgrammingCost] | None:
+    found, file = {}, hardware.process.silicon_file
+    for name, bits in taken.items():
+        region = hardware.regions[name]
+        array = written_as_built(region.array, file)
+        if array is None:
+            return None
+        found[name] = programming_cost(replace(region, array=array), bits)
+    return found
 
 
 def _run_costs(figures: DesignFigures) -> RunCosts:
