@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _REFERENCE_CAPACITY = 2**20
 _DEFAULT_WORD = 64
+# Of a part off the chip unless told otherwise, as of arrays [K].
+_TEMPERATURE = 350.0
+_NO_ARRAY = "with a technology's name, add --capacity to ask for an array"
 _DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
 
 
@@ -48,7 +51,7 @@ def tech() -> None:
 @click.option("--target", help="What the array is optimised for.  [default: ReadEDP]")
 @click.option("--node", metavar="LENGTH", help="Process node.  [default: 22 nm]")
 @click.option("--roadmap", help="Device roadmap: LOP, LSTP or HP.")
-@click.option("--temperature", metavar="KELVIN", help="Temperature.  [default: 350 K]")
+@click.option("--temperature", metavar="TEMPERATURE", help="Such as '300 K'.  [default: 350 K]")
 @click.option(
     "--grade",
     type=click.Choice(["low", "typical", "high"]),
@@ -71,12 +74,17 @@ def show_command(name: str | None, as_json: bool, **options: Any) -> None:
 
     Without NAME, all technologies at one point (1 MiB unless told otherwise) and the parts off the
     chip. With NAME, a technology or a .yaml file, and --capacity, one array. With NAME alone, the
-    technology's device rows, their sources and the range of its tables. `accelsim tech import FILE`
-    makes a technology of what NVSim, NS-Cache, NVMExplorer, CACTI or DRAMSys found.
+    technology's device rows, their sources and the range of its tables; of a part off the chip its
+    figures in each kind of current that it states. `accelsim tech import FILE` makes a technology
+    of what NVSim, NS-Cache, NVMExplorer, CACTI or DRAMSys found.
     """
     query = {key: _parse(key, text) for key, text in options.items() if text is not None}
+    from accelsim.memory.files import technology_kind
+
     if name is None:
         _show_all(query, as_json)
+    elif technology_kind(name) in {"dram", "burst_memory"}:
+        _show_off_chip(name, query, as_json)
     elif "capacity" in query:
         from accelsim.report.technology import array_report
 
@@ -100,10 +108,19 @@ def _parse(option: str, value: Any) -> Any:
     return int(number)
 
 
-def _refuse_unused(options: list[str]) -> None:
+def _refuse_unused(options: list[str], why: str = _NO_ARRAY) -> None:
     if options:
         named = ", ".join(f"--{option.replace('_', '-')}" for option in options)
-        raise ConfigError(f"{named}: with a technology's name, add --capacity to ask for an array")
+        raise ConfigError(f"{named}: {why}")
+
+
+def _show_off_chip(name: str, query: dict[str, Any], as_json: bool) -> None:
+    from accelsim.memory.off_chip import off_chip_part
+    from accelsim.report.technology import off_chip_report
+
+    temperature = query.pop("temperature", _TEMPERATURE)
+    _refuse_unused(list(query), "a part off the chip takes --temperature alone")
+    show(off_chip_report(list(off_chip_part(name, temperature))), as_json=as_json)
 
 
 def _find(name: str, query: dict[str, Any]) -> Array:

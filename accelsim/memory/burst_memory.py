@@ -5,8 +5,9 @@ What is published of them is a latency, a bandwidth and a few currents; banks an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -25,6 +26,30 @@ from accelsim.memory.temperature import Currents, at_temperature
 
 Source = Annotated[str, Field(min_length=1)]
 RestName = Literal["standby", "self_refresh", "half_sleep", "deep_power_down"]
+CurrentKind = Literal["typical", "maximum"]
+Value = TypeVar("Value")
+
+
+class Stated(ConfigModel, Generic[Value]):
+    """A current in the two kinds of a data sheet: what parts draw as a rule, what none exceeds."""
+
+    typical: Value | None = None
+    maximum: Value | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Stated[Value]:
+        if self.typical is None and self.maximum is None:
+            raise ValueError("expected 'typical', 'maximum' or both")
+        return self
+
+    def of(self, kind: CurrentKind) -> Value:
+        """Return the current of a kind, or the other where the source has one kind alone."""
+        asked, other = self.typical, self.maximum
+        if kind == "maximum":
+            asked, other = other, asked
+        found = other if asked is None else asked
+        assert found is not None
+        return found
 
 
 class Access(ConfigModel):
@@ -48,8 +73,8 @@ class Power(ConfigModel):
 
     source: Source
     voltage: Volts
-    read: Amperes
-    write: Amperes | None = None
+    read: Stated[Amperes]
+    write: Stated[Amperes] | None = None
     bus: JoulesPerByte
 
 
@@ -60,7 +85,7 @@ class Rest(ConfigModel):
     """
 
     source: Source
-    current: Currents
+    current: Stated[Currents]
     exit: SimulatedSeconds
     keeps: bool = True
 
@@ -88,9 +113,21 @@ class BurstMemoryTechnology(ConfigModel):
         """Return whether the contents outlive a state."""
         return not self.volatile or self.rests[state].keeps
 
-    def rest_power(self, state: RestName, temperature: float) -> float:
+    def rest_power(self, state: RestName, temperature: float, kind: CurrentKind) -> float:
         """Return the power in a state at a temperature [W]."""
-        return self.power.voltage * at_temperature(self.rests[state].current, temperature)
+        current = self.rests[state].current.of(kind)
+        return self.power.voltage * at_temperature(current, temperature)
+
+    def doubts(self, state: RestName, temperature: float, kind: CurrentKind) -> Iterator[str]:
+        """Yield where a figure in use is of another kind, or of another temperature [K]."""
+        rest = self.rests[state].current
+        stated = {"read": self.power.read, state: rest}
+        other = [name for name, one in stated.items() if getattr(one, kind) is None]
+        if other:
+            yield f"no {kind} current of {' and '.join(other)} is stated, the other kind stands"
+        known = list(rest.of(kind))
+        if len(known) == 1 and known[0] != temperature:
+            yield f"{state} is stated at {known[0]:g} K alone and does not follow temperature"
 
     def stream_energy(self, current: float) -> float:
         """Return the energy of a byte of endless access at a current, the bus included [J/B]."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from math import fsum
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -18,8 +19,9 @@ from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Amperes, Bits, Bytes, Kelvin, Seconds, Volts
+from accelsim.inputs.quantities import Amperes, Kelvin, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
+from accelsim.memory.dram_shape import Organisation, Source, Timing
 from accelsim.memory.files import load_file, shipped_technologies
 from accelsim.memory.temperature import Currents, at_temperature
 
@@ -36,74 +38,7 @@ _TRANSFERS_PER_CLOCK = 2  # Double data rate, by definition of the LPDDR familie
 _BITS_PER_BYTE = 8
 # An assumption for LPDDR2 and LPDDR3, so that it is told and not charged.
 _PINS = "pins without termination take some 17 to 29 pJ a byte"
-
-PositiveSeconds = Annotated[Seconds, Field(gt=0)]
-PositiveInt = Annotated[int, Field(gt=0)]
-Source = Annotated[str, Field(min_length=1)]
-
-
-class Organisation(ConfigModel):
-    """Shape of one device: ``banks`` of ``rows`` of ``page_size``, ``device_width`` data pins."""
-
-    source: Source
-    device_width: Bits
-    burst_length: PositiveInt
-    banks: PositiveInt
-    page_size: Bytes
-    rows: PositiveInt
-
-    @model_validator(mode="after")
-    def _whole_bursts(self) -> Organisation:
-        if self.device_width * self.burst_length % _BITS_PER_BYTE:
-            raise ValueError("device_width x burst_length must be whole bytes")
-        if self.page_size % self.burst_size:
-            raise ValueError(
-                f"page_size of {self.page_size} B is no multiple of a burst of "
-                f"{self.burst_size} B (device_width x burst_length)"
-            )
-        return self
-
-    @property
-    def burst_size(self) -> int:
-        """Bytes that one burst of one device moves."""
-        return self.device_width * self.burst_length // _BITS_PER_BYTE
-
-    @property
-    def capacity(self) -> int:
-        """Bytes of one device."""
-        return self.banks * self.rows * self.page_size
-
-
-class Timing(ConfigModel):
-    """Times between commands, in seconds; the JEDEC name of each is its key in the file."""
-
-    source: Source
-    clock_period: PositiveSeconds = Field(alias="tCK")
-    activate_to_column: Seconds = Field(alias="tRCD")
-    precharge: Seconds = Field(alias="tRP", description="precharge of one bank")
-    precharge_all: Seconds | None = Field(
-        None, alias="tRPab", description="precharge of all banks; that of one bank if not given"
-    )
-    activate_to_precharge: Seconds = Field(alias="tRAS")
-    read_latency: Seconds = Field(alias="tRL")
-    write_latency: Seconds = Field(alias="tWL")
-    write_recovery: Seconds = Field(alias="tWR", description="end of write data to precharge")
-    read_to_precharge: Seconds = Field(alias="tRTP")
-    write_to_read: Seconds = Field(alias="tWTR", description="end of write data to read command")
-    column_to_column: Seconds = Field(alias="tCCD")
-    activate_to_activate: Seconds = Field(alias="tRRD", description="between two banks")
-    four_activates: Seconds = Field(alias="tFAW", description="holds at most four activates")
-    refresh_cycle: PositiveSeconds = Field(alias="tRFCab", description="all banks")
-    refresh_interval: PositiveSeconds = Field(alias="tREFI")
-    power_down_exit: Seconds = Field(alias="tXP")
-    power_down_minimum: Seconds = Field(alias="tCKE", description="shortest stay in power-down")
-    self_refresh_exit: Seconds = Field(alias="tXSR")
-    self_refresh_minimum: Seconds = Field(alias="tSR", description="shortest self refresh")
-
-    @property
-    def precharge_all_time(self) -> float:
-        """The time tRPab [s]; tRP where the source does not tell them apart."""
-        return self.precharge if self.precharge_all is None else self.precharge_all
+_GIVES = "; a command would give energy"
 
 
 class Rail(ConfigModel):
@@ -129,14 +64,24 @@ class Rail(ConfigModel):
         return self.voltage * (current - self.active_standby)
 
     def too_low(self, timing: Timing) -> Iterator[tuple[str, float, str]]:
-        """Yield each current that is too low for what it contains: its name, amperes and why."""
+        """Yield each current that is too low for what it contains: its name, amperes and what."""
         row_cycle = timing.activate_to_precharge + timing.precharge
         rounding = 1e-12 * self.voltage * self.activate_precharge * row_cycle
         if self.activate_energy(timing) < -rounding:
-            yield "IDD0", self.activate_precharge, "the mean of IDD3N (tRAS) and IDD2N (tRP)"
+            yield (
+                "IDD0",
+                self.activate_precharge,
+                f"the mean of IDD3N (tRAS) and IDD2N (tRP){_GIVES}",
+            )
+        for name, current, above, more in (
+            ("IDD2N", self.precharge_standby, "IDD2P", self.power_down),
+            ("IDD3N", self.active_standby, "IDD2N", self.precharge_standby),
+        ):
+            if current < more:
+                yield name, current, f"{above} of {more:g} A, a deeper state"
         for name, current in (("IDD4R", self.read), ("IDD4W", self.write), ("IDD5", self.refresh)):
             if current < self.active_standby:
-                yield name, current, f"IDD3N of {self.active_standby:g} A"
+                yield name, current, f"IDD3N of {self.active_standby:g} A{_GIVES}"
 
     def activate_energy(self, timing: Timing) -> float:
         """Return V [IDD0 tRC - (IDD3N tRAS + IDD2N tRP)], an activate with its precharge [J]."""
@@ -157,6 +102,16 @@ class Power(ConfigModel):
     vdd1: Rail | None = Field(None, alias="VDD1")
     vdd2: Rail = Field(alias="VDD2")
     vddq: Rail | None = Field(None, alias="VDDQ")
+
+    @model_validator(mode="after")
+    def _rest_costs(self) -> Power:
+        resting = {"IDD2P": self.vdd2.power_down, "IDD6": self.vdd2.self_refresh}
+        free = [
+            (("VDD2", name), "0 A; nothing rests for free") for name in resting if not resting[name]
+        ]
+        if free:
+            raise RuleError(*free)
+        return self
 
     @property
     def rails(self) -> dict[str, Rail]:
@@ -186,6 +141,22 @@ class SelfRefresh(ConfigModel):
     stated_at: Kelvin
     relative: Currents
     partial: dict[ArrayShare, Annotated[float, Field(gt=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _less_of_less(self) -> SelfRefresh:
+        known = sorted(self.partial, key=ARRAY_SHARES.__getitem__)
+        wrong = [
+            (
+                ("partial", small),
+                f"{self.partial[small]:g} is more than {self.partial[large]:g} "
+                f"of {large} of the array",
+            )
+            for small, large in pairwise(known)
+            if self.partial[small] > self.partial[large]
+        ]
+        if wrong:
+            raise RuleError(*wrong)
+        return self
 
 
 class DramTechnology(ConfigModel):
@@ -224,7 +195,7 @@ class DramTechnology(ConfigModel):
         wrong = [
             (
                 ("power", supply, current),
-                f"{given:g} A is less than {least}; a command would give energy",
+                f"{given:g} A is less than {least}",
             )
             for supply, rail in self.power.rails.items()
             for current, given, least in rail.too_low(self.timing)

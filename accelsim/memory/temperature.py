@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from accelsim.inputs.quantities import Amperes, Kelvin
 
-Currents = Annotated[dict[Kelvin, Annotated[Amperes, Field(gt=0)]], Field(min_length=1)]
-"""Currents [A] by temperature [K]; above zero, as nothing that is powered rests for free."""
+
+def _rising(figures: dict[float, float]) -> dict[float, float]:
+    known = sorted(figures.items())
+    for (cold, more), (hot, less) in pairwise(known):
+        if less < more:
+            raise ValueError(
+                f"{less:g} A at {hot:g} K is less than {more:g} A at {cold:g} K; "
+                "expected no less of a hotter part"
+            )
+    return figures
+
+
+Currents = Annotated[
+    dict[Kelvin, Annotated[Amperes, Field(gt=0)]], Field(min_length=1), AfterValidator(_rising)
+]
+"""Currents [A] by temperature [K]; above zero, as nothing rests for free, and rising with it."""
 
 
 def at_temperature(figures: Mapping[float, float], temperature: float) -> float:

@@ -44,6 +44,7 @@ _ARRAY: tuple[Field[Array], ...] = (
 )
 _OFF_CHIP: tuple[Field[OffChipPart], ...] = (
     (Column("name", "part"), lambda part: part.name),
+    (Column("currents", "currents"), lambda part: part.currents),
     (Column("peak_bandwidth", "peak", "GB/s"), lambda part: part.bandwidth),
     (Column("read_stream_energy", "read", "pJ/B"), lambda part: part.reading),
     (Column("write_stream_energy", "write", "pJ/B"), lambda part: part.writing),
@@ -101,6 +102,19 @@ def overview_report(
             "arrays": [_document(array) for array in arrays],
             "off_chip": [_rounded(recorded(_OFF_CHIP, part)) for part in parts],
         },
+    )
+
+
+def off_chip_report(parts: Sequence[OffChipPart]) -> Report:
+    """Return the figures of one part off the chip, a row for each kind of current."""
+    table = listed("", _OFF_CHIP, parts)
+    return Report(
+        name="off_chip",
+        title=f"{parts[0].name}, off the chip, endless sequential access",
+        sections=(table,),
+        data=table,
+        document={"off_chip": [_rounded(recorded(_OFF_CHIP, part)) for part in parts]},
+        notes=tuple(f"{part.currents}: {part.source}" for part in parts),
     )
 
 

@@ -156,6 +156,19 @@ def test_output_fits_80_columns_and_is_plain(arguments: tuple[str, ...]) -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "kinds"),
+    [("lpddr4_3200", ["stated"]), ("nor_quad", ["typical", "maximum"]), ("hyperram", ["maximum"])],
+)
+def test_a_part_off_the_chip_is_shown_in_each_kind_of_current_that_it_states(
+    name: str, kinds: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(["tech", name, "--temperature", "358 K", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["off_chip"]
+    assert [part["currents"] for part in found] == kinds
+    assert all(part["rest_power_mW"] > 0 for part in found)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
@@ -174,7 +187,8 @@ def test_output_fits_80_columns_and_is_plain(arguments: tuple[str, ...]) -> None
         ),
         (("--node", "22"), r"^--node: expected a unit of m after 22, got none$"),
         (("rrma",), r"^unknown memory technology 'rrma': did you mean RRAM\? known: "),
-        (("lpddr4_3200",), r"kind: expected a technology of kind 'array', got 'dram'"),
+        (("lpddr4_3200", "--word", "64"), r"^--word: a part off the chip takes --temperature "),
+        (("silicon",), r"kind: expected a technology of kind 'array', got 'silicon'"),
     ],
 )
 def test_errors_say_what_to_do(arguments: tuple[str, ...], message: str) -> None:

@@ -184,12 +184,53 @@ def _edited(folder: Path, old: str, new: str) -> DramTechnology:
             "IDD4R: 0.1 mA",
             r"power\.VDDQ\.IDD4R: 0\.0001 A is less than IDD3N of 0\.00075 A; a command would give",
         ),
+        (
+            "IDD2P: 3 mA",
+            "IDD2P: 28 mA",
+            r"power\.VDD2\.IDD2N: 0\.027 A is less than IDD2P of 0\.028 A",
+        ),
+        (
+            "IDD2N: 27 mA",
+            "IDD2N: 31 mA",
+            r"power\.VDD2\.IDD3N: 0\.03 A is less than IDD2N of 0\.031",
+        ),
+        ("IDD6: 0.5 mA", "IDD6: 0 mA", r"power\.VDD2\.IDD6: 0 A; nothing rests for free"),
+        (
+            "tCCD: 5 ns",
+            "tCCD: 0.5 ns",
+            r"timing\.tCCD: 5e-10 s is shorter than a clock of 6\.25e-10",
+        ),
+        (
+            "tXSR: 287.5 ns",
+            "tXSR: 100 ns",
+            r"timing\.tXSR: 1e-07 s is shorter than tRFCab of 2\.8e-",
+        ),
+        ("tREFI: 3903.75 ns", "tREFI: 1 s", r"timing\.tREFI: 1 s is longer than the 15\.625 us of"),
+        (
+            "page_size: 2 KiB",
+            "page_size: 2 MiB",
+            r"organisation: page_size of 2097152 is",
+        ),
+        (
+            "device_width: 16 b",
+            "device_width: 1024 b",
+            r"organisation: device_width of 1024 is that of no part; expected one of 4, ",
+        ),
+        (
+            "1/16: 0.50",
+            "1/16: 0.56",
+            r"self_refresh\.partial\.1/16: 0\.56 is more than 0\.55 of 1/8",
+        ),
+        (
+            "358 K: 1000 uA",
+            "358 K: 400 uA",
+            r"self_refresh\.relative: 0\.0004 A at 358 K is less than 0\.0005 A at 318 K; expected",
+        ),
         ("banks: 8", "banks: 0", r"organisation\.banks: input should be greater than 0, got 0"),
         (
             "page_size: 2 KiB",
             "page_size: 48 B",
-            r"organisation: page_size of 48 B is no multiple of a burst of 32 B "
-            r"\(device_width x burst_length\)",
+            r"organisation: page_size of 48 is that of no part; expected one of 512, ",
         ),
         (
             "tREFI: 3903.75 ns",

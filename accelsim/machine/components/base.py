@@ -80,7 +80,7 @@ class Datasheet:
     retention (``kept`` is what is left of the leakage there, where it was measured), ``always_on``
     that no state of the chip switches it off, as what wakes the chip. ``states`` are watts by
     state, for what has states of its own (DRAM). ``unpriced`` tells the reader of a result what has
-    no price here although it costs.
+    no price here although it costs, or one of other conditions.
     """
 
     part: Part

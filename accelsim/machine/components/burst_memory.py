@@ -13,7 +13,12 @@ from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Pr
 from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
-from accelsim.memory.burst_memory import BurstMemoryTechnology, RestName, load_burst_memory
+from accelsim.memory.burst_memory import (
+    BurstMemoryTechnology,
+    CurrentKind,
+    RestName,
+    load_burst_memory,
+)
 from accelsim.program import Range, Use
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, format_bytes, to_ticks
 
@@ -22,10 +27,14 @@ ACCESS, STANDBY = "access", "standby"
 
 
 class BurstMemoryConfig(Component):
-    """A part of the technology table; ``idle_state`` is that in which it rests, its usual one."""
+    """A part of the technology table; ``idle_state`` is that in which it rests, its usual one.
+
+    ``currents`` are maxima unless told otherwise: the kind that nearly every data sheet has.
+    """
 
     technology: str
     idle_state: RestName | None = None
+    currents: CurrentKind = "maximum"
 
     @cached_property
     def part(self) -> BurstMemoryTechnology:
@@ -57,25 +66,26 @@ class BurstMemoryConfig(Component):
 
         While a command waits for its data the part draws what it draws while it reads or writes.
         """
-        part, access, power = self.part, self.part.access, self.part.power
+        part, access, power, kind = self.part, self.part.access, self.part.power, self.currents
         moved = Price("bytes", 0.0, paid_elsewhere=True)
         prices: dict[str, Price] = {}
         for action, current in (("read", power.read), ("write", power.write)):
             if current is not None:
-                watts = power.voltage * current
+                watts = power.voltage * current.of(kind)
                 byte = access.transfer * (watts / access.bandwidth + power.bus)
                 prices[action] = moved
                 prices[f"{action}_command"] = Price("commands", watts * access.latency)
                 prices[f"{action}_transfer"] = Price("transfers", byte)
         kelvin = site.process.temperature
         states: tuple[RestName, ...] = ("standby", self.rests_in)
-        rests: dict[str, float] = {state: part.rest_power(state, kelvin) for state in states}
+        rests: dict[str, float] = {s: part.rest_power(s, kelvin, kind) for s in states}
         return Datasheet(
             Part.DRAM,
             prices,
             follows_supply=False,
             states={ACCESS: 0.0, **rests},
             source=f"{part.name}: {access.source}; {power.source}",
+            unpriced="; ".join((*part.doubts(self.rests_in, kelvin, kind),)),
         )
 
     def layout(self, name: str, site: Site) -> Hashable:
@@ -102,7 +112,8 @@ class BurstMemoryConfig(Component):
         """
         power = self.part.power
         writes = power.read if power.write is None else power.write
-        return self.part.stream_energy(power.read if action == "read" else writes)
+        current = power.read if action == "read" else writes
+        return self.part.stream_energy(current.of(self.currents))
 
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: one range."""

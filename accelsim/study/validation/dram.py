@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accelsim.machine.components.burst_memory import BurstMemory
 from accelsim.machine.timing.dram_channel import DramChannel
-from accelsim.memory.burst_memory import load_burst_memory
+from accelsim.memory.burst_memory import CurrentKind, load_burst_memory
 from accelsim.memory.dram import DRAM_STATES, DramTechnology, load_dram, prices
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import TICKS_PER_SECOND, to_ticks
@@ -61,8 +61,9 @@ def cold_home_checks(folder: Path) -> Iterator[Check]:
     for row in read_rows(folder, "cold_homes.csv"):
         part, name = load_burst_memory(row["part"]), row["part"]
         kelvin, hour = float(row["temperature_K"]), to_ticks(3600.0)
-        watts = part.power.voltage * part.power.read / part.access.bandwidth
-        told = f"{name} read energy at {kelvin:g} K"
+        kind: CurrentKind = "maximum" if row["kind"] == "maximum" else "typical"
+        watts = part.power.voltage * part.power.read.of(kind) / part.access.bandwidth
+        told = f"{name} read energy, {kind}, at {kelvin:g} K"
         known = float(row["read_pJ_per_byte"])
         yield Check("DRAM", told, "pJ/B", known, 1e12 * watts, 0.01, _SHEETS)
         if not row["rest_uW"]:
@@ -70,10 +71,10 @@ def cold_home_checks(folder: Path) -> Iterator[Check]:
         server = BurstMemory(name, part, part.rests_in)
         server.take_background(hour)
         joules = fsum(
-            part.rest_power(state, kelvin) * server.residency[state] / TICKS_PER_SECOND
+            part.rest_power(state, kelvin, kind) * server.residency[state] / TICKS_PER_SECOND
             for state in part.rests
         )
-        told = f"{name} power of an idle hour at {kelvin:g} K"
+        told = f"{name} power of an idle hour, {kind}, at {kelvin:g} K"
         yield Check("DRAM", told, "uW", float(row["rest_uW"]), 1e6 * joules / 3600, 0.01, _SHEETS)
 
 
