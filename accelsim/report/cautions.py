@@ -24,8 +24,12 @@ _MOST_NAMES = 4
 
 def cautions(result: Result) -> tuple[str, ...]:
     """Return what to know of a run's figures: what is most in doubt first."""
-    left_out = (f"does not fit and is left out: {why}" for why in result.refused.values())
-    return (*left_out, *_once(result, _warnings))
+    return _once(result, _warnings)
+
+
+def left_out(result: Result) -> tuple[str, ...]:
+    """Return the cases that have no figures, each with why."""
+    return tuple(f"does not fit and is left out: {why}" for why in result.refused.values())
 
 
 def remarks(result: Result) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from accelsim.evaluation.single import OperatorResult
 from accelsim.machine.schema import HardwareConfig
-from accelsim.report.table import Column, Report, Row, Table
+from accelsim.report.table import RULE, Column, Report, Row, Table
 from accelsim.units import format_si
 
 _COLUMNS = (
@@ -22,13 +23,15 @@ def operator_report(hardware: HardwareConfig, result: OperatorResult) -> Report:
     """Return cycles and time, and a row for each action of each block."""
     name, seconds = result.segment.name, format_si(result.seconds, "s")
     units = {key: hardware.datasheets[key[0]].prices[key[1]].unit for key in result.amounts}
-    table = Table("", _COLUMNS, tuple(_rows(result, units)))
+    rows = tuple(_rows(result, units))
+    energy = math.fsum(float(row[-1] or 0) for row in rows)
+    table = Table("", _COLUMNS, (*rows, RULE, ("all", None, None, None, energy)), total=True)
     return Report(
         name="operator",
         title=f"{name} on {hardware.name}: {result.cycles} cycles, {seconds}",
         sections=(table,),
         notes=tuple(_notes(result)),
-        data=table,
+        data=Table("", _COLUMNS, rows),
         document={
             "operator": name,
             "machine": hardware.name,

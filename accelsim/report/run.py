@@ -19,7 +19,7 @@ from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.reasons import energy_parts, overloaded
 from accelsim.inputs.shipped import known_as
 from accelsim.policies.service import ServiceConfig
-from accelsim.report.cautions import cautions, remarks
+from accelsim.report.cautions import cautions, left_out, remarks
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import changes
 from accelsim.report.results import results_document
@@ -88,7 +88,7 @@ def run_report(result: Result, command: Sequence[str], sure: Uncertainty | None 
     Gains have the bands of what is not ``sure``, if they were asked for.
     """
     figures, warnings, notes = _figures(result), cautions(result), remarks(result)
-    bands_told, bands = _bands(sure) if sure else ((), {})
+    bands_told, bands, said = _bands(sure) if sure else ((), {}, ())
     return Report(
         name="results",
         title=result.workload.config.name,
@@ -106,14 +106,19 @@ def run_report(result: Result, command: Sequence[str], sure: Uncertainty | None 
             for part in drawn(result)
         ),
         verdict=(
+            *(Prose(text, "warning") for text in left_out(result)),
             *(Prose(text, "strong") for text in verdict(result)),
             *(Prose(text, "strong") for text in bands_told),
             *(Prose(text, "warning") for text in warnings),
         ),
-        notes=notes,
+        notes=(*said, *notes),
         data=figures,
         document=results_document(result, command)
-        | {"figures": figures.records, "cautions": list(warnings), "notes": list(notes)}
+        | {
+            "figures": figures.records,
+            "cautions": [*left_out(result), *warnings],
+            "notes": list(notes),
+        }
         | bands,
         details=(
             _files(result),
@@ -123,11 +128,11 @@ def run_report(result: Result, command: Sequence[str], sure: Uncertainty | None 
     )
 
 
-def _bands(sure: Uncertainty) -> tuple[Iterable[str], dict[str, Any]]:
-    """Return what bands come to, and all of them for the document."""
-    from accelsim.report.uncertainty import bands_document, bands_verdict
+def _bands(sure: Uncertainty) -> tuple[Iterable[str], dict[str, Any], tuple[str, ...]]:
+    """Return what bands come to, all of them for the document, and what they are of."""
+    from accelsim.report.uncertainty import bands_document, bands_note, bands_verdict
 
-    return bands_verdict(sure), {"bands": bands_document(sure)}
+    return bands_verdict(sure), {"bands": bands_document(sure)}, (bands_note(sure),)
 
 
 def _names(tasks: Iterable[str]) -> str:

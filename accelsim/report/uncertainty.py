@@ -27,6 +27,10 @@ _HEADLINES = (
     ("energy", ("system",)),
     ("latency", ("system", "request")),
 )
+_AS_IT_IS = (
+    "As it is: the files without any change, which take NVSim's arrays; it may lie at the edge of "
+    "a band, or beyond, where what was built differs from them."
+)
 _POINTS = ("as it is", "5 %", "50 %", "95 %")
 
 
@@ -94,6 +98,11 @@ def banded(band: Band) -> str:
     return f"{number(band.as_is, 3, padded=True)}x ({low} to {high})"
 
 
+def bands_note(found: Uncertainty) -> str:
+    """Return what bands are of, and why a figure may lie beyond its own."""
+    return f"Bands: {_about(found)}. {_AS_IT_IS}"
+
+
 def _about(found: Uncertainty) -> str:
     words = {"latin_hypercube": "a Latin hypercube", "sobol": "Sobol's sequence"}
     return (
@@ -110,9 +119,7 @@ def _notes(found: Uncertainty) -> Iterator[str]:
         yield f"No quantity is of {', '.join(sure)}: their arrays are taken as sure"
     yield (
         "Behind a quantity its rank correlation with the figure; shown are those with 3 % of its "
-        "variance or more, and more than chance gives. As it is: the files without any change, "
-        "which take NVSim's arrays; it may lie at the edge of a band, or beyond, where what was "
-        "built differs from them."
+        f"variance or more, and more than chance gives. {_AS_IT_IS}"
     )
 
 

@@ -12,6 +12,7 @@ from readme_examples import example
 from accelsim.cli.main import run_command_line
 from accelsim.machine.components.function_unit import row_recipes
 from accelsim.memory.dram import load_dram
+from accelsim.units import format_si
 
 CODED = ("--hw", "hwconfigs/edgebert.yaml")
 NPU = ("--hw", "hwconfigs/systolic_npu.yaml")
@@ -206,6 +207,16 @@ def test_the_table_names_operator_machine_and_cycles(capsys: pytest.CaptureFixtu
     assert run_command_line(["op", "softmax", *sizes, *CODED]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first == "softmax on edgebert: 59529 cycles, 59.5 us"
+
+
+def test_the_table_ends_with_all_energy(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["op", "gelu", "--rows", "8", "--columns", "64"]
+    assert run_command_line(command) == 0
+    last = capsys.readouterr().out.splitlines()[-1].split()
+    assert run_command_line([*command, "--json"]) == 0
+    energies = json.loads(capsys.readouterr().out)["energy_J"]
+    assert last[0] == "all"
+    assert " ".join(last[-2:]) == format_si(sum(energies.values()), "J")
 
 
 @pytest.mark.parametrize(
