@@ -76,7 +76,8 @@ class Course:
 def course(shown: View, series: PowerSeries, steps: int = 120) -> Course:
     """Return power and utilisation of a view in equal steps; averages, so that sums are kept."""
     fine = in_ticks(shown, np.array(series.edges))
-    edges = np.linspace(0, shown.end - shown.start, steps + 1)
+    # A day of ticks does not fit 64 bits.
+    edges = np.linspace(0, float(shown.end - shown.start), steps + 1)
     lasts = np.diff(fine)
 
     def fewer(spent: Floats) -> Floats:

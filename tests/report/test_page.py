@@ -18,10 +18,13 @@ from small_workload import MAIN, SMALL, small_workload
 from accelsim.account.memories import contents
 from accelsim.account.power import course
 from accelsim.cli.main import run_command_line
+from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import find_gains
+from accelsim.evaluation.examine import examine
+from accelsim.evaluation.point import Point
 from accelsim.evaluation.roofline import RESOURCES, roofline
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.extras import installation
@@ -151,6 +154,18 @@ def test_the_course_keeps_energy_and_bookings(changes: tuple[str, ...]) -> None:
             assert 0 <= shares.min() <= shares.max() <= 1 + 1e-9
             busy = float(shares.sum()) / 7 * (shown.end - shown.start)
             assert busy == pytest.approx(booked[port], rel=1e-6)
+
+
+def test_the_course_of_a_whole_day() -> None:
+    """Its ticks do not fit 64 bits."""
+    day = "requests={pattern: poisson, mean_interval: 5 h, duration: 24 h}"
+    watched = Options(trace=True, window=Window())
+    (case,) = examine(
+        Point(MAIN, (*SMALL, day), ("adapter_mixed",)), options=watched
+    ).cases.values()
+    found = course(view_of(case.run, case.figures.prices))
+    mean = sum(float(watts.mean()) for watts in found.watts.values())
+    assert mean == pytest.approx(case.figures.account.total / 86_400, rel=1e-9)
 
 
 def test_latencies_end_with_the_slowest_request() -> None:
