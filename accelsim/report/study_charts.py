@@ -18,27 +18,34 @@ def study_charts(
     """Yield a scatter of the figures of points and parallel axes of everything.
 
     ``axes`` and ``objectives`` are columns of the data; an objective's sign says whether less of it
-    is better (1) or more (-1). Trade-offs are between all objectives. With fewer than two there is
-    no scatter.
+    is better (1) or more (-1), or that nobody said (0). Trade-offs are between all objectives, and
+    none is told where nobody said what is better. With fewer than two figures there is no scatter.
     """
     places = {column.key: number for number, column in enumerate(data.columns)}
     figures = [key for key in objectives if data.columns[places[key]].numeric]
     rows = [row for row in data.rows if row]
     signed = [[_signed(row[places[key]], objectives[key]) for key in figures] for row in rows]
-    best = front(signed) if figures else [False] * len(rows)
-    marked = replace(
-        data,
-        columns=(*data.columns, Column(FRONT, "trade-off")),
-        rows=tuple((*r, _BEST if b else _OTHER) for r, b in zip(rows, best, strict=True)),
+    known = all(objectives[key] for key in figures)
+    best = front(signed) if figures and known else [False] * len(rows)
+    marked = (
+        data
+        if not known
+        else replace(
+            data,
+            columns=(*data.columns, Column(FRONT, "trade-off")),
+            rows=tuple((*r, _BEST if b else _OTHER) for r, b in zip(rows, best, strict=True)),
+        )
     )
     if len(figures) > 1:
         yield Chart(
-            title=f"{sum(best)} of {len(rows):,} points are best trade-offs",
+            title=f"{sum(best)} of {len(rows):,} points are best trade-offs"
+            if known
+            else f"{len(rows):,} points",
             kind="points",
             table=marked,
             x=(figures[0],),
             y=tuple(figures[1:]),
-            series=FRONT,
+            series=FRONT if known else "",
             brief=True,
             notes=("Points drawn around with a box are those that the parallel axes show.",),
         )

