@@ -160,10 +160,9 @@ def test_the_course_of_a_whole_day() -> None:
     """Its ticks do not fit 64 bits."""
     day = "requests={pattern: poisson, mean_interval: 5 h, duration: 24 h}"
     watched = Options(trace=True, window=Window())
-    (case,) = examine(
-        Point(MAIN, (*SMALL, day), ("adapter_mixed",)), options=watched
-    ).cases.values()
-    found = course(view_of(case.run, case.figures.prices))
+    point = Point(MAIN, (*SMALL, day), ("adapter_mixed",))
+    case = examine(point, options=watched)["adapter_mixed"]
+    found = course(case.view, case.power)
     mean = sum(float(watts.mean()) for watts in found.watts.values())
     assert mean == pytest.approx(case.figures.account.total / 86_400, rel=1e-9)
 
