@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from compiled_encoder import CASES, compiled, run_segments
+from compiled_encoder import CASES, SMALL_MODEL, compiled, run_segments
 
 from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
+from accelsim.machine.servers import Machine
 from accelsim.model.families import find_model
 
 ALBERT = find_model("albert-base")
@@ -56,3 +57,25 @@ def test_a_larger_weight_buffer_makes_no_simulated_inference_slower(case: str) -
     sizes = ("64 KiB", "128 KiB", "256 KiB", "512 KiB")
     ticks = [makespan(case, masks, f"hardware.weight_buffer.data={size}") for size in sizes]
     assert all(later <= 1.001 * min(ticks) for later in ticks[1:])
+
+
+@pytest.mark.parametrize("hidden", [64, 512])
+@pytest.mark.parametrize("case", CASES)
+def test_the_estimate_of_a_layer_is_near_its_simulation(
+    case: str, hidden: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = []
+
+    def ways(*asked: Any) -> Any:
+        found = RANKED(*asked)
+        costs.append(found[0].cost)
+        return found
+
+    monkeypatch.setattr(EdgeBertMapper, "ways", ways)
+    model = SMALL_MODEL.model_copy(update={"hidden_size": hidden})
+    of = compiled(case, model, 64)
+    embedding, layer = run_segments(of, 2)
+    period = Machine(of.hardware).period
+    first, *stages, _ = costs
+    assert first * period == pytest.approx(embedding.duration, rel=0.04)
+    assert sum(stages) * period == pytest.approx(layer.duration, rel=0.04)

@@ -16,11 +16,13 @@ from small_workload import MAIN, SMALL
 
 import accelsim
 from accelsim.account.breakdown import CHIP, BreakdownRow
+from accelsim.account.traffic import traffic_of
 from accelsim.cli.main import run_command_line
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.inputs.manifest import MANIFEST
 from accelsim.machine.servers import Machine
+from accelsim.units import to_seconds
 
 STREAM = (
     "requests={pattern: poisson, mean_interval: 1 ms, duration: 20 ms}",
@@ -79,6 +81,22 @@ def test_booked_ticks_are_those_of_the_ports(case: CaseResult) -> None:
         for (block, action, _), ticks in work.busy.items():
             booked[machine.port(block, action).name] += ticks
     assert booked == Counter({port: n for port, n in case.run.ledger.busy.items() if n})
+
+
+def test_traffic_spends_what_the_rows_of_a_memory_do(case: CaseResult) -> None:
+    rows, seconds = list(case.breakdown), to_seconds(case.run.makespan)
+    found = traffic_of(rows, case.design.hardware.regions, seconds)
+    assert {"activation_sram", "dram"} <= {each.memory for each in found}
+    for each in found:
+        own = [row for row in rows if row.block == each.memory]
+        energy = math.fsum(row.energy for row in own)
+        assert each.total_power * seconds == pytest.approx(energy, rel=1e-9)
+        for action in ("read", "write"):
+            spent = math.fsum(r.dynamic for r in own if r.action.partition("_")[0] == action)
+            assert each.power(action) * seconds == pytest.approx(spent, rel=1e-9)
+            moved = [row for row in own if row.action == action]
+            assert each.amounts[action] == sum(row.amount for row in moved)
+            assert each.use(action) * seconds == pytest.approx(sum(row.busy for row in moved))
 
 
 def test_equal_layers_cost_the_same() -> None:

@@ -201,6 +201,10 @@ def test_at_its_worst_a_dram_pays_for_controller_and_phy() -> None:
     for action in typical.prices:
         extra = high.prices[action].joules - typical.prices[action].joules
         assert extra == pytest.approx(4e-12 * bits if action.endswith("_burst") else 0.0)
+    sites = [(each.dram, each.site) for each in map(graded, ("typical", "high"))]
+    for action in ("read", "write"):
+        usual, most = (dram.byte_energy(action, site) for dram, site in sites)
+        assert most - usual == pytest.approx(4e-12 * 8)
     for state, watts in typical.states.items():
         runs = state.endswith("_standby")
         assert high.states[state] - watts == pytest.approx(0.15 if runs else 0.0)

@@ -6,7 +6,7 @@ import pytest
 from small_workload import small_results
 
 from accelsim.accelerators.design import Design
-from accelsim.account.memories import backbone_programming
+from accelsim.account.memories import backbone_programming, brought_from_outside
 from accelsim.units import ceil_div
 
 
@@ -28,6 +28,21 @@ def test_all_shared_parameters_are_written_once(case: str) -> None:
     assert set(shared) - set(costs) <= {"sram"}
     for name, cost in costs.items():
         assert cost.cells == cost.words * memories[name].word // memories[name].bits_per_cell
+
+
+def test_what_no_dram_can_fill_comes_from_outside_once() -> None:
+    own = "cases.adapter_mixed.hardware"
+    made = design(
+        "adapter_mixed",
+        f"{own}.placement.embedding={{values: sram, masks: sram}}",
+        f"{own}.memories.sram.capacity=512 KiB",
+        f"{own}.dram=null",
+    )
+    placements = list(made.placements.values())
+    shared = placements[0].bits(task_specific=False)["sram"]
+    tasks = [each.bits(task_specific=True)["sram"] for each in placements]
+    assert min(shared, *tasks) > 0
+    assert brought_from_outside(made) == {"sram": ceil_div(shared + sum(tasks), 8)}
 
 
 def test_the_shared_model_is_larger_where_the_backbone_is_shared() -> None:

@@ -200,6 +200,12 @@ def test_rounds_and_first_loads_are_all_energy(rounds: int) -> None:
     assert figures.parts["clock"] != 0
 
 
+def test_what_is_lost_between_rounds_is_no_first_load() -> None:
+    asleep = ("requests.idle_between_rounds=1 ms", "idle={policy: timeout, off_after: 0 s}")
+    figures = small_results(*KEPT, *asleep, "requests.rounds=3")["adapter_slc"].figures
+    assert (figures.switches, figures.first_loads) == (9, 0)
+
+
 def test_a_visit_of_a_task_that_stays_pays_no_switch() -> None:
     kept = small_results(*KEPT)["adapter_slc"]
     once = kept.figures.scopes["memory_one_pass"]
@@ -224,3 +230,19 @@ def test_a_round_has_three_switches_however_many_rounds_there_are(rounds: int) -
     assert switches.time == pytest.approx(3 * switch.latency)
     assert switches.share == pytest.approx(switches.energy / everything.energy)
     assert sum(part.share for part in parts) == pytest.approx(1)
+
+
+def test_a_round_that_repeats_no_load_has_no_switches() -> None:
+    _, sums = round_costs(small_results(*KEPT)["adapter_slc"].figures)
+    assert [one.what for one in sums] == ["all"]
+
+
+def test_the_mean_of_one_is_the_one() -> None:
+    single = ("tasks=[MNLI]", "requests.rounds=1")
+    one = small_results(*single)["adapter_slc"]
+    for kind, count, mean in (
+        (ProgramKind.INFER, one.figures.inferences, one.figures.inference_latency),
+        (ProgramKind.SWITCH, one.figures.switches, one.figures.switch_latency),
+    ):
+        assert count == 1
+        assert mean == to_seconds(one.run.total(kind).ticks)

@@ -87,6 +87,17 @@ def waits(workload: str) -> Iterator[tuple[SegmentRecord, Span, Wait]]:
 
 
 @each
+def test_a_use_that_was_cut_goes_on_where_it_was(workload: str) -> None:
+    for record in records(workload):
+        done: dict[tuple[int, int], int] = {}
+        for span in sorted(record.spans, key=lambda one: (one.start, one.end)):
+            use = (span.task, span.use)
+            assert span.done == done.get(use, 0)
+            done[use] = span.done + span.end - span.start
+            assert done[use] <= span.ticks
+
+
+@each
 def test_arrows_lead_forward_from_one_queue_to_another(workload: str) -> None:
     for record in records(workload):
         tasks = record.segment.tasks

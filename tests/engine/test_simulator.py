@@ -24,7 +24,9 @@ from accelsim.evaluation.stages import requests_of, run_case
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.components.memory import Memory
 from accelsim.machine.servers import Machine
+from accelsim.memory.dram import load_dram
 from accelsim.program import ProgramKind
+from accelsim.units import to_ticks
 from accelsim.workload.schema import Workload, load_workload
 
 DRAM_COMMANDS = {"activate", "read_burst", "write_burst", "refresh"}
@@ -125,6 +127,28 @@ def test_all_macs_of_all_requests_are_counted() -> None:
 def amounts_without_dram_commands(result: Run) -> Counter[Key]:
     amounts = result.ledger.amounts.items()
     return Counter({key: n for key, n in amounts if key.action not in DRAM_COMMANDS})
+
+
+def test_programs_and_idleness_are_the_whole_run() -> None:
+    result = run("adapter_mixed", *SMALL, *IDLE, "requests.rounds=3")
+    totals, ledger = result.totals.values(), result.ledger
+    assert result.replayed > 0
+    for port, busy in ledger.busy.items():
+        assert sum(total.busy[port] for total in totals) == busy
+    asleep = sum(n for state, n in ledger.chip_states.items() if state.power != PowerState.ACTIVE)
+    assert sum(total.ticks for total in totals) + asleep == result.makespan
+
+
+@pytest.mark.parametrize("state", ["standby", "power_down"])
+def test_a_dram_that_stays_awake_is_refreshed_in_every_interval(state: str) -> None:
+    in_dram = "hardware.placement.backbone={values: dram, masks: dram}"
+    result = run("adapter_mixed", *SMALL, *IDLE, in_dram, f"hardware.dram.idle_state={state}")
+    assert result.replayed > 0
+    interval = to_ticks(load_dram("lpddr4_3200").timing.refresh_interval)
+    refreshes = result.ledger.amount("dram", "refresh")
+    # One may be due at the very end.
+    assert 0 <= result.makespan // interval - refreshes <= 1
+    assert refreshes > 100
 
 
 @pytest.mark.parametrize("case", ["vanilla_mixed", "adapter_mixed"])
@@ -275,6 +299,11 @@ def test_no_event_is_skipped() -> None:
     assert not env.skip(5)
     assert env.skip(4)
     assert (env.now, env.event_count) == (4, 2)
+
+
+def test_the_peak_of_a_buffer_holds_its_masks() -> None:
+    ledger = Ledger(peak={"weight_buffer": 3, "weight_buffer_masks": 2, "activation_sram": 4})
+    assert (ledger.peak_bytes("weight_buffer"), ledger.peak_bytes("activation_sram")) == (5, 4)
 
 
 def test_conservation_names_what_contradicts() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from dram_parts import BURST, NANOSECOND, PAGE, PART, SAME_BANK, standby, ticks, total, variant
+from pydantic import ValidationError
 
 from accelsim.errors import CapacityError, ProgramError
 from accelsim.machine.timing.dram_channel import DramChannel
@@ -265,6 +266,19 @@ def test_a_state_set_elsewhere_in_time_goes_on_as_it_would_have():
         )
 
 
+@pytest.mark.parametrize("idle", ["power_down", "self_refresh"])
+@pytest.mark.parametrize("wait", [0, 100, 10_000])
+def test_a_state_set_elsewhere_in_time_is_told_from_others_as_it_was(idle: Any, wait: int):
+    channel, other = DramChannel(PART, idle_state=idle), DramChannel(PART, idle_state=idle)
+    now = channel.access(0, 3 * PAGE, 5 * PAGE, True) + wait * NANOSECOND
+    channel.settle(now)
+    other.settle(now + 777)
+    other.resume(channel.state_at(now), now + 777)
+    for later in (0, 20, 500, 50_000):
+        at = now + later * NANOSECOND
+        assert channel.state_key(at) == other.state_key(at + 777)
+
+
 @pytest.mark.parametrize("idle", ["power_down", "standby"])
 def test_an_idle_hour_is_refreshed_in_closed_form(idle: Any):
     channel = DramChannel(PART, idle_state=idle)
@@ -363,3 +377,11 @@ def test_work_grows_with_rows_and_not_with_bursts():
     finally:
         sys.setprofile(None)
     assert calls < 30 * 1_000 < 1_000 * PAGE // BURST
+
+
+@pytest.mark.parametrize(
+    "name", ["tWL", "tWR", "tRAS", "tRTP", "tRPab", "tRFCab", "tRCD", "tCKE", "tXP"]
+)
+def test_no_timing_may_fill_the_time_between_refreshes(name: str):
+    with pytest.raises(ValidationError, match="leaves no time between refreshes"):
+        variant({name: f"{PART.timing.refresh_interval * 1e9} ns"})

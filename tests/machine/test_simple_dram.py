@@ -30,6 +30,13 @@ def server() -> SimpleDram:
     return SimpleDram("dram", dram)
 
 
+def test_what_has_rested_is_the_same_however_long_ago() -> None:
+    dram = server()
+    _, answered = dram.book(READ, to_ticks(1e-6))
+    waiting, resting, later = (dram.state_key(answered + n * HOLD // 2) for n in (1, 2, 9))
+    assert waiting != resting == later
+
+
 def test_it_serves_until_the_answer_waits_as_long_as_waking_takes_and_rests() -> None:
     dram = server()
     start, answered = dram.book(READ, to_ticks(1e-6))

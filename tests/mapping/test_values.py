@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim.mapping.rowwise import _by_group
 from accelsim.mapping.values import Value, row_blocks, split_rows
+from accelsim.model.operators import Operator
 
 ROWS = st.tuples(st.integers(0, 9), st.integers(1, 6)).map(lambda pair: (pair[0], sum(pair)))
 ACCESSES = st.lists(st.tuples(ROWS, st.sampled_from(["pe", "sfu", "move"]), st.booleans()))
@@ -68,3 +74,19 @@ def test_rows_lie_on_the_chip_or_in_dram(rows: int, data: st.DataObject, columns
     value = Value("hidden", rows, columns, spilled)
     kept = len(set(range(first, last)) & set(range(rows - spilled)))
     assert value.on_chip((first, last), (last - first) * columns) == kept * columns
+
+
+@given(st.integers(1, 6), st.integers(1, 5), st.data())
+def test_columns_are_cut_into_those_of_their_groups(
+    groups: int, width: int, data: st.DataObject
+) -> None:
+    columns = groups * width
+    first = data.draw(st.integers(0, columns - 1))
+    last = data.draw(st.integers(first + 1, columns))
+    operator = cast(Operator, SimpleNamespace(columns=columns, groups=groups))
+    found = list(_by_group(operator, (first, last)))
+    edges = [first, *(part[1] for _, part in found)]
+    assert [part for _, part in found] == list(pairwise(edges))
+    assert edges[-1] == last
+    for group, (start, stop) in found:
+        assert group * width <= start < stop <= (group + 1) * width

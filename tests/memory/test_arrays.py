@@ -432,3 +432,18 @@ def test_errors_say_what_the_table_has(change: dict[str, Any], message: str) -> 
     with pytest.raises(ConfigError) as error:
         find_array(RRAM, **query)
     assert str(error.value) == message
+
+
+def test_what_joins_banks_by_hand() -> None:
+    file = load_wires()
+    mux, wire, shrink = file.multiplexer, file.wire, 22e-9 / file.multiplexer.node
+    volts = file.supply(22e-9, "LOP")
+    assert join(file, 4e-6, 1, 64, 20, 22e-9, "LOP") == (0.0, 0.0, 0.0)
+    # 2 mm a side, of which a bit of word or address goes half; of five banks three levels choose.
+    five = join(file, 4e-6, 5, 64, 20, 22e-9, "LOP")
+    carried = (64 + 20) * wire.energy_per_bit_mm * (volts / wire.voltage) ** 2
+    chosen = 3 * 64 * mux.energy_per_bit * shrink * (volts / mux.voltage) ** 2
+    assert five.energy == pytest.approx(carried + chosen)
+    assert five.delay == pytest.approx(4 * wire.delay_per_mm2 + 3 * mux.delay)
+    assert five.area == pytest.approx(4 * 64 * mux.area_per_bit * shrink**2)
+    assert shrink != 1

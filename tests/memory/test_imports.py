@@ -88,6 +88,21 @@ def test_what_a_text_does_not_state_is_a_warning_or_is_given() -> None:
     assert hot.warnings == ("got.yaml is taken as it is: 350 K for 330 K",)
 
 
+def test_a_table_of_the_target_is_nearer_than_one_of_the_temperature() -> None:
+    assert imported("nvsim_rram_2mb.txt", options=("--temperature", "350K")) == 0
+    technology = load_technology("got.yaml")
+    [(stated, targets)] = technology.stated.items()
+    [columns] = targets.values()
+    cool = stated._replace(temperature=300.0)
+    known = {stated: {"Leakage": columns}, cool: {"ReadEDP": columns}}
+    both = technology.model_copy(update={"stated": known})
+    for target, kelvin in (("ReadEDP", 300), ("Leakage", 350)):
+        found = find_array(both, capacity=2 * MIB, word=128, target=target, temperature=325)
+        (told,) = found.warnings
+        assert f"{kelvin} K for 325 K" in told
+        assert "optimised" not in told
+
+
 def test_cells_of_two_bits_hold_twice_the_data() -> None:
     assert imported("nvsim_rram_2mb.txt", options=("--bits-per-cell", "2")) == 0
     found = array(4 * MIB, 256, bits_per_cell=2)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_laws import age, serve, switches
 
+from accelsim.engine.streams import WaitingRequests
 from accelsim.policies.scheduling import SCHEDULING_POLICIES, SchedulingPolicy
 from accelsim.policies.scheduling.earliest_deadline import EarliestDeadline
 from accelsim.policies.scheduling.fifo import Fifo
@@ -180,3 +181,15 @@ def test_a_rank_says_what_choose_says(policy: SchedulingPolicy, requests: list[R
     assert None not in ranks
     assert ranks.index(min(rank for rank in ranks if rank)) == policy.choose(waiting, None, 10**20)
     assert affinity(1).rank(requests[0]) is None
+
+
+@given(st.sampled_from(POLICIES), streams())
+def test_each_request_that_waits_is_taken_once(
+    policy: SchedulingPolicy, stream: list[Request]
+) -> None:
+    waiting = WaitingRequests(policy)
+    waiting.add(stream)
+    latest = max(each.arrival for each in stream)
+    taken = [waiting.take(None, latest).number for _ in stream]
+    assert sorted(taken) == sorted(each.number for each in stream)
+    assert not waiting

@@ -57,7 +57,10 @@ def test_power_times_time_is_the_energy_of_the_view(
     trace = trace_of(*overrides, window=window, level=Level.REQUEST)
     for name, case in simulated(*overrides, window=window).items():
         drawn = drawn_joules(power_of(trace, name))
-        expected = energy_by_part(case, view_of(case.run, case.figures.prices))
+        view = view_of(case.run, case.figures.prices)
+        assert all(stay.start < stay.end for stay in view.stays)
+        assert all(a.end <= b.start and a.state != b.state for a, b in pairwise(view.stays))
+        expected = energy_by_part(case, view)
         # A DRAM that goes to sleep after the program that used it draws its mean meanwhile.
         assert drawn.pop("DRAM") == pytest.approx(expected.pop("DRAM"), rel=1e-2)
         assert drawn == pytest.approx(expected, rel=1e-9)
