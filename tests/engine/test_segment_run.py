@@ -59,6 +59,17 @@ def test_turns_equal_a_simulation_of_every_burst(segment: Segment, bursts: dict[
     assert record.duration == BurstGold(segment, by_amount, bursts).run()
 
 
+def test_masters_in_turn_go_on_where_they_were() -> None:
+    queues, use = ("one", "other"), Use(PORTS[0], "work", Command(20))
+    tasks = tuple(Task(n, queue, "x", (use,)) for n, queue in enumerate(queues))
+    record = run_segment(Segment("two", tasks), machine=FixedMachine({PORTS[0]: 5}))
+    assert record.duration == 40
+    for task in (0, 1):
+        spans = sorted((s.start, s.done, s.end) for s in record.spans if s.task == task)
+        starts = [10 * turn + 5 * task for turn in range(4)]
+        assert spans == [(start, 5 * turn, start + 5) for turn, start in enumerate(starts)]
+
+
 @RUNS
 @given(segments(), bursts_of, st.integers(0, 1000))
 def test_stretches_of_turns_sum_to_uses(
@@ -68,7 +79,10 @@ def test_stretches_of_turns_sum_to_uses(
     record = run_segment(segment, machine=machine)
     assert record.amounts == segment.amounts
     shares: dict[tuple[int, int], int] = defaultdict(int)
-    for span in record.spans:
+    done: dict[tuple[int, int], int] = defaultdict(int)
+    for span in sorted(record.spans, key=lambda one: (one.start, one.end)):
+        assert span.done == done[span.task, span.use]
+        done[span.task, span.use] += span.end - span.start
         amount = segment.tasks[span.task].uses[span.use].amount
         shares[span.task, span.use] += span.share(amount)
     uses = [(task.id, n) for task in segment.tasks for n, use in enumerate(task.uses) if use.amount]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise, permutations
 from pathlib import Path
@@ -319,6 +320,11 @@ def test_conservation_names_what_contradicts() -> None:
         check_conservation(good, Counter(), 7, {"b": 2})
     with pytest.raises(ConservationError, match=r"^bus: busy 3 \+ idle 4 ticks, makespan 8$"):
         check_conservation(good, Counter({key: 5}), 8, {"b": 2})
+    for domain in ("chip", "dram"):
+        for lasting in (6, 8):
+            states = {f"{domain}_states": Counter({idle: lasting})}
+            with pytest.raises(ConservationError, match=f"^{domain}: states last {lasting} ticks"):
+                check_conservation(replace(good, **states), Counter({key: 5}), 7, {"b": 2})
     with pytest.raises(ConservationError, match=r"^b: held 2 B of 1 B$"):
         check_conservation(good, Counter({key: 5}), 7, {"b": 1})
     always, booked = [("bus", "bus", False)], [("bus", "bus", True)]

@@ -294,3 +294,14 @@ def test_an_access_that_goes_on_at_once_was_never_cut(
         assert whole.counts == cut.counts
         assert whole.state_key(whole.settled) == cut.state_key(cut.settled)
         assert whole.residency == cut.residency
+
+
+def test_a_sleeper_is_not_quiet_while_its_activates_limit_others():
+    part = variant({"tFAW": "5000 ns"}, page_size=BURST)
+    one, two = (DramChannel(part, 1, "self_refresh") for _ in range(2))
+    one.access(0, 0, 4 * BURST, False)
+    two.access(0, 3 * BURST, BURST, False)
+    seen = MICROSECOND
+    keys = [channel.state_key(seen) for channel in (one, two)]
+    assert one.access(seen, 8 * BURST, BURST, False) > two.access(seen, 8 * BURST, BURST, False)
+    assert keys[0] != keys[1]

@@ -16,7 +16,7 @@ from accelsim.account import activity
 from accelsim.account.activity import STEPS, spread
 from accelsim.account.energy import chip_watts, price
 from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
-from accelsim.account.power import power_series
+from accelsim.account.power import course, power_series
 from accelsim.account.window import View, price_spans, view_of
 from accelsim.engine.ledger import Clock, Key, Ledger
 from accelsim.engine.run import Window
@@ -64,6 +64,23 @@ def test_power_times_time_is_the_energy_of_the_view(
         # A DRAM that goes to sleep after the program that used it draws its mean meanwhile.
         assert drawn.pop("DRAM") == pytest.approx(expected.pop("DRAM"), rel=1e-2)
         assert drawn == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_busy_view_has_as_many_steps_as_are_wanted() -> None:
+    for case in simulated().values():
+        view = view_of(case.run, case.figures.prices)
+        # Each stay rounds its share of the steps, and has one at least.
+        assert abs(len(activity.step_edges(view)) - STEPS) <= len(view.stays)
+
+
+def test_a_course_keeps_the_energy_of_every_part() -> None:
+    for case in simulated().values():
+        view = view_of(case.run, case.figures.prices)
+        series, few = power_series(view), course(view, 7)
+        lasts = np.diff(activity.in_ticks(view, np.array(series.edges)))
+        for part, watts in series.watts.items():
+            drawn = few.watts[part].sum() * (view.end - view.start) / 7
+            assert drawn == pytest.approx((watts * lasts).sum(), rel=1e-9)
 
 
 def test_steps_are_few_however_many_stays_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
