@@ -77,7 +77,8 @@ class Rail(ConfigModel):
             ("IDD2N", self.precharge_standby, "IDD2P", self.power_down),
             ("IDD3N", self.active_standby, "IDD2N", self.precharge_standby),
         ):
-            if current < more:
+            # 0 where the source has no such current of a rail; of VDD2 it is refused.
+            if 0 < current < more:
                 yield name, current, f"{above} of {more:g} A, a deeper state"
         for name, current in (("IDD4R", self.read), ("IDD4W", self.write), ("IDD5", self.refresh)):
             if current < self.active_standby:
@@ -105,7 +106,13 @@ class Power(ConfigModel):
 
     @model_validator(mode="after")
     def _rest_costs(self) -> Power:
-        resting = {"IDD2P": self.vdd2.power_down, "IDD6": self.vdd2.self_refresh}
+        rail = self.vdd2
+        resting = {
+            "IDD2P": rail.power_down,
+            "IDD2N": rail.precharge_standby,
+            "IDD3N": rail.active_standby,
+            "IDD6": rail.self_refresh,
+        }
         free = [
             (("VDD2", name), "0 A; nothing rests for free") for name in resting if not resting[name]
         ]
@@ -314,8 +321,16 @@ def load_dram(name_or_path: str | Path) -> DramTechnology:
 
 
 def read_dram(document: Document) -> DramTechnology:
-    """Return the part of a document. Raises ConfigError."""
-    return validate(document, DramTechnology)
+    """Return the part of a document, refused where no part is so. Raises ConfigError."""
+    part = validate(document, DramTechnology)
+    wrong = [
+        str(document.error((group, name), text))
+        for group, found in (("organisation", part.organisation), ("timing", part.timing))
+        for name, text in found.contradictions()
+    ]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return part
 
 
 def list_drams() -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from accelsim.inputs.quantities import Bits, Bytes, Seconds
-from accelsim.inputs.validation import ConfigModel, RuleError
+from accelsim.inputs.validation import ConfigModel
 
 _BITS_PER_BYTE = 8
 # Data pins [b], transfers of a burst, and bytes of a page of the parts of JESD209 and JESD79.
@@ -19,7 +20,8 @@ _SHAPES = {
 # The longest interval between refreshes of any of them (128 Mb LPDDR), at up to 85 C [s].
 _LONGEST_REFRESH_INTERVAL = 15.625e-6
 # The first holds the second.
-_AT_LEAST = (("tRAS", "tRCD"), ("tFAW", "tRRD"), ("tXSR", "tRFCab"), ("tREFI", "tRFCab"))
+_HOLDS = (("tRAS", "tRCD"), ("tFAW", "tRRD"), ("tXSR", "tRFCab"))
+_AT_LEAST = {name: (other, other) for name, other in _HOLDS}
 
 PositiveSeconds = Annotated[Seconds, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -36,17 +38,13 @@ class Organisation(ConfigModel):
     page_size: Bytes
     rows: PositiveInt
 
-    @model_validator(mode="after")
-    def _as_built(self) -> Organisation:
-        """Refuse shapes that JESD209 and JESD79 have no part of: its currents are of another."""
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys of shapes that JESD209 and JESD79 have no part of, and what is wrong."""
         for name, known in _SHAPES.items():
             value = getattr(self, name)
             if value not in known:
                 expected = ", ".join(map(str, known))
-                raise ValueError(
-                    f"{name} of {value} is that of no part; expected one of {expected}"
-                )
-        return self
+                yield name, f"{value} is that of no part; expected one of {expected}"
 
     @property
     def burst_size(self) -> int:
@@ -85,26 +83,17 @@ class Timing(ConfigModel):
     self_refresh_exit: Seconds = Field(alias="tXSR")
     self_refresh_minimum: Seconds = Field(alias="tSR", description="shortest self refresh")
 
-    @model_validator(mode="after")
-    def _hang_together(self) -> Timing:
-        """Refuse times that contradict each other or any part."""
-        names = {name: field.alias or name for name, field in type(self).model_fields.items()}
-        times = {names[n]: getattr(self, n) for n in names if n != "source"}
-        wrong = {
-            name: f"a clock of {times['tCK']:g} s"
-            for name, value in times.items()
-            if value is not None and value < times["tCK"] * (1 - 1e-9)
-        }
-        for name, least in _AT_LEAST:
-            if name not in wrong and times[name] < times[least] * (1 - 1e-9):
-                wrong[name] = f"{least} of {times[least]:g} s"
-        found = [((n,), f"{times[n]:g} s is shorter than {least}") for n, least in wrong.items()]
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys of times that contradict others or any part, and what is wrong."""
+        fields = type(self).model_fields.items()
+        times = {field.alias or name: getattr(self, name) for name, field in fields}
+        least = {name: ("tCK", "a clock") for name in times if name not in {"tCK", "source"}}
+        for name, (other, said) in (least | _AT_LEAST).items():
+            if times[name] is not None and times[name] < times[other] * (1 - 1e-9):
+                yield name, f"{times[name]:g} s is shorter than {said} of {times[other]:g} s"
         if times["tREFI"] > _LONGEST_REFRESH_INTERVAL * (1 + 1e-9):
             most = f"{1e6 * _LONGEST_REFRESH_INTERVAL:g} us of the least demanding part"
-            found.append((("tREFI",), f"{times['tREFI']:g} s is longer than the {most}"))
-        if found:
-            raise RuleError(*found)
-        return self
+            yield "tREFI", f"{times['tREFI']:g} s is longer than the {most}"
 
     @property
     def precharge_all_time(self) -> float:

@@ -209,12 +209,12 @@ def _edited(folder: Path, old: str, new: str) -> DramTechnology:
         (
             "page_size: 2 KiB",
             "page_size: 2 MiB",
-            r"organisation: page_size of 2097152 is",
+            r"organisation\.page_size: 2097152 is",
         ),
         (
             "device_width: 16 b",
             "device_width: 1024 b",
-            r"organisation: device_width of 1024 is that of no part; expected one of 4, ",
+            r"organisation\.device_width: 1024 is that of no part; expected one of 4, ",
         ),
         (
             "1/16: 0.50",
@@ -230,7 +230,7 @@ def _edited(folder: Path, old: str, new: str) -> DramTechnology:
         (
             "page_size: 2 KiB",
             "page_size: 48 B",
-            r"organisation: page_size of 48 is that of no part; expected one of 512, ",
+            r"organisation\.page_size: 48 is that of no part; expected one of 512, ",
         ),
         (
             "tREFI: 3903.75 ns",
