@@ -19,6 +19,7 @@ RANGES: dict[str, tuple[str, float, float, bool, str]] = {
     "Seconds": ("s", 0, 1e11, True, "1e11 s"),
     "SimulatedSeconds": ("s", 0, 1e7, True, "1e7 s"),
     "Hertz": ("Hz", 1e3, 1e11, False, "100 GHz"),
+    "RequestRate": ("Hz", 1e-6, 1e6, False, "1e6 Hz"),
     "Joules": ("J", 0, 1, True, "1 J"),
     "Watts": ("W", 0, 1e6, True, "1 MW"),
     "Volts": ("V", 0.1, 10, False, "10 V"),
