@@ -76,7 +76,8 @@ def test_a_busy_view_has_as_many_steps_as_are_wanted() -> None:
 def test_a_course_keeps_the_energy_of_every_part() -> None:
     for case in simulated().values():
         view = view_of(case.run, case.figures.prices)
-        series, few = power_series(view), course(view, 7)
+        series = power_series(view)
+        few = course(view, series, 7)
         lasts = np.diff(activity.in_ticks(view, np.array(series.edges)))
         for part, watts in series.watts.items():
             drawn = few.watts[part].sum() * (view.end - view.start) / 7
