@@ -77,6 +77,7 @@ def optimize(
 
     refuse_unused_media(out)
     wanted, asked = chosen_media(media), load_study(study, assignments)
+    asked.check()
     search = Search(**{name: options.pop(name) for name in Search.model_fields})
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
         found = search_study(asked, kept, evaluation(progress, **options), search)

@@ -134,6 +134,8 @@ def run_sweep(
     from accelsim.study.sweep.run import run_study
 
     wanted, found = chosen_media(media), load()
+    # Before there is a store: what is wrong with a study leaves nothing behind.
+    found.check()
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
         if kept.remote and not quiet:
             click.echo(f"accelsim: {store} is on a network: one command at a time", err=True)

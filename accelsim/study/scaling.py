@@ -181,6 +181,7 @@ def _settings(workload: Workload, tasks: Sequence[str]) -> dict[str, Any]:
 
 def _runs(study: Study, store: Store, how: Evaluation | None) -> list[tuple[Outcome, Outcome]]:
     """Return the outcomes of one round and of more, for each number of tasks."""
+    study.check()
     run_study(study, store, how or Evaluation(jobs=0))
     found = filter(None, store.rows(study.ids, model_id()))
     return list(zip(found, found, strict=True))

@@ -193,3 +193,19 @@ def test_a_new_study_runs(capsys: Captured) -> None:
     small = [text for text in QUICK if "idle" not in text]
     assert run_command_line(["sweep", "begun.yaml", "--jobs", "0", *QUICK]) == 0, small
     assert "6 of 6 points: " in words(capsys)
+
+
+def test_a_study_that_is_refused_leaves_no_store(capsys: Captured) -> None:
+    Path("mine.yaml").write_text(STUDY.replace("quantiles: [edp]", "quantiles: [edb]"))
+    assert sweep() == 2
+    assert "there is no 'edb'; did you mean 'edp'?" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_a_bad_first_value_is_a_row_and_a_bad_axis_is_named(capsys: Captured) -> None:
+    """Whatever the order of the axes: the points that are tried are not all of one value."""
+    for values, code in (("[-4, 8]", 0), ("[-4, -8]", 2)):
+        Path("mine.yaml").write_text(STUDY.replace("[8, 1000000]", values))
+        assert sweep() == code
+    told = " ".join(capsys.readouterr().err.split())
+    assert "mine.yaml:7: axes.bottleneck: no value of it is valid" in told

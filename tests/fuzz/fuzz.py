@@ -15,31 +15,35 @@ import resource
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from random import Random
 
+from given import (
+    DONE,
+    MACHINE,
+    MAIN,
+    ROOT,
+    SMALL,
+    TABLES,
+    TOO_SMALL,
+    UNWRITABLE,
+    WRONG,
+    Door,
+    Input,
+    run,
+    settings_of,
+    write,
+)
+from model_doors import adapter, huggingface, onnx, study
 from mutations import broken_bytes, broken_text, odd_path, odd_value, scaled_numbers
 
 from accelsim.cli.main import run_command_line
 
-CPU, MEMORY, MESSAGE = 20, 1_000_000_000, 6000
-ROOT = Path(__file__).parents[2]
-MAIN = str(ROOT / "workloads" / "mti_mnli_mrpc_qnli.yaml")
-MACHINE = ROOT / "hwconfigs" / "edgebert_overlapped.yaml"
-TABLES = ROOT / "hwconfigs" / "technologies"
 SAMPLES = ROOT / "tests" / "memory" / "imports"
-# A model that runs in a tenth of a second; a smaller vocabulary keeps drawn weights small.
-SMALL = (
-    "model={name: custom, family: albert, vocabulary_size: 500, embedding_size: 32, hidden_size: "
-    "64, layers: 2, heads: 2, intermediate_size: 128, maximum_positions: 128, "
-    "type_vocabulary_size: 2, shared_layers: true, pooler: true}",
-    "sequence_length=16",
-    "requests={pattern: round_robin, rounds: 1}",
-)
+CPU, MEMORY, MESSAGE = 20, 1_000_000_000, 6000
 TRACE = "arrival[s],task,tokens\n" + "".join(
     f"{number * 0.25},{task},{8 + number}\n" for number, task in enumerate(["MNLI", "QNLI"] * 4)
 )
@@ -72,35 +76,14 @@ PLAUSIBLE = (
     "requests={pattern: periodic, period: 200 ms, duration: 5 s}",
     "requests={pattern: bursts, rate: 1 /s, size: 3, duration: 5 s, seed: 2}",
 )
-# What the command line may say of an input: done, wrong, does not fit; and of an output folder.
-DONE, WRONG, TOO_SMALL, UNWRITABLE = 0, 2, 3, 6
-
-
-@dataclass(frozen=True)
-class Input:
-    """A command line, and the exit codes that fit its door."""
-
-    arguments: tuple[str, ...]
-    codes: frozenset[int] = frozenset({DONE, WRONG, TOO_SMALL})
-
-
-Door = Callable[[Random, Path], Input]
-
-
-def _settings(*more: str) -> list[str]:
-    return [text for setting in (*SMALL, *more) for text in ("--set", setting)]
-
-
-def _run(workload: str, *settings: str) -> Input:
-    return Input(("run", workload, "--no-trace", *_settings(*settings)))
 
 
 def workload(random: Random, folder: Path) -> Input:
     """Break a shipped workload."""
     source = random.choice(sorted((ROOT / "workloads").glob("*.yaml")))
     text = source.read_text().replace("../hwconfigs", str(MACHINE.parent))
-    path = _write(folder, "workload.yaml", broken_text(random, text))
-    return _run(str(path), "requests={pattern: round_robin, rounds: 1}")
+    path = write(folder, "workload.yaml", broken_text(random, text))
+    return run(str(path), "requests={pattern: round_robin, rounds: 1}")
 
 
 def machine(random: Random, folder: Path) -> Input:
@@ -108,31 +91,31 @@ def machine(random: Random, folder: Path) -> Input:
     source = random.choice(sorted(MACHINE.parent.glob("*.yaml")))
     for other in {*MACHINE.parent.glob("*.yaml"), TABLES} - {source}:
         (folder / other.name).symlink_to(other)
-    path = _write(folder, source.name, broken_text(random, source.read_text()))
-    return _run(MAIN, f"cases.adapter_slc.hardware={path}")
+    path = write(folder, source.name, broken_text(random, source.read_text()))
+    return run(MAIN, f"cases.adapter_slc.hardware={path}")
 
 
 def technology(random: Random, folder: Path) -> Input:
     """Break a shipped technology, whatever it is used for."""
     source = random.choice(sorted(TABLES.glob("*.yaml")))
-    path = _write(folder, source.name, broken_text(random, source.read_text()))
+    path = write(folder, source.name, broken_text(random, source.read_text()))
     for table in TABLES.glob("*.csv"):
         (folder / table.name).symlink_to(table)
     text = source.read_text()
     where = random.choice(["memories.rram.technology", "memories.sram.technology"])
     where = "dram.technology" if "kind: array" not in text else where
     where = "process.logic" if "logic" in source.name else where
-    return _run(MAIN, f"hardware.{where}={path}")
+    return run(MAIN, f"hardware.{where}={path}")
 
 
 def trace(random: Random, folder: Path) -> Input:
     """Break a request trace in either format."""
     name, text = random.choice([("trace.csv", TRACE), ("trace.jsonl", LINES)])
-    path = _write(folder, name, broken_text(random, text))
+    path = write(folder, name, broken_text(random, text))
     columns = ""
     if name.endswith("jsonl"):
         columns = ", columns: {arrival: 'timestamp [ms]', task: task, tokens: input_length}"
-    return _run(MAIN, f"requests={{pattern: file, path: {path}{columns}}}")
+    return run(MAIN, f"requests={{pattern: file, path: {path}{columns}}}")
 
 
 def weights(random: Random, folder: Path) -> Input:
@@ -140,7 +123,7 @@ def weights(random: Random, folder: Path) -> Input:
     name, content = random.choice(_backbones())
     path = folder / name
     path.write_bytes(broken_bytes(random, content))
-    return _run(MAIN, f"cases.adapter_slc.weights={{shared: [{path}], seed: 1}}")
+    return run(MAIN, f"cases.adapter_slc.weights={{shared: [{path}], seed: 1}}")
 
 
 @cache
@@ -168,8 +151,8 @@ def setting(random: Random, folder: Path) -> Input:
     """Set paths that exist, nearly exist or do not, to whatever."""
     if random.random() < 0.5:
         chosen = random.sample(PLAUSIBLE, random.randint(1, 3))
-        return _run(MAIN, *(scaled_numbers(random, text) for text in chosen))
-    return _run(MAIN, f"{odd_path(random)}={odd_value(random)}")
+        return run(MAIN, *(scaled_numbers(random, text) for text in chosen))
+    return run(MAIN, f"{odd_path(random)}={odd_value(random)}")
 
 
 def output(random: Random, folder: Path) -> Input:
@@ -177,7 +160,7 @@ def output(random: Random, folder: Path) -> Input:
     place = random.choice(["file", "folder/x", "\x1b[31m", "x" * 300, "a\nb", "[/red]", "", "."])
     if random.random() < 0.5:
         (folder / "file").write_text("mine")
-    arguments = ("run", MAIN, "--no-trace", "--out", f"{folder}/{place}", *_settings())
+    arguments = ("run", MAIN, "--no-trace", "--out", f"{folder}/{place}", *settings_of())
     return Input(arguments, frozenset({DONE, WRONG, TOO_SMALL, UNWRITABLE}))
 
 
@@ -208,7 +191,7 @@ def array(random: Random, folder: Path) -> Input:
 def imported(random: Random, folder: Path) -> Input:
     """Import what another tool printed, broken."""
     source = random.choice(sorted(SAMPLES.glob("*_*.[tcj]*")))
-    path = _write(folder, source.name, broken_text(random, source.read_text()))
+    path = write(folder, source.name, broken_text(random, source.read_text()))
     options = random.sample(
         [
             "--node=22nm",
@@ -237,14 +220,12 @@ DOORS: dict[str, Door] = {
         operator,
         array,
         imported,
+        study,
+        huggingface,
+        adapter,
+        onnx,
     )
 }
-
-
-def _write(folder: Path, name: str, text: str) -> Path:
-    path = folder / name
-    path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    return path
 
 
 def make(seed: int, number: int, folder: Path, doors: list[str]) -> tuple[str, Input]:
@@ -342,7 +323,7 @@ def _warm() -> None:
     silent = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with tempfile.TemporaryDirectory() as folder:
-        run_command_line(["run", MAIN, "--no-trace", "--out", folder, *_settings()])
+        run_command_line(["run", MAIN, "--no-trace", "--out", folder, *settings_of()])
     sys.stdout.flush()
     os.dup2(silent, 1)
 

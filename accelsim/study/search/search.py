@@ -21,7 +21,6 @@ from pydantic import Field
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.extras import installation
-from accelsim.inputs.files import one_reading
 from accelsim.inputs.validation import ConfigModel
 from accelsim.study.evaluator import Evaluator, Progress, Tally
 from accelsim.study.front import signed
@@ -100,11 +99,10 @@ def search_study(study: Study, store: Store, how: Evaluation, search: Search) ->
     """
     if not study.config.objectives:
         raise study.error(("objectives",), "this key is missing; expected what to search for")
+    study.check()
     size = grid_size(study)
     if size is not None and size <= search.budget:
         return Found(run_study(without_sample(study), store, how), size, whole=True)
-    with one_reading():
-        study.check()
     hunt = _Hunt(study, search)
     tally = Tally(search.budget)
     with how.executor() as executor:

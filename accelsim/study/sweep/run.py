@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.inputs.document import Document, Place
-from accelsim.inputs.files import one_reading
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.shipped import find_input
 from accelsim.inputs.validation import validate
@@ -77,7 +76,9 @@ def sweep(
     OutputError where the store cannot be written.
     """
     how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
-    return run_study(given_study(study, axes, set, asked), given_store(store), how)
+    given = given_study(study, axes, set, asked)
+    given.check()
+    return run_study(given, given_store(store), how)
 
 
 def given_study(
@@ -102,10 +103,8 @@ def given_store(store: str | Path | None) -> Store:
 def run_study(study: Study, store: Store, how: Evaluation) -> StudyTable:
     """Evaluate what is not in the store yet of a study, and return the table of all.
 
-    Raises ConfigError before anything is evaluated.
+    ``Study.check`` tells before what is wrong with it.
     """
-    with one_reading():
-        study.check()
     if study.in_file:
         how.told.append(_changed(study.ids, store.study(study.source)))
     store.remember(study.source, study.config.name, study.ids, study.made)

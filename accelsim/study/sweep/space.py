@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, overload
 
@@ -172,7 +172,9 @@ class Study(Sequence[StudyPoint]):
     def _axis_workload(self, at: int, name: str, memo: Memo) -> Workload:
         """Return the workload of a point with a valid value of an axis."""
         first: ConfigError | None = None
-        for picks in islice(self._with_each_choice(at), _LOOKS):
+        apart = range(0, len(self.picks), max(1, len(self.picks) // _LOOKS))
+        spread = (self.picks[number] for number in apart)
+        for picks in islice(chain(islice(self._with_each_choice(at), _LOOKS), spread), 2 * _LOOKS):
             try:
                 point = self._point(picks)
                 return load_workload(
@@ -180,8 +182,19 @@ class Study(Sequence[StudyPoint]):
                 )
             except ConfigError as error:
                 first = first or error
-        told = f"no value of it is valid: {first}"
-        raise self.error(("axes", name), told)
+        raise self.error(
+            ("axes", self._blamed(str(first), name)), f"no value of it is valid: {first}"
+        )
+
+    def _blamed(self, told: str, name: str) -> str:
+        """Return the axis that set what a message names, else the one that was looked at."""
+        set_by = {
+            text: axis
+            for picks in (self.picks[0], self.picks[-1])
+            for axis, choice in zip(self.config.axes, picks, strict=True)
+            for text in (choice.assignments if choice else ())
+        }
+        return next((axis for text, axis in set_by.items() if f"--set {text}:" in told), name)
 
     def _with_each_choice(self, at: int) -> Iterator[Picks]:
         """Yield the first points with each choice of an axis; the first of all where it is not."""
