@@ -120,11 +120,16 @@ def test_leakage_by_state_is_all_leakage() -> None:
     by_state = {state: sum(blocks.values()) for state, blocks in states.items()}
     total = parts["memory leakage"] + parts["logic leakage"]
     assert math.isclose(sum(by_state.values()), total, rel_tol=1e-12)
-    # What power switches leave, 1.9e-4 of all leakage, and the rewriting of what fades.
+    # What open switches leave, by the area that they stand on, and the rewriting of what fades.
     (off,) = (t for s, t in found.run.ledger.chip_states.items() if s.power is PowerState.OFF)
     prices, rewritten = found.figures.prices, rewriting(found.design)
-    leaks = math.fsum(prices.watts.values()) - math.fsum(rewritten.values())
-    left = 1.9e-4 * leaks + math.fsum(rewritten.values())
+    logic = found.design.hardware.site.logic
+    areas = [
+        sheet.leakage / logic.leakage if sheet.area is None else sheet.area
+        for sheet in prices.sheets.values()
+        if sheet.leakage
+    ]
+    left = logic.switched_off * math.fsum(areas) + math.fsum(rewritten.values())
     assert math.isclose(by_state["off"], left * to_seconds(off), rel_tol=1e-9)
     assert by_state["active"] > 0
     assert any(state.startswith("active 0.") for state in by_state)

@@ -166,12 +166,12 @@ BAD = {
     HEAD + '1 s,"MNLI,20,,\n': "2: not CSV: unexpected end of data; write one request a line",
     "arrival,task,token\n" + GOOD: ("1: unknown column 'token'; did you mean 'tokens'?; " + OTHER),
     "arrival,task,tokens,mood\n1 s,MNLI,20,": (
-        "1: unknown column 'mood'; known columns: arrival, task, tokens, exit_layer, "
+        "1: unknown column 'mood'; known columns: arrival, task, tokens, new_tokens, exit_layer, "
         "predicted_layer, deadline; " + OTHER
     ),
     "arrival,task\n": (
         "1: column 'tokens' is missing; expected "
-        "arrival,task,tokens[,exit_layer][,predicted_layer][,deadline]"
+        "arrival,task,tokens[,new_tokens][,exit_layer][,predicted_layer][,deadline]"
     ),
     "arrival,task,tokens,task\n": "1: column 'task' stands twice; remove one",
     "arrival,task,tokens [s]\n": "1: column 'tokens' has no unit; write tokens without [s]",
@@ -180,7 +180,8 @@ BAD = {
         "arrival [s]"
     ),
     "0 s,MNLI,20\n": (
-        "1: expected a header, arrival,task,tokens[,exit_layer][,predicted_layer][,deadline]; got "
+        "1: expected a header, "
+        "arrival,task,tokens[,new_tokens][,exit_layer][,predicted_layer][,deadline]; got "
         "the text '0 s,MNLI,20'; write one, " + OTHER
     ),
     b"arrival,task,tokens\n1 s,MNLI,20\n2 s,MNL\xe9,20": (
