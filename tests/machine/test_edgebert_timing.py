@@ -135,7 +135,9 @@ def test_a_load_and_a_product_slow_each_other_as_the_threads_do(
     shape = (size, outputs, depth)
     product = Pipeline(timing, outputs, depth, loads).run()
     assert product == pu_gold.product_cycles(*shape, load_words=words)
-    assert product >= tile_cycles(timing, outputs, depth)
+    # Not tile_cycles: a load can shift the threads so that fewer of their turns collide, as in the
+    # gold model (8 outputs of 16: 363 cycles alone, 320 beside 32 words). The multiplications stay.
+    assert product >= outputs * depth * size
     if words:
         loaded = Pipeline(timing, outputs, depth, loads).run_loads()
         assert loaded == pu_gold.product_cycles(*shape, load_words=words, until_loaded=True)
