@@ -209,3 +209,7 @@ def test_a_bad_first_value_is_a_row_and_a_bad_axis_is_named(capsys: Captured) ->
         assert sweep() == code
     told = " ".join(capsys.readouterr().err.split())
     assert "mine.yaml:7: axes.bottleneck: no value of it is valid" in told
+    Path("mine.yaml").write_text(STUDY)
+    assert sweep("--set", "hardware.memories.srm.capacity=1MiB") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.startswith("accelsim: --set hardware.memories.srm.capacity=1MiB: ")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,25 @@ def test_a_worker_that_is_killed_as_it_starts_is_replaced(
         return
     assert rows(swept({ROUNDS: [1, 2]}, jobs=1)) == rows(swept({ROUNDS: [1, 2]}))
     assert len(hired) == killed + 1
+
+
+def test_what_another_command_has_answered_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All that was left when a worker looked for more; a wait for nobody would never end."""
+
+    def waited(busy: list[Any]) -> list[Any]:
+        assert busy
+        return wait(busy)
+
+    monkeypatch.setattr("accelsim.study.executors.local.wait", waited)
+    points = small({ROUNDS: [1, 2]}).points
+    with LocalProcesses(1) as executor:
+        answered = Pending([[0, 1]], workers=1, unknown=lambda numbers: ())
+        assert list(executor.results(answered, points)) == []
+        halfway = iter([(0, 1), ()])
+        pending = Pending([[0, 1], [0, 1]], workers=1, unknown=lambda numbers: next(halfway))
+        assert [number for number, _ in executor.results(pending, points)] == [0, 1]
 
 
 def test_failures_are_retried_when_asked_and_stop_a_study_when_asked(poisoned: Path) -> None:

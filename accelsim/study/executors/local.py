@@ -88,7 +88,8 @@ class LocalProcesses(Executor):
             while pending or any(worker.left for worker in self._running):
                 self._hire(pending, points)
                 busy = {worker.connection: worker for worker in self._running if worker.left}
-                for connection in wait(list(busy)):
+                # None is where another command has answered all that was left: no wait would end.
+                for connection in wait(list(busy)) if busy else ():
                     assert isinstance(connection, Connection)
                     yield from self._heard(busy[connection], pending, strikes)
         except BaseException:

@@ -182,9 +182,10 @@ class Study(Sequence[StudyPoint]):
                 )
             except ConfigError as error:
                 first = first or error
-        raise self.error(
-            ("axes", self._blamed(str(first), name)), f"no value of it is valid: {first}"
-        )
+        told = str(first)
+        if any(f"--set {text}:" in told for text in self.base.assignments):
+            raise ConfigError(told)
+        raise self.error(("axes", self._blamed(told, name)), f"no value of it is valid: {told}")
 
     def _blamed(self, told: str, name: str) -> str:
         """Return the axis that set what a message names, else the one that was looked at."""

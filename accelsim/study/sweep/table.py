@@ -85,9 +85,14 @@ def _broken(constraints: list[str], known: Mapping[str, Any], why: Reason) -> Re
         if not value:
             sides = formula.bound
             values = tuple(side.value(known) for side in sides) if sides else ()
-            told = f": {values[0]} against {values[1]}" if sides else ""
+            told = f": {_short(values[0])} against {_short(values[1])}" if sides else ""
             return Reason("constraint", f"{text} does not hold{told}", values)
     return NO_REASON
+
+
+def _short(value: Any) -> str:
+    """Return a value as one reads it; the reason keeps it whole, in SI units as the formula."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
