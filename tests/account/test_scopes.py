@@ -226,6 +226,7 @@ def test_a_round_has_three_switches_however_many_rounds_there_are(rounds: int) -
     one = small_results("residency=one_task", f"requests.rounds={rounds}")["adapter_slc"]
     parts, (switches, everything) = round_costs(one.figures)
     switch = one.figures.scopes["switch"]
+    assert switches.what == "of which 3 task switches"
     assert switches.energy == pytest.approx(3 * switch.energy)
     assert switches.time == pytest.approx(3 * switch.latency)
     assert switches.share == pytest.approx(switches.energy / everything.energy)

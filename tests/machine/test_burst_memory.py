@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -247,6 +248,10 @@ def test_what_does_not_go_is_refused() -> None:
     with pytest.raises(CapacityError, match=r"ends 1 B beyond the 8 MiB of quad NOR flash 64 Mb"):
         memory("nor_quad").occupancy(read(2, 2**23 - 1), 0)
     assert memory("nor_quad").occupancy(read(1, 2**23 - 1), 0) > 0
+    for address, fits in ((2**23 - 300, True), (2**23 - 299, False)):
+        apart = Use("dram", "read", Range(address, 100, pieces=3, stride=100))
+        with nullcontext() if fits else pytest.raises(CapacityError, match="ends 1 B beyond"):
+            memory("nor_quad").occupancy(apart, 0)
     with pytest.raises(ProgramError, match=r"asks 'dram' for 'write', which it does not do"):
         evaluate(Point(MAIN, ("sequence_length=256", "hardware.dram.technology=nor_quad"), (CASE,)))
     with pytest.raises(ConfigError, match=r"half_sleep'; it has standby, deep_power_down"):

@@ -132,6 +132,17 @@ def test_reloading_ends_where_all_tasks_have_room() -> None:
     assert not [one for one in said(large, "not resident: ") if "vanilla_slc" in one]
 
 
+def test_what_holds_all_tasks_to_the_last_word_is_not_short() -> None:
+    change = "cases.vanilla_slc.hardware.memories.sram.capacity={} B"
+    small = examined("cases.vanilla_slc.hardware.memories.sram.capacity=32 KiB")["vanilla_slc"]
+    found = reloading(small.design, small.run)
+    assert found is not None
+    exact = examined(change.format(found.needed["sram"]), "residency=one_task")["vanilla_slc"]
+    found = reloading(exact.design, exact.run)
+    assert found is not None
+    assert found.needed == {}
+
+
 def test_spills_are_told_with_their_energy() -> None:
     result = examined(
         "sequence_length=128", "cases.adapter_slc.hardware.memories.activation_sram.capacity=16KiB"
