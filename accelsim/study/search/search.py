@@ -89,17 +89,18 @@ def optimize(
     how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
     search = Search(budget=budget, batch=batch, seed=seed, sampler=sampler)
     wanted = given_study(study, axes, set, asked)
+    wanted.check()
     return search_study(wanted, given_store(store), how, search).table
 
 
 def search_study(study: Study, store: Store, how: Evaluation, search: Search) -> Found:
     """Search a study for its objectives.
 
-    Raises ConfigError for a study without objectives, and without Optuna where it is needed.
+    ``Study.check`` tells before what is wrong with it. Raises ConfigError for a study without
+    objectives, and without Optuna where it is needed.
     """
     if not study.config.objectives:
         raise study.error(("objectives",), "this key is missing; expected what to search for")
-    study.check()
     size = grid_size(study)
     if size is not None and size <= search.budget:
         return Found(run_study(without_sample(study), store, how), size, whole=True)
