@@ -10,6 +10,7 @@ from accelsim.machine.components.arithmetic import PADDED
 from accelsim.machine.components.base import Datapath, Interconnect
 from accelsim.machine.components.bit_mask_codec import CodecConfig
 from accelsim.machine.components.host import HostConfig
+from accelsim.machine.components.memory import NARROWEST
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.protection import Code
 from accelsim.memory.storage import Extent, Home, StoredTensor
@@ -52,18 +53,40 @@ def memory_use(hardware: HardwareConfig, memory: str, action: str, bits: int) ->
     return shared_use(memory, action, Words, ceil_div(bits, hardware.memories[memory].word))
 
 
-def buffer_use(lanes: int, buffer: str, action: str, size: int) -> Use:
-    """Return the use of a buffer's port for bytes that fill whole vectors of ``lanes`` bytes."""
-    return shared_use(buffer, action, Vectors, size, ceil_div(size, lanes))
+def accessed(lanes: int, size: int, accesses: int) -> int:
+    """Return the bytes that so many accesses of a buffer of ``lanes`` bytes pay for.
+
+    A lane without a value rests, but no access takes less than the table's narrowest word.
+    """
+    return max(size, accesses * min(lanes, NARROWEST // 8))
+
+
+def buffer_use(lanes: int, buffer: str, action: str, size: int, at_once: int | None = None) -> Use:
+    """Return the use of a port of a buffer of ``lanes`` bytes, ``at_once`` if not so many, pass."""
+    vectors = ceil_div(size, at_once or lanes)
+    return shared_use(buffer, action, Vectors, accessed(lanes, size, vectors), vectors)
 
 
 def encoded_use(lanes: int, masks_per_cycle: int, buffer: str, action: str, moved: Transfer) -> Use:
     """Return the use of an operand buffer's port for a transfer: its values, then its masks.
 
-    The mask memory has a word for each vector and takes ``masks_per_cycle`` at a time.
+    The mask memory has a word for each vector and takes ``masks_per_cycle`` at a time; each is an
+    access of its own.
     """
-    words = ceil_div(moved.data_bytes, lanes) + ceil_div(moved.mask_vectors, masks_per_cycle)
-    return shared_use(buffer, action, Vectors, moved.amount, words)
+    vectors, masks = ceil_div(moved.data_bytes, lanes), moved.mask_vectors
+    paid = accessed(lanes, moved.data_bytes, vectors) + accessed(lanes, moved.mask_bytes, masks)
+    words = vectors + ceil_div(masks, masks_per_cycle)
+    return shared_use(buffer, action, Vectors, paid, words)
+
+
+def operand_use(lanes: int, buffer: str, size: int, masks: int, accesses: int, vectors: int) -> Use:
+    """Return the reads of an operand: bytes of values, of masks where it has some.
+
+    Both are accessed once for each of ``accesses`` vectors; ``vectors`` pass the port.
+    """
+    paid = accessed(lanes, size, accesses)
+    paid += accessed(lanes, masks, accesses) if masks else 0
+    return shared_use(buffer, "read", Vectors, paid, vectors)
 
 
 def function_use(

@@ -25,7 +25,10 @@ def test_a_product_reads_operands_and_masks_once_for_each_tile_across(
         ("weight_buffer", columns * depth, rows // 16),
         ("activation_buffer", rows * depth, columns // 16),
     ):
-        assert amounts[buffer, "read"] == times * (ceil(density * elements) + elements // 8)
+        # A vector's values are at least the table's word of 8 bytes, and so is its mask.
+        vectors = elements // 16
+        values = max(ceil(density * elements), 8 * vectors)
+        assert amounts[buffer, "read"] == times * (values + 8 * vectors)
     assert amounts["codec", "decode"] == rows * columns * depth * 2 // 16 // 16
     assert amounts["activation_buffer", "write"] == rows * columns
 

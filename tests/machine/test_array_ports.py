@@ -71,6 +71,21 @@ def test_a_mask_memory_takes_a_word_for_each_vector() -> None:
     assert masks.cycles == 8 * 64 // 16 * cycles
 
 
+@pytest.mark.parametrize("size", [4, 8, 16, 32, 128])
+def test_each_access_that_takes_time_costs_a_word_of_the_table_or_a_vector(size: int) -> None:
+    hardware = machine(f"pe_array.vector_size={size}")
+    masks, least = 8 * 2048 // size, min(size, 8)
+    write = single.run_alone(hardware, single.load(hardware, "mask", 2048))
+    assert write.amounts["weight_buffer", "write"] == max(2048, masks * least)
+    for density in (0.0, 1 / 16, 0.5, 1.0):
+        product = single.matmul(hardware, 128, 128, 128, density, density)
+        amounts = single.run_alone(hardware, product).amounts
+        vectors = 128 * 128 * 128 // size**2
+        stored, encoded = density * vectors * size, max(vectors * least, vectors * size / 8)
+        for buffer in ("weight_buffer", "activation_buffer"):
+            assert amounts[buffer, "read"] == max(vectors * least, stored) + encoded
+
+
 @given(
     vectors=st.integers(1, 1000),
     technology=st.sampled_from(["sram", "sram_htree", "rram", "pcm", "stt"]),

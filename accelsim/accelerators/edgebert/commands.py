@@ -17,7 +17,13 @@ from accelsim.accelerators.edgebert.parts import (
 )
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.timing.sfu_timing import routine_of
-from accelsim.mapping.accesses import buffer_use, encoded_use, mac_uses, padded_to
+from accelsim.mapping.accesses import (
+    buffer_use,
+    encoded_use,
+    mac_uses,
+    operand_use,
+    padded_to,
+)
 from accelsim.program import Elements, Product, Segment, Transfer, Use, Vectors
 from accelsim.units import ceil_div
 
@@ -27,18 +33,17 @@ def product(parts: Parts, asked: Product, density: float, activation_density: fl
 
     Sparsity saves bytes, not cycles.
     """
-    size = parts.pe_array.vector_size
+    size, array = parts.pe_array.vector_size, parts.pe_array
     rows, columns, depth = asked.rows, asked.columns, asked.depth
-    depth_vectors = ceil_div(depth, size)
-    vectors = port_vectors(parts.pe_array, rows, columns, depth)
-    for_weights, for_activations = operand_passes(parts.pe_array, rows, columns)
-    weights = for_weights * _encoded_bytes(columns, depth, density, size)
-    activations = for_activations * _encoded_bytes(rows, depth, activation_density, size)
-    decoded = (for_weights * columns + for_activations * rows) * depth_vectors
+    vectors = port_vectors(array, rows, columns, depth)
+    for_weights, for_activations = operand_passes(array, rows, columns)
+    decoded = (for_weights * columns + for_activations * rows) * ceil_div(depth, size)
+    weights = _encoded(size, columns, depth, density, for_weights)
+    activations = _encoded(size, rows, depth, activation_density, for_activations)
     uses = [
-        *mac_uses(parts.pe_array, PE_ARRAY, asked),
-        Use(WEIGHT_BUFFER, "read", Vectors(weights, vectors)),
-        Use(ACTIVATION_BUFFER, "read", Vectors(activations, vectors)),
+        *mac_uses(array, PE_ARRAY, asked),
+        operand_use(size, WEIGHT_BUFFER, *weights, vectors),
+        operand_use(size, ACTIVATION_BUFFER, *activations, vectors),
         # Two decoders, one for each operand, work side by side.
         Use(CODEC, "decode", Vectors(decoded, ceil_div(decoded, 2))),
         buffer_use(size, ACTIVATION_BUFFER, "write", rows * columns),
@@ -46,10 +51,13 @@ def product(parts: Parts, asked: Product, density: float, activation_density: fl
     return alone("matmul", "pe", uses)
 
 
-def _encoded_bytes(rows: int, depth: int, density: float, size: int) -> int:
-    values = Fraction(str(density)) * rows * depth
-    masks = rows * ceil_div(depth, size) * size
-    return -(-values.numerator // values.denominator) + ceil_div(masks, 8)
+def _encoded(
+    size: int, lines: int, depth: int, density: float, passes: int
+) -> tuple[int, int, int]:
+    """Return bytes of values and of masks that all passes read, and of how many vectors."""
+    values, vectors = Fraction(str(density)) * lines * depth, lines * ceil_div(depth, size)
+    stored = -(-values.numerator // values.denominator)
+    return passes * stored, passes * ceil_div(vectors * size, 8), passes * vectors
 
 
 def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:

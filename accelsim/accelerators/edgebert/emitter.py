@@ -30,6 +30,7 @@ from accelsim.mapping.accesses import (
     mac_uses,
     memory_use,
     merge_uses,
+    operand_use,
     padded_to,
     read_part,
     register_use,
@@ -229,13 +230,14 @@ class EdgeBertEmitter(Emitter):
         part = stationary.part
         masks = part.mask_bytes if part else 0
         stored = part.data_bytes if part else columns * depth
-        read, moved = weights * (stored + masks), activations * count * depth
-        decoded = weights * columns * ceil_div(depth, self.vector_size) if masks else 0
+        size, deep = self.vector_size, ceil_div(depth, self.vector_size)
+        reads, moves = weights * columns * deep, activations * count * deep
+        stored, masks = weights * stored, weights * masks
         uses = [
             *mac_uses(self.parts.pe_array, PE_ARRAY, Product(*shape)),
-            shared_use(WEIGHT_BUFFER, "read", Vectors, read, vectors),
-            shared_use(ACTIVATION_BUFFER, "read", Vectors, moved, vectors),
-            decode_use(self.hardware, decoded),
+            operand_use(size, WEIGHT_BUFFER, stored, masks, reads, vectors),
+            operand_use(size, ACTIVATION_BUFFER, activations * count * depth, 0, moves, vectors),
+            decode_use(self.hardware, reads if masks else 0),
             *self.write_uses(out, rows, count * columns),
         ]
         waits = {moving.loaded_by, stationary.loaded_by, *after}

@@ -184,7 +184,7 @@ class NpuEmitter(Emitter):
             uses = self._read_weights(source, extent, size, with_bias=not depth[0])
         # Two tiles lie in the scratchpad at a time.
         after |= set(self._tiles[:-1])
-        into = buffer_use(self._write_bytes, SCRATCHPAD, "write", size)
+        into = buffer_use(self.vector_size, SCRATCHPAD, "write", size, self._write_bytes)
         uses = [*self._in_rows(uses, count), into]
         task = self.command(queue, label, uses, after, [(SCRATCHPAD, size)])
         if source.value:
@@ -319,7 +319,7 @@ class NpuEmitter(Emitter):
         elements = sum(tensor.parameter.elements for tensor in tensors)
         parts = [context.part(tensor, 0, tensor.parameter.elements) for tensor in tensors]
         uses = self._from_home(parts, context.address(tensors[0].parameter.name), elements)
-        uses.append(buffer_use(self._write_bytes, SCRATCHPAD, "write", elements))
+        uses.append(buffer_use(self.vector_size, SCRATCHPAD, "write", elements, self._write_bytes))
         holds = ((SCRATCHPAD, elements),)
         return Operand(holds, self.command(self._turn(LOAD), function.label, uses, (), holds))
 
