@@ -71,13 +71,13 @@ def optimize(
     """
     from accelsim.report.media import chosen_media
     from accelsim.report.sweep import sweep_report
-    from accelsim.study.search.search import Search, search_study
+    from accelsim.study.search.search import Search, check_search, search_study
     from accelsim.study.store import Store
     from accelsim.study.sweep.space import load_study
 
     refuse_unused_media(out)
     wanted, asked = chosen_media(media), load_study(study, assignments)
-    asked.check()
+    check_search(asked)
     search = Search(**{name: options.pop(name) for name in Search.model_fields})
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
         found = search_study(asked, kept, evaluation(progress, **options), search)

@@ -117,6 +117,8 @@ Watts = Annotated[float, *_quantity("W", zero=True)]
 Volts = Annotated[float, *_quantity("V")]
 Amperes = Annotated[float, *_quantity("A", zero=True)]
 Kelvin = Annotated[float, *_quantity("K")]
+# What data sheets of parts speak of: -55 C to 150 C, military and automotive grades.
+PartKelvin = Annotated[float, *_quantity("K", least="218 K", most="424 K")]
 Meters = Annotated[float, *_quantity("m")]
 SquareMeters = Annotated[float, *_quantity("m2", zero=True)]
 Bytes = Annotated[int, *_quantity("B", whole=True)]

@@ -16,12 +16,15 @@ from accelsim.inputs.quantities import (
     Amperes,
     Bytes,
     BytesPerSecond,
+    Hertz,
     JoulesPerByte,
     SimulatedSeconds,
     Volts,
 )
 from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.memory.burst_memory_rules import problems_of
 from accelsim.memory.files import load_file, shipped_technologies
+from accelsim.memory.no_such_part import refuse
 from accelsim.memory.temperature import Currents, at_temperature
 
 Source = Annotated[str, Field(min_length=1)]
@@ -55,12 +58,16 @@ class Stated(ConfigModel, Generic[Value]):
 class Access(ConfigModel):
     """Times of an access: ``latency`` from a command to its first data, then ``bandwidth``.
 
-    Whole ``transfer`` sizes move, and a new command is needed after ``burst`` bytes (None: never).
+    That is no more than the data ``pins`` carry at ``edges`` of the ``clock``. Whole ``transfer``
+    sizes move, and a new command is needed after ``burst`` bytes (None: never).
     """
 
     source: Source
     latency: SimulatedSeconds
-    bandwidth: Annotated[BytesPerSecond, Field(gt=0)]
+    pins: int
+    clock: Hertz
+    edges: int
+    bandwidth: BytesPerSecond
     transfer: Bytes
     burst: Bytes | None = None
 
@@ -145,7 +152,9 @@ def load_burst_memory(name_or_path: str | Path) -> BurstMemoryTechnology:
 
 
 def _read(document: Document) -> BurstMemoryTechnology:
-    return validate(document, BurstMemoryTechnology)
+    part = validate(document, BurstMemoryTechnology)
+    refuse(document, problems_of(part))
+    return part
 
 
 def list_burst_memories() -> list[str]:

@@ -8,8 +8,6 @@ of a run is *counts x energy per command + residency x standby power*.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
 from itertools import pairwise
 from math import fsum
 from pathlib import Path
@@ -19,26 +17,21 @@ from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Amperes, Kelvin, Volts
+from accelsim.inputs.quantities import Amperes, PartKelvin, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
+from accelsim.memory.dram_rules import ARRAY_SHARES, RULES, ArrayShare
 from accelsim.memory.dram_shape import Organisation, Source, Timing
 from accelsim.memory.files import load_file, shipped_technologies
+from accelsim.memory.no_such_part import problems, refuse
 from accelsim.memory.temperature import Currents, at_temperature
 
 Direction = Literal["read", "write"]
 DramState = Literal["active_standby", "precharge_standby", "power_down", "self_refresh"]
 DRAM_STATES: tuple[DramState, ...] = get_args(DramState)
-ArrayShare = Literal["all", "1/2", "1/4", "1/8", "1/16"]
-# What self-refresh can be limited to (JESD209-4, PASR masks of banks and segments).
-ARRAY_SHARES: dict[ArrayShare, Fraction] = {
-    share: Fraction(1 if share == "all" else share) for share in get_args(ArrayShare)
-}
-
 _TRANSFERS_PER_CLOCK = 2  # Double data rate, by definition of the LPDDR families.
 _BITS_PER_BYTE = 8
 # An assumption for LPDDR2 and LPDDR3, so that it is told and not charged.
 _PINS = "pins without termination take some 17 to 29 pJ a byte"
-_GIVES = "; a command would give energy"
 
 
 class Rail(ConfigModel):
@@ -63,27 +56,6 @@ class Rail(ConfigModel):
         """Return V x (current - IDD3N): what a command adds to the open-row background [W]."""
         return self.voltage * (current - self.active_standby)
 
-    def too_low(self, timing: Timing) -> Iterator[tuple[str, float, str]]:
-        """Yield each current that is too low for what it contains: its name, amperes and what."""
-        row_cycle = timing.activate_to_precharge + timing.precharge
-        rounding = 1e-12 * self.voltage * self.activate_precharge * row_cycle
-        if self.activate_energy(timing) < -rounding:
-            yield (
-                "IDD0",
-                self.activate_precharge,
-                f"the mean of IDD3N (tRAS) and IDD2N (tRP){_GIVES}",
-            )
-        for name, current, above, more in (
-            ("IDD2N", self.precharge_standby, "IDD2P", self.power_down),
-            ("IDD3N", self.active_standby, "IDD2N", self.precharge_standby),
-        ):
-            # 0 where the source has no such current of a rail; of VDD2 it is refused.
-            if 0 < current < more:
-                yield name, current, f"{above} of {more:g} A, a deeper state"
-        for name, current in (("IDD4R", self.read), ("IDD4W", self.write), ("IDD5", self.refresh)):
-            if current < self.active_standby:
-                yield name, current, f"IDD3N of {self.active_standby:g} A{_GIVES}"
-
     def activate_energy(self, timing: Timing) -> float:
         """Return V [IDD0 tRC - (IDD3N tRAS + IDD2N tRP)], an activate with its precharge [J]."""
         row_cycle = timing.activate_to_precharge + timing.precharge
@@ -104,28 +76,6 @@ class Power(ConfigModel):
     vdd2: Rail = Field(alias="VDD2")
     vddq: Rail | None = Field(None, alias="VDDQ")
 
-    @model_validator(mode="after")
-    def _rest_costs(self) -> Power:
-        rail = self.vdd2
-        resting = {
-            "IDD2P": rail.power_down,
-            "IDD2N": rail.precharge_standby,
-            "IDD3N": rail.active_standby,
-            "IDD6": rail.self_refresh,
-        }
-        free = [
-            (("VDD2", name), "0 A; nothing rests for free") for name in resting if not resting[name]
-        ]
-        if free:
-            raise RuleError(*free)
-        return self
-
-    @property
-    def rails(self) -> dict[str, Rail]:
-        """All supplies by the name that they have in files."""
-        known = {"VDD1": self.vdd1, "VDD2": self.vdd2, "VDDQ": self.vddq}
-        return {name: rail for name, rail in known.items() if rail is not None}
-
     @property
     def core(self) -> tuple[Rail, ...]:
         """The supplies of the core."""
@@ -145,7 +95,7 @@ class SelfRefresh(ConfigModel):
     """
 
     source: Source
-    stated_at: Kelvin
+    stated_at: PartKelvin
     relative: Currents
     partial: dict[ArrayShare, Annotated[float, Field(gt=0, le=1)]]
 
@@ -194,21 +144,6 @@ class DramTechnology(ConfigModel):
                 f"refreshes; expected more than {busy * 1e9:g} ns (write, tRPab, tRFCab, tRCD, "
                 "tCKE and tXP together)"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _no_command_gives_energy_back(self) -> DramTechnology:
-        """Refuse a current below the background that it contains: its command would cost less."""
-        wrong = [
-            (
-                ("power", supply, current),
-                f"{given:g} A is less than {least}",
-            )
-            for supply, rail in self.power.rails.items()
-            for current, given, least in rail.too_low(self.timing)
-        ]
-        if wrong:
-            raise RuleError(*wrong)
         return self
 
     @property
@@ -323,13 +258,7 @@ def load_dram(name_or_path: str | Path) -> DramTechnology:
 def read_dram(document: Document) -> DramTechnology:
     """Return the part of a document, refused where no part is so. Raises ConfigError."""
     part = validate(document, DramTechnology)
-    wrong = [
-        str(document.error((group, name), text))
-        for group, found in (("organisation", part.organisation), ("timing", part.timing))
-        for name, text in found.contradictions()
-    ]
-    if wrong:
-        raise ConfigError("\n".join(wrong))
+    refuse(document, problems(part, RULES))
     return part
 
 

@@ -100,6 +100,10 @@ class Silicon(ConfigModel):
     cells: list[SiliconCell]
 
 
+# What of an array nobody measured where nobody measured anything.
+ALL_FIGURES = ("all figures",)
+
+
 def load_silicon(name: str = "silicon") -> Silicon:
     """Return what was measured. Raises ConfigError for every problem of the file."""
     return load_file(name, _read, "measurements", "silicon")
@@ -117,7 +121,7 @@ def as_built(array: Array, measurements: str = "silicon") -> Array:
     if cell is None:
         known = f"nothing was measured for {array.technology}, {array.bits_per_cell} b/cell"
         warnings = (*array.warnings, f"{known}: figures are NVSim's")
-        return replace(array, warnings=warnings, unmeasured=("all figures",))
+        return replace(array, warnings=warnings, unmeasured=ALL_FIGURES)
     found = _found(file, cell, array)
     return replace(array, **found, exact=False, **_said(array, cell, found))
 
@@ -162,10 +166,11 @@ def _found(file: Silicon, cell: SiliconCell, array: Array) -> dict[str, Any]:
 def _said(array: Array, cell: SiliconCell, found: dict[str, Any]) -> dict[str, Any]:
     figures = ("area", "read_latency", "write_latency", "read_energy", "write_energy", "leakage")
     kept = tuple(name.replace("_", " ") for name in figures if name not in found)
+    unmeasured = ALL_FIGURES if len(kept) == len(figures) else kept
     more = (f"not measured, so NVSim's: {', '.join(kept)}",) if kept else ()
     sources = "; ".join(dict.fromkeys(line.source for line in _lines(cell)))
     source = f"silicon.yaml: {sources}; the rest: {array.source}"
-    return {"warnings": (*array.warnings, *more), "unmeasured": kept, "source": source}
+    return {"warnings": (*array.warnings, *more), "unmeasured": unmeasured, "source": source}
 
 
 def _lines_of(figure: str) -> Iterator[str]:

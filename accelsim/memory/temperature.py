@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from accelsim.inputs.quantities import Amperes, Kelvin
+from accelsim.inputs.quantities import Amperes, PartKelvin
 
 
 def _rising(figures: dict[float, float]) -> dict[float, float]:
@@ -24,7 +24,7 @@ def _rising(figures: dict[float, float]) -> dict[float, float]:
 
 
 Currents = Annotated[
-    dict[Kelvin, Annotated[Amperes, Field(gt=0)]], Field(min_length=1), AfterValidator(_rising)
+    dict[PartKelvin, Annotated[Amperes, Field(gt=0)]], Field(min_length=1), AfterValidator(_rising)
 ]
 """Currents [A] by temperature [K]; above zero, as nothing rests for free, and rising with it."""
 

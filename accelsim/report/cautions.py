@@ -13,6 +13,7 @@ from accelsim.account.cautions import reloading, saturation, spill
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.memories import unused_memories
 from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.memory.silicon import ALL_FIGURES
 from accelsim.memory.storage import StorageConfig
 from accelsim.report.text import duration, number, percent, years
 from accelsim.units import format_bytes, format_si
@@ -73,7 +74,11 @@ def _half_built(case: CaseResult) -> Iterator[str]:
         if one.region.array.unmeasured:
             found.setdefault(one.region.array.unmeasured, []).append(one.region.name)
     for figures, names in found.items():
-        yield f"half built: of {', '.join(names)} nobody measured {', '.join(figures)}: NVSim's"
+        of, kept = ", ".join(names), ", ".join(figures)
+        if figures == ALL_FIGURES:
+            yield f"not as built: of {of} nobody measured anything: all their figures are NVSim's"
+        else:
+            yield f"half built: of {of} nobody measured {kept}: NVSim's"
 
 
 def _saturated(result: Result, case: CaseResult) -> Iterator[str]:

@@ -205,6 +205,168 @@ def test_nothing_rests_for_free_nor_for_less_when_hot(tmp_path: Path, current: s
         load_burst_memory(path)
 
 
+def edited(folder: Path, name: str, old: str, new: str) -> Path:
+    text = Path(f"hwconfigs/technologies/{name}.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1, text
+    path = folder / "part.yaml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("nor_quad", "typical: 7 mA", "typical: 20 mA", r"power\.read\.typical: .* maximum read; "),
+        (
+            "nor_quad",
+            "358 K: 10 uA}, m",
+            "358 K: 11 uA}, m",
+            r"deep_power_down\.current\.typical: ",
+        ),
+        ("nor_quad", "358 K: 30 uA", "358 K: 9 uA", r"rests\.deep_power_down\.current\..* standby"),
+        (
+            "nor_quad",
+            "358 K: 30 uA",
+            "358 K: 19 mA",
+            r"rests\.standby\.current\.maximum: .* read; ",
+        ),
+        (
+            "nor_quad",
+            "83 MB/s",
+            "83 GB/s",
+            r"access\.bandwidth: .* 83\.00 MB/s, what its pins carry",
+        ),
+        (
+            "nor_quad",
+            "pins: 4",
+            "pins: 2",
+            r"access\.bandwidth: 83\.00 MB/s is more than 41\.50 MB",
+        ),
+        (
+            "nor_quad",
+            "pins: 4",
+            "pins: 40",
+            r"access\.pins: 40 is that of no part; expected one of ",
+        ),
+        (
+            "nor_quad",
+            "166 MHz\n",
+            "16.6 MHz\n",
+            r"access\.bandwidth: .* what its pins carry at its",
+        ),
+        ("nor_quad", "166 MHz\n", "16.6 GHz\n", r"access\.clock: 16\.60 GHz is more than 4\.808"),
+        (
+            "nor_quad",
+            "edges: 1",
+            "edges: 3",
+            r"access\.edges: 3 is that of no part; expected one of",
+        ),
+        (
+            "nor_quad",
+            "653.4 pJ/B",
+            "0 pJ/B",
+            r"power\.bus: 0 J/B is less than 2\.400 pJ/B, 0\.3 pJ",
+        ),
+        (
+            "nor_quad",
+            "typical: 7 mA",
+            "typical: 0 mA",
+            r"power\.read\.typical: 0 A is less than 301",
+        ),
+        ("nor_quad", "8 MiB", "8 TiB", r"capacity: 8\.796 TB is more than 1\.100 TB, the largest"),
+        ("nor_quad", "8 MiB", "1 KiB", r"capacity: 1024 is that of no part; expected whole blocks"),
+        (
+            "nor_quad",
+            "0.12 us",
+            "0 s",
+            r"access\.latency: 0 s is less than 20\.00 ns, tRCD and tRL",
+        ),
+        (
+            "nor_quad",
+            "3.3 V\n",
+            "0.1 V\n",
+            r"power\.voltage: 100\.0 mV is less than 870\.0 mV, VDD",
+        ),
+        ("nor_quad", "3.3 V\n", "5 V\n", r"power\.voltage: 5\.000 V is more than 3\.600 V"),
+        (
+            "nor_quad",
+            "exit: 10 us",
+            "exit: 0 s",
+            r"rests\.deep_power_down\.exit: 0 s is less than 3",
+        ),
+        (
+            "nor_quad",
+            "{298 K: 0.2",
+            "{98 K: 0.2",
+            r"current\.typical\..*: 98 K is too small; expec",
+        ),
+        (
+            "psram_octal",
+            "1 KiB",
+            "16 MiB",
+            r"access\.burst: 16\.78 MB is more than 8\.389 MB, the cap",
+        ),
+        (
+            "psram_octal",
+            "1 KiB",
+            "1 B",
+            r"access\.burst: 1\.000 B is less than 2\.000 B, a transfer",
+        ),
+        (
+            "psram_octal",
+            "fer: 2 B",
+            "fer: 20 B",
+            r"access\.transfer: 20 is that of no part; expected",
+        ),
+        (
+            "psram_octal",
+            "fer: 2 B",
+            "fer: 1 B",
+            r"access\.transfer: .* what its pins move in a clock",
+        ),
+        (
+            "psram_octal",
+            "8 MiB",
+            "8 GiB",
+            r"capacity: 8\.590 GB is more than 4\.295 GB, 32 Gb of a",
+        ),
+        (
+            "psram_octal",
+            ", keeps: false",
+            "",
+            r"rests\.deep_power_down: a volatile part .* keeps: f",
+        ),
+        (
+            "psram_octal",
+            "write: {",
+            "# {",
+            r"power: a volatile part that nobody writes; expected 'w",
+        ),
+        (
+            "psram_octal",
+            "{298 K: 20 uA,",
+            "{298 K: 1 uA,",
+            r"half_sleep\.current.* half of the thrif",
+        ),
+        (
+            "psram_octal",
+            "exit: 150 us, keeps",
+            "exit: 99 us, keeps",
+            r"deep_.*exit: .* half_sleep, ",
+        ),
+        ("lpddr5_6400", "exit: 0.3 us", "exit: 30 ns", r"self_refresh\.exit: .* a refresh \(tRFC4"),
+    ],
+)
+def test_what_no_part_is_says_where_what_and_what_to_do(
+    tmp_path: Path, name: str, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_burst_memory(edited(tmp_path, name, old, new))
+    text = str(caught.value)
+    assert re.search(rf"(?m)^{re.escape(str(tmp_path))}/part\.yaml:\d+: .*{said}", text), text
+    assert "expected" in text
+
+
 # -- in a machine ----------------------------------------------------------------------------------
 
 QUIET = "requests={pattern: poisson, mean_interval: 2 ms, duration: 20 ms, seed: 2}"

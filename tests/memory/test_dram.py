@@ -176,36 +176,44 @@ def _edited(folder: Path, old: str, new: str) -> DramTechnology:
         (
             "IDD0: 45 mA",
             "IDD0: 20 mA",
-            r"power\.VDD2\.IDD0: 0\.02 A is less than the mean of IDD3N \(tRAS\) and IDD2N "
-            r"\(tRP\); a command would give energy",
+            r"power\.VDD2\.IDD0: 20\.00 mA is less than 29\.10 mA, the mean of IDD3N \(tRAS\) and "
+            r"IDD2N \(tRP\); a command would give energy; expected at least 29\.10 mA: correct it",
         ),
         (
             "IDD4R: 150 mA",
             "IDD4R: 0.1 mA",
-            r"power\.VDDQ\.IDD4R: 0\.0001 A is less than IDD3N of 0\.00075 A; a command would give",
+            r"power\.VDDQ\.IDD4R: 100\.0 uA is less than 750\.0 uA, IDD3N; a command would give",
         ),
         (
             "IDD2P: 3 mA",
             "IDD2P: 28 mA",
-            r"power\.VDD2\.IDD2N: 0\.027 A is less than IDD2P of 0\.028 A",
+            r"power\.VDD2\.IDD2N: 27\.00 mA is less than 28\.00 mA, IDD2P of a deeper state",
         ),
         (
             "IDD2N: 27 mA",
             "IDD2N: 31 mA",
-            r"power\.VDD2\.IDD3N: 0\.03 A is less than IDD2N of 0\.031",
+            r"power\.VDD2\.IDD3N: 30\.00 mA is less than 31\.00 mA, IDD2N of a deeper state",
         ),
-        ("IDD6: 0.5 mA", "IDD6: 0 mA", r"power\.VDD2\.IDD6: 0 A; nothing rests for free"),
+        (
+            "IDD6: 0.5 mA",
+            "IDD6: 0 mA",
+            r"power\.VDD2\.IDD6: 0 A is no more than 0 A, nothing rests for free; expected more",
+        ),
         (
             "tCCD: 5 ns",
             "tCCD: 0.5 ns",
-            r"timing\.tCCD: 5e-10 s is shorter than a clock of 6\.25e-10",
+            r"timing\.tCCD: 500\.0 ps is less than 625\.0 ps, a clock \(tCK\); expected at least",
         ),
         (
             "tXSR: 287.5 ns",
             "tXSR: 100 ns",
-            r"timing\.tXSR: 1e-07 s is shorter than tRFCab of 2\.8e-",
+            r"timing\.tXSR: 100\.0 ns is less than 280\.0 ns, tRFCab within it; expected at least",
         ),
-        ("tREFI: 3903.75 ns", "tREFI: 1 s", r"timing\.tREFI: 1 s is longer than the 15\.625 us of"),
+        (
+            "tREFI: 3903.75 ns",
+            "tREFI: 1 s",
+            r"timing\.tREFI: 1\.000 s is more than 15\.63 us, the interval of the least demanding",
+        ),
         (
             "page_size: 2 KiB",
             "page_size: 2 MiB",
@@ -226,6 +234,35 @@ def _edited(folder: Path, old: str, new: str) -> DramTechnology:
             "358 K: 400 uA",
             r"self_refresh\.relative: 0\.0004 A at 358 K is less than 0\.0005 A at 318 K; expected",
         ),
+        ("tRFCab: 280 ns", "tRFCab: 1 ns", r"timing\.tRFCab: 1\.000 ns is less than 130\.0 ns, th"),
+        (
+            "rows: 65536 ",
+            "rows: 65536000 ",
+            r"organisation\.rows: 65536000 is that of no part; expected 2\^n or 3 x 2\^n, dens",
+        ),
+        ("rows: 65536 ", "rows: 524288 ", r"organisation\.rows: 524288 is more than 262144, row"),
+        (
+            "IDD6: 0.5 mA",
+            "IDD6: 20 mA",
+            r"power\.VDD2\.IDD6: 20\.00 mA is more than 11\.61 mA, IDD2P and refreshes twice as",
+        ),
+        (
+            "IDD6: 0.5 mA",
+            "IDD6: 1 nA",
+            r"power\.VDD2\.IDD6: 1\.000 nA is less than .*, half of the thriftiest refresh kn",
+        ),
+        ("IDD4R: 275 mA", "IDD4R: 30 mA", r"power\.VDD2\.IDD4R: .*; a command would be free; "),
+        ("IDD4R: 150 mA", "IDD4R: 0.75 mA", r"power\.VDDQ\.IDD4R: .*; a command would be free; "),
+        (
+            "tCCD: 5 ns",
+            "tCCD: 3 ns",
+            r"timing\.tCCD: 3\.000 ns is less than 5\.000 ns, a burst of BL/2 clocks; expected",
+        ),
+        ("tRAS: 42.5 ns", "tRAS: 18 ns", r"timing\.tRAS: 18\.00 ns is less than 25\.00 ns, "),
+        ("tRPab: 21.25 ns", "tRPab: 17 ns", r"timing\.tRPab: 17\.00 ns is less than 18\.12 ns"),
+        ("tCK: 0.625 ns", "tCK: 0.0625 ns", r"timing\.tCK: 62\.50 ps is less than 208\.0 ps, th"),
+        ("stated_at: 298 K", "stated_at: 29 K", r"self_refresh\.stated_at: 29 K is too small; e"),
+        ("1/16: 0.50", "1/16: 0.05", r"self_refresh\.partial\.1/16: 0\.05 is less than 0\.0625,"),
         ("banks: 8", "banks: 0", r"organisation\.banks: input should be greater than 0, got 0"),
         (
             "page_size: 2 KiB",
@@ -245,6 +282,31 @@ def test_wrong_file_says_where_and_what(tmp_path: Path, old: str, new: str, mess
         _edited(tmp_path, old, new)
     place = re.escape(str(tmp_path / "part.yaml")) + r":\d+: "
     assert re.search(f"(?m)^{place}{message}", str(caught.value)), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rail", "volts", "wrong"),
+    [
+        ("VDD1", 1.8, "0.18 V"),
+        ("VDD2", 1.1, "0.1 V"),
+        ("VDD2", 1.1, "3.3 V"),
+        ("VDDQ", 1.1, "0.2 V"),
+    ],
+)
+def test_a_supply_is_that_of_a_standard(
+    tmp_path: Path, rail: str, volts: float, wrong: str
+) -> None:
+    old = f"  {rail}:\n    voltage: {volts} V"
+    with pytest.raises(ConfigError, match=rf"part\.yaml:\d+: power\.{rail}\.voltage: .* JESD"):
+        _edited(tmp_path, old, f"  {rail}:\n    voltage: {wrong}")
+
+
+def test_what_never_forgets_is_not_held_against_refresh(tmp_path: Path) -> None:
+    """An MRAM says so; without that word an interval of years is refreshing for free."""
+    never = "tREFI: 1e9 s\n  refreshed: false"
+    assert _edited(tmp_path, "tREFI: 3903.75 ns", never).refresh_power == pytest.approx(
+        0, abs=1e-15
+    )
 
 
 def test_unknown_part_names_the_shipped_ones():

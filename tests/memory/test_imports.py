@@ -134,6 +134,12 @@ def test_a_memspec_is_the_part_that_travels_with_us() -> None:
         assert mine.model_dump(exclude={"source"}) == theirs.model_dump(exclude={"source"})
 
 
+@pytest.mark.parametrize("name", sorted(each.name for each in SAMPLES.glob("dramsys_*.json")))
+def test_no_published_memspec_is_a_part_that_cannot_be(name: str) -> None:
+    assert imported(name, options=("--currents-of", "lpddr4_3200")) == 0
+    assert load_dram("got.yaml").timing.refreshed == ("mram" not in name)
+
+
 def test_ddr4_has_rails_of_its_own() -> None:
     assert imported("dramsys_ddr4_2400.json") == 0
     part = load_dram("got.yaml")

@@ -109,8 +109,14 @@ def test_a_run_tells_what_of_its_memories_nobody_measured() -> None:
     told = remarks(run_workload(small_workload("hardware.process.source=silicon")))
     sram = [text for text in told if text.startswith("half built") and " sram" in text]
     assert "read latency, write latency, read energy, write energy: NVSim's" in sram[0]
+    assert not [text for text in told if "all figures" in text]
+    unknown = ("hardware.process.source=silicon", "hardware.memories.sram.technology=STT")
+    told = remarks(run_workload(small_workload(*unknown)))
+    [stt] = [text for text in told if text.startswith("not as built: ")]
+    assert "sram nobody measured anything: all their figures are NVSim's" in stt
+    assert not [text for text in told if text.startswith("half built") and "sram nobody" in text]
     nvsim = remarks(run_workload(small_workload()))
-    assert not [text for text in nvsim if text.startswith("half built")]
+    assert not [text for text in nvsim if text.startswith(("half built", "not as built"))]
 
 
 @pytest.mark.parametrize("bits_per_cell", [1, 2, 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,12 +14,14 @@ from searched import SEARCH, searched_study
 from small_workload import MAIN, SMALL
 
 import accelsim
+from accelsim.cli.main import run_command_line
 from accelsim.errors import ConfigError
+from accelsim.inputs.shipped import shipped_folder
 from accelsim.report.sweep import sweep_report
 from accelsim.report.table import Table
 from accelsim.study.front import Costs, costs_of, front_of, with_objectives
 from accelsim.study.search import search as searching
-from accelsim.study.search.search import Search, search_study
+from accelsim.study.search.search import Search, check_search, search_study
 from accelsim.study.search.space import choose, grid_size, key_of, unseen, without_sample
 from accelsim.study.store import IN_MEMORY, Store
 from accelsim.study.sweep.config import Objective
@@ -164,10 +167,16 @@ def test_a_space_within_the_budget_is_evaluated_whole(rows: list[StudyRow]) -> N
     assert [dict(row) for row in found.table] == [dict(row) for row in rows]
 
 
-def test_a_study_without_objectives_is_no_search() -> None:
-    nothing = study(objectives={})
+def test_a_study_without_objectives_is_no_search_and_leaves_no_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(ConfigError, match=r"^objectives: this key is missing"):
-        search_study(nothing, Store(IN_MEMORY), Evaluation(0), Search())
+        check_search(study(objectives={}))
+    path = shipped_folder("workloads") / "studies" / "adaptations.yaml"
+    store = tmp_path / "out" / "studies.sqlite"
+    assert run_command_line(["optimize", str(path), "--store", str(store)]) == 2
+    assert "objectives: this key is missing" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "tpe"])

@@ -14,7 +14,8 @@ from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.machine.timing.dram_channel import DramChannel
 from accelsim.machine.timing.dram_ticks import ChannelState, IdleState
-from accelsim.memory.dram import ArrayShare, DramState, load_dram, prices
+from accelsim.memory.dram import DramState, load_dram, prices
+from accelsim.memory.dram_rules import ArrayShare
 from accelsim.program import Range, Use
 from accelsim.units import Tick
 

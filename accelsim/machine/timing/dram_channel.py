@@ -8,7 +8,8 @@ from copy import copy
 
 from accelsim.errors import CapacityError, ProgramError
 from accelsim.machine.timing.dram_ticks import ChannelState, DramTicks, IdleState
-from accelsim.memory.dram import ARRAY_SHARES, DRAM_STATES, ArrayShare, DramState, DramTechnology
+from accelsim.memory.dram import DRAM_STATES, DramState, DramTechnology
+from accelsim.memory.dram_rules import ARRAY_SHARES, ArrayShare
 from accelsim.units import Tick, ceil_div, format_bytes
 
 _ACTIVATES_IN_WINDOW = 4  # tFAW is the four-activate window of JESD209-3 and JESD209-4.

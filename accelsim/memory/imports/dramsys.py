@@ -147,7 +147,7 @@ def _timing(found: Memspec, kind: str) -> tuple[Part, list[str]]:
     if "MRAM" in kind and not found.has(group, "REFI"):
         # It never forgets: refreshed once in 30 years, at the price of nothing.
         clocks = {name: names for name, names in clocks.items() if name not in _REFRESH}
-        never = {"tRFCab": f"{plain(clock)} ns", "tREFI": "1e9 s"}
+        never = {"refreshed": False, "tRFCab": f"{plain(clock)} ns", "tREFI": "1e9 s"}
         notes.append("never refreshed; that it keeps its contents without supply is not modelled")
     known = {name: found.number(group, *names) for name, names in clocks.items()}
     times = {name: f"{plain(count * clock)} ns" for name, count in known.items()}

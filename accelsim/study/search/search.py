@@ -89,18 +89,22 @@ def optimize(
     how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
     search = Search(budget=budget, batch=batch, seed=seed, sampler=sampler)
     wanted = given_study(study, axes, set, asked)
-    wanted.check()
+    check_search(wanted)
     return search_study(wanted, given_store(store), how, search).table
 
 
-def search_study(study: Study, store: Store, how: Evaluation, search: Search) -> Found:
-    """Search a study for its objectives.
-
-    ``Study.check`` tells before what is wrong with it. Raises ConfigError for a study without
-    objectives, and without Optuna where it is needed.
-    """
+def check_search(study: Study) -> None:
+    """Raise ConfigError for what is wrong with a study, or where it has no objectives."""
+    study.check()
     if not study.config.objectives:
         raise study.error(("objectives",), "this key is missing; expected what to search for")
+
+
+def search_study(study: Study, store: Store, how: Evaluation, search: Search) -> Found:
+    """Search a study for its objectives; ``check_search`` tells before what is wrong with it.
+
+    Raises ConfigError without Optuna where it is needed.
+    """
     size = grid_size(study)
     if size is not None and size <= search.budget:
         return Found(run_study(without_sample(study), store, how), size, whole=True)
