@@ -21,6 +21,7 @@ from accelsim.mapping.accesses import (
 from accelsim.mapping.context import Context
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
+from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import DRAM
 from accelsim.program import Range, Use
@@ -265,6 +266,14 @@ class Emitter(ABC):
             self.plan.release(task, buffer, size)
 
     # -- ways in and out -----------------------------------------------------------------------
+
+    def reads(self, tensors: Sequence[StoredTensor], parts: Sequence[Part]) -> list[Use]:
+        """Return the uses that read a part of each tensor from its home, in DRAM from its place."""
+        return [
+            use
+            for tensor, part in zip(tensors, parts, strict=True)
+            for use in read_part(self.hardware, part, self.context.address(tensor.parameter.name))
+        ]
 
     def gather(self, operator: Operator, out: Value, rows: Rows) -> None:
         """Look up table rows in one scatter-gather transfer; equal rows are read once.

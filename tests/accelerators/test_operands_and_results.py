@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from compiled_encoder import SMALL_MODEL, amounts_of, compiled
@@ -56,3 +57,6 @@ def test_weights_in_dram_are_read_from_the_first_to_the_last(workload: str, case
         first = min(each.address for each in read)
         assert max(each.address + each.size for each in read) - first >= weights
         assert len({each.address for each in read}) == len(read)
+        # Each byte from its own place: none is read twice.
+        ordered = sorted((each.address, each.address + each.size) for each in read)
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(ordered))

@@ -32,7 +32,6 @@ from accelsim.mapping.accesses import (
     merge_uses,
     operand_use,
     padded_to,
-    read_part,
     register_use,
     shared_use,
 )
@@ -146,11 +145,10 @@ class EdgeBertEmitter(Emitter):
         weight, *bias = context.stored(product)
         panel = context.part(weight, first * product.depth, last * product.depth)
         parts = [panel, *(context.part(tensor, first, last) for tensor in bias)]
-        address = context.address(weight.parameter.name)
         data, masks = sum(part.data_bytes for part in parts), panel.mask_bytes
         vectors = (last - first) * ceil_div(product.depth, self.vector_size) if masks else 0
         room = ceil_div(vectors * self.vector_size, 8)
-        uses = [use for part in parts for use in read_part(self.hardware, part, address)]
+        uses = self.reads((weight, *bias), parts)
         moved, at_once = Transfer(data, masks, vectors), self.parts.bus.masks_per_cycle
         into = encoded_use(self.vector_size, at_once, WEIGHT_BUFFER, "write", moved)
         path = (*merge_uses(uses), bus_use(self.hardware, data, masks, vectors, uses), into)
@@ -160,9 +158,8 @@ class EdgeBertEmitter(Emitter):
         """Load the parameters of a function into the auxiliary memory."""
         context, tensors = self.context, self.context.stored(function)
         parts = [context.part(tensor, 0, tensor.parameter.elements) for tensor in tensors]
-        address = context.address(tensors[0].parameter.name)
         data = sum(part.data_bytes for part in parts)
-        uses = [use for part in parts for use in read_part(self.hardware, part, address)]
+        uses = self.reads(tensors, parts)
         into = buffer_use(self.vector_size, AUXILIARY, "write", data)
         holds = ((AUXILIARY, data),)
         path = [*merge_uses(uses), bus_use(self.hardware, data, reads=uses), into]

@@ -30,13 +30,13 @@ from accelsim.mapping.accesses import (
     mac_uses,
     merge_uses,
     padded_to,
-    read_part,
     register_use,
 )
 from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import LOAD, Emitter, Operand, Tiling
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value, split_rows
+from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM
 from accelsim.program import Product, Range, Use, Vectors
@@ -196,16 +196,19 @@ class NpuEmitter(Emitter):
     ) -> list[Use]:
         assert source.weights
         first, (weight, *bias) = source.span[0], self.context.stored(source.weights)
+        tensors = [weight, *bias] if with_bias else [weight]
         parts = [self.context.part(weight, source.element, source.element + size)]
         source.element += size
         if with_bias:
             where = (first + columns[0], first + columns[1])
             parts += [self.context.part(each, *where) for each in bias]
-        return self._from_home(parts, self.context.address(weight.parameter.name), size)
+        return self._from_home(tensors, parts, size)
 
-    def _from_home(self, parts: Sequence[Part], address: int, elements: int) -> list[Use]:
+    def _from_home(
+        self, tensors: Sequence[StoredTensor], parts: Sequence[Part], elements: int
+    ) -> list[Use]:
         """Return the uses that bring parts of parameters over the bus, masks expanded."""
-        reads = [use for part in parts for use in read_part(self.hardware, part, address)]
+        reads = self.reads(tensors, parts)
         data, masks = sum(p.data_bytes for p in parts), sum(p.mask_bytes for p in parts)
         vectors = ceil_div(elements, self.vector_size) if masks else 0
         decode = decode_use(self.hardware, vectors)
@@ -318,7 +321,7 @@ class NpuEmitter(Emitter):
         context, tensors = self.context, self.context.stored(function)
         elements = sum(tensor.parameter.elements for tensor in tensors)
         parts = [context.part(tensor, 0, tensor.parameter.elements) for tensor in tensors]
-        uses = self._from_home(parts, context.address(tensors[0].parameter.name), elements)
+        uses = self._from_home(tensors, parts, elements)
         uses.append(buffer_use(self.vector_size, SCRATCHPAD, "write", elements, self._write_bytes))
         holds = ((SCRATCHPAD, elements),)
         return Operand(holds, self.command(self._turn(LOAD), function.label, uses, (), holds))
