@@ -10,7 +10,7 @@ from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import InferenceProgram
 from accelsim.model.graph import LayerGraph
-from accelsim.placement.placement import Placement
+from accelsim.placement.placement import Placement, shared_bits
 from accelsim.program import Program, Segment
 
 
@@ -18,13 +18,14 @@ from accelsim.program import Program, Segment
 class Design:
     """Everything that is decided before the simulation starts.
 
-    By task name: ``graphs`` (of the workload's sequence length), ``placements``, ``switches`` that
-    load all of a task and ``restores`` that load what volatile memories lost. ``inferences`` are
-    by task and tokens, ``steps`` that generate a token by task and rows of the cache, which grow by
-    ``cache_rows``; of a prompt longer than ``prompt_chunk`` the inferences are those of its chunks,
-    by the tokens up to their ends; ``wakes`` by the power state that they leave. Programs that
-    would need a DRAM which the machine lacks are left out. ``weights`` says which weights were
-    measured, if any. Designs of one ``key`` are the same but for machine and weights.
+    By task name: ``graphs`` (of its longest input), ``placements``, ``switches`` that load all of a
+    task, ``restores`` that load what volatile memories lost, and compiled ``lengths``.
+    ``inferences`` are by task and tokens, ``steps`` that generate a token by task and rows of the
+    cache, which grow by ``cache_rows``; of a prompt longer than ``prompt_chunk`` the inferences are
+    those of its chunks, by the tokens up to their ends; ``wakes`` by the power state that they
+    leave. Programs that would need a DRAM which the machine lacks are left out. ``weights`` says
+    which weights were measured, if any. Designs of one ``key`` are the same but for machine and
+    weights.
     """
 
     hardware: HardwareConfig
@@ -35,7 +36,7 @@ class Design:
     restores: Mapping[str, Program]
     wakes: Mapping[PowerState, Program]
     settle: Program
-    lengths: tuple[int, ...]
+    lengths: Mapping[str, tuple[int, ...]]
     pinned: tuple[str, ...] = ()
     weights: str = ""
     key: Hashable = None
@@ -46,7 +47,13 @@ class Design:
     @property
     def shared_bits(self) -> Mapping[str, int]:
         """Bits by memory of what all tasks share."""
-        return next(iter(self.placements.values())).bits(task_specific=False)
+        return shared_bits(self.placements.values())
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """The model of each task where there are several, else nothing."""
+        found = {task: placement.model for task, placement in self.placements.items()}
+        return found if len(set(found.values())) > 1 else {}
 
     @property
     def segments(self) -> Iterable[Segment]:
@@ -56,9 +63,9 @@ class Design:
         programs += [made.program for made in (*self.inferences.values(), *self.steps.values())]
         return dict.fromkeys(segment for program in programs for segment in program.segments)
 
-    def padded(self, tokens: int) -> int:
-        """Return the compiled sequence length that a sentence is padded to."""
-        return self.lengths[bisect_left(self.lengths, tokens)]
+    def padded(self, task: str, tokens: int) -> int:
+        """Return the compiled sequence length that a task's sentence is padded to."""
+        return self.lengths[task][bisect_left(self.lengths[task], tokens)]
 
     def chunks_before(self, tokens: int) -> Iterable[int]:
         """Return the ends of the chunks before the last one of a prompt of whole chunks."""
@@ -74,4 +81,4 @@ class Design:
 
     def inference(self, task: str) -> InferenceProgram:
         """Return the program of a task's longest sentences."""
-        return self.inferences[task, self.lengths[-1]]
+        return self.inferences[task, self.lengths[task][-1]]

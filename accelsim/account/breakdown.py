@@ -29,6 +29,8 @@ from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 BREAKDOWN = "breakdown.csv"
 # In the place of a block: all of them; in that of a task or an operator: none.
 CHIP, NOBODY = "chip", "-"
+# The column that files have beside those of a row where there are several models.
+MODEL = "model"
 # In the place of an action: time that passes, and what a block spends by the tick.
 ELAPSED, STANDING = "elapsed", "standing"
 IDLE = "idle"

@@ -99,7 +99,7 @@ def step_bound(design: Design, task: str, rows: int) -> float:
     for name, tensor in placement.tensors.items():
         found += _bits(tensor, whole=name in whole)
     if cache := placement.cache:
-        found[cache.memory] += rows * cache.width * cache.bits
+        found[cache.memory] += min(rows, cache.rows) * cache.width * cache.bits
     return max(_least_time(design.hardware, home, bits) for home, bits in found.items())
 
 

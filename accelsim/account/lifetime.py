@@ -28,6 +28,7 @@ from accelsim.engine.run import Run
 from accelsim.machine.regions import Region
 from accelsim.memory.technology import Grade, Graded
 from accelsim.model.operators import Reach
+from accelsim.placement.placement import by_model
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
@@ -122,27 +123,33 @@ def _most_kept(design: Design, run: Run, region: Region) -> float:
 
     A row of a layer takes whole words, which rows that are narrower have in common.
     """
-    cache = next(iter(design.placements.values())).cache
-    if cache is None or cache.memory != region.name:
-        return 0.0
-    operators = next(iter(design.graphs.values())).operators
-    row = min(each.columns for each in operators if each.kind.reach is Reach.STATE) * cache.bits
-    shared = ceil_div(int(8 * region.word_bytes), row)
-    tokens = (each.tokens + (each.new_tokens or 1) - 1 for each in run.requests)
-    return float(shared * sum(ceil_div(n, cache.rows) for n in tokens))
+    writes = 0
+    for task, placement in design.placements.items():
+        cache = placement.cache
+        if cache is None or cache.memory != region.name:
+            continue
+        operators = design.graphs[task].operators
+        row = min(each.columns for each in operators if each.kind.reach is Reach.STATE) * cache.bits
+        shared = ceil_div(int(8 * region.word_bytes), row)
+        asked = (each for each in run.requests if each.task == task)
+        tokens = (each.tokens + (each.new_tokens or 1) - 1 for each in asked)
+        writes += shared * sum(ceil_div(n, cache.rows) for n in tokens)
+    return float(writes)
 
 
 def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) -> int:
     """Return how often the most often written cell of a parameter memory is written."""
     config, first = design.hardware.memories[memory], design.shared_bits[memory]
+    models = by_model(design.placements.values()).values()
+    shared = [each.bits(task_specific=False)[memory] for each in models]
     own = {t: each.bits(task_specific=True)[memory] for t, each in design.placements.items()}
     words = ledger.writes.get(memory, Counter())
 
-    def loads(written: int, bits: int) -> int:
-        return ceil_div(written, ceil_div(bits, config.word)) if written else 0
+    def loads(written: int, *bits: int) -> int:
+        return ceil_div(written, sum(ceil_div(n, config.word) for n in bits)) if written else 0
 
     woken = sum(n for (program, _), n in words.items() if program == ProgramKind.POWER_UP)
     switched = [loads(words[ProgramKind.SWITCH, task], bits) for task, bits in own.items()]
     # All tasks fit beside what is shared.
     apart = first + sum(own.values()) <= 8 * config.capacity and not overlaid
-    return max(loads(woken, first), max(switched) if apart else sum(switched))
+    return max(loads(woken, *shared), max(switched) if apart else sum(switched))

@@ -13,6 +13,7 @@ from accelsim.engine.run import Run
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import Region
 from accelsim.model.tensors import Role
+from accelsim.placement.placement import by_model, kept_bits
 from accelsim.units import ceil_div
 
 
@@ -42,7 +43,7 @@ def footprints(design: Design, run: Run) -> dict[str, Footprint]:
     found = {}
     for name, region in design.hardware.regions.items():
         own = max(bits[name] for bits in tasks)
-        kept = next(iter(design.placements.values())).cache_bits[name]
+        kept = kept_bits(design.placements)[name]
         held = ceil_div(shared[name] + run.task_bits.get(name, 0) + kept, 8)
         if region.kind != "parameters":
             held = run.ledger.peak_bytes(name)
@@ -84,11 +85,18 @@ def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
     if one.region.kind != "parameters":
         yield Content(name, "activations", "dense", 8, one.held_bytes)
         return
-    largest = max(design.placements.values(), key=lambda each: each.bits(task_specific=True)[name])
+    placements = design.placements.values()
+    largest = max(placements, key=lambda each: each.bits(task_specific=True)[name])
     own = largest.bits(task_specific=True)[name]
     copies = run.task_bits.get(name, 0) / own if own else 0.0
     found: defaultdict[tuple[str, str, int], float] = defaultdict(float)
-    for tensor in largest.tensors.values():
+    shared = by_model(placements) | {largest.model: largest}
+    held = [
+        tensor
+        for each in shared.values()
+        for tensor in (each.tensors.values() if each is largest else each.shared_tensors)
+    ]
+    for tensor in held:
         times = copies if tensor.parameter.role is Role.TASK else 1
         stored = "bitmask" if tensor.masked else "dense"
         for home, extent in tensor.parts:
@@ -96,8 +104,9 @@ def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
                 what = f"{tensor.parameter.role.value} {home.part}"
                 bits = 1 if home.part == "masks" else tensor.bits
                 found[what, stored, bits] += times * extent.array
-    if largest.cache and largest.cache.memory == name:
-        found["cache", "dense", largest.cache.bits] += 8 * largest.cache.bytes
+    caches = (each.cache for each in placements if each.cache and each.cache.memory == name)
+    if cache := max(caches, key=lambda each: each.bytes, default=None):
+        found["cache", "dense", cache.bits] += 8 * cache.bytes
     yield from (Content(name, *key, bits / 8) for key, bits in found.items())
 
 

@@ -55,8 +55,9 @@ def graph(
     task = task or next(iter(loaded.config.tasks))
     if task not in loaded.config.tasks:
         raise ConfigError(f"--task: no '{task}'; {suggest(task, loaded.config.tasks, 'tasks')}")
-    layers = task_graph(loaded.config, case, task, loaded.config.sequence_length, Memo())
-    placement = place(layers, case.config.storage, case.hardware)
+    layers = task_graph(loaded.config, case, task, loaded.config.longest(task), Memo())
+    storage = case.config.storage_of(loaded.config.name_of_model(task))
+    placement = place(layers, storage, case.hardware)
     if drawn != "tree":
         written = to_dot if drawn == "dot" else to_graphml
         click.echo(written(layers, described(layers, placement)), nl=False)

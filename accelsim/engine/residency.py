@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.switching import volatile_bits
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import DRAM, Placement, shared_bits
 from accelsim.policies.service import ResidencyPolicy
 
 
@@ -39,7 +39,7 @@ class Residency:
     ) -> None:
         self._policy, self._pinned = policy, pinned
         self._needs = {t: _on_chip(p.bits(task_specific=True)) for t, p in placements.items()}
-        shared = _on_chip(next(iter(placements.values())).bits(task_specific=False))
+        shared = _on_chip(shared_bits(placements.values()))
         memories = {m for needs in self._needs.values() for m in needs}
         self._room = {m: 8 * hardware.memories[m].capacity - shared[m] for m in sorted(memories)}
         self._lost = {t: _loss(needs, hardware) for t, needs in self._needs.items()}

@@ -197,7 +197,7 @@ class _Controller:
             yield from self._execute(programs[task], request)
         self.residency.admit(task)
         self.present = task
-        tokens = self.design.padded(request.tokens)
+        tokens = self.design.padded(task, request.tokens)
         yield from self._read_ahead(request, tokens)
         departure = yield from self._infer(self.design.inferences[task, tokens], request)
         end = (yield from self._generate(request)) if request.new_tokens else departure.end

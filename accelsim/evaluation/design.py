@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 from accelsim.accelerators import Accelerator, accelerator_of
 from accelsim.accelerators.design import Design
 from accelsim.account.prices import check_actions, design_prices
-from accelsim.errors import AccelsimError, ConfigError, MappingError
+from accelsim.errors import AccelsimError, ConfigError
 from accelsim.evaluation.fitting import fitted
+from accelsim.evaluation.homes import check_homes, check_service, lost_for_good
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
@@ -21,14 +22,12 @@ from accelsim.mapping.emission import Emitted
 from accelsim.mapping.switching import (
     compile_switch,
     compile_wake_ups,
-    volatile_bits,
 )
 from accelsim.memory.storage import Measured
 from accelsim.model.adaptations import Adaptation
-from accelsim.model.families import Exits
+from accelsim.model.families import Exits, Network
 from accelsim.model.graph import LayerGraph
-from accelsim.placement.placement import DRAM, Placement, check_capacity, place
-from accelsim.policies.idle import StateCost
+from accelsim.placement.placement import DRAM, Placement, by_model, check_capacity, place
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind
 from accelsim.units import ceil_div
@@ -107,13 +106,17 @@ class Compilation:
         workload, config = self.workload, self.case.config
         return (
             (
-                workload.model.digest,
+                tuple((name, model.digest) for name, model in workload.networks.items()),
                 tuple((n, t.digest) for n, t in workload.tasks.items()),
                 workload.sequence_length,
             ),
             (repr(workload.attention_spans), self.service.digest, self.lengths),
             (workload.generate is None, self.prompt_chunk, self.rows),
-            (config.adaptation.digest, config.storage.digest),
+            tuple(
+                (config.adaptation_of(name).digest, config.storage_of(name).digest)
+                for name in workload.networks
+            ),
+            tuple((name, own.placement.digest) for name, own in config.models.items()),
             None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
         )
 
@@ -140,31 +143,53 @@ class Compilation:
         """How many tokens of a prompt are computed at a time, if not all."""
         return self.workload.generate.prompt_chunk if self.workload.generate else None
 
-    @property
-    def kept(self) -> int:
-        """The most rows that a cache has; those of the longest prompt where no token follows."""
-        return max(*self.rows, min(self.lengths[-1], self.workload.model.most_kept), 0)
+    def kept(self, model: Network) -> int:
+        """Return the most rows that a model's cache has; those of the longest prompt where no token
+        follows."""
+        if not (self.workload.generate and model.generates):
+            return 0
+        rows = max((min(rows, model.most_kept) for rows in self.rows), default=0)
+        return max(rows, min(self.lengths[-1], model.most_kept))
+
+    def lengths_of(self, task: str) -> tuple[int, ...]:
+        """Return the lengths of a task's inputs; beside models of tokens a picture is one."""
+        models = self.workload.networks
+        one = len(models) > 1 and self.workload.model_of(task).longest == 1
+        return (1,) if one else self.lengths
 
     def placement(self, graph: LayerGraph, task: str) -> Placement:
         """Return where a task's parameters lie."""
-        storage, hardware, sizes = self.case.config.storage, self.case.hardware, self.sizes(task)
+        workload, config, sizes = self.workload, self.case.config, self.sizes(task)
+        model, rows = workload.name_of_model(task), self.kept(workload.model_of(task))
+        storage, hardware = config.storage_of(model), self._homes_of(model)
         measured = None if self.measured is None else dict(sizes)
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
-        place_digest, rows = hardware.placement.digest, self.kept if self.workload.generate else 0
-        key = (graph, storage.digest, place_digest, cells, measured is None, sizes, rows)
+        place_digest = hardware.placement.digest
+        key = (graph, storage.digest, place_digest, cells, measured is None, sizes, rows, model)
         return self.memo.get(
-            "placement", key, lambda: place(graph, storage, hardware, measured, rows)
+            "placement", key, lambda: place(graph, storage, hardware, measured, rows, model)
         )
+
+    def _homes_of(self, model: str) -> HardwareConfig:
+        """Return the machine with the homes that a model has there."""
+        hardware = self.case.hardware
+        try:
+            homes = self.case.config.placement_of(model, hardware)
+        except ConfigError as error:
+            raise ConfigError(f"cases.{self.case.name}.{error}") from None
+        same = homes is hardware.placement
+        return hardware if same else hardware.model_copy(update={"placement": homes})
 
     @cached_property
     def twins(self) -> dict[str, str]:
         """Map each task to the first one with an equal graph and, where measured, equal sizes."""
         first: dict[object, str] = {}
-        spans, adaptation = self.workload.attention_spans, self.case.config.adaptation
+        spans = self.workload.attention_spans
         kinds = {
             name: (
+                self.workload.name_of_model(name),
                 task.classes,
-                task.adapted(adaptation).digest,
+                adaptation_of(self.workload, self.case, name).digest,
                 tuple(spans.get(name, ())),
                 self.sizes(name),
             )
@@ -175,8 +200,8 @@ class Compilation:
     @cached_property
     def graphs(self) -> dict[str, LayerGraph]:
         """The graph of each task, of the longest sentence."""
-        full = self.workload.sequence_length
-        return {task: self.graph(twin, full) for task, twin in self.twins.items()}
+        workload = self.workload
+        return {t: self.graph(twin, workload.longest(twin)) for t, twin in self.twins.items()}
 
     @cached_property
     def placements(self) -> dict[str, Placement]:
@@ -186,11 +211,10 @@ class Compilation:
     def design(self) -> Design:
         """Compile all tasks and lengths."""
         hardware, graphs, placements = self.case.hardware, self.graphs, self.placements
-        _check_homes(placements, hardware)
-        _check_service(self.service, placements, hardware)
+        check_homes(placements, hardware)
+        check_service(self.service, placements, hardware)
         check_capacity(placements, hardware, self.workload.pinned)
         addresses, end = _task_addresses(placements)
-        first = next(iter(placements.values()))
         start = self.accelerator.start(hardware)
         switches, restores = (
             {
@@ -202,7 +226,7 @@ class Compilation:
             }
             for part in (False, True)
         )
-        wakes = compile_wake_ups(hardware, first, end, start)
+        wakes = compile_wake_ups(hardware, list(_shared_images(placements, end)), start)
         if lost_for_good(placements, hardware):
             del wakes[PowerState.OFF]
         design = Design(
@@ -214,7 +238,7 @@ class Compilation:
             restores,
             wakes,
             self._settle(),
-            self.lengths,
+            {task: self.lengths_of(task) for task in self.twins},
             self.workload.pinned,
             steps=self.steps(),
             cache_rows=self.rows,
@@ -236,24 +260,31 @@ class Compilation:
         """
         chunk = self.prompt_chunk or self.lengths[-1]
         return self._programs(
-            self.lengths,
+            {task: self.lengths_of(task) for task in self.twins},
             lambda task, tokens: self.graph(task, min(tokens, chunk), max(0, tokens - chunk)),
         )
 
     def steps(self) -> _Programs:
         """Compile what generates a token, by task and rows of the cache."""
-        return self._programs(self.rows, lambda task, rows: self.graph(task, 1, rows - 1))
+        model_of = self.workload.model_of
+        return self._programs(
+            {task: self.rows for task in self.twins if model_of(task).generates},
+            lambda task, rows: self.graph(task, 1, min(rows, model_of(task).most_kept) - 1),
+        )
 
     def _programs(
-        self, lengths: Iterable[int], graph: Callable[[str, int], LayerGraph]
+        self, lengths: Mapping[str, tuple[int, ...]], graph: Callable[[str, int], LayerGraph]
     ) -> _Programs:
         hardware, own = self.case.hardware, self.case.hardware.emission
         cache = SegmentCache(emitted=self.memo.get("emitted", own, dict[object, Emitted]))
-        shared = next(iter(self.placements.values()))
-        base = _task_addresses(self.placements)[1] + _image_bytes(shared, task_specific=False)
+        end = _task_addresses(self.placements)[1]
+        *_, (last, address) = _shared_images(self.placements, end)
+        base = address + _image_bytes(last, task_specific=False)
         found: _Programs = {}
-        for length in lengths:
+        for length in sorted({length for each in lengths.values() for length in each}):
             for task, twin in self.twins.items():
+                if length not in lengths.get(task, ()):
+                    continue
                 if task == twin:
                     made, placed = graph(task, length), self.placements[task]
                     program = self.accelerator.infer(made, placed, hardware, base, cache)
@@ -264,7 +295,8 @@ class Compilation:
 
 def adaptation_of(workload: WorkloadConfig, case: Case, task: str) -> Adaptation:
     """Return the adaptation of a case, as a task has it."""
-    return workload.tasks[task].adapted(case.config.adaptation)
+    model = workload.name_of_model(task)
+    return workload.tasks[task].adapted(case.config.adaptation_of(model))
 
 
 def rows_kept(
@@ -273,7 +305,8 @@ def rows_kept(
     """Return the rows of the cache in all steps of sentences of (prompt, new) tokens."""
     if workload.generate is None:
         return ()
-    return workload.generate.rows(lengths, workload.model.most_kept)
+    decoders = (model for model in workload.networks.values() if model.generates)
+    return workload.generate.rows(lengths, max(model.most_kept for model in decoders))
 
 
 def task_graph(
@@ -292,9 +325,9 @@ def task_graph(
     early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
     # The entropy of one output says nothing: a regression runs all layers.
     exits: Exits = early_exit.heads if early_exit and classes > 1 else "none"
-    model, adaptation = workload.model, adaptation_of(workload, case, task)
+    model, adaptation = workload.model_of(task), adaptation_of(workload, case, task)
 
-    keeps: dict[str, Any] = {"kept": kept} if workload.generate else {}
+    keeps: dict[str, Any] = {"kept": kept} if workload.generate and model.generates else {}
 
     def build() -> LayerGraph:
         pretrained = model.build(
@@ -307,71 +340,12 @@ def task_graph(
         try:
             return adaptation.apply(pretrained)
         except ConfigError as error:
-            raise ConfigError(f"cases.{case.name}.adaptation: {error}") from None
+            own = workload.name_of_model(task)
+            of = f".models.{own}" if own in case.config.models else ""
+            raise ConfigError(f"cases.{case.name}{of}.adaptation: {error}") from None
 
     key = (model.digest, adaptation.digest, tokens, classes, exits, spans, *keeps.values())
     return (memo or Memo()).get("graph", key, build)
-
-
-def _check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) -> None:
-    """Refuse parameters where activations lie, which is planned as a whole, or nothing stays."""
-    activations = hardware.placement.activations
-    for placement in placements.values():
-        for tensor in placement.tensors.values():
-            if DRAM in tensor.memories and not hardware.has_cold_home:
-                raise MappingError(
-                    f"{tensor.parameter.name} (role {tensor.parameter.role.value}) lies in dram, "
-                    "which loses it in the state in which it rests; choose another dram.idle_state"
-                )
-            if activations in tensor.memories:
-                raise MappingError(
-                    f"{tensor.parameter.name} (role {tensor.parameter.role.value}) lies in "
-                    f"'{activations}', the memory of activations; give parameters a memory of "
-                    "their own"
-                )
-
-
-def _check_service(
-    service: ServiceConfig, placements: Mapping[str, Placement], hardware: HardwareConfig
-) -> None:
-    """Refuse states that the machine lacks, and losing what nothing can bring back."""
-    wanted = set[PowerState]()
-    if not service.idle.knows_costs:  # one that does sees which states there are
-        awake = {PowerState.IDLE: StateCost(0.0, 0.0, 0)}
-        wanted = {state for _, state in service.idle.checked_plan(None, awake).steps}
-    for state, section in (
-        (PowerState.CLOCK_GATED, "clock_gated"),
-        (PowerState.RETENTION, "retention"),
-    ):
-        if state in wanted and getattr(hardware.power, section) is None:
-            raise MappingError(
-                f"idle: the machine '{hardware.name}' has no state '{state.value}'; give it "
-                f"power.{section} or leave idle.{section}_after out"
-            )
-    target = service.early_exit.latency_target if service.early_exit else None
-    if target is not None and not hardware.lower_points:
-        raise MappingError(
-            f"early_exit.latency_target: the machine '{hardware.name}' has no operating point "
-            "below the nominal one; give it scaling.points or leave the target out"
-        )
-    if PowerState.OFF in wanted and (lost := lost_for_good(placements, hardware)):
-        raise MappingError(
-            f"idle.off_after: '{lost[0]}' loses the parameters of {lost[1]} and the machine has no "
-            "dram to load them from; place them in non-volatile memory"
-        )
-
-
-def lost_for_good(
-    placements: Mapping[str, Placement], hardware: HardwareConfig
-) -> tuple[str, str] | None:
-    """Return a memory and a task whose parameters there a power-off would lose for good."""
-    if hardware.has_cold_home:
-        return None
-    for task, placement in placements.items():
-        bits = placement.bits(task_specific=True) + placement.bits(task_specific=False)
-        if lost := volatile_bits(bits, hardware):
-            return min(lost), task
-    return None
 
 
 def _task_addresses(placements: Mapping[str, Placement]) -> tuple[dict[str, int], int]:
@@ -381,6 +355,15 @@ def _task_addresses(placements: Mapping[str, Placement]) -> tuple[dict[str, int]
         addresses[task] = address
         address += _image_bytes(placement, task_specific=True)
     return addresses, address
+
+
+def _shared_images(
+    placements: Mapping[str, Placement], address: int
+) -> Iterator[tuple[Placement, int]]:
+    """Yield a placement of each model with the address in DRAM of what its tasks share."""
+    for placement in by_model(placements.values()).values():
+        yield placement, address
+        address += _image_bytes(placement, task_specific=False)
 
 
 def _image_bytes(placement: Placement, *, task_specific: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from accelsim.accelerators.design import Design
@@ -26,7 +26,7 @@ from accelsim.policies.service import ServiceConfig, padded
 from accelsim.requests.generation import check_unanswered
 from accelsim.requests.request import Request, Requests
 from accelsim.units import Tick
-from accelsim.workload.schema import Case, Workload, request_context
+from accelsim.workload.schema import Case, Workload, WorkloadConfig, request_context
 
 
 def run_workload(
@@ -119,13 +119,27 @@ def requests_of(workload: Workload, memo: Memo | None = None) -> Requests:
     requests = memo.get("requests", key, lambda: pattern.generate(context), weigh=len)
     if not requests:
         raise ConfigError("requests: none arrives in this time; lengthen it or ask more often")
-    generate, most = workload.config.generate, workload.config.model.longest
-    if generate is None:
-        check_unanswered(requests)
+    asked = _in_their_units(workload.config, requests)
+    if asked is requests:
         return requests
-    answered = Requests(generate.answered(requests, most))
-    answered.notes = requests.notes
-    return answered
+    made = Requests(asked)
+    made.notes = requests.notes
+    return made
+
+
+def _in_their_units(config: WorkloadConfig, requests: Requests) -> Iterable[Request]:
+    """Return requests with what a model reads of them, and is asked for."""
+    asked: Iterable[Request] = requests
+    pictures = {task for task in config.tasks if config.model_of(task).longest == 1}
+    if pictures and len(pictures) < len(config.tasks):
+        asked = [replace(one, tokens=1) if one.task in pictures else one for one in asked]
+    if config.generate is None:
+        check_unanswered(requests)
+        return asked
+    decoders = (task for task in config.tasks if config.model_of(task).generates)
+    return config.generate.answered(
+        asked, {task: config.model_of(task).longest for task in decoders}
+    )
 
 
 def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Design:
@@ -156,16 +170,21 @@ def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
 def lengths_of(workload: Workload, memo: Memo) -> set[int]:
     """Return the lengths of the workload's sentences after padding [tokens], chunks apart."""
     config, found = workload.config, set[int]()
-    for tokens in {each.tokens for each in requests_of(workload, memo)}:
+    reading = {task for task in config.tasks if config.model_of(task).longest > 1} or config.tasks
+    asked = (each for each in requests_of(workload, memo) if each.task in reading)
+    for tokens in {each.tokens for each in asked}:
         alone = padded(tokens, config.pad_to, config.sequence_length)
         found |= {*config.generate.prompts(tokens, alone)} if config.generate else {alone}
-    return found
+    return found or {1}
 
 
 def rows_of(workload: Workload, memo: Memo) -> tuple[int, ...]:
     """Return the rows that caches have in the steps of the workload's requests."""
-    lengths = {(each.tokens, each.new_tokens) for each in requests_of(workload, memo)}
-    return rows_kept(workload.config, lengths)
+    config, asked = workload.config, requests_of(workload, memo)
+    decoders = {task for task in config.tasks if config.model_of(task).generates}
+    return rows_kept(
+        config, {(one.tokens, one.new_tokens) for one in asked if one.task in decoders}
+    )
 
 
 def _oracle_energy(workload: Workload, case: Case, design: Design, memo: Memo) -> float:
@@ -239,7 +258,7 @@ def run_case(
     config = workload.config
     service = config.service_of(case.config)
     if service.early_exit:
-        requests = service.early_exit.draw(requests, config.model.layers)
+        requests = service.early_exit.draw(requests, config.only_model.layers)
     return simulate_design(
         design,
         _stream(workload, requests),

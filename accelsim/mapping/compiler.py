@@ -142,7 +142,8 @@ class _Compilation(Generic[AnyEmitter]):
             held = compiled.held
             cost, refused = cost + compiled.cost, refused or compiled.refused
         layers = tuple(stages[0].operators[0].layer for stages in segments)
-        program = Program("infer", ProgramKind.INFER, tuple(built), layers)
+        name = f"infer {self.context.placement.model}".strip()
+        program = Program(name, ProgramKind.INFER, tuple(built), layers)
         exits, before = _exits(self.context, segments), _before_layers(segments)
         words, spilled = tuple(choices), _spilled(self.context, segments)
         return InferenceProgram(program, words, spilled, exits, before, cost, refused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
@@ -44,18 +44,19 @@ def compile_switch(
     content = _Content.of(placement, task_specific=True)
     wanted = volatile_bits(content.data, hardware) if volatile_alone else content.data
     _load(builder, "switch.load_parameters", content, hardware, address, start, wanted=wanted)
-    return Program(f"{verb} {task}", ProgramKind.SWITCH, (builder.build(),))
+    named = f"{placement.model} {task}".strip()
+    return Program(f"{verb} {named}", ProgramKind.SWITCH, (builder.build(),))
 
 
 def compile_wake_ups(
-    hardware: HardwareConfig, placement: Placement, address: int, start: Uses
+    hardware: HardwareConfig, models: Sequence[tuple[Placement, int]], start: Uses
 ) -> dict[PowerState, Program]:
     """Return the program that leaves each power state that the machine has.
 
-    From ``off`` it brings back the shared parameters whose homes are volatile, from ``address`` in
-    DRAM; the task's own come back by a switch.
+    From ``off`` it brings back the shared parameters of all ``models`` whose homes are volatile,
+    from their addresses in DRAM; the task's own come back by a switch.
     """
-    wakes = {PowerState.OFF: _power_up(hardware, placement, address, start)}
+    wakes = {PowerState.OFF: _power_up(hardware, models, start)}
     if hardware.power.clock_gated:
         wakes[PowerState.CLOCK_GATED] = _supply_change(ProgramKind.POWER_UP, "wake_up_clock")
     if hardware.power.retention:
@@ -69,12 +70,15 @@ def _supply_change(kind: ProgramKind, action: str) -> Program:
     return Program(action, kind, (builder.build(),))
 
 
-def _power_up(hardware: HardwareConfig, placement: Placement, address: int, start: Uses) -> Program:
+def _power_up(
+    hardware: HardwareConfig, models: Sequence[tuple[Placement, int]], start: Uses
+) -> Program:
     builder = SegmentBuilder("power_up")
     woken = builder.add(HOST, "power_up", [supply_use("wake_up")])
-    content = _Content.of(placement, task_specific=False)
-    lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
-    _load(builder, name, content, hardware, address, start, wanted=lost, after=(woken,))
+    for placement, address in models:
+        content = _Content.of(placement, task_specific=False)
+        lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
+        _load(builder, name, content, hardware, address, start, wanted=lost, after=(woken,))
     return Program("power_up", ProgramKind.POWER_UP, (builder.build(),))
 
 

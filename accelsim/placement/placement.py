@@ -24,7 +24,8 @@ from accelsim.memory.storage import (
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Reach
 from accelsim.model.tensors import Role
-from accelsim.units import ceil_div, format_bytes
+from accelsim.placement.shortage import cache_does_not_fit, does_not_fit
+from accelsim.units import ceil_div
 
 DRAM = "dram"
 Key = TypeVar("Key")
@@ -56,11 +57,12 @@ class Cache:
 class Placement:
     """The stored tensors of one task's graph, by parameter name, in first-use order.
 
-    ``cache`` is what a decoder keeps.
+    ``cache`` is what a decoder keeps. Tasks of one ``model`` share all tensors but their own.
     """
 
     tensors: Mapping[str, StoredTensor]
     cache: Cache | None = None
+    model: str = ""
 
     @property
     def cache_bits(self) -> Counter[str]:
@@ -72,6 +74,11 @@ class Placement:
     def task_tensors(self) -> tuple[StoredTensor, ...]:
         """The tensors that a switch to the task must bring in."""
         return tuple(t for t in self.tensors.values() if t.parameter.role is Role.TASK)
+
+    @property
+    def shared_tensors(self) -> list[StoredTensor]:
+        """The tensors that all tasks of the model have in common."""
+        return [t for t in self.tensors.values() if t.parameter.role is not Role.TASK]
 
     def bits(self, *, task_specific: bool) -> Counter[str]:
         """Bits taken up by memory, of the task's own tensors or of the shared ones.
@@ -140,9 +147,10 @@ def place(
     hardware: HardwareConfig,
     measured: Mapping[str, int] | None = None,
     rows: int = 0,
+    model: str = "",
 ) -> Placement:
     """Return the homes of all parameters of a graph, by the roles that they are kept as, and that
-    of so many ``rows`` of keys and values.
+    of so many ``rows`` of keys and values. The graph is that of a task of ``model``.
 
     ``measured``, by parameter name, takes the place of the stated densities. Raises ConfigError
     when it misses a masked tensor or does not fit one, for protected parts in DRAM, and for
@@ -161,7 +169,7 @@ def place(
     }
     if measured is not None:
         _check_measured(tensors, measured)
-    return Placement(tensors, _cache(graph, storage, hardware, rows))
+    return Placement(tensors, _cache(graph, storage, hardware, rows), model)
 
 
 def _cache(
@@ -234,6 +242,22 @@ def _decoder_cycles(
     return max((code.decoder_cycles for code in protected.values()), default=0)
 
 
+def by_model(placements: Iterable[Placement]) -> dict[str, Placement]:
+    """Return the first placement of each model: what it shares is shared by all its tasks."""
+    found: dict[str, Placement] = {}
+    for placement in placements:
+        found.setdefault(placement.model, placement)
+    return found
+
+
+def shared_bits(placements: Iterable[Placement]) -> Counter[str]:
+    """Return the bits by memory of what the tasks of each model share, all models together."""
+    total: Counter[str] = Counter()
+    for placement in by_model(placements).values():
+        total.update(placement.bits(task_specific=False))
+    return total
+
+
 _Stored = tuple[str, StoredTensor, Home, int]
 """Whose a part is, its tensor and home, and the bits of the array that it takes."""
 
@@ -246,11 +270,11 @@ def needed_bits(
     One task beside those ``pinned``; all tasks without a DRAM that keeps its contents, as nothing
     can be reloaded. ``placements`` maps task names to their placements.
     """
-    kept = _kept(placements)
+    kept = kept_bits(placements)
     return _needed(list(_together(placements, hardware, pinned))) + kept
 
 
-def _kept(placements: Mapping[str, Placement]) -> Counter[str]:
+def kept_bits(placements: Mapping[str, Placement]) -> Counter[str]:
     """Return the bits of the largest cache by memory: one request is answered at a time."""
     most: Counter[str] = Counter()
     for placement in placements.values():
@@ -267,18 +291,18 @@ def check_capacity(
     and the size that would do.
     """
     groups = list(_together(placements, hardware, pinned))
-    kept = _kept(placements)
+    kept = kept_bits(placements)
     needed, short = _needed(groups) + kept, dict[str, CapacityError]()
     for memory, bits in kept.items():
         if memory != DRAM and bits > 8 * hardware.memories[memory].capacity:
-            short[memory] = _cache_does_not_fit(hardware, memory, bits)
+            short[memory] = cache_does_not_fit(hardware, memory, bits)
     for parts in groups:
         used = Counter(kept)
         for who, tensor, home, bits in parts:
             free = 8 * hardware.memories[home.memory].capacity - used[home.memory]
             if bits > free:
                 sizes = (bits, free, needed[home.memory])
-                short.setdefault(home.memory, _does_not_fit(who, tensor, home, sizes))
+                short.setdefault(home.memory, does_not_fit(who, tensor, home, sizes))
             used[home.memory] += bits
     if short:
         first = next(iter(short.values()))
@@ -296,13 +320,19 @@ def _together(
     placements: Mapping[str, Placement], hardware: HardwareConfig, pinned: Collection[str]
 ) -> Iterator[list[_Stored]]:
     """Yield what must lie on the chip at a time."""
+    models = by_model(placements.values())
     for task, placement in placements.items():
+        shared = {
+            f"model {name}": other.shared_tensors
+            for name, other in models.items()
+            if name != placement.model
+        }
         others = {
             f"task {other}, pinned": list(placements[other].task_tensors)
             for other in pinned
             if other != task
         }
-        yield list(_parts({f"task {task}": _shared_first(placement), **others}))
+        yield list(_parts({**shared, f"task {task}": _shared_first(placement), **others}))
     if not hardware.has_cold_home:
         yield list(
             _parts(
@@ -315,11 +345,14 @@ def _together(
 
 
 def _all_resident(placements: Mapping[str, Placement]) -> dict[str, list[StoredTensor]]:
-    """Return each task's own tensors, the first task's with the shared ones before them."""
-    return {
-        task: list(placement.task_tensors) if number else _shared_first(placement)
-        for number, (task, placement) in enumerate(placements.items())
-    }
+    """Return each task's own tensors, those of a model's first with the shared ones before them."""
+    found: dict[str, list[StoredTensor]] = {}
+    met = set[str]()
+    for task, placement in placements.items():
+        known = placement.model in met
+        found[task] = list(placement.task_tensors) if known else _shared_first(placement)
+        met.add(placement.model)
+    return found
 
 
 def _shared_first(placement: Placement) -> list[StoredTensor]:
@@ -333,47 +366,3 @@ def _parts(tensors: Mapping[str, list[StoredTensor]]) -> Iterator[_Stored]:
             for home, extent in tensor.parts:
                 if home.memory != DRAM and extent.array:
                     yield who, tensor, home, extent.array
-
-
-def _cache_does_not_fit(hardware: HardwareConfig, memory: str, bits: int) -> CapacityError:
-    size, capacity = ceil_div(bits, 8), hardware.memories[memory].capacity
-    return CapacityError(
-        f"the KV cache needs {format_bytes(size)}; memory '{memory}' has {format_bytes(capacity)}; "
-        f"raise hardware.memories.{memory}.capacity, generate fewer tokens, lower "
-        "storage.cache.bits or place it elsewhere",
-        "cache",
-        memory,
-        bits,
-        8 * capacity,
-    )
-
-
-_PART_WORDS = {"values": "values", "masks": "mask", "high": "high bits"}
-
-
-def _does_not_fit(
-    who: str, tensor: StoredTensor, home: Home, sizes: tuple[int, int, int]
-) -> CapacityError:
-    """Return the error for a part; the sizes are needed, free and needed by all, in bits."""
-    bits, free, total = sizes
-    needed_text, free_text = _sizes(ceil_div(bits, 8), free // 8)
-    smaller = "density" if tensor.masked and home.part == "values" else "number of bits"
-    advice = "store it dense" if home.part == "masks" else f"lower the {smaller}"
-    name, role = tensor.parameter.name, tensor.parameter.role.value
-    return CapacityError(
-        f"{name} ({_PART_WORDS[home.part]}, role {role}, {who}) needs {needed_text}; memory "
-        f"'{home.memory}' has {free_text} free; raise hardware.memories.{home.memory}.capacity to "
-        f"{ceil_div(total, 8 * 2**10)} KiB or more (or to fit), {advice} or place the role "
-        "elsewhere",
-        name,
-        home.memory,
-        bits,
-        free,
-    )
-
-
-def _sizes(needed: int, free: int) -> tuple[str, str]:
-    """Return two sizes as texts, in bytes where rounding would hide their difference."""
-    texts = format_bytes(needed), format_bytes(free)
-    looks_equal = texts[0].replace(".00", "") == texts[1].replace(".00", "")
-    return (f"{needed} B", f"{free} B") if looks_equal else texts

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from accelsim.account.breakdown import BreakdownRow
+from accelsim.account.breakdown import MODEL, NOBODY, BreakdownRow
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.inputs.extras import installation
@@ -17,9 +18,20 @@ COLUMNS = ("design", *BreakdownRow.columns().values())
 
 def breakdown_lines(cases: Mapping[str, CaseResult]) -> Iterator[str]:
     """Yield the lines of breakdown.csv; numbers are exact, what there is none of is 0 or empty."""
-    yield from csv_lines([COLUMNS])
+    yield from csv_lines([_columns(cases)])
     for name, case in cases.items():
-        yield from csv_lines((name, *row) for row in case.breakdown)
+        yield from csv_lines(_rows(name, case))
+
+
+def _columns(cases: Mapping[str, CaseResult]) -> tuple[str, ...]:
+    return (*COLUMNS, MODEL) if any(case.design.models for case in cases.values()) else COLUMNS
+
+
+def _rows(name: str, case: CaseResult) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a case, each with the model of its task where there are several."""
+    models = case.design.models
+    for row in case.breakdown:
+        yield (name, *row, models.get(row.task, NOBODY)) if models else (name, *row)
 
 
 def breakdown_parquet(cases: Mapping[str, CaseResult]) -> list[bytes]:
@@ -29,8 +41,8 @@ def breakdown_parquet(cases: Mapping[str, CaseResult]) -> list[bytes]:
         import pyarrow.parquet
     except ImportError:
         raise ConfigError(f"--parquet needs pyarrow: {installation('parquet')}") from None
-    rows = ((name, *row) for name, case in cases.items() for row in case.breakdown)
-    columns = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    rows = (row for name, case in cases.items() for row in _rows(name, case))
+    columns = dict(zip(_columns(cases), map(list, zip(*rows, strict=True)), strict=True))
     file = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.table(columns), file)
     return [file.getvalue()]

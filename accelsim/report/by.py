@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import fsum
 
-from accelsim.account.breakdown import CHIP, BreakdownRow
+from accelsim.account.breakdown import CHIP, MODEL, NOBODY, BreakdownRow
 from accelsim.account.traffic import Traffic, traffic_of
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult, Result
@@ -22,7 +23,7 @@ _KEYS: dict[str, Callable[[BreakdownRow], str]] = {
     "block": lambda row: row.block,
     "task": lambda row: row.task,
 }
-GROUPINGS = (*_KEYS, "memory")
+GROUPINGS = (*_KEYS, MODEL, "memory")
 
 _TRAFFIC: tuple[Field[Traffic], ...] = (
     (Column("memory", "memory"), lambda one: one.memory),
@@ -69,13 +70,20 @@ def _tables(name: str, case: CaseResult, groupings: Sequence[str]) -> Iterator[T
             told = "of buffers and DRAM a read or write is a byte, of other memories a word"
             yield replace(listed(f"{name} by memory", _TRAFFIC, found), notes=(told,))
         else:
-            yield _grouped(name, by, rows)
+            key = _KEYS.get(by, partial(_model, case.design.models))
+            yield _grouped(name, by, key, rows)
 
 
-def _grouped(name: str, by: str, rows: Iterable[BreakdownRow]) -> Table:
+def _model(models: Mapping[str, str], row: BreakdownRow) -> str:
+    return models.get(row.task, NOBODY)
+
+
+def _grouped(
+    name: str, by: str, key_of: Callable[[BreakdownRow], str], rows: Iterable[BreakdownRow]
+) -> Table:
     found: defaultdict[str, list[BreakdownRow]] = defaultdict(list)
     for row in rows:
-        found[_KEYS[by](row)].append(row)
+        found[key_of(row)].append(row)
     if by == "block":
         found.pop(CHIP, None)
     total = fsum(row.energy for each in found.values() for row in each)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import product
 from math import fsum
 
 from accelsim.account.cautions import reloading, saturation, spill
@@ -15,6 +16,7 @@ from accelsim.account.memories import unused_memories
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.memory.silicon import ALL_FIGURES
 from accelsim.memory.storage import StorageConfig
+from accelsim.placement.placement import by_model
 from accelsim.report.text import duration, number, percent, years
 from accelsim.units import format_bytes, format_si
 
@@ -175,14 +177,16 @@ def _extrapolated(case: CaseResult) -> Iterator[str]:
 
 def _storage(case: CaseResult) -> Iterator[str]:
     """Yield what stored values take beyond their bits, and where fewer bits change no compute."""
-    for role in StorageConfig.model_fields:
-        bits = getattr(case.case.config.storage, role).bits
+    first = by_model(case.design.placements.values())
+    for model, role in product(first, StorageConfig.model_fields):
+        bits = getattr(case.case.config.storage_of(model), role).bits
         if bits != _MULTIPLIED:
+            of = f"{model}: " if len(first) > 1 else ""
             yield (
-                f"storage.{role}.bits: {bits} change memory and bus alone; compute is that of "
+                f"{of}storage.{role}.bits: {bits} change memory and bus alone; compute is that of "
                 f"{_MULTIPLIED} bits"
             )
-    tensors = next(iter(case.design.placements.values())).tensors.values()
+    tensors = [tensor for each in first.values() for tensor in each.tensors.values()]
     for home in dict.fromkeys(home for tensor in tensors for home, _ in tensor.parts):
         unit, taken = home.packing.unit, home.packing.unit_array
         if taken > unit:

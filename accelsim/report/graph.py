@@ -80,7 +80,7 @@ def graph_report(
     )
     return Report(
         name="graph",
-        title=f"{workload.config.model.name} of case {case}, task {task}",
+        title=f"{_named(workload, task)} of case {case}, task {task}",
         about=(f"{about}; a parameter that several operators share is counted once in all",),
         sections=(Table("", table.columns, (*table.rows, RULE, total)),),
         data=every,
@@ -89,6 +89,7 @@ def graph_report(
             "study": "graph",
             "case": case,
             "task": task,
+            **({"model": model} if (model := workload.config.name_of_model(task)) else {}),
             "macs": graph.macs,
             "parameters": counted,
             "stored_bytes": dict(stored),
@@ -96,6 +97,11 @@ def graph_report(
             "edges": [list(edge) for edge in graph.edges],
         },
     )
+
+
+def _named(workload: Workload, task: str) -> str:
+    config = workload.config
+    return " ".join(filter(None, (config.name_of_model(task), config.model_of(task).name)))
 
 
 def _fields(placement: Placement) -> tuple[Field[_Line], ...]:

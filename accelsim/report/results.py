@@ -108,6 +108,7 @@ def _case(result: CaseResult, *, closed: bool) -> dict[str, Any]:
         "machine_configuration": hardware.model_dump(mode="json"),
         **({"sized_to_fit": told(hardware, case.fits)} if case.fits else {}),
         "adaptation": result.case.config.adaptation.model_dump(mode="json"),
+        **({"models": models} if (models := result.design.models) else {}),
         "weights": result.design.weights or "none: densities as stated",
         "memories": [recorded(MEMORY, one) for one in result.footprints.values()],
         "unused_memories": [

@@ -18,6 +18,7 @@ from accelsim.evaluation.comparison import KINDS, Gain, find_gains
 from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.reasons import energy_parts, overloaded
 from accelsim.inputs.shipped import known_as
+from accelsim.mapping.cache import InferenceProgram
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.cautions import cautions, left_out, remarks
 from accelsim.report.memories import LIFETIME, MEMORY
@@ -60,7 +61,8 @@ from accelsim.report.table import (
 from accelsim.report.text import Value, time_unit
 from accelsim.report.verdict import verdict
 from accelsim.units import format_si
-from accelsim.workload.schema import PublishedGains
+from accelsim.workload.cases import PublishedGains
+from accelsim.workload.schema import WorkloadConfig
 
 if TYPE_CHECKING:
     from accelsim.study.uncertainty.bands import Uncertainty
@@ -143,16 +145,21 @@ def _names(tasks: Iterable[str]) -> str:
 def _about(result: Result) -> Iterator[str]:
     config = result.workload.config
     yield from changes(result.workload)
-    yield (
-        f"{config.model.name}, {config.model.inputs(config.sequence_length)}; "
-        f"tasks {_names(config.tasks)}; "
-        f"{requests_text(result)}"
-    )
+    yield (f"{'; '.join(_models(config))}; {requests_text(result)}")
     if result.request_notes:
         yield f"Requests: {'; '.join(result.request_notes)}"
     if not result.closed_loop or service_text(config) != service_text(ServiceConfig()):
         yield f"Served {service_text(config)}"
     yield "Arrays: " + "; ".join(dict.fromkeys(map(process_text, result.cases.values())))
+
+
+def _models(config: WorkloadConfig) -> Iterator[str]:
+    """Yield each model with what it reads and its tasks."""
+    for name, model in config.networks.items():
+        tasks = [task for task in config.tasks if config.name_of_model(task) == name]
+        label = f"{name}: {model.name}" if len(config.networks) > 1 else model.name
+        reads = model.inputs(config.longest(tasks[0]))
+        yield f"{label}, {reads}; tasks {_names(tasks)}"
 
 
 def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
@@ -161,8 +168,11 @@ def _case(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
 
 
 def _heading(result: Result, name: str, case: CaseResult) -> Heading:
-    config, adaptation = result.workload.config, case.case.config.adaptation
-    lines = [f"{adaptation.describe()}, on {case.case.hardware.name}"]
+    config, own_config = result.workload.config, case.case.config
+    adapted = {name: own_config.adaptation_of(name).describe() for name in config.networks}
+    several = len(adapted) > 1
+    how = "; ".join(f"{model}: {text}" if several else text for model, text in adapted.items())
+    lines = [f"{how}, on {case.case.hardware.name}"]
     if not result.closed_loop:
         lines.append(memories_text(case))
     if case.design.weights:
@@ -361,8 +371,11 @@ def _details(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
         f"{run.event_count} SimPy events; {run.simulated} segments simulated, "
         f"{run.replayed} replayed; ledger {run.ledger.digest()[:16]}"
     )
-    made = next(iter(case.design.inferences.values()))
-    yield from (Prose(f"mapping: {choice}") for choice in made.choices)
+    mapped: dict[str, InferenceProgram] = {}
+    for (task, _), each in case.design.inferences.items():
+        mapped.setdefault(case.design.models.get(task, ""), each)
+    for made in mapped.values():
+        yield from (Prose(f"mapping: {choice}") for choice in made.choices)
     yield listed("", LIFETIME, case.lifetimes.values())
     for memory, warnings in case.array_warnings.items():
         yield from (Prose(f"{memory}: {warning}", "warning") for warning in warnings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -41,9 +41,20 @@ class GenerateConfig(ConfigModel):
             return (min(padded, chunk or padded),)
         return range(chunk, tokens + chunk, chunk)
 
-    def answered(self, requests: Iterable[Request], most: int) -> Iterable[Request]:
-        """Yield requests with what they do not say; raise ConfigError for more than ``most``."""
+    def answered(
+        self, requests: Iterable[Request], positions: Mapping[str, int]
+    ) -> Iterable[Request]:
+        """Yield requests with what they do not say.
+
+        ``positions`` are those of the decoders, by task; other tasks are answered without tokens.
+        Raises ConfigError for more tokens than these.
+        """
         for request in requests:
+            most = positions.get(request.task)
+            if most is None:
+                _check_unanswered(request)
+                yield request
+                continue
             new = request.new_tokens or self.new_tokens
             if request.tokens + new - 1 > most:
                 raise ConfigError(
@@ -63,6 +74,14 @@ class GenerateConfig(ConfigModel):
             last = tokens + (new or self.new_tokens) - 1
             blocks |= set(range(ceil_div(tokens + 1, size), ceil_div(last, size) + 1))
         return tuple(sorted({min(block * size, most) for block in blocks}))
+
+
+def _check_unanswered(request: Request) -> None:
+    if request.new_tokens is not None:
+        raise ConfigError(
+            f"requests: number {request.number} says how many new_tokens to generate, but the "
+            f"model of task {request.task} generates none; leave them out"
+        )
 
 
 def check_unanswered(requests: Requests) -> None:

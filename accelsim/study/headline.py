@@ -123,7 +123,7 @@ def _pairs(workload: Workload) -> list[tuple[str, str]]:
 def _of_pair(
     workload: Workload, design: str, baseline: str, wanted: Mapping[str, float], memo: Memo
 ) -> Iterator[Gains]:
-    layers = workload.config.model.layers
+    layers = workload.config.only_model.layers
     styles: tuple[Style, ...] = get_args(Style)
     kinds: tuple[Densities, ...] = get_args(Densities)
     for style, densities in product(styles, kinds):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from accelsim.account.breakdown import BREAKDOWN, BreakdownRow
+from accelsim.account.breakdown import BREAKDOWN, MODEL, BreakdownRow
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import read_text
 from accelsim.inputs.manifest import check_whole
@@ -45,10 +45,11 @@ class SavedRun:
         text = read_text(path, "CSV", lambda _: "run it again: older runs did not write it")
         header, *rows = csv.reader(io.StringIO(text))
         wanted = ["design", *BreakdownRow.columns().values()]
-        if header != wanted or any(len(row) != len(wanted) for row in rows):
+        several = [*wanted, MODEL]  # of a chip with several models
+        if header not in (wanted, several) or any(len(row) != len(header) for row in rows):
             raise ConfigError(f"{path}: expected the columns {', '.join(wanted)}; run it again")
-        columns = zip(*rows, strict=True) if rows else [()] * len(wanted)
-        return {name: _parsed(name, cells) for name, cells in zip(wanted, columns, strict=True)}
+        columns = zip(*rows, strict=True) if rows else [()] * len(header)
+        return {name: _parsed(name, cells) for name, cells in zip(header, columns, strict=True)}
 
 
 def load_run(path: Path | str) -> SavedRun:

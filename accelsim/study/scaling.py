@@ -20,7 +20,7 @@ from accelsim.evaluation.stages import design_of
 from accelsim.inputs.memo import Memo
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import DRAM, Placement, shared_bits
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.study.identity import model_id
 from accelsim.study.outcome import Outcome, number_of
@@ -110,6 +110,7 @@ def find_scaling(
     Raises ConfigError for a number that there are no tasks for, and CapacityError when even one
     task does not fit a case: any if ``strict``, else all of them.
     """
+    _ = workload.config.only_model
     tasks, numbers = scaling_tasks(workload), tuple(sorted(set(counts)))
     if not numbers or numbers[0] < 1 or numbers[-1] > len(tasks):
         raise ConfigError(f"--tasks: expected numbers from 1 to {len(tasks)}, such as 1..9 or 3")
@@ -218,7 +219,7 @@ def _served(case: str, first: Outcome, rounds: Outcome) -> Served | None:
 
 
 def _point(case: Case, placements: Sequence[Placement], served: Served | None) -> ScalingPoint:
-    bits = Counter(placements[0].bits(task_specific=False))
+    bits = shared_bits(placements)
     for placement in placements:
         bits.update(placement.bits(task_specific=True))
     stored = {memory: ceil_div(amount, 8) for memory, amount in bits.items() if amount}

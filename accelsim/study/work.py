@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 # Of a workload's configuration: what the work is. All else is a choice of the design.
-_WORK = ("model", "sequence_length", "tasks", "requests")
+_WORK = ("model", "models", "sequence_length", "tasks", "requests")
 # Of a task: how it is kept and adapted is a choice, too.
 _CHOSEN = ("adaptation", "pinned")
 
 
 def work_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """Return the work of a workload's configuration, as ``model_dump(mode="json")`` has it."""
-    work = {name: configuration[name] for name in _WORK}
+    work = {name: configuration[name] for name in _WORK if name in configuration}
     tasks = work["tasks"].items()
     own = {n: {k: v for k, v in (t or {}).items() if k not in _CHOSEN} for n, t in tasks}
     return work | {"tasks": own}

@@ -17,25 +17,35 @@ from accelsim.model.importers.huggingface import read_hyperparameters
 def with_model(document: Document) -> Document:
     """Return the document with the hyperparameters of ``model: {huggingface: path}``, or of ONNX.
 
-    ``path``, relative to the document, is a config.json or a folder with one, and with ``onnx`` an
-    ONNX file; keys beside it take the place of its values. Cases that ask for ``weights`` and name
-    no shared ones get those of the folder, if it has some. Raises ConfigError for a file that gives
-    no model.
+    So it is with each of ``models``. ``path``, relative to the document, is a config.json or a
+    folder with one, and with ``onnx`` an ONNX file; keys beside it take the place of its values.
+    Cases that ask for ``weights`` and name no shared ones get those of the folder of ``model``, if
+    it has some. Raises ConfigError for a file that gives no model.
     """
-    model = document.data.get("model")
+    data = dict(document.data)
+    if isinstance(models := data.get("models"), dict):
+        data["models"] = {
+            name: _read(document, ("models", name), model)[0] for name, model in models.items()
+        }
+    if "model" in data:
+        data["model"], folder = _read(document, ("model",), data["model"])
+        if folder is not None:
+            data["cases"] = _with_weights(data.get("cases"), folder)
+    return replace(document, data=data)
+
+
+def _read(document: Document, at: KeyPath, model: Any) -> tuple[Any, str | None]:
+    """Return a model with the hyperparameters of its file, and its folder if that has weights."""
     kind = next((each for each in _KINDS if isinstance(model, dict) and each in model), None)
     if kind is None:
-        return document
+        return model, None
     name = model[kind]
     if not isinstance(name, str):
-        raise document.error(("model", kind), f"expected a path, got {describe(name)}")
+        raise document.error((*at, kind), f"expected a path, got {describe(name)}")
     path = find_beside(document.path.parent, name)
     found = _KINDS[kind](path)
     changes = {key: value for key, value in model.items() if key != kind}
-    data = {**document.data, "model": {**found, **changes}}
-    if _has_weights(path):
-        data["cases"] = _with_weights(data.get("cases"), name)
-    return replace(document, data=data)
+    return {**found, **changes}, name if _has_weights(path) else None
 
 
 def with_adapters(document: Document) -> Document:
@@ -55,6 +65,12 @@ def with_adapters(document: Document) -> Document:
 
 
 def _with_adapter(document: Document, at: KeyPath, owner: Any) -> Any:
+    if at[0] == "cases" and isinstance(owner, dict) and isinstance(owner.get("models"), dict):
+        own = owner["models"].items()
+        owner = {
+            **owner,
+            "models": {m: _with_adapter(document, (*at, "models", m), each) for m, each in own},
+        }
     given = owner.get("adaptation") if isinstance(owner, dict) else None
     if not isinstance(given, dict) or "peft" not in given:
         return owner

@@ -6,33 +6,43 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.model.families import Network
+from accelsim.requests.generation import GenerateConfig
 from accelsim.units import ceil_div
+from accelsim.workload.cases import wrong_choices
 from accelsim.workload.tasks import wrong_adaptations
 
 if TYPE_CHECKING:
-    from accelsim.workload.schema import CaseConfig, WorkloadConfig
+    from accelsim.workload.cases import CaseConfig
+    from accelsim.workload.schema import WorkloadConfig
 
 
 def broken_rules(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the place of each thing that does not go with the rest, and what is wrong."""
     yield from wrong_baselines(workload.cases)
+    yield from wrong_choices(workload)
     yield from wrong_length(workload)
+    for model in workload.networks.values():
+        yield from too_long(workload, model)
     yield from wrong_generation(workload)
     yield from wrong_spans(workload)
     yield from wrong_classes(workload)
-    adaptations = [case.adaptation for case in workload.cases.values()]
-    yield from wrong_adaptations(workload.tasks, adaptations)
+    for name, task in workload.tasks.items():
+        own, cases = workload.name_of_model(name), workload.cases.values()
+        adaptations = [case.adaptation_of(own) for case in cases]
+        yield from wrong_adaptations(name, task, adaptations)
 
 
 def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each task's spans that do not go with the model, and why."""
-    heads = workload.model.attention_heads
     for task, spans in workload.attention_spans.items():
         path = ("attention_spans", task)
         if task not in workload.tasks:
             hint = suggest(task, workload.tasks, "tasks")
             yield path, f"there is no task '{task}' in this workload; {hint}"
-        elif len(spans) != heads or not any(spans):
+            continue
+        heads = workload.model_of(task).attention_heads
+        if len(spans) != heads or not any(spans):
             yield (
                 path,
                 f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
@@ -41,35 +51,52 @@ def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
 
 
 def wrong_length(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what is wrong with the sequence length: too long for the model, or missing."""
-    longest, given = workload.model.longest, workload.sequence_length
-    if "sequence_length" not in workload.model_fields_set and longest > 1:
+    """Yield what is wrong with the sequence length: missing, or there are pictures alone."""
+    models, given = workload.networks.values(), workload.sequence_length
+    read = max(model.longest for model in models)
+    if "sequence_length" not in workload.model_fields_set and read > 1:
         yield ("sequence_length",), "this key is missing; expected a whole number"
-    elif given > longest == 1:
+    elif given > read == 1:
+        names = ", ".join(model.name for model in models)
         yield (
             ("sequence_length",),
-            f"{workload.model.name} reads one picture at a time, got {given}; leave this key out",
+            f"{names} reads one picture at a time, got {given}; leave this key out",
         )
-    elif given > longest:
+
+
+def too_long(workload: WorkloadConfig, model: Network) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with sentences that a model of tokens has no positions for."""
+    longest, given = model.longest, workload.sequence_length
+    if given > longest > 1:
         yield (
             ("sequence_length",),
-            f"{given} tokens are more than the {longest} positions of {workload.model.name}; "
+            f"{given} tokens are more than the {longest} positions of {model.name}; "
             "shorten it or raise model.maximum_positions",
         )
 
 
 def wrong_generation(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with the tokens to generate: by no decoder, or too many."""
-    model, asked = workload.model, workload.generate
-    if asked and not model.generates:
-        yield ("generate",), f"{model.name} is no decoder and generates no tokens; leave it out"
-    elif asked and workload.sequence_length + asked.new_tokens - 1 > model.longest:
+    asked, models = workload.generate, workload.networks.values()
+    decoders = [model for model in models if model.generates]
+    if asked and not decoders:
+        names = ", ".join(model.name for model in models)
+        yield ("generate",), f"{names} is no decoder and generates no tokens; leave it out"
+    elif asked:
+        for model in decoders:
+            yield from _too_many_tokens(workload, asked, model)
+
+
+def _too_many_tokens(
+    workload: WorkloadConfig, asked: GenerateConfig, model: Network
+) -> Iterator[tuple[KeyPath, str]]:
+    if workload.sequence_length + asked.new_tokens - 1 > model.longest:
         yield (
             ("generate", "new_tokens"),
             f"{asked.new_tokens} tokens behind {workload.sequence_length} of a prompt are more "
             f"than the {model.longest} positions of {model.name}; shorten either",
         )
-    elif asked and asked.prompt_chunk and _chunked(workload, asked.prompt_chunk) > model.longest:
+    elif asked.prompt_chunk and _chunked(workload, asked.prompt_chunk) > model.longest:
         yield (
             ("generate", "prompt_chunk"),
             f"whole chunks of {asked.prompt_chunk} tokens for {workload.sequence_length} are more "
@@ -85,7 +112,7 @@ def _chunked(workload: WorkloadConfig, chunk: int) -> int:
 def wrong_classes(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each task that lacks its classes, where the model classifies."""
     for name, task in workload.tasks.items():
-        if workload.model.classifies and task.classes is None:
+        if workload.model_of(name).classifies and task.classes is None:
             yield ("tasks", name, "classes"), "this key is missing; expected a whole number"
 
 

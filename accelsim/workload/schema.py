@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from accelsim.accelerators import machine_of
 from accelsim.errors import ConfigError
@@ -33,17 +33,16 @@ from accelsim.inputs.paths import format_path, suggest
 from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_beside, find_input
-from accelsim.inputs.validation import ConfigModel, RuleError, validate
+from accelsim.inputs.validation import RuleError, validate
 from accelsim.machine.files import hardware_files, merged
 from accelsim.machine.fit import Fit, check_fits, take_fits
 from accelsim.machine.schema import HardwareConfig, resolved
-from accelsim.memory.storage import Measured, StorageConfig
-from accelsim.model.adaptations import AdaptationConfig
-from accelsim.model.families import ModelConfig, ModelFamily
-from accelsim.policies.service import PadTo, ServiceChanges, ServiceConfig
+from accelsim.memory.storage import Measured
+from accelsim.model.families import ModelConfig, ModelFamily, Network
+from accelsim.policies.service import PadTo, ServiceConfig
 from accelsim.requests import RequestContext, RequestsConfig
 from accelsim.requests.generation import GenerateConfig
-from accelsim.weights.settings import CaseWeights
+from accelsim.workload.cases import CaseConfig, PublishedGains, wrong_models
 from accelsim.workload.imported import with_adapters, with_model
 from accelsim.workload.rules import broken_rules
 from accelsim.workload.tasks import Tasks
@@ -52,36 +51,15 @@ PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 
 
-class CaseConfig(ServiceChanges):
-    """One design: ``hardware`` is a machine file, relative to the workload file.
-
-    With ``weights`` the density of every tensor is measured; without, it is as stated.
-    ``policy``, ``idle``, ``residency`` and ``early_exit`` take the place of the workload's.
-    """
-
-    hardware: str
-    adaptation: AdaptationConfig
-    storage: StorageConfig
-    weights: CaseWeights | None = None
-    baseline: str | None = None
-
-
-class PublishedGains(ConfigModel):
-    """Gains that a publication reports, to print beside the computed ones."""
-
-    source: str
-    area: PositiveFloat | None = None
-    energy: PositiveFloat | None = None
-    latency: PositiveFloat | None = None
-
-
 Spans = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(min_length=1)]
 
 
 class WorkloadConfig(ServiceConfig):
     """One workload. Results go to a folder of its ``name``.
 
-    ``sequence_length`` is in tokens; a model of pictures has none, and a request is a picture.
+    ``models`` takes the place of ``model`` where there are several on one chip, each a network of
+    its own; tasks name theirs. ``sequence_length`` is in tokens; a model of pictures has none, and
+    a request is a picture.
     ``pad_to`` is the ``sequence_length`` or a number whose multiples sentences are padded to.
     With ``generate`` a decoder answers with tokens, and sentences are prompts.
     ``attention_spans`` give each head of a task its span in tokens; heads of span 0 are off.
@@ -89,7 +67,8 @@ class WorkloadConfig(ServiceConfig):
 
     name: str
     description: str = ""
-    model: ModelConfig
+    model: ModelConfig | None = None
+    models: dict[str, ModelConfig] = Field(default_factory=dict)
     sequence_length: PositiveInt = 1
     pad_to: PadTo = "sequence_length"
     generate: GenerateConfig | None = None
@@ -126,8 +105,7 @@ class WorkloadConfig(ServiceConfig):
 
     @model_validator(mode="after")
     def _check_cases(self) -> WorkloadConfig:
-        wrong = list(broken_rules(self))
-        if wrong:
+        if wrong := list(wrong_models(self)) or list(broken_rules(self)):
             raise RuleError(*wrong)
         return self
 
@@ -137,18 +115,44 @@ class WorkloadConfig(ServiceConfig):
         return tuple(name for name, task in self.tasks.items() if task.pinned)
 
     @property
-    def language_model(self) -> ModelFamily:
-        """The model. Raises ConfigError for one that reads pictures."""
-        if not isinstance(self.model, ModelFamily):
+    def networks(self) -> Mapping[str, Network]:
+        """The models by name; that of ``model`` has none."""
+        return {"": self.model} if self.model else self.models
+
+    @property
+    def only_model(self) -> Network:
+        """The model. Raises ConfigError where there are several."""
+        first, *others = self.networks.values()
+        if others:
             raise ConfigError(
-                f"model: {self.model.name} reads pictures, but this study gives sentences; choose "
-                "a model of tokens"
+                f"models: this study is of one model, not of {', '.join(self.models)}; "
+                "write a workload with 'model' for each"
             )
-        return self.model
+        return first
+
+    @property
+    def language_model(self) -> ModelFamily:
+        """The only model. Raises ConfigError for one that reads pictures."""
+        model = self.only_model
+        if not isinstance(model, ModelFamily):
+            raise ConfigError(f"model: {model.name} reads pictures; choose a model of tokens")
+        return model
+
+    def name_of_model(self, task: str) -> str:
+        """Return the name of a task's model, '' where it has none."""
+        return self.tasks[task].model or next(iter(self.networks))
+
+    def model_of(self, task: str) -> Network:
+        """Return the model of a task."""
+        return self.networks[self.name_of_model(task)]
+
+    def longest(self, task: str) -> int:
+        """Return the tokens of a task's longest input; a picture is one."""
+        return min(self.sequence_length, self.model_of(task).longest)
 
     def outputs_of(self, task: str) -> int:
-        """Return how many outputs the model has in a task."""
-        return self.model.outputs(self.tasks[task].classes)
+        """Return how many outputs its model has in a task."""
+        return self.model_of(task).outputs(self.tasks[task].classes)
 
     def service_of(self, case: CaseConfig) -> ServiceConfig:
         """Return how the requests of a case are served."""
@@ -291,7 +295,7 @@ def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
     return RequestContext(
         tasks=tuple(config.tasks),
         sequence_length=config.sequence_length,
-        layers=config.model.layers,
+        layers=max(model.layers for model in config.networks.values()),
         folder=folder,
     )
 
@@ -304,7 +308,7 @@ def _check_requests(document: Document, config: WorkloadConfig) -> None:
     sections += [(("cases", name), config.service_of(case)) for name, case in config.cases.items()]
     for place, service in sections:
         if service.early_exit and (not place or service.early_exit is not config.early_exit):
-            problems = service.early_exit.problems(config.tasks, config.model.layers)
+            problems = service.early_exit.problems(config.tasks, config.only_model.layers)
             found += [((*place, "early_exit", *path), text) for path, text in problems]
     if found:
         raise ConfigError("\n".join(str(document.error(path, text)) for path, text in found))

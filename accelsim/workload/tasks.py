@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
@@ -24,8 +24,11 @@ class TaskConfig(ConfigModel):
     ``classes`` are the outputs of its classifier, 1 for a regression; those of GLUE's tasks are
     known, and a language model needs none. ``adaptation`` are keys of the cases' adaptations that
     this task has otherwise, such as ``{bottleneck: 16}``, where a case's method has them. What a
-    ``pinned`` task has on the chip makes no room for other tasks once it is there.
+    ``pinned`` task has on the chip makes no room for other tasks once it is there. ``model`` names
+    one of several.
     """
+
+    model: str | None = None
 
     classes: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     adaptation: dict[str, Any] = Field(default_factory=dict)
@@ -48,25 +51,24 @@ def known_task(name: str) -> TaskConfig:
 
 
 def wrong_adaptations(
-    tasks: Mapping[str, TaskConfig], cases: Iterable[AdaptationConfig]
+    name: str, task: TaskConfig, cases: Iterable[AdaptationConfig]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what is wrong with the tasks' changes of the cases' adaptations."""
+    """Yield what is wrong with a task's changes of the cases' adaptations."""
     adaptations = {each.digest: each for each in cases}
     known = {key for each in adaptations.values() for key in type(each).model_fields} - {"method"}
-    for name, task in tasks.items():
-        path = ("tasks", name, "adaptation")
-        for key in task.adaptation:
-            if key not in known:
-                hint = suggest(key, sorted(known), "known keys")
-                yield (*path, key), f"no case's adaptation has this key; {hint}"
-        for each in adaptations.values():
-            try:
-                task.adapted(each)
-            except ValidationError as error:
-                # Of several forms of a value the first is told.
-                first = error.errors()[0]
-                text = first["msg"][:1].lower() + first["msg"][1:]
-                yield (*path, *first["loc"][:1]), f"{text}, got {describe(first['input'])}"
+    path = ("tasks", name, "adaptation")
+    for key in task.adaptation:
+        if key not in known:
+            hint = suggest(key, sorted(known), "known keys")
+            yield (*path, key), f"no case's adaptation has this key; {hint}"
+    for each in adaptations.values():
+        try:
+            task.adapted(each)
+        except ValidationError as error:
+            # Of several forms of a value the first is told.
+            first = error.errors()[0]
+            text = first["msg"][:1].lower() + first["msg"][1:]
+            yield (*path, *first["loc"][:1]), f"{text}, got {describe(first['input'])}"
 
 
 class _NamesOrMapping:

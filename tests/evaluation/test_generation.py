@@ -237,7 +237,7 @@ def test_a_prompt_in_chunks_is_a_staircase(machine: str) -> None:
     chunks = generated(
         machine, "sequence_length=48", "generate={new_tokens: 2, cache_block: 1, prompt_chunk: 16}"
     )
-    assert chunks.design.lengths == (16, 32, 48)
+    assert set(chunks.design.lengths.values()) == {(16, 32, 48)}
     found = {}
     for name, case in (("whole", whole), ("chunks", chunks)):
         found[name] = {

@@ -90,7 +90,7 @@ def test_blocks_are_found_by_what_they_are_and_not_by_a_name() -> None:
     machine = MACHINE.changed(**gone, noc=own["bus"], expander=own["codec"], cpu=own["host"])
     uses = bus_use(machine, 8), decode_use(machine, 2), register_use(machine, 1)
     assert [use.block for use in uses] == ["noc", "expander", "cpu"]
-    wakes = compile_wake_ups(machine, Placement({}), 0, ())
+    wakes = compile_wake_ups(machine, [(Placement({}), 0)], ())
     blocks = {block for wake in wakes.values() for each in wake.segments for block in each.blocks}
     assert blocks == {"power"} <= machine.components.keys()
     with pytest.raises(ConfigError, match="has no component of kind axi_bus"):

@@ -157,7 +157,7 @@ class _Drawing:
         shown, level = max(levels) >= Level.SWITCH, Level.SWITCH.label
         infers = execution.kind is ProgramKind.INFER
         if shown:
-            name = f"infer {execution.task}" if infers else execution.name
+            name = f"{execution.name} {execution.task}" if infers else execution.name
             joules = fsum(self.shown.joules_of(part.record) for part in execution.parts)
             facts: Facts = (("dynamic_energy_nJ", 1e9 * joules),)
             receives = loaded.pop(execution.request, ()) if infers else ()

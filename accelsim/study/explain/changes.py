@@ -37,6 +37,7 @@ GROUPS = (
 _NOT_OF_ACCELERATOR = {"process", "clock", "dram", "power", "scaling"}
 _TELLING = {"name", "description", "base", "plugins"}
 # What a workload has for all its cases, and a design may differ in.
+_OF_CASE = ("adaptation", "storage", "models", "weights")
 _OF_WORKLOAD = ("pad_to", "attention_spans")
 _MISSING = object()
 
@@ -66,7 +67,7 @@ def design_of(workload: Workload, case: Case) -> dict[str, Any]:
     shared = {name: workload.source.get(name) for name in _OF_WORKLOAD}
     shared["pad_to"] = shared["pad_to"] or "sequence_length"
     shared["attention_spans"] = shared["attention_spans"] or {}
-    kept = {name: own.get(name) for name in ("adaptation", "storage", "weights")}
+    kept = {name: own.get(name) for name in _OF_CASE}
     machine = {key: value for key, value in case.source.items() if key not in _TELLING}
     return {**kept, **served, **shared, "hardware": machine}
 
@@ -74,7 +75,7 @@ def design_of(workload: Workload, case: Case) -> dict[str, Any]:
 def resolved_of(workload: Workload, case: Case) -> dict[str, Any]:
     """Return a design's values once read: two spellings of one value are equal."""
     config = workload.config
-    found = {name: getattr(case.config, name) for name in ("adaptation", "storage", "weights")}
+    found = {name: getattr(case.config, name) for name in _OF_CASE}
     found |= dict(config.service_of(case.config).__dict__)
     found |= {name: getattr(config, name) for name in _OF_WORKLOAD}
     return {name: _plain(value) for name, value in found.items()} | {

@@ -80,6 +80,7 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
     task = _find_task(workload, options.task)
     home, roles = _non_volatile(case)
     memo, config = Memo(), workload.config
+    _ = config.language_model
     chosen = case.config.weights
     length = config.sequence_length
     if chosen and not (options.weights or options.task_weights):
