@@ -25,6 +25,7 @@ SHORTER = {
     "poisson_day": (*SMALL[:2], "requests.duration=5 s"),
     "voice_assistant_day": (SMALL[0], "requests.duration=7 h"),
     "early_exit": (),
+    "gap9": (),
     "corners": SMALL[:2],
     "lora_assistant": ("generate.new_tokens=2", "sequence_length=16", "cases.flash=null"),
 }

@@ -11,13 +11,26 @@ from typing import ClassVar
 from accelsim.errors import ConservationError, MappingError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.components.base import Component
+from accelsim.machine.components.host import HostConfig
 from accelsim.machine.schema import HardwareConfig
+from accelsim.mapping.accesses import buffer_use, supply_use
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.cutting import unpaired_products
+from accelsim.mapping.emitter import LOAD
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Reach
+from accelsim.model.operators import Operator, Reach, find_kind
+from accelsim.model.operators.window import Window
+from accelsim.model.tensors import Parameter, Role
 from accelsim.placement.placement import Placement
-from accelsim.program import Product, Program, Segment, SegmentBuilder, Transfer, Use
+from accelsim.program import (
+    Product,
+    Program,
+    ProgramKind,
+    Segment,
+    SegmentBuilder,
+    Transfer,
+    Use,
+)
 
 
 @dataclass(frozen=True)
@@ -167,3 +180,46 @@ def alone(name: str, queue: str, uses: Iterable[Use]) -> Segment:
     builder = SegmentBuilder(name)
     builder.add(queue, name, uses)
     return builder.build()
+
+
+def lone_function(name: str, rows: int, depth: int) -> Operator:
+    """Return a function of rows x depth that stands in no graph."""
+    kind = find_kind(name)
+    columns = depth if kind.keeps_width else 1
+    vectors = (Parameter(f"{n}", (columns,), Role.BACKBONE) for n in range(kind.vectors))
+    # Without a picture the window of a pooling is one pixel.
+    window = Window((rows, 1), (1, 1)) if kind.windowed else None
+    return Operator(name, kind, rows, columns, depth, parameters=tuple(vectors), window=window)
+
+
+def lone_transfer(bus: str, buffer: str, lanes: int, action: str, moved: Transfer) -> Segment:
+    """Return one ``transfer`` into a buffer of ``lanes`` bytes, or one back."""
+    name, side = ("load", "write") if action == "transfer" else ("store", "read")
+    into = buffer_use(lanes, buffer, side, moved.amount)
+    return alone(name, LOAD, [Use(bus, action, moved), into])
+
+
+def settled_by_host() -> Program:
+    """Return one change of the operating point by a host that knows the points."""
+    segment = alone("settle", "host", [supply_use("settle")])
+    return Program("settle", ProgramKind.SCALE, (segment,))
+
+
+def not_followed(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what makes one thing wait for another, and an objective that nothing compares."""
+    overlaps: dict[KeyPath, bool] = {
+        ("overlap", "double_buffering"): machine.overlap.double_buffering,
+        ("overlap", "special_functions"): machine.overlap.special_functions,
+        ("host", "command_queue"): machine.component("host", HostConfig).command_queue,
+    }
+    own = machine.accelerator
+    for path, given in overlaps.items():
+        if not given:
+            message = f"{own} loads, computes and writes back side by side; set it to true"
+            yield path, f"this is false, but {message}"
+    if machine.mapping.objective != "time":
+        yield (
+            ("mapping", "objective"),
+            f"this is {machine.mapping.objective}, but {own} takes the largest blocks that "
+            "fit and compares none; set it to time",
+        )

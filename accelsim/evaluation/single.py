@@ -24,6 +24,7 @@ from accelsim.machine.components.host import HostConfig
 from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
 from accelsim.machine.components.simple_dram import SimpleDramConfig
 from accelsim.machine.components.vector_mac_array import PeArrayConfig, loaded_cycles
+from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig, HomeConfig
 from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import register_use
@@ -35,7 +36,16 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import MATMUL
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import DRAM, place
-from accelsim.program import Product, ProgramKind, Range, Segment, SegmentBuilder, Transfer, Use
+from accelsim.program import (
+    Product,
+    Program,
+    ProgramKind,
+    Range,
+    Segment,
+    SegmentBuilder,
+    Transfer,
+    Use,
+)
 from accelsim.units import Tick, ceil_div, format_bytes, to_seconds
 
 # Random accesses fall into the first 256 MiB.
@@ -141,19 +151,31 @@ def _taken_to_lie(hardware: HardwareConfig, segment: Segment) -> Iterator[str]:
             )
 
 
+def run_program(
+    hardware: HardwareConfig, program: Program, point: OperatingPoint | None = None
+) -> OperatorResult:
+    """Run a program on an otherwise idle machine, at an operating point below the nominal one."""
+    return _run(hardware, *program.segments, trace=False, point=point)[0]
+
+
 def _run(
-    hardware: HardwareConfig, segment: Segment, *, trace: bool, least: Tick = 0
+    hardware: HardwareConfig,
+    *segments: Segment,
+    trace: bool,
+    least: Tick = 0,
+    point: OperatingPoint | None = None,
 ) -> tuple[OperatorResult, SegmentRecord, Machine]:
-    """Run a segment alone, and account for it as for a whole run of at least so many ticks."""
+    """Run segments alone, and account for them as for a whole run of at least so many ticks."""
     prices = price_list(hardware)
-    check_actions([segment], prices)
+    check_actions(segments, prices)
     runner = PieceRunner(hardware, replay=False, trace=trace)
-    process = runner.env.process(runner.run((segment,), ProgramKind.INFER, "-"))
+    runner.move_to(point)
+    process = runner.env.process(runner.run(segments, ProgramKind.INFER, "-"))
     piece: Any = runner.env.run(until=process)
-    ((_, record),) = piece.parts
-    if least > record.duration:
+    _, record = piece.parts[-1]
+    if least > piece.duration:
         runner.env.run(until=least)
-    duration = max(record.duration, least)
+    duration = max(piece.duration, least)
     ledger = Ledger(chip_states=Counter({runner.state: duration}))
     runner.settle(ledger)
     account, amounts = price(ledger, prices), Counter[tuple[str, str]]()
@@ -164,7 +186,7 @@ def _run(
             dynamic[key[:2]] = dynamic.get(key[:2], 0.0) + account.dynamic[key]
     used = dict.fromkeys(block for block, _ in amounts)
     result = OperatorResult(
-        segment,
+        segments[-1],
         duration,
         runner.machine.period,
         amounts,

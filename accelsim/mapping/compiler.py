@@ -95,13 +95,14 @@ def compile_inference(
         if not compiled[-1].refused:
             break
     if not compiled:
-        raise _no_room(missing, hardware, mapper.parameter_buffers)
+        raise no_room(missing, hardware, mapper.parameter_buffers)
     return min(compiled, key=lambda inference: inference.cost)
 
 
-def _no_room(
+def no_room(
     error: NoRoomError, hardware: HardwareConfig, parameter_buffers: frozenset[str]
 ) -> CapacityError:
+    """Return the error of a plan that does not fit; no shorter sequence relieves some buffers."""
     what, buffer, needed, free, capacity = error.args
     advice = "" if buffer in parameter_buffers else " or shorten the sequence"
     if buffer == hardware.placement.activations and not hardware.placement.activation_spill:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accelsim.accelerators.base import Accelerator, Gap, missing
+from accelsim.accelerators.base import (
+    Accelerator,
+    Gap,
+    lone_transfer,
+    missing,
+    settled_by_host,
+)
 from accelsim.accelerators.systolic_npu import commands
 from accelsim.accelerators.systolic_npu.mapper import NpuMapper
-from accelsim.accelerators.systolic_npu.parts import COMPONENTS, parts_of, wrong_parts
+from accelsim.accelerators.systolic_npu.parts import (
+    BUS,
+    COMPONENTS,
+    SCRATCHPAD,
+    parts_of,
+    wrong_parts,
+)
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.accesses import register_use, supply_use
+from accelsim.mapping.accesses import register_use
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.compiler import compile_inference
 from accelsim.model.graph import LayerGraph
@@ -19,9 +31,7 @@ from accelsim.placement.placement import Placement
 from accelsim.program import (
     Product,
     Program,
-    ProgramKind,
     Segment,
-    SegmentBuilder,
     Transfer,
     Use,
 )
@@ -60,9 +70,7 @@ class SystolicNpu(Accelerator):
 
     def settle(self, machine: HardwareConfig) -> Program:
         """The host knows the operating points."""
-        builder = SegmentBuilder("settle")
-        builder.add("host", "settle", [supply_use("settle")])
-        return Program("settle", ProgramKind.SCALE, (builder.build(),))
+        return settled_by_host()
 
     def product(
         self, machine: HardwareConfig, asked: Product, density: float, activation_density: float
@@ -80,4 +88,4 @@ class SystolicNpu(Accelerator):
 
     def transfer(self, machine: HardwareConfig, action: str, moved: Transfer) -> Segment:
         """Return one transfer into the scratchpad, or one back."""
-        return commands.transfer(parts_of(machine), action, moved)
+        return lone_transfer(BUS, SCRATCHPAD, parts_of(machine).pe_array.lanes, action, moved)

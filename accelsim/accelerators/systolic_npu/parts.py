@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from accelsim.accelerators.base import not_followed
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.components.base import Component
@@ -59,25 +60,11 @@ def parts_of(machine: HardwareConfig) -> Parts:
 def wrong_parts(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield what makes one thing wait for another, and buffers that hold no tile or are slow."""
     parts = parts_of(machine)
-    overlaps: dict[KeyPath, bool] = {
-        ("overlap", "double_buffering"): machine.overlap.double_buffering,
-        ("overlap", "special_functions"): machine.overlap.special_functions,
-        ("host", "command_queue"): parts.host.command_queue,
-    }
-    for path, given in overlaps.items():
-        if not given:
-            message = "systolic_npu loads, computes and writes back side by side; set it to true"
-            yield path, f"this is false, but {message}"
+    yield from not_followed(machine)
     for name, buffer in ((SCRATCHPAD, parts.scratchpad), (ACCUMULATOR, parts.accumulator)):
         # What the technology table does not have is told when all memories are looked up.
         with suppress(ConfigError):
             yield from _slow(machine, name, buffer.region(name, machine.site).array)
-    if machine.mapping.objective != "time":
-        yield (
-            ("mapping", "objective"),
-            f"this is {machine.mapping.objective}, but systolic_npu takes the largest blocks that "
-            "fit and compares none; set it to time",
-        )
     try:
         parts.tile(1, 1, 1)
     except ConfigError as error:

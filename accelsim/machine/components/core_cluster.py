@@ -1,0 +1,78 @@
+"""Processor cores that share a memory: what no engine does, they do instruction by instruction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from accelsim.inputs.quantities import Joules, Volts
+from accelsim.machine.components.base import Datasheet, Part, Price
+from accelsim.machine.components.function_unit import FunctionUnit
+from accelsim.machine.numbers import Count, PositiveInt
+from accelsim.machine.site import Site
+from accelsim.model.operators import find_kind
+from accelsim.program import Command, Elements, Use
+from accelsim.units import ceil_div
+
+INSTRUCTION = "instruction"
+_CLIP, _STORE = 1, 1
+
+
+class CoreClusterConfig(FunctionUnit):
+    """``cores`` that retire one instruction a cycle each [ours], all on one function at a time.
+
+    An instruction costs ``energy_per_instruction`` at the supply ``at``, whatever it is, memories
+    of instructions included. Scaling by a number of fixed point takes ``scale_instructions``;
+    products reach ``macs_per_cycle``, of all cores.
+    """
+
+    kind: Literal["core_cluster"]
+    cores: PositiveInt
+    energy_per_instruction: Joules
+    at: Volts
+    scale_instructions: Count
+    macs_per_cycle: Annotated[float, Field(gt=0)]
+
+    def instructions(self, asked: Elements, function: str) -> int:
+        """Return the instructions of a function.
+
+        Every input is loaded for each sweep; inputs of one element are brought to one scale, the
+        result to its own, clipped and stored.
+        """
+        kind = find_kind(function)
+        recipe = kind.recipe
+        work = asked.turns * (recipe.multiplications + recipe.additions)
+        scaled = asked.turns * (kind.operands - 1) + 1
+        loads = recipe.sweeps * asked.operands
+        each = loads + work + self.scale_instructions * scaled + _CLIP + _STORE
+        return asked.rows * asked.columns * each
+
+    def product_instructions(self, macs: int) -> int:
+        """Return the instructions of so many multiply-accumulates, rounded up."""
+        return -int(-macs * self.cores // self.macs_per_cycle)
+
+    def function_cycles(self, use: Use, site: Site) -> int:
+        """Instructions take cycles; what they are for does not take them again."""
+        if use.action != INSTRUCTION:
+            return 0
+        return ceil_div(use.expect(Command).amount, self.cores)
+
+    def lanes_of(self, site: Site) -> int:
+        """Its cores."""
+        return self.cores
+
+    def datasheet(self, name: str, site: Site) -> Datasheet:
+        """Functions and products are paid for by their instructions; V^2 from where it is known."""
+        joules = self.energy_per_instruction * (site.clock.voltage / self.at) ** 2
+        paid = {name: Price("elements", 0.0, paid_elsewhere=True) for name in self.functions}
+        return Datasheet(
+            Part.COMPUTE,
+            {
+                **paid,
+                "mac": Price("macs", 0.0, paid_elsewhere=True),
+                INSTRUCTION: Price("instructions", joules),
+            },
+            source=f"{joules * 1e12:.3g} pJ an instruction, from the machine's file",
+            unpriced="area and leakage of the cores",
+        )
