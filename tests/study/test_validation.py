@@ -15,6 +15,7 @@ from accelsim.report.validation import validation_report
 from accelsim.study.validation.check import Check, reference_folder
 from accelsim.study.validation.dram import dram_checks
 from accelsim.study.validation.logic import Witness, logic_checks, witnesses
+from accelsim.study.validation.measured import measured_checks, measurements
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.suite import Outcome, summarise
@@ -34,6 +35,7 @@ SUITES = {
     "onnxim": (lambda: onnxim_checks(FOLDER), 11),
     "arrays": (lambda: array_checks(FOLDER), 772),
     "logic": (lambda: logic_checks(witnesses(FOLDER)), 14),
+    "measured": (lambda: measured_checks(measurements(FOLDER)), 16),
     "dram": (lambda: dram_checks(FOLDER), 45),
     "model": (lambda: model_checks(FOLDER), 959),
     "theory": (theory_checks, 100),
@@ -87,6 +89,25 @@ def test_a_typical_figure_is_inside_or_outside_of_what_was_published() -> None:
     assert lines[1].startswith("accelerators: 1 of 2 inside their uncertainty at typical, 2 within")
     assert [group.group for group in outcome.groups] == ["accelerators outside low to high"]
     assert outcome.groups[0].nearest == "all 0, as expected"
+
+
+def test_a_measured_chip_stands_beside_the_simulated_one() -> None:
+    found = tuple(measurements(FOLDER))
+    assert [one.chip for one in found] == 4 * ["GAP9 0.65 V"] + 4 * ["GAP9 0.8 V"]
+    for one in found:
+        # Cycles are known, energy is not: what has no source has no price at typical.
+        assert 0.7 < one.time_ratio < 1.4, one.network
+        assert one.low < one.simulated_energy < one.high
+        assert one.low < one.energy, one.network
+        assert list(one.others) == ["STM32U575"]
+        assert one.others["STM32U575"][0] > 10 * one.energy
+    fast = {one.network: one.simulated_time for one in found[4:]}
+    assert all(240 * one.simulated_time == pytest.approx(370 * fast[one.network], rel=1e-6)
+               for one in found[:4])  # fmt: skip
+    report = validation_report(Outcome(tuple(measured_checks(found)), measured=found))
+    [rows] = [s for s in report.sections if "measured" in s.title]
+    assert len(rows.rows) == 8
+    assert {check.passed for check in measured_checks(found)} == {None}
 
 
 def test_deep_matmuls_agree_within_half_a_percent() -> None:

@@ -10,6 +10,7 @@ from accelsim.study.validation.built import Gap, built_gaps
 from accelsim.study.validation.check import Check
 from accelsim.study.validation.dram import cold_home_checks, dram_checks
 from accelsim.study.validation.logic import Witness, logic_checks, witnesses
+from accelsim.study.validation.measured import Measurement, measured_checks, measurements
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
 from accelsim.study.validation.timing import (
@@ -39,11 +40,12 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All comparisons, as they were made; arrays and accelerators beside built ones."""
+    """All comparisons, as they were made; arrays, accelerators and chips beside built ones."""
 
     checks: tuple[Check, ...]
     gaps: tuple[Gap, ...] = ()
     witnesses: tuple[Witness, ...] = ()
+    measured: tuple[Measurement, ...] = ()
 
     @property
     def groups(self) -> list[GroupSummary]:
@@ -76,7 +78,7 @@ class Outcome:
 
 def run_validation(folder: Path) -> Outcome:
     """Run every comparison with the reference data of a folder."""
-    built = tuple(witnesses(folder))
+    built, measured = tuple(witnesses(folder)), tuple(measurements(folder))
     checks = [
         *edgebert_checks(folder),
         *scalesim_checks(folder),
@@ -86,11 +88,12 @@ def run_validation(folder: Path) -> Outcome:
         *dram_checks(folder),
         *cold_home_checks(folder),
         *logic_checks(built),
+        *measured_checks(measured),
         *model_checks(folder),
         *theory_checks(),
         *headline_checks(),
     ]
-    return Outcome(tuple(checks), tuple(built_gaps(folder)), built)
+    return Outcome(tuple(checks), tuple(built_gaps(folder)), built, measured)
 
 
 def summarise(checks: Sequence[Check]) -> list[GroupSummary]:
