@@ -14,7 +14,7 @@ from accelsim.machine.components.memory import NARROWEST
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.protection import Code
 from accelsim.memory.storage import Extent, Home, StoredTensor
-from accelsim.model.operators import OperatorKind
+from accelsim.model.operators import Operator, OperatorKind
 from accelsim.placement.placement import DRAM
 from accelsim.program import (
     CodeWords,
@@ -100,6 +100,11 @@ def function_use(
     """Return the use of a unit for a function of rows x columns elements of so many inputs."""
     turns = kind.turns(inputs)
     return shared_use(block, kind.name, Elements, rows, columns, max(1, inputs), turns, sources)
+
+
+def elements_read(operator: Operator, rows: int, columns: int, inputs: int) -> list[int]:
+    """Return how many elements a function of rows x columns reads of each of its inputs."""
+    return [rows * each for each in operator.parts or (columns,) * inputs]
 
 
 def mac_uses(datapath: Datapath, block: str, asked: Product) -> list[Use]:

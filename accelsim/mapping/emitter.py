@@ -13,6 +13,7 @@ from accelsim.mapping.accesses import (
     Part,
     bus_use,
     decode_use,
+    elements_read,
     memory_use,
     merge_uses,
     read_part,
@@ -216,6 +217,14 @@ class Emitter(ABC):
     def read_uses(self, value: Value, rows: Rows, elements: int, passes: int = 1) -> list[Use]:
         """Return the uses that read elements in some rows of a value from its home."""
         return self._access(value, "read", rows, elements, passes)
+
+    def reads_of(
+        self, operator: Operator, inputs: Sequence[Value], rows: Rows, columns: int, passes: int
+    ) -> list[Use]:
+        """Return the uses that read the inputs of a function so many times."""
+        each = elements_read(operator, rows[1] - rows[0], columns, len(inputs))
+        pairs = zip(inputs, each, strict=True)
+        return [use for value, n in pairs for use in self.read_uses(value, rows, n, passes)]
 
     def write_uses(self, value: Value, rows: Rows, elements: int, passes: int = 1) -> list[Use]:
         """Return the uses that write elements in some rows of a value to its home."""

@@ -188,12 +188,14 @@ class UnitRun:
 
     def function(self, operator: Operator, rows: Rows, columns: int) -> None:
         """Append a function of some rows and columns."""
-        emitter, inputs, out = self.emitter, self._inputs(operator), self._out(operator)
-        ending = self._ending(operator)
+        emitter, out = self.emitter, self._out(operator)
+        inputs = [self._repeated(value, operator) for value in self._inputs(operator)]
+        ending = [value for value in self._ending(operator) if value.rows == operator.rows]
         # The output takes the place of an input that ends here, if they share homes. An older
         # input is preferred to the product's own panel, which is then free again at once.
         alike = [value for value in ending if value.spilled == out.spilled]
-        carrier = alike[-1] if alike and operator.kind.keeps_width else None
+        alone = operator.kind.keeps_width and not operator.parts
+        carrier = alike[-1] if alike and alone else None
         count = rows[1] - rows[0]
         after = {task for value in ending for task in value.users(rows)}
         parameters = self._parameters(operator)
@@ -212,8 +214,23 @@ class UnitRun:
             parameters.last_user = task
         for value in ending:
             if value is not carrier:
-                width = columns if operator.kind.keeps_width else value.columns
+                width = columns if alone else value.columns
                 emitter.retire(value, rows, count * width, task)
+        if rows[1] == operator.rows:
+            for value in self._ending(operator):
+                if value.rows < operator.rows:
+                    emitter.retire_whole(value, task)
+
+    def _repeated(self, value: Value, operator: Operator) -> Value:
+        """Return an input of fewer rows as it is read: anew for each row [ours]."""
+        if value.rows == operator.rows or operator.kind.reach is not Reach.ELEMENT:
+            return value
+        tasks = {
+            (0, operator.rows): {str(n): t for n, t in enumerate(value.writers((0, value.rows)))}
+        }
+        away = operator.rows if value.spilled else 0
+        name = f"{value.name} by {operator.name}"
+        return Value(name, operator.rows, value.columns, away, value.address, tasks)
 
     def _parameters(self, operator: Operator) -> Operand | None:
         if not operator.parameters:

@@ -163,7 +163,8 @@ def _operator_content(operator: Operator) -> list[object]:
     choice.append(None if operator.window is None else repr(operator.window))
     choice.append(operator.kept)
     kind = type(operator.kind)
-    return [operator.name, kind.__module__, kind.__qualname__, shape, names, *choice]
+    own = [operator.parts] if operator.parts else []
+    return [operator.name, kind.__module__, kind.__qualname__, shape, names, *choice, *own]
 
 
 def _index_operators(operators: Iterable[Operator]) -> dict[str, Operator]:

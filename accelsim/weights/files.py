@@ -17,6 +17,7 @@ import safetensors
 from accelsim.errors import ConfigError
 from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
 from accelsim.model.families import MODEL_FAMILIES
+from accelsim.model.importers.onnx_file import onnx_parameters
 from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
 
 # PEFT wraps the model, and the modules that it saves whole.
@@ -53,6 +54,7 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     ``*.safetensors``  float16, bfloat16, float32 or float64
     ``*.npz``          arrays by name; nothing is unpickled
     a folder           of ``NAME.npy`` files, or of safetensors files
+    ``*.onnx``         parameters of a graph, by the names that it has as a model
 
     Names are those of Hugging Face transformers, with or without the prefix of a family such as
     ``albert.``; adapters are named as in ``model.adaptations``. Pretraining heads and index buffers
@@ -65,7 +67,9 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     tensors: dict[str, Values] = {}
     wrong, twice = [], []
     _, left_out = _names_of_families()
-    for name, values in (pair for file in files for pair in _read(file)):
+    for file in (file for file in files if file.suffix == ".onnx"):
+        tensors |= {name: _as_float32(each) for name, each in onnx_parameters(file).items()}
+    for name, values in (pair for file in files if file.suffix != ".onnx" for pair in _read(file)):
         own = own_name(name)
         if own.startswith(left_out):
             continue

@@ -20,7 +20,8 @@ def with_model(document: Document) -> Document:
     So it is with each of ``models``. ``path``, relative to the document, is a config.json or a
     folder with one, and with ``onnx`` an ONNX file; keys beside it take the place of its values.
     Cases that ask for ``weights`` and name no shared ones get those of the folder of ``model``, if
-    it has some. Raises ConfigError for a file that gives no model.
+    it has some, or of its ONNX file. Raises ConfigError for a file that gives no
+    model.
     """
     data = dict(document.data)
     if isinstance(models := data.get("models"), dict):
@@ -45,7 +46,7 @@ def _read(document: Document, at: KeyPath, model: Any) -> tuple[Any, str | None]
     path = find_beside(document.path.parent, name)
     found = _KINDS[kind](path)
     changes = {key: value for key, value in model.items() if key != kind}
-    return {**found, **changes}, name if _has_weights(path) else None
+    return {**found, **changes}, name if kind == "onnx" or _has_weights(path) else None
 
 
 def with_adapters(document: Document) -> Document:

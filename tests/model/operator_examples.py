@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from accelsim.model.operators import (
     AVERAGE_POOL,
+    CONCAT,
     CONVOLUTION,
     MAX_POOL,
     PREPEND,
@@ -26,12 +27,16 @@ SENTENCES = 3
 
 def example(kind: OperatorKind, rows: int = 4, width: int = 6, **options: Any) -> Operator:
     """Return an operator of ``width`` columns and depth with the first parameters it may have."""
-    sizes: Any = SimpleNamespace(rows=rows, columns=width, depth=width, batch=1, parameters=())
+    sizes: Any = SimpleNamespace(
+        rows=rows, columns=width, depth=width, batch=1, parameters=(), form=""
+    )
     shapes = kind.parameters(sizes)[0]
     parameters = tuple(Parameter(f"p{n}", s, Role.BACKBONE) for n, s in enumerate(shapes))
     if kind in (CONVOLUTION, MAX_POOL, AVERAGE_POOL, PREPEND):  # of single pixels
         read = rows - 1 if kind is PREPEND else rows
         options = {"window": Window((read, 1), (1, 1)), **options}
+    if kind is CONCAT:
+        options = {"parts": (width - 2, 2), **options}
     return Operator("x", kind, rows, width, width, parameters=parameters, **options)
 
 

@@ -25,6 +25,7 @@ from accelsim.mapping.accesses import (
     buffer_use,
     bus_use,
     decode_use,
+    elements_read,
     encoded_use,
     function_use,
     mac_uses,
@@ -284,17 +285,17 @@ class EdgeBertEmitter(Emitter):
         """
         (count, columns), kind, size = shape, operator.kind, self.vector_size
         columns = columns if kind.keeps_width else operator.depth
-        routine, elements = routine_of(kind.name), count * columns
-        staged = [self._stage(operator.label, value, rows, elements) for value in inputs]
+        routine, reads = routine_of(kind.name), elements_read(operator, count, columns, len(inputs))
+        pairs = zip(inputs, reads, strict=True)
+        staged = [self._stage(operator.label, value, rows, each) for value, each in pairs]
         auxiliary = routine.auxiliary_reads * count * ceil_div(columns, size)
-        bits = 8 * elements * len(routine.reads)
-        read = memory_use(self.hardware, self.activation_memory, "read", bits)
-        sources = (self.activation_memory, AUXILIARY)
-        function = function_use(SFU_BLOCK, kind, count, columns, len(inputs), sources)
+        home, bits = self.activation_memory, 8 * len(routine.reads)
+        together = 1 if operator.parts else len(inputs)
+        function = function_use(SFU_BLOCK, kind, count, columns, together, (home, AUXILIARY))
         uses = [
             *padded_to(size, function),
             shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
-            *(read for _ in inputs),
+            *(memory_use(self.hardware, home, "read", bits * each) for each in reads),
             *writes,
         ]
         waits = {task for value in inputs for task in value.writers(rows)} | set(after)

@@ -365,12 +365,12 @@ class NpuEmitter(Emitter):
         """Append a command of the vector unit; each sweep reads the inputs from their home."""
         count, columns = shape
         parameters = count * sum(each.elements for each in operator.parameters)
-        sweeps, elements = operator.kind.recipe.sweeps, count * columns
-        function = function_use(VECTOR_UNIT, operator.kind, count, columns, len(inputs))
+        sweeps, together = operator.kind.recipe.sweeps, 1 if operator.parts else len(inputs)
+        function = function_use(VECTOR_UNIT, operator.kind, count, columns, together)
         uses = [
             *padded_to(self.parts.vector_unit.width, function),
             buffer_use(self.vector_size, SCRATCHPAD, "read", parameters),
-            *(use for each in inputs for use in self.read_uses(each, rows, elements, sweeps)),
+            *self.reads_of(operator, inputs, rows, columns, sweeps),
             *writes,
         ]
         waits = {task for value in inputs for task in value.writers(rows)} | set(after)

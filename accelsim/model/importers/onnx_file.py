@@ -1,365 +1,398 @@
-"""Networks from ONNX files: convolutions, products and functions of one input; no code is run.
+"""Networks from ONNX files; no code is run.
 
-Shape arithmetic is folded away, initializers and Constant nodes become parameters, and what moves
-no data (Reshape, Identity, Dropout ...) leaves no operator. A picture (1, C, H, W) is a matrix of a
-row a pixel and a column a channel; a product behind a flattened one is a convolution of one window.
+Shape arithmetic and masks are worked out by ONNX's own reference, initializers and Constant nodes
+become parameters, and what moves no data (Reshape, Transpose, Slice ...) leaves no operator. A
+picture (1, C, H, W) is a matrix of a row a pixel and a column a channel; a product behind a
+flattened one is a convolution of one window. Inputs of integers are numbers of tokens and masks:
+they come from outside the graph, as look-ups and masks of a softmax.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.files import is_file
-from accelsim.model.builder import GraphBuilder
 from accelsim.model.graph import LayerGraph
+from accelsim.model.importers import onnx_integers, onnx_products, onnx_rows, onnx_views
+from accelsim.model.importers.onnx_elements import elements
+from accelsim.model.importers.onnx_parts import Input, Value, gathered, look_up, matrix_of
+from accelsim.model.importers.onnx_placer import Placer, checked
 from accelsim.model.importers.onnx_values import (
-    FOLDS,
+    FOLDED,
+    FUNCTIONS,
+    REDUCTIONS,
+    WORKED_OUT_TOGETHER,
     Constant,
-    Value,
+    UnsupportedError,
     attributes_of,
     load_onnx,
     name_of,
-    picture_of,
-    window_of,
+    tensor_constant,
+    work_out,
 )
-from accelsim.model.operators import (
-    ADD,
-    AFFINE,
-    AVERAGE_POOL,
-    GELU,
-    MAX_POOL,
-    MULTIPLY,
-    RELU,
-    SOFTMAX,
-    TANH,
-    OperatorKind,
-    Window,
-)
-from accelsim.model.tensors import Role, Shape
 
-_MOST_ELEMENTS, _SMALL = 1 << 31, 4096
 _LISTED = 20
 _DAMAGED = (
-    ConfigError,
     ValueError,
     TypeError,
     KeyError,
     IndexError,
     AttributeError,
     ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RecursionError,
 )
-_FUNCTIONS: Mapping[str, OperatorKind] = {"Tanh": TANH, "Gelu": GELU, "Softmax": SOFTMAX}
-_VIEWS = frozenset(
-    {"Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose"}
-)
+Maker = Callable[[Placer, Any, Mapping[str, Any], Sequence[Any]], Any]
+_MAKERS: Mapping[str, Maker] = {
+    **dict.fromkeys([*WORKED_OUT_TOGETHER, *FUNCTIONS, "Sum"], elements),
+    **dict.fromkeys(REDUCTIONS, onnx_rows.reduce),
+    **dict.fromkeys(("Identity", "Dropout"), onnx_views.identity),
+    **dict.fromkeys(("MatMulInteger", "ConvInteger"), onnx_integers.integer_product),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QGemm"), onnx_integers.linear_product),
+    **dict.fromkeys(
+        [f"QLinear{each}" for each in ("Add", "Concat", "LeakyRelu", "Mul", "Sigmoid", "Softmax")],
+        onnx_integers.linear_function,
+    ),
+    **dict.fromkeys(("QLinearAveragePool", "QLinearGlobalAveragePool"), onnx_integers.linear_pool),
+    **dict.fromkeys(
+        ("AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool"), onnx_rows.pool
+    ),
+    **dict.fromkeys(
+        ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"),
+        onnx_rows.layer_norm,
+    ),
+    "BatchNormalization": onnx_rows.batch_norm,
+    "Concat": onnx_views.concat,
+    "Conv": onnx_products.conv,
+    "DequantizeLinear": onnx_integers.dequantised,
+    "DynamicQuantizeLinear": onnx_views.quantised,
+    "Expand": onnx_views.expand,
+    "Flatten": onnx_views.flatten,
+    "Gather": onnx_views.gather,
+    "Gemm": onnx_products.gemm,
+    "MatMul": onnx_products.matmul,
+    "Pad": onnx_views.pad,
+    "QuantizeLinear": onnx_integers.quantised,
+    "Reshape": onnx_views.reshape,
+    "Slice": onnx_views.cut,
+    "Split": onnx_views.split,
+    "Squeeze": onnx_views.squeeze,
+    "Transpose": onnx_views.transpose,
+    "Unsqueeze": onnx_views.unsqueeze,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """What a file holds: its graph, ``parameters`` by name, and what is known of its ends.
+
+    ``outside`` is what operators take from outside the graph, by their names; ``outputs`` are
+    those of the file, of which each sees an operator's matrix.
+    """
+
+    path: Path
+    graph: LayerGraph
+    outside: Mapping[str, Sequence[Any]]
+    _values: Mapping[str, Constant]
+    _outputs: Mapping[str, tuple[str, Value]]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the arrays of all parameters, float32. Raises ConfigError for damaged data."""
+        return checked(self._values, self.path)
+
+    def outputs(self, made: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the outputs of the file, from what operators of these names have made."""
+        return {
+            name: gathered(value, made[operator][0])
+            for name, (operator, value) in self._outputs.items()
+        }
+
+    @property
+    def ends(self) -> frozenset[str]:
+        """The operators that make the outputs."""
+        return frozenset(operator for operator, _ in self._outputs.values())
 
 
 def read_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> LayerGraph:
     """Return the graph of a file; ``shapes`` are those of inputs with dynamic axes, by name.
 
+    Raises ConfigError as ``import_onnx``.
+    """
+    return import_onnx(path, shapes).graph
+
+
+def onnx_parameters(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file's parameters, by name; dynamic axes take sizes that are usual.
+
+    Raises ConfigError as ``import_onnx``, and for damaged data.
+    """
+    return _Reader(path, load_onnx(path), {}, {}, usual=True).read().parameters()
+
+
+def import_onnx(
+    path: Path, shapes: Mapping[str, Sequence[int]], inputs: Mapping[str, Any] | None = None
+) -> Imported:
+    """Return what a file holds; ``inputs`` are arrays for a forward pass, by name.
+
     Raises ConfigError for a file that is none, data outside its folder, an axis without a value, a
     node that reads what nothing before it makes, and all nodes at once that are not supported.
     """
-    return _Reader(path, load_onnx(path), shapes).graph()
+    return _Reader(path, load_onnx(path), shapes, inputs or {}).read()
 
 
 class _Reader:
     """Goes through the nodes of one file, in order."""
 
-    def __init__(self, path: Path, graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
-        self._path, self._source, self._shapes = path, graph, shapes
-        self._builder = GraphBuilder(1)
-        self._known: dict[str, Constant | Value] = {"": Constant("", (0,))}
-        self._unsupported: list[str] = []
-        self._layer, self._number = -1, 0
+    def __init__(
+        self,
+        path: Path,
+        model: Any,
+        shapes: Mapping[str, Sequence[int]],
+        inputs: Mapping[str, Any],
+        *,
+        usual: bool = False,
+    ) -> None:
+        if model.functions:
+            import onnx.inliner
 
-    def graph(self) -> LayerGraph:
-        """Return the layer graph."""
+            model = onnx.inliner.inline_local_functions(model)
+        self._path, self._source = path, model.graph
+        self._shapes, self._inputs, self._usual = shapes, inputs, usual
+        opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+        self._needed = _needed(self._source)
+        readers = Counter(name for node in self._needed for name in node.input)
+        readers.update(each.name for each in self._source.output)
+        self._placer = Placer(opset, readers)
+        self._known: dict[str, Constant | Value | None] = {}
+        self._unsupported: dict[str, str] = {}
+
+    def read(self) -> Imported:
+        """Return what the file holds."""
         for tensor in self._source.initializer:
-            self._known[tensor.name] = self._constant(tensor.name, tensor)
+            self._known[tensor.name] = tensor_constant(self._path, tensor.name, tensor)
         for each in self._source.input:
             if each.name not in self._known:
                 self._known[each.name] = self._input(each)
-        for node in self._source.node:
-            self._place(node)
+        for node in self._needed:
+            self._node(node)
+        outputs = self._outputs()
         if self._unsupported:
-            listed = ", ".join(self._unsupported[:_LISTED])
-            more = len(self._unsupported) - _LISTED
+            listed = list(self._unsupported.values())
+            more = len(listed) - _LISTED
             raise self._error(
-                f"{len(self._unsupported)} nodes are not supported: {listed}"
-                f"{f' and {more} more' if more > 0 else ''}"
+                f"{len(listed)} node{'s are' if len(listed) > 1 else ' is'} not supported: "
+                f"{'; '.join(listed[:_LISTED])}{f'; and {more} more' if more > 0 else ''}"
             )
-        return self._builder.build()
-
-    # -- values --------------------------------------------------------------------------------
+        graph, placer = self._placer.builder.build(), self._placer
+        return Imported(self._path, graph, placer.outside, placer.values, outputs)
 
     def _error(self, text: str) -> ConfigError:
         return ConfigError(f"{self._path}: {text}")
 
-    def _constant(self, name: str, tensor: Any) -> Constant:
-        import onnx
+    def _input(self, given: Any) -> Constant | Value:
+        import numpy as np
 
-        shape = tuple(tensor.dims)
-        if any(size < 0 for size in shape) or prod(shape) > _MOST_ELEMENTS:
-            raise self._error(f"tensor '{name}' claims the shape {shape}; it is damaged")
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            self._check_external(name, {each.key: each.value for each in tensor.external_data})
-            return Constant(name, shape)
-        if prod(shape) > _SMALL:
-            return Constant(name, shape)
-        try:
-            return Constant(name, shape, onnx.numpy_helper.to_array(tensor))
-        except (ValueError, TypeError) as error:
-            raise self._error(f"tensor '{name}' is damaged: {error}") from None
-
-    def _check_external(self, name: str, about: Mapping[str, str]) -> None:
-        folder = self._path.parent.resolve()
-        file = (folder / about.get("location", "")).resolve()
-        if not file.is_relative_to(folder) or file == folder:
-            raise self._error(f"tensor '{name}': its data lies outside the folder of the file")
-        if not is_file(file):
-            raise self._error(f"tensor '{name}': its data is missing; put '{file.name}' beside it")
-
-    def _input(self, given: Any) -> Value:
+        kind, name = given.type.tensor_type.elem_type, given.name
         dims = given.type.tensor_type.shape.dim
-        told = self._shapes.get(given.name)
+        told = self._shapes.get(name)
         shape = tuple(told) if told else tuple(d.dim_value for d in dims)
+        if self._usual:
+            size = 224 if len(dims) == 4 else 16
+            shape = tuple(d.dim_value if d.dim_value > 0 else size for d in dims)
+        array = self._inputs.get(name)
+        shape = shape if array is None else tuple(np.shape(array))
         if len(shape) != len(dims) or any(size < 1 for size in shape[1:]):
             raise self._error(
-                f"input '{given.name}' has axes without a value; give all, such as shapes: "
-                f"{{{given.name}: [1, 3, 224, 224]}}"
+                f"input '{name}' has axes without a value; give all, such as shapes: "
+                f"{{{name}: [1, {'128' if kind in _INTEGERS else '3, 224, 224'}]}}"
             )
-        return Value(None, (1, *shape[1:]), picture_of(shape))
-
-    def _read(self, node: Any, at: int) -> Constant | Value:
-        name = node.input[at]
-        if name not in self._known:
-            raise self._error(
-                f"node '{name_of(node)}' reads '{name}', which nothing before it makes; the graph "
-                "is cyclic or damaged"
+        shape = (1, *shape[1:])
+        if kind in _INTEGERS:
+            # Tokens of number 0, and masks that hide nothing.
+            usual = np.full(shape, "mask" in name or kind == _BOOL, np.int64).astype(
+                _INTEGERS[kind]
             )
-        return self._known[name]
+            values = usual if array is None else np.asarray(array)
+            return Constant(name, shape, lambda: values, outside=True)
+        if prod(shape) > _MOST_INPUT:
+            raise self._error(f"input '{name}' claims the shape {shape}; it is damaged")
+        return _as_input(shape, array)
 
     # -- nodes ---------------------------------------------------------------------------------
 
-    def _place(self, node: Any) -> None:
-        inputs, made = [self._read(node, at) for at in range(len(node.input))], None
-        if not node.output:
-            raise self._error(f"node '{node.name}' ({node.op_type}) makes nothing; it is damaged")
+    def _node(self, node: Any) -> None:
+        for name in node.input:
+            if name and name not in self._known:
+                raise self._error(
+                    f"node '{name_of(node)}' reads '{name}', which nothing before it makes; the "
+                    "graph is cyclic or damaged"
+                )
+        inputs = [self._known[name] if name else _ABSENT for name in node.input]
+        supported = node.op_type in _MAKERS or node.op_type in FOLDED
         try:
-            made = self._made(node, inputs)
+            if any(each is None for each in inputs) and supported:
+                made: list[Any] = []  # what it reads is not supported, and listed
+            else:
+                made = self._made(node, [None if each is _ABSENT else each for each in inputs])
+        except UnsupportedError as error:
+            self._note(error.node or node, error.reason)
+            made = []
         except _DAMAGED as error:
-            # Behind what is not supported, shapes are unknown.
-            if not self._unsupported:
-                text = str(error) or "it is damaged"
-                raise self._error(f"node '{name_of(node)}' ({node.op_type}): {text}") from None
-            made = inputs[0] if node.op_type in _PLACED else None
-        if made is None:
-            self._unsupported.append(f"{name_of(node)} ({node.op_type})")
-            # What reads it is told of its own.
-            made = inputs[0] if inputs else Constant(node.output[0], (1,))
-        self._known[node.output[0]] = made
+            text = " ".join(str(error).split())[:200] or "it is damaged"
+            raise self._error(f"node '{name_of(node)}' ({node.op_type}): {text}") from None
+        self._known.update(dict.fromkeys(node.output))
+        self._known.update(zip(node.output, made, strict=False))
 
-    def _made(self, node: Any, inputs: Sequence[Constant | Value]) -> Constant | Value | None:
-        if all(isinstance(each, Constant) for each in inputs) or node.op_type == "Shape":
+    def _note(self, node: Any, reason: str) -> None:
+        kind = node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
+        self._unsupported[node.output[0]] = f"{name_of(node)} ({kind}): {reason}"
+
+    def _made(self, node: Any, inputs: Sequence[Any]) -> list[Any]:
+        kind = node.op_type
+        if kind == "Constant":
+            return [self._constant(node)]
+        if kind in ("Shape", "Size"):
+            return [_shape(node, inputs[0])]
+        if kind == "Gather" and all(isinstance(each, Constant) for each in inputs):
+            table, numbers = inputs
+            matrix = (
+                len(table.shape) == 2 and not table.outside and not attributes_of(node).get("axis")
+            )
+            if matrix and (numbers.outside or table.value.dtype.kind not in "iub"):
+                return [look_up(table, numbers)]
+        plain = kind not in ("QuantizeLinear", "DequantizeLinear")
+        if plain and all(each is None or isinstance(each, Constant) for each in inputs):
             return self._folded(node, inputs)
-        first = inputs[0]
-        if node.op_type in _VIEWS and isinstance(first, Value):
-            return self._view(node, first, inputs[1:])
-        values = [each for each in inputs if isinstance(each, Value)]
-        constants = [each for each in inputs if isinstance(each, Constant)]
-        if node.op_type in _FUNCTIONS and isinstance(first, Value):
-            return self._same(_FUNCTIONS[node.op_type], first)
-        maker = _PLACED.get(node.op_type)
-        if maker is None or any(value.operator is None for value in values[1:]):
-            return None
-        return maker(self, attributes_of(node), values, constants)
+        maker = _MAKERS.get(kind)
+        if maker is None:
+            what = "is for shapes and constants alone, not for activations"
+            raise UnsupportedError(what if kind in FOLDED else "accelsim has no such operator")
+        found = maker(self._placer, node, attributes_of(node), inputs)
+        return found if isinstance(found, list) else [found]
 
-    def _folded(self, node: Any, inputs: Sequence[Constant | Value]) -> Constant | None:
-        """Return what a node of constants makes: shapes are worked out, others only named."""
+    def _constant(self, node: Any) -> Constant:
         import numpy as np
 
-        name, about = node.output[0], attributes_of(node)
-        if node.op_type == "Constant":
-            tensor = about.get("value")
-            return self._constant(name, tensor) if hasattr(tensor, "dims") else None
-        if node.op_type == "Shape":
-            return Constant(name, (len(inputs[0].shape),), np.array(inputs[0].shape))
-        values = [each.value for each in inputs if isinstance(each, Constant) and each.name]
-        if any(value is None for value in values):
-            return None
+        ((key, given),) = attributes_of(node).items()
+        name = node.output[0]
+        if hasattr(given, "dims"):
+            return tensor_constant(self._path, name, given)
+        if not key.startswith("value_"):
+            raise UnsupportedError(f"expected a dense value, got {key}")
+        kinds = {"value_float": np.float32, "value_floats": np.float32}
+        array = np.asarray(given, kinds.get(key))
+        return Constant(name, array.shape, lambda: array)
+
+    def _folded(self, node: Any, inputs: Sequence[Constant | None]) -> list[Constant]:
+        """Return what a node of constants makes; what keeps their number keeps their name."""
+        import numpy as np
+
+        if node.op_type not in FOLDED or node.domain not in _OWN:
+            raise UnsupportedError("accelsim has no such operator")
+        given = [each for each in inputs if each]
+        outside = any(each.outside for each in given)
         if node.op_type == "ConstantOfShape":
-            shape = tuple(int(size) for size in values[0].reshape(-1))
-            if prod(shape) > _MOST_ELEMENTS or any(size < 0 for size in shape):
-                raise self._error(f"tensor '{name}' claims the shape {shape}; it is damaged")
-            return Constant(name, shape)
-        fold = FOLDS.get(node.op_type)
-        found = None if fold is None else np.asarray(fold(values, about))
-        return None if found is None else Constant(name, found.shape, found)
+            return [self._filled(node, given[0])]
+        values = [None if each is None else each.value for each in inputs]
+        made = work_out(node, values, self._placer.opset)
+        largest = max(given, key=lambda each: each.elements) if given else None
+        found = []
+        for name, array in zip(node.output, map(np.asarray, made), strict=True):
+            same = largest and largest.elements == array.size > 1 and array.dtype.kind == "f"
+            own = largest.name if same and largest else name
+            found.append(Constant(own, array.shape, _always(array), outside))
+        return found
 
-    def _view(self, node: Any, value: Value, others: Sequence[Any]) -> Value | None:
-        count = prod(value.shape)
-        if node.op_type == "Transpose":
-            perm = attributes_of(node).get("perm", [])
-            shape = tuple(value.shape[axis] for axis in perm)
-            moved = prod(value.picture) > 1 and list(perm) not in ([0, 2, 3, 1], [0, 3, 1, 2])
-            return None if moved or not shape else Value(value.operator, shape, value.picture)
-        if node.op_type in ("Identity", "Dropout"):
-            return value
-        told = getattr(others[0], "value", None) if others else None
-        shape = (1, count)
-        if node.op_type == "Reshape":
-            if told is None:
-                return None
-            sizes = [value.shape[n] if s == 0 else int(s) for n, s in enumerate(told.reshape(-1))]
-            known = prod(size for size in sizes if size > 0)
-            shape = tuple(count // known if size < 0 else size for size in sizes)
-        if prod(shape) != count or sum(size > 1 for size in shape) > 1:
-            return None
-        return Value(value.operator, shape, value.picture)
+    def _filled(self, node: Any, told: Constant) -> Constant:
+        import numpy as np
 
-    # -- operators -----------------------------------------------------------------------------
-
-    def _start(self, kind: str, *, layer: bool = False) -> str:
-        """Return the name of the next operator; those that gather pixels begin a layer."""
-        if layer:
-            self._layer += 1
-        part = max(0, self._layer)
-        self._builder.enter("graph", part, layer=part)
-        self._number += 1
-        return f"{kind}{self._number}"
-
-    def _parameters(
-        self, constants: Iterable[Constant], shapes: Iterable[Shape]
-    ) -> tuple[Any, ...]:
-        return tuple(
-            self._builder.parameter(each.name, shape, Role.BACKBONE)
-            for each, shape in zip(constants, shapes, strict=False)
+        name, shape = node.output[0], tuple(int(size) for size in told.value.reshape(-1))
+        if any(size < 0 for size in shape) or prod(shape) > _MOST_FILLED:
+            raise ConfigError(
+                f"{self._path}: tensor '{name}' claims the shape {shape}; it is damaged"
+            )
+        value = attributes_of(node).get("value")
+        one = (
+            np.zeros(1, np.float32)
+            if value is None
+            else tensor_constant(self._path, name, value).value
+        )
+        return Constant(
+            name, shape, _always(np.broadcast_to(one.reshape(-1)[0], shape)), told.outside
         )
 
-    def _conv(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        (value,), (weight, *bias) = values, constants
-        if len(weight.shape) != 4 or any(d != 1 for d in about.get("dilations", [1])):
-            return None
-        outputs, depth, *kernel = weight.shape
-        window, groups = window_of(value.picture, tuple(kernel), about), about.get("group", 1)
-        if depth * groups != value.channels:
-            raise ValueError(f"weights for {depth * groups} channels, got {value.channels}")
-        return self._windowed("convolution", value, weight, bias, (outputs, depth), window, groups)
-
-    def _windowed(
-        self,
-        kind: str,
-        value: Value,
-        weight: Constant,
-        bias: Sequence[Constant],
-        shape: tuple[int, int],
-        window: Window,
-        groups: int = 1,
-    ) -> Value:
-        from accelsim.model.operators import CONVOLUTION, MATMUL
-
-        outputs, channels = shape
-        depth = channels * window.taps
-        own = self._parameters((weight, *bias), ((outputs, depth), (outputs,)))
-        sources = () if value.operator is None else (value.operator,)
-        plain = window.kernel == window.stride == (1, 1) and not any(window.padding) and groups == 1
-        sizes: dict[str, Any] = {"rows": window.rows, "columns": outputs, "depth": depth}
-        if not plain:
-            sizes |= {"window": window, "groups": groups}
-        name = self._start(kind, layer=not plain)
-        made = self._builder.place(
-            name, MATMUL if plain else CONVOLUTION, *sources, **sizes, parameters=own
-        )
-        return Value(made, (1, outputs, *window.made), window.made)
-
-    def _gemm(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        (value,), (weight, *bias) = values, constants
-        outputs, inputs = weight.shape if about.get("transB") else weight.shape[::-1]
-        if inputs != prod(value.shape):
-            return None
-        window = Window(value.picture, value.picture)
-        made = self._windowed("product", value, weight, bias, (outputs, value.channels), window)
-        return Value(made.operator, (1, outputs))
-
-    def _matmul(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        if len(values) != 1 or len(constants) != 1 or len(constants[0].shape) != 2:
-            return None
-        return self._gemm({}, values, constants)
-
-    def _batchnormalization(self, about: dict[str, Any], values: Any, constants: Any) -> Value:
-        (value,) = values
-        own = self._parameters(constants[:2], [(value.channels,)] * 2)
-        return self._same(AFFINE, value, parameters=own)
-
-    def _relu(self, about: dict[str, Any], values: Any, constants: Any) -> Value:
-        return self._same(RELU, values[0])
-
-    def _clip(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        bounds = [about.get("min"), about.get("max")]
-        if constants:
-            bounds = [None if each.value is None else float(each.value) for each in constants]
-        forms = {(0.0, 6.0): "6", (0.0, None): ""}
-        key = (bounds[0], bounds[1] if len(bounds) > 1 else None)
-        return self._same(RELU, values[0], form=forms[key]) if key in forms else None
-
-    def _add(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        alike = {value.shape for value in values}
-        if constants or len(alike) > 1 or len({v.operator for v in values}) < len(values):
-            return None
-        return self._same(ADD, *values)
-
-    def _mul(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        first, *rest = values
-        if constants or any(each.shape != first.shape for each in rest) or first in rest:
-            return None
-        return self._same(MULTIPLY, *values)
-
-    def _maxpool(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        return self._pool(MAX_POOL, about, values[0])
-
-    def _averagepool(self, about: dict[str, Any], values: Any, constants: Any) -> Value | None:
-        return self._pool(AVERAGE_POOL, about, values[0])
-
-    def _globalaveragepool(
-        self, about: dict[str, Any], values: Any, constants: Any
-    ) -> Value | None:
-        return self._pool(AVERAGE_POOL, {"kernel_shape": values[0].picture}, values[0])
-
-    def _pool(self, kind: OperatorKind, about: dict[str, Any], value: Value) -> Value | None:
-        if about.get("ceil_mode") or value.operator is None or len(about["kernel_shape"]) != 2:
-            return None
-        window = window_of(value.picture, tuple(about["kernel_shape"]), about)
-        made = self._builder.pool(self._start(kind.name, layer=True), kind, value.operator, window)
-        return Value(made, (1, value.channels, *window.made), window.made)
-
-    def _same(
-        self, kind: OperatorKind, *values: Value, parameters: Any = (), form: str = ""
-    ) -> Value:
-        """Place a function that keeps the shape."""
-        sources = [value.operator for value in values if value.operator]
-        first = values[0]
-        rows = {} if sources else {"rows": prod(first.picture), "columns": first.channels}
-        own = {"parameters": parameters, "form": form, **rows}
-        made = self._builder.place(self._start(kind.name), kind, *sources, **own)
-        return Value(made, first.shape, first.picture)
+    def _outputs(self) -> dict[str, tuple[str, Value]]:
+        found = {}
+        for each in self._source.output:
+            value = self._known.get(each.name)
+            if not isinstance(value, Value):
+                continue
+            makers = [node for node in self._needed if each.name in node.output]
+            try:
+                operator = value.made.place(self._placer)
+            except UnsupportedError as error:
+                self._note(error.node or makers[0], error.reason)
+                continue
+            if operator:
+                found[each.name] = (operator, value)
+        if not found and not self._unsupported:
+            raise self._error("no output depends on an input; expected a graph that computes one")
+        return found
 
 
-_PLACED = {
-    "Add": _Reader._add,
-    "AveragePool": _Reader._averagepool,
-    "BatchNormalization": _Reader._batchnormalization,
-    "Clip": _Reader._clip,
-    "Conv": _Reader._conv,
-    "Gemm": _Reader._gemm,
-    "GlobalAveragePool": _Reader._globalaveragepool,
-    "MatMul": _Reader._matmul,
-    "MaxPool": _Reader._maxpool,
-    "Mul": _Reader._mul,
-    "Relu": _Reader._relu,
-    "Sum": _Reader._add,
-}
+_ABSENT = Constant("", (0,), lambda: None)
+_OWN = ("", "ai.onnx")
+_BOOL = 9
+_INTEGERS = {2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4", 13: "u8"}
+_MOST_INPUT, _MOST_FILLED = 1 << 28, 1 << 31
+
+
+def _needed(graph: Any) -> list[Any]:
+    """Return the nodes that outputs depend on, in their order."""
+    for node in graph.node:
+        if not node.output:
+            raise ConfigError(f"node '{node.name}' ({node.op_type}) makes nothing; it is damaged")
+    wanted, found = {each.name for each in graph.output}, []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            found.append(node)
+            wanted.update(node.input)
+    # A cycle, or nodes in the wrong order, must not end up as dead ones.
+    made = {name for node in found for name in node.output}
+    left = [n for n in graph.node if n not in found] if wanted - made - {""} else []
+    return found[::-1] if not left else list(graph.node)
+
+
+def _as_input(shape: Sequence[int], array: Any) -> Value:
+    """Return an input of the graph: pixels by channels of a picture, or rows as they stand."""
+    if len(shape) > 3:
+        made = Input(prod(shape[2:]), shape[1])
+        seen = made.base.reshape(1, *shape[2:], shape[1])
+        value = Value(made, seen.transpose(0, len(shape) - 1, *range(1, len(shape) - 1)))
+    else:
+        made = Input(prod(shape[:-1]), shape[-1])
+        value = Value(made, made.base.reshape(shape))
+    if array is not None:
+        import numpy as np
+
+        made.array = matrix_of(value, np.asarray(array, np.float32))[None]
+    return value
+
+
+def _shape(node: Any, given: Any) -> Constant:
+    import numpy as np
+
+    own = attributes_of(node)
+    shape = np.array(given.shape, np.int64)[own.get("start", 0) : own.get("end")]
+    array = shape if node.op_type == "Shape" else np.array(prod(given.shape))
+    return Constant(node.output[0], array.shape, lambda: array)
+
+
+def _always(array: Any) -> Callable[[], Any]:
+    return lambda: array

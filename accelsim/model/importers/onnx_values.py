@@ -1,47 +1,61 @@
-"""What an ONNX file holds: its graph, constants and values, and shape arithmetic folded away."""
+"""What an ONNX file holds: its graph, constants, and nodes that ONNX itself works out."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.extras import installation
-from accelsim.inputs.files import read_bytes
-from accelsim.model.operators import Window
+from accelsim.inputs.files import is_file, read_bytes
 from accelsim.model.tensors import Shape
 
-_MOST_NODES = 100_000
+_MOST_NODES, _MOST_ELEMENTS = 100_000, 1 << 31
+# No shape arithmetic and no mask is larger; parameters are stored, not worked out.
+_MOST_MADE = 1 << 28
 
 
-@dataclass(frozen=True)
+class UnsupportedError(Exception):
+    """A node that cannot be an operator, and why; ``node`` is None for the one at work."""
+
+    def __init__(self, reason: str, node: Any = None) -> None:
+        super().__init__(reason, node)
+        self.reason, self.node = reason, node
+
+
+@dataclass(frozen=True, eq=False)
 class Constant:
-    """A value that does not depend on the input; large ones are known by their shape alone."""
+    """A value that no activation decides: a parameter, shape arithmetic, or an input of numbers.
+
+    ``name`` is that of the tensor that it was made of, element by element, or its own; ``module``
+    is the place of the node that reads it. What depends on the numbers of tokens or on a mask
+    comes from ``outside``.
+    """
 
     name: str
     shape: Shape
-    value: Any = None
+    read: Callable[[], Any]
+    outside: bool = False
+    module: str = ""
 
-
-@dataclass(frozen=True)
-class Value:
-    """What an operator makes, None for the input; of a ``shape`` as ONNX has it."""
-
-    operator: str | None
-    shape: Shape
-    picture: tuple[int, int] = (1, 1)
+    @cached_property
+    def value(self) -> Any:
+        """The array."""
+        return self.read()
 
     @property
-    def channels(self) -> int:
-        """Values of a pixel."""
-        return prod(self.shape) // prod(self.picture)
+    def elements(self) -> int:
+        """Number of values."""
+        return prod(self.shape)
 
 
 def load_onnx(path: Path) -> Any:
-    """Return the graph of a file, of an opset that the package knows. Raises ConfigError."""
+    """Return the model of a file, of an opset that the package knows. Raises ConfigError."""
     try:
         import onnx
         from google.protobuf.message import DecodeError
@@ -62,37 +76,64 @@ def load_onnx(path: Path) -> Any:
     if not model.graph.node or len(model.graph.node) > _MOST_NODES:
         count = len(model.graph.node)
         raise ConfigError(f"{path}: expected a graph of 1 to {_MOST_NODES} nodes, got {count}")
-    return model.graph
+    return model
 
 
-def _cut(values: Sequence[Any], about: Mapping[str, Any]) -> Any:
-    """Return a Slice of one axis."""
-    data, start, end, *rest = values
-    step = int(rest[1].reshape(-1)[0]) if len(rest) > 1 else 1
-    return data[int(start.reshape(-1)[0]) : int(end.reshape(-1)[0]) : step]
+def tensor_constant(path: Path, name: str, tensor: Any) -> Constant:
+    """Return the constant of a stored tensor; its values are read when they are asked for.
+
+    Raises ConfigError for a shape that its data cannot fill, and for data outside the folder.
+    """
+    import numpy as np
+    import onnx
+
+    shape, where = tuple(tensor.dims), f"{path}: tensor '{name}'"
+    if any(size < 0 for size in shape) or prod(shape) > _MOST_ELEMENTS:
+        raise ConfigError(f"{where} claims the shape {shape}; it is damaged")
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        about = {each.key: each.value for each in tensor.external_data}
+        file, begin = _external(path, where, about)
+        try:
+            kind = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
+        except (KeyError, TypeError):
+            raise ConfigError(f"{where} is of an unknown type; it is damaged") from None
+        if begin < 0 or begin + prod(shape) * kind.itemsize > file.stat().st_size:
+            raise ConfigError(f"{where}: '{file.name}' is shorter than its data; it is truncated")
+        return Constant(name, shape, lambda: np.memmap(file, kind, "r", begin, shape))
+
+    def read() -> Any:
+        try:
+            return onnx.numpy_helper.to_array(tensor)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(f"{where} is damaged: {error}") from None
+
+    made = Constant(name, shape, read)
+    if not tensor.raw_data or prod(shape) < _SMALL:
+        _ = made.value  # a shape that its data does not fill is told at once
+    elif len(tensor.raw_data) * 2 < prod(shape):
+        raise ConfigError(f"{where} claims the shape {shape}; it is damaged")
+    return made
 
 
-FOLDS: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {
-    "Identity": lambda values, about: values[0],
-    "Cast": lambda values, about: values[0],
-    "Unsqueeze": lambda values, about: values[0].reshape(-1),
-    "Squeeze": lambda values, about: values[0].reshape(-1),
-    "Gather": lambda values, about: values[0][values[1].astype(int)],
-    "Concat": lambda values, about: [size for each in values for size in each.reshape(-1)],
-    "Slice": _cut,
-    "Add": lambda values, about: values[0] + values[1],
-    "Mul": lambda values, about: values[0] * values[1],
-}
+_SMALL = 4096
+
+
+def _external(path: Path, where: str, about: Mapping[str, str]) -> tuple[Path, int]:
+    folder = path.parent.resolve()
+    file = (folder / about.get("location", "")).resolve()
+    if not file.is_relative_to(folder) or file == folder:
+        raise ConfigError(f"{where}: its data lies outside the folder of the file")
+    if not is_file(file):
+        raise ConfigError(f"{where}: its data is missing; put '{file.name}' beside it")
+    offset = about.get("offset", "0")
+    if not offset.isdecimal():
+        raise ConfigError(f"{where}: its offset is '{offset[:20]}'; it is damaged")
+    return file, int(offset)
 
 
 def name_of(node: Any) -> str:
     """Return what a message calls a node."""
     return str(node.name or node.output[0])[:100]
-
-
-def picture_of(shape: Sequence[int]) -> tuple[int, int]:
-    """Return height and width of (1, channels, height, width); one pixel for other shapes."""
-    return (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
 
 
 def attributes_of(node: Any) -> dict[str, Any]:
@@ -102,17 +143,136 @@ def attributes_of(node: Any) -> dict[str, Any]:
     return {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
 
 
-def window_of(picture: tuple[int, int], kernel: Any, about: Mapping[str, Any]) -> Window:
-    """Return the window of a node's attributes."""
-    stride = tuple(about.get("strides", (1, 1)))
-    auto = about.get("auto_pad", b"NOTSET").decode()
-    above, left, below, right = about.get("pads", (0, 0, 0, 0))
-    if auto.startswith("SAME"):
-        around = [
-            max(0, (-(-n // s) - 1) * s + k - n)
-            for n, s, k in zip(picture, stride, kernel, strict=True)
+def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
+    """Return the outputs of a node, as ONNX's own reference computes them.
+
+    Raises UnsupportedError for what would be too large.
+    """
+    import numpy as np
+    import onnx
+
+    _check_size(node, values)
+    plain = onnx.NodeProto()
+    plain.CopyFrom(node)
+    plain.ClearField("name")
+    plain.ClearField("doc_string")
+    del plain.input[:], plain.output[:]
+    plain.input.extend("" if value is None else f"i{n}" for n, value in enumerate(values))
+    plain.output.extend(f"o{n}" for n in range(len(node.output)))
+    given = {f"i{n}": value for n, value in enumerate(values) if value is not None}
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found: list[Any] = _evaluator(plain.SerializeToString(), opset).run(None, given)
+        except RuntimeError as error:
+            raise UnsupportedError(f"ONNX's reference cannot work it out: {error}") from None
+    return found
+
+
+@lru_cache(maxsize=256)
+def _evaluator(content: bytes, opset: int) -> Any:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    node, helper = onnx.NodeProto.FromString(content), onnx.helper
+    ends = [
+        [
+            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+            for name in names
+            if name
         ]
-        small, large = ([n // 2 for n in around], [n - n // 2 for n in around])
-        first, last = (small, large) if auto == "SAME_UPPER" else (large, small)
-        above, left, below, right = (*first, *last)
-    return Window(picture, kernel, (stride[0], stride[1]), (above, left, below, right))
+        for names in (node.input, node.output)
+    ]
+    graph = helper.make_graph([node], "node", *ends)
+    versions = [helper.make_opsetid("", opset)]
+    return ReferenceEvaluator(helper.make_model(graph, opset_imports=versions))
+
+
+def _check_size(node: Any, values: Sequence[Any]) -> None:
+    """Refuse what would make more values than any graph needs."""
+    import numpy as np
+
+    shapes = [np.shape(value) for value in values if value is not None]
+    claimed = max((prod(shape) for shape in shapes), default=0)
+    if node.op_type in ("Expand", "ConstantOfShape"):
+        told = [int(size) for size in np.reshape(values[-1], -1)]
+        claimed = max(claimed, prod(told))
+    elif node.op_type == "Tile":
+        claimed *= prod(int(size) for size in np.reshape(values[1], -1))
+    elif node.op_type == "Range":
+        start, limit, delta = (float(np.reshape(value, -1)[0]) for value in values)
+        claimed = int(abs((limit - start) / delta)) if delta else 0
+    elif node.op_type.startswith("Gather"):
+        claimed = prod(shapes[1]) * (prod(shapes[0]) // max(1, shapes[0][0] if shapes[0] else 1))
+    elif node.op_type in WORKED_OUT_TOGETHER:
+        claimed = prod(np.broadcast_shapes(*shapes))
+    if claimed > _MOST_MADE:
+        raise UnsupportedError(f"it claims {claimed} values; the file is damaged")
+
+
+# What is worked out of elements of several inputs, of elements and rows of one, and of rows.
+WORKED_OUT_TOGETHER = frozenset(
+    [
+        "Add",
+        "And",
+        "Div",
+        "Equal",
+        "Greater",
+        "GreaterOrEqual",
+        "Less",
+        "LessOrEqual",
+        "Max",
+        "Min",
+        "Mod",
+        "Mul",
+        "Or",
+        "Pow",
+        "PRelu",
+        "Sub",
+        "Where",
+        "Xor",
+    ]
+)
+FUNCTIONS = frozenset(
+    [
+        "Abs",
+        "Cast",
+        "Ceil",
+        "Celu",
+        "Clip",
+        "Elu",
+        "Erf",
+        "Exp",
+        "Floor",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "IsInf",
+        "IsNaN",
+        "LeakyRelu",
+        "Log",
+        "LogSoftmax",
+        "Mish",
+        "Neg",
+        "Not",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Selu",
+        "Sigmoid",
+        "Sign",
+        "Softmax",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Swish",
+        "Tanh",
+        "ThresholdedRelu",
+    ]
+)
+REDUCTIONS = frozenset({"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"})
+# Constants may go through all of these, and through what only moves them.
+_MOVED = """Compress Concat ConstantOfShape CumSum Expand EyeLike Flatten Gather GatherElements
+    GatherND Identity NonZero Range ReduceProd Reshape ScatterElements ScatterND Slice Split Squeeze
+    Tile Transpose Trilu Unsqueeze"""
+FOLDED = WORKED_OUT_TOGETHER | FUNCTIONS | REDUCTIONS | set(_MOVED.split())

@@ -16,6 +16,7 @@ from accelsim.model.operators.base import OperatorKind as OperatorKind
 from accelsim.model.operators.base import Reach as Reach
 from accelsim.model.operators.base import Recipe as Recipe
 from accelsim.model.operators.base import StateAccess as StateAccess
+from accelsim.model.operators.concat import Concat
 from accelsim.model.operators.convolution import Convolution
 from accelsim.model.operators.entropy import Entropy
 from accelsim.model.operators.gather import Gather
@@ -29,6 +30,7 @@ from accelsim.model.operators.prepend import Prepend
 from accelsim.model.operators.relu import Relu
 from accelsim.model.operators.rms_norm import RmsNorm
 from accelsim.model.operators.rotary import Rotary
+from accelsim.model.operators.sigmoid import Sigmoid
 from accelsim.model.operators.silu import Silu
 from accelsim.model.operators.softmax import Softmax
 from accelsim.model.operators.tanh import Tanh
@@ -40,6 +42,7 @@ AFFINE = Affine()
 ATTENTION_CONTEXT = AttentionContext()
 ATTENTION_SCORES = AttentionScores()
 AVERAGE_POOL = AveragePool()
+CONCAT = Concat()
 CONVOLUTION = Convolution()
 ENTROPY = Entropy()
 GATHER = Gather()
@@ -53,6 +56,7 @@ PREPEND = Prepend()
 RELU = Relu()
 RMS_NORM = RmsNorm()
 ROTARY = Rotary()
+SIGMOID = Sigmoid()
 SILU = Silu()
 SOFTMAX = Softmax()
 TANH = Tanh()

@@ -197,7 +197,8 @@ class Operator:
     ``groups`` says how many heads of an attention product share keys or values, or how many parts a
     convolution has that read channels of their own. ``window`` is where rows of pictures are read;
     ``depth`` of a convolution are the values that an output value reads. ``kept`` are the rows of a
-    state that readers see before its own.
+    state that readers see before its own. ``parts`` are the columns of each input where they stand
+    side by side.
 
     Raises ConfigError, naming the operator, for a size below 1 or what does not fit its kind.
     """
@@ -217,6 +218,7 @@ class Operator:
     groups: int = 1
     window: Window | None = None
     kept: int = 0
+    parts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.label:

@@ -1,4 +1,4 @@
-"""Sigmoid linear unit, also called swish."""
+"""Sigmoid linear unit, also called swish, and what stands in its place."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ class Silu(OperatorKind):
     """Multiplies each element by its logistic function.
 
     Source: Elfwing et al., "Sigmoid-weighted linear units", Neural Networks 107, 2018, equation 5.
+    The form ``hard`` has a straight line in its place (Howard et al., "Searching for MobileNetV3",
+    ICCV 2019), ``1.702`` the function of 1.702 x (``quick_gelu``).
     """
 
     name = "silu"
     reach = Reach.ELEMENT
     recipe = Recipe(1, 1, 2)  # one piecewise-linear step
+    forms = frozenset({"", "hard", "1.702"})
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x / (1 + e^-x); far below 0 the exponential overflows, and the result is 0."""
         import numpy as np
 
         value: Array = inputs[0]
+        if operator.form == "hard":
+            hard: Array = value * (value + 3).clip(0, 6) / 6
+            return hard
         with np.errstate(over="ignore"):
-            denominator: Array = np.exp(-value)
+            denominator: Array = np.exp(-value * np.float32(operator.form or 1))
         denominator += 1
         return value / denominator

@@ -1,0 +1,238 @@
+"""Functions of elements and rows: of one value, of scores, of columns, or of several values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from accelsim.model.importers.onnx_functions import Function, is_identity
+from accelsim.model.importers.onnx_parts import (
+    Affine,
+    Look,
+    Made,
+    Masked,
+    Probabilities,
+    Product,
+    Scores,
+    Value,
+    matrix_of,
+    settled,
+)
+from accelsim.model.importers.onnx_placer import Placer
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
+from accelsim.model.operators import AVERAGE_POOL, Window
+
+Seen = Constant | Value
+_FLOATS = (1, 10, 11, 16)  # float, float16, double, bfloat16 of TensorProto
+
+
+def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Seen]) -> Seen:
+    """Return a function of elements: of one value, of scores, of columns, or of several."""
+    values = [each for each in inputs if isinstance(each, Value)]
+    constants = [each for each in inputs if isinstance(each, Constant)]
+    kind = node.op_type
+    if kind == "Cast" and (own.get("to") in _FLOATS or isinstance(values[0].made, Product)):
+        return values[0]
+    scores = _of_scores(placer, node, own, inputs) if isinstance(values[0].made, Scores) else None
+    if scores:
+        return scores
+    if kind == "Softmax":
+        _check_last(placer, own, values[0])
+    values = [settled(each) for each in values]
+    large = [each for each in constants if each.elements > 1 or each.outside]
+    made = values[0].made
+    scales = kind == "Mul" and constants and isinstance(made, Product) and made.integer
+    if len(values) == 1 and kind in ("Add", "Sub", "Mul", "Div") and (scales or len(large) == 1):
+        constant = constants[0] if scales else large[0]
+        if not isinstance(inputs[0], Value) and kind in ("Sub", "Div"):
+            raise UnsupportedError("it takes an activation from a constant, or divides it by one")
+        (name,) = [
+            name for name, each in zip(node.input, inputs, strict=True) if each not in constants
+        ]
+        return _vector(node.op_type, values[0], constant, alone=placer.readers.get(name) == 1)
+    if large:
+        raise UnsupportedError("it combines an activation with values of another shape")
+    return _function(placer, node, inputs, values)
+
+
+def _function(placer: Placer, node: Any, inputs: Sequence[Seen], values: Sequence[Value]) -> Value:
+    """Return a function of one root, or the combination of several."""
+    full = [each for each in values if not each.statistic]
+    like = full[0] if full else values[0]
+    roots = {each.made.root for each in values}
+    settled = iter(values)
+    operands = [next(settled) if isinstance(each, Value) else each for each in inputs]
+    if len(roots) == 1 and all(each.alike(like) for each in full):
+        given = [
+            each.value.reshape(()) if isinstance(each, Constant) else each.made.probe
+            for each in operands
+        ]
+        probe = work_out(node, given, placer.opset)[0]
+        (root,) = roots
+        if not like.statistic and is_identity(probe, root.width):
+            return root.view(like)
+        made = Function(node, values, root, probe)
+        return replace(made.view(like), statistic=not full)
+    return _combined(placer, node, full, values, len(operands) > len(values))
+
+
+def _combined(
+    placer: Placer, node: Any, full: Sequence[Value], values: Sequence[Value], constants: bool
+) -> Value:
+    kind = node.op_type
+    if kind not in ("Add", "Mul", "Sum") or constants or len(full) < len(values):
+        raise UnsupportedError("of two activations there are sums and products alone")
+    like = max(full, key=lambda each: each.seen.size)
+    for each in full:
+        row = kind == "Mul" and each.made.rows == 1 and each.made.width == like.made.width
+        if not each.alike(like) and not (row and _broadcasts(each, like)):
+            raise UnsupportedError("its inputs differ in their shapes, or in their order")
+    made = made_of(placer, like.made.rows, like.made.width, [each.made for each in full])
+    made.signed = kind != "Mul"
+    made.placing = lambda placer: placer.combined(kind, [each.made for each in full])
+    return made.view(like)
+
+
+def made_of(placer: Placer, rows: int, width: int, sources: Sequence[Made]) -> Made:
+    """Return what another operator makes; those that it reads are complete."""
+    for each in sources:
+        each.place(placer)
+    return Made(rows, width)
+
+
+def _vector(kind: str, value: Value, constant: Constant, *, alone: bool) -> Value:
+    """Return a value whose columns are scaled or shifted, or rows to which a table is added."""
+    made = value.made
+    if constant.outside:
+        return _counted(kind, value, constant)
+    if constant.elements == 1 or _along_columns(value, constant):
+        vector = vector_of(constant, kind, made.width)
+        if kind in ("Mul", "Div"):
+            if isinstance(made, Product) and made.integer:
+                return made.scaled(vector).view(value)
+            return Affine(made, vector, None).view(value)
+        if isinstance(made, Product) and made.bias is None and alone:
+            return made.biased(vector).view(value)
+        if isinstance(made, Affine) and made.shift is None and alone:
+            return Affine(made.inner, made.scale, vector).view(value)
+        return Affine(made, None, vector).view(value)
+    if kind == "Add" and constant.elements == made.base.size:
+        return _table(value, constant)
+    raise UnsupportedError("it combines an activation with values of another shape")
+
+
+def _along_columns(value: Value, constant: Constant) -> bool:
+    shape = (1,) * (len(value.shape) - len(constant.shape)) + constant.shape
+    axis = value.row_axis
+    return (
+        axis is not None
+        and len(shape) == len(value.shape)
+        and all(size == (value.made.width if at == axis else 1) for at, size in enumerate(shape))
+    )
+
+
+def _counted(kind: str, value: Value, constant: Constant) -> Value:
+    """Return rows of which some count, and their mean where sums are divided by the count."""
+    import numpy as np
+
+    made, given = value.made, np.asarray(constant.value, np.float32)
+    axis = value.row_axis
+    if kind == "Mul" and axis is not None and np.isin(given, (0, 1)).all():
+        mask = np.broadcast_to(given, value.shape)
+        row = matrix_of(value, mask)[:, :1]
+        if (matrix_of(value, mask) == row).all():
+            return Masked(made, replace(constant, read=lambda: row[:, 0])).view(value)
+    if kind == "Div" and isinstance(made, Masked) and made.summed:
+        count = made.mask.value.sum()
+        if np.allclose(given, max(count, 1e-9)):
+            inner, pixels = made.inner, (made.inner.rows, 1)
+            window = Window(pixels, pixels, pixels)
+            mean = Made(1, made.width)
+            mean.placing = lambda placer: placer.pool(AVERAGE_POOL, inner, window, "", made.mask)
+            return mean.view(value)
+    raise UnsupportedError("it combines an activation with values from outside the graph")
+
+
+def _table(value: Value, constant: Constant) -> Value:
+    """Return the sum with a row of a table for each row: positions."""
+    import numpy as np
+
+    made, shape = value.made, value.shape
+
+    def read() -> Any:
+        return matrix_of(value, np.asarray(constant.value).reshape(shape))
+
+    table = Constant(constant.name, (made.rows, made.width), read)
+    numbers = np.arange(made.rows)
+    looked = Look(table, Constant("", (made.rows,), lambda: numbers))
+    total = Made(made.rows, made.width)
+    total.placing = lambda placer: placer.combined("Add", [made, looked])
+    return total.view(value)
+
+
+def _broadcasts(value: Value, like: Value) -> bool:
+    """Say whether one row is repeated along all axes but that of columns."""
+    axis = like.row_axis
+    shape = (1,) * (len(like.shape) - len(value.shape)) + value.shape
+    return all(size == (like.made.width if at == axis else 1) for at, size in enumerate(shape))
+
+
+def _of_scores(
+    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Seen]
+) -> Value | None:
+    """Return scores that are scaled or masked, or their softmax; None for all else."""
+    value = next(each for each in inputs if isinstance(each, Value))
+    made, kind = value.made, node.op_type
+    others = [each for each in inputs if isinstance(each, Constant)]
+    assert isinstance(made, Scores)
+    if kind == "Softmax" and own.get("axis", -1) in (-1, len(value.shape) - 1):
+        return Probabilities(made).view(value)
+    if kind in ("Mul", "Div") and others[0].elements == 1 and not others[0].outside:
+        factor = float(others[0].value.reshape(()))
+        return made.changed(factor if kind == "Mul" else 1 / factor).view(value)
+    if kind == "Add" and len(others) == 1:
+        some = others[0].outside or others[0].value.any()
+        return made.changed(masks=others if some else ()).view(value)
+    if kind == "Where" and len(others) == 2 and inputs[0] is others[0]:
+        return made.changed(masks=[_seen(inputs, value)]).view(value)
+    return None
+
+
+def _seen(inputs: Sequence[Any], value: Value) -> Constant:
+    """Return where scores are kept by a Where."""
+    import numpy as np
+
+    condition, *branches = inputs
+    away = next(each for each in branches if isinstance(each, Constant))
+    if not (np.asarray(away.value) < -1e3).all():
+        raise UnsupportedError("it puts values of its own in the place of scores")
+    turned = branches[0] is not value
+    seen: Constant = replace(condition, outside=True)
+    return replace(seen, read=lambda: ~condition.value) if turned else seen
+
+
+def vector_of(constant: Constant, kind: str, width: int) -> Constant:
+    """Return a vector as long as a row; what is subtracted or divided by is turned round."""
+    import numpy as np
+
+    if constant.elements not in (1, width) or constant.outside:
+        raise UnsupportedError(f"expected {width} values, got {constant.elements}")
+
+    def read() -> Any:
+        values: Any = np.asarray(constant.value, np.float32).reshape(-1)
+        values = -values if kind == "Sub" else 1 / values if kind == "Div" else values
+        return np.broadcast_to(values, width)
+
+    return replace(constant, shape=(width,), read=read)
+
+
+def _check_last(placer: Placer, own: Mapping[str, Any], value: Value) -> None:
+    axis = own.get("axis", -1 if placer.opset >= 13 else 1) % len(value.shape)
+    after = prod(value.shape[axis + 1 :]) if axis == value.row_axis else 0
+    if placer.opset < 13:
+        flat = prod(value.shape[axis:]) == value.made.width and value.made.rows == 1
+        after = 1 if flat else after
+    if after != 1:
+        raise UnsupportedError("a softmax of other axes than rows")

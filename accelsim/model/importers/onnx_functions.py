@@ -1,0 +1,117 @@
+"""Functions of one value that nodes spell out, told by what they make of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from accelsim.model.importers.onnx_parts import Made, Value, samples
+from accelsim.model.importers.onnx_values import UnsupportedError
+from accelsim.model.operators import (
+    GELU,
+    LAYER_NORM,
+    RELU,
+    RMS_NORM,
+    SIGMOID,
+    SILU,
+    SOFTMAX,
+    TANH,
+    Operator,
+    OperatorKind,
+)
+from accelsim.model.tensors import Parameter, Role
+
+if TYPE_CHECKING:
+    from accelsim.model.importers.onnx_placer import Placer
+
+_CURVES = (TANH, SIGMOID, RELU, SILU, GELU, SOFTMAX)
+_NORMS = (LAYER_NORM, RMS_NORM)
+# Of the greatest value of a row; constants of float16 are 1e-4 beside the ones that are meant.
+_TOLERANCE = 2e-4
+
+
+class Function(Made):
+    """A function of one value: ``node`` of ``operands``, of which ``probe`` is what it makes."""
+
+    def __init__(self, node: Any, operands: Sequence[Value], root: Made, probe: Any) -> None:
+        super().__init__(root.rows, root.width)
+        self.node, self.operands, self._root, self._probe = node, tuple(operands), root, probe
+
+    @property
+    def root(self) -> Made:
+        """What it is a function of."""
+        return self._root
+
+    @property
+    def probe(self) -> Any:
+        """What it makes of samples of its root."""
+        return self._probe
+
+    @property
+    def factor(self) -> float | None:
+        """By what it multiplies, None if it does anything else."""
+        import numpy as np
+
+        sample = samples(self.width)
+        factor = float(np.ravel(self._probe)[0] / np.ravel(sample)[0])
+        return factor if _error(self._probe, sample * np.float32(factor)) <= _TOLERANCE else None
+
+    def norm(self) -> tuple[OperatorKind, str] | None:
+        """Return the norm that it is, without scale and shift."""
+        return self._nearest(_NORMS)
+
+    def _nearest(self, kinds: Sequence[OperatorKind]) -> tuple[OperatorKind, str] | None:
+        """Return the kind and form that makes the same of samples, None if none does."""
+        forms = [(kind, form) for kind in kinds for form in sorted(kind.forms)]
+        errors = [_error(self._probe, _computed(*each, self.width)) for each in forms]
+        least = min(errors)
+        return forms[errors.index(least)] if least <= _TOLERANCE else None
+
+    def made(self, placer: Placer) -> str | None:
+        """Place the function that it is, or the sum or product of what it consists of."""
+        found = self._nearest(_CURVES)
+        if found:
+            return placer.function(found[0], self.root, form=found[1])
+        if self.norm():
+            raise UnsupportedError("a norm without scale and shift of each column", self.node)
+        both = [each.made for each in self.operands]
+        if self.node.op_type in ("Add", "Mul", "Sum") and len(set(both)) == len(both) > 1:
+            return placer.combined(self.node.op_type, both)
+        if len(both) == 1 and both[0] is not self.root:
+            return Function(self.node, self.operands, both[0], placer.redone(self)).made(placer)
+        raise UnsupportedError(
+            "no operator kind computes the function that ends here"
+            if both[0] is not self.root or len(both) > 1
+            else "no operator kind computes it",
+            self.node,
+        )
+
+
+@lru_cache(maxsize=256)
+def _computed(kind: OperatorKind, form: str, width: int) -> Any:
+    """Return what a kind makes of the samples; norms without scale and shift."""
+    import numpy as np
+
+    sample = samples(width)
+    vectors = tuple(Parameter(f"p{n}", (width,), Role.BACKBONE) for n in range(kind.vectors))
+    operator = Operator("probe", kind, len(sample), width, width, parameters=vectors, form=form)
+    given = [np.full(width, n in kind.ones, np.float32) for n in range(kind.vectors)]
+    with np.errstate(all="ignore"):
+        return kind.compute(operator, [sample], given, {})
+
+
+def _error(value: Any, wanted: Any) -> float:
+    """Return how far two results differ at most, of the greatest value of a row."""
+    import numpy as np
+
+    if np.shape(value) != wanted.shape or np.asarray(value).dtype.kind != "f":
+        return float("inf")
+    size = np.abs(wanted).max(axis=-1, keepdims=True) + 1e-30
+    error = float((np.abs(value - wanted) / size).max())
+    return error if error == error else float("inf")
+
+
+def is_identity(value: Any, width: int) -> bool:
+    """Say whether a function gives what it takes."""
+    return _error(value, samples(width)) == 0

@@ -1,0 +1,345 @@
+"""What nodes of ONNX make, before it is known which operator that is.
+
+An operator gives a matrix of rows and columns. A ``Value`` is a view of it in the shape that ONNX
+has: what a Reshape, Transpose or Slice does is done to an array of as many bytes, of which
+NumPy keeps strides and offset, so that it is seen whether data would have to move. What is made is
+placed when the first other operator reads it: until then a product takes in its bias and scales,
+and functions of one input grow. Which function they are is told by what they make of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.operators import Window
+
+if TYPE_CHECKING:
+    from accelsim.model.importers.onnx_placer import Placer
+
+PADDED = "zeros around a picture that no convolution reads"
+
+
+class Made:
+    """A matrix of ``rows`` x ``width`` that ``placing`` makes an operator of, when it is asked to.
+
+    ``placing`` returns the operator's name, None for an input of the graph. ``signed`` says that
+    nothing keeps it from being below zero.
+    """
+
+    signed = False
+
+    def __init__(
+        self, rows: int, width: int, placing: Callable[[Placer], str | None] | None = None
+    ) -> None:
+        import numpy as np
+
+        self.rows, self.width = rows, width
+        self.base = np.empty((rows, width), np.int8)  # never touched: a place in memory alone
+        self.placing, self._placed, self._name = placing, False, ""
+
+    @property
+    def root(self) -> Made:
+        """What a function is one of; itself where it is none."""
+        return self
+
+    @property
+    def probe(self) -> Any:
+        """Samples of the root, or what a function makes of them."""
+        return samples(self.width)
+
+    def place(self, placer: Placer) -> str | None:
+        """Return the name of the operator, which is placed if it is not yet."""
+        if not self._placed:
+            self._name, self._placed = self.made(placer) or "", True
+        return self._name or None
+
+    def made(self, placer: Placer) -> str | None:
+        """Place the operator."""
+        assert self.placing
+        return self.placing(placer)
+
+    def view(self, like: Value | None = None) -> Value:
+        """Return the whole of it, as it stands or as another value is seen."""
+        if like is None:
+            return Value(self, self.base)
+        return Value(self, _strided(self.base, like.seen.shape, like.seen.strides))
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """What is ``seen`` of a matrix; ``order`` is the view of which a flat row was made.
+
+    ``statistic`` says that it is one number a row; ``padding`` are zeros around a picture, above,
+    left, below and right, that the next window reads.
+    """
+
+    made: Made
+    seen: Any
+    order: Any = None
+    statistic: bool = False
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that ONNX has."""
+        return tuple(self.seen.shape)
+
+    @property
+    def offset(self) -> int:
+        """Where it begins in the matrix."""
+        place: int = self.seen.__array_interface__["data"][0]
+        begin: int = self.made.base.__array_interface__["data"][0]
+        return place - begin
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of the matrix, in any order."""
+        return self.order is None and self.seen.size == self.made.base.size
+
+    @property
+    def row_axis(self) -> int | None:
+        """The axis along a row, None if no axis is."""
+        width = self.made.width
+        for axis, (size, stride) in enumerate(zip(self.shape, self.seen.strides, strict=True)):
+            if size == width and (stride == 1 or width == 1):
+                found = axis
+                if width > 1:
+                    return axis
+        return found if width == 1 and self.shape else None
+
+    def with_view(self, seen: Any) -> Value:
+        """Return another view of the same matrix; a copy is a flat row, or refused."""
+        import numpy as np
+
+        if any(self.padding):
+            raise UnsupportedError(PADDED)
+        if self.order is not None or not seen.size:
+            raise UnsupportedError("it takes a flattened picture apart")
+        if np.shares_memory(seen, self.made.base):
+            return Value(self.made, seen)
+        if max(seen.shape) != seen.size or not self.whole:
+            raise UnsupportedError("it moves data to another order, for which there is no operator")
+        return Value(self.made, seen, self.seen)
+
+    def alike(self, other: Value) -> bool:
+        """Say whether two whole matrices are seen alike, axes of one element aside."""
+        return _plain(self.seen) == _plain(other.seen)
+
+
+def _plain(seen: Any) -> list[tuple[int, int]]:
+    return [each for each in zip(seen.shape, seen.strides, strict=True) if each[0] > 1]
+
+
+def look_up(table: Constant, numbers: Constant) -> Value:
+    """Return the rows of a table that numbers from outside the graph, or of the file, choose."""
+    made = Look(table, numbers)
+    return Value(made, made.base.reshape(*numbers.shape, made.width))
+
+
+def _strided(base: Any, shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> Any:
+    import numpy as np
+
+    flat = base.reshape(-1)[offset:]
+    unit = base.itemsize
+    return np.lib.stride_tricks.as_strided(flat, shape, [stride * unit for stride in strides])
+
+
+def settled(value: Value, *, first: bool = False) -> Value:
+    """Return a value that is a whole matrix: some columns of a product are one of their own.
+
+    Raises UnsupportedError for other parts; those of rows may remain for what takes ``first`` ones.
+    """
+    made, seen = value.made, value.seen
+    if any(value.padding):
+        raise UnsupportedError(PADDED)
+    if value.statistic or value.whole or value.order is not None:
+        return value
+    if isinstance(made, Product) and seen.size and not seen.size % made.rows:
+        width, start = seen.size // made.rows, value.offset
+        # An axis of one element has any stride.
+        steps = [n if size > 1 else 0 for size, n in zip(seen.shape, seen.strides, strict=True)]
+        inside = [step for step in steps if step % made.width]
+        if start + width <= made.width and all(abs(step) < width for step in inside):
+            part = made.part(start, start + width)
+            moved = [n if n % made.width else n // made.width * width for n in steps]
+            return Value(part, _strided(part.base, seen.shape, moved))
+    if first:
+        return value
+    raise UnsupportedError("it reads a part of what another operator makes")
+
+
+def matrix_of(value: Value, array: Any) -> Any:
+    """Return the matrix of which a value sees an array."""
+    import numpy as np
+
+    matrix = np.empty((value.made.rows, value.made.width), array.dtype)
+    _strided(matrix, value.seen.shape, value.seen.strides)[...] = array
+    return matrix
+
+
+def gathered(value: Value, matrix: Any) -> Any:
+    """Return what a value sees of a matrix of numbers."""
+    order = value.seen if value.order is None else value.order
+    start = 0 if value.order is not None else value.offset
+    return _strided(matrix, order.shape, order.strides, start).reshape(value.shape)
+
+
+class Input(Made):
+    """An input of activations, with the ``array`` that a forward pass gives."""
+
+    array: Any = None
+
+    def made(self, placer: Placer) -> str | None:
+        """No operator makes it."""
+        return None
+
+
+class Look(Made):
+    """Rows of a table that numbers choose."""
+
+    def __init__(self, table: Constant, numbers: Constant) -> None:
+        super().__init__(numbers.elements, table.shape[1])
+        self.table, self.numbers = table, numbers
+
+    def made(self, placer: Placer) -> str | None:
+        """Place the look-up."""
+        return placer.look_up(self.table, self.numbers.value)
+
+
+class Product(Made):
+    """A product with a ``weight`` of (outputs, depth) and a bias or none; with a ``window``, a
+    convolution.
+
+    Of an ``integer`` product the scales follow.
+    """
+
+    signed = True
+
+    def __init__(
+        self,
+        source: Value,
+        weight: Constant,
+        bias: Constant | None = None,
+        *,
+        rows: int,
+        window: Window | None = None,
+        groups: int = 1,
+        form: str = "",
+        integer: bool = False,
+    ) -> None:
+        super().__init__(rows, weight.shape[0])
+        self.source, self.weight, self.bias, self.window = source, weight, bias, window
+        self.groups, self.form, self.integer = groups, form, integer
+        self._parts: dict[tuple[int, int], Product] = {}
+
+    def _with(self, weight: Constant, bias: Constant | None, *, integer: bool) -> Product:
+        more = {"window": self.window, "groups": self.groups, "form": self.form}
+        return Product(self.source, weight, bias, rows=self.rows, integer=integer, **more)  # type: ignore[arg-type]
+
+    def scaled(self, scale: Constant) -> Product:
+        """Return the product of weights times scales, of the tensor or of each output."""
+        import numpy as np
+
+        weight = self.weight
+
+        def read() -> Any:
+            factor = np.asarray(scale.value, np.float32).reshape(-1, 1)
+            return np.asarray(weight.value, np.float32) * factor
+
+        return self._with(replace(weight, read=read), self.bias, integer=False)
+
+    def biased(self, bias: Constant) -> Product:
+        """Return the product with a bias."""
+        return self._with(self.weight, bias, integer=False)
+
+    def part(self, start: int, stop: int) -> Product:
+        """Return the product of some outputs alone."""
+        if (start, stop) not in self._parts:
+            cut = slice(start, stop)
+            parts = [each and rows_of(each, cut) for each in (self.weight, self.bias)]
+            assert parts[0]
+            self._parts[start, stop] = self._with(parts[0], parts[1], integer=self.integer)
+        return self._parts[start, stop]
+
+    def made(self, placer: Placer) -> str | None:
+        """Place the product."""
+        return placer.product(self)
+
+
+def rows_of(constant: Constant, cut: slice) -> Constant:
+    """Return some rows of a parameter, as one of its own."""
+    name = f"{constant.name}[{cut.start}:{cut.stop}]"
+    shape = (cut.stop - cut.start, *constant.shape[1:])
+    return Constant(name, shape, lambda: constant.value[cut])
+
+
+class Scores(Made):
+    """Queries times keys of heads, times ``scale``; ``masks`` of those that see others."""
+
+    def __init__(self, query: Made, key: Made, heads: int, scale: float, masks: Any = ()) -> None:
+        super().__init__(heads * query.rows, key.rows)
+        self.query, self.key, self.heads = query, key, heads
+        self.scale, self.masks = scale, tuple(masks)
+
+    def changed(self, scale: float = 1.0, masks: Any = ()) -> Scores:
+        """Return the scores with another factor, and further masks."""
+        more = (*self.masks, *masks)
+        return Scores(self.query, self.key, self.heads, self.scale * scale, more)
+
+    def made(self, placer: Placer) -> str | None:
+        """Only an attention multiplies two activations."""
+        raise UnsupportedError("it multiplies two activations, but no softmax follows")
+
+
+class Probabilities(Made):
+    """The softmax of scores."""
+
+    def __init__(self, scores: Scores) -> None:
+        super().__init__(scores.rows, scores.width)
+        self.scores = scores
+
+    def made(self, placer: Placer) -> str | None:
+        """Only an attention has them."""
+        raise UnsupportedError("a softmax of scores, but no product with values follows")
+
+
+class Masked(Made):
+    """Rows of which only those count that a mask from outside says; ``summed`` over all rows."""
+
+    def __init__(self, inner: Made, mask: Constant, *, summed: bool = False) -> None:
+        super().__init__(1 if summed else inner.rows, inner.width)
+        self.inner, self.mask, self.summed = inner, mask, summed
+
+    def made(self, placer: Placer) -> str | None:
+        """Only a mean over the rows has an operator."""
+        raise UnsupportedError("it multiplies rows by a mask, but no mean over them follows")
+
+
+class Affine(Made):
+    """Columns that are scaled and shifted: a norm if what comes before is one."""
+
+    signed = True
+
+    def __init__(self, inner: Made, scale: Constant | None, shift: Constant | None) -> None:
+        super().__init__(inner.rows, inner.width)
+        self.inner, self.scale, self.shift = inner, scale, shift
+
+    def made(self, placer: Placer) -> str | None:
+        """Place the norm, or the scale and shift."""
+        return placer.affine(self)
+
+
+@lru_cache(maxsize=64)
+def samples(width: int) -> Any:
+    """Return rows of numbers, of which some are so small that an epsilon is seen."""
+    import numpy as np
+
+    rows = max(6, -(-256 // width))
+    numbers = np.random.default_rng(7).uniform(-7, 7, (rows, width)).astype(np.float32)
+    sizes = np.array([1, 1, 1e-2, 1e-4, 1e-6, 1], np.float32)
+    numbers *= sizes[np.arange(rows) % 6, None]
+    return numbers

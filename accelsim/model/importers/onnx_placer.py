@@ -1,0 +1,257 @@
+"""Places operators of what nodes of ONNX make: names, layers, parameters with their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accelsim.errors import ConfigError
+from accelsim.model.builder import GraphBuilder
+from accelsim.model.importers.onnx_functions import Function
+from accelsim.model.importers.onnx_parts import (
+    Affine,
+    Input,
+    Made,
+    Product,
+    Scores,
+    samples,
+)
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
+from accelsim.model.operators import (
+    ADD,
+    AFFINE,
+    ATTENTION_CONTEXT,
+    ATTENTION_SCORES,
+    CONCAT,
+    CONVOLUTION,
+    GATHER,
+    LAYER_NORM,
+    MATMUL,
+    MULTIPLY,
+    PREPEND,
+    RMS_NORM,
+    SOFTMAX,
+    OperatorKind,
+    Window,
+)
+from accelsim.model.operators.epsilon import form_of
+from accelsim.model.operators.layer_norm import USUAL_EPSILON
+from accelsim.model.operators.rms_norm import USUAL_EPSILON as RMS_EPSILON
+from accelsim.model.tensors import Parameter, Role
+
+_SEEN = -1e3  # what is added to scores that count, at least; others are at -10,000 or far below
+# Names that an exporter made up; the node's own says more.
+_NO_NAME = re.compile(r"onnx::.*|\d+|val_\d+|_val_\d+")
+
+
+class Placer:
+    """Puts the graph together. ``values`` are the parameters, ``outside`` what operators take from
+    outside the graph, both by name; ``readers`` counts the nodes that read a name.
+    """
+
+    def __init__(self, opset: int, readers: Mapping[str, int]) -> None:
+        self.opset, self.readers = opset, readers
+        self.builder = GraphBuilder(1)
+        self.values: dict[str, Constant] = {}
+        self.outside: dict[str, list[Any]] = {}
+        self._parameters: dict[str, Parameter] = {}
+        self._alike: dict[tuple[Any, ...], list[Parameter]] = {}
+        self._layer, self._count = -1, 0
+
+    # -- parameters ----------------------------------------------------------------------------
+
+    def parameter(self, given: Constant, role: Role = Role.BACKBONE, name: str = "") -> Parameter:
+        """Return the one parameter of these values, whatever the file calls them."""
+        import numpy as np
+
+        key = self._fingerprint(given)
+        for known in self._alike.get(key, []) if key else []:
+            if np.array_equal(self.values[known.name].value, given.value):
+                return known
+        own = wanted = name if name and _NO_NAME.fullmatch(given.name) else given.name
+        number = 1
+        while own in self._parameters:
+            known = self._parameters[own]
+            if known.shape == given.shape and np.array_equal(self.values[own].value, given.value):
+                return known
+            own, number = f"{wanted}.{number}", number + 1
+        self._parameters[own] = made = Parameter(own, given.shape, role)
+        self.values[own] = given
+        if key:
+            self._alike.setdefault(key, []).append(made)
+        return made
+
+    def _fingerprint(self, given: Constant) -> tuple[Any, ...] | None:
+        """Return some of the values of a matrix; what has one value alone is like many others."""
+        if len(given.shape) != 2 or given.elements < 2:
+            return None
+        some = given.value[:: max(1, given.shape[0] // 8), :: max(1, given.shape[1] // 8)]
+        return None if (some == some[0, 0]).all() else (given.shape, some.tobytes())
+
+    # -- operators -----------------------------------------------------------------------------
+
+    def _place(
+        self,
+        name: str,
+        kind: OperatorKind,
+        sources: Sequence[Made],
+        *,
+        layer: bool = False,
+        **sizes: Any,
+    ) -> str:
+        """Place an operator; those that gather pixels or normalise rows begin a layer."""
+        names = [each.place(self) for each in sources]
+        if layer:
+            self._layer, self._count = self._layer + 1, 0
+        part = max(0, self._layer)
+        self.builder.enter("layer", part, layer=part)
+        self._count += 1
+        given = [each for each in names if each]
+        if not given and sources:
+            sizes = {"rows": sources[0].rows, "columns": sources[0].width, **sizes}
+        if given and len(given) < len(names):
+            raise UnsupportedError("it combines an input of the graph with what operators make")
+        if len(set(given)) < len(given):
+            raise UnsupportedError("it combines an activation with itself")
+        made = self.builder.place(f"{name}{self._count}", kind, *given, **sizes)
+        self.outside[made] = [each.array for each in sources if isinstance(each, Input)]
+        return made
+
+    def function(self, kind: OperatorKind, source: Made, **sizes: Any) -> str:
+        """Place a function of one input."""
+        if isinstance(source, Scores):
+            raise UnsupportedError(f"{kind.name} of scores of an attention")
+        return self._place(kind.name, kind, [source], layer=kind in (LAYER_NORM, RMS_NORM), **sizes)
+
+    def combined(self, how: str, sources: Sequence[Made]) -> str:
+        """Place a sum, or the products of two."""
+        kind = MULTIPLY if how == "Mul" else ADD
+        row = kind is MULTIPLY and len({each.rows for each in sources}) > 1
+        if row:
+            sources = sorted(sources, key=lambda each: -each.rows)
+        return self._place(kind.name, kind, sources, form="row" if row else "")
+
+    def joined(self, sources: Sequence[Made]) -> str:
+        """Place what puts inputs side by side."""
+        widths = tuple(each.width for each in sources)
+        sizes: dict[str, Any] = {"columns": sum(widths), "depth": sum(widths), "parts": widths}
+        return self._place("concat", CONCAT, sources, **sizes)
+
+    def product(self, product: Product) -> str:
+        """Place a product with weights, or a convolution."""
+        source, window = product.source.made, product.window
+        prefix = product.weight.module
+        own = [self.parameter(product.weight, name=prefix and f"{prefix}.weight")]
+        if product.bias:
+            own.append(self.parameter(product.bias, name=prefix and f"{prefix}.bias"))
+        outputs, depth = product.weight.shape
+        sizes: dict[str, Any] = {"rows": product.rows, "columns": outputs, "depth": depth}
+        sizes |= {"batch": 1, "parameters": tuple(own), "form": product.form}
+        if window is None:
+            return self._place("matmul", MATMUL, [source], **sizes)
+        sizes |= {"window": window, "groups": product.groups}
+        return self._place("convolution", CONVOLUTION, [source], layer=True, **sizes)
+
+    def pool(
+        self,
+        kind: OperatorKind,
+        source: Made,
+        window: Window,
+        form: str,
+        counted: Constant | None = None,
+    ) -> str:
+        """Place a pooling, of rows that are ``counted`` where a mask says which."""
+        sizes = {"rows": window.rows, "window": window, "form": form}
+        made = self._place(kind.name, kind, [source], layer=True, **sizes)
+        self.outside[made] += [counted.value] if counted else []
+        return made
+
+    def affine(self, affine: Affine) -> str:
+        """Place a norm, or what scales and shifts."""
+        inner, scale, shift = affine.inner, affine.scale, affine.shift
+        norm = inner.norm() if isinstance(inner, Function) else None
+        if norm and scale and bool(shift) == (norm[0] is LAYER_NORM):
+            return self.norm(norm[0], inner.root, scale, shift, norm[1])
+        vectors = [each for each in (scale, shift) if each]
+        form = "" if len(vectors) == 2 else "scale" if scale else "shift"
+        own = tuple(self.parameter(each) for each in vectors)
+        return self.function(AFFINE, inner, parameters=own, form=form)
+
+    def norm(
+        self, kind: OperatorKind, source: Made, scale: Constant, shift: Constant | None, form: str
+    ) -> str:
+        """Place a norm of rows."""
+        own = tuple(self.parameter(each) for each in (scale, shift) if each)
+        return self.function(kind, source, parameters=own, form=form)
+
+    def norm_form(self, kind: OperatorKind, epsilon: float) -> str:
+        """Return the form of an epsilon."""
+        try:
+            return form_of(
+                float(f"{epsilon:.3g}"), USUAL_EPSILON if kind is LAYER_NORM else RMS_EPSILON
+            )
+        except ValueError as error:
+            raise UnsupportedError(str(error)) from None
+
+    def look_up(self, table: Constant, numbers: Any) -> str:
+        """Place the look-up of rows."""
+        own = self.parameter(table, Role.EMBEDDING)
+        rows, columns = numbers.size, table.shape[1]
+        sizes: dict[str, Any] = {"rows": rows, "columns": columns, "depth": 1}
+        made = self._place("gather", GATHER, [], parameters=(own,), **sizes)
+        self.outside[made] = [numbers.reshape(1, -1)]
+        return made
+
+    def prepend(self, first: Constant, source: Made) -> str:
+        """Place learned rows before others."""
+        learned = first.elements // source.width
+        moved = Window((source.rows, 1), (1, 1))
+        sizes: dict[str, Any] = {"rows": source.rows + learned, "window": moved}
+        return self._place(
+            "prepend", PREPEND, [source], parameters=(self.parameter(first),), **sizes
+        )
+
+    def attention(self, scores: Scores, value: Made) -> str:
+        """Place scores, softmax and context of an attention."""
+        heads, query = scores.heads, scores.query
+        width = query.width // heads
+        if abs(scores.scale * width**0.5 - 1) > 1e-3:
+            raise UnsupportedError(
+                f"scores of heads of {width} are scaled by {scores.scale:.4g}, expected "
+                f"{width**-0.5:.4g}"
+            )
+        value.place(self)
+        sizes: dict[str, Any] = {"columns": scores.key.rows, "depth": width, "batch": heads}
+        made = self._place("scores", ATTENTION_SCORES, [query, scores.key], **sizes)
+        placed = Made(scores.rows, scores.width, lambda _: made)
+        soft = self._place("softmax", SOFTMAX, [placed], masked=bool(scores.masks))
+        self.outside[soft] = [self._visible(mask, scores) for mask in scores.masks]
+        probabilities = Made(scores.rows, scores.width, lambda _: soft)
+        sizes = {"rows": query.rows, "columns": value.width // heads, "depth": value.rows}
+        return self._place("context", ATTENTION_CONTEXT, [probabilities, value], **sizes)
+
+    def _visible(self, mask: Constant, scores: Scores) -> Any:
+        """Return (heads, rows, columns) of what is seen: masks are added, or say it."""
+        import numpy as np
+
+        values = np.asarray(mask.value)
+        seen = values if values.dtype == bool else values > _SEEN
+        if values.dtype != bool and (abs(np.where(seen, values, 0)) > 1e-6).any():
+            raise UnsupportedError("it adds values of its own to the scores of an attention")
+        shape = (scores.heads, scores.query.rows, scores.key.rows)
+        return np.broadcast_to(seen, (1, *shape))[0]
+
+    def redone(self, function: Function) -> Any:
+        """Return what the last node of a function makes of samples."""
+        return work_out(function.node, [samples(function.width)], self.opset)[0]
+
+
+def checked(values: Mapping[str, Constant], path: Any) -> dict[str, Any]:
+    """Return the parameters of a file as float32. Raises ConfigError for data that is damaged."""
+    import numpy as np
+
+    try:
+        return {name: np.asarray(each.value, np.float32) for name, each in values.items()}
+    except (ValueError, OSError, TypeError) as error:
+        raise ConfigError(f"{path}: its data cannot be read: {error}") from None

@@ -1,0 +1,120 @@
+"""Poolings, norms, and what is worked out of whole rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from accelsim.model.importers.onnx_elements import made_of, vector_of
+from accelsim.model.importers.onnx_functions import Function
+from accelsim.model.importers.onnx_parts import Affine, Made, Masked, Value, settled
+from accelsim.model.importers.onnx_placer import Placer
+from accelsim.model.importers.onnx_products import as_picture, picture_of, window_of
+from accelsim.model.importers.onnx_values import UnsupportedError
+from accelsim.model.operators import AVERAGE_POOL, LAYER_NORM, MAX_POOL, RMS_NORM, Window
+
+
+def pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return a pooling."""
+    value = inputs[0]
+    made, picture = picture_of(placer, value)
+    kernel = (1, *own["kernel_shape"])[-2:] if "kernel_shape" in own else picture
+    if any(step != 1 for step in own.get("dilations", [1])):
+        raise UnsupportedError(f"dilations {list(own['dilations'])}, expected 1")
+    window = window_of(picture, kernel, own)
+    kind = MAX_POOL if "Max" in node.op_type else AVERAGE_POOL
+    inside = kind is AVERAGE_POOL and any(window.padding) and not own.get("count_include_pad")
+    pooled = _pooled(placer, kind, made, window, "inside" if inside else "")
+    return as_picture(pooled, window.made, len(value.shape))
+
+
+def _pooled(placer: Placer, kind: Any, source: Made, window: Window, form: str = "") -> Made:
+    if source.place(placer) is None:
+        raise UnsupportedError("it pools the input of the graph itself")
+    made = Made(window.rows, source.width)
+    made.placing = lambda placer: placer.pool(kind, source, window, form)
+    return made
+
+
+def layer_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return the norm of rows."""
+    value, scale, *shift = inputs
+    value = settled(value)
+    kind = LAYER_NORM if node.op_type == "LayerNormalization" else RMS_NORM
+    last = own.get("axis", -1) in (-1, len(value.shape) - 1)
+    if not last or value.row_axis != len(value.shape) - 1:
+        raise UnsupportedError("it normalises other axes than the last")
+    if (kind is LAYER_NORM) != bool(shift and shift[0] is not None):
+        raise UnsupportedError("expected a scale, and of a layer norm a shift")
+    form = placer.norm_form(kind, own.get("epsilon", 1e-5))
+    vectors = [vector_of(each, "Mul", value.made.width) for each in (scale, *shift) if each]
+    made = made_of(placer, value.made.rows, value.made.width, [value.made])
+    made.placing = lambda placer: placer.norm(
+        kind, value.made, vectors[0], vectors[1] if shift else None, form
+    )
+    return made.view(value)
+
+
+def batch_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return the scale and shift that a batch norm is at inference."""
+    import numpy as np
+
+    value, gamma, beta, mean, variance = inputs
+    value = settled(value)
+    epsilon = np.float32(own.get("epsilon", 1e-5))
+    if (value.row_axis != 1 and value.made.rows > 1) or gamma.shape != (value.made.width,):
+        raise UnsupportedError("it scales other axes than channels")
+
+    def scale() -> Any:
+        return gamma.value / np.sqrt(variance.value + epsilon)
+
+    first = replace(gamma, read=scale)
+    second = replace(beta, read=lambda: beta.value - mean.value * scale())
+    return Affine(value.made, first, second).view(value)
+
+
+def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return a statistic of each row, or the mean of all rows."""
+    import numpy as np
+
+    value = settled(inputs[0])
+    told = inputs[1].value if len(inputs) > 1 else own.get("axes", range(len(value.shape)))
+    axes = sorted(int(axis) % len(value.shape) for axis in told)
+    keeps, row = own.get("keepdims", 1), value.row_axis
+    if axes == [row] and keeps:
+        how = getattr(np, _REDUCERS[node.op_type])
+        probe = how(value.made.probe, axis=-1, keepdims=True).astype(np.float32)
+        made = Function(node, [value], value.made.root, probe)
+        seen = made.view(value).seen
+        cut = tuple(slice(0, 1) if at == row else slice(None) for at in range(seen.ndim))
+        return Value(made, seen[cut], None, True)
+    if node.op_type == "ReduceSum" and isinstance(value.made, Masked) and row not in axes:
+        return _summed(value.made, value, axes, keeps)
+    rest = [at for at, size in enumerate(value.shape) if size > 1 and at != row]
+    if node.op_type == "ReduceMean" and row is not None and set(rest) <= set(axes) - {row}:
+        pixels = (value.made.rows, 1)
+        pooled = _pooled(placer, AVERAGE_POOL, value.made, Window(pixels, pixels, pixels))
+        return _reduced(pooled, value, axes, keeps)
+    raise UnsupportedError("it reduces other axes than rows, or to anything but their mean")
+
+
+def _summed(made: Masked, value: Value, axes: Sequence[int], keeps: int) -> Value:
+    rest = [at for at, size in enumerate(value.shape) if size > 1 and at != value.row_axis]
+    if not set(rest) <= set(axes):
+        raise UnsupportedError("it sums some of the rows")
+    return _reduced(Masked(made.inner, made.mask, summed=True), value, axes, keeps)
+
+
+def _reduced(made: Made, value: Value, axes: Sequence[int], keeps: int) -> Value:
+    sizes = [1 if at in axes else size for at, size in enumerate(value.shape)]
+    kept = [size for at, size in enumerate(sizes) if keeps or at not in axes]
+    return Value(made, made.base.reshape(kept))
+
+
+_REDUCERS = {
+    "ReduceMax": "max",
+    "ReduceMean": "mean",
+    "ReduceMin": "min",
+    "ReduceSum": "sum",
+}

@@ -1,0 +1,192 @@
+"""Nodes that move no data or only names: shapes, parts, number formats; and inputs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from accelsim.model.importers.onnx_elements import made_of
+from accelsim.model.importers.onnx_parts import Value, settled
+from accelsim.model.importers.onnx_placer import Placer
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+
+
+def identity(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+    """Return the value: a number format that it passes through costs nothing [ours]."""
+    return inputs[0]
+
+
+def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+    """Return the value, the scale 1 and no zero point: numbers stay as they are."""
+    import numpy as np
+
+    scale, zero = np.ones((), np.float32), np.zeros((), np.uint8)
+    names = list(node.output)
+    return [inputs[0], Constant(names[1], (), lambda: scale), Constant(names[2], (), lambda: zero)]
+
+
+def transpose(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return the axes in another order."""
+    (value,) = inputs
+    return _viewed(value, value.seen.transpose(own.get("perm")))
+
+
+def reshape(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return another shape of the same elements."""
+    value, told = inputs[0], _told(inputs, 1)
+    whole = bool(own.get("allowzero"))
+    sizes = [value.shape[n] if size == 0 and not whole else size for n, size in enumerate(told)]
+    return _viewed(value, value.seen.reshape(sizes))
+
+
+def pad(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return a picture with zeros around it, which the convolution behind takes in."""
+    value: Value = inputs[0]
+    axes = len(value.shape)
+    told = _told(inputs, 1) if len(inputs) > 1 else list(own.get("pads", []))
+    filled = inputs[2] if len(inputs) > 2 else None
+    zero = not (filled.value.any() if filled else own.get("value", 0.0))
+    if (len(inputs) > 3 and inputs[3]) or own.get("mode", b"constant") != b"constant" or not zero:
+        raise UnsupportedError("it pads with anything but zeros, or chosen axes")
+    before, after = told[:axes], told[axes:]
+    if not any(told):
+        return value
+    if axes != 4 or any(before[:2]) or any(after[:2]) or min(told) < 0 or any(value.padding):
+        raise UnsupportedError("it pads other axes than the pixels of a picture, or cuts them")
+    return replace(value, padding=(*before[2:], *after[2:]))
+
+
+def flatten(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return a matrix."""
+    (value,) = inputs
+    axis = own.get("axis", 1) % (len(value.shape) + 1)
+    rows = prod(value.shape[:axis])
+    return _viewed(value, value.seen.reshape(rows, value.seen.size // rows))
+
+
+def squeeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return fewer axes."""
+    value, axes = inputs[0], _axes(own, inputs, 1)
+    import numpy as np
+
+    return _viewed(value, np.squeeze(value.seen, tuple(axes) if axes else None))
+
+
+def unsqueeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return more axes, of one element each."""
+    import numpy as np
+
+    value, axes = inputs[0], _axes(own, inputs, 1)
+    return _viewed(value, np.expand_dims(value.seen, tuple(axes)))
+
+
+def expand(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return the value where it only gets axes of one element."""
+    import numpy as np
+
+    value, told = inputs[0], _told(inputs, 1)
+    shape = np.broadcast_shapes(value.shape, tuple(told))
+    if prod(shape) != value.seen.size:
+        raise UnsupportedError("it repeats an activation")
+    return _viewed(value, value.seen.reshape(shape))
+
+
+def cut(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return a part of the elements."""
+    value = inputs[0]
+    if len(inputs) > 1:
+        starts, ends = _told(inputs, 1), _told(inputs, 2)
+        axes = _told(inputs, 3) if len(inputs) > 3 and inputs[3] else list(range(len(starts)))
+        steps = _told(inputs, 4) if len(inputs) > 4 and inputs[4] else [1] * len(starts)
+    else:
+        starts, ends = own["starts"], own["ends"]
+        axes, steps = own.get("axes", list(range(len(starts)))), [1] * len(starts)
+    chosen = [slice(None)] * len(value.shape)
+    for axis, *bounds in zip(axes, starts, ends, steps, strict=True):
+        chosen[axis] = slice(*bounds)
+    return _viewed(value, value.seen[tuple(chosen)])
+
+
+def split(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> list[Value]:
+    """Return parts along an axis."""
+    value, axis, count = inputs[0], own.get("axis", 0), len(node.output)
+    size = value.shape[axis]
+    equal = [-(-size // count)] * (count - 1)
+    told = _told(inputs, 1) if len(inputs) > 1 else own.get("split", [*equal, size - sum(equal)])
+    found, start = [], 0
+    for each in told:
+        chosen = [slice(None)] * len(value.shape)
+        chosen[axis] = slice(start, start + each)
+        found.append(_viewed(value, value.seen[tuple(chosen)]))
+        start += each
+    return found
+
+
+def gather(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return rows of a table, or one element of an axis, or some that follow each other."""
+    data, numbers = inputs
+    if isinstance(data, Constant) or isinstance(numbers, Value):
+        raise UnsupportedError("it looks up what activations say")
+    axis, told = own.get("axis", 0), numbers.value.astype(int)
+    chosen: list[Any] = [slice(None)] * len(data.shape)
+    if told.ndim == 0:
+        chosen[axis] = int(told)
+    elif told.ndim == 1 and told[0] >= 0 and (told == told[0] + range(told.size)).all():
+        chosen[axis] = slice(int(told[0]), int(told[0]) + told.size)
+    else:
+        raise UnsupportedError("it puts parts of an activation in an order of its own")
+    return _viewed(data, data.seen[tuple(chosen)])
+
+
+def concat(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+    """Return columns side by side, or learned rows before others."""
+    if len(inputs) == 1:
+        return inputs[0]  # type: ignore[no-any-return]
+    first, *others = inputs
+    values = [each for each in inputs if isinstance(each, Value)]
+    axis = own["axis"] % len(values[0].shape)
+    if isinstance(first, Constant) and len(others) == 1 and not first.outside:
+        return _prepended(placer, first, others[0], axis)
+    if len(values) < len(inputs):
+        raise UnsupportedError("it puts constants beside an activation")
+    values = [settled(each) for each in values]
+    if any(each.row_axis != axis or each.made.rows != values[0].made.rows for each in values):
+        raise UnsupportedError("it joins rows of activations, or other axes than columns")
+    sources = [each.made for each in values]
+    made = made_of(placer, sources[0].rows, sum(each.width for each in sources), sources)
+    made.placing = lambda placer: placer.joined(sources)
+    order = sorted(range(len(values[0].shape)), key=lambda at: -values[0].seen.strides[at])
+    rest = [at for at in order if at != axis]
+    shape = [*(values[0].shape[at] for at in rest), made.width]
+    seen = made.base.reshape(shape)
+    return Value(made, seen.transpose([[*rest, axis].index(at) for at in range(len(order))]))
+
+
+def _prepended(placer: Placer, first: Constant, value: Value, axis: int) -> Value:
+    value, width = settled(value), value.made.width
+    if axis != len(value.shape) - 2 or value.row_axis != axis + 1 or first.elements % width:
+        raise UnsupportedError("it puts constants beside an activation")
+    learned = first.elements // width
+    shape = (width,) if learned == 1 else (learned, width)
+    rows = Constant(first.name, shape, lambda: first.value.reshape(shape))
+    made = made_of(placer, value.made.rows + learned, width, [value.made])
+    made.placing = lambda placer: placer.prepend(rows, value.made)
+    return Value(made, made.base.reshape(*value.shape[:axis], made.rows, width))
+
+
+def _viewed(value: Value, seen: Any) -> Value:
+    if value.statistic:
+        return Value(value.made, seen, None, True)
+    return value.with_view(seen)
+
+
+def _told(inputs: Sequence[Any], at: int) -> list[int]:
+    if not isinstance(inputs[at], Constant):
+        raise UnsupportedError("what it does depends on activations")
+    return [int(size) for size in inputs[at].value.reshape(-1)]
+
+
+def _axes(own: Mapping[str, Any], inputs: Sequence[Any], at: int) -> list[int]:
+    return _told(inputs, at) if len(inputs) > at else list(own.get("axes", []))
