@@ -6,6 +6,7 @@ A new accelerator is one new file or folder here: a subclass of Accelerator with
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from accelsim.accelerators.base import Accelerator as Accelerator
 from accelsim.accelerators.base import Gap as Gap
@@ -15,7 +16,7 @@ from accelsim.inputs.paths import format_path
 from accelsim.inputs.plugins import Registry
 from accelsim.inputs.validation import validate
 from accelsim.machine.files import hardware_document
-from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.schema import HardwareConfig, same_sections
 
 ACCELERATORS = Registry(__name__, Accelerator, "accelsim.accelerators", "accelerator")
 
@@ -28,9 +29,15 @@ def load_machine(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareC
     return machine_of(hardware_document(Path(path), overrides))
 
 
-def machine_of(document: Document) -> HardwareConfig:
-    """Return the machine of a document, as its accelerator needs it. Raises ConfigError."""
-    machine = validate(document, HardwareConfig)
+def machine_of(
+    document: Document, last: tuple[dict[str, Any], HardwareConfig] | None = None
+) -> HardwareConfig:
+    """Return the machine of a document, as its accelerator needs it. Raises ConfigError.
+
+    Sections that are the very ones of the ``last``, its data and machine, are not validated again.
+    """
+    known = same_sections(document.data, *last) if last else {}
+    machine = validate(document, HardwareConfig, known)
     try:
         accelerator = find_accelerator(machine.accelerator)
     except ConfigError as error:

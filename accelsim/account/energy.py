@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from math import fsum
 from typing import TypeVar
 
@@ -58,8 +59,7 @@ class EnergyAccount:
     def dynamic_sum(self, keep: Callable[[Group], bool]) -> float:
         """Return the dynamic energy of the groups that are kept [J]."""
         kept = [keep(group) for group in self.groups]
-        energies = zip(self.members, self.dynamic.values(), strict=True)
-        return fsum(joules for group, joules in energies if kept[group])
+        return fsum(compress(self.dynamic.values(), map(kept.__getitem__, self.members)))
 
     def dynamic_by(self, name: Callable[[Group], Name]) -> dict[Name, float]:
         """Return dynamic energy summed by the name of a group [J]."""
@@ -78,12 +78,11 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
         else prices.unit(group.block, group.action, group.point)
         for group in ledger.groups[0]
     ]
-    dynamic: dict[Key, float] = {}
-    members: list[int] = []
-    for (key, amount), group in zip(ledger.amounts.items(), ledger.groups[1], strict=True):
-        if (unit := units[group]) is not None:
-            dynamic[key] = amount * unit
-            members.append(group)
+    counted = zip(ledger.amounts.items(), ledger.groups[1], strict=True)
+    dynamic = {
+        key: amount * unit for (key, amount), group in counted if (unit := units[group]) is not None
+    }
+    members = [group for group in ledger.groups[1] if units[group] is not None]
     seconds = {state: to_seconds(ticks) for state, ticks in ledger.chip_states.items()}
     leakage = {
         (state, block): watts * prices.supplies.leakage(state, block) * time

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import lru_cache
 
 from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.fitting import size_of
-from accelsim.evaluation.metrics import Figure, all_metrics, case_figures
+from accelsim.evaluation.metrics import (
+    Figure,
+    MetricFamily,
+    all_metrics,
+    case_figures,
+    metric_families,
+)
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload, with_sizes
@@ -33,7 +40,8 @@ def evaluate(point: Point, memo: Memo | None = None, *, strict: bool = True) -> 
     with plugins_put_back(), one_reading(), plugin_errors():
         result = examine(point, memo, strict=strict)
         figures = figures_of(result)
-        return Row(point, figures, absent=_absent(result, figures), refused=result.refused)
+        absent = _absent(tuple(result.cases), metric_families(), tuple(figures))
+        return Row(point, figures, absent=absent, refused=result.refused)
 
 
 def examine(
@@ -126,11 +134,14 @@ def figures_of(result: Result) -> dict[str, Figure]:
     return found
 
 
-def _absent(result: Result, figures: Mapping[str, Figure]) -> frozenset[str]:
+@lru_cache(maxsize=16)
+def _absent(
+    cases: tuple[str, ...], families: tuple[type[MetricFamily], ...], figures: tuple[str, ...]
+) -> frozenset[str]:
     """Return the names of the figures, and of the gains, that cases could have and do not."""
-    wanted = {f"{case}.{metric.key}" for case in result.cases for metric in all_metrics()}
+    wanted = {f"{case}.{metric.key}" for case in cases for metric in all_metrics()}
     compared = [metric for metric in all_metrics() if metric.compared != "never"]
-    wanted |= {f"{case}.gain.{metric.key}" for case in result.cases for metric in compared}
+    wanted |= {f"{case}.gain.{metric.key}" for case in cases for metric in compared}
     # Of a metric with labels each is a figure.
     known = {name.rpartition(".")[0] for name in figures} | set(figures)
     return frozenset(wanted - known)

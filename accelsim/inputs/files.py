@@ -10,11 +10,12 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+Made = TypeVar("Made")
 Path = str | os.PathLike[str]
 Seen = dict[tuple[str, str], object]
 """What was found out, by question and path: the content's digest, whether it is there, names."""
@@ -63,10 +64,32 @@ def watching() -> Iterator[Seen]:
 
 def unchanged(seen: Seen) -> bool:
     """Return whether all files are as they were seen."""
+    reading = _reading.get()
+    if reading is not None and seen.items() <= reading.items():
+        note(seen)
+        return True
     try:
         return all(_look(what, path) == found for (what, path), found in seen.items())
     except (OSError, ValueError):
         return False
+
+
+def note(seen: Seen) -> None:
+    """Let whoever watches know what something depends on that was made before."""
+    for each in _watched.get():
+        each.update(seen)
+
+
+def kept(store: dict[str, Any], what: str, key: object, make: Callable[[], Made]) -> Made:
+    """Return what is made of a key: the last in the store, if key and files are what they were."""
+    known = store.get(what)
+    if known is not None and known[0] == key and unchanged(known[1]):
+        last: Made = known[2]
+        return last
+    with watching() as files:
+        made = make()
+    store[what] = (key, files, made)
+    return made
 
 
 def digests(seen: Seen) -> dict[str, str]:

@@ -21,6 +21,7 @@ _ROOM = {
     "workload": 100,
     "file": 100,
     "machine": 200,
+    "last": 50,
     "requests": 200_000,
     "graph": 100,
     "placement": 200,

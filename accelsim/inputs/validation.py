@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -84,14 +85,16 @@ class RuleError(ValueError):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validate(document: Document, kind: type[Model]) -> Model:
-    """Return the document as a value of ``kind``.
+def validate(
+    document: Document, kind: type[Model], known: Mapping[str, Any] = MappingProxyType({})
+) -> Model:
+    """Return the document as a value of ``kind``; ``known`` are values of some of its keys.
 
     Raises ConfigError with one line for each problem: ``file:line: path: what is wrong``, in the
     order of the file.
     """
     try:
-        return kind.model_validate(document.data)
+        return kind.model_validate({**document.data, **known} if known else document.data)
     except ValidationError as error:
         problems = [(_path_in(document.data, each), each) for each in error.errors()]
         renamed = {

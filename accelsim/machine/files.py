@@ -9,7 +9,8 @@ from typing import Any
 
 from accelsim.inputs.document import Document, describe, merge, parse_override
 from accelsim.inputs.files import is_file
-from accelsim.inputs.plugin_key import read_with_plugins
+from accelsim.inputs.memo import Memo
+from accelsim.inputs.plugin_key import KEY, read_with_plugins
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.memory.files import is_path, named_file
 
@@ -34,6 +35,12 @@ def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
 def hardware_files(path: Path) -> tuple[Document, ...]:
     """Return the documents of a machine, its own last, each with the plug-ins that it names."""
     return _read_chain(find_input(path), ())
+
+
+def known_files(path: Path, memo: Memo) -> tuple[Document, ...]:
+    """Return the documents of a machine; plug-ins that they name are loaded each time."""
+    files = memo.get("file", path, lambda: hardware_files(path))
+    return hardware_files(path) if any(KEY in each.data for each in files) else files
 
 
 def _read_chain(path: Path, seen: tuple[Path, ...]) -> tuple[Document, ...]:

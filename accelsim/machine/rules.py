@@ -34,6 +34,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NO_NAME = "expected a name of letters, digits, '_' and '-' that does not begin with a digit"
 BLOCK_NAME = "'{}' is the name of a block; rename this memory"
 
+# What a memory may have of its own, and what that is usually.
+_OF_CELLS = {"bits_per_cell": 1, "roadmap": None, "temperature": None}
+
 
 def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield the place of each thing that does not go with the rest, and what is wrong."""
@@ -169,8 +172,10 @@ def _wrong_cells(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         **{(n,): each for n, each in machine.further.items() if isinstance(each, BufferConfig)},
     }
     for path, each in arrays.items():
-        given = each.model_dump(exclude_defaults=True)
-        own = [key for key in ("bits_per_cell", "roadmap", "temperature") if key in given]
+        given = {key: getattr(each, key, None) for key in _OF_CELLS}
+        own = [key for key, usual in _OF_CELLS.items() if given[key] not in (usual, None)]
+        if not own:
+            continue
         technology = load_technology(each.technology, process.bank_wires_file)
         wanted = ArrayQuery(
             each.technology, 1, 1, each.target, getattr(each, "bits_per_cell", 1), 1,
@@ -178,7 +183,7 @@ def _wrong_cells(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         ).conditions(technology, process)  # fmt: skip
         try:
             # What is used as it is stated says of each array what it is not stated for.
-            _ = own and technology.tables and find_conditions(technology, wanted)
+            _ = technology.tables and find_conditions(technology, wanted)
         except ConfigError as error:
             known = {key: {getattr(c, key) for c in technology.tables} for key in own}
             key = next((key for key in own if given[key] not in known[key]), own[0])

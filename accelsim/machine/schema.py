@@ -220,7 +220,7 @@ class HardwareConfig(ConfigModel):
             clock=self.clock,
             scaling=self.scaling,
             lanes=self.datapath.lanes,
-            wire_length=self.interconnect.length,
+            wires=self.interconnect.length,
             activations=self.placement.activations,
         )
         arrays = [
@@ -274,7 +274,7 @@ class HardwareConfig(ConfigModel):
         drawn = self.power.regulator.drawn(self.clock.voltage)
         for name, each in self.components.items():
             try:
-                sheets[name] = each.datasheet(name, site).times(off_chip).drawn(drawn)
+                sheets[name] = each.told("datasheet", name, site).times(off_chip).drawn(drawn)
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}") from None
         return sheets
@@ -285,7 +285,7 @@ class HardwareConfig(ConfigModel):
         site, parts = self.site, self.components.items()
         rules = (self.accelerator, self.placement.digest, self.overlap.digest, self.mapping.digest)
         points = tuple(point.name for point in self.lower_points)
-        read = tuple((name, each.layout(name, site)) for name, each in parts)
+        read = tuple((name, each.told("layout", name, site)) for name, each in parts)
         priced = (
             ()
             if self.mapping.objective == "time"
@@ -298,7 +298,7 @@ class HardwareConfig(ConfigModel):
         """All that emitters may read: machines of one emission emit the same for the same ways."""
         site, parts = self.site, self.components.items()
         rules = (self.accelerator, self.placement.digest, self.overlap.digest)
-        read = tuple((name, each.emission(name, site)) for name, each in parts)
+        read = tuple((name, each.told("emission", name, site)) for name, each in parts)
         return (rules, tuple(self.capacities.items()), read)
 
     @cached_property
@@ -313,7 +313,9 @@ class HardwareConfig(ConfigModel):
         return self._timing(replace(self.site, scaling=None) if self.scaling else self.site)
 
     def _timing(self, site: Site) -> Hashable:
-        own = tuple((name, each.timing(name, site)) for name, each in self.components.items())
+        own = tuple(
+            (name, each.told("timing", name, site)) for name, each in self.components.items()
+        )
         return (self.clock.frequency, own)
 
     @cached_property
@@ -338,6 +340,25 @@ def _names_of(kind: type) -> str:
     )
 
 
+def same_sections(
+    data: dict[str, Any], was: dict[str, Any], machine: HardwareConfig
+) -> dict[str, Any]:
+    """Return the sections of a machine's data which are the very ones that another was made of.
+
+    ``was`` is the data of that one. What they are validated to depends on nothing else.
+    """
+    alone = {name: getattr(machine, name) for name in ("process", "clock", "scaling", "power")}
+    own = {**alone, **machine.further}
+    found = {n: own[n] for n, each in data.items() if n in own and each is was.get(n, machine)}
+    before, memories = was.get("memories"), machine.memories
+    if isinstance(before, dict) and isinstance(data.get("memories"), dict):
+        found["memories"] = {
+            n: memories[n] if n in memories and each is before.get(n) else each
+            for n, each in data["memories"].items()
+        }
+    return found
+
+
 def resolved(machine: HardwareConfig) -> HardwareConfig:
     """Return a machine that reads no file any more: its arrays, prices and keys are worked out.
 
@@ -347,7 +368,7 @@ def resolved(machine: HardwareConfig) -> HardwareConfig:
         for name in ("regions", "datasheets", "layout", "timing", "nominal_timing"):
             getattr(machine, name)
         for name, each in machine.components.items():
-            each.servers(name, machine.site)
+            each.told("servers", name, machine.site)
     return machine
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,7 +34,7 @@ from accelsim.inputs.plugin_key import Plugins, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import RuleError, validate
-from accelsim.machine.files import hardware_files, merged
+from accelsim.machine.files import known_files, merged
 from accelsim.machine.fit import Fit, check_fits, take_fits
 from accelsim.machine.schema import HardwareConfig, resolved
 from accelsim.memory.storage import Measured
@@ -238,7 +238,7 @@ def _load_workload(
 ) -> Workload:
     document = read_with_plugins(found, "workload")
     own, changes = _parse_overrides(overrides)
-    _load_plugins_of_machines(document, own)
+    _load_plugins_of_machines(document, own, memo)
     key = (found, read_bytes(found), own)
     document, config = memo.get("workload", key, lambda: _changed(document, own))
     for case, change in changes:
@@ -254,7 +254,7 @@ def _load_workload(
     return Workload(config, machines, found, overrides, loaded_plugins(), document.data, trace)
 
 
-def _load_plugins_of_machines(document: Document, changes: Iterable[Override]) -> None:
+def _load_plugins_of_machines(document: Document, changes: Iterable[Override], memo: Memo) -> None:
     """Load what machines add before the workload is checked, which may use it.
 
     What is wrong with a machine is told when it is read as the machine of a case.
@@ -267,7 +267,7 @@ def _load_plugins_of_machines(document: Document, changes: Iterable[Override]) -
         name = case.get("hardware") if isinstance(case, dict) else None
         if isinstance(name, str) and is_file(path := find_beside(document.path.parent, name)):
             with suppress(ConfigError):
-                hardware_files(path)
+                known_files(path, memo)
 
 
 def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document, WorkloadConfig]:
@@ -315,6 +315,7 @@ def _check_requests(document: Document, config: WorkloadConfig) -> None:
 
 
 _MACHINE_KEYS = HardwareConfig.model_fields.keys() - WorkloadConfig.model_fields.keys()
+_Last = tuple[Any, HardwareConfig]
 _Machine = tuple[HardwareConfig, Any, Mapping[KeyPath, Fit]]
 
 
@@ -354,22 +355,20 @@ def _load_machine(
             ("cases", name, "hardware"),
             f"no such file '{path}'; the path is relative to the workload file",
         )
-    files = hardware_files(path)
+    files = known_files(path, memo)
     key = tuple((file.path, read_bytes(file.path)) for file in files)
 
     def load() -> _Machine:
-        return _machine_of(memo.get("file", key, lambda: merged(files)), overrides)
+        document = memo.get("file", key, lambda: merged(files))
+        for change in overrides:
+            document = change.apply(document)
+        plain, fits = take_fits(document)
+        machine = machine_of(plain, cast(_Last | None, memo.find("last", key)))
+        memo.keep("last", key, (plain.data, machine))
+        check_fits(document, machine, fits)
+        return resolved(machine), document.data, fits
 
     return memo.get("machine", (key, overrides), load)
-
-
-def _machine_of(document: Document, overrides: Iterable[Override]) -> _Machine:
-    for change in overrides:
-        document = change.apply(document)
-    plain, fits = take_fits(document)
-    machine = machine_of(plain)
-    check_fits(document, machine, fits)
-    return resolved(machine), document.data, fits
 
 
 def _parse_overrides(

@@ -52,7 +52,7 @@ def test_a_row_has_every_metric_of_every_case(row: Row) -> None:
     assert len(names) == len(set(names))
     for name, case in result.cases.items():
         for metric in all_metrics():
-            for key, value in metric.figures(case):
+            for key, value in metric.figures(case).items():
                 assert row[f"{name}.{key}"] == value
 
 

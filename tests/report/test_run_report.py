@@ -132,7 +132,7 @@ def test_every_figure_of_every_metric_is_in_the_data(report: Report, result: Res
         found = {
             f"{key}_{metric.unit}" if metric.unit not in ("1", "year") else key: value
             for metric in all_metrics()
-            for key, value in metric.figures(case)
+            for key, value in metric.figures(case).items()
         }
         kept = {key: value for key, value in records[name].items() if value is not None}
         assert kept == {key: value for key, value in found.items() if value is not None}

@@ -23,19 +23,24 @@ METRIC_FAMILIES = Registry(__name__, MetricFamily, "accelsim.metrics", "family o
 BARE_UNITS = ("1", "year")
 
 
+def metric_families() -> tuple[type[MetricFamily], ...]:
+    """Return the families of metrics, plug-ins' too."""
+    return tuple(METRIC_FAMILIES.all().values())
+
+
 def all_metrics() -> tuple[Metric, ...]:
     """Return the metrics of all families.
 
     Raises ConfigError for two of the same key and for a unit that is not known.
     """
-    return _of(tuple(METRIC_FAMILIES.all().values()))
+    return _of(metric_families())
 
 
 def case_figures(case: CaseResult) -> Iterator[tuple[Metric, str, Figure]]:
     """Yield (metric, name, figure) of a case. Raises PluginError for two of one name."""
     names = set[str]()
     for metric in all_metrics():
-        for name, figure in metric.figures(case):
+        for name, figure in metric.figures(case).items():
             if name in names:
                 raise broken_promise(metric.of, f"there are two figures '{name}'; rename one")
             names.add(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -33,25 +33,26 @@ class Metric:
     compared: Literal["rounds", "stream", "always", "never"] = "never"
     brief: bool = True
 
-    def figures(self, case: CaseResult) -> Iterator[tuple[str, Figure]]:
-        """Yield (name, figure): the key, with the label behind it where there are several."""
+    def figures(self, case: CaseResult) -> dict[str, Figure]:
+        """Return figures by name: the key, with the label behind it where there are several."""
         found = self.of(case)
         # To ask a number whether it is a mapping takes longer than all else here.
         if isinstance(found, (float, int, str)) or not isinstance(found, Mapping):
             self._check(found)
-            if found is not None:
-                yield self.key, found
-            return
-        labels = set[str]()
+            return {} if found is None else {self.key: found}
+        named: dict[str, Figure] = {}
         for label, value in found.items():
-            if not isinstance(label, str) or (word := _word(label)) in labels:
+            name = f"{self.key}.{label}".replace(" ", "_")
+            if not isinstance(label, str) or name in named:
                 raise self._error(f"expected labels that are texts of their own, got {label!r}")
             self._check(value)
-            labels.add(word)
-            yield f"{self.key}.{word}", value
+            named[name] = value
+        return named
 
     def _check(self, value: object) -> None:
         """Raise PluginError for what is no figure."""
+        if type(value) is float and not math.isnan(value):
+            return  # as nearly all are
         known = value is None or isinstance(value, (int, float, str))
         if not known or (isinstance(value, float) and math.isnan(value)):
             raise self._error(f"expected a number, a text or None, got {value!r}")
@@ -73,7 +74,3 @@ class MetricFamily(ABC):
     @abstractmethod
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics, in the order of reports; a plain attribute will do."""
-
-
-def _word(label: str) -> str:
-    return label.replace(" ", "_")

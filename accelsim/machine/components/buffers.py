@@ -14,6 +14,7 @@ from accelsim.machine.components.base import Block, Datasheet, Part, Price
 from accelsim.machine.components.memory import (
     NARROWEST,
     Memory,
+    arrays_once,
     follows_supply,
     port_timing,
     word_energies,
@@ -62,9 +63,12 @@ class BufferConfig(Block):
         return self._arrays(name, site, self._word(site))
 
     def _arrays(self, name: str, site: Site, word: int) -> Region:
-        region = site.region(name, "buffer", self.query(site, word), name)
-        lanes = ceil_div(word, _WIDEST) * region.lanes
-        return replace(region, lanes=lanes, capacity=self.size)
+        def find() -> Region:
+            region = site.region(name, "buffer", self.query(site, word), name)
+            lanes = ceil_div(word, _WIDEST) * region.lanes
+            return replace(region, lanes=lanes, capacity=self.size)
+
+        return arrays_once(self, name, site, word, find)
 
     def query(self, site: Site, word: int | None = None) -> ArrayQuery:
         """Return what each of the arrays side by side asks of the technology."""

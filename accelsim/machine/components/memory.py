@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.files import kept
 from accelsim.inputs.quantities import Bits, Bytes, Kelvin, Seconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.clocked import ClockedServer
@@ -67,7 +68,11 @@ class MemoryConfig(Component):
 
     def _arrays(self, name: str, site: Site, word: int) -> Region:
         kind = "activations" if name == site.activations else "parameters"
-        return site.region(name, kind, self.query(site, word), f"memories.{name}")
+
+        def find() -> Region:
+            return site.region(name, kind, self.query(site, word), f"memories.{name}")
+
+        return arrays_once(self, name, site, word, find)
 
     def query(self, site: Site, word: int | None = None) -> ArrayQuery:
         """Return what it asks of its technology, for another word [b] than its own if told so."""
@@ -116,6 +121,14 @@ class MemoryConfig(Component):
     def timing(self, name: str, site: Site) -> Hashable:
         """Banks and latencies of the arrays, and whether they follow the logic's clock."""
         return port_timing(self.region(name, site), site)
+
+
+def arrays_once(
+    owner: Component, name: str, site: Site, word: int, find: Callable[[], Region]
+) -> Region:
+    """Return the arrays of a word [b] that were found for a site, or the last for an equal one."""
+    own, what = owner.__dict__, f"arrays of {word} b"
+    return site.once((name, word), lambda: kept(own, what, (name, site), find))
 
 
 def word_energies(
