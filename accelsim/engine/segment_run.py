@@ -8,15 +8,16 @@ in which events of a tick are worked off has no influence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Hashable, Iterable, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop
 from typing import Any
 
 import simpy
 
 from accelsim.engine.ledger import BACKGROUND
 from accelsim.engine.off_chip_turns import OffChipPort
-from accelsim.engine.turns import Item, TurnPort
+from accelsim.engine.turns import Callbacks, Happening, Item, TurnPort
 from accelsim.errors import ConservationError
 from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
@@ -52,10 +53,26 @@ class CountingEnvironment(simpy.Environment):
         next(self._eid)
         return True
 
-    def trigger_in(self, event: simpy.Event, delay: Tick, priority: int = 1) -> None:
-        """Let an event happen after a delay, as a timeout does."""
-        event._ok, event._value = True, None
+    def call(
+        self, callbacks: Callbacks, delay: Tick, priority: int = 1, task: Task | None = None
+    ) -> Happening:
+        """Let an event of a task happen after a delay, as a timeout does; return it."""
+        event = Happening(callbacks, task)
         self.schedule(event, priority, delay)  # type: ignore[arg-type]
+        return event
+
+    def work_off(self, left: Callable[[], int]) -> bool:
+        """Do what ``run`` does, with less around each event, until nothing is left.
+
+        Says whether something still is; the end counts as the event that a process would wait for.
+        """
+        queue = self._queue
+        while left() and queue:
+            self._now, _, _, event = heappop(queue)
+            for callback in event.callbacks:
+                callback(event)
+        next(self._eid)
+        return bool(left())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +123,6 @@ class SegmentRecord:
     dram_residency: Counter[str] = field(default_factory=Counter)
 
 
-class _End(simpy.Event):
-    """The end of a task."""
-
-    def __init__(self, env: CountingEnvironment, task: Task) -> None:
-        super().__init__(env)
-        self.task = task
-
-
 class SegmentRun:
     """One execution of a segment; ``levels`` are bytes held by buffer and are brought forward.
 
@@ -151,7 +160,7 @@ class SegmentRun:
             port = OffChipPort(env, machine.dram, machine.dram_turn, self._served, watch)
             self._turns[machine.dram.name] = port
         self._pending: dict[int, tuple[int, Tick]] = {}
-        self._done = env.event()
+        self._on_end, self._on_turn = (self._ended,), (self._grant,)
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
 
@@ -168,8 +177,8 @@ class SegmentRun:
         before = {name: (b.busy, b.idle) for name, b in self._machine.blocks.items()}
         tasks = self.record.segment.tasks
         self._request_start([task for task in tasks if not self._waits_for[task.id]])
-        if tasks:
-            yield self._done
+        if tasks and self._env.work_off(lambda: self._left):
+            yield self._env.event()  # which never comes
         self._close(before)
         return self.record
 
@@ -177,12 +186,10 @@ class SegmentRun:
 
     def _request_start(self, tasks: Iterable[Task]) -> None:
         if not self._ready:
-            turn = self._env.event()
-            turn.callbacks.append(self._grant)
-            self._env.trigger_in(turn, 0, _LAST_IN_TICK)
+            self._env.call(self._on_turn, 0, _LAST_IN_TICK)
         self._ready += tasks
 
-    def _grant(self, _: simpy.Event) -> None:
+    def _grant(self, _: Happening) -> None:
         ready, self._ready = self._ready, []
         for task in sorted(ready, key=_id_of):
             self._begin(task)
@@ -227,9 +234,7 @@ class SegmentRun:
             self._end_at(task, end)
 
     def _end_at(self, task: Task, end: Tick) -> None:
-        event = _End(self._env, task)
-        event.callbacks.append(self._ended)
-        self._env.trigger_in(event, end - self._env.now)
+        self._env.call(self._on_end, end - self._env.now, task=task)
 
     def _served(self, item: Item, outcome: Tick) -> None:
         """Note that a port has served a use in turn; the last one may end the task."""
@@ -253,7 +258,8 @@ class SegmentRun:
         times = (start - at, end - at, done, item.ticks)
         self.record.spans.append(Span(use.block, use.action, item.task.id, item.number, *times))
 
-    def _ended(self, event: _End) -> None:
+    def _ended(self, event: Happening) -> None:
+        assert event.task is not None
         self._finish(event.task)
 
     def _finish(self, task: Task) -> None:
@@ -270,8 +276,6 @@ class SegmentRun:
         if free:
             self._request_start(free)
         self._left -= 1
-        if not self._left:
-            self._done.succeed()
 
     def _take(self, buffer: str, size: int) -> None:
         level = self._levels.get(buffer, 0) + size

@@ -12,11 +12,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import simpy
-
 from accelsim.machine.components.server import Server
 from accelsim.program import Task, Use
 from accelsim.units import Tick, ceil_div
+
+
+class Happening:
+    """What SimPy needs of an event, and no more: who is called, and about which task."""
+
+    __slots__ = ("callbacks", "task")
+    _ok = True
+
+    def __init__(self, callbacks: Callbacks, task: Task | None = None) -> None:
+        self.callbacks, self.task = callbacks, task
+
+
+Callbacks = tuple[Callable[[Happening], None], ...]
 
 
 class Clock(Protocol):
@@ -26,11 +37,8 @@ class Clock(Protocol):
     def now(self) -> Tick:
         """The present tick."""
 
-    def event(self) -> simpy.Event:
-        """Return a new event."""
-
-    def trigger_in(self, event: simpy.Event, delay: Tick) -> None:
-        """Let an event happen after a delay."""
+    def call(self, callbacks: Callbacks, delay: Tick) -> Happening:
+        """Let an event happen after a delay; return it."""
 
 
 @dataclass
@@ -72,7 +80,7 @@ class TurnPort:
         self._last = ""
         # All bursts that began before this tick are done.
         self._since: Tick = 0
-        self._expected: simpy.Event | None = None
+        self._expected: Happening | None = None
         # The masters in order and the number of the burst that ends a use, until bursts are done.
         self._ending: tuple[list[str], int] | None = None
 
@@ -137,9 +145,7 @@ class TurnPort:
 
     def _expect(self) -> None:
         """Wait for the next end of a use, in place of the one expected before."""
-        self._expected = self._clock.event()
-        self._expected.callbacks.append(self._end)
-        self._clock.trigger_in(self._expected, self._next_end() - self._clock.now)
+        self._expected = self._clock.call((self._end,), self._next_end() - self._clock.now)
 
     def _next_end(self) -> Tick:
         """Return the tick in which the next use ends, if nothing arrives before."""
@@ -164,7 +170,7 @@ class TurnPort:
         self._since += item.left
         return item
 
-    def _end(self, event: simpy.Event) -> None:
+    def _end(self, event: Happening) -> None:
         if event is not self._expected:
             return
         item = self._complete()
