@@ -58,19 +58,21 @@ def figures(machine: str, *changes: str) -> tuple[float, ...] | None:
     return case.figures.account.total, area, late / 1e15
 
 
-def numbers(section: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, float, str]]:
-    """Yield path, number and unit of every number of a machine's file."""
+_NUMBER = re.compile(r"([0-9][0-9.]*) ?([A-Za-z]*)")
+
+
+def numbers(
+    section: Mapping[str, Any], path: str = "", number: re.Pattern[str] = _NUMBER
+) -> Iterator[tuple[str, float, str]]:
+    """Yield path, number and unit of every number of a file."""
     for key, value in section.items():
         name = f"{path}.{key}"
         if isinstance(value, list):
             value = {str(place): each for place, each in enumerate(value)}
         if isinstance(value, Mapping):
-            yield from numbers(value, name)
-        elif not isinstance(value, bool) and (found := _NUMBER.fullmatch(str(value))):
+            yield from numbers(value, name, number)
+        elif not isinstance(value, bool) and (found := number.fullmatch(str(value))):
             yield name.removeprefix("."), float(found[1]), found[2]
-
-
-_NUMBER = re.compile(r"([0-9][0-9.]*) ?([A-Za-z]*)")
 
 
 def changes(machine: str) -> Iterator[str]:
