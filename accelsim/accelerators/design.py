@@ -18,14 +18,14 @@ from accelsim.program import Program, Segment
 class Design:
     """Everything that is decided before the simulation starts.
 
-    By task name: ``graphs`` (of its longest input), ``placements``, ``switches`` that load all of a
-    task, ``restores`` that load what volatile memories lost, and compiled ``lengths``.
+    By task name: ``graphs`` (of its longest input), ``placements``, ``switches`` that load all of
+    a task, ``restores`` that load what volatile memories lost, and compiled ``lengths``.
     ``inferences`` are by task and tokens, ``steps`` that generate a token by task and rows of the
-    cache, which grow by ``cache_rows``; of a prompt longer than ``prompt_chunk`` the inferences are
-    those of its chunks, by the tokens up to their ends; ``wakes`` by the power state that they
-    leave. Programs that would need a DRAM which the machine lacks are left out. ``weights`` says
-    which weights were measured, if any. Designs of one ``key`` are the same but for machine and
-    weights.
+    cache, which grow by ``cache_rows``; of a prompt longer than ``prompt_chunk`` the inferences
+    are those of its chunks, by the tokens up to their ends; ``wakes`` by the power state that
+    they leave, ``loads`` by the model whose shared parameters they bring back. Programs that
+    would need a DRAM which the machine lacks are left out. ``weights`` says which weights were
+    measured, if any. Designs of one ``key`` are the same but for machine and weights.
     """
 
     hardware: HardwareConfig
@@ -40,6 +40,7 @@ class Design:
     pinned: tuple[str, ...] = ()
     weights: str = ""
     key: Hashable = None
+    loads: Mapping[str, Program] = field(default_factory=dict)
     steps: Mapping[tuple[str, int], InferenceProgram] = field(default_factory=dict)
     cache_rows: tuple[int, ...] = ()
     prompt_chunk: int | None = None
@@ -58,7 +59,7 @@ class Design:
     @property
     def segments(self) -> Iterable[Segment]:
         """Every segment of every program, once."""
-        groups = (self.switches, self.restores, self.wakes)
+        groups = (self.switches, self.restores, self.wakes, self.loads)
         programs = [self.settle, *(program for group in groups for program in group.values())]
         programs += [made.program for made in (*self.inferences.values(), *self.steps.values())]
         return dict.fromkeys(segment for program in programs for segment in program.segments)

@@ -28,7 +28,7 @@ from accelsim.engine.run import Run
 from accelsim.machine.regions import Region
 from accelsim.memory.technology import Grade, Graded
 from accelsim.model.operators import Reach
-from accelsim.placement.placement import by_model
+from accelsim.placement.placement import Placement, by_model
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
@@ -140,16 +140,20 @@ def _most_kept(design: Design, run: Run, region: Region) -> float:
 def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) -> int:
     """Return how often the most often written cell of a parameter memory is written."""
     config, first = design.hardware.memories[memory], design.shared_bits[memory]
-    models = by_model(design.placements.values()).values()
-    shared = [each.bits(task_specific=False)[memory] for each in models]
     own = {t: each.bits(task_specific=True)[memory] for t, each in design.placements.items()}
     words = ledger.writes.get(memory, Counter())
 
-    def loads(written: int, *bits: int) -> int:
-        return ceil_div(written, sum(ceil_div(n, config.word) for n in bits)) if written else 0
+    def loads(written: int, bits: int) -> int:
+        return ceil_div(written, ceil_div(bits, config.word)) if written else 0
 
-    woken = sum(n for (program, _), n in words.items() if program == ProgramKind.POWER_UP)
+    def woken(model: str, shared: Placement) -> int:
+        """Return how often what the tasks of a model share was loaded."""
+        asked = ((t, n) for (kind, t), n in words.items() if kind == ProgramKind.POWER_UP)
+        written = sum(n for task, n in asked if design.models.get(task, model) == model)
+        return loads(written, shared.bits(task_specific=False)[memory])
+
     switched = [loads(words[ProgramKind.SWITCH, task], bits) for task, bits in own.items()]
     # All tasks fit beside what is shared.
     apart = first + sum(own.values()) <= 8 * config.capacity and not overlaid
-    return max(loads(woken, *shared), max(switched) if apart else sum(switched))
+    models = by_model(design.placements.values()).items()
+    return max(*(woken(*each) for each in models), max(switched) if apart else sum(switched))

@@ -14,6 +14,7 @@ from math import fsum
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.early_exit import Departure, ExitPlan, choose_point, exit_plan
+from accelsim.engine.idle_costs import NO_COSTS, IdleCosts
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.pieces import PieceRecord, PieceRunner, Process, run_program
 from accelsim.engine.residency import Missing, Residency
@@ -37,22 +38,6 @@ from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
-
-
-@dataclass(frozen=True)
-class IdleCosts:
-    """What idleness costs, for a policy that looks at it.
-
-    ``states`` are those that the machine can take; waking from ``off`` includes shared parameters,
-    not those of tasks: ``reloads`` are the joules of loading what a task lacks.
-    """
-
-    states: Mapping[PowerState, StateCost]
-    reloads: Mapping[tuple[str, Missing], float]
-
-
-# What a policy is given that does not look at costs.
-_NO_COSTS = IdleCosts({PowerState.IDLE: StateCost(0.0, 0.0, 0)}, {})
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,7 @@ def simulate_design(
     ``costs`` are what an idle policy may know; after the last request the chip is idle until
     ``horizon``. Segments that ``memo`` knows are not simulated.
     """
-    known = costs or _NO_COSTS
+    known = costs or NO_COSTS
     return _Controller(design, stream, service, known, horizon, options, memo).run()
 
 
@@ -124,6 +109,8 @@ class _Controller:
         self.priced: dict[float, Mapping[PowerState, StateCost]] = {}
         self.steps: Counter[tuple[str, int]] = Counter()
         self.present: str | None = None
+        # Models whose shared parameters were lost and not needed since.
+        self.absent: set[str] = set()
 
     def run(self) -> Run:
         finished = self.env.process(self._serve_all())
@@ -190,6 +177,7 @@ class _Controller:
 
     def _serve(self, request: Request) -> Process:
         start, task = self.env.now, request.task
+        yield from self._bring(self.design.placements[task].model, request)
         missing = self.residency.missing(task)
         if missing is not Missing.NOTHING:
             whole = missing is Missing.ALL
@@ -211,6 +199,12 @@ class _Controller:
         )  # fmt: skip
         if self.options.progress:
             self.options.progress()
+
+    def _bring(self, model: str, request: Request) -> Process:
+        """Load what the tasks of a model share, if a power-off has lost it."""
+        if model in self.absent:
+            yield from self._execute(self.design.loads[model], request, again=True)
+            self.absent.remove(model)
 
     # -- inference -----------------------------------------------------------------------------
 
@@ -341,7 +335,9 @@ class _Controller:
         states, reloads = self.costs.states, self.costs.reloads
         if PowerState.OFF not in states:
             return states
-        lost = fsum(reloads.get(loss, 0.0) for loss in self.residency.losses())
+        there = self.costs.loads.keys() - self.absent
+        models = (joules for model, joules in self.costs.loads.items() if model in there)
+        lost = fsum((*(reloads.get(loss, 0.0) for loss in self.residency.losses()), *models))
         if not lost:
             return states
         if lost not in self.priced:
@@ -359,6 +355,7 @@ class _Controller:
     def _wake(self, state: PowerState) -> Process:
         if state is PowerState.OFF:
             self.residency.power_off()
+            self.absent.update(self.design.loads)
             self.runner.drop_levels()
         if wake := self.design.wakes.get(state):
             yield from self._execute(wake, None)

@@ -20,6 +20,7 @@ from accelsim.mapping.accesses import whole_pages
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.emission import Emitted
 from accelsim.mapping.switching import (
+    compile_loads,
     compile_switch,
     compile_wake_ups,
 )
@@ -226,9 +227,12 @@ class Compilation:
             }
             for part in (False, True)
         )
-        wakes = compile_wake_ups(hardware, list(_shared_images(placements, end)), start)
+        models = list(_shared_images(placements, end))
+        wakes = compile_wake_ups(hardware, models, start)
+        loads = compile_loads(hardware, models, start)
         if lost_for_good(placements, hardware):
             del wakes[PowerState.OFF]
+            loads = {}
         design = Design(
             hardware,
             graphs,
@@ -240,6 +244,7 @@ class Compilation:
             self._settle(),
             {task: self.lengths_of(task) for task in self.twins},
             self.workload.pinned,
+            loads=loads,
             steps=self.steps(),
             cache_rows=self.rows,
             prompt_chunk=self.prompt_chunk,

@@ -8,9 +8,9 @@ from math import fsum
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import chip_watts, clock_joules
 from accelsim.account.prices import PriceList, design_prices
+from accelsim.engine.idle_costs import IdleCosts
 from accelsim.engine.pieces import PieceRecord, run_program
 from accelsim.engine.residency import Missing
-from accelsim.engine.simulator import IdleCosts
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.policies.idle import IDLE_STATES, StateCost
 from accelsim.program import Program
@@ -33,7 +33,8 @@ def idle_costs(design: Design) -> IdleCosts:
     for task, switch in design.switches.items():
         reloads[task, Missing.ALL] = _run(design, prices, switch)[1]
         reloads[task, Missing.VOLATILE] = _run(design, prices, design.restores[task])[1]
-    return IdleCosts(states, reloads)
+    loads = {model: _run(design, prices, load)[1] for model, load in design.loads.items()}
+    return IdleCosts(states, reloads, loads)
 
 
 def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceRecord, float]:

@@ -53,15 +53,35 @@ def compile_wake_ups(
 ) -> dict[PowerState, Program]:
     """Return the program that leaves each power state that the machine has.
 
-    From ``off`` it brings back the shared parameters of all ``models`` whose homes are volatile,
-    from their addresses in DRAM; the task's own come back by a switch.
+    From ``off`` it brings back the shared parameters whose homes are volatile, from their address
+    in DRAM; of several ``models`` each comes back when one of its tasks is asked for. What is a
+    task's own comes back by a switch.
     """
-    wakes = {PowerState.OFF: _power_up(hardware, models, start)}
+    wakes = {PowerState.OFF: _power_up(hardware, models[: len(models) == 1], start)}
     if hardware.power.clock_gated:
         wakes[PowerState.CLOCK_GATED] = _supply_change(ProgramKind.POWER_UP, "wake_up_clock")
     if hardware.power.retention:
         wakes[PowerState.RETENTION] = _supply_change(ProgramKind.POWER_UP, "wake_up_retention")
     return wakes
+
+
+def compile_loads(
+    hardware: HardwareConfig, models: Sequence[tuple[Placement, int]], start: Uses
+) -> dict[str, Program]:
+    """Return the program that brings back, after ``off``, what the tasks of each model share.
+
+    There are none for a single model, which comes back at once, and where nothing is lost.
+    """
+    found = {}
+    for placement, address in models if len(models) > 1 else ():
+        builder = SegmentBuilder(f"load_{placement.model}")
+        content = _Content.of(placement, task_specific=False)
+        lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
+        _load(builder, name, content, hardware, address, start, wanted=lost)
+        if any(lost.values()):
+            named = f"load {placement.model}"
+            found[placement.model] = Program(named, ProgramKind.POWER_UP, (builder.build(),))
+    return found
 
 
 def _supply_change(kind: ProgramKind, action: str) -> Program:

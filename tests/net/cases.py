@@ -157,6 +157,7 @@ RUNS = [
     *(Case(f"npu{name}", NPU, assignments) for name, assignments in _NPU_VARIANTS.items()),
     Case("poisson_half_hour", DAY, ("requests.duration=30 min",)),
     Case("voice_assistant_day", VOICE),
+    Case("voice_gate", "workloads/voice_gate.yaml", ("requests.duration=2 min",)),
     Case("no_dram", VOICE, ("requests.duration=12 h", *NO_DRAM)),
     Case("early_exit", EXITS),
     Case("early_exit_short", EXITS, ("requests.duration=5 s", "pad_to=16", "sequence_length=64")),
