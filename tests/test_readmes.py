@@ -20,6 +20,7 @@ SMALLER = (
     "run", "crossover", "scaling", "headline", "explain", "why", "uncertainty",
     "sensitivity", "sweep", "faults",
 )  # fmt: skip
+TABLE = "model.vocabulary_size=1000"
 # What some need beyond it to be short: of a stream the sentences stay as long as they are.
 SHORTER = {
     "poisson_day": (*SMALL[:2], "requests.duration=5 s"),
@@ -27,6 +28,11 @@ SHORTER = {
     "early_exit": (),
     "gap9": (),
     "corners": SMALL[:2],
+    "voice_gate": ("requests.duration=2 min",),
+    "memti": ("requests.rounds=1", "model.depths=[1, 1, 1]", "cases.series_sram=null"),
+    "siracusa": ("model.image_height=32", "model.image_width=32", "cases.background=null"),
+    "yoloc": ("model.image_height=32", "model.image_width=32"),
+    "chime": ("generate.new_tokens=2", "sequence_length=16", "model.layers=1", TABLE),
     "lora_assistant": ("generate.new_tokens=2", "sequence_length=16", "cases.flash=null"),
 }
 BRIEF = {
