@@ -39,7 +39,7 @@ def graph(
     accelsim graph workloads/mti_mnli_mrpc_qnli.yaml --cases adapter_slc
     accelsim graph workloads/mti_mnli_mrpc_qnli.yaml --as dot | dot -Tsvg > model.svg
     """
-    from accelsim.evaluation.design import task_graph
+    from accelsim.evaluation.design import machine_of_model, task_graph
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
     from accelsim.inputs.memo import Memo
@@ -56,8 +56,8 @@ def graph(
     if task not in loaded.config.tasks:
         raise ConfigError(f"--task: no '{task}'; {suggest(task, loaded.config.tasks, 'tasks')}")
     layers = task_graph(loaded.config, case, task, loaded.config.longest(task), Memo())
-    storage = case.config.storage_of(loaded.config.name_of_model(task))
-    placement = place(layers, storage, case.hardware)
+    model = loaded.config.name_of_model(task)
+    placement = place(layers, case.config.storage_of(model), machine_of_model(case, model))
     if drawn != "tree":
         written = to_dot if drawn == "dot" else to_graphml
         click.echo(written(layers, described(layers, placement)), nl=False)

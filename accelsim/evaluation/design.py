@@ -162,7 +162,7 @@ class Compilation:
         """Return where a task's parameters lie."""
         workload, config, sizes = self.workload, self.case.config, self.sizes(task)
         model, rows = workload.name_of_model(task), self.kept(workload.model_of(task))
-        storage, hardware = config.storage_of(model), self._homes_of(model)
+        storage, hardware = config.storage_of(model), machine_of_model(self.case, model)
         measured = None if self.measured is None else dict(sizes)
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
         place_digest = hardware.placement.digest
@@ -170,16 +170,6 @@ class Compilation:
         return self.memo.get(
             "placement", key, lambda: place(graph, storage, hardware, measured, rows, model)
         )
-
-    def _homes_of(self, model: str) -> HardwareConfig:
-        """Return the machine with the homes that a model has there."""
-        hardware = self.case.hardware
-        try:
-            homes = self.case.config.placement_of(model, hardware)
-        except ConfigError as error:
-            raise ConfigError(f"cases.{self.case.name}.{error}") from None
-        same = homes is hardware.placement
-        return hardware if same else hardware.model_copy(update={"placement": homes})
 
     @cached_property
     def twins(self) -> dict[str, str]:
@@ -296,6 +286,20 @@ class Compilation:
                     found[task, length] = program
                 found[task, length] = found[twin, length]
         return found
+
+
+def machine_of_model(case: Case, model: str) -> HardwareConfig:
+    """Return a case's machine with the homes that a model has there.
+
+    Raises ConfigError for a home that it does not have.
+    """
+    hardware = case.hardware
+    try:
+        homes = case.config.placement_of(model, hardware)
+    except ConfigError as error:
+        raise ConfigError(f"cases.{case.name}.{error}") from None
+    same = homes is hardware.placement
+    return hardware if same else hardware.model_copy(update={"placement": homes})
 
 
 def adaptation_of(workload: WorkloadConfig, case: Case, task: str) -> Adaptation:

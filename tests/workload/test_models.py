@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
 from small_workload import SMALL, small_workload
 
+from accelsim.cli.main import run_command_line
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import run_workload
@@ -106,6 +108,8 @@ def test_after_a_power_off_each_model_comes_back_when_it_is_asked_for() -> None:
     assert +written == {task: rounds * ceil_div(bits, word) for task, bits in shared.items()}
     assert case.run.total(ProgramKind.POWER_UP).count == rounds
     assert case.lifetimes["sram"].worst_writes == rounds
+    spent = sum(row.energy for row in case.breakdown)
+    assert spent == pytest.approx(case.figures.account.total, rel=1e-12)
 
 
 def test_the_order_of_the_models_is_none() -> None:
@@ -142,6 +146,14 @@ def test_a_model_has_homes_of_its_own() -> None:
         gated(homes.replace("values: sram", "values: sramm"))
     where = f"cases.{CASE}.models.gate.placement.backbone.values"
     assert f"{where}: there is no memory 'sramm'; did you mean 'sram'?" in str(error.value)
+
+
+def test_a_graph_shows_the_model_and_its_homes(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["graph", "workloads/voice_gate.yaml", "--cases", "rram", "--task", "wake_word"]
+    assert run_command_line([*words, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["model"] == "gate"
+    assert shown["stored_bytes"] == {"rram": shown["parameters"]}  # a byte each
 
 
 def test_a_picture_is_one_input_beside_sentences() -> None:
