@@ -16,9 +16,9 @@ from collections.abc import Sequence
 import click as plain_click
 import rich_click as click
 
-from accelsim.errors import INTERRUPTED, AccelsimError, OutputError
+from accelsim.errors import INTERRUPTED, AccelsimError, ConfigError, OutputError
 from accelsim.inputs.paths import suggest
-from accelsim.report.text import printable
+from accelsim.report.text import printable, shortened
 from accelsim.version import __version__
 
 PIPE_CLOSED = 141
@@ -89,8 +89,6 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except AccelsimError as error:
-        from accelsim.report.text import shortened
-
         click.echo(f"accelsim: {printable(shortened(str(error)))}", err=True)
         return error.exit_code
     except plain_click.ClickException as error:
@@ -108,6 +106,11 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except OSError as error:
         _discard_output()
+        # Whoever writes a file tells that himself, and the output has no name.
+        if error.filename is not None:
+            named = printable(shortened(f"{error.filename}: cannot be read: {error.strerror}"))
+            plain_click.echo(f"accelsim: {named}", err=True)
+            return ConfigError.exit_code
         plain_click.echo(f"accelsim: cannot write the output: {error.strerror}", err=True)
         return OutputError.exit_code
     return code if isinstance(code, int) else 0

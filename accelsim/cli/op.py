@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_MACHINE = "hwconfigs/edgebert_overlapped.yaml"
 Command = Callable[..., "OperatorResult"]
+_SIZE = click.IntRange(max=10**12)
 
 
 class _Operators(click.RichGroup):
@@ -66,9 +67,9 @@ def _with_machine(make: Command) -> Callable[..., None]:
 
 
 @op.command()
-@click.option("--rows", type=int, required=True, help="Rows of A and C (tokens).")
-@click.option("--columns", type=int, required=True, help="Columns of C, rows of W (features).")
-@click.option("--depth", type=int, required=True, help="Length of the sums.")
+@click.option("--rows", type=_SIZE, required=True, help="Rows of A and C (tokens).")
+@click.option("--columns", type=_SIZE, required=True, help="Columns of C, rows of W (features).")
+@click.option("--depth", type=_SIZE, required=True, help="Length of the sums.")
 @click.option("--density", type=float, default=1.0, help="Non-zeros of W.")
 @click.option("--activation-density", type=float, default=1.0, help="Non-zeros of A.")
 @click.option("--beside", metavar="KIND:VECTORS", help="A load meanwhile: load:256 or mask:256.")
@@ -137,8 +138,8 @@ def _bytes(option: str, text: str | None) -> int | None:
 
 def _function(name: str) -> click.Command:
     @click.command(name, help=f"One {name} command of the unit that computes it.")
-    @click.option("--rows", type=int)
-    @click.option("--columns", type=int)
+    @click.option("--rows", type=_SIZE)
+    @click.option("--columns", type=_SIZE)
     @_with_machine
     def command(hardware: HardwareConfig, rows: int | None, columns: int | None) -> OperatorResult:
         from accelsim.evaluation import single
@@ -156,7 +157,7 @@ def _function(name: str) -> click.Command:
 def _transfer(name: str, text: str) -> None:
     @op.command(name, help=text)
     @click.argument("kind", type=click.Choice(["data", "mask"]))
-    @click.option("--bytes", "size", type=int, required=True, help="Bytes to move.")
+    @click.option("--bytes", "size", type=_SIZE, required=True, help="Bytes to move.")
     @_with_machine
     def command(hardware: HardwareConfig, kind: str, size: int) -> OperatorResult:
         from accelsim.evaluation import single
@@ -170,8 +171,8 @@ _transfer("store", "One write-back over the bus: data, or masks at one mask word
 
 @op.command()
 @click.option("--pattern", type=click.Choice(["sequential", "random"]), default="sequential")
-@click.option("--bytes", "size", type=int, required=True, help="Bytes to read in all.")
-@click.option("--access", type=int, default=64, help="Bytes of one access.")
+@click.option("--bytes", "size", type=_SIZE, required=True, help="Bytes to read in all.")
+@click.option("--access", type=_SIZE, default=64, help="Bytes of one access.")
 @click.option("--seed", type=int, default=0, help="Seed of random addresses.")
 @_with_machine
 def dram(

@@ -79,6 +79,9 @@ def _parsed(text: str, path: Path) -> Document:
     return parse_document(text, path)
 
 
+_GZIP = b"\x1f\x8b"
+
+
 def read_text(path: Path, kind: str, advice: Callable[[Path], str]) -> str:
     """Return the UTF-8 text of a file of a kind such as ``CSV``, a byte-order mark left out.
 
@@ -94,6 +97,8 @@ def read_text(path: Path, kind: str, advice: Callable[[Path], str]) -> str:
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
         found = f"not UTF-8 text (byte 0x{data[error.start]:02x})"
+        if data.startswith(_GZIP):
+            raise ConfigError(f"{path}: packed with gzip; unpack it (gunzip)") from None
         raise ConfigError(f"{path}:{row}: {found}; save it as UTF-8") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -57,7 +57,7 @@ _BY_KEY = {
     "adapter": _Kind(
         ("peft_type",),
         "the configuration of a PEFT adapter",
-        "write it as adaptation of a case, such as {method: lora, rank: 8}",
+        "name it in adaptation of a case of a workload: {peft: FILE}",
     ),
     "model": _Kind(
         ("model_type", "vocab_size"),

@@ -10,6 +10,7 @@ from typing import Any
 from accelsim.inputs.document import Document, describe, merge, parse_override
 from accelsim.inputs.files import is_file
 from accelsim.inputs.memo import Memo
+from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import KEY, read_with_plugins
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.memory.files import is_path, named_file
@@ -61,10 +62,20 @@ def merged(documents: tuple[Document, ...]) -> Document:
     """
     first, *others = map(_found_beside, documents)
     for document in others:
+        _check_left_out(first, document)
         own = {key: value for key, value in document.data.items() if key != "base"}
         places = {key: at for key, at in document.places.items() if key[:1] != ("base",)}
         first = merge(first, Document(own, places, document.path, document.inputs))
     return first
+
+
+def _check_left_out(base: Document, document: Document) -> None:
+    """Raise ConfigError for a memory that is null and that the base does not have."""
+    memories, known = document.data.get("memories"), base.data.get("memories")
+    for name, value in memories.items() if isinstance(memories, dict) else ():
+        if value is None and isinstance(known, dict) and name not in known:
+            hint = suggest(str(name), [key for key in known if known[key] is not None], "memories")
+            raise document.error(("memories", name), f"the base has no such memory; {hint}")
 
 
 def _base_of(document: Document) -> Path:

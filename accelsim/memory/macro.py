@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from accelsim.inputs.quantities import (
     Bits,
@@ -18,10 +18,13 @@ from accelsim.inputs.quantities import (
     Watts,
     Writes,
 )  # fmt: skip
-from accelsim.inputs.validation import ConfigModel
+from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.memory.tables import ANY, Row, Stated
+from accelsim.units import format_bytes
 
 Positive = Field(gt=0)
+# [ours] The densest 3D NAND has 10 nm2 a bit [m2].
+_LEAST_AREA_OF_A_BIT = 1e-18
 
 
 class MacroFile(ConfigModel):
@@ -51,6 +54,13 @@ class MacroFile(ConfigModel):
     cell_area: CellArea | None = None
     endurance: Writes | None = None
     retention: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _check_area(self) -> Self:
+        if self.area < 8 * self.capacity * _LEAST_AREA_OF_A_BIT:
+            size = f"{self.area * 1e12:g} um2 for {format_bytes(self.capacity)}"
+            raise RuleError((("area",), f"{size} is less than 1 nm2 a bit, which no memory takes"))
+        return self
 
     @property
     def stated(self) -> Stated:

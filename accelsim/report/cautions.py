@@ -12,7 +12,7 @@ from math import fsum
 
 from accelsim.account.cautions import reloading, saturation, spill
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
-from accelsim.account.memories import unused_memories
+from accelsim.account.memories import brought_from_outside, unused_memories
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.memory.silicon import ALL_FIGURES
 from accelsim.memory.storage import StorageConfig
@@ -65,8 +65,20 @@ def _warnings(result: Result, case: CaseResult) -> Iterator[str]:
 
 def _remarks(case: CaseResult) -> Iterator[str]:
     yield from case.figures.prices.unpriced.values()
+    yield from _power_on(case)
     yield from _half_built(case)
     yield from _storage(case)
+
+
+def _power_on(case: CaseResult) -> Iterator[str]:
+    """Yield what must come from outside at power-on; nothing for a machine with DRAM."""
+    found = brought_from_outside(case.design).items()
+    if found:
+        held = " and ".join(f"{format_bytes(size)} in {name}" for name, size in found)
+        yield (
+            f"power-on: no DRAM keeps the parameters, so a host writes {held}, lost without "
+            "supply; neither its time nor its energy is counted"
+        )
 
 
 def _half_built(case: CaseResult) -> Iterator[str]:

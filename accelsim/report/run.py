@@ -38,7 +38,6 @@ from accelsim.report.run_words import (
     exits_text,
     first_loads_text,
     memories_text,
-    power_on_text,
     process_text,
     requests_text,
     service_text,
@@ -361,7 +360,6 @@ def _details(result: Result, name: str, case: CaseResult) -> Iterator[Section]:
     texts = (
         first_loads_text(case),
         writing_text(case),
-        power_on_text(case),
         states_text(case),
         sleep_text(case),
         exits_text(case),

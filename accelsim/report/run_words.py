@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from accelsim.account.memories import brought_from_outside, writing_once
+from accelsim.account.memories import writing_once
 from accelsim.account.metrics import chip_time
 from accelsim.account.purposes import energy_per_inference
 from accelsim.account.service import ALL, TaskService
@@ -14,7 +14,7 @@ from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig
 from accelsim.report.memories import described
 from accelsim.report.text import duration, percent
-from accelsim.units import format_bytes, format_si, to_seconds
+from accelsim.units import format_si, to_seconds
 
 
 def requests_text(result: Result) -> str:
@@ -88,18 +88,6 @@ def writing_text(case: CaseResult) -> str:
     seconds, joules = writing_once(case.programming.values())
     cost = f"{format_si(seconds, 's')}, {format_si(joules, 'J')}"
     return f"Writing the shared parameters once: {cost}."
-
-
-def power_on_text(case: CaseResult) -> str:
-    """Return what must come from outside at power-on; nothing for a machine with DRAM."""
-    found = brought_from_outside(case.design).items()
-    if not found:
-        return ""
-    held = " and ".join(f"{format_bytes(size)} in {name}" for name, size in found)
-    return (
-        f"Power-on: no DRAM keeps the parameters, so a host writes {held}, lost "
-        "without supply; neither its time nor its energy is counted."
-    )
 
 
 def states_text(case: CaseResult) -> str:

@@ -14,6 +14,8 @@ from accelsim.units import TICKS_PER_SECOND, Tick, UnitError, parse_unit
 # [ours] As long as any simulated time may be (SimulatedSeconds): four months.
 LONGEST_SECONDS = 10**7
 LONGEST = LONGEST_SECONDS * TICKS_PER_SECOND
+# [ours] Seconds from 1970: a Unix time of milliseconds is later.
+_LATEST = 10**11 * TICKS_PER_SECOND
 
 _TIME = re.compile(r"([-+]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][-+]?[0-9]{1,2})?)\s*+(\S*)")
 # ISO 8601, to the second and what is below it.
@@ -51,7 +53,10 @@ def parse_time(text: str, unit: str | None = None) -> Tick:
         raise UnitError(f"expected a unit after {number}, such as {number} s; got none")
     if unit is not None and own:
         raise UnitError(f"expected a bare number of {unit}, the column's unit; got '{text}'")
-    return int((Decimal(number) * ticks_of_unit(unit or own)).to_integral_value())
+    ticks = int((Decimal(number) * ticks_of_unit(unit or own)).to_integral_value())
+    if ticks > _LATEST:
+        raise UnitError(f"{number} {unit or own} is later than the year 5000; is the unit right?")
+    return ticks
 
 
 def parse_time_from_zero(text: str, unit: str | None = None) -> Tick:

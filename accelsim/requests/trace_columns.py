@@ -20,8 +20,9 @@ _TIMES = ("arrival", "deadline")
 _EXPECTED = "arrival,task,tokens[,new_tokens][,exit_layer][,predicted_layer][,deadline]"
 _ADVICE = "or say in requests.columns what your file calls them"
 
+_MOST_COLUMNS = 1000
 _HEADING = re.compile(r"([^\[\]]*+)(?:\[(.*)\])?", re.DOTALL)
-_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_WHOLE = re.compile(r"([-+]?[0-9]{1,18})(?:\.0{1,9})?")  # pandas writes 7.0 beside empty cells
 
 
 class Row(NamedTuple):
@@ -77,9 +78,10 @@ def _layer(text: str, layers: int) -> int:
 
 
 def _whole(text: str) -> int:
-    if not _WHOLE.fullmatch(text) or int(text) < 1:
+    match = _WHOLE.fullmatch(text)
+    if match is None or int(match[1]) < 1:
         raise ConfigError(f"expected a whole number of at least 1, got {describe(text)}")
-    return int(text)
+    return int(match[1])
 
 
 def _readers(context: RequestContext, form: TraceFormat) -> dict[str, Callable[[str], Any]]:
@@ -100,9 +102,11 @@ class Columns:
     def __init__(self, headings: list[str], context: RequestContext, form: TraceFormat) -> None:
         self._form = form
         self._theirs = {ours: parse_heading(name) for ours, name in form.columns.items()}
-        self._heads = [self._head(*parse_heading(text)) for text in headings]
+        self._heads = [self._head(*parse_heading(text)) for text in headings[:_MOST_COLUMNS]]
         self._needed = ("arrival", *(() if form.task else ("task",)), "tokens")
         self.problems = [*self._wrong_headings(), *self._missing()]
+        if len(headings) > _MOST_COLUMNS:
+            self.problems = [f"{len(headings):,} columns, more than any trace has"]
         self._used = [] if self.problems else list(self._cell_readers(context))
         if not form.columns and not any(head.column for head in self._heads):
             row = describe(",".join(headings))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Container, Iterator
+import re
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ from accelsim.inputs.files import read_bytes
 
 Rows = Iterator[tuple[int, list[str]]]
 _DELIMITERS = ",;\t"
+_LIST = re.compile(r"\s*+\[\s*+(?:\{|$)")
 
 
 def rows_of(path: Path, wanted: Container[str], problems: list[str]) -> Rows:
     """Yield (line of the file, cells) of a file's header and rows, without comments and empty ones.
 
-    Of JSON lines the header are the keys of the first object, and a later object that has another
-    key of those ``wanted`` is a problem. ``problems`` gets what cannot be read, ``line: what``.
-    Raises ConfigError for a file that is no text.
+    Of JSON lines the header are the keys of the first object, those within others joined by dots,
+    and a later object that has another key of those ``wanted`` is a problem. ``problems`` gets what
+    cannot be read, ``line: what``. Raises ConfigError for a file that is no text, and for a list.
     """
     _check_text(path)
     first = next((line for line in _lines(path) if line.strip()), "")
     if first.lstrip().startswith("{"):
         return _json_rows(_lines(path), wanted, problems)
+    if _LIST.match(first):
+        raise ConfigError(f"{path}:1: a JSON list; write one object a line, {{...}} (jq -c '.[]')")
     return _csv_rows(_lines(path), max(_DELIMITERS, key=first.count), problems)
 
 
@@ -63,7 +67,8 @@ def _json_rows(lines: Iterator[str], wanted: Container[str], problems: list[str]
             continue
         row = _json_object(line)
         if row is None:
-            problems.append(f"{number}: not JSON; write one object a line, {{...}}")
+            wrong = "not JSON, or a key stands twice; write one object a line, {...}"
+            problems.append(f"{number}: {wrong}")
             return
         if not keys:
             keys = dict.fromkeys(row)
@@ -77,10 +82,27 @@ def _json_rows(lines: Iterator[str], wanted: Container[str], problems: list[str]
 def _json_object(line: str) -> dict[str, Any] | None:
     try:
         # Numbers stay as they are written, so that times are exact.
-        found = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
+        found = json.loads(
+            line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object
+        )
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, those within it spread out: ``{"a": {"b": 1}}`` is ``{"a.b": 1}``."""
+    spread = [each for key, value in pairs for each in _within(key, value)]
+    found = dict(spread)
+    if len(found) < len(spread):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _within(key: str, value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        return ((f"{key}.{own}", each) for own, each in value.items())
+    return ((key, value),)
 
 
 def _text(value: Any) -> str:

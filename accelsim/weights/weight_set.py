@@ -45,7 +45,7 @@ def check_weights(weights: WeightSet, graph: LayerGraph) -> None:
     ]
     report(
         weights.origin,
-        ("missing", missing, "give a file that has them"),
+        ("missing", missing, "give a file that has them, or a seed to draw what is a task's own"),
         ("not in the model", extra, "remove them, or choose the model they belong to"),
         ("of another shape", misshapen, "choose the model with the sizes of the file"),
     )

@@ -96,7 +96,7 @@ def _onnx(path: Path) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: cannot be read: {reason}; name an ONNX file") from None
     digest = hashlib.sha256(content).hexdigest()
-    return {"name": "custom", "family": "onnx", "path": str(path), "digest_of_file": digest}
+    return {"name": path.name, "family": "onnx", "path": str(path), "digest_of_file": digest}
 
 
 _KINDS = {"huggingface": read_hyperparameters, "onnx": _onnx}

@@ -58,8 +58,9 @@ def test_what_has_no_end_is_no_file(tmp_path: Path, device: str, door: tuple[str
         ("arrival[" + " " * 3000 + "x,task,tokens", "1 s,MNLI,4"),
         ("arrival,task,tokens", "1" * 2000 + " a b,MNLI,4"),
         ("arrival,task,tokens", "1" * 200_000 + "x y,MNLI,4"),
+        ("a," * 1_000_000 + "b", "1 s,MNLI,4"),
     ],
-    ids=["heading", "time", "digits"],
+    ids=["heading", "time", "digits", "columns"],
 )
 def test_a_cell_of_a_trace_takes_one_pass(tmp_path: Path, header: str, row: str) -> None:
     trace = tmp_path / "trace.csv"
@@ -83,6 +84,23 @@ def test_nesting_without_end_is_refused(door: str) -> None:
 
 def test_a_name_without_end_is_told_in_short() -> None:
     refused(accelsim("tech", "a" * 5000), "unknown memory technology 'aaa")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", MAIN, "--plugins", "a" * 5000),
+        ("report", "a" * 5000),
+        ("run", MAIN, "--set", "cases.adapter_slc.weights={shared: [/dev/zero], seed: 1}"),
+    ],
+)
+def test_what_cannot_be_read_is_no_output(arguments: tuple[str, ...]) -> None:
+    refused(accelsim(*arguments), "cannot be read")
+
+
+def test_sizes_of_an_operator_are_bounded() -> None:
+    size = ("--rows", "9" * 400, "--columns", "1", "--depth", "1")
+    refused(accelsim("op", "matmul", *size), "Invalid value for '--rows'")
 
 
 def test_an_archive_that_swells_is_not_unpacked(tmp_path: Path) -> None:

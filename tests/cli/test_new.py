@@ -8,10 +8,10 @@ import pytest
 
 from accelsim.account.memories import brought_from_outside, unused_memories
 from accelsim.cli.main import run_command_line
+from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import Result
 from accelsim.evaluation.examine import examine_workload
-from accelsim.report.cautions import unused_texts
-from accelsim.report.run_words import power_on_text
+from accelsim.report.cautions import remarks, unused_texts
 from accelsim.units import format_si
 from accelsim.workload.schema import load_workload
 
@@ -53,7 +53,6 @@ def test_what_is_begun_runs() -> None:
     assert own.case.hardware.name == "chip"
     assert own.footprints["store"].region.array.technology == "mem"
     assert not list(unused_texts(own))
-    assert not power_on_text(own)
 
 
 def test_no_file_is_replaced(begun: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,4 +93,13 @@ def test_without_dram_the_first_contents_are_told() -> None:
     bits = sum(each.bits(task_specific=True)["scratch"] for each in placements)
     assert (name, size) == ("scratch", -(-bits // 8))
     assert len(placements) == 2
-    assert " in scratch, lost without supply" in power_on_text(found)
+    result = run(OWN, f"{MACHINE}.dram=null")
+    assert any(" in scratch, lost without supply" in text for text in remarks(result))
+    assert not any("power-on" in text for text in remarks(run(OWN)))
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_memory_that_is_left_out_is_one_of_the_base(begun: Path) -> None:
+    (begun / "child.yaml").write_text("base: chip.yaml\nmemories: {stroe: null}\n")
+    with pytest.raises(ConfigError, match=r"stroe: the base has no such .* mean 'store'"):
+        run("cases.first.hardware=child.yaml")

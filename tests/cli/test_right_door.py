@@ -24,6 +24,7 @@ FILES = {
     "adapter_config.json": b'{"peft_type": "LORA", "r": 8}',
     "results.json": b'{"schema_version": 2}',
     "memspec.json": b'{"memspec": {}}',
+    "packed.yaml": b"\x1f\x8b\x08\x00",
     "unknown.yaml": b"a: 1\n",
 }
 
@@ -50,8 +51,10 @@ WHAT = {
     "workload: {pattern: file, path: trace.csv}",
     "mine.py": "mine.py: this is Python; load it with --plugins mine.py",
     "config.json": "config.json: this is a Hugging Face configuration; name it in model of a ",
-    "adapter_config.json": "adapter_config.json: this is the configuration of a PEFT adapter; ",
+    "adapter_config.json": "adapter_config.json: this is the configuration of a PEFT adapter; "
+    "name it in adaptation of a case of a workload: {peft: adapter_config.json}",
     "results.json": "results.json: this is a report of accelsim; run its workload again",
+    "packed.yaml": "packed.yaml: packed with gzip; unpack it (gunzip)",
     "memspec.json": "memspec.json: this is a DRAMSys memspec; make a technology of it: ",
     "hwconfigs/edgebert.yaml": "edgebert.yaml: this is a machine; name it in hardware of a case ",
     "hwconfigs/technologies/rram.yaml": "rram.yaml: this is a technology; name it in technology ",

@@ -115,6 +115,14 @@ def test_several_files_make_one_table() -> None:
     assert len(load_technology("got.yaml").stated) == 2
 
 
+def test_runs_one_after_the_other_are_all_taken(folder: Path) -> None:
+    text = (SAMPLES / "nvsim_rram_2mb.txt").read_text()
+    wider = text.replace("128Bits (16Bytes)", "512Bits (64Bytes)").replace("3.407ns", "4.5ns")
+    (folder / "log.txt").write_text(text + wider)
+    assert imported(str(folder / "log.txt")) == 0
+    assert [array(2 * MIB, word).read_latency for word in (128, 512)] == [3.407e-9, 4.5e-9]
+
+
 def test_nvmexplorer_has_an_array_once_and_one_cell(capsys: pytest.CaptureFixture[str]) -> None:
     assert imported("nvmexplorer_stt.csv") == 2
     assert "STT_worst_case, STT_best_case; name one with --cell" in capsys.readouterr().err
@@ -244,6 +252,14 @@ def test_a_data_sheet_runs_and_is_imported(folder: Path) -> None:
 def test_a_data_sheet_says_all_that_is_wrong(folder: Path) -> None:
     (folder / "bad.yaml").write_text("kind: macro\nvolatile: false\ncapacity: 2 MiB\narea: 0 mm2\n")
     assert run_command_line(["tech", "bad.yaml"]) == 2
+
+
+def test_um2_are_no_mm2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_command_line(["new", "technology", "mine"])
+    text = (folder / "mine.yaml").read_text()
+    (folder / "mine.yaml").write_text(text.replace("0.55 mm2", "0.55 um2"))
+    assert run_command_line(["tech", "mine.yaml"]) == 2
+    assert "area: 0.55 um2 for 2 MiB is less than 1 nm2 a bit" in capsys.readouterr().err
 
 
 def test_the_data_sheet_of_another_temperature_is_taken_as_it_is(folder: Path) -> None:

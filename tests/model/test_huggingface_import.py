@@ -38,8 +38,8 @@ def written(folder: Path, config: object) -> Path:
 def test_old_files_without_model_type_are_told_by_their_values(tmp_path: Path) -> None:
     assert read_model(written(tmp_path, MINILM)) == find_model(
         "bert-base", hidden_size=384, intermediate_size=1536, layers=6
-    ).model_copy(update={"name": "custom"})
-    roberta = find_model("roberta-base").model_copy(update={"name": "custom"})
+    ).model_copy(update={"name": f"{tmp_path.name}/config.json"})
+    roberta = find_model("roberta-base").model_copy(update={"name": f"{tmp_path.name}/config.json"})
     assert read_model(written(tmp_path, ROBERTA)) == roberta
 
 

@@ -69,6 +69,13 @@ def test_mooncakes_json_lines(tmp_path: Path) -> None:
     assert found.notes[1].startswith("1 of 2 sentences")
 
 
+def test_keys_within_others_and_numbers_of_pandas(tmp_path: Path) -> None:
+    text = '{"at": {"ms": 5}, "size": {"in": 9.0, "out": {"n": 1}}}\n'
+    columns = "columns: {arrival: 'at.ms [ms]', tokens: size.in}, task: MNLI"
+    [one] = read(tmp_path, text, columns)
+    assert (one.arrival, one.tokens) == (5 * SECOND // 1000, 9)
+
+
 def test_a_row_longer_than_the_sequence_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, AZURE, AZURE_COLUMNS).startswith(
         "2: tokens: 374 tokens are more than the sequence_length of 128; raise it, or set "
@@ -185,8 +192,24 @@ def test_nothing_is_left(tmp_path: Path) -> None:
         (PLAIN, "task: SST-2", "requests.task: the text 'SST-2' is not among the workload's"),
         (PLAIN, "task: 3", "requests.task"),
         (PLAIN, "sort: false", "column 'task' is missing"),
-        ('{"arrival": 1', "sort: true", "1: not JSON; write one object a line"),
-        ("{" + '"a":[' * 100_000, "sort: true", "1: not JSON; write one object a line"),
+        (
+            '{"arrival": 1',
+            "sort: true",
+            "1: not JSON, or a key stands twice; ",
+        ),
+        (
+            "{" + '"a":[' * 100_000,
+            "sort: true",
+            "1: not JSON, or a key stands twice; ",
+        ),
+        ('{"arrival":1,"a":{"b":1},"a.b":2}', "sort: true", "1: not JSON, or a key stands twice"),
+        ("[\n", "sort: true", "1: a JSON list; write one object a line"),
+        ('[{"arrival": 1}]', "sort: true", "1: a JSON list; write one object a line"),
+        (
+            "ts,tokens\n1700000000000,9\n",
+            "columns: {arrival: 'ts [s]', tokens: tokens}, task: MNLI, origin: first",
+            "2: arrival: 1700000000000 s is later than the year 5000; is the unit right?",
+        ),
         (
             '{"arrival":"1 s","task":"MNLI","tokens":9}\n'
             '{"arrival":"1 s","task":"MNLI","tokens":9,"deadline":"1 s"}',

@@ -36,7 +36,7 @@ def test_all_problems_are_in_one_message() -> None:
         check_weights(weights, small_graph())
     assert str(error.value).splitlines() == [
         "w.npz: 2 tensors missing: pooler.weight (24 x 24), classifier.bias (2); give a file that "
-        "has them",
+        "has them, or a seed to draw what is a task's own",
         "w.npz: 1 tensor not in the model: qa_outputs.weight (3 x 4); remove them, or choose the "
         "model they belong to",
         "w.npz: 1 tensor of another shape: classifier.weight (3 x 4, expected 2 x 24); choose the "

@@ -24,7 +24,7 @@ def operand_rows(parts: Parts, depth: int, rows: int, name: str) -> int:
         raise CapacityError(
             f"{name}: {tile} rows of {depth} elements need "
             f"{format_bytes(tile * depth)}; activation_buffer has "
-            f"{format_bytes(capacity)}; enlarge activation_buffer.data"
+            f"{format_bytes(capacity)}; enlarge activation_buffer.data (or set it to fit)"
         )
     return largest // tile * tile
 
@@ -54,7 +54,7 @@ def panel_columns(parts: Parts, weights: Sequence[StoredTensor], name: str) -> i
             return min(ceil_div(even, tile) * tile, columns)
     raise CapacityError(
         f"{name}: a panel of {min(tile, columns)} x {depth} weights does not fit "
-        "weight_buffer; enlarge weight_buffer.data and .masks"
+        "weight_buffer; enlarge weight_buffer.data and .masks (or set them to fit)"
     )
 
 

@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 from accelsim.errors import ConfigError
 from accelsim.memory.imports.points import VOLATILE_CELLS, Entry, Fields, Found, Point
@@ -36,6 +37,7 @@ _GOALS = {
     "leakage power": "Leakage",
     "area": "Area",
 }
+_BEGINS = re.compile(r"^(?:User-defined|Default) configuration file ", re.MULTILINE)
 _GOAL = "Searching for the best solution that is optimized for "
 _BYTES = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30}
 _SIZE = re.compile(r"([0-9]{1,12})\s?(B|KB|MB|GB)")
@@ -78,6 +80,18 @@ def read_nvsim(text: str, file: str) -> Found:
         notes=tuple(notes),
         unused=unused,
     )
+
+
+def read_nvsim_runs(text: str, file: str) -> Found:
+    """Return the arrays of what one run printed, or several, one after the other."""
+    starts = [match.start() for match in _BEGINS.finditer(text)]
+    if len(starts) < 2:
+        return read_nvsim(text, file)
+    parts = (text[start:end] for start, end in pairwise([*starts, None]))
+    found = [read_nvsim(part, f"{file}, run {n}") for n, part in enumerate(parts, 1)]
+    if len({(each.tool, each.cell, each.cell_area) for each in found}) > 1:
+        raise ConfigError(f"{file}: runs of several cells; give each a file of its own")
+    return replace(found[0], points=tuple(point for each in found for point in each.points))
 
 
 def with_cells(found: Found, bits_per_cell: int) -> Found:

@@ -148,8 +148,8 @@ def _header(texts: Mapping[Path, str], tool: str) -> str:
 
 def _arrays(texts: Mapping[Path, str], form: str, given: Given) -> Written:
     read: dict[str, Callable[[str, str], Found]] = {
-        "nvsim": nvsim.read_nvsim,
-        "ns-cache": nvsim.read_nvsim,
+        "nvsim": nvsim.read_nvsim_runs,
+        "ns-cache": nvsim.read_nvsim_runs,
         "cacti": cacti.read_cacti,
         "nvmexplorer": lambda text, file: nvmexplorer.read_nvmexplorer(text, file, given.cell),
         "macro": _read_macro,

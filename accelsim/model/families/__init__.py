@@ -31,6 +31,9 @@ _FILES = {
 }
 
 
+_ENDINGS = (".json", ".onnx")
+
+
 class _ModelChoice(Choice[Network]):
     """A model: the name of a preset, or ``custom`` and a family, with any hyperparameters."""
 
@@ -44,8 +47,13 @@ class _ModelChoice(Choice[Network]):
         return {**presets, "custom": {}}
 
     def chosen(self, given: dict[str, Any], key: str, known: Iterable[str]) -> str:
-        """Return the preset that a mapping names. Raises RuleError, with a close or with all."""
+        """Return the preset that a mapping names. Raises RuleError, with a close or with all.
+
+        A model of a file has the file's name, and all that a ``custom`` one has.
+        """
         names = list(known)
+        if key == self.key and str(given.get(key)).endswith(_ENDINGS):
+            return "custom"
         if key != self.key or (isinstance(name := given.get(key), str) and name in names):
             return super().chosen(given, key, names)
         what = f"got {describe(given[key])}" if key in given else "this key is missing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,7 +31,9 @@ def read_model(path: Path | str, **changes: Any) -> Any:
 
 
 def read_hyperparameters(path: Path) -> dict[str, Any]:
-    """Return the hyperparameters of a custom model, from a config.json or a folder with one.
+    """Return the hyperparameters of a model, from a config.json or a folder with one.
+
+    It has the name of the file, and of its folder where that is ``config.json``.
 
     Raises ConfigError for a file that is none, a family that accelsim does not have, a size that
     is missing, and what a family's graph is not made for.
@@ -51,9 +54,14 @@ def read_hyperparameters(path: Path) -> dict[str, Any]:
                 f"built, got {json.dumps(filled[key])}"
             )
     try:
-        return {"name": "custom", "family": name, **family.translate(filled)}
+        return {"name": _name(file), "family": name, **family.translate(filled)}
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{file}: {error}") from None
+
+
+def _name(file: Path) -> str:
+    known = Path(os.path.abspath(file))
+    return f"{known.parent.name}/{known.name}" if known.name == "config.json" else known.name
 
 
 def _families() -> Iterator[tuple[str, tuple[type[Network], HuggingFace]]]:
