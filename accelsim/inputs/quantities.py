@@ -55,18 +55,20 @@ def _quantity(
     zero: bool = False,
     most: str | None = None,
     least: str | None = None,
+    example: str | None = None,
 ) -> Any:
     """Return the annotations of a field: in the range of its dimension, or zero if that may be.
 
-    ``least`` and ``most`` take the place of the ends of the range.
+    ``least``, ``most`` and ``example`` take the place of those of the range.
     """
     limits = _RANGES[dimension]
     most, least = most or limits.most, least or limits.least
+    example = example or limits.example
 
     def read(value: object, info: ValidationInfo) -> float | int:
         known = info.context == WORKED_OUT and type(value) in (int, float)
-        text = f"{value!r} {dimension}" if known else _text(value, dimension)
-        number = _parse(text, dimension, whole=False)
+        text = f"{value!r} {dimension}" if known else _text(value, dimension, example)
+        number = _parse(text, dimension, example, whole=False)
         if number < 0 or (number == 0 and not zero):
             bound = "greater than or equal to 0" if zero else "greater than 0"
             raise _error(f"input should be {bound}, got '{text}'")
@@ -74,26 +76,24 @@ def _quantity(
             raise _error(f"{text.strip()} is too small; expected at least {least}")
         if number > parse_quantity(most, dimension):
             raise _error(f"{text.strip()} is too large; expected at most {most}")
-        return _parse(text, dimension, whole=True) if whole else number
+        return _parse(text, dimension, example, whole=True) if whole else number
 
-    schema = {"type": "string", "examples": [limits.example]}
+    schema = {"type": "string", "examples": [example]}
     return (BeforeValidator(read), WithJsonSchema(schema))
 
 
-def _text(value: object, dimension: str) -> str:
+def _text(value: object, dimension: str, example: str) -> str:
     if isinstance(value, str):
         return value
     bare = isinstance(value, (int, float)) and not isinstance(value, bool)
     got = f"the bare number {value}" if bare else describe(value)
-    example = _RANGES[dimension].example
     raise _error(f"expected a quantity in {dimension} such as '{example}', got {got}")
 
 
-def _parse(text: str, dimension: str, *, whole: bool) -> float | int:
+def _parse(text: str, dimension: str, example: str, *, whole: bool) -> float | int:
     try:
         return parse_whole(text, dimension) if whole else parse_quantity(text, dimension)
     except UnitError as error:
-        example = _RANGES[dimension].example
         if dimension == "B" and text.strip().startswith("fit"):
             raise _error(
                 f"'{text}' is for memories and buffers of a workload's machines, which say what "
@@ -108,9 +108,9 @@ def _error(message: str) -> PydanticCustomError:
 
 Seconds = Annotated[float, *_quantity("s", zero=True)]
 # A time that is simulated: 1e7 s are four months.
-SimulatedSeconds = Annotated[float, *_quantity("s", zero=True, most="1e7 s")]
+SimulatedSeconds = Annotated[float, *_quantity("s", zero=True, most="1e7 s", example="20 ms")]
 Hertz = Annotated[float, *_quantity("Hz")]
-RequestRate = Annotated[float, *_quantity("Hz", least="1e-6 Hz", most="1e6 Hz")]
+RequestRate = Annotated[float, *_quantity("Hz", least="1e-6 Hz", most="1e6 Hz", example="0.5 Hz")]
 Joules = Annotated[float, *_quantity("J", zero=True)]
 JoulesPerByte = Annotated[float, *_quantity("J/B", zero=True)]
 Watts = Annotated[float, *_quantity("W", zero=True)]

@@ -6,6 +6,7 @@ What the figures cannot mean (saturated, wears out), what they leave out, what c
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from itertools import product
 from math import fsum
@@ -23,6 +24,10 @@ from accelsim.units import format_bytes, format_si
 # What every array multiplies, whatever is stored.
 _MULTIPLIED = 8
 _MOST_NAMES = 4
+_QUANTITY = re.compile(
+    r"(?<![\w.])\d[\d,.]*(?:e-?\d+)?"
+    r"(?: (?:[KMG]iB|[fpnumkMGT]?(?:B|J|W|s|m2|Hz)|%|ppm|years|min|h|d)(?!\w))?"
+)
 
 
 def cautions(result: Result) -> tuple[str, ...]:
@@ -46,10 +51,22 @@ def _once(result: Result, texts: Callable[[Result, CaseResult], Iterator[str]]) 
         for text in texts(result, case):
             found.setdefault(text, []).append(name)
     every = len(result.cases)
-    return tuple(
-        text if len(names) == every > 1 else f"{text} ({', '.join(names)})"
-        for text, names in found.items()
-    )
+    alike: dict[tuple[str, ...], dict[str, str]] = {}
+    for text, names in found.items():
+        words = tuple(_QUANTITY.split(text))
+        alike.setdefault(words, {})[text] = "" if len(names) == every > 1 else ", ".join(names)
+    return tuple(map(_joined, alike.values()))
+
+
+def _joined(texts: dict[str, str]) -> str:
+    """Return texts that differ in quantities alone as one: of the later ones what differs."""
+    (first, names), *others = texts.items()
+    told = [names] if names else []
+    for text, who in others:
+        pairs = zip(_QUANTITY.findall(text), _QUANTITY.findall(first), strict=True)
+        changed = (f"{own} instead of {known}" for own, known in pairs if own != known)
+        told.append(f"{who}: {', '.join(changed)}")
+    return f"{first} ({'; '.join(told)})" if told else first
 
 
 def _warnings(result: Result, case: CaseResult) -> Iterator[str]:

@@ -12,6 +12,8 @@ from accelsim.version import __version__
 
 SCHEMA_VERSION = 1
 # Lines that are shown of a view without --verbose.
+# [ours] The least share of a whole that is told without --verbose.
+_LEAST = 1e-6
 _MOST = 8
 
 
@@ -81,11 +83,20 @@ def _view(one: Compared, view: View, most: int | None) -> Table:
     for name in names[1:]:
         of = f"{name}\n" if len(names) > 2 else ""
         columns += [Column("", f"{of}difference", view.unit), Column("", f"{of}ratio", "x")]
-    rows = tuple(_row(line, view.unit) for line in view.lines[:most])
+    lines = view.lines if most is None else [one for one in view.lines if _tells(one, view)][:most]
+    rows = tuple(_row(line, view.unit) for line in lines)
     left = len(view.lines) - len(rows)
     notes = (f"{left} more with --verbose",) if left else ()
     of = "" if view.by == "scope" else ", of the whole run"
     return Table(f"{view.quantity} by {view.by}{of}", tuple(columns), rows, notes)
+
+
+def _tells(line: Line, view: View) -> bool:
+    """Say whether a line is more than a refresh that fell to the other side of a border."""
+    every = zip(*(one.values for one in view.lines), strict=True)
+    totals = (sum(value or 0.0 for value in values) for values in every)
+    pairs = zip(line.values, totals, strict=True)
+    return view.by == "scope" or any((v or 0.0) >= _LEAST * total for v, total in pairs)
 
 
 def _row(line: Line, unit: str) -> Row:

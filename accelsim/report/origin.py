@@ -28,7 +28,9 @@ def origin(version: int, command: Sequence[str], workload: Workload) -> dict[str
 def changes(workload: Workload) -> Iterator[str]:
     """Yield what the command changed of the workload's files, and sizes that were worked out."""
     if workload.overrides:
-        yield "changed: " + "; ".join(shortened(text, 200) for text in workload.overrides)
+        made = [shortened(text, 200) for text in workload.overrides]
+        cut = "" if made == list(workload.overrides) else " ([...]: shortened, whole in --json)"
+        yield f"changed: {'; '.join(made)}{cut}"
     for name, case in workload.cases.items():
         if case.fits:
             sizes = told(case.hardware, case.fits).items()

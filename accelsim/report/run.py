@@ -16,7 +16,7 @@ from accelsim.account.service import ALL, TaskService
 from accelsim.evaluation.cases import CaseResult, Result
 from accelsim.evaluation.comparison import KINDS, Gain, find_gains
 from accelsim.evaluation.metrics import case_figures
-from accelsim.evaluation.reasons import energy_parts, overloaded
+from accelsim.evaluation.reasons import energy_parts
 from accelsim.inputs.shipped import known_as
 from accelsim.mapping.cache import InferenceProgram
 from accelsim.policies.service import ServiceConfig
@@ -317,8 +317,6 @@ def _gains(result: Result, sure: Uncertainty | None) -> Iterator[Table]:
         groups.append([(kind if n == 0 else "", *gain) for n, gain in enumerate(gains)])
     rows = [row for group in groups if group for row in (RULE, *group)][1:]
     notes = [] if published is None else [_published_note(published)]
-    if any(overloaded(result, one) for one in comparisons):
-        notes.append("saturated: a gain in latency tells how long the stream was, nothing else")
     yield Table("Gain over the baseline, by scope", tuple(columns), tuple(rows), tuple(notes))
 
 

@@ -30,6 +30,8 @@ _ENERGY = Column("energy", "energy", "J", 6)
 _STANDING = ("leakage", "clock", "standby")
 # [ours] Points of a distribution.
 _QUANTILES = 100
+# [ours] Of a longest latency to the shortest: beyond, the axis is logarithmic.
+_FAR = 10
 
 
 def band_of(design: str, gain: Gain, sure: Uncertainty | None) -> Band | None:
@@ -47,6 +49,7 @@ def gains_chart(
         Column("gain", "gain", "x"),
         Column("low", "5 %", "x"),
         Column("high", "95 %", "x"),
+        _DESIGN,
     )
     rows: list[Row] = []
     for one in find_gains(result):
@@ -54,14 +57,14 @@ def gains_chart(
             band = band_of(one.design, gain, sure)
             ends = (band.low, band.high) if band else (None, None)
             what = f"{gain.metric}, {scopes[gain.scope]}"
-            rows.append((f"{one.design} over {one.baseline}", what, gain.value, *ends))
+            rows.append((f"{one.design} over {one.baseline}", what, gain.value, *ends, one.design))
     if not rows:
         return
     published = result.workload.config.published if result.closed_loop else None
     if published:
         whats = dict.fromkeys(str(row[1]) for row in rows)
         papers = {what: getattr(published, what.partition(",")[0]) for what in whats}
-        rows += [("paper", what, value, None, None) for what, value in papers.items() if value]
+        rows += [("paper", what, value, None, None, "") for what, value in papers.items() if value]
     yield Chart(
         title="Gain over the baseline: right of 1 the design is better",
         kind="points",
@@ -173,7 +176,7 @@ def machines(result: Result) -> Iterator[Section]:
         Column("memory", "memory"),
         Column("bits_per_cell", "bits\nper cell", "1"),
         Column("what", "what"),
-        Column("bytes", "bytes", "B"),
+        Column("bytes", "size", "MiB"),
     )
     rows: list[Row] = []
     for design, case in result.cases.items():
@@ -206,7 +209,7 @@ def rooflines(result: Result) -> Iterator[Section]:
         Column("bound", "bound by"),
         Column("unit", "of"),
         Column("intensity", "operations for each byte of memories", "1"),
-        Column("rate", "operations a second", "Hz"),
+        Column("rate", "operations a second", "#"),
         Column("bytes", "bytes", "B"),
         Column("time", "time of\nits busiest port", "s"),
     )
@@ -269,12 +272,12 @@ def courses(result: Result) -> Iterator[Section]:
     ports = {name: one.busy for name, one in traced.items()}
     starts = {name: one.starts for name, one in traced.items()}
     yield _over_time("Power", "areas", power, "spent on", starts, watts)
-    yield _over_time(title, "points", busy, "port", starts, ports)
+    yield _over_time(title, "heat", busy, "port", starts, ports)
 
 
 def _over_time(
     title: str,
-    kind: Literal["areas", "points"],
+    kind: Literal["areas", "heat"],
     column: Column,
     series: str,
     starts: dict[str, Floats],
@@ -323,7 +326,14 @@ def latencies(result: Result) -> Iterator[Section]:
         series="design",
         choice="task",
         joined=True,
+        logarithmic=("latency",) if _far_apart(rows) else (),
     )
+
+
+def _far_apart(rows: Iterable[Row]) -> bool:
+    """Say whether the smaller latencies would not be seen on a linear axis."""
+    found = [float(row[2]) for row in rows if isinstance(row[2], float)]
+    return bool(found) and max(found) > _FAR * min(found) > 0
 
 
 def _latencies(case: CaseResult) -> dict[str, list[float]]:

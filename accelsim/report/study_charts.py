@@ -49,8 +49,10 @@ def study_charts(
             brief=True,
             notes=("Points drawn around with a box are those that the parallel axes show.",),
         )
-    shown = tuple(dict.fromkeys((*axes, *figures)))
-    if rows and len(shown) > 1:
+    # An axis on which all points are one tells nothing.
+    keys = dict.fromkeys((*axes, *figures))
+    shown = tuple(key for key in keys if len({row[places[key]] for row in rows}) > 1)
+    if len(shown) > 1:
         yield Chart(
             title="All axes and figures: drag along an axis to choose",
             kind="parallel",

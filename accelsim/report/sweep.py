@@ -56,6 +56,7 @@ def sweep_report(
     shown, quantiled, objectives = (shown_columns(each, cases, config) for each in asked)
     rows = short_rows(table, shown, quantiled, objectives)
     data = _data(config, rows, shown)
+    goals = _goals(config, data, shown, cases, asked=wanted is not usual)
     counts = {str(state): sum(row.state == state for row in rows) for state in STATES}
     in_part = sum(row.state == "ok" and bool(row.reason.kind) for row in rows)
     reasons, quantiles = _reasons(rows), _quantiles(rows, quantiled)
@@ -66,11 +67,15 @@ def sweep_report(
         title=f"{config.name}: {len(table.study):,} points",
         about=tuple(_about(table)),
         sections=(*best, *(() if best else (_first(data),)), *reasons, *_quantile_table(quantiles)),
-        verdict=(*([Prose(searched, "strong")] if searched else ()), *verdict),
+        verdict=(
+            *([Prose(searched, "strong")] if searched else ()),
+            *(() if best else _extremes(config, data, goals)),
+            *verdict,
+        ),
         details=(_first(data),) if best else (),
         data=data,
         pictures=(
-            *study_charts(data, config.axis_columns, _goals(config, data, shown)),
+            *study_charts(data, config.axis_columns, goals),
             *_quantile_charts(quantiles),
         ),
         document={
@@ -88,15 +93,44 @@ def sweep_report(
     )
 
 
-def _goals(config: StudyConfig, data: Table, shown: Shown) -> dict[str, float]:
-    """Return the columns that should be small (1) or large (-1); without any what is shown (0)."""
-    known = {column.key for column in data.columns}
+def _goals(
+    config: StudyConfig, data: Table, shown: Shown, cases: Sequence[str], *, asked: bool
+) -> dict[str, float]:
+    """Return the columns that should be small (1) or large (-1).
+
+    Without objectives these are what is shown of the case that the axes change most; what was
+    ``asked`` for has no direction (0).
+    """
+    known = [column.key for column in data.columns]
     goals = {
         name: 1.0 if each.minimize is not None else -1.0
         for name, each in config.objectives.items()
         if name in known
     }
-    return goals or dict.fromkeys([column.key for column in shown.columns][:_TRADED], 0.0)
+    if goals:
+        return goals
+    figures = [column.key for column in shown.columns]
+    values = {key: {row[known.index(key)] for row in data.rows} for key in figures}
+    own = {case: [key for key in figures if key.startswith(f"{case}.")] for case in cases}
+    varied = max(own.values(), key=lambda keys: sum(len(values[key]) for key in keys), default=[])
+    return dict.fromkeys((varied or figures)[:_TRADED], 0.0 if asked else 1.0)
+
+
+def _extremes(config: StudyConfig, data: Table, goals: Mapping[str, float]) -> Iterator[Prose]:
+    """Yield where each figure that should be small is least."""
+    for at, column in enumerate(data.columns):
+        found = [row for row in data.rows if row and isinstance(row[at], (int, float))]
+        if goals.get(column.key) != 1 or len({row[at] for row in found}) < 2:
+            continue
+        ordered = sorted(found, key=lambda row: float(row[at] or 0))
+        least, most = ordered[0], ordered[-1]
+        axes = zip(config.axis_columns, least[1:], strict=False)
+        point = ", ".join(f"{name} {value}" for name, value in axes)
+        yield Prose(
+            f"{column.key} is least at point {least[0]}, {point}: {column.text(least[at])}, "
+            f"where the most is {column.text(most[at])}",
+            "strong",
+        )
 
 
 def studies_report(store: Store, command: Sequence[str]) -> Report:

@@ -151,6 +151,7 @@ class Chart:
     ``points``    a mark a row at ``x`` and ``y``, named by ``label``, with an interval from ``low``
                   to ``high``, coloured by ``series``; ``joined`` draws lines between them
     ``areas``     steps of ``y`` over ``x``, those of each ``series`` on top of one another
+    ``heat``      steps of ``y`` over ``x``, a row for each ``series``, as dark as they are high
     ``parallel``  a line a row across an axis for each of ``x``
 
     Of several ``y`` the reader takes one; of the values of ``choice`` too. A medium that can do so
@@ -160,7 +161,7 @@ class Chart:
     """
 
     title: str
-    kind: Literal["bars", "points", "areas", "parallel"]
+    kind: Literal["bars", "points", "areas", "heat", "parallel"]
     table: Table
     x: tuple[str, ...]
     y: tuple[str, ...] = ()

@@ -114,8 +114,7 @@ def _entries(trail: Trail) -> Table:
     none = (None, None, None, None)
     rows: list[Row] = [*table.rows, RULE]
     if trail.rest:
-        told = "first loads, which no later round repeats" if trail.rest < 0 else "rest"
-        rows.append((told, *none, trail.rest, _share(trail, trail.rest)))
+        rows.append(("rest", *none, trail.rest, _share(trail, trail.rest)))
     rows.append(("all", *none, trail.value, 1.0))
     return Table(table.title, table.columns, tuple(rows))
 

@@ -47,9 +47,9 @@ WRONG = [
     ("policy: [fifo]", "policy: expected a mapping such as {name: earliest_deadline}, got a list"),
     ("policy: {name: fifo, delay: 1 s}", "policy.delay: unknown key; known keys: name"),
     ("policy: {name: task_affinity}", "policy.maximum_delay: this key is missing; expected a value "
-     "such as '1.5 ns'"),
+     "such as '20 ms'"),
     ("policy: {name: task_affinity, maximum_delay: 5}", "policy.maximum_delay: expected a quantity "
-     "in s such as '1.5 ns', got the bare number 5"),
+     "in s such as '20 ms', got the bare number 5"),
     ("policy: {name: task_affinity, maximum_delay: -1 s}", "policy.maximum_delay: input should be "
      "greater than or equal to 0, got '-1 s'"),
     ("idle: {policy: timout}", "idle.policy: expected 'break_even', 'oracle' or 'timeout', got the "

@@ -81,7 +81,7 @@ def test_every_chart_is_drawn_and_fits(browser: Any, folder: Path, width: int, s
         assert page.locator(".plot .main-svg").count() >= len(TITLES)
         marks = page.evaluate(
             "Object.fromEntries(window.accelsim.charts.map(one => [one.title,"
-            " one.figure.querySelectorAll('.plot .trace').length]))"
+            " one.figure.querySelectorAll('.plot .trace, .plot .hm').length]))"
         )
         assert all(marks.values()), marks
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -96,23 +96,96 @@ def test_bars_are_the_figures_of_the_results(opened: Any, folder: Path) -> None:
         for trace in opened.evaluate(DRAWN, title):
             for joules, (_, design, _) in zip(trace["x"], trace["of"], strict=True):
                 shown[design] = shown.get(design, 0.0) + joules
-        assert list(shown) == ["vanilla_mixed", "adapter_mixed"]
+        assert list(shown) == list(cases)
         for design, joules in shown.items():
             assert joules == pytest.approx(cases[design]["energy"]["total_J"], rel=1e-4), title
 
 
-def test_all_designs_can_be_shown(opened: Any, folder: Path) -> None:
+# Of a chart that is no bars: what is drawn along both axes, in the units of its axes, by series.
+PUT = """title => {
+    const chart = window.accelsim.charts.find(one => one.title === title);
+    const [trace] = chart.figure.querySelector('.plot').data;
+    if (trace.lines) return trace.lines.map((line, n) => [line.name, Array.from(trace.z[n])]);
+    return chart.figure.querySelector('.plot').data.filter(one => !one.guide)
+        .map(one => [one.name, Array.from(one.y)]);
+}"""
+
+
+def test_points_areas_and_rows_are_the_figures_of_the_results(opened: Any, folder: Path) -> None:
+    """``results.json`` keeps the tables behind the charts, in SI."""
+    kept = json.loads((folder / "results.json").read_text())["report"]
+    for title in ("Roofline", "Power", "Distribution by task", *(t for t in TITLES if "Util" in t)):
+        (chart,) = (one for one in kept["pictures"] if one.get("title") == title)
+        table = kept["tables"][chart["table"]]
+        cells = {
+            column["key"]: values if isinstance(values, list)
+            else [values["texts"][of] for of in values["of"]]
+            for column, values in zip(table["columns"], table["values"], strict=True)
+        }  # fmt: skip
+        unit = {column["key"]: column["unit"] for column in table["columns"]}[chart["y"][0]]
+        first = cells[chart["choice"]][0]
+        wanted: dict[str, list[float]] = {}
+        for choice, name, value in zip(
+            cells[chart["choice"]], cells[chart["series"]], cells[chart["y"][0]], strict=True
+        ):
+            if choice == first:
+                wanted.setdefault(name, []).append(value * (100 if unit == "%" else 1))
+        drawn = {name: pytest.approx(values) for name, values in opened.evaluate(PUT, title)}
+        assert wanted == drawn, title
+
+
+def test_boxes_of_designs_choose_for_charts_and_tables(opened: Any, folder: Path) -> None:
     cases = json.loads((folder / "results.json").read_text())["cases"]
-    for box in opened.locator("#filters input").all():
-        box.check()
+    out = ["vanilla_slc", "adapter_slc"]
+    for name in out:
+        opened.locator("#filters label", has_text=name).locator("input").uncheck()
     opened.wait_for_timeout(500)
     shown: dict[str, float] = {}
     for trace in opened.evaluate(DRAWN, "Area"):
         for area, (design, _) in zip(trace["x"], trace["of"], strict=True):
             shown[design] = shown.get(design, 0.0) + area
     assert shown == {
-        name: pytest.approx(sum(case["area_mm2"].values())) for name, case in cases.items()
+        name: pytest.approx(sum(case["area_mm2"].values()))
+        for name, case in cases.items()
+        if name not in out
     }
+    drawn = [name for name, _ in opened.evaluate(PUT, next(t for t in TITLES if "Gain" in t))]
+    assert drawn == ["adapter_mixed over vanilla_mixed", "paper"]
+    heads = opened.locator("th:visible, h2:visible, td:visible").all_inner_texts()
+    assert any(text.startswith("adapter_mixed") for text in heads)
+    assert not any(text.startswith(tuple(out)) for text in heads)
+    # What comes after the designs stays.
+    assert opened.locator("p.end:visible").count() == opened.locator("p.end").count()
+
+
+def test_a_design_has_one_colour_on_all_pages(browser: Any, folder: Path, tmp_path: Path) -> None:
+    """Whichever designs ran, and in whichever order."""
+    wanted = ["--cases", "adapter_slc,vanilla_slc", "--report", "--quiet", "--out", str(tmp_path)]
+    assert run_command_line(["run", MAIN, *QUICK, *wanted]) == 0
+    colours = []
+    for place in (folder, tmp_path):
+        for page in _opened(browser, place, 1400, "light"):
+            colours.append(
+                page.evaluate(
+                    "Object.fromEntries(window.accelsim.charts"
+                    ".find(one => one.title === 'Distribution by task')"
+                    ".figure.querySelector('.plot').data.map(one => [one.name, one.line.color]))"
+                )
+            )
+    assert len(colours[0]) == len(set(colours[0].values())) == 4
+    assert colours[1].items() <= colours[0].items()
+    assert len(colours[1]) == 2
+
+
+def test_ticks_are_round_on_logarithmic_axes(opened: Any) -> None:
+    for title in ("Roofline", next(t for t in TITLES if "Gain" in t)):
+        ticks = opened.evaluate(
+            "title => window.accelsim.charts.find(one => one.title === title).figure"
+            ".querySelector('.plot').layout.xaxis.tickvals",
+            title,
+        )
+        assert len(ticks) >= 3
+        assert {float(f"{tick:e}".split("e")[0]) for tick in ticks} <= {1.0, 2.0, 5.0}
 
 
 def test_a_bar_filters_the_other_charts_and_the_keyboard_does_too(opened: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ def test_the_trace_processor_still_says_so(tmp_path: Path) -> None:
 
 
 def test_all_that_it_was_asked_passed_its_gate() -> None:
+    sys.path.insert(0, str(SCRIPT.parent))
+    from trace_processor import RUNS
+
+    asked = {name: " ".join(arguments) for name, arguments in RUNS.items()}
+    assert {name: counts["arguments"] for name, counts in SAID["runs"].items()} == asked
     for name, counts in SAID["runs"].items():
         assert counts["slices"] > 50_000, name
         assert counts["negative"] == counts["backwards"] == 0

@@ -39,7 +39,7 @@ WORKLOAD_VALUES = [
     ("model: {name: albert-base}", "model: {name: albert}", "model.name: expected a preset or "
      "'custom', got the text 'albert'; did you mean 'albert-base'?"),
     ("rounds: 1}", "rounds: 1, idle_between_rounds: 5}", "requests.idle_between_rounds: expected "
-     "a quantity in s such as '1.5 ns', got the bare number 5"),
+     "a quantity in s such as '20 ms', got the bare number 5"),
     ("rounds: 1}", "rounds: 1, idle_between_rounds: 1e300 s}", "requests.idle_between_rounds: "
      "1e300 s is too large; expected at most 1e7 s"),
     ("rounds: 1}", "rounds: 1000001}", "requests.rounds: input should be less than or equal to "

@@ -47,7 +47,7 @@ def page(report: Report, plotly: bytes) -> str:
             report=report,
             body=list(_numbered(chain(report.sections, map(_note, report.notes), report.pictures))),
             details=list(_numbered(report.details)),
-            charts=_squeezed(_json({"charts": charts})),
+            charts=_squeezed(_json({"charts": charts, "designs": _designs(document)})),
             inputs=json.dumps(inputs, indent=1, default=str),
             command=" ".join(map(str, document.get("command", ()))),
             plotly=_squeezed(plotly),
@@ -65,8 +65,18 @@ def _cases(document: Mapping[str, Any]) -> dict[str, Any]:
     return cases if isinstance(cases, dict) else {}
 
 
+def _designs(document: Mapping[str, Any]) -> list[str]:
+    """Return the designs in the order of their workload, whichever of them ran."""
+    asked = (document.get("workload") or {}).get("configuration", {}).get("cases", {})
+    return list(asked or _cases(document))
+
+
+class Last(Prose):
+    """A note on all that stands before it."""
+
+
 def _note(text: str) -> Prose:
-    return Prose(text, "note")
+    return Last(text, "note")
 
 
 def _numbered(sections: Any) -> Any:

@@ -19,6 +19,7 @@ from accelsim.placement.placement import DRAM
 from accelsim.study.why.joules import energy_entries, moved_entries, one_pass_entries
 from accelsim.study.why.origins import code_place, origins
 from accelsim.study.why.times import time_entries
+from accelsim.study.why.trail import ROUNDS
 from accelsim.study.why.trail import Entry as Entry
 from accelsim.study.why.trail import Origin as Origin
 from accelsim.study.why.trail import Trail as Trail
@@ -68,6 +69,9 @@ def _trail(result: Result, name: str) -> Trail:
     metric, found = known[key]
     value = "" if found is None else found
     counted, per = _entries(case, key) or ([], "")
+    first, switches = case.figures.first_loads, case.figures.switches
+    if first and per == ROUNDS:
+        per += f"; no part of them are {first:g} of the {switches} switches, which load what stays"
     entries = sorted((e for e in counted if e.value), key=lambda entry: -entry.value)
     sheets = case.figures.prices.sheets
     blocks = [block for block in dict.fromkeys(e.block for e in entries) if block in sheets]

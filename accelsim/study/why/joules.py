@@ -16,7 +16,7 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.components.base import Part
 from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
-from accelsim.study.why.trail import Entry, scope_account
+from accelsim.study.why.trail import ROUNDS, Entry, scope_account
 from accelsim.units import TICKS_PER_SECOND
 
 DYNAMIC = "dynamic"
@@ -72,8 +72,8 @@ def _purpose(row: BreakdownRow, kind: str) -> str:
 
 _RULES = {
     "energy.switch": _Rule("the run's switches", lambda case: case.figures.switches, _switching),
-    "energy.memory": _Rule("the run's rounds", _rounds, what=_of_path),
-    "energy.system": _Rule("the run's rounds", _rounds),
+    "energy.memory": _Rule(ROUNDS, _rounds, what=_of_path),
+    "energy.system": _Rule(ROUNDS, _rounds),
     "energy.request": _Rule("the run's requests", lambda case: len(case.run.requests)),
     "energy.run": _Rule("the run", lambda _: 1.0),
     "energy.day": _Rule("days like the run", lambda case: 1 / day_factor(case.run)),
@@ -85,7 +85,7 @@ def _rule(key: str) -> _Rule | None:
     metric, _, label = key.rpartition(".")
     name = label.replace("_", " ")
     if metric == "energy.part":
-        return _Rule("the run's rounds", _rounds, what=lambda r, kind: _round_part(r, kind) == name)
+        return _Rule(ROUNDS, _rounds, what=lambda r, kind: _round_part(r, kind) == name)
     if metric == "energy.purpose":
         return _Rule("the run", lambda _: 1.0, what=lambda r, kind: _purpose(r, kind) == name)
     if key.startswith("energy.leakage."):
@@ -115,9 +115,15 @@ def energy_entries(case: CaseResult, key: str) -> tuple[list[Entry], str] | None
 
 def _by_rule(case: CaseResult, rule: _Rule) -> list[Entry]:
     divisor = rule.divisor(case)
+    # What is loaded once is part of no round.
+    again = scope_account(case).repeated if rule.divisor is _rounds else 1.0
     actions: defaultdict[tuple[str, str, str], list[BreakdownRow]] = defaultdict(list)
     standing: defaultdict[tuple[str, str], float] = defaultdict(float)
-    rows = [row for row in case.breakdown if rule.when(row)]
+    rows = [
+        row if row.program != ProgramKind.SWITCH or again == 1 else _scaled(row, again)
+        for row in case.breakdown
+        if rule.when(row)
+    ]
     seconds = fsum(row.elapsed for row in rows if row.block == CHIP)
     for row in (row for row in rows if row.block != CHIP):
         if row.action == STANDING:
@@ -134,6 +140,12 @@ def _by_rule(case: CaseResult, rule: _Rule) -> list[Entry]:
         for name, joules in standing.items()
         if joules
     ]
+
+
+def _scaled(row: BreakdownRow, share: float) -> BreakdownRow:
+    """Return a share of a row."""
+    numbers = {field: share * getattr(row, field) for field in row._fields[9:]}
+    return row._replace(**numbers)
 
 
 def _entry(name: tuple[str, str, str], amount: float, joules: float, divisor: float) -> Entry:

@@ -7,23 +7,26 @@ task waited for longest; its ticks are all of the segment's. What lies beside it
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 
 from accelsim.account.service import ALL, nearest_rank
 from accelsim.account.waits import PathPiece, critical_path
 from accelsim.engine.run import Execution, RequestOutcome
+from accelsim.engine.segment_run import SegmentRecord
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.servers import Machine
 from accelsim.program import ProgramKind
-from accelsim.study.why.trail import Entry, scope_account
+from accelsim.study.why.trail import ROUNDS, Entry, scope_account
 from accelsim.units import Tick, to_seconds
 
 # In the place of a block: the chip as a whole.
 CHIP = "chip"
 Found = tuple[list[Entry], str]
-_ROUNDS, _RUN = "the run's rounds", "the run"
+# A block and what it does.
+_Piece = tuple[str, str]
+_RUN = "the run"
 _LOADS = (ProgramKind.SWITCH, ProgramKind.POWER_UP)
 _RANKS = {"p50": 50, "p95": 95, "p99": 99, "maximum": 100}
 _REQUEST = {"latency.request": "latency.mean.all", "latency.request_p99": "latency.p99.all"}
@@ -34,14 +37,14 @@ def time_entries(case: CaseResult, key: str) -> Found | None:
 
     The run was watched from begin to end.
     """
-    times, rounds = _Times(case), case.figures.rounds
+    times = _Times(case)
     known: dict[str, Callable[[], Found]] = {
         "latency.switch": lambda: (times.mean([ProgramKind.SWITCH]), "the run's switches"),
         "time.switch": lambda: (times.mean([ProgramKind.SWITCH]), "the run's switches"),
         "time.inference": lambda: (times.mean([ProgramKind.INFER]), "the run's inferences"),
-        "latency.memory": lambda: (times.memory(), _ROUNDS),
+        "latency.memory": lambda: (times.memory(), ROUNDS),
         "latency.memory_one_pass": lambda: (times.one_pass(), "the visits of a task"),
-        "latency.system": lambda: (times.along(times.programs(ProgramKind), rounds), _ROUNDS),
+        "latency.system": lambda: (times.round(ProgramKind), ROUNDS),
         "time.active": lambda: (times.along(times.programs(ProgramKind)), _RUN),
         "time.run": lambda: (times.all(), _RUN),
     }
@@ -72,20 +75,34 @@ class _Times:
         wanted = set(kinds)
         return (each for each in self.run.executions if each.kind in wanted)
 
-    def along(self, executions: Iterable[Execution], divisor: float = 1.0) -> list[Entry]:
-        """Return what executions spend their time on, along their critical paths."""
-        ticks, amounts = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-        for part in (part for execution in executions for part in execution.parts):
-            key = id(part.record)
-            if key not in self.known:
-                self.known[key] = list(critical_path(part.record, self.lags))
-            for piece in self.known[key]:
-                ticks[piece.block, piece.what] += piece.ticks
-                amounts[piece.block, piece.what] += piece.amount
-        return [self._entry(*key, spent, amounts[key], divisor) for key, spent in ticks.items()]
+    def along(
+        self, executions: Iterable[Execution], divisor: float = 1.0, repeated: float = 1.0
+    ) -> list[Entry]:
+        """Return what executions spend their time on, along their critical paths.
 
-    def _entry(self, block: str, what: str, ticks: Tick, amount: int, divisor: float) -> Entry:
-        seconds, action = to_seconds(ticks), self.sheets[block].prices.get(what)
+        Switches count by the share of them that is ``repeated``.
+        """
+        seconds, amounts = defaultdict[_Piece, float](float), defaultdict[_Piece, float](float)
+        for execution in executions:
+            share = repeated if execution.kind is ProgramKind.SWITCH else 1.0
+            for piece in (p for part in execution.parts for p in self._path(part.record)):
+                seconds[piece.block, piece.what] += share * to_seconds(piece.ticks)
+                amounts[piece.block, piece.what] += share * piece.amount
+        return [self._entry(*key, spent, amounts[key], divisor) for key, spent in seconds.items()]
+
+    def round(self, kinds: Iterable[ProgramKind]) -> list[Entry]:
+        """Return what programs of some kinds take a round: what is loaded once is part of none."""
+        scopes = scope_account(self.case)
+        return self.along(self.programs(kinds), scopes.rounds, scopes.repeated)
+
+    def _path(self, record: SegmentRecord) -> list[PathPiece]:
+        known = self.known.get(id(record))
+        if known is None:
+            known = self.known[id(record)] = list(critical_path(record, self.lags))
+        return known
+
+    def _entry(self, block: str, what: str, seconds: float, amount: float, divisor: float) -> Entry:
+        action = self.sheets[block].prices.get(what)
         unit, price = (action.unit, seconds / amount) if action and amount else ("", None)
         return Entry(block, what, amount / divisor, unit, price, seconds / divisor)
 
@@ -111,7 +128,10 @@ class _Times:
                 if behalf.program in kinds and self.servers.port(block, action).name == port:
                     ticks[block, action] += spent
                     amounts[block, action] += work.amounts[block, action, operator]
-        return [self._entry(*key, spent, amounts[key], divisor) for key, spent in ticks.items()]
+        return [
+            self._entry(*key, to_seconds(spent), amounts[key], divisor)
+            for key, spent in ticks.items()
+        ]
 
     def memory(self) -> list[Entry]:
         """Return the loads of a round, then the busiest block of the parameters' path."""
@@ -119,8 +139,7 @@ class _Times:
         booked = self.run.total(ProgramKind.INFER).busy
         ports = [port for port in scopes.path if port in self.run.ledger.busy]
         busiest = max(ports, key=booked.__getitem__)
-        loads = self.along(self.programs(_LOADS), rounds)
-        return loads + self.busy(busiest, [ProgramKind.INFER], rounds)
+        return self.round(_LOADS) + self.busy(busiest, [ProgramKind.INFER], rounds)
 
     def one_pass(self) -> list[Entry]:
         """Return a switch, then of each task the memory that takes longest to read its words."""

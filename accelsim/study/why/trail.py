@@ -8,6 +8,9 @@ from accelsim.account.scopes import ScopeAccount
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics.base import Metric
 
+# By what a figure of a round is divided.
+ROUNDS = "the run's rounds"
+
 
 @dataclass(frozen=True)
 class Entry:
