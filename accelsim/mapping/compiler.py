@@ -185,13 +185,14 @@ class _Compilation(Generic[AnyEmitter]):
         least = inf
         for way in self.mapper.ways(emission.first, stages):
             least = min(least, way.cost)
-            for place in enumerate(candidate.words for candidate in way.candidates):
-                if place not in refused:
-                    error = emission.refusal(path + way.candidates[: place[0] + 1])
-                    if error is None:
-                        continue
+            places = list(enumerate(candidate.words for candidate in way.candidates))
+            if any(place in refused for place in places):
+                continue
+            for place in places:
+                error = emission.refusal(path + way.candidates[: place[0] + 1])
+                if error is not None:
                     refused[place] = error
-                break
+                    break
             else:
                 return way, way.cost > least
         raise next(reversed(refused.values()))
