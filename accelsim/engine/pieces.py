@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from accelsim.engine.ledger import BACKGROUND, Clock, Key, Ledger, check_conservation
 from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
-from accelsim.engine.work import Behalf, Work
+from accelsim.engine.work import Behalf
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
@@ -202,15 +202,17 @@ class PieceRunner:
             return (yield from self._replay_segment(self._segments[state]))
         run = SegmentRun(self.env, self.machine, segment, self.levels, trace=self._trace)
         key = (run.bookings, segment, state[2:], self._dram_timing if uses_dram else None)
-        record = self._memo.find("segment", key) if self._memo else None
-        if isinstance(record, SegmentRecord):
+        found = self._memo.find("segment", key) if self._memo else None
+        if found is not None:
+            known, unit = cast(tuple[SegmentRecord, Tick], found)
+            record = known.at_pace(run.unit, unit)
             self._replayed += 1
             yield from self._replay_segment(record)
         else:
             self.simulated += 1
             record = yield from run.run()
             if self._memo:
-                self._memo.keep("segment", key, record)
+                self._memo.keep("segment", key, (record, run.unit))
         self._segments[state] = record
         return record
 
@@ -227,8 +229,8 @@ class PieceRunner:
 
     # -- the end -------------------------------------------------------------------------------
 
-    def work(self) -> dict[Behalf, Work]:
-        """Return all that the pieces did, layer by layer."""
+    def ran(self) -> tuple[tuple[SegmentRecord, Behalf, int], ...]:
+        """Return what the pieces did, layer by layer, and how often."""
         ran: Counter[tuple[int, Behalf]] = Counter()
         records: dict[int, SegmentRecord] = {}
         for (piece, account), times in self.tally.items():
@@ -237,10 +239,7 @@ class PieceRunner:
                 behalf = Behalf(account.point, account.kind.value, account.task, layer)
                 records[id(record)] = record
                 ran[id(record), behalf] += times
-        found: dict[Behalf, Work] = {}
-        for (number, behalf), times in ran.items():
-            found.setdefault(behalf, Work()).add(records[number], times)
-        return found
+        return tuple((records[number], behalf, times) for (number, behalf), times in ran.items())
 
     def settle(self, ledger: Ledger) -> None:
         """Fill the ledger with all that was counted and check that it balances."""

@@ -133,10 +133,11 @@ class Run:
     """What a simulation returns.
 
     ``executions`` and ``states`` are those of the window, ``requests``, ``totals`` (by kind and
-    task) and ``work`` (by layer, too) of the whole run. ``event_count`` counts SimPy events,
-    ``simulated`` and ``replayed`` segments. ``idle_plans`` counts the idle times by what was
-    planned for them. ``task_bits`` are the most bits of all tasks' own parameters that lay in each
-    memory at a time. ``steps`` counts those that generated a token, by task and rows of the cache.
+    task) and what ``ran`` (by layer, too, and how often) of the whole run. ``event_count`` counts
+    events, ``simulated`` and ``replayed`` segments. ``idle_plans`` counts the idle times by what
+    was planned for them. ``task_bits`` are the most bits of all tasks' own parameters that lay in
+    each memory at a time. ``steps`` counts those that generated a token, by task and rows of the
+    cache.
     """
 
     makespan: Tick
@@ -146,7 +147,7 @@ class Run:
     states: tuple[StateSpan, ...]
     requests: tuple[RequestOutcome, ...]
     totals: Mapping[tuple[ProgramKind, str], ProgramTotal]
-    work: Mapping[Behalf, Work]
+    ran: tuple[tuple[SegmentRecord, Behalf, int], ...]
     event_count: int
     simulated: int
     replayed: int
@@ -160,6 +161,14 @@ class Run:
         """What was planned most often for idle times, of equals the last; None without any."""
         plans = self.idle_plans
         return max(reversed(plans), key=plans.__getitem__, default=None)
+
+    @cached_property
+    def work(self) -> Mapping[Behalf, Work]:
+        """What was done on each behalf."""
+        found: dict[Behalf, Work] = {}
+        for record, behalf, times in self.ran:
+            found.setdefault(behalf, Work()).add(record, times)
+        return found
 
     def total(self, kind: ProgramKind) -> ProgramTotal:
         """Return the total over all tasks of one kind of program."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from heapq import heappop
+from math import gcd
 from typing import Any
 
 import simpy
@@ -122,6 +124,17 @@ class SegmentRecord:
     dram: Any = None
     dram_residency: Counter[str] = field(default_factory=Counter)
 
+    def at_pace(self, unit: Tick, was: Tick) -> SegmentRecord:
+        """Return what has been without spans, had each ``was`` ticks lasted one ``unit``."""
+        if unit == was:
+            return self
+        busy = Counter({key: ticks // was * unit for key, ticks in self.busy.items()})
+        ports = {
+            n: (b // was * unit, i // was * unit, t // was * unit)
+            for n, (b, i, t) in self.ports.items()
+        }
+        return replace(self, duration=self.duration // was * unit, busy=busy, ports=ports)
+
 
 class SegmentRun:
     """One execution of a segment; ``levels`` are bytes held by buffer and are brought forward.
@@ -164,11 +177,23 @@ class SegmentRun:
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
 
+    @cached_property
+    def unit(self) -> Tick:
+        """What all times of the segment are multiples of; 1 where they depend on a state."""
+        times = [ticks for _, ticks in self._servers.values()]
+        if None in times:
+            return 1
+        return gcd(*filter(None, times), *self._machine.bursts.values()) or 1
+
     @property
     def bookings(self) -> Hashable:
-        """The server of each distinct use, how long it takes, and turns: a key, but for states."""
-        booked = tuple((server.name, ticks) for server, ticks in self._servers.values())
-        return (*booked, *self._machine.bursts.items(), self._machine.dram_turn)
+        """The server of each distinct use, how long it takes, and turns: a key, but for states.
+
+        In units: an outcome of as many others is the same at another pace.
+        """
+        unit, bursts = self.unit, self._machine.bursts.items()
+        booked = tuple((s.name, t and t // unit) for s, t in self._servers.values())
+        return (*booked, *((n, t // unit) for n, t in bursts), self._machine.dram_turn)
 
     def run(self) -> Generator[simpy.Event, Any, SegmentRecord]:
         """Run all queues until they are empty (a SimPy process fragment); return the record."""

@@ -135,7 +135,7 @@ class _Controller:
                 for kind in ProgramKind
                 for task, total in self.totals[kind.value].items()
             },
-            work=self.runner.work(),
+            ran=self.runner.ran(),
             event_count=self.env.event_count,
             simulated=self.runner.simulated,
             replayed=self.runner.replayed,

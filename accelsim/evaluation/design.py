@@ -19,18 +19,14 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import whole_pages
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.emission import Emitted
-from accelsim.mapping.switching import (
-    compile_loads,
-    compile_switch,
-    compile_wake_ups,
-)
+from accelsim.mapping.switching import compile_loads, compile_switch, compile_wake_ups
 from accelsim.memory.storage import Measured
 from accelsim.model.adaptations import Adaptation
 from accelsim.model.families import Exits, Network
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import DRAM, Placement, by_model, check_capacity, place
 from accelsim.policies.service import ServiceConfig
-from accelsim.program import Program, ProgramKind
+from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, WorkloadConfig
 
@@ -209,8 +205,10 @@ class Compilation:
         start = self.accelerator.start(hardware)
         switches, restores = (
             {
-                task: compile_switch(
-                    task, placed, hardware, addresses[task], start, volatile_alone=part
+                task: self._shared(
+                    compile_switch(
+                        task, placed, hardware, addresses[task], start, volatile_alone=part
+                    )
                 )
                 for task, placed in placements.items()
                 if hardware.has_cold_home
@@ -218,7 +216,8 @@ class Compilation:
             for part in (False, True)
         )
         models = list(_shared_images(placements, end))
-        wakes = compile_wake_ups(hardware, models, start)
+        woken = compile_wake_ups(hardware, models, start).items()
+        wakes = {state: self._shared(program) for state, program in woken}
         loads = compile_loads(hardware, models, start)
         if lost_for_good(placements, hardware):
             del wakes[PowerState.OFF]
@@ -241,6 +240,14 @@ class Compilation:
         )
         check_actions(design.segments, design_prices(design))
         return design
+
+    def _shared(self, program: Program) -> Program:
+        """Return a short program with segments that equal ones of other designs share."""
+
+        def known(segment: Segment) -> Segment:
+            return self.memo.get("switch", (segment.name, segment.tasks), lambda: segment)
+
+        return replace(program, segments=tuple(map(known, program.segments)))
 
     def _settle(self) -> Program:
         """Return what a change of the operating point takes; nothing where there is one alone."""

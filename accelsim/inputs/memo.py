@@ -28,6 +28,7 @@ _ROOM = {
     "fit": 200,
     "emitted": 50,
     "design": 50,
+    "switch": 500,
     "segment": 2000,
     "run": 300,
 }

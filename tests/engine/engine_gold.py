@@ -23,12 +23,13 @@ Interval = tuple[str, int, int, Tick, Tick]  # port, task, use, start, end
 
 
 class FixedBlock(Server):
-    """Serves a use for as many ticks as its amount."""
+    """Serves a use for as many ticks as its amount, or times as many."""
 
     steady = True
+    pace = 1
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        return use.amount
+        return self.pace * use.amount
 
 
 class FixedMachine:

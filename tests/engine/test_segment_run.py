@@ -9,6 +9,7 @@ import pytest
 from burst_gold import BurstGold
 from engine.engine_gold import (
     PORTS,
+    FixedBlock,
     FixedMachine,
     gold_intervals,
     intervals_of,
@@ -57,6 +58,20 @@ bursts_of = st.dictionaries(st.sampled_from(PORTS), st.integers(1, 5))
 def test_turns_equal_a_simulation_of_every_burst(segment: Segment, bursts: dict[str, int]) -> None:
     record = run_segment(segment, machine=FixedMachine(bursts))
     assert record.duration == BurstGold(segment, by_amount, bursts).run()
+
+
+@RUNS
+@given(segments(), bursts_of, st.integers(2, 5))
+def test_at_another_pace_all_takes_as_many_times_longer(
+    segment: Segment, bursts: dict[str, int], pace: int
+) -> None:
+    slow = FixedMachine({port: pace * burst for port, burst in bursts.items()})
+    for block in slow.blocks.values():
+        assert isinstance(block, FixedBlock)
+        block.pace = pace
+    plain = run_segment(segment, machine=FixedMachine(bursts), trace=False)
+    assert run_segment(segment, machine=slow, trace=False) == plain.at_pace(pace, 1)
+    assert plain.at_pace(pace, 1).at_pace(1, pace) == plain
 
 
 def test_masters_in_turn_go_on_where_they_were() -> None:
