@@ -261,10 +261,14 @@ class Compilation:
         Raises CapacityError for activations that fit nowhere.
         """
         chunk = self.prompt_chunk or self.lengths[-1]
-        return self._programs(
-            {task: self.lengths_of(task) for task in self.twins},
-            lambda task, tokens: self.graph(task, min(tokens, chunk), max(0, tokens - chunk)),
-        )
+
+        def make() -> _Programs:
+            return self._programs(
+                {task: self.lengths_of(task) for task in self.twins},
+                lambda task, tokens: self.graph(task, min(tokens, chunk), max(0, tokens - chunk)),
+            )
+
+        return self.memo.get("inferences", (self.inputs, self.case.hardware.mapped), make)
 
     def steps(self) -> _Programs:
         """Compile what generates a token, by task and rows of the cache."""

@@ -27,6 +27,7 @@ _ROOM = {
     "placement": 200,
     "fit": 200,
     "emitted": 50,
+    "inferences": 50,
     "design": 50,
     "switch": 500,
     "segment": 2000,

@@ -282,16 +282,23 @@ class HardwareConfig(ConfigModel):
     @cached_property
     def layout(self) -> Hashable:
         """All that mapping may read: machines of one layout have the same programs."""
+        memories = self.memories.items()
+        return (self.mapped, tuple((n, each.told("layout", n, self.site)) for n, each in memories))
+
+    @cached_property
+    def mapped(self) -> Hashable:
+        """What of the layout inferences are made from: not how much a parameter memory holds."""
         site, parts = self.site, self.components.items()
         rules = (self.accelerator, self.placement.digest, self.overlap.digest, self.mapping.digest)
         points = tuple(point.name for point in self.lower_points)
-        read = tuple((name, each.told("layout", name, site)) for name, each in parts)
+        whole = {name: "emission" if name in self.memories else "layout" for name, _ in parts}
+        read = tuple((name, each.told(whole[name], name, site)) for name, each in parts)
         priced = (
             ()
             if self.mapping.objective == "time"
             else (repr(self.datasheets), self.clock, self.dram, self.power.clock_gating)
         )
-        return (rules, points, read, priced)
+        return (rules, points, tuple(self.capacities.items()), read, priced)
 
     @cached_property
     def emission(self) -> Hashable:
