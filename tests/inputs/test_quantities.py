@@ -25,6 +25,7 @@ RANGES: dict[str, tuple[str, float, float, bool, str]] = {
     "Volts": ("V", 0.1, 10, False, "10 V"),
     "Amperes": ("A", 0, 1000, True, "1000 A"),
     "Kelvin": ("K", 1, 1000, False, "1000 K"),
+    "PartKelvin": ("K", 218, 424, False, "424 K"),
     "Meters": ("m", 0, 1, False, "1 m"),
     "SquareMeters": ("m2", 0, 1, True, "1 m2"),
     "Bytes": ("B", 1, 2**50, False, "1024 TiB"),
