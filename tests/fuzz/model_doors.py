@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from given import MAIN, ROOT, SMALL, Input, run, settings_of, write
+from given import MAIN, ROOT, Input, run, settings_of, write
 from mutations import broken_bytes, broken_text
 
 CONFIG = {
@@ -64,7 +64,8 @@ def adapter(random: Random, folder: Path) -> Input:
 
 def onnx(random: Random, folder: Path) -> Input:
     """Break a graph; where the package is missing, that is told."""
-    source = ROOT / "tests" / "reference" / "zigzag_ds_cnn.onnx"
+    source = random.choice(sorted((ROOT / "tests" / "reference").glob("*.onnx")))
     path = folder / source.name
     path.write_bytes(broken_bytes(random, source.read_bytes()))
-    return Input(("graph", MAIN, "--set", f"model={{onnx: {path}}}", "--set", SMALL[1]))
+    pictures = str(ROOT / "workloads" / "resnet8.yaml")
+    return Input(("graph", pictures, "--set", f"model={{onnx: {path}}}"))

@@ -32,7 +32,7 @@ class OnnxModel(OneInput):
 
     def inputs(self, sequence_length: int) -> str:
         """Say what an input is."""
-        return f"inputs of {Path(self.path).name}"
+        return "one input at a time"
 
     def build(
         self,

@@ -193,7 +193,8 @@ class _Reader:
         return Imported(self._path, graph, placer.outside, placer.values, outputs)
 
     def _error(self, text: str) -> ConfigError:
-        return ConfigError(f"{self._path}: {text}")
+        # Names in a damaged file may hold anything.
+        return ConfigError(f"{self._path}: {text}".replace("\n", "\\n"))
 
     def _input(self, given: Any) -> Constant | Value:
         import numpy as np
