@@ -130,15 +130,20 @@ def _table(name: str, assignments: tuple[str, ...], store: Store) -> StudyTable:
     """Return the rows of a study by its file or name."""
     from dataclasses import replace
 
+    from accelsim.study.identity import model_id
     from accelsim.study.sweep.space import load_study, remembered
     from accelsim.study.sweep.table import StudyTable
 
     source = _file(name, store)
     if made := store.made(source):
         study = remembered(made)
-        changed = replace(study, base=study.base.with_assignments(*assignments))
-        return StudyTable(changed, store)
-    return StudyTable(load_study(source, assignments), store)
+        wanted = replace(study, base=study.base.with_assignments(*assignments))
+    else:
+        wanted = load_study(source, assignments)
+    if others := store.others(wanted.ids, model_id()):
+        told = "have rows of another accelsim, other --plugins or files that have changed since"
+        click.echo(f"accelsim: {others:,} of the points {told}: they are not shown", err=True)
+    return StudyTable(wanted, store)
 
 
 def _file(name: str, store: Store) -> str:

@@ -135,13 +135,27 @@ class Store:
         for point in points:
             yield self._row(known[point][1]) if point in known else None
 
-    def _row(self, row: int) -> Outcome:
+    def _row(self, row: int) -> Outcome | None:
+        """Return a row, None for one that another command has cleaned away meanwhile."""
         with self._reported():
-            state, layout, body, reason, seconds = self._db.execute(
-                "select state, layout, body, reason, seconds from rows where id=?", (row,)
+            found = self._db.execute(
+                "select state, layouts.layout, body, reason, seconds from rows "
+                "left join layouts on rows.layout=layouts.id where rows.id=?",
+                (row,),
             ).fetchone()
-            packed = None if layout is None else Packed(self._text("layouts", layout), body)
+        if found is None:
+            return None
+        state, layout, body, reason, seconds = found
+        packed = None if layout is None else Packed(layout, body)
         return Outcome(state, packed, Reason.from_json(reason), seconds=seconds)
+
+    def others(self, points: Iterable[bytes], model: bytes) -> int:
+        """Return how many points have rows, but none of a model and of files as they are now."""
+        wanted = set(points)
+        missing = wanted - self._current(wanted, model).keys()
+        with self._reported():
+            stored = self._db.execute("select distinct point from rows")
+            return sum(point in missing for (point,) in stored)
 
     def _current(self, points: Iterable[bytes], model: bytes) -> dict[bytes, tuple[State, int]]:
         """Return state and row of points, evaluated by a model from files as they are now."""
@@ -163,8 +177,9 @@ class Store:
 
     def _is_current(self, files: int) -> bool:
         if files not in self._fresh:
-            (seen,) = self._db.execute("select seen from inputs where id=?", (files,)).fetchone()
-            self._fresh[files] = not seen or unchanged(read_seen(seen))
+            found = self._db.execute("select seen from inputs where id=?", (files,)).fetchone()
+            # There is none where another command has cleaned it away meanwhile.
+            self._fresh[files] = bool(found) and (not found[0] or unchanged(read_seen(found[0])))
         return self._fresh[files]
 
     # -- studies -------------------------------------------------------------------------------
@@ -252,12 +267,6 @@ class Store:
             ).fetchone()
             self._known[table, digest] = found
         return self._known[table, digest]
-
-    def _text(self, table: str, number: int) -> str:
-        (text,) = self._db.execute(
-            f"select {table[:-1]} from {table} where id=?", (number,)
-        ).fetchone()
-        return str(text)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

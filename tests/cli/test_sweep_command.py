@@ -148,6 +148,11 @@ def test_failed_points_are_told_at_once_and_by_the_exit_code(capsys: Captured) -
     with plugins_put_back():
         assert sweep("--plugins", "bad.py", "--quiet") == 8
     # Without the plug-in it is another model, whose rows are its own.
+    capsys.readouterr()
+    assert run_command_line(["study", "show", "mine.yaml", *QUICK]) == 0
+    assert "4 of the points have rows of another accelsim, other --plugins" in (
+        capsys.readouterr().err
+    )
     assert sweep() == 0
 
 
@@ -160,6 +165,10 @@ def test_failed_points_are_told_at_once_and_by_the_exit_code(capsys: Captured) -
         ("study show", "out/studies.sqlite: there is no such store; accelsim sweep makes one"),
         ("sweep mine.yaml --store mine.yaml", "mine.yaml: no store of studies"),
         ("sweep mine.yaml --jobs -1", "expected 0 or more"),
+        (
+            "sweep mine.yaml --set cases.adapter_slc.adaptation.bottleneck=4",
+            "--set cases.adapter_slc.adaptation.bottleneck=4: axis bottleneck sets this in every",
+        ),
         ("sweep mine.yaml --write csv", "--write says what to write into a folder"),
         (f"run {MAIN} --sweep rounds", "--sweep rounds: expected path=value"),
         (

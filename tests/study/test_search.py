@@ -19,7 +19,9 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.shipped import shipped_folder
 from accelsim.report.sweep import sweep_report
 from accelsim.report.table import Table
+from accelsim.study.evaluator import Tally
 from accelsim.study.front import Costs, costs_of, front_of, with_objectives
+from accelsim.study.identity import model_id
 from accelsim.study.search import search as searching
 from accelsim.study.search.search import Search, check_search, search_study
 from accelsim.study.search.space import choose, grid_size, key_of, unseen, without_sample
@@ -167,6 +169,18 @@ def test_a_space_within_the_budget_is_evaluated_whole(rows: list[StudyRow]) -> N
     assert [dict(row) for row in found.table] == [dict(row) for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"budget": 0}, r"^optimize: budget: input should be greater than or equal to 1, got 0"),
+        ({"sampler": "x"}, r"^optimize: sampler: expected 'nsga2' or 'tpe', got the text 'x'"),
+    ],
+)
+def test_a_search_that_is_none_is_one_message(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        accelsim.optimize(study(), store=None, jobs=0, **asked)
+
+
 def test_a_study_without_objectives_is_no_search_and_leaves_no_store(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,6 +209,7 @@ def test_a_search_is_the_same_for_any_workers_and_goes_on_from_the_store() -> No
     found = search_study(study(), kept, Evaluation(0), Search(budget=16, batch=4))
     assert found.table.tally is not None
     assert found.table.tally.known == 8
+    assert kept.studies()[study().source][1] == 16
     assert searched(jobs=2, budget=16, batch=4)[:8] == first
     assert searched(jobs=2, budget=16, batch=4) == searched(store=kept, budget=16, batch=4)
     assert searched(budget=16, batch=4, seed=1) != searched(store=kept, budget=16, batch=4)
@@ -224,3 +239,17 @@ def test_what_breaks_a_constraint_more_is_told_to_be_worse() -> None:
     limits = {"constraints": ["adaptation_bottleneck <= 4"]}
     table = accelsim.sweep(study({BOTTLENECK: [4, 8, 16]}, **limits), store=None, jobs=0)
     assert [_violation(row) for row in table] == [0, 1, 3]
+
+
+def test_a_search_that_is_interrupted_has_its_rows_as_a_study() -> None:
+    pytest.importorskip("optuna", reason="optuna suggests the points: pip install accelsim[optuna]")
+    kept = Store(IN_MEMORY)
+
+    def stop(tally: Tally) -> None:
+        if tally.done >= 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search_study(study(), kept, Evaluation(0, progress=stop), Search(budget=16, batch=4))
+    assert kept.clean(model_id()) == 0
+    assert kept.count() >= 4

@@ -101,6 +101,24 @@ def test_cleaning_removes_what_no_study_and_no_model_has() -> None:
         assert found.figures == {"b": 1.0}
 
 
+def test_a_reader_goes_on_where_another_cleans(tmp_path: Path) -> None:
+    with Store(tmp_path / "s") as store, Store(tmp_path / "s") as other:
+        for number in range(3):
+            store.add(point(number), MODEL, ok(**{f"f{number}": 1.0}))
+        found = store.rows([point(number) for number in range(3)], MODEL)
+        assert next(found) is not None
+        assert other.clean(MODEL) == 3
+        assert list(found) == [None, None]
+
+
+def test_rows_of_others_are_counted(tmp_path: Path) -> None:
+    with Store(tmp_path / "s") as store:
+        store.add(point(1), MODEL, ok(a=1.0))
+        store.add(point(1), b"old" * 5 + b".", ok(a=1.0))
+        store.add(point(2), b"old" * 5 + b".", ok(a=1.0))
+        assert store.others(map(point, range(4)), MODEL) == 1
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, but a text that is long enough to be one" * 20)
     with pytest.raises(ConfigError, match=r"text: no store of studies .*use another.*--store"):

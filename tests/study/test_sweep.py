@@ -11,6 +11,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -375,6 +376,14 @@ def test_without_the_library_a_frame_says_what_to_install() -> None:
         ({ROUNDS: [1]}, {"cases": ["nobody"]}, r"there is no case 'nobody'"),
         ({ROUNDS: [1]}, {"columns": {"requests_rounds": "1"}}, r"two columns 'requests_rounds'"),
         ({ROUNDS: [1]}, {"samples": 3}, r"unknown key; did you mean 'sample'"),
+        ({ROUNDS: [1]}, {"columns": {"state": "1"}}, r"two columns 'state'"),
+        ({"": [1]}, {}, r"axis_1.path: .* is no path"),
+        (
+            {"one": {"path": ROUNDS, "values": [1, 2]}, "two": {"path": ROUNDS, "values": [3, 4]}},
+            {},
+            r"axes.one: all that it sets is set again by two: its values change nothing",
+        ),
+        ({ROUNDS: [1]}, {"max_failures": -1}, r"^max_failures: expected 0 or more, got -1"),
     ],
 )
 def test_one_message_says_what_is_wrong(
@@ -385,6 +394,33 @@ def test_one_message_says_what_is_wrong(
             MAIN, axes, store=None, **more
         )
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_later_axis_sets_again_only_now_and_then_may_stay() -> None:
+    both = {"a": {ROUNDS: 3, LENGTH: "1 mm"}, "b": {ROUNDS: 4}}
+    one = {"path": ROUNDS, "values": [1, 2]}
+    when = {"path": ROUNDS, "values": [5], "when": "one == 2"}
+    length = {"path": LENGTH, "values": ["2 mm"]}
+    assert len(small({"one": one, "two": when})) == 2
+    assert len(small({"two": {"variants": both}, "length": length})) == 2
+    assert len(small({"one": one, "two": {"variants": {**both, "c": {LENGTH: "3 mm"}}}})) == 6
+    with pytest.raises(ConfigError, match=r"axes.one: .* set again by two"):
+        small({"one": one, "two": {"variants": both}})
+
+
+def test_axes_are_any_values_that_python_has() -> None:
+    assert [point.values["requests_rounds"] for point in small({ROUNDS: np.arange(1, 3)})] == [1, 2]
+    spread = {"s": {"path": ROUNDS, "values": [np.int64(1)]}, "cases.\u00e9.x": (n for n in (2, 3))}
+    assert [dict(point.values) for point in small(spread)] == [
+        {"s": 1, "__x": 2}, {"s": 1, "__x": 3},
+    ]  # fmt: skip
+
+
+def test_what_no_axis_is_to_blame_for_is_told_as_it_is() -> None:
+    with pytest.raises(ConfigError, match=r"^--set hardware.bus.length=1 s: "):
+        accelsim.sweep(MAIN, {ROUNDS: [1]}, set=(*SMALL, f"{LENGTH}=1 s"), store=None)
+    with pytest.raises(ConfigError, match=r"^there is no case 'nobody'"):
+        accelsim.sweep(MAIN, {ROUNDS: [1]}, cases=["nobody"], store=None)
 
 
 def test_far_too_many_points_are_refused() -> None:

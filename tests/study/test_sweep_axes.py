@@ -107,6 +107,7 @@ def test_what_an_axis_sets_is_read_as_the_same_value(value: Any) -> None:
         ("{path: a, from: 4, to: 2, steps: 2}", "axes.x.to: an empty range: '2' is not above '4'"),
         ("{path: a, from: 0, to: 2, steps: 2, scale: log}", "axes.x.from: expected more than 0"),
         ("{path: a, from: 1 MiX, to: 2 MiX, steps: 2}", "axes.x.from: unknown unit 'MiX'"),
+        ("{path: a, from: 1, to: .inf, steps: 2}", "axes.x.to: expected a finite number"),
         ("{path: a, from: 1, to: 2}", "axes.x.steps: this key is missing"),
         ("{path: 'a..b', values: [1]}", "axes.x.path: 'a..b' is no path"),
         ("{path: a, values: [1], when: y == 2}", "axes.x.when: there is no 'y' before it"),
@@ -233,6 +234,10 @@ ROW = {"a.energy": 3.0, "b": 2, "size": "1 MiB", "kind": "rram", "a.b-c": 7, "no
         ("10.0 ** 1000 * b", None),
         ("9 ** 9 ** 9", None),
         ("kind * 3", None),
+        ("log(b - 2)", None),
+        ("sqrt(-b) + log10(b - 2) + (b - 5) ** 0.5", None),
+        ("-kind", None),
+        ("round(a.energy / 7, 1.0)", 0.4),
         ("kind < 3", None),
     ],
 )
@@ -244,7 +249,8 @@ def test_formulas(text: str, value: object) -> None:
     "text",
     ["__import__('os')", "a[0]", "(lambda: 1)()", "open('x')", "f'{b}'", "b.__class__()", "x := 1",
      "[i for i in b]", "min(*b)", "min(b, key=b)", "", "b; b", "1 +", "(" * 400 + ")" * 400,
-     "b" * 2000, "b'x'", "{1: 2}", "b @ b", "b << 99999999999"],
+     "b" * 2000, "b'x'", "{1: 2}", "b @ b", "b << 99999999999",
+     "min(b)", "max()", "sqrt(b, 2)", "log()", "round(b, 1, 2)"],
 )  # fmt: skip
 def test_a_formula_holds_nothing_but_arithmetic(text: str) -> None:
     with pytest.raises(ValueError, match=r"no formula|a formula of"):

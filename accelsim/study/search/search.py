@@ -20,11 +20,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import Document, Place
 from accelsim.inputs.extras import installation
-from accelsim.inputs.validation import ConfigModel
+from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.study.evaluator import Evaluator, Progress, Tally
 from accelsim.study.front import signed
-from accelsim.study.identity import point_id
 from accelsim.study.outcome import Outcome
 from accelsim.study.search.space import (
     ChosenPoints,
@@ -87,7 +87,8 @@ def optimize(
     tells the best rows. Raises ConfigError as ``search_study``.
     """
     how = Evaluation(jobs, scheduler, retry_failed, max_failures, progress)
-    search = Search(budget=budget, batch=batch, seed=seed, sampler=sampler)
+    said = {"budget": budget, "batch": batch, "seed": seed, "sampler": sampler}
+    search = validate(Document(said, {(): Place("optimize", None)}, Path("optimize")), Search)
     wanted = given_study(study, axes, set, asked)
     check_search(wanted)
     return search_study(wanted, given_store(store), how, search).table
@@ -109,11 +110,14 @@ def search_study(study: Study, store: Store, how: Evaluation, search: Search) ->
     if size is not None and size <= search.budget:
         return Found(run_study(without_sample(study), store, how), size, whole=True)
     hunt = _Hunt(study, search)
-    tally = Tally(search.budget)
+    tally, ids = Tally(search.budget), dict.fromkeys(store.study(study.source))
     with how.executor() as executor:
         evaluator = Evaluator(store, executor, how.retry_failed, how.max_failures)
         for picks in hunt.batches():
             points = ChosenPoints(study.config, study.base, study.document, picks)
+            # Batch by batch: rows of a search that is killed are those of a study.
+            ids |= dict.fromkeys(points.ids)
+            store.remember(study.source, study.config.name, [*ids], study.made)
             part = evaluator.fill(points.points, points.groups)
             tally.add_part(part)
             if how.progress:
@@ -122,9 +126,6 @@ def search_study(study: Study, store: Store, how: Evaluation, search: Search) ->
                 break
             hunt.tell(picks, list(evaluator.rows(points.points)))
     asked = ChosenPoints(study.config, study.base, study.document, tuple(hunt.asked))
-    ids = (point_id(point) for point in asked.points)
-    known = store.study(study.source)
-    store.remember(study.source, study.config.name, [*dict.fromkeys([*known, *ids])], study.made)
     return Found(StudyTable(asked, store, tally), size, whole=False)
 
 

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from accelsim.inputs.document import describe
-from accelsim.inputs.paths import parse_path
+from accelsim.inputs.paths import KeyPath, parse_path
 from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.inputs.yaml_text import read_scalar
 from accelsim.study.sweep.expressions import Expression, Formula
@@ -134,6 +135,8 @@ class AxisConfig(ConfigModel):
         (low, unit), (high, other) = numbers["from"], numbers["to"]
         if unit != other:
             yield ("to",), f"'{self.start}' and '{self.end}' have units of different kinds"
+        elif not math.isfinite(low) or not math.isfinite(high):
+            yield ("from" if math.isfinite(high) else "to",), "expected a finite number"
         elif not low < high:
             yield ("to",), f"an empty range: '{self.end}' is not above '{self.start}'"
         elif "log" in self.scale and low <= 0:
@@ -166,6 +169,22 @@ class AxisConfig(ConfigModel):
         if self.start is not None:
             return self.steps
         return len(self.values or self.variants or ())
+
+    def paths(self) -> Iterator[frozenset[KeyPath]]:
+        """Yield what each choice sets; of values and ranges, what all do."""
+        if self.zip is not None:
+            for parts in product(*(axis.paths() for axis in self.zip.values())):
+                yield frozenset[KeyPath]().union(*parts)
+        elif self.variants is not None:
+            yield from (frozenset(map(parse_path, each)) for each in self.variants.values())
+        else:
+            given = [self.path] if isinstance(self.path, str) else self.path or ()
+            yield frozenset(map(parse_path, given))
+
+    @property
+    def always(self) -> frozenset[KeyPath]:
+        """What it sets in every point."""
+        return frozenset() if self.when else frozenset.intersection(*self.paths())
 
     def columns(self, name: str) -> tuple[str, ...]:
         """Return the columns of the axis: its name, or those of its zip."""
@@ -268,9 +287,14 @@ def applies(axis: AxisConfig, values: Mapping[str, Any]) -> bool:
     return axis.when is None or bool(Expression(axis.when).value(values))
 
 
+def is_name(text: str) -> bool:
+    """Return whether a text may name an axis or a column in formulas."""
+    return bool(_NAME.fullmatch(text)) and not keyword.iskeyword(text)
+
+
 def checked_name(name: str) -> str:
     """Return what may name an axis or a column in formulas. Raises ValueError for anything else."""
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not is_name(name):
         raise ValueError(
             f"'{name}' cannot stand in a formula; expected letters, digits and '_', no "
             "digit first, no word of Python"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
 from accelsim.evaluation.metrics import all_metrics
-from accelsim.inputs.paths import parse_path, suggest
+from accelsim.inputs.paths import KeyPath, parse_path, suggest
 from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.study.sweep.axes import AxisConfig, checked_name
 from accelsim.study.sweep.expressions import Expression, Formula
@@ -79,7 +80,8 @@ class StudyConfig(ConfigModel):
         return tuple(one for name, axis in self.axes.items() for one in axis.columns(name))
 
     def _wrong_names(self) -> Iterator[tuple[tuple[str, ...], str]]:
-        taken = set[str]()
+        # Every row has these.
+        taken = {"number", "state", "reason"}
         own = [("axes", name) for name in self.axis_columns]
         own += [("columns", name) for name in self.columns]
         own += [("objectives", name) for name in self.objectives]
@@ -99,6 +101,11 @@ class StudyConfig(ConfigModel):
                 yield ("axes", name, "steps"), f"this key is missing; {advice}"
             if self.sample is None and axis.weights is not None:
                 yield ("axes", name, "weights"), "a grid takes each value once; add a sample"
+        for (name, axis), (later, other) in combinations(self.axes.items(), 2):
+            own = frozenset[KeyPath]().union(*axis.paths())
+            if own and own <= other.always:
+                told = f"all that it sets is set again by {later}: its values change nothing"
+                yield ("axes", name), told
         sobol = self.sample is not None and self.sample.method == "sobol"
         if sobol and len(self.axes) > MOST_DIMENSIONS:
             told = f"sobol knows {MOST_DIMENSIONS} dimensions, there are {len(self.axes)} axes"

@@ -29,8 +29,8 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: lambda base, power: math.pow(base, power),
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
+    ast.USub: lambda value: -_number(value),
+    ast.UAdd: lambda value: _number(value),
     ast.Not: operator.not_,
 }
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -43,15 +43,16 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.In: lambda one, many: one in many,
     ast.NotIn: lambda one, many: one not in many,
 }
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min,
-    "max": max,
-    "abs": abs,
-    "sqrt": math.sqrt,
-    "log": math.log,
-    "log10": math.log10,
-    "exp": math.exp,
-    "round": round,
+# Each with the fewest and the most operands that it takes.
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], int, float]] = {
+    "min": (min, 2, math.inf),
+    "max": (max, 2, math.inf),
+    "abs": (abs, 1, 1),
+    "sqrt": (math.sqrt, 1, 1),
+    "log": (math.log, 1, 2),
+    "log10": (math.log10, 1, 1),
+    "exp": (math.exp, 1, 1),
+    "round": (lambda value, *digits: round(value, *map(int, digits)), 1, 2),
 }
 _FIGURE = "figure"
 _LONGEST = 1000
@@ -92,10 +93,13 @@ class Expression:
         return _name(self._tree)
 
     def value(self, known: Mapping[str, Any]) -> Any:
-        """Return its value over names; None where one has none, or for a division by zero."""
+        """Return its value over names; None where one has none, or where there is no number.
+
+        There is none of a division by zero or the logarithm of 0.
+        """
         try:
             return _value(self._tree, known)
-        except (_NoValueError, ArithmeticError):
+        except (_NoValueError, ArithmeticError, ValueError):
             return None
 
     @property
@@ -187,6 +191,9 @@ def _parts(node: ast.expr) -> list[ast.expr]:
         case ast.List() | ast.Tuple():
             return node.elts
         case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _FUNCTIONS:
+            _, fewest, most = _FUNCTIONS[name]
+            if not fewest <= len(node.args) <= most:
+                raise ValueError(f"'{ast.unparse(node)}' has {len(node.args)} operands")
             return node.args
     known = f"arithmetic, comparisons, and, or, not, if, {', '.join(_FUNCTIONS)}, {_FIGURE}"
     raise ValueError(f"'{ast.unparse(node)}' may not be part of it ({known} may)")
@@ -212,12 +219,12 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
         case ast.BinOp():
             return _BINARY[type(node.op)](*map(_number, parts))
         case ast.UnaryOp():
-            return _UNARY[type(node.op)](parts[0])
+            return _UNARY[type(node.op)](*parts)
         case ast.Compare():
             pairs = zip(node.ops, parts, parts[1:], strict=False)
             return all(_compared(op, left, right) for op, left, right in pairs)
         case ast.Call(func=ast.Name(id=called)):
-            return _FUNCTIONS[called](*map(_number, parts))
+            return _FUNCTIONS[called][0](*map(_number, parts))
     raise AssertionError(node)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, Place
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.shipped import find_input
@@ -39,6 +40,12 @@ class Evaluation:
     max_failures: int | None = None
     progress: Progress | None = None
     told: list[Changed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("jobs", "max_failures"):
+            number = getattr(self, name)
+            if number is not None and number < 0:
+                raise ConfigError(f"{name}: expected 0 or more, got {number}")
 
     def executor(self) -> Executor:
         """Start who evaluates. Raises ConfigError for a cluster that cannot be reached."""
@@ -131,11 +138,19 @@ def study_of(
         if isinstance(axis, Mapping):
             named[name] = axis
         else:
-            values = (
-                list(axis) if isinstance(axis, Sequence) and not isinstance(axis, str) else axis
-            )
+            values = axis if isinstance(axis, str) or not isinstance(axis, Iterable) else [*axis]
             named[axis_name(name, list(named))] = {"path": name, "values": values}
-    data = {"name": Path(workload).stem, "workload": str(workload), "axes": named, **(more or {})}
+    named, more = _plain(named), _plain(more or {})
+    data = {"name": Path(workload).stem, "workload": str(workload), "axes": named, **more}
     places: dict[KeyPath, Place] = {(): Place("sweep", None)}
     config = validate(Document(data, places, Path("sweep")), StudyConfig)
     return made_study(config, find_input(Path(workload)), assignments)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Python's own for one with numbers of numpy in it, as YAML would have it."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -15,7 +15,7 @@ from accelsim.errors import AccelsimError, ConfigError
 from accelsim.evaluation.examine import resolve
 from accelsim.evaluation.point import Point
 from accelsim.evaluation.stages import simulation_key
-from accelsim.inputs.document import Document, Place, read_document
+from accelsim.inputs.document import Document, Place, parse_override, read_document
 from accelsim.inputs.doors import check_keys
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.memo import Memo
@@ -24,7 +24,7 @@ from accelsim.inputs.plugins import plugins_put_back
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import validate
 from accelsim.study.identity import point_id
-from accelsim.study.sweep.axes import Choice, applies, flow
+from accelsim.study.sweep.axes import Choice, applies, flow, is_name
 from accelsim.study.sweep.config import StudyConfig, wrong_figures
 from accelsim.workload.schema import Workload, load_workload
 
@@ -183,9 +183,18 @@ class Study(Sequence[StudyPoint]):
             except ConfigError as error:
                 first = first or error
         told = str(first)
-        if any(f"--set {text}:" in told for text in self.base.assignments):
+        if told == self._wrong_base(memo):
             raise ConfigError(told)
         raise self.error(("axes", self._blamed(told, name)), f"no value of it is valid: {told}")
+
+    def _wrong_base(self, memo: Memo) -> str | None:
+        """Return what is wrong without any axis."""
+        base = self.base
+        try:
+            load_workload(base.workload, tuple(base.assignments), cases=base.cases, memo=memo)
+        except ConfigError as error:
+            return str(error)
+        return None
 
     def _blamed(self, told: str, name: str) -> str:
         """Return the axis that set what a message names, else the one that was looked at."""
@@ -280,6 +289,10 @@ def load_study(path: Path | str, assignments: Sequence[str] = ()) -> Study:
     document = read_document(found)
     check_keys(document, "study")
     config = validate(document, StudyConfig)
+    for text in assignments:
+        for name, axis in config.axes.items():
+            if parse_override(text).path in axis.always:
+                raise ConfigError(f"--set {text}: axis {name} sets this in every point; change it")
     workload = find_beside(found.parent, config.workload)
     return made_study(config, workload, assignments, document)
 
@@ -309,7 +322,7 @@ def axis_name(path: str, taken: Sequence[str]) -> str:
     keys: KeyPath = tuple(key for key in path.replace('"', "").split("."))
     for length in range(min(2, len(keys)), len(keys) + 1):
         name = "_".join(map(str, keys[-length:]))
-        name = "".join(each if each.isalnum() else "_" for each in name)
-        if name not in taken and not name[0].isdigit():
+        name = "".join(each if each.isascii() and each.isalnum() else "_" for each in name)
+        if name not in taken and is_name(name):
             return name
     return f"axis_{len(taken) + 1}"
