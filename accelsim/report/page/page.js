@@ -346,7 +346,7 @@ function bar() {                    // what is filtered, and which designs are s
   const box = document.getElementById("filters"), designs = [...KNOWN];
   box.replaceChildren();
   if (designs.length > 1) {
-    box.append("Designs:");
+    box.append(kept.has("design") ? `Designs, ${kept.get("design").size} of ${designs.length}:` : "Designs:");
     for (const name of designs) {
       const own = kept.get("design") ?? new Set(designs);
       box.append(make("label", {}, make("input", {type: "checkbox", checked: own.has(name), onchange: event => {
