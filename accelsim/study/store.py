@@ -55,6 +55,7 @@ _AT_ONCE = 500
 class Store:
     """Rows of studies in a file. It belongs to one process and thread, and is a context.
 
+    A store in a folder that cannot be written can be read.
     Raises ConfigError for a file of another kind or version, OutputError where it cannot be
     written: a full disk, a folder without permission. What was added before stays.
     """
@@ -68,7 +69,9 @@ class Store:
         with self._reported():
             if path != IN_MEMORY:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+            self._db = sqlite3.connect(
+                _address(self.path), timeout=_PATIENCE, isolation_level=None, uri=True
+            )
             try:
                 self._prepare()
             except BaseException:
@@ -89,6 +92,8 @@ class Store:
                 f"{self.path}: a store of version {found}, this accelsim reads {VERSION}; use "
                 "another with --store, or the accelsim that made it"
             )
+        if found and _is_read_only(self.path):
+            return
         self._set_journal("delete" if self.remote else "wal")
         self._db.execute(f"pragma synchronous={'full' if self.remote else 'normal'}")
         if not found:
@@ -304,6 +309,23 @@ class Store:
             raise OutputError(
                 f"{self.path}: {error.strerror}; use another file with --store"
             ) from error
+
+
+def _is_read_only(path: str) -> bool:
+    """Return whether a store is there, and its folder cannot be written."""
+    return os.path.isfile(path) and not os.access(Path(path).absolute().parent, os.W_OK)
+
+
+def _address(path: str) -> str:
+    """Return where SQLite finds a store.
+
+    Beside one that cannot be written it cannot keep the index of its log either: where there is no
+    log nobody writes, and none is needed.
+    """
+    if path == IN_MEMORY:
+        return path
+    alone = _is_read_only(path) and not os.path.exists(f"{path}-wal")
+    return f"{Path(path).absolute().as_uri()}{'?immutable=1' if alone else ''}"
 
 
 def is_remote(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:

@@ -139,6 +139,21 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
+def test_a_store_that_cannot_be_written_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = tmp_path / "a store?mode=memory#1"
+    with Store(name) as store:
+        store.add(point(1), MODEL, ok(a=1.0))
+    assert name.is_file()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with Store(name) as store:
+        assert store.states([point(1)], MODEL) == {point(1): "ok"}
+        with pytest.raises(OutputError, match=r"readonly database; what was stored before is kept"):
+            store.add(point(2), MODEL, ok(a=1.0))
+    assert [each.name for each in tmp_path.iterdir()] == [name.name]
+
+
 def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
         store.add(point(1), MODEL, ok(a=1.0))
