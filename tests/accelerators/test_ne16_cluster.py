@@ -185,3 +185,18 @@ def test_settings_that_mapping_does_not_follow_are_refused() -> None:
         machine("mapping.objective=energy")
     with pytest.raises(AccelsimError, match="needs a component 'engine' of kind ne16"):
         machine("engine=null")
+
+
+def test_cores_are_not_free() -> None:
+    def area(cores: int) -> float:
+        on = machine(f"cores.cores={cores}", "cores.macs_per_cycle=15.5")
+        return sum(sheet.area or 0.0 for sheet in on.datasheets.values())
+
+    # A core has at least a multiplier of 16 bits and four of 8: 500 um2 and more at 22 nm.
+    assert 8 * 500e-12 < area(16) - area(8) < 8 * 5000e-12
+    with pytest.raises(AccelsimError, match=r"macs_per_cycle: 33 of 8 cores.*at most 32"):
+        machine("cores.macs_per_cycle=33")
+    with pytest.raises(AccelsimError, match="at most 4"):
+        machine("cores.cores=1")
+    with pytest.raises(AccelsimError, match=r"cores\.at"):
+        machine("cores.at=8 V")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from accelsim.inputs.quantities import Joules, Volts
-from accelsim.machine.components.base import Datasheet, Part, Price
+from accelsim.inputs.validation import RuleError
+from accelsim.machine.components.base import Datasheet, Price
 from accelsim.machine.components.function_unit import FunctionUnit
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
@@ -17,6 +19,8 @@ from accelsim.units import ceil_div
 
 INSTRUCTION = "instruction"
 _CLIP, _STORE = 1, 1
+# A product of two registers of 32 bits, four bytes each, the most that an instruction multiplies.
+_MACS_OF_INSTRUCTION = 4
 
 
 class CoreClusterConfig(FunctionUnit):
@@ -24,15 +28,28 @@ class CoreClusterConfig(FunctionUnit):
 
     An instruction costs ``energy_per_instruction`` at the supply ``at``, whatever it is, memories
     of instructions included. Scaling by a number of fixed point takes ``scale_instructions``;
-    products reach ``macs_per_cycle``, of all cores.
+    products reach ``macs_per_cycle``, of all cores, four each at most. A core takes the area of a
+    lane and of the multipliers of such a product; the rest of it has no figure.
     """
 
     kind: Literal["core_cluster"]
     cores: PositiveInt
     energy_per_instruction: Joules
-    at: Volts
+    at: Annotated[Volts, Field(ge=0.4, le=1.0)]  # supplies of a process of 22 nm
     scale_instructions: Count
     macs_per_cycle: Annotated[float, Field(gt=0)]
+
+    @model_validator(mode="after")
+    def _no_more_than_instructions(self) -> Self:
+        if self.macs_per_cycle > (most := self.cores * _MACS_OF_INSTRUCTION):
+            raise RuleError(
+                (
+                    ("macs_per_cycle",),
+                    f"{self.macs_per_cycle:g} of {self.cores} cores, whose instructions multiply "
+                    f"four bytes at most; expected at most {most}",
+                )
+            )
+        return self
 
     def instructions(self, asked: Elements, function: str) -> int:
         """Return the instructions of a function.
@@ -63,16 +80,25 @@ class CoreClusterConfig(FunctionUnit):
         return self.cores
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Functions and products are paid for by their instructions; V^2 from where it is known."""
+        """Functions and products are paid for by their instructions; V^2 from where it is known.
+
+        Registers, their clock too.
+        """
+        arithmetic, logic = super().datasheet(name, site), site.logic
+        area = (arithmetic.area or 0.0) + self.cores * _MACS_OF_INSTRUCTION * logic.mac.area
         joules = self.energy_per_instruction * (site.clock.voltage / self.at) ** 2
         paid = {name: Price("elements", 0.0, paid_elsewhere=True) for name in self.functions}
-        return Datasheet(
-            Part.COMPUTE,
-            {
+        return replace(
+            arithmetic,
+            area=area,
+            leakage=area * logic.leakage,
+            cycle=0.0,
+            prices={
                 **paid,
                 "mac": Price("macs", 0.0, paid_elsewhere=True),
                 INSTRUCTION: Price("instructions", joules),
             },
-            source=f"{joules * 1e12:.3g} pJ an instruction, from the machine's file",
-            unpriced="area and leakage of the cores",
+            source=f"{joules * 1e12:.3g} pJ an instruction, from the machine's file; "
+            + logic.sources_of("arithmetic", "mac", "leakage"),
+            unpriced="area and leakage of the cores but for their arithmetic",
         )
