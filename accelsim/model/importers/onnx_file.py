@@ -20,7 +20,7 @@ from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.importers import onnx_integers, onnx_products, onnx_rows, onnx_views
 from accelsim.model.importers.onnx_elements import elements
-from accelsim.model.importers.onnx_parts import Input, Value, gathered, look_up, matrix_of
+from accelsim.model.importers.onnx_parts import Value, as_input, gathered, look_up
 from accelsim.model.importers.onnx_placer import Placer, checked
 from accelsim.model.importers.onnx_values import (
     FOLDED,
@@ -46,7 +46,7 @@ _DAMAGED = (
     ArithmeticError,
     AssertionError,
     MemoryError,
-    RecursionError,
+    RuntimeError,
 )
 Maker = Callable[[Placer, Any, Mapping[str, Any], Sequence[Any]], Any]
 _MAKERS: Mapping[str, Maker] = {
@@ -223,7 +223,7 @@ class _Reader:
             return Constant(name, shape, lambda: values, outside=True)
         if prod(shape) > _MOST_INPUT:
             raise self._error(f"input '{name}' claims the shape {shape}; it is damaged")
-        return _as_input(shape, array)
+        return as_input(shape, array)
 
     # -- nodes ---------------------------------------------------------------------------------
 
@@ -245,10 +245,13 @@ class _Reader:
             self._note(error.node or node, error.reason)
             made = []
         except _DAMAGED as error:
-            text = " ".join(str(error).split())[:200] or "it is damaged"
-            raise self._error(f"node '{name_of(node)}' ({node.op_type}): {text}") from None
+            raise self._damaged(node, error) from None
         self._known.update(dict.fromkeys(node.output))
         self._known.update(zip(node.output, made, strict=False))
+
+    def _damaged(self, node: Any, error: Exception) -> ConfigError:
+        text = " ".join(str(error).split())[:200] or "it is damaged"
+        return self._error(f"node '{name_of(node)}' ({node.op_type}): {text}")
 
     def _note(self, node: Any, reason: str) -> None:
         kind = node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
@@ -340,6 +343,8 @@ class _Reader:
             except UnsupportedError as error:
                 self._note(error.node or makers[0], error.reason)
                 continue
+            except _DAMAGED as error:
+                raise self._damaged(makers[0], error) from None
             if operator:
                 found[each.name] = (operator, value)
         if not found and not self._unsupported:
@@ -368,22 +373,6 @@ def _needed(graph: Any) -> list[Any]:
     made = {name for node in found for name in node.output}
     left = [n for n in graph.node if n not in found] if wanted - made - {""} else []
     return found[::-1] if not left else list(graph.node)
-
-
-def _as_input(shape: Sequence[int], array: Any) -> Value:
-    """Return an input of the graph: pixels by channels of a picture, or rows as they stand."""
-    if len(shape) > 3:
-        made = Input(prod(shape[2:]), shape[1])
-        seen = made.base.reshape(1, *shape[2:], shape[1])
-        value = Value(made, seen.transpose(0, len(shape) - 1, *range(1, len(shape) - 1)))
-    else:
-        made = Input(prod(shape[:-1]), shape[-1])
-        value = Value(made, made.base.reshape(shape))
-    if array is not None:
-        import numpy as np
-
-        made.array = matrix_of(value, np.asarray(array, np.float32))[None]
-    return value
 
 
 def _shape(node: Any, given: Any) -> Constant:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
@@ -343,3 +344,19 @@ def samples(width: int) -> Any:
     sizes = np.array([1, 1, 1e-2, 1e-4, 1e-6, 1], np.float32)
     numbers *= sizes[np.arange(rows) % 6, None]
     return numbers
+
+
+def as_input(shape: Sequence[int], array: Any) -> Value:
+    """Return an input of the graph: pixels by channels of a picture, or rows as they stand."""
+    if len(shape) > 3:
+        made = Input(prod(shape[2:]), shape[1])
+        seen = made.base.reshape(1, *shape[2:], shape[1])
+        value = Value(made, seen.transpose(0, len(shape) - 1, *range(1, len(shape) - 1)))
+    else:
+        made = Input(prod(shape[:-1]), shape[-1])
+        value = Value(made, made.base.reshape(shape))
+    if array is not None:
+        import numpy as np
+
+        made.array = matrix_of(value, np.asarray(array, np.float32))[None]
+    return value

@@ -72,6 +72,8 @@ def _linear(
     """Return a product with a weight of (outputs, depth)."""
     if len(weight.shape) != 2 or weight.outside:
         raise UnsupportedError("its weights are no matrix")
+    if weight.shape[1] != value.shape[-1]:
+        raise UnsupportedError(f"weights for {weight.shape[1]} values, got {value.shape[-1]}")
     weight = replace(weight, module=_module(node))
     if value.order is not None or value.shape[-1] != value.made.width:
         return _flat(placer, value, weight, bias, **how)
