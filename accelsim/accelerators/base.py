@@ -189,7 +189,9 @@ def lone_function(name: str, rows: int, depth: int) -> Operator:
     vectors = (Parameter(f"{n}", (columns,), Role.BACKBONE) for n in range(kind.vectors))
     # Without a picture the window of a pooling is one pixel.
     window = Window((rows, 1), (1, 1)) if kind.windowed else None
-    return Operator(name, kind, rows, columns, depth, parameters=tuple(vectors), window=window)
+    parts = (columns - columns // 2, columns // 2) if kind.side_by_side else ()
+    made = tuple(vectors)
+    return Operator(name, kind, rows, columns, depth, parameters=made, window=window, parts=parts)
 
 
 def lone_transfer(bus: str, buffer: str, lanes: int, action: str, moved: Transfer) -> Segment:

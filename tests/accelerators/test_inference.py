@@ -317,13 +317,13 @@ def test_parameters_may_stay_in_dram() -> None:
             ("hardware.activation_buffer.data=16 KiB",),
             CapacityError,
             r"^encoder\.0\.ffn2: 16 rows of 3072 elements need 48 KiB; activation_buffer has "
-            r"16 KiB; enlarge activation_buffer\.data$",
+            r"16 KiB; enlarge activation_buffer\.data \(or set it to fit\)$",
         ),
         (
             ("hardware.weight_buffer.masks=2 KiB",),
             CapacityError,
             r"^encoder\.0\.ffn2: a panel of 16 x 3072 weights does not fit weight_buffer; "
-            r"enlarge weight_buffer\.data and \.masks$",
+            r"enlarge weight_buffer\.data and \.masks \(or set them to fit\)$",
         ),
         (
             ("hardware.auxiliary_memory.capacity=1 KiB",),

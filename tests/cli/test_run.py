@@ -97,7 +97,11 @@ def test_the_timeline_changes_no_figure(tmp_path: Path) -> None:
     assert run("--quiet", "--out", str(tmp_path / "a")) == 0
     assert run("--quiet", "--no-trace", "--out", str(tmp_path / "b")) == 0
     one, two = (json.loads((tmp_path / d / "results.json").read_text()) for d in "ab")
-    assert one["cases"] == two["cases"]
+    for case in one["cases"]:
+        a, b = one["cases"][case], two["cases"][case]
+        # What is drawn is simulated, also where the outcome is known from another design.
+        assert a.pop("simulation")["ledger_digest"] == b.pop("simulation")["ledger_digest"]
+        assert a == b
 
 
 def test_verbose_prints_the_event_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,8 +134,9 @@ BAD = {
     HEAD + "1 kg,MNLI,20,,": "2: arrival: unknown unit 'kg'",
     HEAD + "1 mW,MNLI,20,,": "2: arrival: expected a unit of s, got 'mW', a unit of W",
     HEAD + "1e8 s,MNLI,20,,": "2: arrival: 1e8 s is too large; expected at most 1e7 s; " + TOO_LATE,
-    HEAD + "1e99 s,MNLI,20,,": "2: arrival: 1e99 s is too large; expected at most 1e7 s; "
-    + TOO_LATE,
+    HEAD + "1e99 s,MNLI,20,,": (
+        "2: arrival: 1e99 s is later than the year 5000; is the unit right?"
+    ),
     HEAD + ",MNLI,20,,": "2: arrival: this cell is empty; expected a value",
     HEAD + "1 s,MNLY,20,,": (
         "2: task: the text 'MNLY' is not among the workload's tasks; did you mean 'MNLI'?; or "

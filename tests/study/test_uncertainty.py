@@ -203,7 +203,7 @@ def test_a_run_tells_bands_beside_its_gains(read_alone: Uncertainty) -> None:
     assert "(5 to 95 %)" in " ".join(getattr(part, "text", "") for part in report.verdict)
     (chart,) = (part for part in report.sections if isinstance(part, Chart))
     drawn = {row[:2]: row[2:] for row in chart.table.rows}
-    ends = (band.as_is, band.low, band.high)
+    ends = (band.as_is, band.low, band.high, "adapter_slc")
     assert drawn["adapter_slc over vanilla_slc", "energy, system, a round"] == ends
     assert (chart.low, chart.high) == ("low", "high")
 

@@ -74,6 +74,7 @@ class OperatorKind(ABC):
     nothing where ``macs`` and look-ups say it all. ``operands`` are the inputs of one shape, and
     ``repeats`` says that more may follow; ``first_rows`` that an operator may read the first rows
     of a longer input; ``keeps_width`` that a row of the output is as long as one of the input;
+    ``side_by_side`` that its inputs are ``parts`` of a row of the output;
     ``windowed`` that it reads a window of a picture; ``joins_heads`` that readers see the outputs
     of a batch side by side, as rows of one matrix.
     ``forms`` are the definitions of the function that an operator chooses from. ``vectors`` are
@@ -87,6 +88,7 @@ class OperatorKind(ABC):
     repeats: ClassVar[bool] = False
     first_rows: ClassVar[bool] = False
     keeps_width: ClassVar[bool] = True
+    side_by_side: ClassVar[bool] = False
     windowed: ClassVar[bool] = False
     joins_heads: ClassVar[bool] = False
     forms: ClassVar[frozenset[str]] = frozenset({""})

@@ -17,6 +17,7 @@ class Concat(OperatorKind):
     reach = Reach.ROW
     recipe = Recipe(1, 0, 1)  # a copy, counted as an addition
     repeats = True
+    side_by_side = True
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
         """Return the inputs, each of its own columns."""
