@@ -96,17 +96,20 @@ def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
         _areas(study.schemes),
         _damage_table(study),
         *(_sweep(study.sweep) if study.sweep else ()),
+        Heading("Schemes against each other"),
+        *(Prose(line) for line in _findings(study)),
     ]
+    meanings = (f"{one.scheme.name}: {one.scheme.description}" for one in study.schemes)
     return Report(
         name="faults",
         title=f"{study.subject.workload.config.name}: storage schemes and faults",
         about=tuple(_about(study)),
         sections=tuple(sections),
-        verdict=tuple(Prose(line, "strong") for line in faults_findings(study)),
+        verdict=tuple(Prose(line, "strong") for line in _verdict(study)),
         data=listed("", (*_COSTS, *_FAULTS, *_MEANS), study.schemes),
         document=faults_document(study, command),
         notes=tuple(faults_notes(study)),
-        details=(_layers(study), Heading("Schemes"), *_meanings(study)),
+        details=(_layers(study), Heading("Schemes"), *(Prose(text, "note") for text in meanings)),
     )
 
 
@@ -137,11 +140,6 @@ def _about(study: FaultStudy) -> Iterator[str]:
     )
     yield f"weights: {subject.compressed.origin}"
     yield f"sentences: {subject.sentences.origin}; {len(study.seeds)} seeds of faults"
-
-
-def _meanings(study: FaultStudy) -> Iterator[Prose]:
-    for one in study.schemes:
-        yield Prose(f"{one.scheme.name}: {one.scheme.description}", "note")
 
 
 def _damage_table(study: FaultStudy) -> Table:
@@ -279,19 +277,28 @@ def _effects(damage: DamageSummary | None) -> tuple[Value, ...]:
 # -- in words --------------------------------------------------------------------------------------
 
 
-def faults_findings(study: FaultStudy) -> Iterator[str]:
-    """Yield the results in words."""
+def _verdict(study: FaultStudy) -> Iterator[str]:
+    """Yield what compression and a wrong mask cost, and what keeping masks apart exchanges."""
     if study.accuracy is not None:
         yield f"accuracy without faults: {study.accuracy:.4g}"
-        for result in study.schemes:
-            if result.damage and result.damage.accuracy:
-                yield f"accuracy of {result.scheme.name}: {with_interval(result.damage.accuracy)}"
     yield _compression_line(study.compression)
     if study.sweep:
-        for curve in study.sweep.curves[1:]:
-            yield _curve_line(study.sweep, curve)
-    for exchange in exchanges(study):
-        yield _exchange_line(exchange)
+        yield from (_curve_line(study.sweep, curve) for curve in study.sweep.curves[1:2])
+    found = exchanges(study)
+    first = next((one for one in found if one.spared is not None), next(iter(found), None))
+    if first:
+        yield _exchange_line(first)
+
+
+def _findings(study: FaultStudy) -> Iterator[str]:
+    """Yield all else in words."""
+    for result in study.schemes:
+        if result.damage and result.damage.accuracy:
+            yield f"accuracy of {result.scheme.name}: {with_interval(result.damage.accuracy)}"
+    if study.sweep:
+        yield from (_curve_line(study.sweep, curve) for curve in study.sweep.curves[2:])
+    told = tuple(_verdict(study))
+    yield from (line for one in exchanges(study) if (line := _exchange_line(one)) not in told)
     for saving in savings(study):
         yield (
             f"{saving.mixed} saves {100 * saving.share:.0f} % of the area that {saving.dense} "
