@@ -216,6 +216,16 @@ def test_a_table_stands_behind_each_chart(opened: Any) -> None:
         details.locator("tbody tr").first.wait_for()
 
 
+def test_what_is_folded_is_open_on_paper(opened: Any) -> None:
+    shut = "document.querySelectorAll('details:not(.data):not([open])').length"
+    before = opened.evaluate(shut)
+    assert before
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert opened.evaluate(shut) == 0
+    opened.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert opened.evaluate(shut) == before
+
+
 @pytest.fixture
 def study(browser: Any, tmp_path: Path) -> Iterator[Any]:
     """A page of 200 points: a scatter and parallel axes of one table."""

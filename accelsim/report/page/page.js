@@ -403,6 +403,9 @@ await redraw();
 document.body.dataset.ready = charts.length;
 window.accelsim = {charts, summed, rows, filter, brush, kept, brushed};
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-addEventListener("beforeprint", () => { printing = true; redraw(); });
-addEventListener("afterprint", () => { printing = false; redraw(); });
+// Paper cannot be opened; charts' own tables would be dozens of sheets.
+const folded = [...document.querySelectorAll("details:not(.data):not([open])")];
+const print = on => { for (const each of folded) each.open = on; printing = on; redraw(); };
+addEventListener("beforeprint", () => print(true));
+addEventListener("afterprint", () => print(false));
 })();
