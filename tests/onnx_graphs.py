@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 
+from accelsim.evaluation.examine import evaluate
+from accelsim.evaluation.point import Point, Row
+
 
 def made(nodes: list[Any], shape: list[Any], *tensors: Any, opset: int = 17, kind: int = 1) -> Any:
     """Return a model of one input x, whose output is that of the last node."""
@@ -48,3 +51,25 @@ def saved(folder: Path, model: Any) -> Path:
     file = folder / "m.onnx"
     file.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
     return file
+
+
+WORKLOAD = """
+name: imported
+model: {{onnx: m.onnx}}
+tasks: {{words: {{}}}}
+requests: {{pattern: round_robin, rounds: 1, sentences_per_task: 1}}
+cases:
+  npu:
+    hardware: hwconfigs/systolic_npu.yaml
+    adaptation: {{method: head}}
+    storage: &dense {{embedding: &d {{format: dense, bits: 8}}, backbone: *d, task: *d}}
+    weights: {weights}
+  edgebert: {{hardware: {edgebert}, adaptation: {{method: head}}, storage: *dense}}
+"""
+
+
+def evaluated(folder: Path, edgebert: str, weights: str = "null") -> Row:
+    """Return the row of a workload of the folder's ``m.onnx`` on both accelerators."""
+    text = WORKLOAD.format(edgebert=edgebert, weights=weights)
+    (folder / "w.yaml").write_text(text)
+    return evaluate(Point(folder / "w.yaml"))

@@ -11,10 +11,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
-from onnx_graphs import drawn, made, node, numbers, saved, tensor  # noqa: E402
+from onnx_graphs import drawn, evaluated, made, node, numbers, saved, tensor  # noqa: E402
 
-from accelsim.evaluation.examine import evaluate  # noqa: E402
-from accelsim.evaluation.point import Point  # noqa: E402
 from accelsim.inference.imported import forward_onnx  # noqa: E402
 from accelsim.model.importers.onnx_file import Imported, import_onnx  # noqa: E402
 
@@ -244,18 +242,5 @@ def test_a_range_that_begins_at_zero_is_a_relu(tmp_path: Path) -> None:
 def test_imported_graphs_run_on_both_accelerators(name: str, tmp_path: Path) -> None:
     nodes, tensors = pictures().get(name, ([], []))
     saved(tmp_path, made(nodes, [1, 3, 7, 7], *tensors[:2]) if nodes else transformer())
-    (tmp_path / "w.yaml").write_text("""
-name: imported
-model: {onnx: m.onnx}
-tasks: {words: {}}
-requests: {pattern: round_robin, rounds: 1, sentences_per_task: 1}
-cases:
-  npu:
-    hardware: hwconfigs/systolic_npu.yaml
-    adaptation: {method: head}
-    storage: &dense {embedding: &d {format: dense, bits: 8}, backbone: *d, task: *d}
-    weights: {numbers: {kind: symmetric}}
-  edgebert: {hardware: hwconfigs/edgebert.yaml, adaptation: {method: head}, storage: *dense}
-""")
-    row = evaluate(Point(tmp_path / "w.yaml"))
+    row = evaluated(tmp_path, "hwconfigs/edgebert.yaml", "{numbers: {kind: symmetric}}")
     assert row.status == "ok", row.reason

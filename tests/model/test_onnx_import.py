@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from accelsim.errors import ConfigError
-from accelsim.evaluation.examine import evaluate
-from accelsim.evaluation.point import Point
 from accelsim.inference.imported import forward_onnx
 from accelsim.model.importers.onnx_file import read_graph
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
-from onnx_graphs import drawn, made, node, numbers, saved, tensor  # noqa: E402
+from onnx_graphs import drawn, evaluated, made, node, numbers, saved, tensor  # noqa: E402
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 # Multiply-accumulates and weights without biases: zigzag_onnx.txt.
@@ -119,17 +117,5 @@ def test_a_file_that_gives_no_network_is_one_message(name: str, tmp_path: Path) 
 
 def test_a_workload_runs_an_onnx_file(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes((REFERENCE / "zigzag_ds_cnn.onnx").read_bytes())
-    (tmp_path / "w.yaml").write_text("""
-name: keywords
-model: {onnx: m.onnx}
-tasks: {words: {}}
-requests: {pattern: round_robin, rounds: 1, sentences_per_task: 1}
-cases:
-  npu:
-    hardware: hwconfigs/systolic_npu.yaml
-    adaptation: {method: head}
-    storage: &dense {embedding: &d {format: dense, bits: 8}, backbone: *d, task: *d}
-  edgebert: {hardware: hwconfigs/adapter_mixed.yaml, adaptation: {method: head}, storage: *dense}
-""")
-    row = evaluate(Point(tmp_path / "w.yaml"))
+    row = evaluated(tmp_path, "hwconfigs/adapter_mixed.yaml")
     assert row.status == "ok", row.reason
