@@ -31,8 +31,8 @@ from accelsim.version import __version__
 if TYPE_CHECKING:
     from accelsim.engine.run import Window
     from accelsim.engine.simulator import Options
-    from accelsim.evaluation.cases import Result
     from accelsim.evaluation.point import Point
+    from accelsim.evaluation.result import Result
     from accelsim.inputs.memo import Memo
     from accelsim.report.files import Pieces
     from accelsim.report.media.base import Medium

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics import Metric, all_metrics
+from accelsim.evaluation.result import Result
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from accelsim.engine.simulator import Options
 from accelsim.errors import CapacityError
-from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.fitting import size_of
 from accelsim.evaluation.metrics import (
@@ -18,6 +17,7 @@ from accelsim.evaluation.metrics import (
     metric_families,
 )
 from accelsim.evaluation.point import Point, Row
+from accelsim.evaluation.result import Result
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload, with_sizes
 from accelsim.inputs.files import one_reading

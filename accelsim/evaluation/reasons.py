@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from accelsim.account.cautions import saturated
 from accelsim.account.energy import DRAM
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import Comparison
+from accelsim.evaluation.result import Result
 from accelsim.program import ProgramKind
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.engine.simulator import Options
-from accelsim.evaluation.cases import Result
+from accelsim.evaluation.result import Result
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.plugins import Plugin, plugin_errors, use_plugins
 from accelsim.workload.schema import Workload

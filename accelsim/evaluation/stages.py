@@ -14,9 +14,10 @@ from accelsim.engine.run import Run, Window
 from accelsim.engine.simulator import Options, simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
 from accelsim.errors import CapacityError, ConfigError, MappingError
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.design import compile_design, design_key, rows_kept
 from accelsim.evaluation.idle_costs import idle_costs
+from accelsim.evaluation.result import Result
 from accelsim.inputs.files import digests, watching
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import use_plugins

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from accelsim.inputs.paths import KeyPath
+from accelsim.memory.burst_memory import BurstMemoryTechnology
 from accelsim.memory.dram_rules import LEAST_REFRESH, LEAST_REFRESH_SAID
 from accelsim.memory.no_such_part import (
     ROUNDING,
@@ -19,9 +19,6 @@ from accelsim.memory.no_such_part import (
     power_of_two,
     problems,
 )
-
-if TYPE_CHECKING:
-    from accelsim.memory.burst_memory import BurstMemoryTechnology
 
 # From the deepest: none draws more than those after it, nor is left faster.
 _DEPTHS = ("deep_power_down", "half_sleep", "self_refresh", "standby")

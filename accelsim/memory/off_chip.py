@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import get_args
 
-from accelsim.memory.burst_memory import (
-    BurstMemoryTechnology,
-    CurrentKind,
-    list_burst_memories,
-    load_burst_memory,
-)
+from accelsim.memory.burst_memory import BurstMemoryTechnology, CurrentKind
+from accelsim.memory.burst_memory_files import list_burst_memories, load_burst_memory
 from accelsim.memory.dram import DramTechnology, list_drams, load_dram
 from accelsim.memory.files import technology_kind
 

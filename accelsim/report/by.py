@@ -11,7 +11,8 @@ from math import fsum
 from accelsim.account.breakdown import CHIP, MODEL, NOBODY, BreakdownRow
 from accelsim.account.traffic import Traffic, traffic_of
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.result import Result
 from accelsim.inputs.paths import suggest
 from accelsim.report.table import RULE, Column, Field, Report, Row, Table, listed
 from accelsim.units import to_seconds

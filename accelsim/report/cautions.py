@@ -14,7 +14,8 @@ from math import fsum
 from accelsim.account.cautions import reloading, saturation, spill
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.memories import brought_from_outside, unused_memories
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.result import Result
 from accelsim.memory.silicon import ALL_FIGURES
 from accelsim.memory.storage import StorageConfig
 from accelsim.placement.placement import by_model

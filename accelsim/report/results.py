@@ -22,9 +22,10 @@ from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.memories import unused_memories
 from accelsim.account.metrics import DesignFigures
 from accelsim.account.purposes import day_factor, energy_per_inference, mean_power
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.fitting import told
+from accelsim.evaluation.result import Result
 from accelsim.inputs.shipped import known_as
 from accelsim.report.memories import LIFETIME, MEMORY
 from accelsim.report.origin import origin

@@ -13,10 +13,11 @@ from accelsim.account.parts import PURPOSES, ROUND_PARTS
 from accelsim.account.purposes import ALL as ALL_PURPOSES
 from accelsim.account.purposes import Spending, day_factor, mean_power, spendings
 from accelsim.account.service import ALL, TaskService
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import KINDS, Gain, find_gains
 from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.reasons import energy_parts
+from accelsim.evaluation.result import Result
 from accelsim.inputs.shipped import known_as
 from accelsim.mapping.cache import InferenceProgram
 from accelsim.policies.service import ServiceConfig

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from accelsim.account.breakdown import CHIP, STANDING, BreakdownRow
 from accelsim.account.memories import contents
 from accelsim.account.service import ALL
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import Gain, find_gains
+from accelsim.evaluation.result import Result
 from accelsim.evaluation.roofline import MACS, Roofline, roofline
 from accelsim.program import ProgramKind
 from accelsim.report.memories import array_text

@@ -8,7 +8,8 @@ from accelsim.account.memories import writing_once
 from accelsim.account.metrics import chip_time
 from accelsim.account.purposes import energy_per_inference
 from accelsim.account.service import ALL, TaskService
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.result import Result
 from accelsim.machine.chip_state import NOMINAL, PowerState
 from accelsim.policies.idle import IdlePlan, Timeout
 from accelsim.policies.service import ServiceConfig

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from math import fsum
 
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import Comparison, find_gains
 from accelsim.evaluation.metrics import all_metrics
 from accelsim.evaluation.reasons import Change, Reasons, energy_parts, overloaded, reasons
+from accelsim.evaluation.result import Result
 from accelsim.report.text import number, percent
 from accelsim.units import format_si
 

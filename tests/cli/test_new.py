@@ -9,8 +9,8 @@ import pytest
 from accelsim.account.memories import brought_from_outside, unused_memories
 from accelsim.cli.main import run_command_line
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import Result
 from accelsim.evaluation.examine import examine_workload
+from accelsim.evaluation.result import Result
 from accelsim.report.cautions import remarks, unused_texts
 from accelsim.units import format_si
 from accelsim.workload.schema import load_workload

@@ -11,9 +11,9 @@ import pytest
 from accelsim.accelerators import load_machine
 from accelsim.account.prices import price_list
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import Result
 from accelsim.evaluation.examine import examine, examine_workload
 from accelsim.evaluation.point import Point
+from accelsim.evaluation.result import Result
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.shipped import known_as, shipped_folder
 from accelsim.machine.schema import HardwareConfig

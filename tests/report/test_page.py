@@ -21,10 +21,10 @@ from accelsim.cli.main import run_command_line
 from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.examine import examine
 from accelsim.evaluation.point import Point
+from accelsim.evaluation.result import Result
 from accelsim.evaluation.roofline import RESOURCES, roofline
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.extras import installation

@@ -13,9 +13,10 @@ from small_workload import small_workload
 from trace_checks import MAIN, SLEEPY
 
 from accelsim.engine.simulator import Options
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.metrics import all_metrics
+from accelsim.evaluation.result import Result
 from accelsim.evaluation.stages import run_workload
 from accelsim.policies.idle import Oracle, Timeout
 from accelsim.policies.service import ServiceConfig

@@ -11,9 +11,9 @@ import pytest
 from small_workload import SMALL, small_workload
 
 from accelsim.account.cautions import reloading, saturation, spill
-from accelsim.evaluation.cases import Result
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.reasons import reasons
+from accelsim.evaluation.result import Result
 from accelsim.evaluation.stages import run_workload
 from accelsim.report.cautions import cautions
 from accelsim.report.results import results_document

@@ -14,7 +14,7 @@ from small_workload import MAIN, SMALL
 import accelsim
 from accelsim.cli.main import run_command_line
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import Result
+from accelsim.evaluation.result import Result
 from accelsim.units import to_seconds
 
 SETTINGS = [part for text in SMALL for part in ("--set", text)]

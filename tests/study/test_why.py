@@ -16,7 +16,7 @@ from accelsim.cli.main import run_command_line
 from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import Result
+from accelsim.evaluation.result import Result
 from accelsim.inputs.shipped import find_input
 from accelsim.machine.servers import Machine
 from accelsim.study.why import Trail, find_trails

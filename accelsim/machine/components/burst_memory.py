@@ -13,12 +13,8 @@ from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Pr
 from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
-from accelsim.memory.burst_memory import (
-    BurstMemoryTechnology,
-    CurrentKind,
-    RestName,
-    load_burst_memory,
-)
+from accelsim.memory.burst_memory import BurstMemoryTechnology, CurrentKind, RestName
+from accelsim.memory.burst_memory_files import load_burst_memory
 from accelsim.program import Range, Use
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, format_bytes, to_ticks
 

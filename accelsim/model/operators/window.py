@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accelsim.model.operators.base import Array
+    import numpy as np
+    from numpy.typing import NDArray
 
 Pair = tuple[int, int]
 
@@ -46,7 +47,7 @@ class Window:
         """Rows that are made."""
         return self.made[0] * self.made[1]
 
-    def patches(self, value: Array, beyond: float = 0.0) -> Any:
+    def patches(self, value: NDArray[np.float32], beyond: float = 0.0) -> Any:
         """Return (sentences, rows, channels, taps) of (sentences, pixels, channels)."""
         import numpy as np
 

@@ -10,10 +10,11 @@ from accelsim.account.scopes import parameter_memories
 from accelsim.engine.run import Window
 from accelsim.engine.simulator import Options
 from accelsim.errors import ConfigError
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.examine import examine_workload
 from accelsim.evaluation.metrics import all_metrics, case_figures
+from accelsim.evaluation.result import Result
 from accelsim.inputs.paths import suggest
 from accelsim.placement.placement import DRAM
 from accelsim.study.why.joules import energy_entries, moved_entries, one_pass_entries

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from accelsim.evaluation.cases import CaseResult, Result
+from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.result import Result
 from accelsim.inputs.document import read_document
 from accelsim.inputs.shipped import find_beside, known_as
 from accelsim.machine.components.clocked import ClockedServer
