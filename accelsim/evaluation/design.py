@@ -159,7 +159,7 @@ class Compilation:
         workload, config, sizes = self.workload, self.case.config, self.sizes(task)
         model, rows = workload.name_of_model(task), self.kept(workload.model_of(task))
         storage, hardware = config.storage_of(model), machine_of_model(self.case, model)
-        measured = None if self.measured is None else dict(sizes)
+        measured = dict(sizes) if task in (self.measured or ()) else None
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
         place_digest = hardware.placement.digest
         key = (graph, storage.digest, place_digest, cells, measured is None, sizes, rows, model)
@@ -344,7 +344,8 @@ def task_graph(
     service, classes = workload.service_of(case.config), workload.outputs_of(task)
     early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
     # The entropy of one output says nothing: a regression runs all layers.
-    exits: Exits = early_exit.heads if early_exit and classes > 1 else "none"
+    leaves = early_exit and classes > 1 and task in workload.depths
+    exits: Exits = early_exit.heads if early_exit and leaves else "none"
     model, adaptation = workload.model_of(task), adaptation_of(workload, case, task)
 
     keeps: dict[str, Any] = {"kept": kept} if workload.generate and model.generates else {}

@@ -158,7 +158,8 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
 def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     config, memo = workload.config, memo or Memo()
     lengths, rows = lengths_of(workload, memo), rows_of(workload, memo)
-    if case.measured is not None or case.config.weights is None:
+    weighed = any(map(case.config.weights_of, config.networks))
+    if case.measured is not None or not weighed:
         return compile_design(config, case, lengths, case.measured, memo, rows)
     # numpy and the loaders are needed only here.
     from accelsim.evaluation.weights import compressed_weights, measured_sizes, weights_origin
@@ -229,7 +230,12 @@ def simulation_key(workload: Workload, memo: Memo) -> Hashable:
     lengths, rows = lengths_of(workload, memo), rows_of(workload, memo)
     return tuple(
         _run_key(
-            workload, case, (design_key(workload.config, case, lengths, rows), case.config.weights)
+            workload,
+            case,
+            (
+                design_key(workload.config, case, lengths, rows),
+                tuple(map(case.config.weights_of, workload.config.networks)),
+            ),
         )
         for case in workload.cases.values()
     )
@@ -259,7 +265,7 @@ def run_case(
     config = workload.config
     service = config.service_of(case.config)
     if service.early_exit:
-        requests = service.early_exit.draw(requests, config.only_model.layers)
+        requests = service.early_exit.draw(requests, config.depths)
     return simulate_design(
         design,
         _stream(workload, requests),

@@ -10,6 +10,7 @@ from accelsim.inputs.memo import Memo
 from accelsim.memory.storage import Measured
 from accelsim.model.graph import LayerGraph
 from accelsim.weights.compression import CompressedModel, compress
+from accelsim.weights.settings import CaseWeights
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
 from accelsim.weights.weight_set import WeightSet
@@ -19,12 +20,23 @@ from accelsim.workload.schema import Case, Workload
 def original_weights(
     workload: Workload, case: Case, graphs: Mapping[str, LayerGraph]
 ) -> dict[str, WeightSet]:
-    """Return the weights of each task's graph of a case that has weights, before compression.
+    """Return the weights of each task's graph of a case, before compression; no entry where its
+    model has none.
 
     Raises ConfigError for files that are wrong.
     """
-    chosen = case.config.weights
-    assert chosen is not None
+    found: dict[str, WeightSet] = {}
+    for model in workload.config.networks:
+        of_model = workload.config.name_of_model
+        mine = {task: graph for task, graph in graphs.items() if of_model(task) == model}
+        if mine and (chosen := case.config.weights_of(model)):
+            found |= _weights_of_model(workload, case, chosen, mine)
+    return found
+
+
+def _weights_of_model(
+    workload: Workload, case: Case, chosen: CaseWeights, graphs: Mapping[str, LayerGraph]
+) -> dict[str, WeightSet]:
     if chosen.shared or chosen.tasks:
         folder, files = workload.path.parent, (chosen.shared, chosen.tasks)
         factors = {task: adaptation_of(workload.config, case, task).factor for task in graphs}
@@ -36,24 +48,27 @@ def original_weights(
 def compressed_weights(
     workload: Workload, case: Case, memo: Memo | None = None
 ) -> dict[str, CompressedModel]:
-    """Return the compressed weights of each task of a case that has weights.
+    """Return the compressed weights of each task of a case whose model has weights.
 
     Raises ConfigError for files that are wrong and bits that no number format fits.
     """
-    config, chosen = workload.config, case.config.weights
-    assert chosen is not None
-    length, memo = config.sequence_length, memo or Memo()
-    graphs = {task: task_graph(config, case, task, length, memo) for task in config.tasks}
+    config, memo = workload.config, memo or Memo()
+    graphs = {t: task_graph(config, case, t, config.longest(t), memo) for t in config.tasks}
     sets = original_weights(workload, case, graphs)
+    return {task: _compressed(workload, case, task, graphs[task], sets[task]) for task in sets}
+
+
+def _compressed(
+    workload: Workload, case: Case, task: str, graph: LayerGraph, weights: WeightSet
+) -> CompressedModel:
+    config, model = case.config, workload.config.name_of_model(task)
+    chosen, own = config.weights_of(model), config.models.get(model)
+    assert chosen is not None
     try:
-        return {
-            task: compress(
-                graphs[task], sets[task], case.config.storage, chosen.numbers, chosen.prune_over
-            )
-            for task in graphs
-        }
+        return compress(graph, weights, config.storage_of(model), chosen.numbers, chosen.prune_over)
     except ConfigError as error:
-        raise ConfigError(f"cases.{case.name}.{error}") from None
+        of = f".models.{model}" if own and own.storage else ""
+        raise ConfigError(f"cases.{case.name}{of}.{error}") from None
 
 
 def measured_sizes(models: dict[str, CompressedModel]) -> Measured:

@@ -135,7 +135,9 @@ def _about(study: FaultStudy) -> Iterator[str]:
     subject = study.subject
     yield from changes(subject.workload)
     yield (
-        f"case {subject.case.name}, task {subject.task}, {subject.technology.name}, "
+        f"case {subject.case.name}, task {subject.task}"
+        f"{f' of {subject.model}, alone on the chip' * bool(subject.model)}, "
+        f"{subject.technology.name}, "
         f"{subject.numbers.kind} values"
     )
     yield f"weights: {subject.compressed.origin}"

@@ -26,6 +26,7 @@ def faults_document(study: FaultStudy, command: Sequence[str]) -> dict[str, Any]
         "study": "faults",
         "case": subject.case.name,
         "task": subject.task,
+        **({"model": subject.model} if subject.model else {}),
         "weights": subject.compressed.origin,
         "numbers": subject.numbers.kind,
         "sentences": subject.sentences.origin,

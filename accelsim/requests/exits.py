@@ -8,7 +8,7 @@ that layer, and the supply's voltage and frequency are set for it.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Annotated, Any, Literal, TypeVar
@@ -131,35 +131,43 @@ class EarlyExitConfig(ConfigModel):
     latency_target: PositiveSeconds | None = None
     seed: Annotated[int, Field(ge=0, le=10**18)] = 1
 
-    def draw(self, requests: Sequence[Request], layers: int) -> list[Request]:
+    def draw(self, requests: Sequence[Request], layers: Mapping[str, int]) -> list[Request]:
         """Return the requests, in their order, with exit and predicted layers filled in.
 
-        ``layers`` is the depth of the model. What a request brings along wins. Every task has
-        random numbers of its own, the same whatever the other tasks do, and each of its requests
-        takes its turn, filled in before or not. Raises ConfigError as ``problems`` says, and for a
-        request that has no exit layer from anywhere or leaves after the model's last one.
+        ``layers`` are those of a task's model; a task without runs them all. What a request brings
+        along wins. Every task has random numbers of its own, the same whatever the other tasks do,
+        and each of its requests takes its turn, filled in before or not. Raises ConfigError as
+        ``problems`` says, and for a request that has no exit layer from anywhere or leaves after
+        the model's last one.
         """
-        tasks = dict.fromkeys(request.task for request in requests)
-        for path, message in self._misfits(tasks, layers):
+        asked = {request.task for request in requests}
+        leaving = {task: depth for task, depth in layers.items() if task in asked}
+        for path, message in self._misfits(leaving):
             raise ConfigError(f"early_exit.{format_path(path)}: {message}")
-        draws = {task: _Draws(self, task, layers) for task in tasks}
-        return [draws[request.task].fill(request) for request in requests]
+        draws = {task: _Draws(self, task, depth) for task, depth in leaving.items()}
+        return [draws[r.task].fill(r) if r.task in draws else r for r in requests]
 
-    def problems(self, tasks: Collection[str], layers: int) -> Iterator[tuple[KeyPath, str]]:
-        """Yield what does not fit a workload's tasks or the depth of its model, by key path."""
+    def problems(
+        self, tasks: Collection[str], layers: Mapping[str, int]
+    ) -> Iterator[tuple[KeyPath, str]]:
+        """Yield what does not fit a workload's tasks or the depth of their models, by key path."""
+        if not layers:
+            yield (), "no model here has a classifier behind its layers; leave it out"
         for key in ("exit_layer", "threshold", "prediction"):
             value = getattr(self, key)
             for task in value if isinstance(value, dict) else ():
                 if task not in tasks:
                     known = ", ".join(tasks)
                     yield (key, task), f"not among the workload's tasks, which are {known}"
-        yield from dict.fromkeys(self._misfits(tasks, layers))
+                elif task not in layers:
+                    yield (key, task), "the model of this task runs all layers; leave it out"
+        yield from dict.fromkeys(self._misfits(layers))
 
-    def _misfits(self, tasks: Iterable[str], layers: int) -> Iterator[tuple[KeyPath, str]]:
-        for task in tasks:
+    def _misfits(self, layers: Mapping[str, int]) -> Iterator[tuple[KeyPath, str]]:
+        for task, depth in layers.items():
             for weights in (self.exit_weights, self.prediction_weights):
                 try:
-                    weights(task, layers)
+                    weights(task, depth)
                 except RuleError as error:
                     yield from error.problems
 

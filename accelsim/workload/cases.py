@@ -33,6 +33,7 @@ class ModelCase(ConfigModel):
 
     adaptation: AdaptationConfig | None = None
     storage: StorageConfig | None = None
+    weights: CaseWeights | None = None
     placement: ModelHomes = ModelHomes()
 
 
@@ -41,7 +42,7 @@ class CaseConfig(ServiceChanges):
 
     With ``weights`` the density of every tensor is measured; without, it is as stated.
     ``policy``, ``idle``, ``residency`` and ``early_exit`` take the place of the workload's, and
-    ``models``, by name, that of adaptation, storage and the machine's homes.
+    ``models``, by name, that of adaptation, storage, weights and the machine's homes.
     """
 
     hardware: str
@@ -60,6 +61,11 @@ class CaseConfig(ServiceChanges):
         """Return how the parameters of a model are stored."""
         own = self.models.get(model)
         return own.storage if own and own.storage else self.storage
+
+    def weights_of(self, model: str) -> CaseWeights | None:
+        """Return the weights of a model, if it has any."""
+        own = self.models.get(model)
+        return own.weights if own and own.weights else self.weights
 
     def placement_of(self, model: str, machine: HardwareConfig) -> PlacementConfig:
         """Return the homes of a model on the case's machine.
@@ -118,14 +124,14 @@ def wrong_models(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
 
 
 def wrong_choices(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what several models cannot have: what is drawn, measured or chunked for one."""
-    if len(workload.models) < 2:
-        return
-    for path, given in (
-        (("early_exit",), workload.early_exit),
-        (("generate", "prompt_chunk"), workload.generate and workload.generate.prompt_chunk),
-        *((("cases", n, "early_exit"), each.early_exit) for n, each in workload.cases.items()),
-        *((("cases", n, "weights"), each.weights) for n, each in workload.cases.items()),
-    ):
-        if given is not None:
-            yield path, "is known for one model alone; leave it out, or run the models apart"
+    """Yield what several models cannot have in common: the files of one's weights."""
+    first, *others = workload.networks
+    for name, case in workload.cases.items() if others else ():
+        for key in ("shared", "tasks"):
+            if case.weights and getattr(case.weights, key):
+                where = f"cases.{name}.models.{first}.weights.{key}"
+                yield (
+                    ("cases", name, "weights", key),
+                    f"files hold the weights of one model; name them in {where}, and those of "
+                    "others likewise",
+                )

@@ -19,15 +19,17 @@ def with_model(document: Document) -> Document:
 
     So it is with each of ``models``. ``path``, relative to the document, is a config.json or a
     folder with one, and with ``onnx`` an ONNX file; keys beside it take the place of its values.
-    Cases that ask for ``weights`` and name no shared ones get those of the folder of ``model``, if
+    Cases that ask for ``weights`` and name no shared ones get those of the folder of the model, if
     it has some, or of its ONNX file. Raises ConfigError for a file that gives no
     model.
     """
     data = dict(document.data)
     if isinstance(models := data.get("models"), dict):
-        data["models"] = {
-            name: _read(document, ("models", name), model)[0] for name, model in models.items()
-        }
+        found = {n: _read(document, ("models", n), model) for n, model in models.items()}
+        data["models"] = {name: model for name, (model, _) in found.items()}
+        for name, (_, folder) in found.items():
+            if folder is not None:
+                data["cases"] = _with_own_weights(data.get("cases"), name, folder)
     if "model" in data:
         data["model"], folder = _read(document, ("model",), data["model"])
         if folder is not None:
@@ -105,6 +107,23 @@ _KINDS = {"huggingface": read_hyperparameters, "onnx": _onnx}
 def _has_weights(path: Path) -> bool:
     folder = is_there(path) and not is_file(path)
     return folder and any(name.endswith(".safetensors") for name in names_in(path))
+
+
+def _with_own_weights(cases: Any, model: str, folder: str) -> Any:
+    """Return cases of several models in which one has the weights of its folder, if any."""
+    if not isinstance(cases, dict):
+        return cases
+    found = {}
+    for name, case in cases.items():
+        models = case.get("models", {}) if isinstance(case, dict) else None
+        own = models.get(model, {}) if isinstance(models, dict) else None
+        if isinstance(models, dict) and isinstance(own, dict):
+            asked = own.get("weights", case.get("weights"))
+            if isinstance(asked, dict):
+                own = {**own, "weights": {"shared": [folder], **asked}}
+                case = {**case, "models": {**models, model: own}}
+        found[name] = case
+    return found
 
 
 def _with_weights(cases: Any, folder: str) -> Any:

@@ -146,6 +146,13 @@ class WorkloadConfig(ServiceConfig):
         """Return the model of a task."""
         return self.networks[self.name_of_model(task)]
 
+    @property
+    def depths(self) -> Mapping[str, int]:
+        """The layers that sentences may leave early, by task: of several models those that can."""
+        several = len(self.networks) > 1
+        found = {task: self.model_of(task) for task in self.tasks}
+        return {t: m.layers for t, m in found.items() if m.leaves_early or not several}
+
     def longest(self, task: str) -> int:
         """Return the tokens of a task's longest input; a picture is one."""
         return min(self.sequence_length, self.model_of(task).longest)
@@ -308,7 +315,7 @@ def _check_requests(document: Document, config: WorkloadConfig) -> None:
     sections += [(("cases", name), config.service_of(case)) for name, case in config.cases.items()]
     for place, service in sections:
         if service.early_exit and (not place or service.early_exit is not config.early_exit):
-            problems = service.early_exit.problems(config.tasks, config.only_model.layers)
+            problems = service.early_exit.problems(config.tasks, config.depths)
             found += [((*place, "early_exit", *path), text) for path, text in problems]
     if found:
         raise ConfigError("\n".join(str(document.error(path, text)) for path, text in found))

@@ -41,6 +41,11 @@ def sentences(count: int, *tasks: str) -> list[Request]:
     return [Request(number, tasks[number % len(tasks)], number, 20) for number in range(count)]
 
 
+def draw(early_exit: EarlyExitConfig, requests: Sequence[Request], layers: int) -> list[Request]:
+    """Fill in what models of so many layers do."""
+    return early_exit.draw(requests, {request.task: layers for request in requests})
+
+
 def drawn(requests: Sequence[Request], task: str) -> list[tuple[int | None, int | None]]:
     return [(each.exit_layer, each.predicted_layer) for each in requests if each.task == task]
 
@@ -144,7 +149,7 @@ def test_draws_follow_the_distribution(source: Any) -> None:
     early_exit = config(exit_layer=source, threshold=0.28)
     weights = early_exit.exit_weights("SST-2", 12)
     assert weights is not None
-    requests = early_exit.draw(sentences(20_000, "SST-2"), 12)
+    requests = draw(early_exit, sentences(20_000, "SST-2"), 12)
     observed = Counter(each.exit_layer for each in requests)
     expected = {at: 20_000 * each / sum(weights) for at, each in enumerate(weights, 1)}
     assert sum(observed[layer] for layer in expected) == 20_000
@@ -154,7 +159,7 @@ def test_draws_follow_the_distribution(source: Any) -> None:
 
 def test_drawn_pairs_follow_the_measured_ones() -> None:
     early_exit = config(exit_layer="measured", threshold=0.28, prediction="measured")
-    requests = early_exit.draw(sentences(87_200, "SST-2"), 12)
+    requests = draw(early_exit, sentences(87_200, "SST-2"), 12)
     expected = {
         (leaves, predicted): 100 * count
         for leaves, counts in measured_predictions("SST-2", 0.28).items()
@@ -169,15 +174,15 @@ def test_drawn_pairs_follow_the_measured_ones() -> None:
 
 
 def test_a_fixed_layer_and_an_exact_prediction() -> None:
-    requests = config(exit_layer=4, prediction="exact").draw(sentences(5, "RTE"), 6)
+    requests = draw(config(exit_layer=4, prediction="exact"), sentences(5, "RTE"), 6)
     assert drawn(requests, "RTE") == [(4, 4)] * 5
-    assert drawn(config(exit_layer=4).draw(sentences(5, "RTE"), 6), "RTE") == [(4, None)] * 5
+    assert drawn(draw(config(exit_layer=4), sentences(5, "RTE"), 6), "RTE") == [(4, None)] * 5
 
 
 def test_prediction_errors_stay_within_the_model() -> None:
     errors = {"errors": {"-1": 1, "0": 7, "1": 2}}
     sources = {"SST-2": 1, "QNLI": 2, "MNLI": 5, "MRPC": 12}
-    requests = config(exit_layer=sources, prediction=errors).draw(sentences(8_000, *sources), 12)
+    requests = draw(config(exit_layer=sources, prediction=errors), sentences(8_000, *sources), 12)
     shares = {
         task: {at: count / 2000 for (_, at), count in Counter(drawn(requests, task)).items()}
         for task in sources
@@ -197,8 +202,8 @@ def test_what_a_request_brings_wins_and_disturbs_no_other() -> None:
     plain = sentences(50, "SST-2")
     given_layer = Request(7, "SST-2", 7, 20, exit_layer=9)
     given_both = Request(8, "SST-2", 8, 20, exit_layer=3, predicted_layer=12)
-    filled = early_exit.draw([*plain[:7], given_layer, given_both, *plain[9:]], 12)
-    without = early_exit.draw(plain, 12)
+    filled = draw(early_exit, [*plain[:7], given_layer, given_both, *plain[9:]], 12)
+    without = draw(early_exit, plain, 12)
     assert filled[7].exit_layer == 9
     assert filled[7].predicted_layer in (8, 10)
     assert filled[8] == given_both
@@ -207,19 +212,19 @@ def test_what_a_request_brings_wins_and_disturbs_no_other() -> None:
 
 def test_streams_of_tasks_are_independent_and_seeded() -> None:
     early_exit = config(exit_layer={"mean": 6}, prediction={"errors": {"-1": 1, "1": 1}})
-    alone = drawn(early_exit.draw(sentences(100, "SST-2"), 12), "SST-2")
-    mixed = early_exit.draw(sentences(200, "SST-2", "QNLI"), 12)
+    alone = drawn(draw(early_exit, sentences(100, "SST-2"), 12), "SST-2")
+    mixed = draw(early_exit, sentences(200, "SST-2", "QNLI"), 12)
     assert drawn(mixed, "SST-2") == alone
     assert drawn(mixed, "QNLI") != alone
     other = early_exit.model_copy(update={"seed": 2})
-    assert drawn(other.draw(sentences(100, "SST-2"), 12), "SST-2") != alone
+    assert drawn(draw(other, sentences(100, "SST-2"), 12), "SST-2") != alone
     # These numbers are part of the results of a workload: they must not change.
     assert [leaves for leaves, _ in alone[:12]] == [8, 2, 8, 8, 7, 1, 4, 2, 6, 11, 2, 1]
 
 
 def test_requests_keep_their_order_and_the_rest_of_their_fields() -> None:
     requests = [Request(3, "SST-2", 5, 20, 2, deadline=9), Request(1, "RTE", 7, 30)]
-    filled = config(exit_layer=2).draw(requests, 12)
+    filled = draw(config(exit_layer=2), requests, 12)
     assert filled == [
         Request(3, "SST-2", 5, 20, 2, exit_layer=2, deadline=9),
         Request(1, "RTE", 7, 30, exit_layer=2),
@@ -309,13 +314,14 @@ def test_what_does_not_fit_the_model_is_told_with_its_key(
 ) -> None:
     early_exit = config(**keys)
     with pytest.raises(ConfigError, match=f"^{re.escape(f'early_exit.{message}')}$"):
-        early_exit.draw(sentences(1, task), layers)
-    assert message in [str(RuleError(problem)) for problem in early_exit.problems([task], layers)]
+        draw(early_exit, sentences(1, task), layers)
+    found = early_exit.problems([task], {task: layers})
+    assert message in [str(RuleError(problem)) for problem in found]
 
 
 def test_a_task_that_the_workload_lacks_is_a_problem() -> None:
     early_exit = config(exit_layer={"SST-2": 4, "RTE": 3}, prediction={"MRPC": "exact"})
-    assert list(early_exit.problems(["SST-2", "QNLI"], 12)) == [
+    assert list(early_exit.problems(["SST-2", "QNLI"], {"SST-2": 12, "QNLI": 12})) == [
         (("exit_layer", "RTE"), "not among the workload's tasks, which are SST-2, QNLI"),
         (("prediction", "MRPC"), "not among the workload's tasks, which are SST-2, QNLI"),
     ]
@@ -327,10 +333,10 @@ def test_a_request_without_an_exit_layer_is_refused() -> None:
         r"early_exit\.exit_layer$"
     )
     with pytest.raises(ConfigError, match=message):
-        config(exit_layer={"SST-2": 4}).draw(sentences(2, "SST-2", "QNLI"), 12)
+        draw(config(exit_layer={"SST-2": 4}), sentences(2, "SST-2", "QNLI"), 12)
 
 
 def test_a_request_that_leaves_after_the_last_layer_is_refused() -> None:
     message = r"^request 0 of task 'RTE' leaves after layer 13, and the model has 12 layers$"
     with pytest.raises(ConfigError, match=message):
-        config().draw([Request(0, "RTE", 0, 20, exit_layer=13)], 12)
+        draw(config(), [Request(0, "RTE", 0, 20, exit_layer=13)], 12)

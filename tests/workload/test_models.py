@@ -11,12 +11,17 @@ from small_workload import SMALL, small_workload
 from accelsim.cli.main import run_command_line
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.one_model import alone
 from accelsim.evaluation.stages import run_workload
+from accelsim.evaluation.weights import compressed_weights
 from accelsim.placement.placement import needed_bits
 from accelsim.program import ProgramKind
 from accelsim.report.breakdown import breakdown_lines
 from accelsim.report.by import with_groupings
+from accelsim.report.request_rows import request_rows
 from accelsim.report.run import run_report
+from accelsim.study.faults.options import FaultOptions
+from accelsim.study.faults.study import study_faults
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Workload, load_workload
 
@@ -191,6 +196,9 @@ def test_files_and_tables_name_the_model() -> None:
     )
     models = {row[header.index("task")]: row[header.index("model")] for row in rows}
     assert models == {"wake": "gate", "MNLI": "words", "MRPC": "words", "-": "-"}
+    header, *rows = (line.split(",") for line in "".join(request_rows(result.cases)).splitlines())
+    models = {row[header.index("task")]: row[header.index("model")] for row in rows}
+    assert models == {"wake": "gate", "MNLI": "words", "MRPC": "words"}
     report = with_groupings(run_report(result, ()), result, ["model"])
     assert "gate: ds-cnn, pictures of 12 x 10 x 1; tasks wake; words: custom" in report.about[-3]
     by = report.document["by"][f"{CASE} by model"]
@@ -202,6 +210,48 @@ def test_files_and_tables_name_the_model() -> None:
     }
     names = {each.name for each in result[CASE].run.executions}
     assert {"switch to gate wake", "infer gate", "infer words"} <= names
+
+
+def test_a_sentence_leaves_early_and_a_picture_runs_all_layers() -> None:
+    leaving = ("early_exit={exit_layer: 2}", "requests.rounds=1")
+    case, usual = gated(*leaving), gated(leaving[1])
+    assert {r.task: r.layers for r in case.run.requests} == {"wake": None, "MNLI": 2, "MRPC": 2}
+    gate = "infer", "wake"
+    assert case.run.totals[gate] == usual.run.totals[gate]
+    words = run_workload(alone(several(*leaving), "words"))[CASE]
+    for task in ("MNLI", "MRPC"):
+        assert case.run.totals["infer", task].busy == words.run.totals["infer", task].busy
+
+
+def test_each_model_has_weights_of_its_own() -> None:
+    masked = "{format: bitmask, bits: 8, density: 0.5}"
+    storage = f"{{embedding: {masked}, backbone: {masked}, task: {masked}}}"
+    sparse = f"cases.{CASE}.models.gate.storage={storage}"
+    seeds = (f"cases.{CASE}.weights={{seed: 3}}", f"cases.{CASE}.models.gate.weights={{seed: 5}}")
+    case = gated(sparse, *seeds)
+    assert "seed 3" in case.design.weights
+    assert "seed 5" in case.design.weights
+    for task, model in {"wake": "gate", "MNLI": "words"}.items():
+        own = run_workload(alone(several(sparse, *seeds), model))[CASE].design.placements[task]
+        found = case.design.placements[task]
+        assert own.bits(task_specific=False) == found.bits(task_specific=False)
+        assert own.bits(task_specific=True) == found.bits(task_specific=True)
+    # A model without weights has its stated density.
+    some = several(sparse, f"cases.{CASE}.models.words={{weights: {{seed: 3}}}}")
+    assert compressed_weights(some, some.cases[CASE]).keys() == {"MNLI", "MRPC"}
+    placements, plain = run_workload(some)[CASE].design.placements, gated(sparse).design.placements
+    for own in (False, True):
+        assert placements["wake"].bits(task_specific=own) == plain["wake"].bits(task_specific=own)
+
+
+def test_faults_are_those_of_the_model_of_the_task() -> None:
+    options = FaultOptions(
+        task="MNLI", schemes=("mixed2",), seeds=1, sentences=2, tokens=4, fault_rates=()
+    )
+    plain = small_workload(*ONE_CASE, "tasks=[MNLI, MRPC]", "requests.rounds=1")
+    found, expected = study_faults(several(), options), study_faults(plain, options)
+    assert found.schemes == expected.schemes
+    assert found.subject.model == "words"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +267,10 @@ def test_files_and_tables_name_the_model() -> None:
         ("models={}", "model: this key is missing; expected a model, or several by name in "
          "'models'"),
         (f"cases.{CASE}.models={{gates: {{}}}}", "there is no model 'gates'; did you mean 'gate'?"),
-        ("early_exit={exit_layer: 2}", "early_exit: is known for one model alone"),
+        ("early_exit={exit_layer: {wake: 2}}",
+         "early_exit.exit_layer.wake: the model of this task runs all layers; leave it out"),
+        (f"cases.{CASE}.weights={{shared: [a.npz]}}", f"cases.{CASE}.weights.shared: files hold "
+         f"the weights of one model; name them in cases.{CASE}.models.gate.weights.shared"),
         ("models.gate.name=ds-cn", "models.gate.name: expected a preset or 'custom'"),
         ("sequence_length=200", "200 tokens are more than the 128 positions of custom"),
         ("generate={new_tokens: 3}", "generate: ds-cnn, custom is no decoder"),

@@ -78,6 +78,11 @@ class Network(ConfigModel):
         """Heads that can be switched off."""
 
     @property
+    def leaves_early(self) -> bool:
+        """Whether a classifier may stand behind a layer before the last."""
+        return False
+
+    @property
     def most_kept(self) -> int:
         """The most tokens that a later one reads."""
         return self.longest
@@ -155,6 +160,11 @@ class ModelFamily(Network):
     def attention_heads(self) -> int:
         """The heads of a layer."""
         return self.heads
+
+    @property
+    def leaves_early(self) -> bool:
+        """Whether there is a layer before the last."""
+        return self.classifies and self.layers > 1
 
     @property
     def window(self) -> int | None:

@@ -10,6 +10,7 @@ from typing import Literal
 from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
 from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.one_model import alone
 from accelsim.evaluation.stages import design_of
 from accelsim.evaluation.weights import original_weights
 from accelsim.inference.data import Sentences, random_sentences
@@ -38,6 +39,7 @@ class Subject:
 
     ``home`` is the non-volatile memory of the case whose technology, word and target hold for the
     memories of every scheme; ``roles`` are those whose values lie in non-volatile memory.
+    ``model`` is the name of the task's where there are several; the workload has it alone.
     """
 
     workload: Workload
@@ -52,6 +54,7 @@ class Subject:
     home: MemoryConfig
     roles: tuple[Role, ...]
     memo: Memo = field(default_factory=Memo)
+    model: str = ""
 
     @property
     def stored(self) -> list[str]:
@@ -76,8 +79,10 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
     Raises ConfigError for an unknown case or task, one without classes to choose between, a case
     without non-volatile parameters, and for weights, labels and densities that are wrong.
     """
-    case = _find_case(workload, options.case)
     task = _find_task(workload, options.task)
+    model = workload.config.name_of_model(task)
+    workload = alone(workload, model)
+    case = _find_case(workload, options.case)
     home, roles = _non_volatile(case)
     memo, config = Memo(), workload.config
     _ = config.language_model
@@ -99,7 +104,7 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
         raise ConfigError(f"case '{case.name}': {error}") from None
     sentences = _sentences(workload, task, options)
     weights = (graph, original, compressed, over, numbers)
-    return Subject(workload, case, task, *weights, sentences, home, roles, memo)
+    return Subject(workload, case, task, *weights, sentences, home, roles, memo, model)
 
 
 def _find_case(workload: Workload, name: str | None) -> Case:
