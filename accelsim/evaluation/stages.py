@@ -27,7 +27,8 @@ from accelsim.policies.service import ServiceConfig, padded
 from accelsim.requests.generation import check_unanswered
 from accelsim.requests.request import Request, Requests
 from accelsim.units import Tick
-from accelsim.workload.schema import Case, Workload, WorkloadConfig, request_context
+from accelsim.workload.request_rules import request_context
+from accelsim.workload.schema import Case, Workload, WorkloadConfig
 
 
 def run_workload(

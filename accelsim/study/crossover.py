@@ -24,7 +24,8 @@ from accelsim.study.sweep.axes import flow
 from accelsim.study.sweep.run import Evaluation, study_of
 from accelsim.study.sweep.space import Study
 from accelsim.units import to_seconds, to_ticks
-from accelsim.workload.schema import Workload, request_context
+from accelsim.workload.request_rules import request_context
+from accelsim.workload.schema import Workload
 
 # [ours] Rates of the grid in a decade; two crossings between neighbours go unseen.
 POINTS_PER_DECADE = 3

@@ -40,10 +40,11 @@ from accelsim.machine.schema import HardwareConfig, resolved
 from accelsim.memory.storage import Measured
 from accelsim.model.families import ModelConfig, ModelFamily, Network
 from accelsim.policies.service import PadTo, ServiceConfig
-from accelsim.requests import RequestContext, RequestsConfig
+from accelsim.requests import RequestsConfig
 from accelsim.requests.generation import GenerateConfig
 from accelsim.workload.cases import CaseConfig, PublishedGains, wrong_models
 from accelsim.workload.imported import with_adapters, with_model
+from accelsim.workload.request_rules import check_requests
 from accelsim.workload.rules import broken_rules
 from accelsim.workload.tasks import Tasks
 
@@ -282,7 +283,7 @@ def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document,
         document = change.apply(document)
     document = with_adapters(with_model(document))
     config = validate(document, WorkloadConfig)
-    _check_requests(document, config)
+    check_requests(document, config)
     return document, config
 
 
@@ -295,30 +296,6 @@ def _chosen(config: WorkloadConfig, names: Iterable[str] | None) -> Iterable[str
             hint = suggest(name, config.cases, "cases")
             raise ConfigError(f"there is no case '{name}'; {hint}")
     return names
-
-
-def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
-    """Return what the requests of a workload in ``folder`` depend on."""
-    return RequestContext(
-        tasks=tuple(config.tasks),
-        sequence_length=config.sequence_length,
-        layers=max(model.layers for model in config.networks.values()),
-        folder=folder,
-    )
-
-
-def _check_requests(document: Document, config: WorkloadConfig) -> None:
-    """Refuse requests and exits that do not fit the workload's tasks and model."""
-    context = request_context(config, document.path.parent)
-    found = [(("requests", *path), text) for path, text in config.requests.problems(context)]
-    sections: list[tuple[KeyPath, ServiceConfig]] = [((), config)]
-    sections += [(("cases", name), config.service_of(case)) for name, case in config.cases.items()]
-    for place, service in sections:
-        if service.early_exit and (not place or service.early_exit is not config.early_exit):
-            problems = service.early_exit.problems(config.tasks, config.depths)
-            found += [((*place, "early_exit", *path), text) for path, text in problems]
-    if found:
-        raise ConfigError("\n".join(str(document.error(path, text)) for path, text in found))
 
 
 _MACHINE_KEYS = HardwareConfig.model_fields.keys() - WorkloadConfig.model_fields.keys()

@@ -27,7 +27,8 @@ from accelsim.report.media import MEDIA
 from accelsim.requests.patterns import REQUEST_PATTERNS
 from accelsim.requests.patterns.at_rate import request_shape
 from accelsim.study.scaling import find_scaling
-from accelsim.workload.schema import load_workload, request_context
+from accelsim.workload.request_rules import request_context
+from accelsim.workload.schema import load_workload
 
 ALL: tuple[Registry[Any], ...] = (
     *(OPERATOR_KINDS, MODEL_FAMILIES, ADAPTATIONS, COMPONENTS, ACCELERATORS, REQUEST_PATTERNS),

@@ -32,7 +32,8 @@ from accelsim.study.sweep.run import Evaluation
 from accelsim.study.sweep.space import remembered
 from accelsim.study.sweep.table import StudyTable
 from accelsim.units import TICKS_PER_SECOND, to_seconds, to_ticks
-from accelsim.workload.schema import Workload, request_context
+from accelsim.workload.request_rules import request_context
+from accelsim.workload.schema import Workload
 
 POISSON = "requests={pattern: poisson, mean_interval: 10 ms, duration: 1 s}"
 # A long bus makes each access of the adapter case dear, and leaks nothing.
