@@ -164,9 +164,9 @@ def check_work(graph: LayerGraph, segments: Iterable[Segment]) -> None:
         action = "mac" if operator.macs else operator.kind.name
         turns = operator.turns(len(graph.predecessors(operator)))
         asked[action, operator.label] += operator.macs or turns * operator.worked_on
-    for segment in segments:
+    for segment, times in Counter(segments).items():
         for (_, action, label), amount in segment.amounts.items():
-            planned[action, label] += amount
+            planned[action, label] += amount * times
     for (action, label), amount in (+asked).items():
         if planned[action, label] != amount:
             raise ConservationError(

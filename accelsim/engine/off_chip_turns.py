@@ -7,17 +7,17 @@ arrival undoes them and serves again those that have begun: a lone master's use 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from accelsim.engine.turns import Clock, Item, Served, TurnPort
+from accelsim.engine.turns import Item, Served, TurnPort
 from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.program import Range
 from accelsim.units import Tick
 
 
-@dataclass
+@dataclass(slots=True)
 class _Item(Item):
     """A use in turns, with the ticks at which each began and ended and what it caused."""
 
@@ -28,24 +28,18 @@ class _Item(Item):
 class OffChipPort(TurnPort):
     """The port during a segment; a turn moves ``size`` bytes, or as few more as make bursts."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        server: OffChipServer,
-        size: int,
-        ended: Callable[[Item, Tick], None],
-        served: Served | None,
-    ) -> None:
-        super().__init__(clock, server, size, ended, served)
+    def __init__(self, server: OffChipServer, size: int, served: Served | None) -> None:
+        super().__init__(server, size, served)
         self._memory, self._size = server, size
         # What to go back to, and the end of a use that was served ahead since.
         self._saved: tuple[dict[str, Any], list[tuple[_Item, int]]] | None = None
         self._ahead: tuple[str, Tick] = ("", 0)
 
-    def add(self, master: str, item: Item) -> None:
+    def add(self, master: str, item: Item, now: Tick) -> Tick | None:
         """Let a use wait for its master's turn."""
         turns = list(self._memory.turns(item.use.expect(Range), self._size))
-        super().add(master, _Item(item.task, item.number, item.use, 0, 0, turns=turns))
+        own = _Item(item.task, item.number, item.use, 0, 0, turns=turns)
+        return super().add(master, own, now)
 
     def _catch_up(self, now: Tick) -> None:
         self._undo()

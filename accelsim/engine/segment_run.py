@@ -8,10 +8,10 @@ in which events of a tick are worked off has no influence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from heapq import heappop
+from heapq import heappop, heappush
 from math import gcd
 from typing import Any
 
@@ -19,15 +19,15 @@ import simpy
 
 from accelsim.engine.ledger import BACKGROUND
 from accelsim.engine.off_chip_turns import OffChipPort
-from accelsim.engine.turns import Callbacks, Happening, Item, TurnPort
+from accelsim.engine.turns import Item, TurnPort
 from accelsim.errors import ConservationError
 from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
 from accelsim.program import Segment, Task, Use
 from accelsim.units import Tick
 
-# SimPy works off priority 0, then 1, within a tick; grants come after everything else.
-_LAST_IN_TICK = 2
+# An event is the end of a task, or the one that a port expected when its count of changes was so.
+_Event = tuple[Tick, Any, Task | None, TurnPort | None, int]
 
 
 class CountingEnvironment(simpy.Environment):
@@ -55,26 +55,13 @@ class CountingEnvironment(simpy.Environment):
         next(self._eid)
         return True
 
-    def call(
-        self, callbacks: Callbacks, delay: Tick, priority: int = 1, task: Task | None = None
-    ) -> Happening:
-        """Let an event of a task happen after a delay, as a timeout does; return it."""
-        event = Happening(callbacks, task)
-        self.schedule(event, priority, delay)  # type: ignore[arg-type]
-        return event
+    def reach(self, tick: Tick) -> None:
+        """Let time pass until a tick before which nothing else happens."""
+        self._now = tick
 
-    def work_off(self, left: Callable[[], int]) -> bool:
-        """Do what ``run`` does, with less around each event, until nothing is left.
-
-        Says whether something still is; the end counts as the event that a process would wait for.
-        """
-        queue = self._queue
-        while left() and queue:
-            self._now, _, _, event = heappop(queue)
-            for callback in event.callbacks:
-                callback(event)
-        next(self._eid)
-        return bool(left())
+    def numbers(self) -> Iterator[Any]:
+        """Return what numbers events in the order in which they are scheduled."""
+        return self._eid
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +149,19 @@ class SegmentRun:
         self._begun: list[int] = []
         self._left = len(segment.tasks)
         self._caused: dict[tuple[int, int], Mapping[str, int]] = {}
+        self._events: list[_Event] = []
+        self._numbers = env.numbers()
         watch = self._note_turn if trace else None
         shared = {block for block, masters in segment.masters.items() if len(masters) > 1}
         self._turns = {
-            block: TurnPort(env, machine.blocks[block], burst, self._served, watch)
+            block: TurnPort(machine.blocks[block], burst, watch)
             for block, burst in machine.bursts.items()
             if block in shared
         }
         if machine.dram_turn and machine.dram and machine.dram.name in shared:
-            port = OffChipPort(env, machine.dram, machine.dram_turn, self._served, watch)
+            port = OffChipPort(machine.dram, machine.dram_turn, watch)
             self._turns[machine.dram.name] = port
         self._pending: dict[int, tuple[int, Tick]] = {}
-        self._on_end, self._on_turn = (self._ended,), (self._grant,)
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
 
@@ -201,27 +189,45 @@ class SegmentRun:
             block.settle(self._env.now)
         before = {name: (b.busy, b.idle) for name, b in self._machine.blocks.items()}
         tasks = self.record.segment.tasks
-        self._request_start([task for task in tasks if not self._waits_for[task.id]])
-        if tasks and self._env.work_off(lambda: self._left):
+        if tasks:
+            self._request_start([task for task in tasks if not self._waits_for[task.id]])
+            self._env.reach(self._work_off())
+            next(self._numbers)  # the event that a process would wait for
+        if self._left:
             yield self._env.event()  # which never comes
         self._close(before)
         return self.record
 
     # -- tasks ---------------------------------------------------------------------------------
 
+    def _work_off(self) -> Tick:
+        """Work all events off until no task is left; return the tick of the last one."""
+        now, events = self._env.now, self._events
+        while self._left:
+            if self._ready and not (events and events[0][0] == now):
+                self._grant(now)
+                continue
+            if not events:
+                break
+            now, _, task, port, changes = heappop(events)
+            if task is not None:
+                self._finish(task, now)
+            elif port is not None and port.changes == changes:
+                self._end_turn(port, now)
+        return now
+
     def _request_start(self, tasks: Iterable[Task]) -> None:
         if not self._ready:
-            self._env.call(self._on_turn, 0, _LAST_IN_TICK)
+            next(self._numbers)
         self._ready += tasks
 
-    def _grant(self, _: Happening) -> None:
+    def _grant(self, now: Tick) -> None:
         ready, self._ready = self._ready, []
-        for task in sorted(ready, key=_id_of):
-            self._begin(task)
+        for task in sorted(ready, key=_id_of) if len(ready) > 1 else ready:
+            self._begin(task, now)
 
-    def _begin(self, task: Task) -> None:
-        env = self._env
-        now = end = env.now
+    def _begin(self, task: Task, now: Tick) -> None:
+        end = now
         self._begun.append(task.id)
         if self._trace:
             self.record.begun[task.id] = now - self._start
@@ -254,24 +260,35 @@ class SegmentRun:
         if waiting:
             self._pending[task.id] = len(waiting), end
             for item in waiting:
-                turns[item.use.block].add(task.queue, item)
+                port = turns[item.use.block]
+                self._expect(port, port.add(task.queue, item, now))
         else:
             self._end_at(task, end)
 
     def _end_at(self, task: Task, end: Tick) -> None:
-        self._env.call(self._on_end, end - self._env.now, task=task)
+        heappush(self._events, (end, next(self._numbers), task, None, 0))
 
-    def _served(self, item: Item, outcome: Tick) -> None:
+    def _expect(self, port: TurnPort, end: Tick | None) -> None:
+        """Wait for the next end of a use at a port, in place of the one expected before."""
+        if end is not None:
+            heappush(self._events, (end, next(self._numbers), None, port, port.changes))
+
+    def _end_turn(self, port: TurnPort, now: Tick) -> None:
         """Note that a port has served a use in turn; the last one may end the task."""
+        item, outcome, following = port.end()
+        self._expect(port, following)
         task = item.task
         left, end = self._pending[task.id]
-        self._pending[task.id] = left - 1, (end := max(end, outcome))
+        if outcome > end:
+            end = outcome
         if item.caused:
             self._caused[task.id, item.number] = item.caused
-        if left == 1 and end > self._env.now:
+        if left > 1:
+            self._pending[task.id] = left - 1, end
+        elif end > now:
             self._end_at(task, end)
-        elif left == 1:
-            self._finish(task)
+        else:
+            self._finish(task, now)
 
     def _note(self, port: str, task: Task, number: int, start: Tick, end: Tick) -> None:
         at, action = self._start, task.uses[number].action
@@ -283,14 +300,10 @@ class SegmentRun:
         times = (start - at, end - at, done, item.ticks)
         self.record.spans.append(Span(use.block, use.action, item.task.id, item.number, *times))
 
-    def _ended(self, event: Happening) -> None:
-        assert event.task is not None
-        self._finish(event.task)
-
-    def _finish(self, task: Task) -> None:
+    def _finish(self, task: Task, now: Tick) -> None:
         waits_for = self._waits_for
         if self._trace:
-            self.record.ended[task.id] = self._env.now - self._start
+            self.record.ended[task.id] = now - self._start
         for buffer, size in task.releases:
             self._give_back(task, buffer, size)
         free = []

@@ -9,39 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 from accelsim.machine.components.server import Server
 from accelsim.program import Task, Use
 from accelsim.units import Tick, ceil_div
 
 
-class Happening:
-    """What SimPy needs of an event, and no more: who is called, and about which task."""
-
-    __slots__ = ("callbacks", "task")
-    _ok = True
-
-    def __init__(self, callbacks: Callbacks, task: Task | None = None) -> None:
-        self.callbacks, self.task = callbacks, task
-
-
-Callbacks = tuple[Callable[[Happening], None], ...]
-
-
-class Clock(Protocol):
-    """What a port asks of the environment."""
-
-    @property
-    def now(self) -> Tick:
-        """The present tick."""
-
-    def call(self, callbacks: Callbacks, delay: Tick) -> Happening:
-        """Let an event happen after a delay; return it."""
-
-
-@dataclass
+@dataclass(slots=True)
 class Item:
     """A use of a task, how many of its ticks are left, and what serving it caused."""
 
@@ -50,7 +25,7 @@ class Item:
     use: Use
     ticks: Tick
     left: Tick
-    caused: Mapping[str, int] = field(default_factory=dict)
+    caused: Mapping[str, int] | None = None
 
 
 Served = Callable[[Item, Tick, Tick, Tick], None]
@@ -59,34 +34,28 @@ Served = Callable[[Item, Tick, Tick, Tick], None]
 class TurnPort:
     """One port during a segment; ``burst`` are the ticks of a turn.
 
-    ``ended`` is called with each use that has ended and the tick of its outcome, ``served`` with
-    the stretches of a use, the ticks done before and those of start and end, if anyone watches.
+    ``served`` is called with the stretches of a use, the ticks done before and those of start and
+    end, if anyone watches. ``changes`` counts how often the next end was another than before.
     Turns go round in the order of the masters' names; what arrives in the tick in which a burst
     ends is in time.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        server: Server,
-        burst: Tick,
-        ended: Callable[[Item, Tick], None],
-        served: Served | None,
-    ) -> None:
-        self._clock, self._server, self._burst = clock, server, burst
-        self._ended, self._served = ended, served
+    def __init__(self, server: Server, burst: Tick, served: Served | None) -> None:
+        self._server, self._burst, self._served = server, burst, served
+        self.changes = 0
         self._queues: dict[str, deque[Item]] = {}
         self._joining: list[tuple[str, Item]] = []
         self._last = ""
         # All bursts that began before this tick are done.
         self._since: Tick = 0
-        self._expected: Happening | None = None
         # The masters in order and the number of the burst that ends a use, until bursts are done.
         self._ending: tuple[list[str], int] | None = None
 
-    def add(self, master: str, item: Item) -> None:
-        """Let a use wait for its master's turn; those of one master follow one another."""
-        now = self._clock.now
+    def add(self, master: str, item: Item, now: Tick) -> Tick | None:
+        """Let a use wait for its master's turn; those of one master follow one another.
+
+        Returns the tick in which the next use ends, if it is another than before.
+        """
         if not self._queues:
             self._server.idle += now - self._server.free_at
             self._since = now
@@ -94,9 +63,10 @@ class TurnPort:
             self._catch_up(now)
         if self._since < now and master not in self._queues:
             self._joining.append((master, item))
-            return
+            return None
         self._queues.setdefault(master, deque()).append(item)
-        self._expect()
+        self.changes += 1
+        return self._next_end()
 
     def _order(self, last: str | None = None) -> list[str]:
         """Return the masters in the order of their turns, after whose turn was the last."""
@@ -143,12 +113,12 @@ class TurnPort:
             done = item.ticks - item.left + turn * self._burst
             served(item, done, start, start + length * self._burst)
 
-    def _expect(self) -> None:
-        """Wait for the next end of a use, in place of the one expected before."""
-        self._expected = self._clock.call((self._end,), self._next_end() - self._clock.now)
-
     def _next_end(self) -> Tick:
         """Return the tick in which the next use ends, if nothing arrives before."""
+        if len(self._queues) == 1:
+            (queue,) = self._queues.values()
+            self._ending = None
+            return self._since + queue[0].left
         order = self._order()
         number = self._last_burst(order)
         self._ending = order, number
@@ -157,10 +127,11 @@ class TurnPort:
 
     def _complete(self) -> Item:
         """Serve all up to the next end of a use, and return that, which its master still has."""
-        if self._ending is None:
-            self._next_end()
-        assert self._ending is not None
-        order, number = self._ending
+        if self._served is None and len(self._queues) == 1:
+            ((self._last, queue),) = self._queues.items()
+            self._since += queue[0].left
+            return queue[0]
+        order, number = self._ending or (order := self._order(), self._last_burst(order))
         self._pass(order, number)
         self._last = order[number % len(order)]
         item = self._queues[self._last][0]
@@ -170,19 +141,19 @@ class TurnPort:
         self._since += item.left
         return item
 
-    def _end(self, event: Happening) -> None:
-        if event is not self._expected:
-            return
+    def end(self) -> tuple[Item, Tick, Tick | None]:
+        """Return the use that ends, the tick of its outcome, and that of the next end, if any."""
         item = self._complete()
         self._queues[self._last].popleft()
         if not self._queues[self._last]:
             del self._queues[self._last]
         self._server.busy += item.ticks
+        outcome = self._since + self._server.lag
         for master, joining in self._joining:
             self._queues.setdefault(master, deque()).append(joining)
         self._joining.clear()
+        self.changes += 1
         if self._queues:
-            self._expect()
-        else:
-            self._server.free_at = self._since
-        self._ended(item, self._since + self._server.lag)
+            return item, outcome, self._next_end()
+        self._server.free_at = self._since
+        return item, outcome, None

@@ -9,7 +9,7 @@ more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from accelsim.mapping.context import Context
@@ -33,29 +33,30 @@ def spill_levels(
     """
     every = (each for stage in stages for each in stage.operators)
     ends = {each.name for each in every if results and context.is_result(each)}
-    passes = bus_passes(context, stages)
     known = list(_places(context, stages, context.crossing | ends))
     places = [place for place, _ in known]
+
+    def fit(kept: Callable[[Operator], int]) -> bool:
+        return all(sum(map(kept, place)) <= capacity for place, whole in known if whole)
+
+    if fit(lambda operator: operator.elements):
+        yield NOTHING
+    passes = bus_passes(context, stages)
     crossing = {each.name: each for place in places for each in place}
     group, gone = _groups(context, stages, crossing.values()), Counter[str]()
 
     def stays(operator: Operator) -> int:
         return operator.elements * (PARTS - gone[group[operator.label]])
 
-    def fits() -> bool:
-        return all(sum(map(kept, place)) <= capacity for place, whole in known if whole)
-
     def kept(operator: Operator) -> int:
         away = ceil_div(operator.rows * gone[group[operator.label]], PARTS)
         return operator.elements // operator.rows * (operator.rows - away)
 
-    if fits():
-        yield NOTHING
     while any(map(stays, crossing.values())):
         fullest = max(places, key=lambda place: sum(map(stays, place)))
         chosen = min(filter(stays, fullest), key=lambda each: passes[each.name])
         gone[group[chosen.label]] += 1
-        if not fits():
+        if not fit(kept):
             continue
         yield {
             name: ceil_div(each.rows * gone[group[each.label]], PARTS)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Generator, Mapping
-from heapq import heappush
+from collections.abc import Generator, Iterator, Mapping
 from itertools import count
 from typing import Any, cast
 
@@ -47,16 +46,15 @@ class FixedMachine:
 
 
 class ShuffledEnvironment(CountingEnvironment):
-    """Works off the events of one tick and priority in a random order."""
+    """Works off the events of one tick in a random order."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._shuffler = random.Random(seed)
-        self._numbers = count()
 
-    def schedule(self, event: Any, priority: Any = 1, delay: Any = 0) -> None:
-        place = (self._shuffler.random(), next(self._numbers))
-        heappush(self._queue, (self._now + delay, priority, place, event))  # type: ignore[misc]
+    def numbers(self) -> Iterator[Any]:
+        """Return random places; of equal ones the first comes first."""
+        return ((self._shuffler.random(), number) for number in count())
 
 
 def run_segment(

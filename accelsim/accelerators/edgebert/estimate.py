@@ -138,6 +138,8 @@ class Estimate:
 
         Plans differ little in it; it is the price of spilling more than is needed.
         """
+        if not self._context.spilled:
+            return self._bus(0), 0.0
         operators = {each.name: each for stage in stages for each in stage.operators}
         for producers in [self._context.producers[name] for name in operators]:
             operators |= {each.name: each for each in producers}
