@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from accelsim.evaluation.point import Point
 from accelsim.study.executors.base import Executor, Pending
-from accelsim.study.identity import model_id, point_id
+from accelsim.study.identity import model_id, point_ids
 from accelsim.study.outcome import Outcome, State
 from accelsim.study.store import Store
 
@@ -109,7 +109,7 @@ class Evaluator:
 
     def rows(self, points: Iterable[Point]) -> Iterator[Outcome | None]:
         """Yield the outcomes of points that are known, None for others."""
-        return self.store.rows([point_id(point) for point in points], model_id())
+        return self.store.rows(point_ids(points), model_id())
 
     def fill(
         self,
@@ -121,25 +121,26 @@ class Evaluator:
         ``group`` returns the numbers of points in groups that share simulations. Raises what the
         store and the executor raise; what is done by then is kept, also at an interrupt.
         """
-        model, ids = model_id(), [point_id(point) for point in points]
-        times, first = Counter(ids), dict[bytes, int]()
+        model, ids = model_id(), point_ids(points)
+        again, first = Counter[bytes](), dict[bytes, int]()
         for number, each in enumerate(ids):
-            first.setdefault(each, number)
-        known, tally = self._known(times, model), Tally(len(ids))
-        tally.find({each: (state, times[each]) for each, state in known.items()})
+            if first.setdefault(each, number) != number:
+                again[each] += 1
+        known, tally = self._known(first, model), Tally(len(ids))
+        tally.find({each: (state, 1 + again[each]) for each, state in known.items()})
         self._tell(tally)
         if missing := [number for each, number in first.items() if each not in known]:
             groups = group(missing) if group else [[number] for number in missing]
 
             def unknown(numbers: tuple[int, ...]) -> tuple[int, ...]:
                 known = self._known([ids[number] for number in numbers], model)
-                tally.find({each: (state, times[each]) for each, state in known.items()})
+                tally.find({each: (state, 1 + again[each]) for each, state in known.items()})
                 return tuple(number for number in numbers if ids[number] not in known)
 
             pending = Pending(groups, self.executor.workers, unknown)
             for number, outcome in self._results(pending, points, tally):
                 self.store.add(ids[number], model, outcome)
-                tally.add(number, outcome, times[ids[number]])
+                tally.add(number, outcome, 1 + again[ids[number]])
                 self._tell(tally)
         return tally
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -14,11 +15,14 @@ from accelsim.inputs.document import parse_override
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.plugins import loaded_plugins
 from accelsim.inputs.shipped import find_input, known_as
+from accelsim.study.lazy import Lazy
 from accelsim.version import __version__
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Rooms above evaluation, which no figure depends on: the order of rooms is tested.
 _ABOVE = ("cli", "report", "study", "shipped")
+# Bytes of a name.
+_NAME = 16
 _LIBRARIES = ("numpy", "simpy", "networkx")
 
 
@@ -29,7 +33,16 @@ def point_id(point: Point) -> bytes:
     """
     machines = sorted((case, machine.digest) for case, machine in point.machines.items())
     asked = [workload_name(point), _settled(tuple(point.assignments)), point.cases, machines]
-    return hashlib.blake2b(json.dumps(asked).encode(), digest_size=16).digest()
+    return hashlib.blake2b(json.dumps(asked).encode(), digest_size=_NAME).digest()
+
+
+def point_ids(points: Iterable[Point]) -> Sequence[bytes]:
+    """Return the names of points, which take no more room than they are long."""
+    packed = bytearray()
+    for point in points:
+        packed += point_id(point)
+    whole = bytes(packed)
+    return Lazy(len(whole) // _NAME, lambda number: whole[number * _NAME : (number + 1) * _NAME])
 
 
 def workload_name(point: Point) -> str:

@@ -43,7 +43,8 @@ class Reason:
     def from_json(cls, text: str) -> Reason:
         """Return what was kept."""
         kind, message, context, trace = json.loads(text)
-        return cls(kind, message, tuple(context), trace)
+        found = cls(kind, message, tuple(context), trace)
+        return NO_REASON if found == NO_REASON else found
 
 
 NO_REASON = Reason()

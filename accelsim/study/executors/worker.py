@@ -23,7 +23,8 @@ def main(descriptor: int) -> None:
     # An interrupt is for the parent, which ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a memory keeps is walked through by every collection: fewer take a tenth off a point.
-    gc.set_threshold(20_000, 20, 50)
+    # But components keep servers that know them: what the memory drops waits for the oldest.
+    gc.set_threshold(20_000, 4, 5)
     connection, memo = Connection(descriptor), Memo()
     try:
         use_plugins(connection.recv())

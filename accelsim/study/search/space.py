@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -25,7 +25,7 @@ class ChosenPoints(Study):
     chosen: tuple[Picks, ...] = ()
 
     @property
-    def picks(self) -> tuple[Picks, ...]:
+    def picks(self) -> Sequence[Picks]:
         """The choices of every point, axis by axis."""
         return self.chosen
 

@@ -6,10 +6,11 @@ import json
 import keyword
 import math
 import re
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import groupby, product
 from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from accelsim.inputs.document import describe
 from accelsim.inputs.paths import KeyPath, parse_path
 from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.inputs.yaml_text import read_scalar
+from accelsim.study.lazy import Lazy
 from accelsim.study.sweep.expressions import Expression, Formula
 from accelsim.units import UnitError, parse_any
 
@@ -190,12 +192,22 @@ class AxisConfig(ConfigModel):
         """Return the columns of the axis: its name, or those of its zip."""
         return (name,) if self.zip is None else tuple(self.zip)
 
-    def grid(self, name: str) -> list[Choice]:
+    def grid(self, name: str) -> Sequence[Choice]:
         """Return all choices, in order. Raises ValueError for a range without steps."""
         if self.size is None:
             raise ValueError("steps: this key is missing; expected how many values a grid takes")
-        chosen = [self._at_step(name, step) for step in range(self.size)]
-        unique = {json.dumps([c.values, c.settings], default=str): c for c in chosen}
+        steps = self._different(name, self.size)
+        return Lazy(len(steps), lambda number: self._at_step(name, steps[number]))
+
+    def _different(self, name: str, size: int) -> Sequence[int]:
+        """Return the first step of each choice; a range never turns back to an earlier one."""
+        chosen = (self._at_step(name, step) for step in range(size))
+        if self.start is not None:
+            numbered = groupby(enumerate(chosen), lambda each: each[1].values[name])
+            return array("L", (next(alike)[0] for _, alike in numbered))
+        unique: dict[str, int] = {}
+        for step, choice in enumerate(chosen):
+            unique.setdefault(json.dumps([choice.values, choice.settings], default=str), step)
         return list(unique.values())
 
     def at(self, name: str, place: float) -> Choice:

@@ -23,9 +23,11 @@ from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.plugins import plugins_put_back
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import validate
-from accelsim.study.identity import point_id
-from accelsim.study.sweep.axes import Choice, applies, flow, is_name
+from accelsim.study.identity import point_ids
+from accelsim.study.lazy import Lazy
+from accelsim.study.sweep.axes import AxisConfig, Choice, applies, flow, is_name
 from accelsim.study.sweep.config import StudyConfig, wrong_figures
+from accelsim.study.sweep.samples import Sample
 from accelsim.workload.schema import Workload, load_workload
 
 # [ours] Hours of computing; more is likely a slip.
@@ -82,17 +84,34 @@ class Study(Sequence[StudyPoint]):
         return ConfigError(f"{format_path(path)}: {message}")
 
     @cached_property
-    def picks(self) -> tuple[Picks, ...]:
+    def picks(self) -> Sequence[Picks]:
         """The choices of every point, axis by axis."""
-        # Of a sample equal points count as often as they are drawn.
-        drawn = self._sampled() if self.config.sample else _unique(self._grid())
-        axes = [] if self.config.sample else self.config.axes.values()
-        least = math.prod(axis.size or 1 for axis in axes if axis.when is None)
-        found = tuple(islice(drawn, MOST_POINTS + 1)) if least <= MOST_POINTS else ()
+        if self.config.sample:
+            # Equal points count as often as they are drawn.
+            return self._sampled(self.config.sample)
+        axes = self.config.axes.values()
+        found: Sequence[Picks] = ()
+        if math.prod(axis.size or 1 for axis in axes if axis.when is None) <= MOST_POINTS:
+            conditional = any(axis.when for axis in axes)
+            every = _unique(self._grid()) if conditional else ()
+            found = tuple(islice(every, MOST_POINTS + 1)) if conditional else self._product()
         if not found or len(found) > MOST_POINTS:
             told = f"more than {MOST_POINTS:,} points; take fewer values or a sample"
             raise self.error(("axes",), told)
         return found
+
+    def _product(self) -> Sequence[Picks]:
+        """Return every combination of choices, the last axis changing first."""
+        grids = [_apart(axis, axis.grid(name)) for name, axis in self.config.axes.items()]
+
+        def at(number: int) -> Picks:
+            picked: Picks = ()
+            for grid in reversed(grids):
+                number, place = divmod(number, len(grid))
+                picked = (grid[place], *picked)
+            return picked
+
+        return Lazy(math.prod(map(len, grids)), at)
 
     def _grid(self) -> Iterator[Picks]:
         axes = list(self.config.axes.items())
@@ -110,17 +129,20 @@ class Study(Sequence[StudyPoint]):
 
         return below(0, (), {})
 
-    def _sampled(self) -> Iterator[Picks]:
-        assert self.config.sample is not None
+    def _sampled(self, sample: Sample) -> Sequence[Picks]:
         axes = self.config.axes
-        for places in self.config.sample.draw(len(axes)):
+        drawn = sample.draw(len(axes))
+
+        def at(number: int) -> Picks:
             values: dict[str, Any] = {}
             picked: Picks = ()
-            for (name, axis), place in zip(axes.items(), places, strict=True):
+            for (name, axis), place in zip(axes.items(), drawn[number], strict=True):
                 choice = axis.at(name, float(place)) if applies(axis, values) else None
                 values |= choice.values if choice else {}
                 picked = (*picked, choice)
-            yield picked
+            return picked
+
+        return Lazy(len(drawn), at)
 
     def __len__(self) -> int:
         return len(self.picks)
@@ -144,14 +166,14 @@ class Study(Sequence[StudyPoint]):
         return self.base.with_assignments(*assignments)
 
     @cached_property
-    def ids(self) -> list[bytes]:
+    def ids(self) -> Sequence[bytes]:
         """The names of all points in the store."""
-        return [point_id(point) for point in self.points]
+        return point_ids(self.points)
 
     @property
-    def points(self) -> Points:
-        """The points alone, in order."""
-        return Points(self)
+    def points(self) -> Sequence[Point]:
+        """The points alone, in order, as ``evaluate`` takes them."""
+        return Lazy(len(self), lambda number: self[number].point)
 
     # -- what can be told before anything is evaluated -----------------------------------------
 
@@ -251,23 +273,14 @@ class Study(Sequence[StudyPoint]):
         return first != second
 
 
-@dataclass(frozen=True)
-class Points(Sequence[Point]):
-    """The points of a study as ``evaluate`` takes them."""
-
-    study: Study
-
-    def __len__(self) -> int:
-        return len(self.study)
-
-    @overload
-    def __getitem__(self, number: int) -> Point: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Point]: ...
-    def __getitem__(self, number: int | slice) -> Point | list[Point]:
-        """Return a point by its number."""
-        found = self.study[number]
-        return [each.point for each in found] if isinstance(found, list) else found.point
+def _apart(axis: AxisConfig, grid: Sequence[Choice]) -> Sequence[Choice]:
+    """Return the choices that set something else than those before; all of a range do."""
+    if axis.start is not None:
+        return grid
+    first: dict[tuple[str, ...], Choice] = {}
+    for choice in grid:
+        first.setdefault(choice.assignments, choice)
+    return list(first.values())
 
 
 def _unique(drawn: Iterator[Picks]) -> Iterator[Picks]:
