@@ -118,6 +118,24 @@ class GraphBuilder:
         partial = (columns, depth) != shape
         return self.place(name, MATMUL, source, parameters=tuple(weights), partial=partial, **sizes)
 
+    def part(
+        self,
+        name: str,
+        module: str,
+        source: str,
+        shape: tuple[int, int],
+        role: Role,
+        *,
+        bias: bool = True,
+    ) -> str:
+        """Place a product whose weights are rows of the one matrix of a module."""
+        parameters = tuple(
+            Parameter(f"{module}.{name}.{vector}", each, role, module)
+            for vector, each in (("weight", shape), ("bias", shape[:1]))[: 1 + bias]
+        )
+        sizes = {"columns": shape[0], "depth": shape[1]}
+        return self.place(name, MATMUL, source, **sizes, parameters=parameters)
+
     def convolution(
         self,
         name: str,
@@ -152,9 +170,13 @@ class GraphBuilder:
         kind: OperatorKind = LAYER_NORM,
         vectors: tuple[str, ...] = ("weight", "bias"),
         form: str = "",
+        width: int | None = None,
     ) -> str:
-        """Place a norm of every row, whose parameters are vectors as long as a row."""
-        row = self._operators[source].seen[1:]
+        """Place a norm of every row, or of every ``width`` columns of it.
+
+        Its parameters are vectors as long as what is normalised.
+        """
+        row = (width or self.width(source),)
         parameters = tuple(self.parameter(f"{module}.{each}", row, role) for each in vectors)
         return self.place(name, kind, source, parameters=parameters, form=form)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,7 @@ import safetensors
 from accelsim.errors import ConfigError
 from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
 from accelsim.model.families import MODEL_FAMILIES
+from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.importers.onnx_file import onnx_parameters
 from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
 
@@ -28,6 +30,8 @@ _SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 # [ours] Weights with 95 % zeros pack to a twelfth; zeros alone to a thousandth.
 _MOST_RATIO, _SMALL, _MOST_UNPACKED = 50, 1 << 26, 1 << 32
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+# What batch norms keep beside their parameters.
+_STATISTICS, _COUNTERS = (".running_mean", ".running_var"), (".num_batches_tracked",)
 # Everything that numpy and zipfile raise for damaged files, as found by spoiling bytes.
 _UNREADABLE = (
     OSError,
@@ -69,9 +73,13 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     _, left_out = _names_of_families()
     for file in (file for file in files if file.suffix == ".onnx"):
         tensors |= {name: _as_float32(each) for name, each in onnx_parameters(file).items()}
-    for name, values in (pair for file in files if file.suffix != ".onnx" for pair in _read(file)):
+    raw = [pair for file in files if file.suffix != ".onnx" for pair in _read(file)]
+    renamed, epsilon = _known_by([name for name, _ in raw])
+    for name, values in raw:
         own = own_name(name)
-        if own.startswith(left_out):
+        for pattern, other in renamed.items():
+            own = re.sub(pattern, other, own)
+        if own.startswith(left_out) or own.endswith(_COUNTERS):
             continue
         if isinstance(values, str):
             wrong.append(f"{name} ({values})")
@@ -85,9 +93,30 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
         ("of a wrong type", wrong, "expected float16, bfloat16 (safetensors only) or wider"),
         ("given twice", twice, "keep one of each"),
     )
-    weights = WeightSet(tensors, origin)
+    weights = WeightSet(_scaled_norms(tensors, epsilon), origin)
     check_finite(weights)
     return weights
+
+
+def _known_by(names: Sequence[str]) -> tuple[Mapping[str, str], float]:
+    """Return how names of files of a family change, and what its batch norms add."""
+    for words in (each.huggingface for each in MODEL_FAMILIES.all().values()):
+        if words and words.known_by and any(re.search(words.known_by, name) for name in names):
+            return words.renamed, words.batch_norm_epsilon
+    return {}, HuggingFace.batch_norm_epsilon
+
+
+def _scaled_norms(tensors: dict[str, Values], epsilon: float) -> dict[str, Values]:
+    """Return tensors with mean and variance of batch norms in their scales and shifts."""
+    made = {name: each for name, each in tensors.items() if not name.endswith(_STATISTICS)}
+    for module in (name.removesuffix(_STATISTICS[1]) for name in tensors):
+        parts = (f"{module}{_STATISTICS[1]}", f"{module}{_STATISTICS[0]}")
+        scale, shift = f"{module}.weight", f"{module}.bias"
+        if all(name in tensors for name in (*parts, scale, shift)):
+            variance, mean = (tensors[name] for name in parts)
+            made[scale] = _as_float32(tensors[scale] / np.sqrt(variance + np.float32(epsilon)))
+            made[shift] = _as_float32(tensors[shift] - mean * made[scale])
+    return made
 
 
 def _names_of_families() -> tuple[tuple[str, ...], tuple[str, ...]]:

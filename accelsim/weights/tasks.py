@@ -11,7 +11,7 @@ import numpy as np
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.model.graph import LayerGraph
-from accelsim.model.tensors import Role
+from accelsim.model.tensors import Parameter, Role
 from accelsim.weights.files import load_weights
 from accelsim.weights.peft import find_peft, load_peft, scaled
 from accelsim.weights.synthetic import synthetic_weights
@@ -71,22 +71,55 @@ def _load_own(path: Path, graph: LayerGraph, common: WeightSet, factor: float | 
 
 # Pretrained heads that a graph may do without.
 _HEADS = ("pooler.", "lm_head.")
+_NORM = ".normalization.weight"
 
 
 def _fitted(weights: WeightSet, graphs: Iterable[LayerGraph]) -> WeightSet:
     """Return the weights without pretrained heads that no graph has, and kernels as matrices.
 
-    A tensor of more than two dimensions takes the shape of its parameter, if it has as many values.
+    A tensor of more than two dimensions takes the shape of its parameter, if it has as many
+    values; one of a module whose rows several parameters have is cut, and a batch norm that no
+    graph has is made part of its convolution.
     """
-    shapes = {p.name: p.shape for each in graphs for p in each.parameters}
+    parameters = {p.name: p for each in graphs for p in each.parameters}
     tensors = {}
-    for name, values in weights.tensors.items():
-        if name not in shapes and name.startswith(_HEADS):
+    for name, values in _parted(_folded(weights.tensors, parameters), parameters).items():
+        if name not in parameters and name.startswith(_HEADS):
             continue
-        shape = shapes.get(name, values.shape)
+        shape = parameters[name].shape if name in parameters else values.shape
         fits = values.ndim > 2 and values.size == prod(shape)
         tensors[name] = values.reshape(shape) if fits else values
     return WeightSet(tensors, weights.origin)
+
+
+def _parted(tensors: Mapping[str, Values], wanted: Mapping[str, Parameter]) -> dict[str, Values]:
+    """Return tensors with those cut whose rows belong to several parameters, in their order."""
+    made = dict(tensors)
+    parts: dict[str, list[Parameter]] = {}
+    for parameter in wanted.values():
+        inner = parameter.name.removeprefix(f"{parameter.module}.")
+        if inner.count("."):
+            whole = f"{parameter.module}.{inner.partition('.')[2]}"
+            parts.setdefault(whole, []).append(parameter)
+    for whole, each in parts.items():
+        rows = np.cumsum([part.shape[0] for part in each])
+        if whole in made and len(made[whole]) == rows[-1]:
+            cut = np.split(made.pop(whole), rows[:-1])
+            made |= {part.name: values for part, values in zip(each, cut, strict=True)}
+    return made
+
+
+def _folded(tensors: Mapping[str, Values], wanted: Mapping[str, Parameter]) -> dict[str, Values]:
+    """Return tensors with the batch norms within the convolutions whose biases they become."""
+    made = dict(tensors)
+    for scale in (name for name in tensors if name.endswith(_NORM) and name not in wanted):
+        module = scale.removesuffix(_NORM)
+        kernel, bias = f"{module}.convolution.weight", f"{module}.convolution.bias"
+        shift = f"{module}.normalization.bias"
+        if bias in wanted and bias not in tensors and kernel in tensors and shift in tensors:
+            made[kernel] = (made[kernel].T * made.pop(scale)).T
+            made[bias] = made.pop(shift)
+    return made
 
 
 # What a backbone's own file must hold; the rest are adapters and heads.

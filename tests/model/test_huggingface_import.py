@@ -65,7 +65,23 @@ def test_a_sliding_window_is_read(tmp_path: Path, keys: dict[str, Any], window: 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"model_type": "t5"}, ": model_type: no such family the text 't5'; known: albert, bert, "),
+        (
+            {"model_type": "t5"},
+            ": model_type: no such family the text 't5' (an encoder and a decoder that attends to "
+            "it, with biases by relative position); known: albert, bert, ",
+        ),
+        (
+            {"model_type": "lla_va", "text_config": {"hidden_size": 8}},
+            ": model_type: no such family the text 'lla_va'; text_config holds one model of "
+            "several: give it a file of its own; known: albert, ",
+        ),
+        (
+            MINILM
+            | {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}},
+            ": quantization_config: weights stored by gptq are not read, and a case says how it "
+            "stores them; leave this key out and write 'storage: {backbone: {format: dense, "
+            "bits: 4, groups: {size: 128, bits: 16}}}'",
+        ),
         ({"model_type": ["bert"]}, ": model_type: no such family a list; known: albert, bert, "),
         ({"architectures": ["RobertaPreLayerNormModel"]}, ": architectures: no such family 'Rob"),
         ({"hidden_size": 3}, ": model_type: this key is missing; expected one of albert, bert, "),

@@ -111,6 +111,11 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "smollm-360m": ("Llama", _CAUSAL, _llama(32, 960, 15, 5, 2560, 49152, True)),
     "qwen2-0.5b": ("Qwen2", _CAUSAL, _llama(24, 896, 14, 2, 4864, 151936, True)),
     "qwen2.5-0.5b": ("Qwen2", _CAUSAL, _llama(24, 896, 14, 2, 4864, 151936, True)),
+    "qwen3-0.6b": (
+        "Qwen3",
+        _CAUSAL,
+        _llama(28, 1024, 16, 8, 3072, 151936, True) | {"head_dim": 128},
+    ),
     "tinyllama-1.1b": ("Llama", _CAUSAL, _llama(22, 2048, 32, 4, 5632, 32000, False)),
 }
 
@@ -190,6 +195,33 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
         "Qwen2",
         _CAUSAL,
         {**_llama(2, 24, 4, 2, 40, 50, True), "max_position_embeddings": 16},
+    ),
+    "qwen3": (
+        "Qwen3",
+        _CAUSAL,
+        {**_llama(2, 24, 4, 2, 40, 50, True), "max_position_embeddings": 16, "head_dim": 8},
+    ),
+    "smollm3": (
+        "SmolLM3",
+        _CAUSAL,
+        {
+            **_llama(2, 24, 4, 2, 40, 50, True),
+            "max_position_embeddings": 16,
+            "no_rope_layers": [1, 0],
+            "pad_token_id": 0,
+        },
+    ),
+    "deit": (
+        "DeiT",
+        _IMAGE,
+        {
+            "hidden_size": 24,
+            "num_attention_heads": 4,
+            "intermediate_size": 40,
+            "num_hidden_layers": 2,
+            "image_size": 12,
+            "patch_size": 4,
+        },
     ),
 }
 

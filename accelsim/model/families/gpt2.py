@@ -17,11 +17,11 @@ from pydantic import Field, model_validator
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.decoder import Decoder
 from accelsim.model.families.huggingface import HuggingFace
-from accelsim.model.operators import ADD, MATMUL
+from accelsim.model.operators import ADD
 from accelsim.model.operators.activations import activation
 from accelsim.model.operators.epsilon import form_of
 from accelsim.model.operators.layer_norm import USUAL_EPSILON
-from accelsim.model.tensors import Parameter, Role
+from accelsim.model.tensors import Role
 
 # Tensors of a checkpoint, with or without the prefix of a model with a head.
 _TENSOR = re.compile(
@@ -140,7 +140,7 @@ class Gpt2(Decoder):
 
         normal = self._norm(graph, "attention_layer_norm", f"{prefix}ln_1", hidden)
         query, key, value = (
-            self._third(graph, name, f"{prefix}attn.c_attn", normal)
+            graph.part(name, f"{prefix}attn.c_attn", normal, (width, width), Role.BACKBONE)
             for name in ("query", "key", "value")
         )
         context = graph.attention(query, key, value, heads, masked=True)
@@ -155,15 +155,6 @@ class Gpt2(Decoder):
     def _norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
         form = form_of(self.norm_epsilon, USUAL_EPSILON)
         return graph.norm(name, module, source, Role.BACKBONE, form=form)
-
-    def _third(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
-        """Place a product with a third of the weights that transformers keeps as one."""
-        width = self.hidden_size
-        parameters = tuple(
-            Parameter(f"{module}.{name}.{part}", shape, Role.BACKBONE, module)
-            for part, shape in (("weight", (width, width)), ("bias", (width,)))
-        )
-        return graph.place(name, MATMUL, source, columns=width, parameters=parameters)
 
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
         """Place the last norm and the head."""

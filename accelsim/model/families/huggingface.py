@@ -14,18 +14,25 @@ class HuggingFace:
     ``types`` are the values of ``model_type``: the family's, and those of families that are built
     like it. An old configuration without one is told by ``signs``, values that it has. ``keys``
     maps hyperparameters to keys of config.json; ``defaults`` are what transformers takes where a
-    key is missing; ``demands`` the values of keys that the graph is made for: another is refused.
+    key is missing, ``defaults_of`` what it takes for one of the types; ``demands`` the values of
+    keys that the graph is made for: another is refused.
     ``prefixes`` stand before the names of parameters in models with a head; names that begin with
-    ``left_out`` are no part of the graph: heads of pretraining, constant buffers.
+    ``left_out`` are no part of the graph: heads of pretraining, constant buffers. In a file that
+    has a name which the regular expression ``known_by`` finds, names are ``renamed`` by others,
+    and batch norms add ``batch_norm_epsilon`` to a variance.
     """
 
     types: tuple[str, ...]
     keys: Mapping[str, str]
     signs: Mapping[str, Any]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults_of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     demands: Mapping[str, Any] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    known_by: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    batch_norm_epsilon: float = 1e-5
 
 
 # What encoders of the kind of BERT call their sizes.

@@ -2,8 +2,11 @@
 
 Touvron et al., "LLaMA: Open and Efficient Foundation Language Models", 2023, section 2.2; Ainslie
 et al., "GQA: Training Generalized Multi-Query Transformer Models", EMNLP 2023 (shared keys and
-values). Sizes: config.json of HuggingFaceTB/SmolLM-{135M,360M}, Qwen/Qwen2-0.5B, Qwen2.5-0.5B
-and TinyLlama/TinyLlama-1.1B on Hugging Face. Qwen2 has biases at queries, keys and values.
+values). Sizes: config.json of HuggingFaceTB/SmolLM-{135M,360M}, Qwen/Qwen2-0.5B, Qwen2.5-0.5B,
+Qwen3-0.6B and TinyLlama/TinyLlama-1.1B on Hugging Face. Qwen2 has biases at queries, keys and
+values, Qwen3 a norm of every head of queries and keys; Phi-3 stores products that read the same as
+one; SmolLM3 turns no positions in some layers. Gemma adds one to the scales of its norms and
+multiplies its embedding by a constant.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import Size
+from accelsim.model.families.base import Count, Size
 from accelsim.model.families.decoder import Decoder
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.graph import LayerGraph
@@ -45,8 +48,11 @@ _QWEN = {
 class Llama(Decoder):
     """Hyperparameters of a Llama: ``heads`` share keys and values of ``key_heads``.
 
-    ``rotary_scaled`` says that angles are scaled in a way of their own for long prompts, which
-    changes values and no shape: such a model is simulated, but its forward pass is refused.
+    ``rotary_scaled`` says that angles are scaled in a way of their own for long prompts,
+    ``gemma`` that norms and embedding are Gemma's, whose constant factor is not counted [ours: a
+    multiplication an element of the embedding, once a token]. Both change values and no shape:
+    such a model is simulated, but its forward pass is refused. ``fused`` products are stored as
+    one, side by side.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -54,6 +60,10 @@ class Llama(Decoder):
         "smollm-360m": _preset(32, 960, 15, 5, 2560, **_SMOL),
         "qwen2-0.5b": _preset(24, 896, 14, 2, 4864, maximum_positions=131_072, **_QWEN),
         "qwen2.5-0.5b": _preset(24, 896, 14, 2, 4864, maximum_positions=32_768, **_QWEN),
+        "qwen3-0.6b": {
+            **_preset(28, 1024, 16, 8, 3072, maximum_positions=40_960, **_QWEN),
+            **{"query_bias": False, "head_norm": True, "head_size": 128},
+        },
         "tinyllama-1.1b": _preset(
             22,
             2048,
@@ -70,13 +80,20 @@ class Llama(Decoder):
         "norm_epsilon": 1e-5,
         "rotary_base": 1e4,
         "rotary_scaled": False,
+        "rotary_share": 1.0,
+        "unturned": [],
         "query_bias": False,
+        "output_bias": False,
+        "ffn_bias": False,
+        "head_norm": False,
+        "fused": False,
+        "gemma": False,
         "sliding_window": None,
         "type_vocabulary_size": 0,
     }
     table = "embed_tokens"
     huggingface = HuggingFace(
-        types=("llama", "qwen2", "mistral"),
+        types=("llama", "qwen2", "mistral", "qwen3", "phi3", "gemma", "smollm3"),
         keys={
             "vocabulary_size": "vocab_size",
             "hidden_size": "hidden_size",
@@ -90,7 +107,16 @@ class Llama(Decoder):
         },
         signs={"mlp_bias": False, "attention_bias": False},
         defaults={"hidden_act": "silu", "rms_norm_eps": 1e-6, "tie_word_embeddings": False},
-        demands={"attention_bias": False, "mlp_bias": False, "use_sliding_window": False},
+        defaults_of={
+            "mistral": {"num_key_value_heads": 8, "sliding_window": 4096},
+            "qwen2": {"num_key_value_heads": 32},
+            "qwen3": {"num_key_value_heads": 32, "head_dim": 128},
+            "phi3": {"rms_norm_eps": 1e-5},
+            "gemma": {"tie_word_embeddings": True, "num_key_value_heads": 16, "head_dim": 256}
+            | {"hidden_act": "gelu_pytorch_tanh"},
+            "smollm3": {"tie_word_embeddings": True, "num_key_value_heads": 4, "rope_theta": 2e6},
+        },
+        demands={"use_sliding_window": False, "use_bidirectional_attention": False},
         prefixes=("model.",),
     )
 
@@ -98,8 +124,15 @@ class Llama(Decoder):
     key_heads: Annotated[Size, Field(description="heads of keys and values, shared by heads")]
     head_size: Annotated[Size, Field(description="width of a head")]
     query_bias: Annotated[bool, Field(description="biases at queries, keys and values")]
+    output_bias: Annotated[bool, Field(description="a bias behind the context, too")]
+    ffn_bias: Annotated[bool, Field(description="biases in the feed-forward network")]
+    head_norm: Annotated[bool, Field(description="a norm of each head of queries and keys")]
+    fused: Annotated[bool, Field(description="one matrix for what reads the same")]
+    gemma: Annotated[bool, Field(description="norms that add one, and a scaled embedding")]
     rotary_base: Annotated[float, Field(gt=1, description="of the wavelengths of rotary angles")]
     rotary_scaled: Annotated[bool, Field(description="angles scaled for long prompts")]
+    rotary_share: Annotated[float, Field(gt=0, le=1, description="of a head that is turned")]
+    unturned: Annotated[list[Count], Field(description="layers without rotary positions")]
     sliding_window: Annotated[
         Size | None, Field(description="tokens that a token sees, itself included; null for all")
     ]
@@ -117,19 +150,27 @@ class Llama(Decoder):
         """Return the hyperparameters of a configuration; rotary angles under either name."""
         rotary = config.get("rope_parameters") or config.get("rope_scaling") or {}
         kind = rotary.get("rope_type", rotary.get("type", "default"))
-        base = config.get("rope_theta", rotary.get("rope_theta", 10_000.0))
-        heads = config["num_attention_heads"]
+        base = rotary.get("rope_theta", config.get("rope_theta", 10_000.0))
+        heads, of = config["num_attention_heads"], config.get("model_type")
         sizes = {"head_size": config["head_dim"]} if "head_dim" in config else {}
-        # Mistral saves its window, or null.
-        window = config.get("sliding_window") if config.get("model_type") == "mistral" else None
+        biased, share = config.get("attention_bias", False), config.get("partial_rotary_factor")
         return {
             **super().translate(config),
             **sizes,
             "key_heads": config.get("num_key_value_heads", heads),
-            "query_bias": config.get("model_type") == "qwen2",
+            "query_bias": of == "qwen2" or biased,
+            "output_bias": of != "qwen2" and biased,
+            "ffn_bias": of != "qwen2" and config.get("mlp_bias", False),
+            "head_norm": of == "qwen3",
+            "fused": of == "phi3",
+            "gemma": of == "gemma",
             "rotary_base": float(base),
             "rotary_scaled": kind != "default",
-            "sliding_window": window,
+            "rotary_share": rotary.get("partial_rotary_factor", share or 1.0)
+            if of == "phi3"
+            else 1.0,
+            "unturned": _unturned(config) if of == "smollm3" else [],
+            "sliding_window": config.get("sliding_window") if of in ("mistral", "phi3") else None,
         }
 
     @property
@@ -146,8 +187,17 @@ class Llama(Decoder):
             )
         if self.head_size % 2:
             raise ValueError(f"head_size {self.head_size} is odd; rotary positions turn pairs")
+        if self.turned % 2:
+            raise ValueError(
+                f"rotary_share {self.rotary_share:g} turns an odd {self.turned} columns"
+            )
         form_of(self.norm_epsilon, USUAL_EPSILON)
         return self
+
+    @property
+    def turned(self) -> int:
+        """Columns of a head that rotary positions turn."""
+        return int(self.head_size * self.rotary_share)
 
     def add_embedding(self, graph: GraphBuilder) -> str:
         """Place the look-up of tokens."""
@@ -163,37 +213,52 @@ class Llama(Decoder):
         wide, narrow = heads * self.head_size, self.key_heads * self.head_size
 
         def linear(
-            name: str, module: str, source: str, outputs: int, inputs: int, bias: bool = False
+            name: str, module: str, source: str, outputs: int, inputs: int, bias: bool, whole: str
         ) -> str:
             shape, module = (outputs, inputs), prefix + module
-            return graph.linear(name, module, source, shape, Role.BACKBONE, bias=bias)
+            if not self.fused or not whole:
+                return graph.linear(name, module, source, shape, Role.BACKBONE, bias=bias)
+            return graph.part(name, prefix + whole, source, shape, Role.BACKBONE, bias=bias)
 
         normal = self._norm(graph, "attention_norm", f"{prefix}input_layernorm", hidden)
         query, key, value = (
-            linear(name, f"self_attn.{name[0]}_proj", normal, outputs, width, self.query_bias)
+            linear(
+                *(name, f"self_attn.{name[0]}_proj", normal, outputs, width),
+                *(self.query_bias, "self_attn.qkv_proj"),
+            )
             for name, outputs in (("query", wide), ("key", narrow), ("value", narrow))
         )
-        query, key = (
-            graph.place(f"{n}_rotary", ROTARY, each) for n, each in (("query", query), ("key", key))
-        )
+        query = self._positioned(graph, "query", prefix, query, layer)
+        key = self._positioned(graph, "key", prefix, key, layer)
         context = graph.attention(
             query, key, value, heads, masked=True, groups=heads // self.key_heads
         )
-        output = linear("output", "self_attn.o_proj", context, width, wide)
+        output = linear("output", "self_attn.o_proj", context, width, wide, self.output_bias, "")
         middle = graph.place("attention_add", ADD, output, hidden)
         normal = self._norm(graph, "ffn_norm", f"{prefix}post_attention_layernorm", middle)
-        gate = linear("gate", "mlp.gate_proj", normal, inner, width)
+        both, bias = "mlp.gate_up_proj", self.ffn_bias
+        gate = linear("gate", "mlp.gate_proj", normal, inner, width, bias, both)
         kind, form = activation(self.activation)
         gate = graph.place(kind.name, kind, gate, form=form)
-        up = linear("up", "mlp.up_proj", normal, inner, width)
-        both = graph.place("multiply", MULTIPLY, gate, up)
-        return graph.place(
-            "ffn_add", ADD, linear("down", "mlp.down_proj", both, width, inner), middle
-        )
+        up = linear("up", "mlp.up_proj", normal, inner, width, bias, both)
+        wider = graph.place("multiply", MULTIPLY, gate, up)
+        down = linear("down", "mlp.down_proj", wider, width, inner, bias, "")
+        return graph.place("ffn_add", ADD, down, middle)
 
-    def _norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
-        form = form_of(self.norm_epsilon, USUAL_EPSILON)
-        return graph.norm(name, module, source, Role.BACKBONE, RMS_NORM, ("weight",), form)
+    def _positioned(
+        self, graph: GraphBuilder, name: str, prefix: str, source: str, layer: int
+    ) -> str:
+        """Place the norm of heads, if there is one, and the rotary positions."""
+        if self.head_norm:
+            module = f"{prefix}self_attn.{name[0]}_norm"
+            source = self._norm(graph, f"{name}_norm", module, source, self.head_size)
+        return source if layer in self.unturned else graph.place(f"{name}_rotary", ROTARY, source)
+
+    def _norm(
+        self, graph: GraphBuilder, name: str, module: str, source: str, width: int | None = None
+    ) -> str:
+        form, vectors = form_of(self.norm_epsilon, USUAL_EPSILON), ("weight",)
+        return graph.norm(name, module, source, Role.BACKBONE, RMS_NORM, vectors, form, width)
 
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
         """Place the last norm and the head."""
@@ -203,11 +268,20 @@ class Llama(Decoder):
         """Return masks, and cosines and sines of the rotary angles."""
         import numpy as np
 
-        if self.rotary_scaled:
-            raise ConfigError(f"{self.name}: scaled rotary angles are not known to a forward pass")
-        exponents = np.arange(0, self.head_size, 2) / self.head_size
+        if self.rotary_scaled or self.gemma:
+            what = "scaled rotary angles" if self.rotary_scaled else "norms that add one"
+            raise ConfigError(f"{self.name}: {what} are not known to a forward pass")
+        exponents = np.arange(0, self.turned, 2) / self.turned
         angles = np.outer(np.arange(graph.sequence_length), self.rotary_base**-exponents)
         angles = np.concatenate([angles, angles], axis=1).astype(np.float32)
-        tables = [np.cos(angles), np.sin(angles)]
+        kept = np.ones((len(angles), self.head_size - self.turned), np.float32)
+        tables = [np.concatenate([np.cos(angles), kept], axis=1), np.sin(angles)]
         turned = {o.name: tables for o in graph.operators if o.kind is ROTARY}
         return {**super().outside(graph, ends), **turned}
+
+
+def _unturned(config: Mapping[str, Any]) -> list[int]:
+    """Return the layers whose positions are not turned: those listed as 0, or every nth."""
+    layers, each = range(config["num_hidden_layers"]), config.get("no_rope_layer_interval", 4)
+    listed = config.get("no_rope_layers")
+    return [n for n in layers if (not listed[n] if listed else (n + 1) % each == 0)]

@@ -58,8 +58,10 @@ class MobileNet(Vision):
             "image_size": 224,
             "tf_padding": True,
         },
-        demands={"hidden_act": "relu6", "min_depth": 8},
+        demands={"hidden_act": "relu6", "layer_norm_eps": 0.001, "min_depth": 8},
         prefixes=("mobilenet_v1.",),
+        known_by=r"(^|\.)mobilenet_v1\.|conv_stem\.convolution",
+        batch_norm_epsilon=1e-3,
     )
 
     family: Annotated[Literal["mobilenet"], Field(description="structure and parameter names")]

@@ -55,6 +55,7 @@ class MobileNetV2(Vision):
         },
         demands={
             "hidden_act": "relu6",
+            "layer_norm_eps": 0.001,
             "min_depth": 8,
             "depth_divisible_by": 8,
             "finegrained_output": True,
@@ -62,6 +63,8 @@ class MobileNetV2(Vision):
             "output_stride": 32,
         },
         prefixes=("mobilenet_v2.",),
+        known_by=r"(^|\.)mobilenet_v2\.|conv_stem\.first_conv",
+        batch_norm_epsilon=1e-3,
     )
 
     family: Annotated[Literal["mobilenet_v2"], Field(description="structure and parameter names")]
@@ -73,7 +76,11 @@ class MobileNetV2(Vision):
     def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters of a configuration."""
         found = super().translate(config)
-        return {**found, "width_multiplier": float(found["width_multiplier"])}
+        whole = int(config["expand_ratio"])
+        if whole != config["expand_ratio"]:
+            raise ValueError(f"expand_ratio is {config['expand_ratio']}; expected a whole number")
+        multiplier = float(found["width_multiplier"])
+        return {**found, "width_multiplier": multiplier, "expansion": whole}
 
     def add_layers(self, graph: GraphBuilder) -> str:
         """Place the stem, the bottlenecks, the last convolution and the mean pixel."""

@@ -79,6 +79,8 @@ class ResNet(Vision):
             "downsample_in_bottleneck": False,
         },
         prefixes=("resnet.",),
+        known_by=r"(^|\.)resnet\.|embedder\.embedder\.",
+        renamed={r"^classifier\.1\.": "classifier."},
     )
 
     family: Annotated[Literal["resnet"], Field(description="structure and parameter names")]

@@ -2,7 +2,8 @@
 
 Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale",
 ICLR 2021, table 1; Touvron et al., "Training data-efficient image transformers & distillation
-through attention", ICML 2021, table 1 (DeiT without distillation is a ViT). Structure and names:
+through attention", ICML 2021, table 1 (DeiT without distillation is a ViT; with it, the classifier
+of its second token is left out, as in ``DeiTForImageClassification``). Structure and names:
 ``ViTForImageClassification`` of Hugging Face transformers.
 """
 
@@ -30,6 +31,18 @@ def _preset(layers: int, hidden: int, heads: int) -> dict[str, Any]:
     return {**sizes, "image_height": 224, "image_width": 224, "channels": 3}
 
 
+# Files keep the names of older versions of transformers.
+_LAYER = r"^encoder\.layer\.(\d+)\."
+_RENAMED = {
+    _LAYER + r"attention\.attention\.([qkv])\w+": r"layers.\1.attention.\2_proj",
+    _LAYER + r"attention\.output\.dense": r"layers.\1.attention.o_proj",
+    _LAYER + r"intermediate\.dense": r"layers.\1.mlp.fc1",
+    _LAYER + r"output\.dense": r"layers.\1.mlp.fc2",
+    _LAYER + "layernorm": r"layers.\1.layernorm",
+    r"^cls_classifier\.": "classifier.",
+}
+
+
 class Vit(Vision):
     """Hyperparameters of a ViT, whose classifier reads the class token."""
 
@@ -46,9 +59,10 @@ class Vit(Vision):
         "norm_epsilon": 1e-12,
         "batch_norm": "folded",
         "tf_padding": False,
+        "distillation_token": False,
     }
     huggingface = HuggingFace(
-        types=("vit",),
+        types=("vit", "deit"),
         keys={
             "layers": "num_hidden_layers",
             "hidden_size": "hidden_size",
@@ -64,7 +78,10 @@ class Vit(Vision):
         signs={"qkv_bias": True},
         defaults={"hidden_act": "gelu", "layer_norm_eps": 1e-12, "num_channels": 3},
         demands={"qkv_bias": True},
-        prefixes=("vit.",),
+        prefixes=("vit.", "deit."),
+        left_out=("distillation_classifier.",),
+        known_by=r"(^|\.)(vit|deit)\.|\.layernorm_before\.",
+        renamed=_RENAMED,
     )
 
     family: Annotated[Literal["vit"], Field(description="structure and parameter names")]
@@ -74,6 +91,13 @@ class Vit(Vision):
     patch_size: Annotated[Size, Field(description="pixels of the side of a patch")]
     activation: Annotated[Activation, Field(description="function inside the feed-forward network")]
     norm_epsilon: Annotated[float, Field(description="added to the variance of a norm")]
+    distillation_token: Annotated[bool, Field(description="a second token before the patches")]
+
+    @classmethod
+    def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the hyperparameters of a configuration; a ``deit`` is one that was distilled."""
+        distilled = config["model_type"] == "deit"
+        return {**super().translate(config), "distillation_token": distilled}
 
     @model_validator(mode="after")
     def _check(self) -> Vit:
@@ -88,8 +112,9 @@ class Vit(Vision):
 
     @property
     def tokens(self) -> int:
-        """The patches and the class token."""
-        return 1 + self.image_height * self.image_width // self.patch_size**2
+        """The patches, and the learned tokens before them."""
+        learned = 2 if self.distillation_token else 1
+        return learned + self.image_height * self.image_width // self.patch_size**2
 
     def add_layers(self, graph: GraphBuilder) -> str:
         """Place the embedding, the layers and the last norm."""
@@ -106,11 +131,19 @@ class Vit(Vision):
         window = Window((self.image_height, self.image_width), side, side)
         module, channels = "embeddings.patch_embeddings.projection", (width, self.channels)
         patches = graph.convolution("patches", module, None, channels, window, bias=True)
-        first = Parameter("embeddings.cls_token", (width,), Role.BACKBONE)
-        moved = Window((self.tokens - 1, 1), (1, 1))
-        rows = graph.place(
-            "class", PREPEND, patches, rows=self.tokens, parameters=(first,), window=moved
-        )
+        rows, count = patches, self.tokens
+        learned = ("cls", "distillation") if self.distillation_token else ("cls",)
+        for number, name in reversed([*enumerate(learned)]):
+            first = Parameter(f"embeddings.{name}_token", (width,), Role.BACKBONE)
+            moved = Window((count - number - 1, 1), (1, 1))
+            rows = graph.place(
+                "class" if name == "cls" else name,
+                PREPEND,
+                rows,
+                rows=count - number,
+                parameters=(first,),
+                window=moved,
+            )
         table = Parameter("embeddings.position_embeddings", (self.tokens, width), Role.EMBEDDING)
         sizes = {"rows": self.tokens, "columns": width, "depth": 1}
         position = graph.place("position", GATHER, **sizes, parameters=(table,))

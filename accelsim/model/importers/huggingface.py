@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,50 @@ Known = Mapping[str, tuple[type[Network], HuggingFace]]
 
 # The class of a model: its family, and what it does.
 _ARCHITECTURE = re.compile(r"(.+?)(Model|LMHeadModel|DoubleHeadsModel|For[A-Z]\w*)")
+
+
+# What published families have that no graph here has, by patterns of their names: modeling_*.py of
+# Hugging Face transformers 5. The first that fits counts.
+_DIFFERENT = {
+    "*moe*": "a router chooses experts for each token",
+    "mixtral*": "a router chooses experts for each token",
+    "deepseek*": "a router chooses experts, and keys and values are made of a latent vector",
+    "deberta*": "attention reads content and relative positions apart",
+    "mpnet*": "attention adds a bias by relative position",
+    "*t5*": "an encoder and a decoder that attends to it, with biases by relative position",
+    "*bart*": "an encoder and a decoder that attends to it",
+    "whisper*": "an encoder and a decoder that attends to it",
+    "marian*": "an encoder and a decoder that attends to it",
+    "longformer*": "attention in windows, with tokens that all see",
+    "bigbird*": "attention in blocks",
+    "xlnet*": "attention over permuted, relative positions",
+    "nomicbert*": "rotary positions and gated feed-forward networks in an encoder",
+    "modernbert*": "rotary positions and gated feed-forward networks in an encoder",
+    "*prelayernorm*": "norms before attention and feed-forward network",
+    "xlmrobertaxl*": "norms before attention and feed-forward network",
+    "bloom*": "attention adds a bias by distance (ALiBi)",
+    "mpt*": "attention adds a bias by distance (ALiBi)",
+    "falcon*": "attention and feed-forward network side by side, one head of keys",
+    "gptbigcode*": "one head of keys in layers of GPT-2",
+    "gptneox*": "attention and feed-forward network side by side",
+    "gptneo": "layers of GPT-2 whose every second attention is local, without scaling of scores",
+    "gptj*": "attention and feed-forward network side by side",
+    "phi": "attention and feed-forward network side by side",
+    "opt": "layers of GPT-2 with ReLU and positions from the third row on",
+    "gemma[23]*": "norms before and behind both halves of a layer, windows in some layers",
+    "olmo*": "norms without parameters, or behind both halves of a layer",
+    "cohere*": "attention and feed-forward network side by side, scaled logits",
+    "granite*": "constant factors at embedding, scores, residual sums and logits",
+    "stablelm*": "layer norms in layers of Llama, of whose heads a part is turned",
+    "starcoder2*": "layer norms and plain feed-forward networks in layers of Llama",
+    "mamba*": "a state-space recurrence takes the place of attention",
+    "rwkv*": "a recurrence takes the place of attention",
+    "swin*": "attention in shifted windows of pictures, merged between stages",
+    "beit*": "attention adds a bias by relative position, layers are scaled",
+    "dinov2*": "layers are scaled by a vector",
+    "convnext*": "depthwise convolutions of 7 x 7 with layer norms",
+    "*clip*": "an encoder of pictures and one of texts",
+}
 
 
 def read_model(path: Path | str, **changes: Any) -> Any:
@@ -43,8 +88,10 @@ def read_hyperparameters(path: Path) -> dict[str, Any]:
     by_type = {each: name for name, (_, words) in families.items() for each in words.types}
     kind = _type_of(file, config, families, by_type)
     family, words = families[name := by_type[kind]]
-    given = {key: each for key, each in config.items() if each is not None}
-    filled = {**words.defaults, **given, "model_type": kind}
+    _check_storage(file, config)
+    defaults = {**words.defaults, **words.defaults_of.get(kind, {})}
+    filled = {k: v for k, v in {**defaults, **config}.items() if v is not None}
+    filled["model_type"] = kind
     if missing := [key for key in words.keys.values() if key not in filled]:
         raise ConfigError(f"{file}: {', '.join(missing)}: missing; a {name} has these keys")
     for key, wanted in words.demands.items():
@@ -88,6 +135,43 @@ def _read(file: Path) -> dict[str, Any]:
     return config
 
 
+def _unknown(file: Path, config: Mapping[str, Any], what: str, known: str) -> ConfigError:
+    """Return the error for a family that there is none of, with how it differs."""
+    named = [config.get("model_type"), *_listed(config)]
+    words = [re.sub("[-_]|(Model|For[A-Z]).*", "", str(each)).lower() for each in named]
+    why = next(
+        (s for each, s in _DIFFERENT.items() if any(fnmatchcase(w, each) for w in words)), ""
+    )
+    nested = [key for key, value in config.items() if key.endswith("_config") and _sizes(value)]
+    hint = f"; {nested[0]} holds one model of several: give it a file of its own" if nested else ""
+    return ConfigError(f"{file}: {what}{f' ({why})' if why else ''}{hint}; known: {known}")
+
+
+def _listed(config: Mapping[str, Any]) -> list[Any]:
+    """Return the classes that a file names."""
+    listed = config.get("architectures")
+    return listed if isinstance(listed, list) else []
+
+
+def _sizes(value: object) -> bool:
+    return isinstance(value, dict) and "hidden_size" in value
+
+
+def _check_storage(file: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a file that says how weights are stored, which is what a case says."""
+    if (found := config.get("quantization_config")) is None:
+        return
+    said = found if isinstance(found, dict) else {}
+    bits = said.get("bits", 4 if said.get("load_in_4bit") else 8)
+    size = said.get("group_size")
+    groups = f", groups: {{size: {size}, bits: 16}}" if isinstance(size, int) and size > 0 else ""
+    raise ConfigError(
+        f"{file}: quantization_config: weights stored by {said.get('quant_method', 'its method')} "
+        "are not read, and a case says how it stores them; leave this key out and write "
+        f"'storage: {{backbone: {{format: dense, bits: {bits}{groups}}}}}'"
+    )
+
+
 def _type_of(
     file: Path, config: Mapping[str, Any], families: Known, by_type: Mapping[str, str]
 ) -> str:
@@ -97,12 +181,12 @@ def _type_of(
         given = config["model_type"]
         if isinstance(given, str) and given in by_type:
             return given
-        raise ConfigError(f"{file}: model_type: no such family {describe(given)}; known: {known}")
+        raise _unknown(file, config, f"model_type: no such family {describe(given)}", known)
     by_class = {re.sub("[-_]", "", each): each for each in by_type}
-    for given in config.get("architectures") or ():
+    for given in _listed(config):
         match = _ARCHITECTURE.fullmatch(str(given))
         if match is None or match[1].lower() not in by_class:
-            raise ConfigError(f"{file}: architectures: no such family '{given}'; known: {known}")
+            raise _unknown(file, config, f"architectures: no such family '{given}'", known)
         return by_class[match[1].lower()]
     signed = {
         name: len(config.keys() & {*words.keys.values()})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
 from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of
+from accelsim.model.tensors import Shape
 
 # `rms_norm_eps` of LlamaConfig of Hugging Face transformers.
 USUAL_EPSILON = 1e-6
 
 
 class RmsNorm(OperatorKind):
-    """Gives each row the mean square 1, then scales it.
+    """Gives each row, or each head of it, the mean square 1, then scales it.
 
     Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, equation 4.
     """
@@ -22,13 +23,19 @@ class RmsNorm(OperatorKind):
     ones = frozenset({0})
     forms = EPSILON_FORMS
 
+    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
+        """Return a scale as long as a row, or as one of the heads side by side in it."""
+        (width,) = operator.parameters[0].shape if operator.parameters else (operator.columns,)
+        return (((operator.columns if operator.columns % width else width,),),)
+
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x / sqrt(mean(x^2) + epsilon) x scale."""
         import numpy as np
 
-        square = np.square(inputs[0]).mean(axis=-1, keepdims=True)
-        normal: Array = inputs[0] / np.sqrt(
+        value = inputs[0].reshape(*inputs[0].shape[:-1], -1, len(parameters[0]))
+        square = np.square(value).mean(axis=-1, keepdims=True)
+        normal: Array = value / np.sqrt(
             square + np.float32(epsilon_of(operator.form, USUAL_EPSILON))
         )
         normal *= parameters[0]
-        return normal
+        return normal.reshape(inputs[0].shape)

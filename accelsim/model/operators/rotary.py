@@ -11,8 +11,9 @@ class Rotary(OperatorKind):
     Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021,
     equation 34. A pair are the elements i and i + width / 2 of a head; columns of the weights
     before can be stored so that they stand side by side, so that a column needs its neighbour
-    alone. Cosines and sines are at hand where the function is computed: their traffic is not
-    counted [ours].
+    alone. Columns of a head beyond those of the sines stay as they are, and are counted as turned
+    [ours: they go through the same unit]. Cosines and sines are at hand where the function is
+    computed: their traffic is not counted [ours].
     """
 
     name = "rotary"
@@ -20,13 +21,15 @@ class Rotary(OperatorKind):
     recipe = Recipe(1, 2, 1)  # x cos + partner sin
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
-        """Return the turned rows; behind them, inputs are cosines and sines (rows, head width)."""
+        """Return the turned rows; behind them, inputs are cosines and sines, a row a position.
+
+        Cosines are as wide as a head, sines as what is turned of it.
+        """
         import numpy as np
 
         value, cosines, sines = inputs
-        sentences, rows, width = value.shape
-        heads = value.reshape(sentences, rows, -1, cosines.shape[1])
-        low, high = np.split(heads, 2, axis=-1)
-        partner = np.concatenate([-high, low], axis=-1)
-        turned: Array = heads * cosines[:, None] + partner * sines[:, None]
-        return turned.reshape(sentences, rows, width)
+        heads = value.reshape(*value.shape[:2], -1, cosines.shape[1])
+        low, high = np.split(heads[..., : sines.shape[1]], 2, axis=-1)
+        turned: Array = heads * cosines[:, None]
+        turned[..., : sines.shape[1]] += np.concatenate([-high, low], axis=-1) * sines[:, None]
+        return turned.reshape(value.shape)
