@@ -302,11 +302,11 @@ class HardwareConfig(ConfigModel):
 
     @cached_property
     def emission(self) -> Hashable:
-        """All that emitters may read: machines of one emission emit the same for the same ways."""
+        """All that emitters may read but sizes of buffers: equal ones emit the same, if it fits."""
         site, parts = self.site, self.components.items()
         rules = (self.accelerator, self.placement.digest, self.overlap.digest)
         read = tuple((name, each.told("emission", name, site)) for name, each in parts)
-        return (rules, tuple(self.capacities.items()), read)
+        return (rules, read)
 
     @cached_property
     def timing(self) -> Hashable:

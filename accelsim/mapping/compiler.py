@@ -9,7 +9,7 @@ Equal layers share one segment, and so do equal checks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, takewhile
@@ -17,6 +17,7 @@ from math import inf
 from typing import ClassVar, Generic
 
 from accelsim.errors import CapacityError
+from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import CompiledSegment, InferenceProgram, SegmentCache
 from accelsim.mapping.context import Context
@@ -169,6 +170,8 @@ class _Compilation(Generic[AnyEmitter]):
         emitter = self.mapper.emitter(self.context, self.hardware, plan)
         _enter(self.context, emitter, stages)
         finish = partial(_finish, self.context, stages)
+        if emitter.reads_sizes:
+            key = (key, _buffer_sizes(self.hardware))
         return Emission(emitter, finish, self.cache.emitted.setdefault(key, Emitted()))
 
     def _choose(
@@ -196,6 +199,13 @@ class _Compilation(Generic[AnyEmitter]):
             else:
                 return way, way.cost > least
         raise next(reversed(refused.values()))
+
+
+def _buffer_sizes(hardware: HardwareConfig) -> Hashable:
+    """Return what buffers and the memory of activations hold."""
+    parts, site = hardware.further.items(), hardware.site
+    held = ((n, each.layout(n, site)) for n, each in parts if isinstance(each, BufferConfig))
+    return (*hardware.capacities.items(), *held)
 
 
 def _finish(context: Context, stages: Stages, emitter: Emitter) -> None:

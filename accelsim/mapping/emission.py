@@ -2,16 +2,19 @@
 
 What a way emits depends on the operators, on where their data lie, and on what the components of a
 machine let emitters read; which way is chosen depends on how fast and dear the machine is. So a
-change of the latter alone emits nothing anew.
+change of the latter alone emits nothing anew, nor does one of a capacity while all that it was
+compared with fits, or does not fit, as before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
-from accelsim.mapping.emitter import Emitter
+from accelsim.mapping.emitter import Asked, Emitter
 from accelsim.mapping.plan import NoRoomError
 from accelsim.program import Segment
 
@@ -30,6 +33,34 @@ class Candidate(Generic[AnyEmitter]):
 
 
 Words = tuple[str, ...]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Made]):
+    """What was made of some ways, and of which sizes of buffers it is the same.
+
+    These are capacities from ``bounds`` on, to less than the second of them, where products are cut
+    as they were when it was ``asked``.
+    """
+
+    made: Made
+    bounds: Mapping[str, tuple[int, float]]
+    asked: Asked
+
+    def holds(self, emitter: Emitter) -> bool:
+        """Say whether an emitter, of another machine perhaps, would make the same."""
+        capacities = emitter.hardware.capacities
+        sizes = ((capacities[name], *bounds) for name, bounds in self.bounds.items())
+        return all(least <= size < beyond for size, least, beyond in sizes) and all(
+            emitter.tiles(products, rows) == tiling
+            for (_, rows), (products, tiling) in self.asked.items()
+        )
+
+
+# A sweep of a capacity goes back and forth between few of them.
+_Known = dict[Words, deque[Outcome[Made]]]
+_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -40,8 +71,8 @@ class Emitted:
     and the bytes held at its end.
     """
 
-    refused: dict[Words, NoRoomError | None] = field(default_factory=dict)
-    whole: dict[Words, tuple[Segment, dict[str, int]]] = field(default_factory=dict)
+    refused: _Known[NoRoomError | None] = field(default_factory=dict)
+    whole: _Known[tuple[Segment, dict[str, int]]] = field(default_factory=dict)
 
 
 class Emission(Generic[AnyEmitter]):
@@ -56,24 +87,46 @@ class Emission(Generic[AnyEmitter]):
 
     def refusal(self, way: tuple[Candidate[AnyEmitter], ...]) -> NoRoomError | None:
         """Return why the last of some candidates does not fit behind the others, which do."""
-        words = _words(way)
-        if words not in self._known.refused:
-            try:
-                self._emitter(way)
-            except NoRoomError as error:
-                self._known.refused[words] = error
-            else:
-                self._known.refused[words] = None
-        return self._known.refused[words]
+        error = self._once(self._known.refused, way, partial(self._try, way))
+        if error is None:
+            return None
+        what, buffer, needed, free, capacity = error.args
+        now = self.first.hardware.capacities[buffer]
+        return NoRoomError(what, buffer, needed, free + now - capacity, now)
 
     def whole(self, way: tuple[Candidate[AnyEmitter], ...]) -> tuple[Segment, dict[str, int]]:
         """Return the segment of a candidate for each stage, and the bytes held at its end."""
-        words = _words(way)
-        if words not in self._known.whole:
-            emitter = self._emitter(way).copy()
-            self._finish(emitter)
-            self._known.whole[words] = emitter.plan.build(), emitter.plan.end_held()
-        return self._known.whole[words]
+        return self._once(self._known.whole, way, partial(self._build, way))
+
+    def _once(
+        self,
+        known: _Known[Made],
+        way: tuple[Candidate[AnyEmitter], ...],
+        make: Callable[[], tuple[Made, AnyEmitter]],
+    ) -> Made:
+        outcomes = known.setdefault(_words(way), deque(maxlen=_KEPT))
+        for outcome in outcomes:
+            if outcome.holds(self.first):
+                return outcome.made
+        made, emitter = make()
+        outcomes.appendleft(Outcome(made, emitter.plan.bounds(), emitter.asked))
+        return made
+
+    def _try(self, way: tuple[Candidate[AnyEmitter], ...]) -> tuple[NoRoomError | None, AnyEmitter]:
+        trial = self._emitter(way[:-1]).copy()
+        try:
+            way[-1].emit(trial)
+        except NoRoomError as error:
+            return error, trial
+        self._emitters[_words(way)] = trial
+        return None, trial
+
+    def _build(
+        self, way: tuple[Candidate[AnyEmitter], ...]
+    ) -> tuple[tuple[Segment, dict[str, int]], AnyEmitter]:
+        emitter = self._emitter(way).copy()
+        self._finish(emitter)
+        return (emitter.plan.build(), emitter.plan.end_held()), emitter
 
     def _emitter(self, way: tuple[Candidate[AnyEmitter], ...]) -> AnyEmitter:
         words = _words(way)

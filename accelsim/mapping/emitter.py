@@ -52,16 +52,23 @@ class Tiling:
     columns: int
 
 
+# How products were cut, by their names and rows.
+Asked = dict[tuple[tuple[str, ...], int], tuple[Sequence[Operator], Tiling]]
+
+
 class Emitter(ABC):
     """Appends tasks to a plan. One object a segment; ``copy`` it to try a continuation.
 
     An accelerator's own emitter says which tasks a product, a function or a load takes.
     ``row_tile`` are the rows that a function which needs whole rows takes at a time,
     ``vector_size`` the elements that are decoded in a cycle. ``rereads`` says that every panel of a
-    product reads what moves from its home again.
+    product reads what moves from its home again. ``reads_sizes`` says that what is emitted depends
+    on sizes of buffers by more than what the plan compares and how products are cut; those that
+    were ``asked`` for are remembered.
     """
 
     rereads: ClassVar[bool] = False
+    reads_sizes: ClassVar[bool] = True
     row_tile: int
     vector_size: int
 
@@ -70,11 +77,13 @@ class Emitter(ABC):
         self.hardware = hardware
         self.plan = plan
         self.values: dict[str, Value] = {}
+        self.asked: Asked = {}
+        self._tilings: dict[tuple[tuple[str, ...], int], Tiling] = {}
 
     def copy(self) -> Self:
         """Return an independent copy."""
         other = copy.copy(self)
-        other.plan = self.plan.copy()
+        other.plan, other.asked = self.plan.copy(), dict(self.asked)
         other.values = {name: value.copy() for name, value in self.values.items()}
         return other
 
@@ -97,11 +106,24 @@ class Emitter(ABC):
         """Append a task that the host starts; return it."""
 
     @abstractmethod
-    def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
+    def cut(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return how products that share their columns are cut, for so many rows.
 
         Raises CapacityError when not even the smallest tiles fit.
         """
+
+    def tiles(self, products: Sequence[Operator], rows: int) -> Tiling:
+        """Return how products are cut; it is worked out once for all copies."""
+        key = (tuple(each.name for each in products), rows)
+        if key not in self._tilings:
+            self._tilings[key] = self.cut(products, rows)
+        return self._tilings[key]
+
+    def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
+        """Return how products are cut, and remember that it mattered."""
+        tiling = self.tiles(products, rows)
+        self.asked[tuple(each.name for each in products), rows] = products, tiling
+        return tiling
 
     @abstractmethod
     def moving(self, label: str, value: Value, rows: Rows, beside: Sequence[Value] = ()) -> Operand:

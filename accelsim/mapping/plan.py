@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from accelsim.program import Segment, SegmentBuilder, Use
 
@@ -23,16 +24,29 @@ class NoRoomError(Exception):
 
 @dataclass
 class _Level:
-    """Bytes held in one buffer, in program order."""
+    """Bytes held in one buffer, in program order.
+
+    All that was planned is the same in a buffer of ``least`` bytes, up to less than ``beyond``.
+    """
 
     capacity: int
     held: int
     releasable: int = 0
+    least: int = 0
+    beyond: float = inf
     releases: deque[tuple[int, int]] = field(default_factory=deque)
     fence: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> _Level:
         return replace(self, releases=deque(self.releases), fence=dict(self.fence))
+
+    def holds(self, size: int) -> bool:
+        """Say whether so many bytes fit the buffer, and remember that it mattered."""
+        if size <= self.capacity:
+            self.least = max(self.least, size)
+            return True
+        self.beyond = min(self.beyond, size)
+        return False
 
     def release(self, task: int, size: int) -> None:
         self.releases.append((task, size))
@@ -66,14 +80,14 @@ class Plan:
         other.last_in_queue = dict(self.last_in_queue)
         return other
 
-    def free(self, buffer: str) -> int:
-        """Return the bytes that are free or will be released by tasks planned so far."""
+    def fits(self, buffer: str, size: int) -> bool:
+        """Say whether bytes are free or will be released by tasks planned so far."""
         level = self._levels[buffer]
-        return level.capacity - level.held + level.releasable
+        return level.holds(level.held - level.releasable + size)
 
-    def capacity(self, buffer: str) -> int:
-        """Return the capacity of a buffer in bytes."""
-        return self._levels[buffer].capacity
+    def bounds(self) -> dict[str, tuple[int, float]]:
+        """Return the capacities of which the plan is the same: at least, and less than."""
+        return {name: (level.least, level.beyond) for name, level in self._levels.items()}
 
     def task(
         self,
@@ -111,9 +125,10 @@ class Plan:
 
     def _make_room(self, what: str, buffer: str, size: int) -> set[int]:
         level = self._levels[buffer]
-        if size > self.free(buffer):
-            raise NoRoomError(what, buffer, size, self.free(buffer), level.capacity)
-        while level.held + size > level.capacity:
+        if not self.fits(buffer, size):
+            free = level.capacity - level.held + level.releasable
+            raise NoRoomError(what, buffer, size, free, level.capacity)
+        while not level.holds(level.held + size):
             task = level.reclaim()
             # In-order queues: waiting for the last task of a queue covers those before it.
             queue = self._builder.queue_of(task)

@@ -120,5 +120,5 @@ def test_copies_are_independent() -> None:
     plan = Plan("one", {"left": 10}, {})
     other = plan.copy()
     other.task("pe", "task", [], holds=[("left", 10)])
-    assert (plan.free("left"), other.free("left")) == (10, 0)
+    assert (plan.fits("left", 10), other.fits("left", 1)) == (True, False)
     assert len(plan.build().tasks) == 0

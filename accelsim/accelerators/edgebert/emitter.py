@@ -59,6 +59,8 @@ class Load:
 class EdgeBertEmitter(Emitter):
     """``vector_size`` is the number of elements of a vector, of rows and of columns of a tile."""
 
+    reads_sizes = False
+
     def __init__(self, context: Context, hardware: HardwareConfig, plan: Plan) -> None:
         super().__init__(context, hardware, plan)
         self.parts = parts_of(hardware)
@@ -68,7 +70,6 @@ class EdgeBertEmitter(Emitter):
         self._moved: dict[tuple[str, Rows], Operand] = {}
         # What was worked out before is the same for every block of rows and every copy.
         self._panels: dict[tuple[str, Rows], Load] = {}
-        self._tilings: dict[tuple[tuple[str, ...], int], Tiling] = {}
 
     def copy(self) -> Self:
         """Return an independent copy."""
@@ -112,14 +113,8 @@ class EdgeBertEmitter(Emitter):
 
     # -- operand buffers -----------------------------------------------------------------------
 
-    def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
+    def cut(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return what fits the operand buffers."""
-        key = (tuple(each.name for each in products), rows)
-        if key not in self._tilings:
-            self._tilings[key] = self._tiling(products, rows)
-        return self._tilings[key]
-
-    def _tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
         name, weights = products[-1].name, [self.context.stored(each)[0] for each in products]
         depths = {self.context.producers[each.name][:1]: each.depth for each in products}
         fitting = operand_rows(self.parts, sum(depths.values()), rows, name)
@@ -181,7 +176,7 @@ class EdgeBertEmitter(Emitter):
             staying = {(other.name, rows) for other in beside}
             oldest = [known for known in self._moved if known not in staying]
             oldest.sort(key=lambda known: self._is_spilled(known[0]))
-            while self.plan.free(ACTIVATION_BUFFER) < size and oldest:
+            while oldest and not self.plan.fits(ACTIVATION_BUFFER, size):
                 self.drop(self._moved.pop(oldest.pop(0)))
             self._moved[key] = self._move(label, value, rows, ACTIVATION_BUFFER)
         return self._moved[key]

@@ -191,7 +191,7 @@ class Estimate:
 
         Every block of a moving operand streams all weights once, and waits for a tile of them.
         """
-        tiling, parts = self._emitter.tiling(products, rows), self._parts
+        tiling, parts = self._emitter.tiles(products, rows), self._parts
         weights = [self._context.stored(each)[0] for each in products]
         hidden = loads_ahead(parts, weights)
         sources = {self._context.producers[each.name][:1]: each for each in products}

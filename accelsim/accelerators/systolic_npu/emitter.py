@@ -134,7 +134,7 @@ class NpuEmitter(Emitter):
 
     # -- operands ------------------------------------------------------------------------------
 
-    def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
+    def cut(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return rows and columns of the smallest tile."""
         tiles = [self.parts.tile(rows, each.columns, each.depth) for each in products]
         return Tiling(min(tile.rows for tile in tiles), min(tile.columns for tile in tiles))
