@@ -5,11 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import InferenceProgram
 from accelsim.model.graph import LayerGraph
+from accelsim.placement.overlaid import overlaid_memories
 from accelsim.placement.placement import Placement, shared_bits
 from accelsim.program import Program, Segment
 
@@ -23,7 +25,8 @@ class Design:
     ``inferences`` are by task and tokens, ``steps`` that generate a token by task and rows of the
     cache, which grow by ``cache_rows``; of a prompt longer than ``prompt_chunk`` the inferences
     are those of its chunks, by the tokens up to their ends; ``wakes`` by the power state that
-    they leave, ``loads`` by the model whose shared parameters they bring back. Programs that
+    they leave, ``loads`` by the model whose shared parameters they bring back, ``swaps`` by model
+    and memory where they made room for others. Programs that
     would need a DRAM which the machine lacks are left out. ``weights`` says which weights were
     measured, if any. Designs of one ``key`` are the same but for machine and weights.
     """
@@ -41,14 +44,20 @@ class Design:
     weights: str = ""
     key: Hashable = None
     loads: Mapping[str, Program] = field(default_factory=dict)
+    swaps: Mapping[tuple[str, str], Program] = field(default_factory=dict)
     steps: Mapping[tuple[str, int], InferenceProgram] = field(default_factory=dict)
     cache_rows: tuple[int, ...] = ()
     prompt_chunk: int | None = None
 
     @property
     def shared_bits(self) -> Mapping[str, int]:
-        """Bits by memory of what all tasks share."""
-        return shared_bits(self.placements.values())
+        """Bits by memory of what all tasks share and nothing makes leave."""
+        return shared_bits(self.placements.values(), self.overlaid)
+
+    @cached_property
+    def overlaid(self) -> frozenset[str]:
+        """The memories in which models make room for each other."""
+        return overlaid_memories(self.placements, self.hardware, self.pinned)
 
     @property
     def models(self) -> Mapping[str, str]:
@@ -59,7 +68,7 @@ class Design:
     @property
     def segments(self) -> Iterable[Segment]:
         """Every segment of every program, once."""
-        groups = (self.switches, self.restores, self.wakes, self.loads)
+        groups = (self.switches, self.restores, self.wakes, self.loads, self.swaps)
         programs = [self.settle, *(program for group in groups for program in group.values())]
         programs += [made.program for made in (*self.inferences.values(), *self.steps.values())]
         return dict.fromkeys(segment for program in programs for segment in program.segments)

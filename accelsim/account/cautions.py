@@ -9,6 +9,7 @@ from accelsim.accelerators.design import Design
 from accelsim.account.energy import DRAM, EnergyAccount
 from accelsim.account.service import ALL, service_statistics
 from accelsim.engine.run import Run
+from accelsim.placement.placement import shared_bits
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, ceil_div, to_seconds
 
@@ -103,4 +104,4 @@ def reloading(design: Design, run: Run) -> Reloading | None:
 
 def _all_bits(design: Design, memory: str) -> int:
     own = (placement.bits(task_specific=True)[memory] for placement in design.placements.values())
-    return design.shared_bits[memory] + sum(own)
+    return shared_bits(design.placements.values())[memory] + sum(own)

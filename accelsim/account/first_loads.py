@@ -22,6 +22,7 @@ def first_loads(design: Design, run: Run, residency: ResidencyPolicy) -> float:
     held, missed = Residency(design.hardware, design.placements, residency, design.pinned), 0
     for again in (False, True):
         for request in run.requests:
-            missed += again and held.missing(request.task) is not Missing.NOTHING
+            lacks = held.absent(request.task) or held.missing(request.task) is not Missing.NOTHING
+            missed += again and bool(lacks)
             held.admit(request.task)
     return max(0, switches - missed)

@@ -7,7 +7,8 @@ whenever their retention is over, or as often as their memory says. Two bounds:
 ``worst``  no wear levelling. Parameters have fixed addresses, so each load of a task writes the
            same cells. If all tasks fit beside each other each has cells of its own, and the most
            loaded task wears them most; else, or where the host never keeps two tasks, they
-           overlay, and one cell may be written by every load. Activations and buffers are reused
+           overlay, as models do that are swapped, and one cell may be written by every load.
+           Activations and buffers are reused
            from their start: their writes are spread evenly over the greatest number of bytes
            that they ever held. What a decoder keeps begins at the same cell for each request,
            and goes round in a sliding window.
@@ -23,7 +24,6 @@ from dataclasses import dataclass
 from typing import get_args
 
 from accelsim.accelerators.design import Design
-from accelsim.engine.ledger import Ledger
 from accelsim.engine.run import Run
 from accelsim.machine.regions import Region
 from accelsim.memory.technology import Grade, Graded
@@ -99,7 +99,7 @@ def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> Re
     # Buffers count bytes.
     words = written / region.word_bytes if region.kind == "buffer" else float(written)
     if region.kind == "parameters":
-        loads = float(_most_loads(design, run.ledger, region.name, overlaid=overlaid))
+        loads = float(_most_loads(design, run, region.name, overlaid=overlaid))
         worst = max(loads, _most_kept(design, run, region))
     else:
         worst = words / max(1.0, run.ledger.peak_bytes(region.name) / region.word_bytes)
@@ -137,11 +137,11 @@ def _most_kept(design: Design, run: Run, region: Region) -> float:
     return float(writes)
 
 
-def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) -> int:
+def _most_loads(design: Design, run: Run, memory: str, *, overlaid: bool) -> int:
     """Return how often the most often written cell of a parameter memory is written."""
     config, first = design.hardware.memories[memory], design.shared_bits[memory]
     own = {t: each.bits(task_specific=True)[memory] for t, each in design.placements.items()}
-    words = ledger.writes.get(memory, Counter())
+    words = run.ledger.writes.get(memory, Counter())
 
     def loads(written: int, bits: int) -> int:
         return ceil_div(written, ceil_div(bits, config.word)) if written else 0
@@ -152,7 +152,15 @@ def _most_loads(design: Design, ledger: Ledger, memory: str, *, overlaid: bool) 
         written = sum(n for task, n in asked if design.models.get(task, model) == model)
         return loads(written, shared.bits(task_specific=False)[memory])
 
-    switched = [loads(words[ProgramKind.SWITCH, task], bits) for task, bits in own.items()]
+    def of_models(task: str) -> int:
+        """Return the words of a task's model that were swapped in for it."""
+        bits = design.placements[task].bits(task_specific=False)[memory]
+        return run.swaps.get((task, memory), 0) * ceil_div(bits, config.word)
+
+    switched = [loads(words[ProgramKind.SWITCH, t] - of_models(t), n) for t, n in own.items()]
+    if memory in design.overlaid:
+        # Models and tasks make room for each other: one cell may be written by every load.
+        return sum(switched) + sum(n for (_, where), n in run.swaps.items() if where == memory)
     # All tasks fit beside what is shared.
     apart = first + sum(own.values()) <= 8 * config.capacity and not overlaid
     models = by_model(design.placements.values()).items()

@@ -13,13 +13,14 @@ from accelsim.engine.run import Run
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import Region
 from accelsim.model.tensors import Role
-from accelsim.placement.placement import by_model, kept_bits
+from accelsim.placement.placement import Placement, by_model, kept_bits
 from accelsim.units import ceil_div
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bits stored in one memory: shared by all tasks, and of the largest task.
+    """Bits stored in one memory: shared by all tasks, and of the largest task, with its model where
+    that is swapped.
 
     ``held_bytes`` is what a run held at most: of parameters those of all tasks that lay there at a
     time.
@@ -39,16 +40,22 @@ class Footprint:
 def footprints(design: Design, run: Run) -> dict[str, Footprint]:
     """Return the footprint of every on-chip memory and buffer of a design in a run, by name."""
     shared = design.shared_bits
-    tasks = [placement.bits(task_specific=True) for placement in design.placements.values()]
     found = {}
     for name, region in design.hardware.regions.items():
-        own = max(bits[name] for bits in tasks)
+        own = max(_brought(design, each, name) for each in design.placements.values())
         kept = kept_bits(design.placements)[name]
         held = ceil_div(shared[name] + run.task_bits.get(name, 0) + kept, 8)
         if region.kind != "parameters":
             held = run.ledger.peak_bytes(name)
         found[name] = Footprint(region, shared[name], own, held)
     return found
+
+
+def _brought(design: Design, placement: Placement, memory: str) -> int:
+    """Return the bits that a task's own parameters take, and its model's where it is swapped."""
+    model = placement.swapped and memory in design.overlaid
+    own = placement.bits(task_specific=True)[memory]
+    return own + model * placement.bits(task_specific=False)[memory]
 
 
 class Content(NamedTuple):
@@ -86,6 +93,9 @@ def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
         yield Content(name, "activations", "dense", 8, one.held_bytes)
         return
     placements = design.placements.values()
+    if turns := name in design.overlaid:
+        # What lies there changes, and so may its formats.
+        yield Content(name, "models in turn", "", 0, run.task_bits.get(name, 0) / 8)
     largest = max(placements, key=lambda each: each.bits(task_specific=True)[name])
     own = largest.bits(task_specific=True)[name]
     copies = run.task_bits.get(name, 0) / own if own else 0.0
@@ -94,7 +104,10 @@ def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
     held = [
         tensor
         for each in shared.values()
-        for tensor in (each.tensors.values() if each is largest else each.shared_tensors)
+        if not (turns and each.swapped)
+        for tensor in (
+            each.tensors.values() if each is largest and not turns else each.shared_tensors
+        )
     ]
     for tensor in held:
         times = copies if tensor.parameter.role is Role.TASK else 1

@@ -136,7 +136,8 @@ class Run:
     task) and what ``ran`` (by layer, too, and how often) of the whole run. ``event_count`` counts
     events, ``simulated`` and ``replayed`` segments. ``idle_plans`` counts the idle times by what
     was planned for them. ``task_bits`` are the most bits of all tasks' own parameters that lay in
-    each memory at a time. ``steps`` counts those that generated a token, by task and rows of the
+    each memory at a time, models that are swapped included; ``swaps`` counts the loads of these, by
+    task and memory. ``steps`` counts those that generated a token, by task and rows of the
     cache.
     """
 
@@ -155,6 +156,7 @@ class Run:
     idle_plans: dict[IdlePlan, int]
     task_bits: Mapping[str, int]
     steps: Mapping[tuple[str, int], int] = field(default_factory=Counter)
+    swaps: Mapping[tuple[str, str], int] = field(default_factory=Counter)
 
     @property
     def usual_plan(self) -> IdlePlan | None:

@@ -108,6 +108,7 @@ class _Controller:
         # What states cost, by the joules of what a power-off would lose.
         self.priced: dict[float, Mapping[PowerState, StateCost]] = {}
         self.steps: Counter[tuple[str, int]] = Counter()
+        self.swaps: Counter[tuple[str, str]] = Counter()
         self.present: str | None = None
         # Models whose shared parameters were lost and not needed since.
         self.absent: set[str] = set()
@@ -143,6 +144,7 @@ class _Controller:
             idle_plans=self.plans,
             task_bits=self.residency.most,
             steps=self.steps,
+            swaps=self.swaps,
         )
 
     def _close_totals(self) -> None:
@@ -178,11 +180,15 @@ class _Controller:
     def _serve(self, request: Request) -> Process:
         start, task = self.env.now, request.task
         yield from self._bring(self.design.placements[task].model, request)
+        absent = self.residency.absent(task)
+        for number, part in enumerate(absent):
+            yield from self._execute(self.design.swaps[part], request, again=number > 0)
+            self.swaps[task, part[1]] += 1
         missing = self.residency.missing(task)
         if missing is not Missing.NOTHING:
             whole = missing is Missing.ALL
             programs = self.design.switches if whole else self.design.restores
-            yield from self._execute(programs[task], request)
+            yield from self._execute(programs[task], request, again=bool(absent))
         self.residency.admit(task)
         self.present = task
         tokens = self.design.padded(task, request.tokens)
@@ -192,7 +198,7 @@ class _Controller:
         self.outcomes.append(
             RequestOutcome(
                 request.number, request.round, task, request.arrival, start, end,
-                tokens, request.deadline, missing is not Missing.NOTHING,
+                tokens, request.deadline, bool(absent) or missing is not Missing.NOTHING,
                 departure.layers, request.predicted_layer, request.exit_layer, departure.point,
                 departure.late, request.new_tokens, departure.end if request.new_tokens else None,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,23 +11,32 @@ from accelsim.accelerators import Accelerator, accelerator_of
 from accelsim.accelerators.design import Design
 from accelsim.account.prices import check_actions, design_prices
 from accelsim.errors import AccelsimError, ConfigError
+from accelsim.evaluation.cold_home import image_bytes, shared_images, task_addresses
 from accelsim.evaluation.fitting import fitted
 from accelsim.evaluation.homes import check_homes, check_service, lost_for_good
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.accesses import whole_pages
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.emission import Emitted
-from accelsim.mapping.switching import compile_loads, compile_switch, compile_wake_ups
+from accelsim.mapping.switching import (
+    compile_loads,
+    compile_swaps,
+    compile_switch,
+    compile_wake_ups,
+)
 from accelsim.memory.storage import Measured
 from accelsim.model.adaptations import Adaptation
 from accelsim.model.families import Exits, Network
 from accelsim.model.graph import LayerGraph
-from accelsim.placement.placement import DRAM, Placement, by_model, check_capacity, place
+from accelsim.placement.overlaid import overlaid_memories
+from accelsim.placement.placement import (
+    Placement,
+    check_capacity,
+    place,
+)
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind, Segment
-from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, WorkloadConfig
 
 
@@ -113,7 +122,7 @@ class Compilation:
                 (config.adaptation_of(name).digest, config.storage_of(name).digest)
                 for name in workload.networks
             ),
-            tuple((name, own.placement.digest) for name, own in config.models.items()),
+            tuple((n, own.placement.digest, own.swapped) for n, own in config.models.items()),
             None if self.measured is None else tuple(map(self.sizes, workload.tasks)),
         )
 
@@ -162,10 +171,14 @@ class Compilation:
         measured = dict(sizes) if task in (self.measured or ()) else None
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
         place_digest = hardware.placement.digest
-        key = (graph, storage.digest, place_digest, cells, measured is None, sizes, rows, model)
-        return self.memo.get(
-            "placement", key, lambda: place(graph, storage, hardware, measured, rows, model)
-        )
+        swapped = config.swaps(model)
+        how = (storage.digest, place_digest, cells, measured is None, sizes, rows)
+
+        def make() -> Placement:
+            found = place(graph, storage, hardware, measured, rows, model)
+            return replace(found, swapped=swapped)
+
+        return self.memo.get("placement", (graph, *how, model, swapped), make)
 
     @cached_property
     def twins(self) -> dict[str, str]:
@@ -201,7 +214,7 @@ class Compilation:
         check_homes(placements, hardware)
         check_service(self.service, placements, hardware)
         check_capacity(placements, hardware, self.workload.pinned)
-        addresses, end = _task_addresses(placements)
+        addresses, end = task_addresses(placements)
         start = self.accelerator.start(hardware)
         switches, restores = (
             {
@@ -215,10 +228,12 @@ class Compilation:
             }
             for part in (False, True)
         )
-        models = list(_shared_images(placements, end))
+        models = list(shared_images(placements, end))
         woken = compile_wake_ups(hardware, models, start).items()
         wakes = {state: self._shared(program) for state, program in woken}
-        loads = compile_loads(hardware, models, start)
+        overlaid = overlaid_memories(placements, hardware, self.workload.pinned)
+        loads = compile_loads(hardware, models, start, overlaid)
+        swaps = compile_swaps(hardware, models, start, overlaid)
         if lost_for_good(placements, hardware):
             del wakes[PowerState.OFF]
             loads = {}
@@ -234,6 +249,7 @@ class Compilation:
             {task: self.lengths_of(task) for task in self.twins},
             self.workload.pinned,
             loads=loads,
+            swaps=swaps,
             steps=self.steps(),
             cache_rows=self.rows,
             prompt_chunk=self.prompt_chunk,
@@ -283,9 +299,9 @@ class Compilation:
     ) -> _Programs:
         hardware, own = self.case.hardware, self.case.hardware.emission
         cache = SegmentCache(emitted=self.memo.get("emitted", own, dict[object, Emitted]))
-        end = _task_addresses(self.placements)[1]
-        *_, (last, address) = _shared_images(self.placements, end)
-        base = address + _image_bytes(last, task_specific=False)
+        end = task_addresses(self.placements)[1]
+        *_, (last, address) = shared_images(self.placements, end)
+        base = address + image_bytes(last, task_specific=False)
         found: _Programs = {}
         for length in sorted({length for each in lengths.values() for length in each}):
             for task, twin in self.twins.items():
@@ -367,28 +383,3 @@ def task_graph(
 
     key = (model.digest, adaptation.digest, tokens, classes, exits, spans, *keeps.values())
     return (memo or Memo()).get("graph", key, build)
-
-
-def _task_addresses(placements: Mapping[str, Placement]) -> tuple[dict[str, int], int]:
-    """Lay the tasks' parameters one after the other in DRAM; return addresses and their end."""
-    addresses, address = {}, 0
-    for task, placement in placements.items():
-        addresses[task] = address
-        address += _image_bytes(placement, task_specific=True)
-    return addresses, address
-
-
-def _shared_images(
-    placements: Mapping[str, Placement], address: int
-) -> Iterator[tuple[Placement, int]]:
-    """Yield a placement of each model with the address in DRAM of what its tasks share."""
-    for placement in by_model(placements.values()).values():
-        yield placement, address
-        address += _image_bytes(placement, task_specific=False)
-
-
-def _image_bytes(placement: Placement, *, task_specific: bool) -> int:
-    """Return the whole pages in DRAM that hold what belongs on the chip."""
-    bits = placement.data_bits(task_specific=task_specific)
-    size = sum(ceil_div(n, 8) for memory, n in bits.items() if memory != DRAM)
-    return whole_pages(size)

@@ -17,6 +17,11 @@ def check_homes(placements: Mapping[str, Placement], hardware: HardwareConfig) -
     """Refuse parameters where activations lie, which is planned as a whole, or nothing stays."""
     activations = hardware.placement.activations
     for placement in placements.values():
+        if placement.swapped and not hardware.has_cold_home:
+            raise MappingError(
+                f"models.{placement.model}.swapped: the machine '{hardware.name}' has no dram that "
+                "keeps the parameters meanwhile; give it one, or leave 'swapped' out"
+            )
         for tensor in placement.tensors.values():
             if DRAM in tensor.memories and not hardware.has_cold_home:
                 raise MappingError(

@@ -10,7 +10,7 @@ from accelsim.account.energy import chip_watts, clock_joules
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.engine.idle_costs import IdleCosts
 from accelsim.engine.pieces import PieceRecord, run_program
-from accelsim.engine.residency import Missing
+from accelsim.engine.residency import Held, Missing
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.policies.idle import IDLE_STATES, StateCost
 from accelsim.program import Program
@@ -29,7 +29,9 @@ def idle_costs(design: Design) -> IdleCosts:
         if state in design.wakes:
             record, joules = _run(design, prices, design.wakes[state])
             states[state] = StateCost(chip_watts(prices, ChipState(state)), joules, record.duration)
-    reloads = {}
+    reloads: dict[tuple[Held, Missing], float] = {
+        (part, Missing.ALL): _run(design, prices, swap)[1] for part, swap in design.swaps.items()
+    }
     for task, switch in design.switches.items():
         reloads[task, Missing.ALL] = _run(design, prices, switch)[1]
         reloads[task, Missing.VOLATILE] = _run(design, prices, design.restores[task])[1]

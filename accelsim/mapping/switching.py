@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
@@ -66,21 +66,50 @@ def compile_wake_ups(
 
 
 def compile_loads(
-    hardware: HardwareConfig, models: Sequence[tuple[Placement, int]], start: Uses
+    hardware: HardwareConfig,
+    models: Sequence[tuple[Placement, int]],
+    start: Uses,
+    overlaid: Collection[str] = (),
 ) -> dict[str, Program]:
     """Return the program that brings back, after ``off``, what the tasks of each model share.
 
-    There are none for a single model, which comes back at once, and where nothing is lost.
+    There are none for a single model, which comes back at once, and where nothing is lost. What is
+    swapped in memories that are ``overlaid`` comes back as it does otherwise.
     """
     found = {}
     for placement, address in models if len(models) > 1 else ():
         builder = SegmentBuilder(f"load_{placement.model}")
         content = _Content.of(placement, task_specific=False)
         lost, name = volatile_bits(content.data, hardware), "power_up.load_parameters"
+        if placement.swapped:
+            lost = {memory: bits for memory, bits in lost.items() if memory not in overlaid}
         _load(builder, name, content, hardware, address, start, wanted=lost)
         if any(lost.values()):
             named = f"load {placement.model}"
             found[placement.model] = Program(named, ProgramKind.POWER_UP, (builder.build(),))
+    return found
+
+
+def compile_swaps(
+    hardware: HardwareConfig,
+    models: Sequence[tuple[Placement, int]],
+    start: Uses,
+    overlaid: Collection[str],
+) -> dict[tuple[str, str], Program]:
+    """Return, by model and memory, the program that brings what the tasks of a model share back
+    into a memory in which it made room for others."""
+    found = {}
+    for placement, address in models:
+        content = _Content.of(placement, task_specific=False)
+        for memory in sorted(overlaid) if placement.swapped else ():
+            if bits := content.data[memory]:
+                named = f"swap in {placement.model} {memory}"
+                builder, wanted = SegmentBuilder(named.replace(" ", "_")), {memory: bits}
+                _load(
+                    builder, "switch.load_model", content, hardware, address, start, wanted=wanted
+                )
+                program = Program(named, ProgramKind.SWITCH, (builder.build(),))
+                found[placement.model, memory] = program
     return found
 
 

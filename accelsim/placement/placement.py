@@ -57,12 +57,14 @@ class Cache:
 class Placement:
     """The stored tensors of one task's graph, by parameter name, in first-use order.
 
-    ``cache`` is what a decoder keeps. Tasks of one ``model`` share all tensors but their own.
+    ``cache`` is what a decoder keeps. Tasks of one ``model`` share all tensors but their own, which
+    stay on the chip unless it is ``swapped``: they make room for other models then.
     """
 
     tensors: Mapping[str, StoredTensor]
     cache: Cache | None = None
     model: str = ""
+    swapped: bool = False
 
     @property
     def cache_bits(self) -> Counter[str]:
@@ -250,11 +252,20 @@ def by_model(placements: Iterable[Placement]) -> dict[str, Placement]:
     return found
 
 
-def shared_bits(placements: Iterable[Placement]) -> Counter[str]:
-    """Return the bits by memory of what the tasks of each model share, all models together."""
+def shared_bits(placements: Iterable[Placement], overlaid: Collection[str] = ()) -> Counter[str]:
+    """Return the bits by memory of what the tasks of each model share, all models together.
+
+    Of models that are swapped those in memories that are ``overlaid`` are left out.
+    """
     total: Counter[str] = Counter()
     for placement in by_model(placements).values():
-        total.update(placement.bits(task_specific=False))
+        total.update(
+            {
+                memory: bits
+                for memory, bits in placement.bits(task_specific=False).items()
+                if not (placement.swapped and memory in overlaid)
+            }
+        )
     return total
 
 
@@ -267,8 +278,9 @@ def needed_bits(
 ) -> Counter[str]:
     """Return the bits that each memory must hold: what is kept, shared tensors, each task's own.
 
-    One task beside those ``pinned``; all tasks without a DRAM that keeps its contents, as nothing
-    can be reloaded. ``placements`` maps task names to their placements.
+    Models that are swapped need no room beside each other. One task beside those ``pinned``; all
+    tasks without a DRAM that keeps its contents, as nothing can be reloaded. ``placements`` maps
+    task names to their placements.
     """
     kept = kept_bits(placements)
     return _needed(list(_together(placements, hardware, pinned))) + kept
@@ -325,7 +337,7 @@ def _together(
         shared = {
             f"model {name}": other.shared_tensors
             for name, other in models.items()
-            if name != placement.model
+            if name != placement.model and not other.swapped
         }
         others = {
             f"task {other}, pinned": list(placements[other].task_tensors)

@@ -139,15 +139,16 @@ def _not_resident(case: CaseResult) -> Iterator[str]:
     found = reloading(case.design, case.run)
     if not found:
         return
+    swaps = bool(case.run.swaps)
     small = " and ".join(
         f"{name} has {format_bytes(found.capacity[name])} of the {format_bytes(size)} that all "
-        "tasks take"
+        f"{'models and ' * swaps}tasks take"
         for name, size in found.needed.items()
     )
     why = small or "sleep or the residency policy makes parameters leave that would fit"
     yield (
         f"not resident: {why}; {found.switches:,} of {found.requests:,} requests load their "
-        "task's parameters first"
+        f"{'model or ' * swaps}task's parameters first"
     )
 
 

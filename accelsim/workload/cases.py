@@ -29,12 +29,17 @@ class ModelHomes(ConfigModel):
 
 
 class ModelCase(ConfigModel):
-    """What a case has otherwise for one of several models."""
+    """What a case has otherwise for one of several models.
+
+    One that is ``swapped`` need not have room beside the others: where a memory does not hold all,
+    its parameters make room and are loaded again from their cold home when one of its tasks runs.
+    """
 
     adaptation: AdaptationConfig | None = None
     storage: StorageConfig | None = None
     weights: CaseWeights | None = None
     placement: ModelHomes = ModelHomes()
+    swapped: bool = False
 
 
 class CaseConfig(ServiceChanges):
@@ -66,6 +71,11 @@ class CaseConfig(ServiceChanges):
         """Return the weights of a model, if it has any."""
         own = self.models.get(model)
         return own.weights if own and own.weights else self.weights
+
+    def swaps(self, model: str) -> bool:
+        """Say whether a model may make room for others."""
+        own = self.models.get(model)
+        return bool(own and own.swapped)
 
     def placement_of(self, model: str, machine: HardwareConfig) -> PlacementConfig:
         """Return the homes of a model on the case's machine.
@@ -121,6 +131,11 @@ def wrong_models(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
             if name not in models:
                 hint = suggest(name, models, "models") if models else wanted
                 yield ("cases", case, "models", name), f"there is no model '{name}'; {hint}"
+            elif config.swaps(name) and len(models) < 2:
+                yield (
+                    ("cases", case, "models", name, "swapped"),
+                    "there is no other model to make room for; leave it out",
+                )
 
 
 def wrong_choices(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:

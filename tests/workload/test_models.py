@@ -9,7 +9,7 @@ import pytest
 from small_workload import SMALL, small_workload
 
 from accelsim.cli.main import run_command_line
-from accelsim.errors import CapacityError, ConfigError
+from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.one_model import alone
 from accelsim.evaluation.stages import run_workload
@@ -242,6 +242,78 @@ def test_each_model_has_weights_of_its_own() -> None:
     placements, plain = run_workload(some)[CASE].design.placements, gated(sparse).design.placements
     for own in (False, True):
         assert placements["wake"].bits(task_specific=own) == plain["wake"].bits(task_specific=own)
+
+
+SWAPPED = (
+    f"cases.{CASE}.hardware.placement.backbone={{values: sram, masks: sram}}",
+    f"cases.{CASE}.models.gate.swapped=true",
+    f"cases.{CASE}.models.words={{swapped: true}}",
+    "requests.rounds=2",
+)
+ROOM = f"cases.{CASE}.hardware.memories.sram.capacity="
+
+
+def switched(case: CaseResult) -> dict[str, int]:
+    """Return the bytes that switches read from DRAM, and those that they moved over the bus."""
+    found = dict.fromkeys(("dram", "bus"), 0)
+    for key, amount in case.run.ledger.amounts.items():
+        if key.program == ProgramKind.SWITCH and (key.block, key.action) in (
+            ("dram", "read"),
+            ("bus", "transfer"),
+        ):
+            found[key.block] += amount
+    return found
+
+
+def test_models_that_are_swapped_need_room_one_at_a_time_and_come_back_whole() -> None:
+    case = gated(*SWAPPED, f"{ROOM}fit")
+    placements, capacity = case.design.placements, case.design.hardware.memories["sram"].capacity
+    shared, own = (
+        {t: placements[t].data_bits(task_specific=part)["sram"] for t in placements}
+        for part in (False, True)
+    )
+    assert case.design.overlaid == {"sram"}
+    assert 8 * capacity < shared["wake"] + shared["MNLI"] + max(own.values())
+    # The capacity is that of the largest model with its largest task.
+    assert 8 * capacity >= max(shared[t] + own[t] for t in placements)
+    # Each round: the gate and its task leave for the words, and the words for the gate; the two
+    # tasks of words make room for each other.
+    once = [ceil_div(shared[t], 8) for t in ("wake", "MNLI")]
+    tasks = [ceil_div(own[t], 8) for t in placements]
+    moved = 2 * (sum(once) + sum(tasks))
+    assert switched(case)["dram"] == moved
+    assert case.run.swaps == {("wake", "sram"): 2, ("MNLI", "sram"): 2}
+    assert case.run.total(ProgramKind.SWITCH).count == 6
+    assert all(request.switched for request in case.run.requests)
+    spent = sum(row.energy for row in case.breakdown)
+    assert spent == pytest.approx(case.figures.account.total, rel=1e-12)
+    assert case.lifetimes["sram"].worst_writes == 4 + 6
+
+
+def test_a_memory_that_holds_all_models_keeps_them() -> None:
+    swapped, kept = gated(*SWAPPED, f"{ROOM}2 MiB"), gated(SWAPPED[0], SWAPPED[3], f"{ROOM}2 MiB")
+    assert not swapped.design.overlaid
+    assert swapped.run.ledger == kept.run.ledger
+    assert swapped.design.shared_bits == kept.design.shared_bits
+
+
+def test_a_model_that_is_not_swapped_stays() -> None:
+    case = gated(SWAPPED[0], *SWAPPED[2:], f"{ROOM}fit")
+    placements, capacity = case.design.placements, case.design.hardware.memories["sram"].capacity
+    bits = {t: placements[t].bits(task_specific=False)["sram"] for t in ("wake", "MNLI")}
+    assert 8 * capacity >= sum(bits.values())
+    assert {task for task, _ in case.run.swaps} <= {"MNLI"}
+
+
+def test_what_cannot_be_swapped_is_told() -> None:
+    with pytest.raises(MappingError, match=r"models.gate.swapped: the machine .* has no dram"):
+        gated(*NO_DRAM, f"cases.{CASE}.models.gate.swapped=true")
+    with pytest.raises(ConfigError, match="there is no other model to make room for"):
+        result_of(
+            f"{{words: {ENCODER}}}",
+            "[MNLI, MRPC]",
+            f"cases.{CASE}.models={{words: {{swapped: true}}}}",
+        )
 
 
 def test_faults_are_those_of_the_model_of_the_task() -> None:
