@@ -141,9 +141,11 @@ def run_sweep(
             click.echo(f"accelsim: {store} is on a network: one command at a time", err=True)
         how = evaluation(progress, **options)
         table = run_study(found, kept, how)
-        report = sweep_report(table, command_line(), how.told[0] if how.told else None)
-    paths = write(report, out, wanted) if out else []
-    if not quiet:
+        changed = how.told[0] if how.told else None
+        # All rows at once: only for who looks at them.
+        report = None if quiet and not out else sweep_report(table, command_line(), changed)
+    paths = write(report, out, wanted) if report and out else []
+    if report and not quiet:
         show(report, paths, as_json=as_json)
     if table.tally and table.tally.failures:
         raise plain_click.exceptions.Exit(POINTS_FAILED)

@@ -64,9 +64,16 @@ def _settled(assignments: tuple[str, ...]) -> list[str]:
     return list(assignments) if nested else [last[path] for path in sorted(last, key=str)]
 
 
-@lru_cache(maxsize=4096)
 def _path(assignment: str) -> KeyPath:
-    return parse_override(assignment).path
+    path, mark, _ = assignment.partition("=")
+    # A name in quotes may have the mark in it.
+    plain = mark and '"' not in path and "'" not in path
+    return _plain_path(path) if plain else parse_override(assignment).path
+
+
+@lru_cache(maxsize=256)
+def _plain_path(path: str) -> KeyPath:
+    return parse_override(f"{path}=").path
 
 
 def model_id() -> bytes:

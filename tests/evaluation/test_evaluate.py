@@ -7,11 +7,14 @@ import pickle
 import re
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from small_workload import MAIN, SMALL
 
 import accelsim
+from accelsim.account.service import service_statistics
 from accelsim.cli.main import run_command_line
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.examine import figures_of
@@ -135,3 +138,13 @@ def test_latencies_of_as_many_cycles_share_a_run_unless_the_clock_changes() -> N
 
     exits = "early_exit={heads: shared, exit_layer: 2, latency_target: 50 ms}"
     assert (runs(), runs(exits)) == (1, 2)
+
+
+def test_a_metric_of_the_run_reads_nothing_but_the_run() -> None:
+    of_run = [metric for metric in all_metrics() if metric.of_run]
+    assert len(of_run) > 20
+    for case in accelsim.examine(STREAM).cases.values():
+        run_alone = SimpleNamespace(run=case.run, statistics=service_statistics(case.run))
+        for metric in of_run:
+            assert metric.of(cast(Any, run_alone)) == metric.of(case)
+            assert metric.figures(case) is metric.figures(case)

@@ -7,7 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+from weakref import WeakKeyDictionary
 
+from accelsim.engine.run import Run
 from accelsim.errors import PluginError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.inputs.plugins import broken_promise
@@ -15,7 +17,7 @@ from accelsim.inputs.plugins import broken_promise
 Figure = float | int | str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Metric:
     """A figure of a case, or figures by a label: a task, a memory, a purpose.
 
@@ -23,7 +25,8 @@ class Metric:
     a count). ``of`` returns None where a case has no such figure. ``compared`` says whether less
     of it is a gain: in closed loops (``rounds``), open streams (``stream``), ``always`` or
     ``never``. Where there is little room only ``brief`` metrics without labels
-    are shown.
+    are shown. One that is ``of_run`` reads the run of a case alone: cases that share a run share
+    its figures.
     """
 
     key: str
@@ -32,9 +35,18 @@ class Metric:
     of: Callable[[CaseResult], Figure | Mapping[str, Figure]]
     compared: Literal["rounds", "stream", "always", "never"] = "never"
     brief: bool = True
+    of_run: bool = False
 
-    def figures(self, case: CaseResult) -> dict[str, Figure]:
+    def figures(self, case: CaseResult) -> Mapping[str, Figure]:
         """Return figures by name: the key, with the label behind it where there are several."""
+        if not self.of_run:
+            return self._figures(case)
+        known = _of_runs.setdefault(case.run, {})
+        if self not in known:
+            known[self] = self._figures(case)
+        return known[self]
+
+    def _figures(self, case: CaseResult) -> dict[str, Figure]:
         found = self.of(case)
         # To ask a number whether it is a mapping takes longer than all else here.
         if isinstance(found, (float, int, str)) or not isinstance(found, Mapping):
@@ -63,6 +75,10 @@ class Metric:
     def is_compared(self, *, closed_loop: bool) -> bool:
         """Whether it is compared with the baseline in a closed loop, or else in a stream."""
         return self.compared in ("always", "rounds" if closed_loop else "stream")
+
+
+# Many points of a study differ in prices alone.
+_of_runs: WeakKeyDictionary[Run, dict[Metric, Mapping[str, Figure]]] = WeakKeyDictionary()
 
 
 class MetricFamily(ABC):

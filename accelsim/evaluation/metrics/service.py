@@ -47,11 +47,11 @@ class Service(MetricFamily):
     name = "service"
     metrics = (
         *(
-            Metric(name, title, unit, _by_task(attrgetter(name)))
+            Metric(name, title, unit, _by_task(attrgetter(name)), of_run=True)
             for name, (title, unit) in _FIGURES.items()
         ),
         *(
-            Metric(key, f"{title}, {words}", "s", _by_task(attrgetter(key)))
+            Metric(key, f"{title}, {words}", "s", _by_task(attrgetter(key)), of_run=True)
             for name, title in _TIMES.items()
             for which, words in _OF_TIMES.items()
             for key in [f"{name}.{which}"]

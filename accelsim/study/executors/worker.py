@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+from itertools import count
 from multiprocessing.connection import Connection
 
 from accelsim.inputs.memo import Memo
@@ -29,9 +30,13 @@ def main(descriptor: int) -> None:
     try:
         use_plugins(connection.recv())
         connection.send(READY)
-        while True:
+        for number in count():
             for result in evaluated(connection.recv(), memo):
                 connection.send(result)
+            if number == 0:
+                # What all points share lasts: no collection is to walk through it again.
+                gc.collect()
+                gc.freeze()
     except (EOFError, OSError):
         return
 
