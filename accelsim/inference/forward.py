@@ -175,21 +175,22 @@ def evaluate_graph(
     graph: LayerGraph,
     parameters: Mapping[str, Array],
     outside: Mapping[str, Sequence[NDArray[Any]]],
+    state: Mapping[str, Array] | None = None,
 ) -> Iterator[tuple[Operator, Array]]:
     """Yield every operator with its value, in order.
 
     ``parameters`` are by name; ``outside`` is what an operator takes from outside the graph, by
-    the operator's name. A value is held until its last reader has it. Raises ConfigError for an
-    operator that has nothing to read, or keeps state from one run to the next.
+    the operator's name, and ``state`` what it kept from earlier runs. A value is held until its
+    last reader has it. Raises ConfigError for an operator that has nothing to read, or no state.
     """
     readers = Counter(producer for producer, _ in graph.edges)
     values: dict[str, Array] = {}
     for operator in graph.operators:
         below = [producer.name for producer in graph.predecessors(operator)]
         operands = [*(values[name] for name in below), *outside.get(operator.name, ())]
-        _check_inputs(operator, operands)
+        _check_inputs(operator, operands, state or {})
         mine = [parameters[parameter.name] for parameter in operator.parameters]
-        values[operator.name] = operator.kind.compute(operator, operands, mine, {})
+        values[operator.name] = operator.kind.compute(operator, operands, mine, state or {})
         yield operator, values[operator.name]
         readers.subtract(below)
         for name in below:
@@ -197,13 +198,15 @@ def evaluate_graph(
                 del values[name]
 
 
-def _check_inputs(operator: Operator, operands: Sequence[object]) -> None:
+def _check_inputs(
+    operator: Operator, operands: Sequence[object], state: Mapping[str, Array]
+) -> None:
     if not operands:
         raise ConfigError(
             f"operator '{operator.name}' ({operator.kind}) reads from outside the graph, but no "
             "value was given for it; expected one of this name"
         )
-    if operator.kind.state(operator):
+    if operator.kind.state(operator) and operator.name not in state:
         raise ConfigError(
             f"operator '{operator.name}' ({operator.kind}) keeps state from one run to the next, "
             "which a forward pass of whole sentences does not have"

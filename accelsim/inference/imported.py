@@ -25,6 +25,6 @@ def forward_onnx(
     imported = import_onnx(path, {}, inputs)
     held = {**imported.parameters(), **(parameters or {})}
     outside: Mapping[str, Sequence[Array]] = imported.outside
-    made = evaluate_graph(imported.graph, held, outside)
+    made = evaluate_graph(imported.graph, held, outside, imported.state)
     kept = {operator.name: value for operator, value in made if operator.name in imported.ends}
     return imported.outputs(kept)

@@ -66,7 +66,7 @@ def claiming(*dims: int) -> Any:
 
 BROKEN = {
     "nodes": lambda: made([node("Relu", "x", "a"), node("LSTM", "a w w", "b"),
-                           node("FusedX", "a", "c"), node("Sin", "a", "d"),
+                           node("FusedX", "a", "c"), node("Det", "a", "d"),
                            node("Tile", "a t", "e"), node("Sum", "b c d e", "y")],
                           [1, 8], drawn("w", 8, 8), tensor("t", numbers(2, 2))),
     "functions": lambda: made([node("Relu", "x", "a"), node("Erf", "a", "y")], [1, 8]),
@@ -87,7 +87,7 @@ BROKEN = {
 }  # fmt: skip
 MESSAGES = {
     "nodes": "4 nodes are not supported: n_b (LSTM): accelsim has no such operator; n_c "
-    "(com.microsoft.FusedX): accelsim has no such operator; n_d (Sin): accelsim has no such "
+    "(com.microsoft.FusedX): accelsim has no such operator; n_d (Det): accelsim has no such "
     "operator; n_e (Tile): is for shapes and constants alone, not for activations",
     "functions": "1 node is not supported: n_y (Erf): no operator kind computes ",
     "outputs": "no output depends on an input; expected a graph that computes one",

@@ -7,15 +7,14 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+from accelsim.model.importers.onnx_attention import Probabilities, Scores
 from accelsim.model.importers.onnx_functions import Function, is_identity
 from accelsim.model.importers.onnx_parts import (
     Affine,
     Look,
     Made,
     Masked,
-    Probabilities,
     Product,
-    Scores,
     Value,
     matrix_of,
     settled,
@@ -33,6 +32,13 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
     values = [each for each in inputs if isinstance(each, Value)]
     constants = [each for each in inputs if isinstance(each, Constant)]
     kind = node.op_type
+    if len(values) == 1 and values[0].repeated[1] > 1:
+        plain = replace(values[0], repeated=(0, 1))
+        again = [plain if each is values[0] else each for each in inputs]
+        if all(each.elements == 1 and not each.outside for each in constants):
+            found = elements(placer, node, own, again)
+            assert isinstance(found, Value)
+            return replace(found, repeated=values[0].repeated)
     if kind == "Cast" and (own.get("to") in _FLOATS or isinstance(values[0].made, Product)):
         return values[0]
     scores = _of_scores(placer, node, own, inputs) if isinstance(values[0].made, Scores) else None

@@ -22,6 +22,7 @@ from accelsim.model.importers import onnx_integers, onnx_products, onnx_rows, on
 from accelsim.model.importers.onnx_elements import elements
 from accelsim.model.importers.onnx_parts import Value, as_input, gathered, look_up
 from accelsim.model.importers.onnx_placer import Placer, checked
+from accelsim.model.importers.onnx_turned import Turned, turned
 from accelsim.model.importers.onnx_values import (
     FOLDED,
     FUNCTIONS,
@@ -32,6 +33,8 @@ from accelsim.model.importers.onnx_values import (
     attributes_of,
     load_onnx,
     name_of,
+    needed_nodes,
+    shape_of,
     tensor_constant,
     work_out,
 )
@@ -92,13 +95,14 @@ _MAKERS: Mapping[str, Maker] = {
 class Imported:
     """What a file holds: its graph, ``parameters`` by name, and what is known of its ends.
 
-    ``outside`` is what operators take from outside the graph, by their names; ``outputs`` are
-    those of the file, of which each sees an operator's matrix.
+    ``outside`` is what operators take from outside the graph, and ``state`` what they kept, by
+    their names; ``outputs`` are those of the file, of which each sees an operator's matrix.
     """
 
     path: Path
     graph: LayerGraph
     outside: Mapping[str, Sequence[Any]]
+    state: Mapping[str, Any]
     _values: Mapping[str, Constant]
     _outputs: Mapping[str, tuple[str, Value]]
 
@@ -165,7 +169,7 @@ class _Reader:
         self._path, self._source = path, model.graph
         self._shapes, self._inputs, self._usual = shapes, inputs, usual
         opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
-        self._needed = _needed(self._source)
+        self._needed = needed_nodes(self._source)
         readers = Counter(name for node in self._needed for name in node.input)
         readers.update(each.name for each in self._source.output)
         self._placer = Placer(opset, readers)
@@ -190,7 +194,7 @@ class _Reader:
                 f"{'; '.join(listed[:_LISTED])}{f'; and {more} more' if more > 0 else ''}"
             )
         graph, placer = self._placer.builder.build(), self._placer
-        return Imported(self._path, graph, placer.outside, placer.values, outputs)
+        return Imported(self._path, graph, placer.outside, placer.state, placer.values, outputs)
 
     def _error(self, text: str) -> ConfigError:
         # Names in a damaged file may hold anything.
@@ -235,7 +239,7 @@ class _Reader:
                     "graph is cyclic or damaged"
                 )
         inputs = [self._known[name] if name else _ABSENT for name in node.input]
-        supported = node.op_type in _MAKERS or node.op_type in FOLDED
+        supported = node.op_type in (*_MAKERS, *FOLDED, "Shape", "Size")
         try:
             if any(each is None for each in inputs) and supported:
                 made: list[Any] = []  # what it reads is not supported, and listed
@@ -262,7 +266,7 @@ class _Reader:
         if kind == "Constant":
             return [self._constant(node)]
         if kind in ("Shape", "Size"):
-            return [_shape(node, inputs[0])]
+            return [shape_of(node, inputs[0])]
         if kind == "Gather" and all(isinstance(each, Constant) for each in inputs):
             table, numbers = inputs
             matrix = (
@@ -277,8 +281,27 @@ class _Reader:
         if maker is None:
             what = "is for shapes and constants alone, not for activations"
             raise UnsupportedError(what if kind in FOLDED else "accelsim has no such operator")
-        found = maker(self._placer, node, attributes_of(node), inputs)
-        return found if isinstance(found, list) else [found]
+        return self._operated(maker, node, inputs)
+
+    def _operated(self, maker: Maker, node: Any, inputs: Sequence[Any]) -> list[Any]:
+        """Return what a maker makes, or what is a step of rotary positions."""
+        begun = any(isinstance(each, Turned) for each in inputs)
+        moved = node.op_type in ("Transpose", "Mul", "Div")
+        found = None if begun and moved else begun and turned(self._placer, node, inputs, None)
+        if found:
+            return found
+        part = node.op_type == "Neg" and isinstance(inputs[0], Value) and not inputs[0].whole
+        try:
+            if part:
+                raise UnsupportedError("it reads a part of what another operator makes")
+            given = [e.told(self._placer) if isinstance(e, Turned) else e for e in inputs]
+            made = maker(self._placer, node, attributes_of(node), given)
+        except UnsupportedError as error:
+            steps = turned(self._placer, node, inputs, error)
+            if not steps:
+                raise
+            return list(steps)
+        return made if isinstance(made, list) else [made]
 
     def _constant(self, node: Any) -> Constant:
         import numpy as np
@@ -335,10 +358,11 @@ class _Reader:
         found = {}
         for each in self._source.output:
             value = self._known.get(each.name)
-            if not isinstance(value, Value):
+            if not isinstance(value, (Value, Turned)):
                 continue
             makers = [node for node in self._needed if each.name in node.output]
             try:
+                value = value.told(self._placer) if isinstance(value, Turned) else value
                 operator = value.made.place(self._placer)
             except UnsupportedError as error:
                 self._note(error.node or makers[0], error.reason)
@@ -357,31 +381,6 @@ _OWN = ("", "ai.onnx")
 _BOOL = 9
 _INTEGERS = {2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4", 13: "u8"}
 _MOST_INPUT, _MOST_FILLED = 1 << 28, 1 << 31
-
-
-def _needed(graph: Any) -> list[Any]:
-    """Return the nodes that outputs depend on, in their order."""
-    for node in graph.node:
-        if not node.output:
-            raise ConfigError(f"node '{node.name}' ({node.op_type}) makes nothing; it is damaged")
-    wanted, found = {each.name for each in graph.output}, []
-    for node in reversed(graph.node):
-        if wanted & set(node.output):
-            found.append(node)
-            wanted.update(node.input)
-    # A cycle, or nodes in the wrong order, must not end up as dead ones.
-    made = {name for node in found for name in node.output}
-    left = [n for n in graph.node if n not in found] if wanted - made - {""} else []
-    return found[::-1] if not left else list(graph.node)
-
-
-def _shape(node: Any, given: Any) -> Constant:
-    import numpy as np
-
-    own = attributes_of(node)
-    shape = np.array(given.shape, np.int64)[own.get("start", 0) : own.get("end")]
-    array = shape if node.op_type == "Shape" else np.array(prod(given.shape))
-    return Constant(node.output[0], array.shape, lambda: array)
 
 
 def _always(array: Any) -> Callable[[], Any]:

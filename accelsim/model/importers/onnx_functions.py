@@ -79,7 +79,9 @@ class Function(Made):
         if self.node.op_type in ("Add", "Mul", "Sum") and len(set(both)) == len(both) > 1:
             return placer.combined(self.node.op_type, both)
         if len(both) == 1 and both[0] is not self.root:
-            return Function(self.node, self.operands, both[0], placer.redone(self)).made(placer)
+            return Function(
+                self.node, self.operands, both[0], placer.redone(self.node, self.width)
+            ).made(placer)
         raise UnsupportedError(
             "no operator kind computes the function that ends here"
             if both[0] is not self.root or len(both) > 1

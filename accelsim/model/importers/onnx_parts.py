@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
-from accelsim.model.operators import Window
+from accelsim.model.operators import OperatorKind, Window
 
 if TYPE_CHECKING:
     from accelsim.model.importers.onnx_placer import Placer
@@ -63,6 +63,10 @@ class Made:
         assert self.placing
         return self.placing(placer)
 
+    def norm(self) -> tuple[OperatorKind, str] | None:
+        """Return the norm that a function is, without scale and shift."""
+        return None
+
     def view(self, like: Value | None = None) -> Value:
         """Return the whole of it, as it stands or as another value is seen."""
         if like is None:
@@ -75,7 +79,8 @@ class Value:
     """What is ``seen`` of a matrix; ``order`` is the view of which a flat row was made.
 
     ``statistic`` says that it is one number a row; ``padding`` are zeros around a picture, above,
-    left, below and right, that the next window reads.
+    left, below and right, that the next window reads. Each element of an axis is ``repeated`` so
+    often: (axis, times).
     """
 
     made: Made
@@ -83,11 +88,13 @@ class Value:
     order: Any = None
     statistic: bool = False
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    repeated: tuple[int, int] = (0, 1)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape that ONNX has."""
-        return tuple(self.seen.shape)
+        axis, times = self.repeated
+        return tuple(n * times if at == axis else n for at, n in enumerate(self.seen.shape))
 
     @property
     def offset(self) -> int:
@@ -116,8 +123,7 @@ class Value:
         """Return another view of the same matrix; a copy is a flat row, or refused."""
         import numpy as np
 
-        if any(self.padding):
-            raise UnsupportedError(PADDED)
+        self.check_plain()
         if self.order is not None or not seen.size:
             raise UnsupportedError("it takes a flattened picture apart")
         if np.shares_memory(seen, self.made.base):
@@ -125,6 +131,13 @@ class Value:
         if max(seen.shape) != seen.size or not self.whole:
             raise UnsupportedError("it moves data to another order, for which there is no operator")
         return Value(self.made, seen, self.seen)
+
+    def check_plain(self) -> None:
+        """Raise UnsupportedError where more is seen than the matrix has."""
+        if any(self.padding):
+            raise UnsupportedError(PADDED)
+        if self.repeated[1] > 1:
+            raise UnsupportedError("it repeats an activation")
 
     def alike(self, other: Value) -> bool:
         """Say whether two whole matrices are seen alike, axes of one element aside."""
@@ -155,22 +168,43 @@ def settled(value: Value, *, first: bool = False) -> Value:
     Raises UnsupportedError for other parts; those of rows may remain for what takes ``first`` ones.
     """
     made, seen = value.made, value.seen
-    if any(value.padding):
-        raise UnsupportedError(PADDED)
+    value.check_plain()
     if value.statistic or value.whole or value.order is not None:
         return value
     if isinstance(made, Product) and seen.size and not seen.size % made.rows:
-        width, start = seen.size // made.rows, value.offset
-        # An axis of one element has any stride.
-        steps = [n if size > 1 else 0 for size, n in zip(seen.shape, seen.strides, strict=True)]
-        inside = [step for step in steps if step % made.width]
-        if start + width <= made.width and all(abs(step) < width for step in inside):
-            part = made.part(start, start + width)
-            moved = [n if n % made.width else n // made.width * width for n in steps]
-            return Value(part, _strided(part.base, seen.shape, moved))
+        part = _part(value, made)
+        if part:
+            return part
     if first:
         return value
     raise UnsupportedError("it reads a part of what another operator makes")
+
+
+def _part(value: Value, made: Product) -> Value | None:
+    """Return what is seen of some columns as a product of its own, None for a part of the rows."""
+    import numpy as np
+
+    places = gathered(value, _numbered(made))
+    rows, columns = places // made.width, places % made.width
+    chosen = np.unique(columns)
+    moved = rows * len(chosen) + np.searchsorted(chosen, columns)
+    if value.seen.size != made.rows * len(chosen):
+        return None
+    corner = (0,) * moved.ndim
+    steps = [
+        int(np.moveaxis(moved, axis, 0)[(1, *corner[1:])]) - int(moved[corner]) if size > 1 else 0
+        for axis, size in enumerate(moved.shape)
+    ]
+    part = made.part(chosen.tolist())
+    seen = _strided(part.base, moved.shape, steps) if not moved[corner] else None
+    same = seen is not None and (gathered(Value(part, seen), _numbered(part)) == moved).all()
+    return Value(part, seen) if same else None
+
+
+def _numbered(made: Made) -> Any:
+    import numpy as np
+
+    return np.arange(made.base.size).reshape(made.base.shape)
 
 
 def matrix_of(value: Value, array: Any) -> Any:
@@ -197,6 +231,12 @@ class Input(Made):
     def made(self, placer: Placer) -> str | None:
         """No operator makes it."""
         return None
+
+    def take(self, placer: Placer) -> str:
+        """Place what brings it to operators that combine it with others."""
+        if not self._name:
+            self._name, self._placed = placer.taken(self), True
+        return self._name
 
 
 class Look(Made):
@@ -235,7 +275,7 @@ class Product(Made):
         super().__init__(rows, weight.shape[0])
         self.source, self.weight, self.bias, self.window = source, weight, bias, window
         self.groups, self.form, self.integer = groups, form, integer
-        self._parts: dict[tuple[int, int], Product] = {}
+        self._parts: dict[tuple[int, ...], Product] = {}
 
     def _with(self, weight: Constant, bias: Constant | None, *, integer: bool) -> Product:
         more = {"window": self.window, "groups": self.groups, "form": self.form}
@@ -257,55 +297,25 @@ class Product(Made):
         """Return the product with a bias."""
         return self._with(self.weight, bias, integer=False)
 
-    def part(self, start: int, stop: int) -> Product:
+    def part(self, columns: Sequence[int]) -> Product:
         """Return the product of some outputs alone."""
-        if (start, stop) not in self._parts:
-            cut = slice(start, stop)
-            parts = [each and rows_of(each, cut) for each in (self.weight, self.bias)]
+        chosen = tuple(columns)
+        if chosen not in self._parts:
+            parts = [each and rows_of(each, chosen) for each in (self.weight, self.bias)]
             assert parts[0]
-            self._parts[start, stop] = self._with(parts[0], parts[1], integer=self.integer)
-        return self._parts[start, stop]
+            self._parts[chosen] = self._with(parts[0], parts[1], integer=self.integer)
+        return self._parts[chosen]
 
     def made(self, placer: Placer) -> str | None:
         """Place the product."""
         return placer.product(self)
 
 
-def rows_of(constant: Constant, cut: slice) -> Constant:
+def rows_of(constant: Constant, chosen: Sequence[int]) -> Constant:
     """Return some rows of a parameter, as one of its own."""
-    name = f"{constant.name}[{cut.start}:{cut.stop}]"
-    shape = (cut.stop - cut.start, *constant.shape[1:])
-    return Constant(name, shape, lambda: constant.value[cut])
-
-
-class Scores(Made):
-    """Queries times keys of heads, times ``scale``; ``masks`` of those that see others."""
-
-    def __init__(self, query: Made, key: Made, heads: int, scale: float, masks: Any = ()) -> None:
-        super().__init__(heads * query.rows, key.rows)
-        self.query, self.key, self.heads = query, key, heads
-        self.scale, self.masks = scale, tuple(masks)
-
-    def changed(self, scale: float = 1.0, masks: Any = ()) -> Scores:
-        """Return the scores with another factor, and further masks."""
-        more = (*self.masks, *masks)
-        return Scores(self.query, self.key, self.heads, self.scale * scale, more)
-
-    def made(self, placer: Placer) -> str | None:
-        """Only an attention multiplies two activations."""
-        raise UnsupportedError("it multiplies two activations, but no softmax follows")
-
-
-class Probabilities(Made):
-    """The softmax of scores."""
-
-    def __init__(self, scores: Scores) -> None:
-        super().__init__(scores.rows, scores.width)
-        self.scores = scores
-
-    def made(self, placer: Placer) -> str | None:
-        """Only an attention has them."""
-        raise UnsupportedError("a softmax of scores, but no product with values follows")
+    name = f"{constant.name}[{chosen[0]}:{chosen[-1] + 1}]"
+    shape = (len(chosen), *constant.shape[1:])
+    return Constant(name, shape, lambda: constant.value[list(chosen)])
 
 
 class Masked(Made):

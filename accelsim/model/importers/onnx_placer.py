@@ -8,13 +8,12 @@ from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.importers.onnx_functions import Function
+from accelsim.model.importers.onnx_attention import Scores
 from accelsim.model.importers.onnx_parts import (
     Affine,
     Input,
     Made,
     Product,
-    Scores,
     samples,
 )
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
@@ -26,12 +25,15 @@ from accelsim.model.operators import (
     CONCAT,
     CONVOLUTION,
     GATHER,
+    KV_CACHE,
     LAYER_NORM,
     MATMUL,
     MULTIPLY,
     PREPEND,
     RMS_NORM,
+    ROTARY,
     SOFTMAX,
+    TAKE,
     OperatorKind,
     Window,
 )
@@ -47,7 +49,8 @@ _NO_NAME = re.compile(r"onnx::.*|\d+|val_\d+|_val_\d+")
 
 class Placer:
     """Puts the graph together. ``values`` are the parameters, ``outside`` what operators take from
-    outside the graph, both by name; ``readers`` counts the nodes that read a name.
+    outside the graph, ``state`` what was kept, all by name; ``readers`` counts the nodes that
+    read a name.
     """
 
     def __init__(self, opset: int, readers: Mapping[str, int]) -> None:
@@ -55,6 +58,7 @@ class Placer:
         self.builder = GraphBuilder(1)
         self.values: dict[str, Constant] = {}
         self.outside: dict[str, list[Any]] = {}
+        self.state: dict[str, Any] = {}
         self._parameters: dict[str, Parameter] = {}
         self._alike: dict[tuple[Any, ...], list[Parameter]] = {}
         self._layer, self._count = -1, 0
@@ -107,16 +111,24 @@ class Placer:
         part = max(0, self._layer)
         self.builder.enter("layer", part, layer=part)
         self._count += 1
+        # What stands before the first layer has names of the first.
+        while f"layer.{part}.{name}{self._count}" in self.outside:
+            self._count += 1
         given = [each for each in names if each]
         if not given and sources:
             sizes = {"rows": sources[0].rows, "columns": sources[0].width, **sizes}
         if given and len(given) < len(names):
-            raise UnsupportedError("it combines an input of the graph with what operators make")
+            given = [n or self._brought(each) for each, n in zip(sources, names, strict=True)]
         if len(set(given)) < len(given):
             raise UnsupportedError("it combines an activation with itself")
         made = self.builder.place(f"{name}{self._count}", kind, *given, **sizes)
-        self.outside[made] = [each.array for each in sources if isinstance(each, Input)]
+        arrays = [each.array for each in sources if isinstance(each, Input)]
+        self.outside[made] = [] if given else arrays
         return made
+
+    def _brought(self, source: Made) -> str:
+        assert isinstance(source, Input)
+        return source.take(self)
 
     def function(self, kind: OperatorKind, source: Made, **sizes: Any) -> str:
         """Place a function of one input."""
@@ -170,7 +182,7 @@ class Placer:
     def affine(self, affine: Affine) -> str:
         """Place a norm, or what scales and shifts."""
         inner, scale, shift = affine.inner, affine.scale, affine.shift
-        norm = inner.norm() if isinstance(inner, Function) else None
+        norm = inner.norm()
         if norm and scale and bool(shift) == (norm[0] is LAYER_NORM):
             return self.norm(norm[0], inner.root, scale, shift, norm[1])
         vectors = [each for each in (scale, shift) if each]
@@ -203,6 +215,24 @@ class Placer:
         self.outside[made] = [numbers.reshape(1, -1)]
         return made
 
+    def taken(self, source: Input) -> str:
+        """Place what brings in an input of the graph."""
+        made = self._place("input", TAKE, [], rows=source.rows, columns=source.width)
+        self.outside[made] = [source.array]
+        return made
+
+    def rotary(self, source: Made, tables: Sequence[Any]) -> str:
+        """Place rotary positions, with cosines and sines, and partners where they are others."""
+        made = self._place("rotary", ROTARY, [source])
+        self.outside[made] += tables
+        return made
+
+    def cache(self, source: Made, kept: Made, array: Any) -> str:
+        """Place what puts rows behind those that were kept."""
+        made = self._place("kv_cache", KV_CACHE, [source], rows=source.rows, kept=kept.rows)
+        self.state[made] = array
+        return made
+
     def prepend(self, first: Constant, source: Made) -> str:
         """Place learned rows before others."""
         learned = first.elements // source.width
@@ -222,13 +252,16 @@ class Placer:
                 f"{width**-0.5:.4g}"
             )
         value.place(self)
+        groups = scores.groups
         sizes: dict[str, Any] = {"columns": scores.key.rows, "depth": width, "batch": heads}
+        sizes["groups"] = groups
         made = self._place("scores", ATTENTION_SCORES, [query, scores.key], **sizes)
         placed = Made(scores.rows, scores.width, lambda _: made)
         soft = self._place("softmax", SOFTMAX, [placed], masked=bool(scores.masks))
         self.outside[soft] = [self._visible(mask, scores) for mask in scores.masks]
         probabilities = Made(scores.rows, scores.width, lambda _: soft)
-        sizes = {"rows": query.rows, "columns": value.width // heads, "depth": value.rows}
+        width = value.width * groups // heads
+        sizes = {"rows": query.rows, "columns": width, "depth": value.rows, "groups": groups}
         return self._place("context", ATTENTION_CONTEXT, [probabilities, value], **sizes)
 
     def _visible(self, mask: Constant, scores: Scores) -> Any:
@@ -242,9 +275,9 @@ class Placer:
         shape = (scores.heads, scores.query.rows, scores.key.rows)
         return np.broadcast_to(seen, (1, *shape))[0]
 
-    def redone(self, function: Function) -> Any:
-        """Return what the last node of a function makes of samples."""
-        return work_out(function.node, [samples(function.width)], self.opset)[0]
+    def redone(self, node: Any, width: int) -> Any:
+        """Return what a node makes of samples."""
+        return work_out(node, [samples(width)], self.opset)[0]
 
 
 def checked(values: Mapping[str, Constant], path: Any) -> dict[str, Any]:

@@ -7,14 +7,13 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+from accelsim.model.importers.onnx_attention import Probabilities, Scores
 from accelsim.model.importers.onnx_elements import vector_of
 from accelsim.model.importers.onnx_functions import Function
 from accelsim.model.importers.onnx_parts import (
     Input,
     Made,
-    Probabilities,
     Product,
-    Scores,
     Value,
     gathered,
     settled,
@@ -31,33 +30,44 @@ def matmul(placer: Placer, node: Any, own: Any, inputs: Sequence[Any], **how: An
         raise UnsupportedError("its weights stand before the activation")
     if isinstance(right, Constant):
         return _linear(placer, node, left, _turned(right), None, **how)
+    axis, groups = right.repeated
+    if groups > 1 and axis >= len(right.shape) - 2:
+        raise UnsupportedError("it repeats rows or columns of an activation")
+    right = replace(right, repeated=(0, 1))
     if isinstance(right.made, (Product, Function)) or left.made is not right.made:
         left, right = settled(left), settled(right)
     if isinstance(left.made, Probabilities):
-        return _context(placer, left.made.scores, left, right)
-    return _scores(placer, left, right)
+        return _context(placer, left.made.scores, left, right, groups)
+    return _scores(placer, left, right, groups)
 
 
-def _scores(placer: Placer, left: Value, right: Value) -> Value:
+def _scores(placer: Placer, left: Value, right: Value, groups: int) -> Value:
     heads, rows, depth = prod(left.shape[:-2]), *left.shape[-2:]
     (query, first), (key, second) = _unscaled(left.made), _unscaled(right.made)
     turned = _heads(right.seen.swapaxes(-1, -2)) if right.seen.ndim > 1 else ()
     if (
         _heads(left.seen) != (heads, rows, depth, depth, heads * depth)
-        or turned != (heads, key.rows, depth, depth, heads * depth)
+        or turned != (heads // groups, key.rows, depth, depth, heads // groups * depth)
+        or heads % groups
         or rows != query.rows
     ):
         raise UnsupportedError("it multiplies two activations, but not queries by keys of heads")
     for each in (query, key):
         each.place(placer)
-    made = Scores(query, key, heads, first * second)
+    made = Scores(query, key, heads, first * second, groups=groups)
     return Value(made, made.base.reshape(*left.shape[:-1], key.rows))
 
 
-def _context(placer: Placer, scores: Scores, left: Value, right: Value) -> Value:
+def _context(placer: Placer, scores: Scores, left: Value, right: Value, groups: int) -> Value:
     heads, rows, width = scores.heads, scores.query.rows, right.shape[-1]
-    value = right.made
-    if _heads(right.seen) != (heads, value.rows, width, width, heads * width):
+    value, kept = right.made, heads // groups
+    if groups != scores.groups or _heads(right.seen) != (
+        kept,
+        value.rows,
+        width,
+        width,
+        kept * width,
+    ):
         raise UnsupportedError("it multiplies probabilities by what is not values of heads")
     made = Made(rows, heads * width)
     made.placing = lambda placer: placer.attention(scores, value)
@@ -162,7 +172,8 @@ def picture_of(placer: Placer, value: Value) -> tuple[Made, tuple[int, int]]:
     made, shape = settled(value).made, value.shape
     picture = (shape[2] if len(shape) == 4 else 1, shape[-1])
     if len(shape) in (3, 4) and made.base.size == shape[1] * prod(picture):
-        if value.alike(as_picture(made, picture, len(shape))):
+        fits = made.width == shape[1]
+        if fits and value.alike(as_picture(made, picture, len(shape))):
             return made, picture
         if type(made) is Input:
             # Nothing was made in another order: the input is taken as it is wanted.

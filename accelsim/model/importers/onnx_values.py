@@ -143,6 +143,32 @@ def attributes_of(node: Any) -> dict[str, Any]:
     return {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
 
 
+def needed_nodes(graph: Any) -> list[Any]:
+    """Return the nodes that outputs depend on, in their order."""
+    for node in graph.node:
+        if not node.output:
+            raise ConfigError(f"node '{node.name}' ({node.op_type}) makes nothing; it is damaged")
+    wanted, found = {each.name for each in graph.output}, []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            found.append(node)
+            wanted.update(node.input)
+    # A cycle, or nodes in the wrong order, must not end up as dead ones.
+    made = {name for node in found for name in node.output}
+    left = [n for n in graph.node if n not in found] if wanted - made - {""} else []
+    return found[::-1] if not left else list(graph.node)
+
+
+def shape_of(node: Any, given: Any) -> Constant:
+    """Return what a Shape or Size makes of what has a shape."""
+    import numpy as np
+
+    own = attributes_of(node)
+    shape = np.array(given.shape, np.int64)[own.get("start", 0) : own.get("end")]
+    array = shape if node.op_type == "Shape" else np.array(prod(given.shape))
+    return Constant(node.output[0], array.shape, lambda: array)
+
+
 def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
     """Return the outputs of a node, as ONNX's own reference computes them.
 
@@ -152,10 +178,8 @@ def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
     import onnx
 
     _check_size(node, values)
-    # Beyond the ends, the reference goes round and round.
-    gathers = node.op_type == "GatherElements" and np.size(values[1])
-    if gathers and np.abs(np.asarray(values[1], np.float64)).max() > max(np.shape(values[0])):
-        raise UnsupportedError("it chooses elements beyond the end; the file is damaged")
+    if node.op_type == "GatherElements":
+        return [_chosen(values[0], values[1], attributes_of(node).get("axis", 0))]
     plain = onnx.NodeProto()
     plain.CopyFrom(node)
     plain.ClearField("name")
@@ -171,6 +195,18 @@ def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
         except RuntimeError as error:
             raise UnsupportedError(f"ONNX's reference cannot work it out: {error}") from None
     return found
+
+
+def _chosen(values: Any, numbers: Any, axis: int) -> Any:
+    """Return what GatherElements chooses; the reference fails where other axes are cut short."""
+    import numpy as np
+
+    cut = [slice(size) for size in np.shape(numbers)]
+    cut[axis] = slice(None)
+    try:
+        return np.take_along_axis(np.asarray(values)[tuple(cut)], np.asarray(numbers), axis)
+    except IndexError:
+        raise UnsupportedError("it chooses elements beyond the end; it is damaged") from None
 
 
 @lru_cache(maxsize=256)
@@ -276,7 +312,7 @@ FUNCTIONS = frozenset(
 )
 REDUCTIONS = frozenset({"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"})
 # Constants may go through all of these, and through what only moves them.
-_MOVED = """Compress Concat ConstantOfShape CumSum Expand EyeLike Flatten Gather GatherElements
-    GatherND Identity NonZero Range ReduceProd Reshape ScatterElements ScatterND Slice Split Squeeze
-    Tile Transpose Trilu Unsqueeze"""
+_MOVED = """ArgMax BitShift Compress Concat ConstantOfShape Cos CumSum Einsum Expand EyeLike Flatten
+    Gather GatherElements GatherND Gemm Identity MatMul NonZero OneHot Range ReduceProd Reshape
+    ScatterElements ScatterND Sin Slice Split Squeeze Tile Transpose Trilu Unsqueeze"""
 FOLDED = WORKED_OUT_TOGETHER | FUNCTIONS | REDUCTIONS | set(_MOVED.split())

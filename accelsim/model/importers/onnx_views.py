@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from accelsim.model.importers.onnx_elements import made_of
-from accelsim.model.importers.onnx_parts import Value, settled
+from accelsim.model.importers.onnx_parts import Input, Made, Value, gathered, settled
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
 
@@ -30,7 +30,11 @@ def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequenc
 def transpose(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return the axes in another order."""
     (value,) = inputs
-    return _viewed(value, value.seen.transpose(own.get("perm")))
+    perm = own.get("perm", range(len(value.shape))[::-1])
+    axis, times = value.repeated
+    plain = replace(value, repeated=(0, 1))
+    made = _viewed(plain, value.seen.transpose(perm))
+    return replace(made, repeated=(list(perm).index(axis), times))
 
 
 def reshape(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
@@ -38,7 +42,24 @@ def reshape(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[
     value, told = inputs[0], _told(inputs, 1)
     whole = bool(own.get("allowzero"))
     sizes = [value.shape[n] if size == 0 and not whole else size for n, size in enumerate(told)]
+    if value.repeated[1] > 1:
+        return _merged(value, sizes)
     return _viewed(value, value.seen.reshape(sizes))
+
+
+def _merged(value: Value, sizes: list[int]) -> Value:
+    """Return another shape of heads that are repeated, also where the times are an axis."""
+    axis, times = value.repeated
+    shape = value.shape
+    rest = prod(shape) // abs(prod(sizes))
+    wanted = [size if size > 0 else rest for size in sizes]
+    own = axis - 1 if value.seen.shape[axis] == 1 and axis else axis
+    before, size = prod(shape[:own]), prod(shape[own : axis + 1])
+    for at, each in enumerate(wanted):
+        if prod(wanted[:at]) == before and each == size:
+            seen = value.seen.reshape([*wanted[:at], size // times, *wanted[at + 1 :]])
+            return replace(_viewed(replace(value, repeated=(0, 1)), seen), repeated=(at, times))
+    raise UnsupportedError("it repeats an activation")
 
 
 def pad(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
@@ -86,9 +107,14 @@ def expand(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     """Return the value where it only gets axes of one element."""
     import numpy as np
 
-    value, told = inputs[0], _told(inputs, 1)
+    value: Value = inputs[0]
+    told = _told(inputs, 1)
     shape = np.broadcast_shapes(value.shape, tuple(told))
-    if prod(shape) != value.seen.size:
+    longer = [at for at, size in enumerate(value.shape) if shape[at - len(value.shape)] != size]
+    if len(longer) == 1 and len(shape) == len(value.shape):
+        value.check_plain()
+        return replace(value, repeated=(longer[0], shape[longer[0]]))
+    if longer:
         raise UnsupportedError("it repeats an activation")
     return _viewed(value, value.seen.reshape(shape))
 
@@ -151,6 +177,9 @@ def concat(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
         return _prepended(placer, first, others[0], axis)
     if len(values) < len(inputs):
         raise UnsupportedError("it puts constants beside an activation")
+    past = type(values[0].made) is Input and len(values[0].shape) == 4
+    if past and len(values) == 2 and axis in (1, 2) and type(values[1].made) is not Input:
+        return _kept(placer, first, settled(values[1]), axis)
     values = [settled(each) for each in values]
     if any(each.row_axis != axis or each.made.rows != values[0].made.rows for each in values):
         raise UnsupportedError("it joins rows of activations, or other axes than columns")
@@ -174,6 +203,27 @@ def _prepended(placer: Placer, first: Constant, value: Value, axis: int) -> Valu
     made = made_of(placer, value.made.rows + learned, width, [value.made])
     made.placing = lambda placer: placer.prepend(rows, value.made)
     return Value(made, made.base.reshape(*value.shape[:axis], made.rows, width))
+
+
+def _kept(placer: Placer, past: Value, value: Value, axis: int) -> Value:
+    """Return keys or values of heads behind those that were kept."""
+    import numpy as np
+
+    heads = past.shape[3 - axis]
+    rows, width = (past.shape[axis], heads * past.shape[3])
+    made = Made(rows + value.made.rows, width)
+    plain = made.base.reshape(1, made.rows, heads, -1)
+    seen = plain.swapaxes(1, axis)
+    fits = value.made.width == width and seen[(slice(None),) * axis + (slice(value.made.rows),)]
+    if value.made.width != width or not value.alike(Value(value.made, fits)):
+        raise UnsupportedError("it joins rows of activations, but not keys or values of heads")
+    given = past.made.array  # type: ignore[attr-defined]
+    array = None
+    if given is not None:
+        array = np.swapaxes(gathered(past, given[0]), 1, axis).reshape(1, rows, width)
+    value.made.place(placer)
+    made.placing = lambda placer: placer.cache(value.made, Made(rows, width), array)
+    return Value(made, seen)
 
 
 def _viewed(value: Value, seen: Any) -> Value:

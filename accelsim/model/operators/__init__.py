@@ -33,6 +33,7 @@ from accelsim.model.operators.rotary import Rotary
 from accelsim.model.operators.sigmoid import Sigmoid
 from accelsim.model.operators.silu import Silu
 from accelsim.model.operators.softmax import Softmax
+from accelsim.model.operators.take import Take
 from accelsim.model.operators.tanh import Tanh
 from accelsim.model.operators.trigram import Trigram
 from accelsim.model.operators.window import Window as Window
@@ -59,6 +60,7 @@ ROTARY = Rotary()
 SIGMOID = Sigmoid()
 SILU = Silu()
 SOFTMAX = Softmax()
+TAKE = Take()
 TANH = Tanh()
 TRIGRAM = Trigram()
 

@@ -23,13 +23,18 @@ class Rotary(OperatorKind):
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the turned rows; behind them, inputs are cosines and sines, a row a position.
 
-        Cosines are as wide as a head, sines as what is turned of it.
+        Cosines are as wide as a head, sines as what is turned of it. Where the columns of partners
+        follow, signs are those of the sines.
         """
         import numpy as np
 
-        value, cosines, sines = inputs
+        value, cosines, sines, *partners = inputs
         heads = value.reshape(*value.shape[:2], -1, cosines.shape[1])
-        low, high = np.split(heads[..., : sines.shape[1]], 2, axis=-1)
         turned: Array = heads * cosines[:, None]
-        turned[..., : sines.shape[1]] += np.concatenate([-high, low], axis=-1) * sines[:, None]
+        if partners:
+            turned += heads[..., partners[0]] * sines[:, None]
+        else:
+            low, high = np.split(heads[..., : sines.shape[1]], 2, axis=-1)
+            partner = np.concatenate([-high, low], axis=-1)
+            turned[..., : sines.shape[1]] += partner * sines[:, None]
         return turned.reshape(value.shape)
