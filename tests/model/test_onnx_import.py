@@ -64,7 +64,18 @@ def claiming(*dims: int) -> Any:
     return made([node("MatMul", "x w", "y")], [1, 8], large)
 
 
+def recursive() -> Any:
+    helper = onnx.helper
+    own = helper.make_node("F", ["a"], ["b"], domain="d")
+    model = made([helper.make_node("F", ["x"], ["y"], domain="d")], [1, 8])
+    opsets = [helper.make_opsetid("d", 1)]
+    model.functions.append(helper.make_function("d", "F", ["a"], ["b"], [own], opsets))
+    model.opset_import.extend(opsets)
+    return model
+
+
 BROKEN = {
+    "functions of themselves": recursive,
     "nodes": lambda: made([node("Relu", "x", "a"), node("LSTM", "a w w", "b"),
                            node("FusedX", "a", "c"), node("Det", "a", "d"),
                            node("Tile", "a t", "e"), node("Sum", "b c d e", "y")],
@@ -86,6 +97,7 @@ BROKEN = {
     "empty": lambda: b"",
 }  # fmt: skip
 MESSAGES = {
+    "functions of themselves": "its functions are damaged: ",
     "nodes": "4 nodes are not supported: n_b (LSTM): accelsim has no such operator; n_c "
     "(com.microsoft.FusedX): accelsim has no such operator; n_d (Det): accelsim has no such "
     "operator; n_e (Tile): is for shapes and constants alone, not for activations",

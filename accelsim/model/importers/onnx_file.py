@@ -165,7 +165,11 @@ class _Reader:
         if model.functions:
             import onnx.inliner
 
-            model = onnx.inliner.inline_local_functions(model)
+            try:
+                model = onnx.inliner.inline_local_functions(model)
+            except Exception as error:  # noqa: BLE001 - its checker has errors of its own
+                text = " ".join(str(error).split())[:200]
+                raise ConfigError(f"{path}: its functions are damaged: {text}") from None
         self._path, self._source = path, model.graph
         self._shapes, self._inputs, self._usual = shapes, inputs, usual
         opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))

@@ -97,7 +97,9 @@ def tensor_constant(path: Path, name: str, tensor: Any) -> Constant:
             kind = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
         except (KeyError, TypeError):
             raise ConfigError(f"{where} is of an unknown type; it is damaged") from None
-        if begin < 0 or begin + prod(shape) * kind.itemsize > file.stat().st_size:
+        size = prod(shape) * kind.itemsize
+        told = int(about["length"]) if about.get("length", "").isdecimal() else size
+        if begin < 0 or begin + max(size, told) > file.stat().st_size:
             raise ConfigError(f"{where}: '{file.name}' is shorter than its data; it is truncated")
         return Constant(name, shape, lambda: np.memmap(file, kind, "r", begin, shape))
 
