@@ -9,7 +9,7 @@ from functools import cached_property
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.cache import InferenceProgram
+from accelsim.mapping.cache import InferenceProgram, shared_step
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.overlaid import overlaid_memories
 from accelsim.placement.placement import Placement, shared_bits
@@ -23,12 +23,13 @@ class Design:
     By task name: ``graphs`` (of its longest input), ``placements``, ``switches`` that load all of
     a task, ``restores`` that load what volatile memories lost, and compiled ``lengths``.
     ``inferences`` are by task and tokens, ``steps`` that generate a token by task and rows of the
-    cache, which grow by ``cache_rows``; of a prompt longer than ``prompt_chunk`` the inferences
-    are those of its chunks, by the tokens up to their ends; ``wakes`` by the power state that
-    they leave, ``loads`` by the model whose shared parameters they bring back, ``swaps`` by model
-    and memory where they made room for others. Programs that
-    would need a DRAM which the machine lacks are left out. ``weights`` says which weights were
-    measured, if any. Designs of one ``key`` are the same but for machine and weights.
+    cache, which grow by ``cache_rows``; ``shared_steps`` by task, requests and rows are those that
+    as many requests of so many rows each share, at most ``batch``. Of a prompt longer than
+    ``prompt_chunk`` the inferences are those of its chunks, by the tokens up to their ends.
+    ``wakes`` are by the power state that they leave, ``loads`` by the model whose shared
+    parameters they bring back, ``swaps`` by model and memory where they made room for others.
+    Programs that would need a DRAM which the machine lacks are left out. ``weights`` says which
+    weights were measured, if any. Designs of one ``key`` are the same but for machine and weights.
     """
 
     hardware: HardwareConfig
@@ -46,6 +47,8 @@ class Design:
     loads: Mapping[str, Program] = field(default_factory=dict)
     swaps: Mapping[tuple[str, str], Program] = field(default_factory=dict)
     steps: Mapping[tuple[str, int], InferenceProgram] = field(default_factory=dict)
+    shared_steps: Mapping[tuple[str, int, int], InferenceProgram] = field(default_factory=dict)
+    batch: int = 1
     cache_rows: tuple[int, ...] = ()
     prompt_chunk: int | None = None
 
@@ -70,7 +73,8 @@ class Design:
         """Every segment of every program, once."""
         groups = (self.switches, self.restores, self.wakes, self.loads, self.swaps)
         programs = [self.settle, *(program for group in groups for program in group.values())]
-        programs += [made.program for made in (*self.inferences.values(), *self.steps.values())]
+        steps = (*self.steps.values(), *self.shared_steps.values())
+        programs += [made.program for made in (*self.inferences.values(), *steps)]
         return dict.fromkeys(segment for program in programs for segment in program.segments)
 
     def padded(self, task: str, tokens: int) -> int:
@@ -88,6 +92,12 @@ class Design:
         """
         rows = self.cache_rows
         return rows[min(bisect_left(rows, tokens), len(rows) - 1)]
+
+    def step(self, task: str, rows: tuple[int, ...]) -> Program:
+        """Return the pass that gives a token of each request, of caches of so many rows."""
+        if len(rows) == 1:
+            return self.steps[task, rows[0]].program
+        return shared_step([self.shared_steps[task, len(rows), each] for each in rows])
 
     def inference(self, task: str) -> InferenceProgram:
         """Return the program of a task's longest sentences."""

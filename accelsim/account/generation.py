@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
@@ -26,11 +26,12 @@ from accelsim.units import TICKS_PER_SECOND, ceil_div, to_seconds
 class Generation:
     """What the tokens of a run took.
 
-    ``first_token`` is the time from arrival to the first token, ``step`` the mean time of each
-    further one [s], and ``bound`` the least that it can be: every parameter and all that is kept
-    read once, at the peak bandwidth of its home, all homes side by side. ``energy`` is all energy
-    of the run over its tokens [J]; ``prompt_energy`` and ``step_energy`` are the dynamic energy of
-    a prompt and of a step. ``moved`` are the bytes read and written in a step, by memory.
+    ``first_token`` is the time from arrival to the first token, ``step`` the mean time of a pass
+    that gives each of ``together`` requests, in the mean, a further one [s], and ``bound`` the
+    least that it can be: every parameter and all that is kept of each request read once, at the
+    peak bandwidth of its home, all homes side by side. ``energy`` is all energy of the run over its
+    tokens [J]; ``prompt_energy`` and ``step_energy`` are the dynamic energy of a prompt and of a
+    further token. ``moved`` are the bytes read and written for a further token, by memory.
     """
 
     tokens: int
@@ -41,6 +42,7 @@ class Generation:
     prompt_energy: float
     step_energy: float
     moved: Mapping[str, float]
+    together: float | None = None
 
 
 def generation(design: Design, run: Run, account: EnergyAccount) -> Generation | None:
@@ -49,19 +51,20 @@ def generation(design: Design, run: Run, account: EnergyAccount) -> Generation |
     if not answered:
         return None
     steps = sum(run.steps.values())
-    ticks = sum(each.end - (each.first_token or 0) for each in answered)
+    further = sum(times * len(rows) for (_, rows), times in run.steps.items())
     dynamic = account.dynamic.items()
     inferring = fsum(joules for key, joules in dynamic if key.program == "infer")
     stepping = fsum(joules for key, joules in dynamic if is_of_step(key))
     return Generation(
         tokens=sum(each.new_tokens or 0 for each in answered),
         first_token=distribution((each.first_token or 0) - each.arrival for each in answered),
-        step=ticks / (steps * TICKS_PER_SECOND) if steps else None,
+        step=run.step_ticks / (steps * TICKS_PER_SECOND) if steps else None,
         bound=_mean_bound(design, run) if steps else None,
         energy=account.total / sum(each.new_tokens or 0 for each in answered),
         prompt_energy=(inferring - stepping) / len(answered),
-        step_energy=stepping / max(1, steps),
-        moved=_moved(design, run, steps) if steps else {},
+        step_energy=stepping / max(1, further),
+        moved=_moved(design, run, further) if steps else {},
+        together=further / steps if steps else None,
     )
 
 
@@ -70,15 +73,15 @@ def is_of_step(key: Key) -> bool:
     return key.operator.startswith(DECODE)
 
 
-def _moved(design: Design, run: Run, steps: int) -> dict[str, float]:
-    """Return the bytes of a step by memory, words counting whole."""
+def _moved(design: Design, run: Run, tokens: int) -> dict[str, float]:
+    """Return the bytes of each further token by memory, words counting whole."""
     words = {name: each.word_bytes for name, each in design.hardware.regions.items()}
     homes = {**{name: words[name] for name in design.hardware.memories}, DRAM: 1}
     found = Counter[str]()
     for key, amount in run.ledger.amounts.items():
         if key.block in homes and key.action in ("read", "write") and is_of_step(key):
             found[key.block] += amount
-    return {name: homes[name] * amount / steps for name, amount in found.items()}
+    return {name: homes[name] * amount / tokens for name, amount in found.items()}
 
 
 def _mean_bound(design: Design, run: Run) -> float:
@@ -87,8 +90,11 @@ def _mean_bound(design: Design, run: Run) -> float:
     return fsum(n * bounds[key] for key, n in run.steps.items()) / sum(run.steps.values())
 
 
-def step_bound(design: Design, task: str, rows: int) -> float:
-    """Return the least time of a step that reads so many rows of the cache [s]."""
+def step_bound(design: Design, task: str, rows: Sequence[int]) -> float:
+    """Return the least time of a pass of requests that have so many rows of the cache each [s].
+
+    Of a table each reads a row of its own.
+    """
     placement, found = design.placements[task], Counter[str]()
     whole = {
         parameter.name
@@ -97,9 +103,11 @@ def step_bound(design: Design, task: str, rows: int) -> float:
         for parameter in operator.parameters
     }
     for name, tensor in placement.tensors.items():
-        found += _bits(tensor, whole=name in whole)
+        for _ in rows[:1] if name in whole else rows:
+            found += _bits(tensor, whole=name in whole)
     if cache := placement.cache:
-        found[cache.memory] += min(rows, cache.rows) * cache.width * cache.bits
+        kept = sum(min(each, cache.rows) for each in rows)
+        found[cache.memory] += kept * cache.width * cache.bits
     return max(_least_time(design.hardware, home, bits) for home, bits in found.items())
 
 

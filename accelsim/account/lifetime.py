@@ -10,8 +10,8 @@ whenever their retention is over, or as often as their memory says. Two bounds:
            overlay, as models do that are swapped, and one cell may be written by every load.
            Activations and buffers are reused
            from their start: their writes are spread evenly over the greatest number of bytes
-           that they ever held. What a decoder keeps begins at the same cell for each request,
-           and goes round in a sliding window.
+           that they ever held. What a decoder keeps begins at the same cell for each request of
+           a seat, and goes round in a sliding window.
 ``even``   ideal wear levelling: all writes of a memory spread over all its cells.
 """
 
@@ -131,9 +131,12 @@ def _most_kept(design: Design, run: Run, region: Region) -> float:
         operators = design.graphs[task].operators
         row = min(each.columns for each in operators if each.kind.reach is Reach.STATE) * cache.bits
         shared = ceil_div(int(8 * region.word_bytes), row)
-        asked = (each for each in run.requests if each.task == task)
-        tokens = (each.tokens + (each.new_tokens or 1) - 1 for each in asked)
-        writes += shared * sum(ceil_div(n, cache.rows) for n in tokens)
+        rounds = Counter[int]()
+        for each in run.requests:
+            if each.task == task:
+                tokens = each.tokens + (each.new_tokens or 1) - 1
+                rounds[each.seat] += ceil_div(tokens, cache.rows)
+        writes += shared * max(rounds.values(), default=0)
     return float(writes)
 
 

@@ -39,8 +39,8 @@ def graph(
     accelsim graph workloads/mti_mnli_mrpc_qnli.yaml --cases adapter_slc
     accelsim graph workloads/mti_mnli_mrpc_qnli.yaml --as dot | dot -Tsvg > model.svg
     """
-    from accelsim.evaluation.design import machine_of_model, task_graph
     from accelsim.evaluation.examine import resolve
+    from accelsim.evaluation.graphs import machine_of_model, task_graph
     from accelsim.evaluation.point import Point
     from accelsim.inputs.memo import Memo
     from accelsim.inputs.paths import suggest

@@ -56,7 +56,8 @@ class RequestOutcome(NamedTuple):
     entropy would have let it leave. ``switched`` says that parameters were loaded for it.
     ``point`` is the operating point after the first layer; ``late`` says that the inference took
     longer than its latency target. Of ``new_tokens`` that were generated ``first_token`` is when
-    the first was there.
+    the first was there; ``seat`` is the request's place in the cache, which those that share a pass
+    have each of their own.
     """
 
     number: int
@@ -75,6 +76,7 @@ class RequestOutcome(NamedTuple):
     late: bool = False
     new_tokens: int | None = None
     first_token: Tick | None = None
+    seat: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ class Run:
     events, ``simulated`` and ``replayed`` segments. ``idle_plans`` counts the idle times by what
     was planned for them. ``task_bits`` are the most bits of all tasks' own parameters that lay in
     each memory at a time, models that are swapped included; ``swaps`` counts the loads of these, by
-    task and memory. ``steps`` counts those that generated a token, by task and rows of the
-    cache.
+    task and memory. ``steps`` counts those that generated tokens, by task and rows of the cache of
+    each request that shared one, and ``step_ticks`` is how long all took.
     """
 
     makespan: Tick
@@ -155,7 +157,8 @@ class Run:
     traced: bool
     idle_plans: dict[IdlePlan, int]
     task_bits: Mapping[str, int]
-    steps: Mapping[tuple[str, int], int] = field(default_factory=Counter)
+    steps: Mapping[tuple[str, tuple[int, ...]], int] = field(default_factory=Counter)
+    step_ticks: Tick = 0
     swaps: Mapping[tuple[str, str], int] = field(default_factory=Counter)
 
     @property

@@ -13,6 +13,7 @@ from functools import cached_property
 from math import fsum
 
 from accelsim.accelerators.design import Design
+from accelsim.engine.answers import Answer, Answers
 from accelsim.engine.early_exit import Departure, ExitPlan, choose_point, exit_plan
 from accelsim.engine.idle_costs import NO_COSTS, IdleCosts
 from accelsim.engine.ledger import Ledger
@@ -74,7 +75,7 @@ def simulate_design(
     return _Controller(design, stream, service, known, horizon, options, memo).run()
 
 
-class _Controller:
+class _Controller(Answers):
     def __init__(
         self,
         design: Design,
@@ -85,8 +86,7 @@ class _Controller:
         options: Options,
         memo: Memo | None,
     ) -> None:
-        self.design = design
-        self.stream = stream
+        super().__init__(design, stream, WaitingRequests(service.policy))
         self.service = service
         self.costs = costs
         self.horizon = horizon
@@ -103,11 +103,9 @@ class _Controller:
         self.totals: dict[str, dict[str, ProgramTotal]] = {kind.value: {} for kind in ProgramKind}
         self.executions: list[Execution] = []
         self.spans: list[StateSpan] = []
-        self.outcomes: list[RequestOutcome] = []
         self.plans: Counter[IdlePlan] = Counter()
         # What states cost, by the joules of what a power-off would lose.
         self.priced: dict[float, Mapping[PowerState, StateCost]] = {}
-        self.steps: Counter[tuple[str, int]] = Counter()
         self.swaps: Counter[tuple[str, str]] = Counter()
         self.present: str | None = None
         # Models whose shared parameters were lost and not needed since.
@@ -145,6 +143,7 @@ class _Controller:
             task_bits=self.residency.most,
             steps=self.steps,
             swaps=self.swaps,
+            step_ticks=self.step_ticks,
         )
 
     def _close_totals(self) -> None:
@@ -164,11 +163,10 @@ class _Controller:
     # -- requests ------------------------------------------------------------------------------
 
     def _serve_all(self) -> Process:
-        waiting = WaitingRequests(self.service.policy)
         while True:
-            waiting.add(self.stream.take(self.env.now))
-            if waiting:
-                yield from self._serve(waiting.take(self.present, self.env.now))
+            self.waiting.add(self.stream.take(self.env.now))
+            if self.waiting:
+                yield from self._serve(self.waiting.take(self.present, self.env.now))
                 continue
             following = self.stream.following(self.env.now)
             if following is None:
@@ -182,34 +180,44 @@ class _Controller:
         yield from self._bring(self.design.placements[task].model, request)
         absent = self.residency.absent(task)
         for number, part in enumerate(absent):
-            yield from self._execute(self.design.swaps[part], request, again=number > 0)
+            yield from self.execute(self.design.swaps[part], request, again=number > 0)
             self.swaps[task, part[1]] += 1
         missing = self.residency.missing(task)
         if missing is not Missing.NOTHING:
             whole = missing is Missing.ALL
             programs = self.design.switches if whole else self.design.restores
-            yield from self._execute(programs[task], request, again=bool(absent))
+            yield from self.execute(programs[task], request, again=bool(absent))
         self.residency.admit(task)
         self.present = task
-        tokens = self.design.padded(task, request.tokens)
+        switched = bool(absent) or missing is not Missing.NOTHING
+        answer: Answer = yield from self.answer(request)
+        outcome = answer.outcome._replace(start=start, switched=switched)
+        yield from self.generate(replace(answer, outcome=outcome))
+
+    def answer(self, request: Request, seat: int = 0) -> Process:
+        """Compute what is asked, of a language model the prompt; return the Answer."""
+        start, tokens = self.env.now, self.design.padded(request.task, request.tokens)
         yield from self._read_ahead(request, tokens)
-        departure = yield from self._infer(self.design.inferences[task, tokens], request)
-        end = (yield from self._generate(request)) if request.new_tokens else departure.end
-        self.outcomes.append(
-            RequestOutcome(
-                request.number, request.round, task, request.arrival, start, end,
-                tokens, request.deadline, bool(absent) or missing is not Missing.NOTHING,
-                departure.layers, request.predicted_layer, request.exit_layer, departure.point,
-                departure.late, request.new_tokens, departure.end if request.new_tokens else None,
-            )
+        departure = yield from self._infer(self.design.inferences[request.task, tokens], request)
+        outcome = RequestOutcome(
+            request.number, request.round, request.task, request.arrival, start, departure.end,
+            tokens, request.deadline, False,
+            departure.layers, request.predicted_layer, request.exit_layer, departure.point,
+            departure.late, request.new_tokens, departure.end if request.new_tokens else None,
+            seat,
         )  # fmt: skip
+        return Answer(request, outcome)
+
+    def finish(self, outcome: RequestOutcome) -> None:
+        """Note what became of a request."""
+        self.outcomes.append(outcome)
         if self.options.progress:
             self.options.progress()
 
     def _bring(self, model: str, request: Request) -> Process:
         """Load what the tasks of a model share, if a power-off has lost it."""
         if model in self.absent:
-            yield from self._execute(self.design.loads[model], request, again=True)
+            yield from self.execute(self.design.loads[model], request, again=True)
             self.absent.remove(model)
 
     # -- inference -----------------------------------------------------------------------------
@@ -217,13 +225,13 @@ class _Controller:
     def _infer(self, inference: InferenceProgram, request: Request) -> Process:
         program, early_exit = inference.program, self.service.early_exit
         if early_exit is None or not inference.exits:
-            yield from self._execute(program, request)
+            yield from self.execute(program, request)
             return Departure(self.env.now)
         plan = exit_plan(request, len(inference.exits), early_exit)
         part = slice(inference.exits[plan.layers - 1])
         points = self.design.hardware.lower_points
         if early_exit.latency_target is None or not points:
-            yield from self._execute(program, request, part)
+            yield from self.execute(program, request, part)
             departure = Departure(self.env.now, plan.layers)
         else:
             departure = yield from self._infer_scaled(inference, request, plan, points)
@@ -234,16 +242,8 @@ class _Controller:
         """Run the chunks of a long prompt before the last; none of them needs the head."""
         for end in self.design.chunks_before(tokens):
             chunk = self.design.inferences[request.task, end]
-            yield from self._execute(chunk.program, request, chunk.body, again=True)
+            yield from self.execute(chunk.program, request, chunk.body, again=True)
             self.runner.drop_levels()
-
-    def _generate(self, request: Request) -> Process:
-        """Run a step for each token behind the first."""
-        for new in range(1, request.new_tokens or 1):
-            step = (request.task, self.design.rows_of(request.tokens + new))
-            self.steps[step] += 1
-            yield from self._execute(self.design.steps[step].program, request, again=True)
-        return self.env.now
 
     def _infer_scaled(
         self,
@@ -256,7 +256,7 @@ class _Controller:
         early_exit = self.service.early_exit
         assert early_exit is not None
         program, exits, start = inference.program, inference.exits, self.env.now
-        first = yield from self._execute(program, request, slice(exits[0]))
+        first = yield from self.execute(program, request, slice(exits[0]))
         # What follows the segments before the layers is a layer with its check.
         layer = first.duration - first.parts[inference.before][0]
         point = None
@@ -293,13 +293,13 @@ class _Controller:
     ) -> Process:
         if first < last:
             yield from self._scale(point, request)
-            yield from self._execute(program, request, slice(first, last), again=True)
+            yield from self.execute(program, request, slice(first, last), again=True)
 
     def _scale(self, point: OperatingPoint | None, request: Request) -> Process:
         if (point.name if point else NOMINAL) == self.runner.point:
             return
         # The clock stands still while regulator and clock settle; that costs as at the old point.
-        yield from self._execute(self.design.settle, request)
+        yield from self.execute(self.design.settle, request)
         self.runner.move_to(point)
 
     # -- idleness ------------------------------------------------------------------------------
@@ -364,11 +364,11 @@ class _Controller:
             self.absent.update(self.design.loads)
             self.runner.drop_levels()
         if wake := self.design.wakes.get(state):
-            yield from self._execute(wake, None)
+            yield from self.execute(wake, None)
 
     # -- programs ------------------------------------------------------------------------------
 
-    def _execute(
+    def execute(
         self,
         program: Program,
         request: Request | None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
+from itertools import takewhile
 from typing import Protocol, TypeGuard
 
 from accelsim.inputs.plugins import broken_promise
@@ -22,6 +23,9 @@ class Stream(Protocol):
 
     def take(self, now: Tick) -> list[Request]:
         """Return the requests that have come by now and were not handed out before."""
+
+    def joining(self, now: Tick) -> list[Request]:
+        """Return those that have come by now while others are being answered."""
 
     def following(self, now: Tick) -> Request | None:
         """Return the next request, or None."""
@@ -42,6 +46,8 @@ class OpenStream:
         self._next = last
         return list(self._requests[first:last])
 
+    joining = take
+
     def following(self, now: Tick) -> Request | None:
         """Return the next request."""
         return self._requests[self._next] if self._next < len(self._requests) else None
@@ -49,34 +55,51 @@ class OpenStream:
 
 @dataclass
 class ClosedStream:
-    """One client that asks again when it has its answer, and ``gap`` ticks before each round."""
+    """One client that asks again when it has its answers, and ``gap`` ticks before each round.
+
+    It asks at most ``batch`` requests of a task and a round at once.
+    """
 
     requests: Sequence[Request]
     gap: Tick = 0
+    batch: int = 1
 
     def __post_init__(self) -> None:
-        self._rest: Iterator[Request] = iter(self.requests)
+        self._next = 0
         self._asked: Request | None = None
         self._round = -1
 
     def take(self, now: Tick) -> list[Request]:
-        """Return the request that has been asked, if its time has come."""
+        """Return what has been asked, if its time has come."""
         following = self.following(now)
         if following is None or following.arrival > now:
             return []
         self._asked = None
-        return [following]
+        rest = self.requests[self._next : self._next + self.batch - 1]
+        alike = takewhile(lambda each: _kind(each) == _kind(following), rest)
+        together = [following, *(replace(each, arrival=following.arrival) for each in alike)]
+        self._next += len(together) - 1
+        return together
+
+    def joining(self, now: Tick) -> list[Request]:
+        """Return none: the client waits."""
+        return []
 
     def following(self, now: Tick) -> Request | None:
         """Return the next request; its pause counts from the first call after an answer."""
         if self._asked is None:
-            request = next(self._rest, None)
-            if request is None:
+            if self._next == len(self.requests):
                 return None
+            request = self.requests[self._next]
+            self._next += 1
             pause = self.gap if request.round != self._round else 0
             self._round = request.round
             self._asked = replace(request, arrival=now + pause)
         return self._asked
+
+
+def _kind(request: Request) -> tuple[str, int]:
+    return request.task, request.round
 
 
 @dataclass
@@ -109,11 +132,21 @@ class WaitingRequests:
         """Return the request to serve next; it waits no longer."""
         if self.ranked:
             return heappop(self.ranked)[-1]
+        return self.listed.pop(self._chosen(present, now))
+
+    def take_alike(self, present: str, now: Tick) -> Request | None:
+        """Return the request to serve next, if it is of the present task; else all wait on."""
+        if not self:
+            return None
+        following = self.ranked[0][-1] if self.ranked else self.listed[self._chosen(present, now)]
+        return self.take(present, now) if following.task == present else None
+
+    def _chosen(self, present: str | None, now: Tick) -> int:
         at, count = self.policy.choose(self.listed, present, now), len(self.listed)
         if type(at) is not int or not 0 <= at < count:
             expected = f"expected a position from 0 to {count - 1}"
             raise broken_promise(self.policy.choose, f"{expected}; got {at!r}")
-        return self.listed.pop(at)
+        return at
 
 
 def _is_rank(rank: object) -> TypeGuard[tuple[int, ...]]:

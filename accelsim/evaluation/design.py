@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from accelsim.accelerators import Accelerator, accelerator_of
 from accelsim.accelerators.design import Design
 from accelsim.account.prices import check_actions, design_prices
-from accelsim.errors import AccelsimError, ConfigError
+from accelsim.errors import AccelsimError
 from accelsim.evaluation.cold_home import image_bytes, shared_images, task_addresses
 from accelsim.evaluation.fitting import fitted
+from accelsim.evaluation.graphs import adaptation_of, machine_of_model, task_graph
 from accelsim.evaluation.homes import check_homes, check_service, lost_for_good
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import PowerState
-from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.emission import Emitted
 from accelsim.mapping.switching import (
@@ -26,8 +25,7 @@ from accelsim.mapping.switching import (
     compile_wake_ups,
 )
 from accelsim.memory.storage import Measured
-from accelsim.model.adaptations import Adaptation
-from accelsim.model.families import Exits, Network
+from accelsim.model.families import Network
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.overlaid import overlaid_memories
 from accelsim.placement.placement import (
@@ -117,7 +115,7 @@ class Compilation:
                 workload.sequence_length,
             ),
             (repr(workload.attention_spans), self.service.digest, self.lengths),
-            (workload.generate is None, self.prompt_chunk, self.rows),
+            (workload.generate is None, self.prompt_chunk, self.rows, self.batch),
             tuple(
                 (config.adaptation_of(name).digest, config.storage_of(name).digest)
                 for name in workload.networks
@@ -140,14 +138,19 @@ class Compilation:
         """Return what was measured of a task."""
         return tuple(sorted((self.measured or {}).get(task, {}).items()))
 
-    def graph(self, task: str, tokens: int, kept: int = 0) -> LayerGraph:
+    def graph(self, task: str, tokens: int, kept: int = 0, requests: int = 1) -> LayerGraph:
         """Return the graph of one inference of a task, of so many tokens behind others."""
-        return task_graph(self.workload, self.case, task, tokens, self.memo, kept)
+        return task_graph(self.workload, self.case, task, tokens, self.memo, kept, requests)
 
     @property
     def prompt_chunk(self) -> int | None:
         """How many tokens of a prompt are computed at a time, if not all."""
         return self.workload.generate.prompt_chunk if self.workload.generate else None
+
+    @property
+    def batch(self) -> int:
+        """How many requests share a pass over the weights at most."""
+        return self.workload.generate.batch if self.workload.generate else 1
 
     def kept(self, model: Network) -> int:
         """Return the most rows that a model's cache has; those of the longest prompt where no token
@@ -172,10 +175,10 @@ class Compilation:
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
         place_digest = hardware.placement.digest
         swapped = config.swaps(model)
-        how = (storage.digest, place_digest, cells, measured is None, sizes, rows)
+        how = (storage.digest, place_digest, cells, measured is None, sizes, rows, self.batch)
 
         def make() -> Placement:
-            found = place(graph, storage, hardware, measured, rows, model)
+            found = place(graph, storage, hardware, measured, rows, model, self.batch)
             return replace(found, swapped=swapped)
 
         return self.memo.get("placement", (graph, *how, model, swapped), make)
@@ -251,6 +254,8 @@ class Compilation:
             loads=loads,
             swaps=swaps,
             steps=self.steps(),
+            shared_steps=dict(self.shared_steps()),
+            batch=self.batch,
             cache_rows=self.rows,
             prompt_chunk=self.prompt_chunk,
         )
@@ -286,13 +291,23 @@ class Compilation:
 
         return self.memo.get("inferences", (self.inputs, self.case.hardware.mapped), make)
 
-    def steps(self) -> _Programs:
-        """Compile what generates a token, by task and rows of the cache."""
+    def steps(self, requests: int = 1) -> _Programs:
+        """Compile what generates a token of each request, by task and rows of a cache."""
         model_of = self.workload.model_of
+
+        def graph(task: str, rows: int) -> LayerGraph:
+            kept = min(rows, model_of(task).most_kept) - 1
+            return self.graph(task, requests, kept, requests)
+
         return self._programs(
-            {task: self.rows for task in self.twins if model_of(task).generates},
-            lambda task, rows: self.graph(task, 1, min(rows, model_of(task).most_kept) - 1),
+            {task: self.rows for task in self.twins if model_of(task).generates}, graph
         )
+
+    def shared_steps(self) -> Iterator[tuple[tuple[str, int, int], InferenceProgram]]:
+        """Compile what generates a token of several requests, by task, requests and rows."""
+        for requests in range(2, self.batch + 1):
+            for (task, rows), made in self.steps(requests).items():
+                yield (task, requests, rows), made
 
     def _programs(
         self, lengths: Mapping[str, tuple[int, ...]], graph: Callable[[str, int], LayerGraph]
@@ -315,26 +330,6 @@ class Compilation:
         return found
 
 
-def machine_of_model(case: Case, model: str) -> HardwareConfig:
-    """Return a case's machine with the homes that a model has there.
-
-    Raises ConfigError for a home that it does not have.
-    """
-    hardware = case.hardware
-    try:
-        homes = case.config.placement_of(model, hardware)
-    except ConfigError as error:
-        raise ConfigError(f"cases.{case.name}.{error}") from None
-    same = homes is hardware.placement
-    return hardware if same else hardware.model_copy(update={"placement": homes})
-
-
-def adaptation_of(workload: WorkloadConfig, case: Case, task: str) -> Adaptation:
-    """Return the adaptation of a case, as a task has it."""
-    model = workload.name_of_model(task)
-    return workload.tasks[task].adapted(case.config.adaptation_of(model))
-
-
 def rows_kept(
     workload: WorkloadConfig, lengths: Iterable[tuple[int, int | None]]
 ) -> tuple[int, ...]:
@@ -343,43 +338,3 @@ def rows_kept(
         return ()
     decoders = (model for model in workload.networks.values() if model.generates)
     return workload.generate.rows(lengths, max(model.most_kept for model in decoders))
-
-
-def task_graph(
-    workload: WorkloadConfig,
-    case: Case,
-    task: str,
-    tokens: int,
-    memo: Memo | None = None,
-    kept: int = 0,
-) -> LayerGraph:
-    """Return the graph of one inference of a task in a case, of so many tokens.
-
-    Where tokens are generated, so many are ``kept`` of those before.
-    """
-    service, classes = workload.service_of(case.config), workload.outputs_of(task)
-    early_exit, spans = service.early_exit, tuple(workload.attention_spans.get(task, ()))
-    # The entropy of one output says nothing: a regression runs all layers.
-    leaves = early_exit and classes > 1 and task in workload.depths
-    exits: Exits = early_exit.heads if early_exit and leaves else "none"
-    model, adaptation = workload.model_of(task), adaptation_of(workload, case, task)
-
-    keeps: dict[str, Any] = {"kept": kept} if workload.generate and model.generates else {}
-
-    def build() -> LayerGraph:
-        pretrained = model.build(
-            sequence_length=tokens,
-            classes=classes,
-            exits=exits,
-            attention_spans=spans or None,
-            **keeps,
-        )
-        try:
-            return adaptation.apply(pretrained)
-        except ConfigError as error:
-            own = workload.name_of_model(task)
-            of = f".models.{own}" if own in case.config.models else ""
-            raise ConfigError(f"cases.{case.name}{of}.adaptation: {error}") from None
-
-    key = (model.digest, adaptation.digest, tokens, classes, exits, spans, *keeps.values())
-    return (memo or Memo()).get("graph", key, build)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accelsim.evaluation.design import machine_of_model
+from accelsim.evaluation.graphs import machine_of_model
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.workload.schema import Case, Workload
 

@@ -291,8 +291,10 @@ def horizon_of(workload: Workload) -> Tick:
 
 
 def _stream(workload: Workload, requests: Sequence[Request]) -> Stream:
-    pattern = workload.config.requests
-    return ClosedStream(requests, pattern.pause) if pattern.closed_loop else OpenStream(requests)
+    pattern, generate = workload.config.requests, workload.config.generate
+    if not pattern.closed_loop:
+        return OpenStream(requests)
+    return ClosedStream(requests, pattern.pause, generate.batch if generate else 1)
 
 
 def rounds_of(workload: Workload) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import adaptation_of, task_graph
+from accelsim.evaluation.graphs import adaptation_of, task_graph
 from accelsim.inputs.memo import Memo
 from accelsim.memory.storage import Measured
 from accelsim.model.graph import LayerGraph

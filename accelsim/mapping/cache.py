@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from accelsim.mapping.emission import Emitted
 from accelsim.program import Program, Segment
@@ -17,7 +18,8 @@ class InferenceProgram:
     sentence leaves after layer k, the last entry the whole program; without exit checks there are
     none. Whoever leaves early drops what the last segment has left in the buffers for the next.
     ``before`` are the leading segments before the first layer. ``cost`` and ``refused`` are those
-    of its segments together.
+    of its segments together. ``shares`` are the numbers of the requests that segments are of where
+    several share a pass over the weights: those of all have 0.
     """
 
     program: Program
@@ -27,12 +29,20 @@ class InferenceProgram:
     before: int = 0
     cost: float = 0.0
     refused: bool = False
+    shares: tuple[int, ...] = ()
 
     @property
     def body(self) -> slice:
         """The segments up to the end of the last layer."""
         inside = (n for n, layer in enumerate(self.program.layers, 1) if layer is not None)
         return slice(max(inside))
+
+
+def shared_step(steps: Sequence[InferenceProgram]) -> Program:
+    """Return the pass that requests share, from the step of as many like each of them."""
+    first = steps[0]
+    segments = (steps[share].program.segments[n] for n, share in enumerate(first.shares))
+    return replace(first.program, segments=tuple(segments))
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import CompiledSegment, InferenceProgram, SegmentCache
 from accelsim.mapping.context import Context
-from accelsim.mapping.cutting import Stage, cut
+from accelsim.mapping.cutting import Stage, cut, of_one_request, requests_of
 from accelsim.mapping.emission import AnyEmitter, Candidate, Emission, Emitted
 from accelsim.mapping.emitter import Emitter
 from accelsim.mapping.plan import NoRoomError, Plan
-from accelsim.mapping.spilling import NOTHING, spill_levels
+from accelsim.mapping.spilling import NOTHING, Spills, spill_levels
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
 from accelsim.placement.placement import DRAM, Placement
@@ -87,7 +87,7 @@ def compile_inference(
     room = hardware.capacities[hardware.placement.activations]
     levels = spill_levels(context, stages, room, results=mapper.results_spill)
     for spilled in levels if hardware.placement.activation_spill else [NOTHING]:
-        lying = replace(context, spilled=spilled)
+        lying = replace(context, spilled=_whole_requests(context, segments, spilled))
         try:
             compiled.append(_Compilation(mapper, lying, hardware, cache).compile(segments))
         except NoRoomError as error:
@@ -98,6 +98,20 @@ def compile_inference(
     if not compiled:
         raise no_room(missing, hardware, mapper.parameter_buffers)
     return min(compiled, key=lambda inference: inference.cost)
+
+
+def _whole_requests(context: Context, segments: Segments, spilled: Spills) -> Spills:
+    """Return a spill that parts no requests: what attentions of several read or make of one lies
+    in one place."""
+    found = dict(spilled)
+    for stages in segments:
+        if spilled and requests_of(stages) > 1:
+            own = {each.name: each for stage in stages for each in stage.operators}
+            read = (each for name in tuple(own) for each in context.producers[name])
+            for each in (*own.values(), *read):
+                if found.get(each.name, each.rows) < each.rows:
+                    del found[each.name]
+    return found
 
 
 def no_room(
@@ -133,22 +147,38 @@ class _Compilation(Generic[AnyEmitter]):
         cost, refused = 0.0, False
         held: dict[str, int] = {}
         in_dram = _dram_layout(self.context)
-        for stages in segments:
-            key = (_signature(self.context, stages), tuple(sorted(held.items())), in_dram)
+        shares = [(part, n) for part in segments for n in range(requests_of(part))]
+        for part, _ in shares:
+            one, stages = self._of_one(part)
+            key = (_signature(one.context, stages), tuple(sorted(held.items())), in_dram)
             if key not in self.cache.known:
-                self.cache.known[key] = self._segment(key, stages, held)
+                self.cache.known[key] = one._segment(key, stages, held)
             compiled = self.cache.known[key]
             if compiled.segment not in built:
                 choices += compiled.choices
             built.append(compiled.segment)
             held = compiled.held
             cost, refused = cost + compiled.cost, refused or compiled.refused
+        segments = tuple(part for part, _ in shares)
         layers = tuple(stages[0].operators[0].layer for stages in segments)
         name = f"infer {self.context.placement.model}".strip()
         program = Program(name, ProgramKind.INFER, tuple(built), layers)
         exits, before = _exits(self.context, segments), _before_layers(segments)
         words, spilled = tuple(choices), _spilled(self.context, segments)
-        return InferenceProgram(program, words, spilled, exits, before, cost, refused)
+        numbers = tuple(n for _, n in shares)
+        return InferenceProgram(program, words, spilled, exits, before, cost, refused, numbers)
+
+    def _of_one(self, stages: Stages) -> tuple[_Compilation[AnyEmitter], Stages]:
+        """Return the compilation of stages that work for one request at a time, and its part."""
+        requests = requests_of(stages)
+        if requests == 1:
+            return self, stages
+        change, context = partial(of_one_request, requests=requests), self.context
+        names = [each.name for stage in stages for each in stage.operators]
+        producers = {name: tuple(map(change, context.producers[name])) for name in names}
+        spilled = {name: 1 for name, rows in context.spilled.items() if rows == requests}
+        own = replace(context, producers=producers, spilled=spilled)
+        return replace(self, context=own), tuple(stage.each(change) for stage in stages)
 
     def _segment(self, key: object, stages: Stages, held: dict[str, int]) -> CompiledSegment:
         emission = self._emission(key, stages, held)

@@ -8,8 +8,8 @@ behind is the same work however long the cache is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby
 
@@ -52,11 +52,33 @@ class Stage:
         made = tuple(operator for unit in self.units for operator in unit.operators)
         return made + (self.attention.core if self.attention else ())
 
+    def each(self, change: Callable[[Operator], Operator]) -> Stage:
+        """Return the stage with other operators."""
+        units = tuple(Unit(tuple(map(change, unit.operators))) for unit in self.units)
+        own = self.attention
+        if own is None:
+            return Stage(units)
+        between = tuple(map(change, own.between))
+        return Stage(units, Attention(change(own.scores), between, change(own.weighted)))
+
     @property
     def label(self) -> str:
         """The labels of the first and the last operator: ``encoder.ffn1 to ffn2``."""
         first, last = self.operators[0].label, self.operators[-1].label
         return first if first == last else f"{first} to {last.partition('.')[2] or last}"
+
+
+def requests_of(stages: Iterable[Stage]) -> int:
+    """Return how many requests stages work for one after the other: each has keys of its own."""
+    operators = (operator for stage in stages for operator in stage.operators)
+    return max((each.batch for each in operators if each.kind.reach is Reach.STATE), default=1)
+
+
+def of_one_request(operator: Operator, requests: int) -> Operator:
+    """Return one request's part of an operator."""
+    if operator.kind.reach is Reach.STATE:
+        return replace(operator, batch=1)
+    return replace(operator, rows=operator.rows // requests)
 
 
 @lru_cache(maxsize=64)

@@ -29,13 +29,18 @@ class GraphBuilder:
 
     ``sequence_length`` is in tokens. Where a number of ``kept`` tokens is given, attentions keep
     keys and values of all tokens, of a sliding ``window`` those of so many; those that were kept
-    are read.
+    are read. In a pass that several ``requests`` share the tokens are one of each.
     """
 
     def __init__(
-        self, sequence_length: int, kept: int | None = None, window: int | None = None
+        self,
+        sequence_length: int,
+        kept: int | None = None,
+        window: int | None = None,
+        requests: int = 1,
     ) -> None:
         self.sequence_length = sequence_length
+        self.requests = requests
         self._kept = kept
         self._window = window
         self._layer: int | None = None
@@ -56,7 +61,7 @@ class GraphBuilder:
         Of parts that do the same work each has a ``number``, which stands in names alone.
         """
         self._prefix = f"{part}." if part else ""
-        decodes = self._kept and self.sequence_length == 1
+        decodes = self._kept and self.sequence_length == self.requests
         self._label = f"{DECODE}{self._prefix}" if decodes else self._prefix
         self._prefix += "" if number is None else f"{number}."
         self._layer = layer
@@ -198,8 +203,8 @@ class GraphBuilder:
 
     def _keep(self, name: str, source: str) -> str:
         """Place the cache of what is kept for later tokens."""
-        rows, kept = self._operators[source].rows, self._kept or 0
+        rows, kept = self._operators[source].rows // self.requests, self._kept or 0
         if self._window is not None:
             rows = min(rows, self._window)
             kept = min(kept, self._window - rows)
-        return self.place(name, KV_CACHE, source, rows=rows, kept=kept)
+        return self.place(name, KV_CACHE, source, rows=rows, kept=kept, batch=self.requests)

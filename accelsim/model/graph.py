@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
@@ -237,7 +238,7 @@ def _read(producer: Operator, consumer: Operator, operand: int, shape: Shape) ->
     """
     rows, width = shape
     first_rows = consumer.kind.first_rows and rows < producer.seen_rows
-    if width != producer.batch * producer.columns or not (rows == producer.seen_rows or first_rows):
+    if width != prod(producer.seen) or not (rows == producer.seen_rows or first_rows):
         raise ConfigError(
             f"edge {producer.name} -> {consumer.name}: the producer gives "
             f"{format_shape(producer.shape)}, but the consumer ({consumer.kind}, depth "

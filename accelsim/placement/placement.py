@@ -35,17 +35,19 @@ Key = TypeVar("Key")
 class Cache:
     """Where keys and values of at most so many ``rows`` are kept, an element taking so many bits.
 
-    ``width`` is that of a row in all layers together.
+    ``width`` is that of a row in all layers together. As many ``requests`` have rows of their own
+    there at a time.
     """
 
     memory: str
     bits: int
     rows: int
     width: int
+    requests: int = 1
 
     def size(self, width: int) -> int:
-        """Return the bytes of all rows of so many elements."""
-        return ceil_div(self.rows * width * self.bits, 8)
+        """Return the bytes of all rows of so many elements, of all requests."""
+        return self.requests * ceil_div(self.rows * width * self.bits, 8)
 
     @property
     def bytes(self) -> int:
@@ -150,9 +152,11 @@ def place(
     measured: Mapping[str, int] | None = None,
     rows: int = 0,
     model: str = "",
+    requests: int = 1,
 ) -> Placement:
     """Return the homes of all parameters of a graph, by the roles that they are kept as, and that
-    of so many ``rows`` of keys and values. The graph is that of a task of ``model``.
+    of so many ``rows`` of keys and values for each of some ``requests``. The graph is that of a
+    task of ``model``.
 
     ``measured``, by parameter name, takes the place of the stated densities. Raises ConfigError
     when it misses a masked tensor or does not fit one, for protected parts in DRAM, and for
@@ -171,15 +175,15 @@ def place(
     }
     if measured is not None:
         _check_measured(tensors, measured)
-    return Placement(tensors, _cache(graph, storage, hardware, rows), model)
+    return Placement(tensors, _cache(graph, storage, hardware, rows, requests), model)
 
 
 def _cache(
-    graph: LayerGraph, storage: StorageConfig, hardware: HardwareConfig, rows: int
+    graph: LayerGraph, storage: StorageConfig, hardware: HardwareConfig, rows: int, requests: int
 ) -> Cache | None:
     home = hardware.placement.cache
     width = sum(each.columns for each in graph.operators if each.kind.reach is Reach.STATE)
-    return Cache(home, storage.cache.bits, rows, width) if home and width else None
+    return Cache(home, storage.cache.bits, rows, width, requests) if home and width else None
 
 
 def _check_measured(tensors: Mapping[str, StoredTensor], measured: Mapping[str, int]) -> None:
@@ -287,7 +291,7 @@ def needed_bits(
 
 
 def kept_bits(placements: Mapping[str, Placement]) -> Counter[str]:
-    """Return the bits of the largest cache by memory: one request is answered at a time."""
+    """Return the bits of the largest cache by memory: one task is served at a time."""
     most: Counter[str] = Counter()
     for placement in placements.values():
         most |= placement.cache_bits

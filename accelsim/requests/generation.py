@@ -28,9 +28,15 @@ class GenerateConfig(ConfigModel):
     chunks, each reading what those before it have left in the cache: its scores are a staircase
     instead of a square (chunked prefill, Agrawal et al., "SARATHI", 2023). Weights are read again
     for each chunk, those of the head for the last alone.
+
+    At most ``batch`` requests of one task share a pass over the weights: each step gives a token of
+    every one of them, whatever the lengths of their prompts and answers, and reads the cache of
+    each. Who has its tokens leaves, and who waits comes in between two steps, its prompt computed
+    alone, while the others wait (iteration-level scheduling: Yu et al., "Orca", OSDI 2022).
     """
 
     new_tokens: _Tokens
+    batch: Annotated[int, Field(ge=1, le=256)] = 1
     cache_block: _Tokens = 16
     prompt_chunk: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
 

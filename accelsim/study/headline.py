@@ -20,7 +20,7 @@ from typing import Literal, get_args
 
 from accelsim.account.scopes import bits_once, parameter_memories
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.graphs import task_graph
 from accelsim.inputs.memo import Memo
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.memory import MemoryConfig

@@ -10,7 +10,7 @@ import pytest
 from small_workload import SMALL, small_workload
 
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.graphs import task_graph
 from accelsim.evaluation.stages import design_of, run_workload
 from accelsim.evaluation.weights import compressed_weights
 from accelsim.weights.synthetic import synthetic_weights

@@ -150,7 +150,7 @@ HOMES = {
 def test_no_step_beats_the_bandwidth(machine: str, homes: tuple[str, ...]) -> None:
     case = generated(machine, *(each.format(machine) for each in homes))
     for rows in case.design.cache_rows:
-        bound = step_bound(case.design, "chat", rows)
+        bound = step_bound(case.design, "chat", (rows,))
         assert 0 < bound < to_seconds(step_time(case, rows))
 
 
@@ -159,7 +159,7 @@ def test_the_bound_is_weights_and_cache_over_the_bandwidth() -> None:
     graph = case.design.graphs["chat"]
     # Of the table a row alone; LPDDR5 of 12.8 GB/s.
     size = graph.parameter_count() - (VOCABULARY - 1) * WIDTH + 20 * KEPT
-    assert step_bound(case.design, "chat", 20) == pytest.approx(size / 12.8e9, rel=1e-12)
+    assert step_bound(case.design, "chat", (20,)) == pytest.approx(size / 12.8e9, rel=1e-12)
 
 
 def test_figures_are_those_of_the_run() -> None:

@@ -132,7 +132,7 @@ def _backbones() -> list[tuple[str, bytes]]:
     import numpy as np
     from safetensors.numpy import save
 
-    from accelsim.evaluation.design import task_graph
+    from accelsim.evaluation.graphs import task_graph
     from accelsim.inputs.memo import Memo
     from accelsim.weights.synthetic import synthetic_weights
     from accelsim.workload.schema import load_workload

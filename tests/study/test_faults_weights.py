@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.graphs import task_graph
 from accelsim.placement.placement import place
 from accelsim.study.faults.costs import machine_of, occupied_bits, storage_of
 from accelsim.study.faults.schemes import SCHEMES, find_schemes

@@ -13,7 +13,7 @@ from small_workload import MAIN
 from weight_inputs import SIZES
 
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import adaptation_of
+from accelsim.evaluation.graphs import adaptation_of
 from accelsim.inference.forward import forward
 from accelsim.inputs.shipped import find_input
 from accelsim.model.adaptations import find_adaptation

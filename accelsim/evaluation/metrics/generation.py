@@ -21,11 +21,17 @@ def _figure(of: _Of) -> Callable[[CaseResult], Figure | Mapping[str, Figure]]:
 
 
 def _rate(tokens: Tokens) -> Figure:
-    return 1 / tokens.step if tokens.step else None
+    return tokens.together / tokens.step if tokens.step and tokens.together else None
 
 
 def _most(tokens: Tokens) -> Figure:
-    return 1 / tokens.bound if tokens.bound else None
+    return tokens.together / tokens.bound if tokens.bound and tokens.together else None
+
+
+def _together(case: CaseResult) -> Figure:
+    """Return the requests of a pass where several may share one."""
+    found = generation(case.design, case.run, case.figures.account)
+    return found.together if found and case.design.batch > 1 else None
 
 
 class Generation(MetricFamily):
@@ -38,6 +44,7 @@ class Generation(MetricFamily):
             "tokens.first", "time to first token", "s", _figure(lambda one: one.first_token.mean)
         ),
         Metric("tokens.step", "time of a further token", "s", _figure(lambda one: one.step)),
+        Metric("tokens.together", "requests that share a pass over the weights", "1", _together),
         Metric("tokens.rate", "tokens a second behind the first", "Hz", _figure(_rate)),
         Metric("tokens.bound", "tokens a second that bandwidth allows", "Hz", _figure(_most)),
         Metric("tokens.energy", "energy a token, of everything", "J", _figure(lambda o: o.energy)),

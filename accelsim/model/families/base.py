@@ -212,6 +212,7 @@ class ModelFamily(Network):
         exits: Exits = "none",
         attention_spans: Sequence[int] | None = None,
         kept: int | None = None,
+        requests: int = 1,
     ) -> LayerGraph:
         """Return the graph of one inference, roles as pretrained: classifiers alone are ``task``.
 
@@ -225,7 +226,8 @@ class ModelFamily(Network):
         albert-base would be more than half as large as the whole model].
 
         With ``kept``, of a decoder, keys and values are kept for later tokens: 0 of them are there
-        before a prompt, and so many before each token that is generated.
+        before a prompt, and so many before each token that is generated. Where ``requests`` share
+        a pass over the weights, ``sequence_length`` is one token of each.
 
         ``attention_spans`` is the reach in tokens of each head, the same in every layer. A head of
         span 0 is off: it is neither loaded nor computed, though its parameters remain stored. A
@@ -239,12 +241,12 @@ class ModelFamily(Network):
         Raises ConfigError for a sequence that is longer than the model's positions, a size below
         1, exits of a regression or of a single layer, and spans that do not fit the heads.
         """
-        self._check_sizes(sequence_length + (kept or 0), classes)
+        self._check_sizes(sequence_length // requests + (kept or 0), classes)
         if exits != "none":
             self._check_exits(classes)
         heads = self._active_heads(attention_spans)
         masked = padding_mask or attention_spans is not None
-        graph = GraphBuilder(sequence_length, kept, self.window)
+        graph = GraphBuilder(sequence_length, kept, self.window, requests)
         hidden = self.add_embedding(graph)
         for layer in range(self.layers):
             graph.enter("encoder", layer, layer=layer)

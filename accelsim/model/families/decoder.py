@@ -38,12 +38,13 @@ class Decoder(ModelFamily):
     norm_epsilon: Annotated[float, Field(description="added to the variance of a norm")]
 
     def add_head(self, graph: GraphBuilder, hidden: str) -> str:
-        """Place the product that gives the logits behind the last token."""
+        """Place the product that gives the logits behind the last token of each request."""
         module, role = ("lm_head", Role.BACKBONE)
         if self.tied_embeddings:
             module, role = self.table, Role.EMBEDDING
         shape = (self.vocabulary_size, self.hidden_size)
-        return graph.linear("head", module, hidden, shape, role, bias=False, rows=1, form="last")
+        sizes: dict[str, Any] = {"rows": graph.requests, "form": "last"}
+        return graph.linear("head", module, hidden, shape, role, bias=False, **sizes)
 
     def outputs(self, classes: int | None) -> int:
         """A token of the vocabulary."""

@@ -186,6 +186,9 @@ class OperatorKind(ABC):
 class Operator:
     """One piece of work: ``batch`` outputs of ``rows`` x ``columns``.
 
+    A state has one batch entry for each request that shares a pass over the weights, and a reader
+    of its rows sees that of its own request.
+
     A ``matmul`` is C[rows x columns] = A[rows x depth] W[columns x depth]^T + bias, with
     ``parameters`` = (W,) or (W, bias). Attention products have one batch entry for each head:
     scores are queries[rows x depth] keys[columns x depth]^T, context is
@@ -250,6 +253,8 @@ class Operator:
     @property
     def seen(self) -> tuple[int, int]:
         """The batch and the columns that readers see."""
+        if self.kind.reach is Reach.STATE:
+            return 1, self.columns
         joined = (1, self.batch * self.columns)
         return joined if self.kind.joins_heads else (self.batch, self.columns)
 

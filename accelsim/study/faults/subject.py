@@ -9,7 +9,7 @@ from typing import Literal
 
 from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
-from accelsim.evaluation.design import task_graph
+from accelsim.evaluation.graphs import task_graph
 from accelsim.evaluation.one_model import alone
 from accelsim.evaluation.stages import design_of
 from accelsim.evaluation.weights import original_weights
