@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from accelsim.cli.optimize import near_option
-from accelsim.cli.options import command_line, output_options, refuse_unused_media, set_option
+from accelsim.cli.options import (
+    command_line,
+    output_options,
+    plugins_option,
+    refuse_unused_media,
+    set_option,
+)
 from accelsim.cli.output import show as show_report
 from accelsim.cli.output import write
 from accelsim.cli.sweep import store_option
@@ -56,6 +62,7 @@ def show(
 @set_option
 @store_option
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="FILE.csv or .parquet")
+@plugins_option
 def export(name: str, assignments: tuple[str, ...], store: Path, to: Path) -> None:
     """Write a row a point with all figures of all cases, in SI units, into one file."""
     from accelsim.report.study_export import export_table
@@ -107,6 +114,7 @@ def pareto(
 @study.command()
 @click.argument("name", required=False)
 @store_option
+@plugins_option
 def clean(name: str | None, store: Path) -> None:
     """Remove rows of no study, of other versions and of files that have changed; NAME as well."""
     from accelsim.study.identity import model_id

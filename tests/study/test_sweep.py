@@ -391,6 +391,16 @@ def test_without_the_library_a_frame_says_what_to_install() -> None:
         ({LENGTH: []}, {}, r"axes.bus_length.values: this is empty"),
         ({ROUNDS: [1]}, {"columns": {"x": "adapter_slc.energi.system"}}, r"columns.x: .*no figure"),
         ({ROUNDS: [1]}, {"objectives": {"x": {"minimize": "adaptr_slc.power"}}}, r"did you mean"),
+        (
+            {ROUNDS: [1]},
+            {"constraints": ["adapter_slc.area.system <= '2 s'"]},
+            r"constraints\[0\]: adapter_slc.area.system is compared with '2 s': .*m2, got one of s",
+        ),
+        (
+            {ROUNDS: [1]},
+            {"columns": {"x": "'2 J' < adapter_slc.gain.energy.system"}},
+            r"columns.x: .*'2 J': expected a unit of 1, got one of J",
+        ),
         ({ROUNDS: [1]}, {"objectives": {"x": {}}}, r"has one of minimize and maximize"),
         ({ROUNDS: [1]}, {"cases": ["nobody"]}, r"there is no case 'nobody'"),
         ({ROUNDS: [1]}, {"columns": {"requests_rounds": "1"}}, r"two columns 'requests_rounds'"),

@@ -8,8 +8,9 @@ flight, so that one which kills its worker is found and the others are not blame
 from __future__ import annotations
 
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,11 @@ from accelsim.study.outcome import KILLED, Outcome, read_seen
 _IN_FLIGHT = 2
 # Seconds to reach a scheduler, and for a first worker to come.
 _PATIENCE = 10
+# [ours] Seconds without any worker until no other is waited for; a nanny takes about 5 for a new
+# one. Seconds between two looks for workers, and for outcomes.
+_WITHOUT_WORKERS = 60
+_LOOK, _PAUSE = 1.0, 0.02
+_KEPT = "what was done is kept, the same command goes on"
 # A memory belongs to one thread at a time.
 _LOCK = threading.Lock()
 
@@ -67,10 +73,13 @@ class DaskCluster(Executor):
             ) from None
         self._dask: Any = distributed
         self._seen = set[str]()
+        # Made in two steps: one that has not begun would wait 20 s as it is deleted, and complain.
+        self._client = distributed.Client.__new__(distributed.Client)
         try:
-            self._client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+            self._client.__init__(address, timeout=_PATIENCE, set_as_default=False)
             self._client.wait_for_workers(1, timeout=_PATIENCE)
-        except (OSError, ValueError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - what answers there may be anything
+            self._client.status = "closed"
             raise ConfigError(
                 f"--scheduler {address}: no cluster with workers answers ({error}); expected an "
                 "address such as tcp://HOST:8786"
@@ -80,8 +89,28 @@ class DaskCluster(Executor):
     @property
     def workers(self) -> int:  # type: ignore[override]
         """The threads of the cluster now: it may grow and shrink."""
-        threads: int = sum(self._client.nthreads().values())
-        return max(1, threads)
+        return max(1, self._threads())
+
+    def _threads(self) -> int:
+        """Return how many threads there are. Raises AccelsimError where the scheduler is gone."""
+        try:
+            return sum(self._client.nthreads().values())
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise AccelsimError(f"--scheduler: the cluster is lost ({error}); {_KEPT}") from None
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        """Wait for an outcome. Raises AccelsimError where nobody is left to make it."""
+        looked = worked = time.monotonic()
+        while not ready():
+            time.sleep(_PAUSE)
+            now = time.monotonic()
+            if now - looked < _LOOK:
+                continue
+            looked, worked = now, now if self._threads() else worked
+            if now - worked > _WITHOUT_WORKERS:
+                raise AccelsimError(
+                    f"--scheduler: it has had no worker for {_WITHOUT_WORKERS} s; {_KEPT}"
+                )
 
     def _allow_losses(self, number: int) -> None:
         """Say how often the scheduler may send a task again whose worker was lost."""
@@ -101,6 +130,7 @@ class DaskCluster(Executor):
         try:
             self._launch(pending, points, flying, done)
             while flying:
+                self._wait(done.has_ready)
                 future, result = next(done)
                 chunk = flying.pop(future.key)
                 outcomes = self._outcomes(future, result)
@@ -148,7 +178,7 @@ class DaskCluster(Executor):
             raise error
         raise AccelsimError(
             f"--scheduler: the cluster could not evaluate ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}); what was done is kept, the same command goes on"
+            f"{' '.join(str(error).split())}); {_KEPT}"
         )
 
     def _check_files(self, outcomes: Iterable[Outcome]) -> None:
@@ -166,7 +196,8 @@ class DaskCluster(Executor):
         """Return the outcome of a point whose worker was lost, nothing else in flight."""
         for _ in range(MOST_STRIKES):
             future = self._send([number], points)
-            error = future.exception()  # waits
+            self._wait(future.done)
+            error = future.exception()
             outcomes = self._outcomes(future, future.result() if error is None else error)
             future.release()
             if outcomes:
@@ -175,9 +206,9 @@ class DaskCluster(Executor):
 
     def close(self) -> None:
         """Leave the cluster as it was; it goes on without us."""
-        with suppress(OSError, TimeoutError):
+        with suppress(OSError, RuntimeError, TimeoutError):
             self._allow_losses(self._dask_default())
-        self._client.close()
+            self._client.close()
 
     def _dask_default(self) -> int:
         import dask

@@ -14,6 +14,7 @@ from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.study.sweep.axes import AxisConfig, checked_name
 from accelsim.study.sweep.expressions import Expression, Formula
 from accelsim.study.sweep.samples import MOST_DIMENSIONS, Sample
+from accelsim.units import UnitError, parse_any
 from accelsim.workload.json_schema import DIALECT
 from accelsim.workload.schema import Workload
 
@@ -152,8 +153,21 @@ def wrong_figures(
         for name in formula.names:
             if name not in own and (told := unknown_figure(name, tuple(cases), own)):
                 yield place, told
+        for name, text in formula.compared():
+            if name not in own and (told := _other_dimension(text, figure_unit(name, cases))):
+                yield place, f"{name} is compared with '{text}': {told}"
         if place[0] in ("columns", "objectives"):
             own.add(str(place[1]))
+
+
+def _other_dimension(text: str, unit: str) -> str | None:
+    """Return why a quantity cannot be compared with a unit; None where it can, or is none."""
+    try:
+        asked = parse_any(text)[1]
+        own = "1" if unit in ("1", "x") else parse_any(f"1 {unit}")[1]
+    except UnitError:
+        return None
+    return None if asked == own else f"expected a unit of {own}, got one of {asked}"
 
 
 def unknown_figure(name: str, cases: tuple[str, ...], own: Iterable[str] = ()) -> str | None:

@@ -12,6 +12,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -91,6 +92,16 @@ class Expression:
     def alone(self) -> str | None:
         """The name that is all of it, None for any other formula."""
         return _name(self._tree)
+
+    def compared(self) -> Iterator[tuple[str, str]]:
+        """Yield the names that it compares with a text, each with that text."""
+        for node in ast.walk(self._tree):
+            sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+            for pair in pairwise(sides):
+                for one, other in (pair, pair[::-1]):
+                    name = _name(one)
+                    if name and isinstance(other, ast.Constant) and isinstance(other.value, str):
+                        yield name, other.value
 
     def value(self, known: Mapping[str, Any]) -> Any:
         """Return its value over names; None where one has none, or where there is no number.
