@@ -117,9 +117,11 @@ def _goals(
 
 
 def _extremes(config: StudyConfig, data: Table, goals: Mapping[str, float]) -> Iterator[Prose]:
-    """Yield where each figure that should be small is least."""
+    """Yield where each figure that should be small is least, of the points that are feasible."""
+    state = [column.key for column in data.columns].index("state")
+    feasible = [row for row in data.rows if row and row[state] == "ok"]
     for at, column in enumerate(data.columns):
-        found = [row for row in data.rows if row and isinstance(row[at], (int, float))]
+        found = [row for row in feasible if isinstance(row[at], (int, float))]
         if goals.get(column.key) != 1 or len({row[at] for row in found}) < 2:
             continue
         ordered = sorted(found, key=lambda row: float(row[at] or 0))
