@@ -71,6 +71,7 @@ def sweep_report(
             *([Prose(searched, "strong")] if searched else ()),
             *(() if best else _extremes(config, data, goals)),
             *verdict,
+            *_without_value(config, rows),
         ),
         details=(_first(data),) if best else (),
         data=data,
@@ -153,6 +154,16 @@ def studies_report(store: Store, command: Sequence[str]) -> Report:
             "studies": data.records,
         },
     )
+
+
+def _without_value(config: StudyConfig, rows: Sequence[ShortRow]) -> Iterator[Prose]:
+    """Yield the objectives that no feasible point has: labels are known only behind a run."""
+    feasible = [row for row in rows if row.state == "ok"]
+    for at, (name, objective) in enumerate(config.objectives.items()):
+        if feasible and all(row.objectives[at] is None for row in feasible):
+            told = f"Objective {name}, {objective.formula.text}, has no value at any point"
+            more = "a figure by label needs the label, as in memory.capacity.sram"
+            yield Prose(f"{told}; {more}", "warning")
 
 
 def _about(table: StudyTable) -> Iterator[str]:

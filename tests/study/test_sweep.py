@@ -143,6 +143,19 @@ def test_a_case_that_does_not_fit_leaves_those_of_the_others() -> None:
     assert first.text == "2 of 2 points: 2 ok (1 of the ok without a case that does not fit)"
 
 
+def test_a_column_or_an_axis_that_says_yes_or_no_may_be_a_constraint() -> None:
+    few = {"columns": {"few": "requests_rounds < 2", "many": "not few"}, "constraints": ["many"]}
+    one, two = swept({ROUNDS: [1, 2]}, **few)
+    assert (one.state, two.state) == ("infeasible", "ok")
+
+
+def test_an_objective_without_a_value_anywhere_is_told() -> None:
+    named = {"kept": {"minimize": "adapter_slc.memory.capacity"}}
+    report = sweep_report(swept({ROUNDS: [1]}, objectives=named), [])
+    told = [each.text for each in report.verdict if isinstance(each, Prose)]
+    assert any("Objective kept, adapter_slc.memory.capacity, has no value" in one for one in told)
+
+
 def test_a_constraint_makes_a_row_infeasible_and_says_by_how_much() -> None:
     table = swept({ROUNDS: [1, 2]}, constraints=["requests_rounds < 2"])
     first, second = table
@@ -395,6 +408,16 @@ def test_without_the_library_a_frame_says_what_to_install() -> None:
             {ROUNDS: [1]},
             {"constraints": ["adapter_slc.area.system <= '2 s'"]},
             r"constraints\[0\]: adapter_slc.area.system is compared with '2 s': .*m2, got one of s",
+        ),
+        (
+            {ROUNDS: [1]},
+            {"constraints": ["adapter_slc.area.system * 2"]},
+            r"constraints\[0\]: 'adapter_slc.area.system \* 2' is neither true nor false",
+        ),
+        (
+            {ROUNDS: [1]},
+            {"marks": {"x": "requests_rounds == 1 and adapter_slc.power"}},
+            r"marks.x: .* is neither true nor false",
         ),
         (
             {ROUNDS: [1]},

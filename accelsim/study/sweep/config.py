@@ -70,7 +70,12 @@ class StudyConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> StudyConfig:
-        problems = [*self._wrong_names(), *self._wrong_axes(), *self._wrong_conditions()]
+        problems = [
+            *self._wrong_names(),
+            *self._wrong_axes(),
+            *self._wrong_conditions(),
+            *self._wrong_answers(),
+        ]
         if problems:
             raise RuleError(*problems)
         return self
@@ -120,6 +125,19 @@ class StudyConfig(ConfigModel):
                     hint = suggest(used, before, "axes before this one")
                     yield ("axes", name, "when"), f"there is no '{used}' before it; {hint}"
             before += axis.columns(name)
+
+    def _wrong_answers(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        asked: list[tuple[tuple[str | int, ...], str]] = [
+            *((("constraints", number), text) for number, text in enumerate(self.constraints)),
+            *((("marks", name), text) for name, text in self.marks.items()),
+        ]
+        # An axis may have such values, and so may columns; no figure has.
+        answers = set(self.axis_columns)
+        for name, text in self.columns.items():
+            answers |= {name} if Expression(text).says(answers.__contains__) else set()
+        for place, text in asked:
+            if not Expression(text).says(answers.__contains__):
+                yield place, f"'{text}' is neither true nor false; expected one such as {text} < 1"
 
     def formulas(self) -> Iterator[tuple[tuple[str | int, ...], Expression]]:
         """Yield every formula of the rows with its place, in the order of evaluation."""

@@ -93,6 +93,10 @@ class Expression:
         """The name that is all of it, None for any other formula."""
         return _name(self._tree)
 
+    def says(self, known: Callable[[str], bool]) -> bool:
+        """Whether its value is yes or no, where ``known`` says so of names."""
+        return _says(self._tree, known)
+
     def compared(self) -> Iterator[tuple[str, str]]:
         """Yield the names that it compares with a text, each with that text."""
         for node in ast.walk(self._tree):
@@ -208,6 +212,20 @@ def _parts(node: ast.expr) -> list[ast.expr]:
             return node.args
     known = f"arithmetic, comparisons, and, or, not, if, {', '.join(_FUNCTIONS)}, {_FIGURE}"
     raise ValueError(f"'{ast.unparse(node)}' may not be part of it ({known} may)")
+
+
+def _says(node: ast.expr, known: Callable[[str], bool]) -> bool:
+    name = _name(node)
+    if name is not None:
+        return known(name)
+    match node:
+        case ast.Compare() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
+            return True
+        case ast.BoolOp():
+            return all(_says(each, known) for each in node.values)
+        case ast.IfExp():
+            return _says(node.body, known) and _says(node.orelse, known)
+    return False
 
 
 def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
