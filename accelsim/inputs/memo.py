@@ -20,7 +20,7 @@ Made = TypeVar("Made")
 _ROOM = {
     "workload": 100,
     "file": 100,
-    "machine": 200,
+    "machine": 50,
     "last": 50,
     "requests": 200_000,
     "graph": 100,

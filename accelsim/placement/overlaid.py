@@ -19,6 +19,8 @@ def overlaid_memories(
     swapped: Counter[str] = Counter()
     for each in by_model(placements.values()).values():
         swapped |= each.bits(task_specific=False) if each.swapped else Counter()
+    if not swapped:
+        return frozenset()  # as in most designs, and asked of each
     own = {task: each.bits(task_specific=True) for task, each in placements.items()}
     total = shared_bits(placements.values()) + kept_bits(placements)
     for task in pinned:
