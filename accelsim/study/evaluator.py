@@ -115,13 +115,15 @@ class Evaluator:
         self,
         points: Sequence[Point],
         group: Callable[[Sequence[int]], Groups] | None = None,
+        ids: Sequence[bytes] | None = None,
     ) -> Tally:
         """Evaluate what is not known of some points; return how it went.
 
-        ``group`` returns the numbers of points in groups that share simulations. Raises what the
-        store and the executor raise; what is done by then is kept, also at an interrupt.
+        ``group`` returns the numbers of points in groups that share simulations; ``ids`` are the
+        names of the points, if whoever asks has them. Raises what the store and the executor raise;
+        what is done by then is kept, also at an interrupt.
         """
-        model, ids = model_id(), point_ids(points)
+        model, ids = model_id(), point_ids(points) if ids is None else ids
         again, first = Counter[bytes](), dict[bytes, int]()
         for number, each in enumerate(ids):
             if first.setdefault(each, number) != number:

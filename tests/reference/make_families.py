@@ -119,6 +119,14 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tinyllama-1.1b": ("Llama", _CAUSAL, _llama(22, 2048, 32, 4, 5632, 32000, False)),
 }
 
+_SMALL_VIT = {
+    "hidden_size": 24,
+    "num_attention_heads": 4,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "image_size": 12,
+    "patch_size": 4,
+}
 # Small models, one of each family.
 SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
     "roberta": (
@@ -175,14 +183,7 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
     "vit": (
         "ViT",
         _IMAGE,
-        {
-            "hidden_size": 24,
-            "num_attention_heads": 4,
-            "intermediate_size": 40,
-            "num_hidden_layers": 2,
-            "image_size": 12,
-            "patch_size": 4,
-        },
+        _SMALL_VIT,
     ),
     "mobilenet_v2": ("MobileNetV2", _IMAGE, {"image_size": 40, "depth_multiplier": 0.25}),
     "mobilenet": ("MobileNetV1", _IMAGE, {"image_size": 40, "depth_multiplier": 0.125}),
@@ -214,14 +215,7 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
     "deit": (
         "DeiT",
         _IMAGE,
-        {
-            "hidden_size": 24,
-            "num_attention_heads": 4,
-            "intermediate_size": 40,
-            "num_hidden_layers": 2,
-            "image_size": 12,
-            "patch_size": 4,
-        },
+        _SMALL_VIT,
     ),
 }
 

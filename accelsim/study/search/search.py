@@ -118,7 +118,7 @@ def search_study(study: Study, store: Store, how: Evaluation, search: Search) ->
             # Batch by batch: rows of a search that is killed are those of a study.
             ids |= dict.fromkeys(points.ids)
             store.remember(study.source, study.config.name, [*ids], study.made)
-            part = evaluator.fill(points.points, points.groups)
+            part = evaluator.fill(points.points, points.groups, points.ids)
             tally.add_part(part)
             if how.progress:
                 how.progress(tally)

@@ -117,7 +117,7 @@ def run_study(study: Study, store: Store, how: Evaluation) -> StudyTable:
     store.remember(study.source, study.config.name, study.ids, study.made)
     with how.executor() as executor:
         evaluator = Evaluator(store, executor, how.retry_failed, how.max_failures, how.progress)
-        tally = evaluator.fill(study.points, study.groups)
+        tally = evaluator.fill(study.points, study.groups, study.ids)
     return StudyTable(study, store, tally)
 
 
