@@ -75,13 +75,20 @@ class Elements:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """``amount`` bytes or decodings that pass a port as so many vectors, one a cycle."""
+    """``amount`` bytes or decodings that pass a port as so many vectors, one a cycle.
+
+    Words of ``masks`` follow, as many a cycle as ``bus`` brings.
+    """
 
     amount: int
     vectors: int
+    masks: int = 0
+    bus: str = ""
 
-    def join(self, other: Vectors) -> Vectors:
-        """Vectors follow one another."""
+    def join(self, other: Vectors) -> Vectors | None:
+        """Vectors follow one another; masks that come apart take cycles of their own."""
+        if self.masks or other.masks:
+            return None
         return Vectors(self.amount + other.amount, self.vectors + other.vectors)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from accelsim.engine.simulator import Options
@@ -29,6 +31,9 @@ from accelsim.workload.schema import Workload, load_workload
 # Requests from which on a process for each case pays; starting one takes about a second.
 _LONG_STREAM = 10_000
 
+# As for a whole command: see ``__main__``.
+_ALLOCATIONS = 20_000
+
 
 def evaluate(point: Point, memo: Memo | None = None, *, strict: bool = True) -> Row:
     """Return the figures of a point: pure and silent.
@@ -37,11 +42,25 @@ def evaluate(point: Point, memo: Memo | None = None, *, strict: bool = True) -> 
     does not fit, and PluginError. Unless ``strict`` cases that do not fit are left out, if others
     do. Plug-ins that the point's files name are unloaded again.
     """
-    with plugins_put_back(), one_reading(), plugin_errors():
+    with _seldom_collected(), plugins_put_back(), one_reading(), plugin_errors():
         result = examine(point, memo, strict=strict)
         figures = figures_of(result)
         absent = _absent(tuple(result.cases), metric_families(), tuple(figures))
         return Row(point, figures, absent=absent, refused=result.refused)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for cycles seldom: what a point makes is kept, and each look walks through all of it."""
+    before = gc.get_threshold()
+    if not 0 < before[0] < _ALLOCATIONS:
+        yield
+        return
+    gc.set_threshold(_ALLOCATIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def examine(

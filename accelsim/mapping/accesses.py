@@ -67,16 +67,15 @@ def buffer_use(lanes: int, buffer: str, action: str, size: int, at_once: int | N
     return shared_use(buffer, action, Vectors, accessed(lanes, size, vectors), vectors)
 
 
-def encoded_use(lanes: int, masks_per_cycle: int, buffer: str, action: str, moved: Transfer) -> Use:
+def encoded_use(lanes: int, bus: str, buffer: str, action: str, moved: Transfer) -> Use:
     """Return the use of an operand buffer's port for a transfer: its values, then its masks.
 
-    The mask memory has a word for each vector and takes ``masks_per_cycle`` at a time; each is an
-    access of its own.
+    The mask memory has a word for each vector and takes as many at a time as the bus brings; each
+    is an access of its own.
     """
     vectors, masks = ceil_div(moved.data_bytes, lanes), moved.mask_vectors
     paid = accessed(lanes, moved.data_bytes, vectors) + accessed(lanes, moved.mask_bytes, masks)
-    words = vectors + ceil_div(masks, masks_per_cycle)
-    return shared_use(buffer, action, Vectors, paid, words)
+    return shared_use(buffer, action, Vectors, paid, vectors, masks, bus)
 
 
 def operand_use(lanes: int, buffer: str, size: int, masks: int, accesses: int, vectors: int) -> Use:

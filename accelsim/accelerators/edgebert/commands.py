@@ -80,6 +80,5 @@ def function(parts: Parts, name: str, rows: int, columns: int) -> Segment:
 def transfer(parts: Parts, action: str, moved: Transfer) -> Segment:
     """Return one load into the weight buffer, or one write-back."""
     name, side = ("load", "write") if action == "transfer" else ("store", "read")
-    size, masks = parts.pe_array.vector_size, parts.bus.masks_per_cycle
-    into = encoded_use(size, masks, WEIGHT_BUFFER, side, moved)
+    into = encoded_use(parts.pe_array.vector_size, BUS, WEIGHT_BUFFER, side, moved)
     return alone(name, "load", [Use(BUS, action, moved), into])

@@ -11,6 +11,7 @@ from accelsim.accelerators.edgebert.panels import operand_rows, panel_columns
 from accelsim.accelerators.edgebert.parts import (
     ACTIVATION_BUFFER,
     AUXILIARY,
+    BUS,
     PE_ARRAY,
     WEIGHT_BUFFER,
     WEIGHT_MASKS,
@@ -145,8 +146,8 @@ class EdgeBertEmitter(Emitter):
         vectors = (last - first) * ceil_div(product.depth, self.vector_size) if masks else 0
         room = ceil_div(vectors * self.vector_size, 8)
         uses = self.reads((weight, *bias), parts)
-        moved, at_once = Transfer(data, masks, vectors), self.parts.bus.masks_per_cycle
-        into = encoded_use(self.vector_size, at_once, WEIGHT_BUFFER, "write", moved)
+        moved = Transfer(data, masks, vectors)
+        into = encoded_use(self.vector_size, BUS, WEIGHT_BUFFER, "write", moved)
         path = (*merge_uses(uses), bus_use(self.hardware, data, masks, vectors, uses), into)
         return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), panel)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from accelsim.inputs.quantities import Bytes, Kelvin
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.base import Block, Datasheet, Part, Price
+from accelsim.machine.components.bus import BusServer
 from accelsim.machine.components.memory import (
     NARROWEST,
     Memory,
@@ -167,6 +168,18 @@ class BufferPort(Memory):
     Loads go to the half that is not read, so reads and writes have a port each.
     """
 
+    _port: Callable[[str, str], Server]
+
+    def connect(self, port: Callable[[str, str], Server]) -> None:
+        """Get to know the bus that masks come from."""
+        self._port = port
+
     def occupancy(self, use: Use, start: Tick) -> Tick:
-        """Return the ticks of the vectors that hold the bytes."""
-        return use.expect(Vectors).vectors * self.word_cycles[use.action] * self.period
+        """Return the ticks of the vectors that hold the bytes, and of masks behind them."""
+        asked = use.expect(Vectors)
+        words = asked.vectors
+        if asked.masks:
+            bus = self._port(asked.bus, "transfer")
+            assert isinstance(bus, BusServer), asked.bus
+            words += ceil_div(asked.masks, bus.masks_per_cycle)
+        return words * self.word_cycles[use.action] * self.period

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from accelsim.inputs.quantities import Bits
-from accelsim.machine.components.base import ClockedBlock, Datasheet, Interconnect, Part, Price
+from accelsim.machine.components.base import (
+    ANY,
+    ClockedBlock,
+    Datasheet,
+    Interconnect,
+    Part,
+    Price,
+)
+from accelsim.machine.components.clocked import CycleServer
+from accelsim.machine.components.server import Server
 from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.program import Transfer, Use
-from accelsim.units import ceil_div
+from accelsim.units import Tick, ceil_div
 
 # AMBA AXI, ARM IHI 0022: a burst has at most 256 beats and crosses no boundary of 4 KiB.
 _PAGE = 4096
@@ -61,6 +71,11 @@ class BusConfig(ClockedBlock, Interconnect):
             cycles += self._command_cycles(beats, words, moved.wait, store=store)
         return cycles
 
+    def servers(self, name: str, site: Site) -> Mapping[str, Server]:
+        """Return the one server."""
+        cycles = partial(self.cycles, site=site)
+        return {ANY: BusServer(name, site.period, cycles, self.masks_per_cycle)}
+
     def _command_cycles(self, beats: int, words: int, wait: int, *, store: bool) -> int:
         setup, gap = self.setup_cycles, self.burst_gap_cycles
         if store:
@@ -90,9 +105,19 @@ class BusConfig(ClockedBlock, Interconnect):
         return self.timing(name, site)
 
     def emission(self, name: str, site: Site) -> Hashable:
-        """How masks arrive: uses of the bus say what is moved, not in how many cycles."""
-        return self.masks_per_cycle
+        """Nothing: uses say what is moved, not in how many cycles."""
+        return type(self).__name__
 
     def timing(self, name: str, site: Site) -> Hashable:
         """All but the length, which costs energy alone."""
         return (self.model_dump_json(exclude={"length"}), site.lanes)
+
+
+class BusServer(CycleServer):
+    """The bus, which whoever takes masks off it knows to bring so many ``masks_per_cycle``."""
+
+    def __init__(
+        self, name: str, period: Tick, cycles: Callable[[Use], int], masks_per_cycle: int
+    ) -> None:
+        super().__init__(name, period, cycles)
+        self.masks_per_cycle = masks_per_cycle
