@@ -9,7 +9,7 @@ a switch to a task, one inference, a change of the operating point.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -257,11 +257,9 @@ class Segment:
                     f"segment '{self.name}': task {task.id} ({task.operator}) waits for "
                     f"{late[0]}, which is not an earlier task"
                 )
-            self._check_amounts(task)
-
-    def _check_amounts(self, task: Task) -> None:
-        sizes = [(use.block, use.amount) for use in task.uses]
-        for name, amount in (*sizes, *task.holds, *task.releases):
+        sizes = ((task, size) for task in self.tasks for size in (*task.holds, *task.releases))
+        asked = ((task, (u.block, u.amount)) for task in self.kinds[0] for u in task.uses)
+        for task, (name, amount) in (*sizes, *asked):
             if amount < 0:
                 raise ProgramError(
                     f"segment '{self.name}': task {task.id} ({task.operator}) asks for {amount} "
@@ -269,80 +267,76 @@ class Segment:
                 )
 
     @cached_property
-    def followers(self) -> tuple[tuple[Task, ...], ...]:
+    def kinds(self) -> tuple[tuple[Task, ...], tuple[int, ...]]:
+        """The first task of each kind and the kind of each: of one queue, operator, and uses."""
+        numbers: dict[tuple[object, ...], int] = {}
+        keys = ((task.queue, task.operator, *map(id, task.uses)) for task in self.tasks)
+        kinds = tuple(numbers.setdefault(key, len(numbers)) for key in keys)
+        first = dict(zip(reversed(kinds), reversed(self.tasks), strict=True))
+        return tuple(first[kind] for kind in range(len(numbers))), kinds
+
+    @cached_property
+    def followers(self) -> tuple[tuple[int, ...], ...]:
         """The tasks that wait for each task: all that name it, and the next one of its queue."""
-        found: list[list[Task]] = [[] for _ in self.tasks]
+        found: list[list[int]] = [[] for _ in self.tasks]
         last: dict[str, int] = {}
         for task in self.tasks:
             before = last.get(task.queue)
             if before is not None and before not in task.after:
-                found[before].append(task)
+                found[before].append(task.id)
             for earlier in task.after:
-                found[earlier].append(task)
+                found[earlier].append(task.id)
             last[task.queue] = task.id
         return tuple(map(tuple, found))
 
     @cached_property
     def wait_counts(self) -> tuple[int, ...]:
         """The number of tasks that each task waits for."""
-        counts = [0] * len(self.tasks)
-        for followers in self.followers:
-            for task in followers:
-                counts[task.id] += 1
-        return tuple(counts)
+        counts = Counter(task for followers in self.followers for task in followers)
+        return tuple(counts[task.id] for task in self.tasks)
 
     @cached_property
     def distinct_uses(self) -> tuple[Use, ...]:
         """Every use once: programs repeat few of them many thousand times."""
-        return tuple({id(use): use for task in self.tasks for use in task.uses}.values())
+        return tuple({id(use): use for task in self.kinds[0] for use in task.uses}.values())
 
     @cached_property
     def use_counts(self) -> tuple[tuple[Use, str, int], ...]:
         """Each distinct use with an operator, and how often it stands in the operator's tasks."""
-        counts: Counter[tuple[int, str]] = Counter()
-        for task in self.tasks:
+        found: dict[tuple[int, str], tuple[Use, str, int]] = {}
+        for task, times in self._repeated:
             for use in task.uses:
-                counts[id(use), task.operator] += 1
-        by_id = {id(use): use for use in self.distinct_uses}
-        return tuple((by_id[key], operator, n) for (key, operator), n in counts.items())
+                key = (id(use), task.operator)
+                found[key] = use, task.operator, times + (found[key][2] if key in found else 0)
+        return tuple(found.values())
 
-    @cached_property
-    def groups(self) -> tuple[int, ...]:
-        """The group of each task: one for all that count the same kinds of amounts."""
-        known = {keys: number for number, keys in enumerate(self.group_keys)}
-        return tuple(known[_keys_of(task)] for task in self.tasks)
-
-    @cached_property
-    def group_keys(self) -> tuple[tuple[tuple[str, str, str], ...], ...]:
-        """What the uses of each group are counted under, as in ``amounts``."""
-        return tuple(dict.fromkeys(map(_keys_of, self.tasks)))
+    @property
+    def _repeated(self) -> Iterator[tuple[Task, int]]:
+        """The first task of each kind, and how many there are."""
+        return zip(self.kinds[0], Counter(self.kinds[1]).values(), strict=True)
 
     @cached_property
     def amounts(self) -> Counter[tuple[str, str, str]]:
         """Amounts by (block, action, operator) of one execution."""
         total: Counter[tuple[str, str, str]] = Counter()
-        for task in self.tasks:
+        for task, times in self._repeated:
             for use in task.uses:
-                total[use.block, use.action, task.operator] += use.amount
+                total[use.block, use.action, task.operator] += use.amount * times
         return total
 
     @cached_property
     def masters(self) -> dict[str, frozenset[str]]:
         """The queues that use each block."""
         found: dict[str, set[str]] = {}
-        for task in self.tasks:
+        for task in self.kinds[0]:
             for use in task.uses:
                 found.setdefault(use.block, set()).add(task.queue)
         return {block: frozenset(queues) for block, queues in found.items()}
 
-    @cached_property
-    def blocks(self) -> frozenset[str]:
+    @property
+    def blocks(self) -> Set[str]:
         """Names of all blocks in use."""
-        return frozenset(use.block for task in self.tasks for use in task.uses)
-
-
-def _keys_of(task: Task) -> tuple[tuple[str, str, str], ...]:
-    return tuple((use.block, use.action, task.operator) for use in task.uses)
+        return self.masters.keys()
 
 
 @dataclass(frozen=True)
@@ -376,7 +370,7 @@ class SegmentBuilder:
     ) -> int:
         """Append a task and return its id. Uses of amount zero are left out."""
         number = len(self._tasks)
-        wanted = tuple(use for use in uses if use.demand.amount)
+        wanted = tuple([use for use in uses if use.demand.amount])
         earlier = tuple(sorted(set(after)))
         self._tasks.append(Task(number, queue, operator, wanted, earlier, tuple(holds)))
         return number

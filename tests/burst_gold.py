@@ -157,6 +157,6 @@ class BurstGold:
 
     def _end(self, task: int) -> None:
         for follower in self._segment.followers[task]:
-            self._waits_for[follower.id] -= 1
-            if not self._waits_for[follower.id]:
-                self._ready.append(follower)
+            self._waits_for[follower] -= 1
+            if not self._waits_for[follower]:
+                self._ready.append(self._segment.tasks[follower])

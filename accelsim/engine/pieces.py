@@ -26,6 +26,7 @@ from accelsim.units import Tick
 
 Process = Generator[Any, Any, Any]
 Layers = tuple[int | None, ...]
+_Amounts = Counter[tuple[str, str, str]]
 
 
 @dataclass(eq=False)
@@ -285,8 +286,7 @@ class PieceRunner:
             repeated = Counter(id(record) for _, record in piece.parts)
             for number, record in records.items():
                 ran = times * repeated[number]
-                _add(ledger.amounts, record.amounts, behalf, ran)
-                _add(scheduled, record.segment.amounts, behalf, ran)
+                _add(ledger.amounts, record.amounts, scheduled, record.segment.amounts, behalf, ran)
                 for buffer, size in record.peak.items():
                     ledger.peak[buffer] = max(size, ledger.peak.get(buffer, 0))
             for action, amount in piece.background.items():
@@ -298,12 +298,21 @@ class PieceRunner:
 
 def _add(
     total: Counter[Key],
-    amounts: Counter[tuple[str, str, str]],
+    amounts: _Amounts,
+    scheduled: Counter[Key],
+    asked: _Amounts,
     behalf: tuple[str, str, str],
     times: int,
 ) -> None:
+    """Add what was done and what was asked for, so many times; they have most keys in common."""
     for (block, action, operator), amount in amounts.items():
-        total[Key(block, action, *behalf, operator)] += amount * times
+        key = Key(block, action, *behalf, operator)
+        total[key] += amount * times
+        if wanted := asked[block, action, operator]:
+            scheduled[key] += wanted * times
+    for block, action, operator in asked.keys() - amounts.keys():
+        key = Key(block, action, *behalf, operator)
+        scheduled[key] += asked[block, action, operator] * times
 
 
 def run_program(hardware: HardwareConfig, program: Program) -> PieceRecord:

@@ -27,7 +27,9 @@ from accelsim.program import Segment, Task, Use
 from accelsim.units import Tick
 
 # An event is the end of a task, or the one that a port expected when its count of changes was so.
-_Event = tuple[Tick, Any, Task | None, TurnPort | None, int]
+_Event = tuple[Tick, Any, int, TurnPort | None, int]
+# What tasks of a kind do: (server, ticks, number of the use), and (port, use, its number, ticks).
+_Plan = tuple[list[tuple[Server, Tick | None, int]], list[tuple[TurnPort, Use, int, Tick]]]
 
 
 class CountingEnvironment(simpy.Environment):
@@ -144,8 +146,9 @@ class SegmentRun:
         self._trace = trace
         self._start = env.now
         self._servers = {id(use): _server(machine, use) for use in segment.distinct_uses}
-        self._waits_for = list(segment.wait_counts)
-        self._ready: list[Task] = []
+        self._tasks, self._followers = segment.tasks, segment.followers
+        self._kinds, self._waits_for = segment.kinds[1], list(segment.wait_counts)
+        self._ready: list[int] = []
         self._begun: list[int] = []
         self._left = len(segment.tasks)
         self._caused: dict[tuple[int, int], Mapping[str, int]] = {}
@@ -188,15 +191,25 @@ class SegmentRun:
         for block in self._machine.blocks.values():
             block.settle(self._env.now)
         before = {name: (b.busy, b.idle) for name, b in self._machine.blocks.items()}
-        tasks = self.record.segment.tasks
-        if tasks:
-            self._request_start([task for task in tasks if not self._waits_for[task.id]])
+        self._plans = [self._plan(task) for task in self.record.segment.kinds[0]]
+        if self._left:
+            self._request_start([n for n, waits in enumerate(self._waits_for) if not waits])
             self._env.reach(self._work_off())
             next(self._numbers)  # the event that a process would wait for
         if self._left:
             yield self._env.event()  # which never comes
         self._close(before)
         return self.record
+
+    def _plan(self, task: Task) -> _Plan:
+        booked, turns = [], []
+        for number, use in enumerate(task.uses):
+            server, ticks = self._servers[id(use)]
+            if use.block not in self._turns:
+                booked.append((server, ticks, number))
+            elif ticks != 0:  # what takes no time waits for no turn
+                turns.append((self._turns[use.block], use, number, ticks or 0))
+        return booked, turns
 
     # -- tasks ---------------------------------------------------------------------------------
 
@@ -205,88 +218,82 @@ class SegmentRun:
         now, events = self._env.now, self._events
         while self._left:
             if self._ready and not (events and events[0][0] == now):
-                self._grant(now)
+                ready, self._ready = self._ready, []
+                for task in sorted(ready):
+                    self._begin(task, now)
                 continue
             if not events:
                 break
             now, _, task, port, changes = heappop(events)
-            if task is not None:
+            if port is None:
                 self._finish(task, now)
-            elif port is not None and port.changes == changes:
+            elif port.changes == changes:
                 self._end_turn(port, now)
         return now
 
-    def _request_start(self, tasks: Iterable[Task]) -> None:
+    def _request_start(self, tasks: Iterable[int]) -> None:
         if not self._ready:
             next(self._numbers)
         self._ready += tasks
 
-    def _grant(self, now: Tick) -> None:
-        ready, self._ready = self._ready, []
-        for task in sorted(ready, key=_id_of) if len(ready) > 1 else ready:
-            self._begin(task, now)
-
-    def _begin(self, task: Task, now: Tick) -> None:
-        end = now
-        self._begun.append(task.id)
+    def _begin(self, number: int, now: Tick) -> None:
+        end, task = now, self._tasks[number]
+        self._begun.append(number)
         if self._trace:
-            self.record.begun[task.id] = now - self._start
+            self.record.begun[number] = now - self._start
         for buffer, size in task.holds:
             self._take(buffer, size)
-        servers, turns, waiting = self._servers, self._turns, list[Item]()
-        for number, use in enumerate(task.uses):
-            server, ticks = servers[id(use)]
-            if use.block in turns:
-                # What takes no time waits for no turn.
-                if ticks != 0:
-                    waiting.append(Item(task, number, use, ticks or 0, ticks or 0))
-                continue
+        booked, turns = self._plans[self._kinds[number]]
+        for server, ticks, place in booked:
             if ticks is None:
-                start, last = server.book(use, now)
-                self._caused[task.id, number] = server.extra_amounts()
-                key = (use.block, use.action, task.operator)
-                self.record.busy[key] += server.free_at - start
+                last = self._book(server, task, place, now)
             else:
+                # What it was busy and idle is worked out at the end.
                 start = server.free_at
                 if start < now:
-                    server.idle += now - start
                     start = now
-                server.busy += ticks
                 server.free_at = last = start + ticks
-            if self._trace:
-                self._note(server.name, task, number, start, server.free_at)
+                if self._trace:
+                    self._note(server.name, task, place, start, last)
             if last > end:
                 end = last
-        if waiting:
-            self._pending[task.id] = len(waiting), end
-            for item in waiting:
-                port = turns[item.use.block]
+        if turns:
+            self._pending[number] = len(turns), end
+            for port, use, place, left in turns:
+                item = Item(task, place, use, left, left)
                 self._expect(port, port.add(task.queue, item, now))
         else:
-            self._end_at(task, end)
+            heappush(self._events, (end, next(self._numbers), number, None, 0))
 
-    def _end_at(self, task: Task, end: Tick) -> None:
-        heappush(self._events, (end, next(self._numbers), task, None, 0))
+    def _book(self, server: Server, task: Task, number: int, now: Tick) -> Tick:
+        """Book a use that takes as long as a state says; return the tick of its outcome."""
+        use = task.uses[number]
+        start, last = server.book(use, now)
+        self._caused[task.id, number] = server.extra_amounts()
+        self.record.busy[use.block, use.action, task.operator] += server.free_at - start
+        if self._trace:
+            self._note(server.name, task, number, start, server.free_at)
+        return last
 
     def _expect(self, port: TurnPort, end: Tick | None) -> None:
         """Wait for the next end of a use at a port, in place of the one expected before."""
         if end is not None:
-            heappush(self._events, (end, next(self._numbers), None, port, port.changes))
+            heappush(self._events, (end, next(self._numbers), -1, port, port.changes))
 
     def _end_turn(self, port: TurnPort, now: Tick) -> None:
         """Note that a port has served a use in turn; the last one may end the task."""
         item, outcome, following = port.end()
         self._expect(port, following)
-        task = item.task
-        left, end = self._pending[task.id]
+        task = item.task.id
+        left, end = self._pending[task]
         if outcome > end:
             end = outcome
         if item.caused:
-            self._caused[task.id, item.number] = item.caused
+            self._caused[task, item.number] = item.caused
         if left > 1:
-            self._pending[task.id] = left - 1, end
+            self._pending[task] = left - 1, end
         elif end > now:
-            self._end_at(task, end)
+            heappush(self._events, (end, next(self._numbers), task, None, 0))
         else:
             self._finish(task, now)
 
@@ -300,16 +307,16 @@ class SegmentRun:
         times = (start - at, end - at, done, item.ticks)
         self.record.spans.append(Span(use.block, use.action, item.task.id, item.number, *times))
 
-    def _finish(self, task: Task, now: Tick) -> None:
+    def _finish(self, task: int, now: Tick) -> None:
         waits_for = self._waits_for
         if self._trace:
-            self.record.ended[task.id] = now - self._start
-        for buffer, size in task.releases:
+            self.record.ended[task] = now - self._start
+        for buffer, size in self._tasks[task].releases:
             self._give_back(task, buffer, size)
         free = []
-        for follower in self.record.segment.followers[task.id]:
-            waits_for[follower.id] -= 1
-            if not waits_for[follower.id]:
+        for follower in self._followers[task]:
+            waits_for[follower] -= 1
+            if not waits_for[follower]:
                 free.append(follower)
         if free:
             self._request_start(free)
@@ -321,11 +328,12 @@ class SegmentRun:
         if level > self.record.peak.get(buffer, 0):
             self.record.peak[buffer] = level
 
-    def _give_back(self, task: Task, buffer: str, size: int) -> None:
+    def _give_back(self, task: int, buffer: str, size: int) -> None:
         self._levels[buffer] = self._levels.get(buffer, 0) - size
         if self._levels[buffer] < 0:
+            name = self._tasks[task].operator
             raise ConservationError(
-                f"{task.operator}: releases {size} B of '{buffer}' that it does not hold"
+                f"{name}: releases {size} B of '{buffer}' that it does not hold"
             )
 
     # -- the end -------------------------------------------------------------------------------
@@ -336,9 +344,15 @@ class SegmentRun:
         # A port in turns tells of a use when it ends, of all its stretches.
         record.spans.sort(key=_times_of)
         self._count()
-        for use, operator, times in self.record.segment.use_counts:
-            if ticks := self._servers[id(use)][1]:
-                self.record.busy[use.block, use.action, operator] += ticks * times
+        for use, operator, times in record.segment.use_counts:
+            server, ticks = self._servers[id(use)]
+            if ticks:
+                record.busy[use.block, use.action, operator] += ticks * times
+                if use.block not in self._turns:
+                    server.busy += ticks * times
+        for name in {s.name for plan, _ in self._plans for s, t, _ in plan if t is not None}:
+            block = self._machine.blocks[name]
+            block.idle += block.free_at - self._start - (block.busy - before[name][0])
         self._close_dram()
         record.end_levels = dict(self._levels)
         for name, block in self._machine.blocks.items():
@@ -353,16 +367,18 @@ class SegmentRun:
         if sorted(self._begun) != list(range(len(segment.tasks))):
             raise ConservationError(f"segment '{segment.name}': not every task began exactly once")
         causes = {task for task, _ in self._caused}
-        for task in self._begun:
-            group = segment.groups[task]
-            if group in seen and task not in causes:
+        for number in self._begun:
+            kind = self._kinds[number]
+            if kind in seen and number not in causes:
                 continue
-            for number, key in enumerate(segment.group_keys[group]):
+            task = self._tasks[number]
+            for place, use in enumerate(task.uses):
+                key = (use.block, use.action, task.operator)
                 if key not in amounts:
                     amounts[key] = segment.amounts[key]
-                for action, amount in self._caused.get((task, number), {}).items():
-                    amounts[key[0], action, key[2]] += amount
-            seen.add(group)
+                for action, amount in self._caused.get((number, place), {}).items():
+                    amounts[use.block, action, task.operator] += amount
+            seen.add(kind)
 
     def _close_dram(self) -> None:
         dram, segment = self._machine.dram, self.record.segment
@@ -376,10 +392,6 @@ class SegmentRun:
 
 def _times_of(span: Span) -> tuple[Tick, Tick]:
     return span.start, span.end
-
-
-def _id_of(task: Task) -> int:
-    return task.id
 
 
 def _server(machine: Machine, use: Use) -> tuple[Server, Tick | None]:

@@ -78,28 +78,28 @@ class TurnPort:
     def _last_burst(self, order: list[str]) -> int:
         """Return the number of the first burst that ends a use, counted from now on."""
         queues, burst, count = self._queues, self._burst, len(order)
-        if count == 1:
-            return ceil_div(queues[order[0]][0].left, burst) - 1
-        return min(
-            (ceil_div(queues[name][0].left, burst) - 1) * count + place
-            for place, name in enumerate(order)
-        )
+        number, *others = [(queues[name][0].left - 1) // burst * count for name in order]
+        for place, bursts in enumerate(others, start=1):
+            if bursts + place < number:
+                number = bursts + place
+        return number
 
     def _catch_up(self, now: Tick) -> None:
         """Note the bursts that began before a tick as done, but for one that ends a use."""
-        order = self._order()
-        begun = ceil_div(max(0, now - self._since), self._burst)
-        self._pass(order, min(begun, self._last_burst(order)))
+        if now > self._since:
+            order = self._order()
+            begun = ceil_div(now - self._since, self._burst)
+            self._pass(order, min(begun, self._last_burst(order)))
 
     def _pass(self, order: list[str], bursts: int) -> None:
         """Serve so many whole bursts."""
         if not bursts:
             return
-        self._ending, count = None, len(order)
+        self._ending, count, burst = None, len(order), self._burst
         if self._served:
             self._show(order, bursts, self._served)
-        for place, name in enumerate(order):
-            self._queues[name][0].left -= ceil_div(max(0, bursts - place), count) * self._burst
+        for place, name in enumerate(order[:bursts]):
+            self._queues[name][0].left -= (bursts - place + count - 1) // count * burst
         self._last = order[(bursts - 1) % count]
         self._since += bursts * self._burst
 
