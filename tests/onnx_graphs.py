@@ -23,8 +23,12 @@ def made(nodes: list[Any], shape: list[Any], *tensors: Any, opset: int = 17, kin
 
 
 def node(kind: str, inputs: str, outputs: str, **attributes: Any) -> Any:
-    """Return a node; names of inputs and outputs are parted by blanks, ``-`` is none."""
-    domain = "com.microsoft" if kind in ("QLinearAdd", "QLinearGlobalAveragePool", "FusedX") else ""
+    """Return a node; names of inputs and outputs are parted by blanks, ``-`` is none.
+
+    Those of onnxruntime begin with ``ms.``.
+    """
+    domain = "com.microsoft" if kind.startswith("ms.") else ""
+    kind = kind.removeprefix("ms.")
     ends = [["" if each == "-" else each for each in part.split()] for part in (inputs, outputs)]
     name = f"n_{ends[1][0]}"
     return onnx.helper.make_node(kind, *ends, name=name, domain=domain, **attributes)

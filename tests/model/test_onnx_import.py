@@ -77,7 +77,7 @@ def recursive() -> Any:
 BROKEN = {
     "functions of themselves": recursive,
     "nodes": lambda: made([node("Relu", "x", "a"), node("LSTM", "a w w", "b"),
-                           node("FusedX", "a", "c"), node("Det", "a", "d"),
+                           node("ms.FusedX", "a", "c"), node("Det", "a", "d"),
                            node("Tile", "a t", "e"), node("Sum", "b c d e", "y")],
                           [1, 8], drawn("w", 8, 8), tensor("t", numbers(2, 2))),
     "functions": lambda: made([node("Relu", "x", "a"), node("Erf", "a", "y")], [1, 8]),

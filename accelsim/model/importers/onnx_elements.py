@@ -57,7 +57,7 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
         (name,) = [
             name for name, each in zip(node.input, inputs, strict=True) if each not in constants
         ]
-        return _vector(node.op_type, values[0], constant, alone=placer.readers.get(name) == 1)
+        return _vector(node.op_type, values[0], constant, alone=placer.readers.get(name, 1) == 1)
     if large:
         raise UnsupportedError("it combines an activation with values of another shape")
     return _function(placer, node, inputs, values)
@@ -79,7 +79,9 @@ def _function(placer: Placer, node: Any, inputs: Sequence[Seen], values: Sequenc
         (root,) = roots
         if not like.statistic and is_identity(probe, root.width):
             return root.view(like)
-        made = Function(node, values, root, probe)
+        names = [n for n, e in zip(node.input, inputs, strict=True) if isinstance(e, Value)]
+        alone = all(placer.readers.get(name, 1) == 1 for name in names)
+        made = Function(node, values, root, probe, alone=alone)
         return replace(made.view(like), statistic=not full)
     return _combined(placer, node, full, values, len(operands) > len(values))
 

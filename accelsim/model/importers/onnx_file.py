@@ -11,30 +11,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
-from accelsim.model.importers import onnx_integers, onnx_products, onnx_rows, onnx_views
-from accelsim.model.importers.onnx_elements import elements
+from accelsim.model.importers.onnx_fused import parts_of
+from accelsim.model.importers.onnx_kinds import MAKERS, OWN_DOMAIN, REASONS, Maker, is_supported
 from accelsim.model.importers.onnx_parts import Value, as_input, gathered, look_up
 from accelsim.model.importers.onnx_placer import Placer, checked
 from accelsim.model.importers.onnx_turned import Turned, turned
 from accelsim.model.importers.onnx_values import (
     FOLDED,
-    FUNCTIONS,
-    REDUCTIONS,
-    WORKED_OUT_TOGETHER,
     Constant,
     UnsupportedError,
     attributes_of,
+    check_names,
+    is_integer,
     load_onnx,
     name_of,
+    names_read,
     needed_nodes,
     shape_of,
+    sparse_constant,
     tensor_constant,
     work_out,
 )
@@ -51,44 +52,6 @@ _DAMAGED = (
     MemoryError,
     RuntimeError,
 )
-Maker = Callable[[Placer, Any, Mapping[str, Any], Sequence[Any]], Any]
-_MAKERS: Mapping[str, Maker] = {
-    **dict.fromkeys([*WORKED_OUT_TOGETHER, *FUNCTIONS, "Sum"], elements),
-    **dict.fromkeys(REDUCTIONS, onnx_rows.reduce),
-    **dict.fromkeys(("Identity", "Dropout"), onnx_views.identity),
-    **dict.fromkeys(("MatMulInteger", "ConvInteger"), onnx_integers.integer_product),
-    **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QGemm"), onnx_integers.linear_product),
-    **dict.fromkeys(
-        [f"QLinear{each}" for each in ("Add", "Concat", "LeakyRelu", "Mul", "Sigmoid", "Softmax")],
-        onnx_integers.linear_function,
-    ),
-    **dict.fromkeys(("QLinearAveragePool", "QLinearGlobalAveragePool"), onnx_integers.linear_pool),
-    **dict.fromkeys(
-        ("AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool"), onnx_rows.pool
-    ),
-    **dict.fromkeys(
-        ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"),
-        onnx_rows.layer_norm,
-    ),
-    "BatchNormalization": onnx_rows.batch_norm,
-    "Concat": onnx_views.concat,
-    "Conv": onnx_products.conv,
-    "DequantizeLinear": onnx_integers.dequantised,
-    "DynamicQuantizeLinear": onnx_views.quantised,
-    "Expand": onnx_views.expand,
-    "Flatten": onnx_views.flatten,
-    "Gather": onnx_views.gather,
-    "Gemm": onnx_products.gemm,
-    "MatMul": onnx_products.matmul,
-    "Pad": onnx_views.pad,
-    "QuantizeLinear": onnx_integers.quantised,
-    "Reshape": onnx_views.reshape,
-    "Slice": onnx_views.cut,
-    "Split": onnx_views.split,
-    "Squeeze": onnx_views.squeeze,
-    "Transpose": onnx_views.transpose,
-    "Unsqueeze": onnx_views.unsqueeze,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +137,8 @@ class _Reader:
         self._shapes, self._inputs, self._usual = shapes, inputs, usual
         opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
         self._needed = needed_nodes(self._source)
-        readers = Counter(name for node in self._needed for name in node.input)
+        check_names(path, self._source)
+        readers = Counter(name for node in self._needed for name in names_read(node))
         readers.update(each.name for each in self._source.output)
         self._placer = Placer(opset, readers)
         self._known: dict[str, Constant | Value | None] = {}
@@ -184,6 +148,8 @@ class _Reader:
         """Return what the file holds."""
         for tensor in self._source.initializer:
             self._known[tensor.name] = tensor_constant(self._path, tensor.name, tensor)
+        for sparse in self._source.sparse_initializer:
+            self._known[sparse.values.name] = sparse_constant(self._path, sparse)
         for each in self._source.input:
             if each.name not in self._known:
                 self._known[each.name] = self._input(each)
@@ -243,7 +209,7 @@ class _Reader:
                     "graph is cyclic or damaged"
                 )
         inputs = [self._known[name] if name else _ABSENT for name in node.input]
-        supported = node.op_type in (*_MAKERS, *FOLDED, "Shape", "Size")
+        supported = is_supported(node)
         try:
             if any(each is None for each in inputs) and supported:
                 made: list[Any] = []  # what it reads is not supported, and listed
@@ -262,13 +228,20 @@ class _Reader:
         return self._error(f"node '{name_of(node)}' ({node.op_type}): {text}")
 
     def _note(self, node: Any, reason: str) -> None:
-        kind = node.op_type if node.domain in _OWN else f"{node.domain}.{node.op_type}"
+        kind = node.op_type if node.domain in OWN_DOMAIN else f"{node.domain}.{node.op_type}"
         self._unsupported[node.output[0]] = f"{name_of(node)} ({kind}): {reason}"
 
     def _made(self, node: Any, inputs: Sequence[Any]) -> list[Any]:
         kind = node.op_type
+        if not is_supported(node):
+            raise UnsupportedError(REASONS.get(node.domain, "accelsim has no such operator"))
+        parts = parts_of(node, inputs, self._made)
+        if parts is not None:
+            return parts
         if kind == "Constant":
             return [self._constant(node)]
+        if kind == "If":
+            return self._branch(node, *inputs)
         if kind in ("Shape", "Size"):
             return [shape_of(node, inputs[0])]
         if kind == "Gather" and all(isinstance(each, Constant) for each in inputs):
@@ -276,15 +249,15 @@ class _Reader:
             matrix = (
                 len(table.shape) == 2 and not table.outside and not attributes_of(node).get("axis")
             )
-            if matrix and (numbers.outside or table.value.dtype.kind not in "iub"):
+            kept = is_integer(table.value.dtype) and table.value.dtype.itemsize > 1
+            if matrix and (numbers.outside or not (kept or table.value.dtype == bool)):
                 return [look_up(table, numbers)]
         plain = kind not in ("QuantizeLinear", "DequantizeLinear")
         if plain and all(each is None or isinstance(each, Constant) for each in inputs):
             return self._folded(node, inputs)
-        maker = _MAKERS.get(kind)
+        maker = MAKERS.get(kind)
         if maker is None:
-            what = "is for shapes and constants alone, not for activations"
-            raise UnsupportedError(what if kind in FOLDED else "accelsim has no such operator")
+            raise UnsupportedError("is for shapes and constants alone, not for activations")
         return self._operated(maker, node, inputs)
 
     def _operated(self, maker: Maker, node: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -307,15 +280,27 @@ class _Reader:
             return list(steps)
         return made if isinstance(made, list) else [made]
 
+    def _branch(self, node: Any, condition: Any) -> list[Any]:
+        """Return what the branch makes that an If takes."""
+        if not isinstance(condition, Constant):
+            raise UnsupportedError("its condition depends on activations")
+        taken = "then_branch" if condition.value.all() else "else_branch"
+        graph = attributes_of(node)[taken]
+        for tensor in graph.initializer:
+            self._known[tensor.name] = tensor_constant(self._path, tensor.name, tensor)
+        for each in graph.node:
+            self._node(each)
+        return [self._known[each.name] for each in graph.output]
+
     def _constant(self, node: Any) -> Constant:
         import numpy as np
 
         ((key, given),) = attributes_of(node).items()
         name = node.output[0]
-        if hasattr(given, "dims"):
+        if key == "value":
             return tensor_constant(self._path, name, given)
-        if not key.startswith("value_"):
-            raise UnsupportedError(f"expected a dense value, got {key}")
+        if key == "sparse_value":
+            return replace(sparse_constant(self._path, given), name=name)
         kinds = {"value_float": np.float32, "value_floats": np.float32}
         array = np.asarray(given, kinds.get(key))
         return Constant(name, array.shape, lambda: array)
@@ -324,7 +309,7 @@ class _Reader:
         """Return what a node of constants makes; what keeps their number keeps their name."""
         import numpy as np
 
-        if node.op_type not in FOLDED or node.domain not in _OWN:
+        if node.op_type not in FOLDED:
             raise UnsupportedError("accelsim has no such operator")
         given = [each for each in inputs if each]
         outside = any(each.outside for each in given)
@@ -381,7 +366,6 @@ class _Reader:
 
 
 _ABSENT = Constant("", (0,), lambda: None)
-_OWN = ("", "ai.onnx")
 _BOOL = 9
 _INTEGERS = {2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4", 13: "u8"}
 _MOST_INPUT, _MOST_FILLED = 1 << 28, 1 << 31

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from accelsim.model.importers.onnx_parts import Made, Value, samples
+from accelsim.model.importers.onnx_parts import Made, Product, Value, samples
 from accelsim.model.importers.onnx_values import UnsupportedError
 from accelsim.model.operators import (
     GELU,
@@ -32,11 +32,17 @@ _TOLERANCE = 2e-4
 
 
 class Function(Made):
-    """A function of one value: ``node`` of ``operands``, of which ``probe`` is what it makes."""
+    """A function of one value: ``node`` of ``operands``, of which ``probe`` is what it makes.
 
-    def __init__(self, node: Any, operands: Sequence[Value], root: Made, probe: Any) -> None:
+    ``alone`` says that nothing else reads what it is made of.
+    """
+
+    def __init__(
+        self, node: Any, operands: Sequence[Value], root: Made, probe: Any, *, alone: bool = False
+    ) -> None:
         super().__init__(root.rows, root.width)
         self.node, self.operands, self._root, self._probe = node, tuple(operands), root, probe
+        self.alone = alone and all(each.made is root or _alone(each.made) for each in operands)
 
     @property
     def root(self) -> Made:
@@ -73,6 +79,8 @@ class Function(Made):
         found = self._nearest(_CURVES)
         if found:
             return placer.function(found[0], self.root, form=found[1])
+        if isinstance(self.root, Product) and self.alone and self.factor is not None:
+            return self.root.scaled(self.factor).place(placer)
         if self.norm():
             raise UnsupportedError("a norm without scale and shift of each column", self.node)
         both = [each.made for each in self.operands]
@@ -88,6 +96,10 @@ class Function(Made):
             else "no operator kind computes it",
             self.node,
         )
+
+
+def _alone(made: Made) -> bool:
+    return isinstance(made, Function) and made.alone
 
 
 @lru_cache(maxsize=256)

@@ -15,14 +15,14 @@ from accelsim.model.importers.onnx_parts import Look, Value
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_products import conv, gemm, matmul
 from accelsim.model.importers.onnx_rows import pool
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError, is_integer
 from accelsim.model.importers.onnx_views import concat
 
 
 def dequantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
     """Return what integers of a parameter, or of a table, stand for; activations as they are."""
     value, scale, *zero = inputs
-    return _number(value, scale, zero[0] if zero else None, own.get("axis", 1))
+    return number(value, scale, zero[0] if zero else None, own.get("axis", 1))
 
 
 def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
@@ -50,7 +50,7 @@ def integer_product(
     value, weight, *zeros = inputs
     zero = zeros[1] if len(zeros) > 1 else None
     make, axis = (conv, 0) if node.op_type == "ConvInteger" else (matmul, -1)
-    return make(placer, node, own, [value, _number(weight, None, zero, axis)], integer=True)
+    return make(placer, node, own, [value, number(weight, None, zero, axis)], integer=True)
 
 
 def linear_product(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
@@ -58,10 +58,10 @@ def linear_product(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Se
     value, scale, _, weight, weight_scale, zero, *rest = inputs
     convolves, general = node.op_type == "QLinearConv", node.op_type == "QGemm"
     axis = 0 if convolves or own.get("transB") else -1
-    given = [value, _number(weight, weight_scale, zero, axis)]
+    given = [value, number(weight, weight_scale, zero, axis)]
     bias = rest[2] if convolves and len(rest) > 2 else rest[0] if general and rest else None
     if bias is not None:
-        given.append(_number(bias, _times(scale, weight_scale), None, 0))
+        given.append(number(bias, _times(scale, weight_scale), None, 0))
     make = conv if convolves else gemm if general else matmul
     made = make(placer, node, own, given)
     return _clipped(placer, node, made, rest[1] if len(rest) > 1 and not general else None)
@@ -76,7 +76,7 @@ def linear_function(
     kind = node.op_type.removeprefix("QLinear")
     begin, count = (2, len(inputs) - 2) if kind == "Concat" else (0, _OPERANDS[kind] * 3)
     chosen = range(begin, begin + count, 3)
-    numbers = [_number(inputs[at], inputs[at + 1], inputs[at + 2], 0) for at in chosen]
+    numbers = [number(inputs[at], inputs[at + 1], inputs[at + 2], 0) for at in chosen]
     plain = onnx.helper.make_node(kind, [node.input[at] for at in chosen], node.output, node.name)
     make = concat if kind == "Concat" else elements
     made = make(placer, plain, own, numbers)
@@ -103,14 +103,14 @@ def linear_pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Seque
     return pool(placer, node, own, inputs[:1])
 
 
-def _number(given: Any, scale: Constant | None, zero: Constant | None, axis: int) -> Any:
+def number(given: Any, scale: Constant | None, zero: Constant | None, axis: int) -> Any:
     """Return what integers stand for; scales and zero points are those of an ``axis``, or one."""
     import numpy as np
 
     if isinstance(given, Value) and isinstance(given.made, Look):
         look = given.made
-        if np.asarray(look.table.value).dtype.kind in "iu":
-            return Look(_number(look.table, scale, zero, axis), look.numbers).view(given)
+        if is_integer(look.table.value.dtype):
+            return Look(number(look.table, scale, zero, axis), look.numbers).view(given)
     if not isinstance(given, Constant):
         return given
 
@@ -123,14 +123,18 @@ def _number(given: Any, scale: Constant | None, zero: Constant | None, axis: int
 
 
 def _along(given: Constant, axis: int) -> Callable[[Constant], Any]:
-    """Return what gives scales of an axis the shape in which they multiply."""
+    """Return what gives scales of an axis, or of blocks along it, the shape of what is scaled."""
     import numpy as np
 
     def shaped(each: Constant) -> Any:
+        values = np.asarray(each.value, np.float32)
+        if len(each.shape) == len(given.shape) > 1:
+            blocks = -(-given.shape[axis] // each.shape[axis])
+            return values.repeat(blocks, axis).take(range(given.shape[axis]), axis)
         shape = [1] * len(given.shape)
         if each.elements > 1:
             shape[axis] = each.elements
-        return np.asarray(each.value, np.float32).reshape(shape)
+        return values.reshape(shape)
 
     return shaped
 

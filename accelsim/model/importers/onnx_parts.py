@@ -78,8 +78,8 @@ class Made:
 class Value:
     """What is ``seen`` of a matrix; ``order`` is the view of which a flat row was made.
 
-    ``statistic`` says that it is one number a row; ``padding`` are zeros around a picture, above,
-    left, below and right, that the next window reads. Each element of an axis is ``repeated`` so
+    ``statistic`` says that it is one number a row; ``padding`` are zeros before and behind the
+    elements of each axis, that the next window reads. Each element of an axis is ``repeated`` so
     often: (axis, times).
     """
 
@@ -87,7 +87,7 @@ class Value:
     seen: Any
     order: Any = None
     statistic: bool = False
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    padding: tuple[tuple[int, int], ...] = ()
     repeated: tuple[int, int] = (0, 1)
 
     @property
@@ -134,7 +134,7 @@ class Value:
 
     def check_plain(self) -> None:
         """Raise UnsupportedError where more is seen than the matrix has."""
-        if any(self.padding):
+        if self.padding:
             raise UnsupportedError(PADDED)
         if self.repeated[1] > 1:
             raise UnsupportedError("it repeats an activation")
@@ -281,17 +281,19 @@ class Product(Made):
         more = {"window": self.window, "groups": self.groups, "form": self.form}
         return Product(self.source, weight, bias, rows=self.rows, integer=integer, **more)  # type: ignore[arg-type]
 
-    def scaled(self, scale: Constant) -> Product:
-        """Return the product of weights times scales, of the tensor or of each output."""
+    def scaled(self, scale: Constant | float) -> Product:
+        """Return the product of weights and bias times scales, of the tensor or of each output."""
         import numpy as np
 
-        weight = self.weight
+        def times(given: Constant) -> Constant:
+            def read() -> Any:
+                factor = scale.value if isinstance(scale, Constant) else scale
+                wide = np.asarray(factor, np.float32).reshape(-1, *[1] * (len(given.shape) - 1))
+                return np.asarray(given.value, np.float32) * wide
 
-        def read() -> Any:
-            factor = np.asarray(scale.value, np.float32).reshape(-1, 1)
-            return np.asarray(weight.value, np.float32) * factor
+            return replace(given, read=read)
 
-        return self._with(replace(weight, read=read), self.bias, integer=False)
+        return self._with(times(self.weight), self.bias and times(self.bias), integer=False)
 
     def biased(self, bias: Constant) -> Product:
         """Return the product with a bias."""

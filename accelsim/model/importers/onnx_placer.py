@@ -183,7 +183,7 @@ class Placer:
         """Place a norm, or what scales and shifts."""
         inner, scale, shift = affine.inner, affine.scale, affine.shift
         norm = inner.norm()
-        if norm and scale and bool(shift) == (norm[0] is LAYER_NORM):
+        if norm and scale and (norm[0] is LAYER_NORM or not shift):
             return self.norm(norm[0], inner.root, scale, shift, norm[1])
         vectors = [each for each in (scale, shift) if each]
         form = "" if len(vectors) == 2 else "scale" if scale else "shift"

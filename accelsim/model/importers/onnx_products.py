@@ -129,10 +129,11 @@ def gemm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any
     value, weight, *bias = inputs
     if not isinstance(value, Value) or not isinstance(weight, Constant):
         return matmul(placer, node, own, inputs)
-    if own.get("transA") or own.get("alpha", 1.0) != 1.0 or own.get("beta", 1.0) != 1.0:
-        raise UnsupportedError("expected transA 0, alpha 1 and beta 1")
-    weight = weight if own.get("transB") else _turned(weight)
-    return _linear(placer, node, value, weight, _bias(bias, weight.shape[0]))
+    if own.get("transA"):
+        value = value.with_view(value.seen.T)
+    weight = _times(weight if own.get("transB") else _turned(weight), own.get("alpha", 1.0))
+    shift = _bias(bias, weight.shape[0])
+    return _linear(placer, node, value, weight, shift and _times(shift, own.get("beta", 1.0)))
 
 
 def conv(
@@ -145,12 +146,15 @@ def conv(
     if any(step != 1 for step in own.get("dilations", [1])):
         raise UnsupportedError(f"dilations {list(own['dilations'])}, expected 1")
     outputs, depth, *kernel = weight.shape
-    padding, value = value.padding, replace(value, padding=(0, 0, 0, 0))
+    (*ends, above, left) = value.padding or [(0, 0)] * 4
+    if any(map(any, ends)):
+        raise UnsupportedError("it reads a picture with zeros beside its channels")
+    padding, value = tuple(zip(above, left, strict=True)), replace(value, padding=())
     made, picture = picture_of(placer, value)
     groups = own.get("group", 1)
     if depth * groups != made.width:
         raise UnsupportedError(f"weights for {depth * groups} channels, got {made.width}")
-    window = window_of(picture, (1, *kernel)[-2:], own, padding)
+    window = window_of(picture, (1, *kernel)[-2:], own, (*padding[0], *padding[1]))
     made.place(placer)
     shape = (outputs, depth * window.taps)
     weight = Constant(
@@ -214,6 +218,10 @@ def _turned(weight: Constant) -> Constant:
     if len(shape) != 2:
         raise UnsupportedError("its weights are no matrix")
     return replace(weight, shape=tuple(shape[::-1]), read=lambda: weight.value.reshape(shape).T)
+
+
+def _times(given: Constant, factor: float) -> Constant:
+    return given if factor == 1 else replace(given, read=lambda: given.value * factor)
 
 
 def _bias(given: Sequence[Constant | None], outputs: int) -> Constant | None:

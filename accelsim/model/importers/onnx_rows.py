@@ -45,13 +45,13 @@ def layer_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequen
     last = own.get("axis", -1) in (-1, len(value.shape) - 1)
     if not last or value.row_axis != len(value.shape) - 1:
         raise UnsupportedError("it normalises other axes than the last")
-    if (kind is LAYER_NORM) != bool(shift and shift[0] is not None):
-        raise UnsupportedError("expected a scale, and of a layer norm a shift")
     form = placer.norm_form(kind, own.get("epsilon", 1e-5))
     vectors = [vector_of(each, "Mul", value.made.width) for each in (scale, *shift) if each]
+    if kind is RMS_NORM and len(vectors) > 1:
+        raise UnsupportedError("an RMS norm with a shift")
     made = made_of(placer, value.made.rows, value.made.width, [value.made])
     made.placing = lambda placer: placer.norm(
-        kind, value.made, vectors[0], vectors[1] if shift else None, form
+        kind, value.made, vectors[0], vectors[1] if vectors[1:] else None, form
     )
     return made.view(value)
 

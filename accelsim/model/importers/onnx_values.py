@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -133,6 +134,11 @@ def _external(path: Path, where: str, about: Mapping[str, str]) -> tuple[Path, i
     return file, int(offset)
 
 
+def is_integer(kind: Any) -> bool:
+    """Say whether a type of NumPy, or one of fewer bits beside it, is of integers."""
+    return str(kind).lstrip("u").startswith("int")
+
+
 def name_of(node: Any) -> str:
     """Return what a message calls a node."""
     return str(node.name or node.output[0])[:100]
@@ -154,11 +160,65 @@ def needed_nodes(graph: Any) -> list[Any]:
     for node in reversed(graph.node):
         if wanted & set(node.output):
             found.append(node)
-            wanted.update(node.input)
+            wanted.update(names_read(node))
     # A cycle, or nodes in the wrong order, must not end up as dead ones.
     made = {name for node in found for name in node.output}
     left = [n for n in graph.node if n not in found] if wanted - made - {""} else []
     return found[::-1] if not left else list(graph.node)
+
+
+def names_read(node: Any) -> list[str]:
+    """Return the names that a node reads, those in its graphs that others make among them."""
+    found = list(node.input)
+    for graph in (each.g for each in node.attribute if each.HasField("g")):
+        own = {t.name for t in (*graph.initializer, *graph.input)}
+        own.update(name for inner in graph.node for name in inner.output)
+        read = [name for inner in graph.node for name in names_read(inner)]
+        found += [n for n in (*read, *(e.name for e in graph.output)) if n not in own]
+    return found
+
+
+def check_names(path: Path, graph: Any) -> None:
+    """Raise ConfigError for a name that two tensors have."""
+    stored = [each.name for each in graph.initializer]
+    stored += [each.values.name for each in graph.sparse_initializer]
+    given = {each.name for each in graph.input}
+    made = [name for node in graph.node for name in node.output if name]
+    inputs = [each.name for each in graph.input]
+    for names in (stored, inputs, [*made, *given.union(stored)]):
+        name, count = next(iter(Counter(names).most_common(1)), ("", 0))
+        if count > 1:
+            raise ConfigError(
+                f"{path}: {count} tensors have the name '{name}'; it is damaged: give each its own"
+            )
+
+
+def sparse_constant(path: Path, sparse: Any) -> Constant:
+    """Return the constant of a tensor of which the values that are not 0 are stored."""
+    import numpy as np
+
+    name, shape = sparse.values.name, tuple(sparse.dims)
+    where = f"{path}: tensor '{name}'"
+    if any(size < 0 for size in shape) or prod(shape) > _MOST_ELEMENTS:
+        raise ConfigError(f"{where} claims the shape {shape}; it is damaged")
+    values = tensor_constant(path, name, sparse.values)
+    places = tensor_constant(path, name, sparse.indices)
+
+    def read() -> Any:
+        found = np.zeros(shape, values.value.dtype)
+        flat = len(places.shape) == 1
+        found[np.unravel_index(places.value, shape) if flat else tuple(places.value.T)] = (
+            values.value
+        )
+        return found
+
+    try:
+        _ = Constant(name, shape, read).value
+    except (ValueError, IndexError):
+        raise ConfigError(
+            f"{where}: its places lie outside its shape {shape}; it is damaged"
+        ) from None
+    return Constant(name, shape, read)
 
 
 def shape_of(node: Any, given: Any) -> Constant:
@@ -226,8 +286,18 @@ def _evaluator(content: bytes, opset: int) -> Any:
         for names in (node.input, node.output)
     ]
     graph = helper.make_graph([node], "node", *ends)
-    versions = [helper.make_opsetid("", opset)]
+    versions = [helper.make_opsetid("", _opset_with(node.op_type, opset))]
     return ReferenceEvaluator(helper.make_model(graph, opset_imports=versions))
+
+
+def _opset_with(kind: str, opset: int) -> int:
+    """Return the opset, or the first that has a kind: optimizers put late ones into old graphs."""
+    import onnx
+
+    if onnx.defs.has(kind, opset):
+        return opset
+    every = onnx.defs.get_all_schemas_with_history()
+    return min((e.since_version for e in every if e.name == kind and not e.domain), default=opset)
 
 
 def _check_size(node: Any, values: Sequence[Any]) -> None:

@@ -32,9 +32,10 @@ def transpose(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequenc
     (value,) = inputs
     perm = own.get("perm", range(len(value.shape))[::-1])
     axis, times = value.repeated
-    plain = replace(value, repeated=(0, 1))
+    plain = replace(value, repeated=(0, 1), padding=())
     made = _viewed(plain, value.seen.transpose(perm))
-    return replace(made, repeated=(list(perm).index(axis), times))
+    padding = tuple(value.padding[at] for at in perm) if value.padding else ()
+    return replace(made, repeated=(list(perm).index(axis), times), padding=padding)
 
 
 def reshape(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
@@ -74,15 +75,16 @@ def pad(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
     before, after = told[:axes], told[axes:]
     if not any(told):
         return value
-    if axes != 4 or any(before[:2]) or any(after[:2]) or min(told) < 0 or any(value.padding):
-        raise UnsupportedError("it pads other axes than the pixels of a picture, or cuts them")
-    return replace(value, padding=(*before[2:], *after[2:]))
+    if axes != 4 or min(told) < 0 or value.padding:
+        raise UnsupportedError("it pads anything but the pixels of a picture, or cuts them")
+    return replace(value, padding=tuple(zip(before, after, strict=True)))
 
 
 def flatten(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return a matrix."""
     (value,) = inputs
-    axis = own.get("axis", 1) % (len(value.shape) + 1)
+    axis = own.get("axis", 1)
+    axis += len(value.shape) if axis < 0 else 0
     rows = prod(value.shape[:axis])
     return _viewed(value, value.seen.reshape(rows, value.seen.size // rows))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
 from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of
+from accelsim.model.tensors import Shape
 
 # `layer_norm_eps` of AlbertConfig and BertConfig of Hugging Face transformers.
 USUAL_EPSILON = 1e-12
 
 
 class LayerNorm(OperatorKind):
-    """Gives each row the mean 0 and the variance 1, then scales and shifts it."""
+    """Gives each row the mean 0 and the variance 1, then scales it, and shifts it if told."""
 
     name = "layer_norm"
     reach = Reach.ROW
@@ -19,15 +20,21 @@ class LayerNorm(OperatorKind):
     ones = frozenset({0})
     forms = EPSILON_FORMS
 
+    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
+        """Return (scale, shift) and (scale,)."""
+        row = (operator.columns,)
+        return ((row, row), (row,))
+
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the normalised rows."""
         import numpy as np
 
-        scale, shift = parameters
+        scale, *shifts = parameters
         value = inputs[0]
         centred: Array = value - value.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
         centred /= np.sqrt(variance + np.float32(epsilon_of(operator.form, USUAL_EPSILON)))
         centred *= scale
-        centred += shift
+        for shift in shifts:
+            centred += shift
         return centred
