@@ -207,6 +207,9 @@ class Use:
         return None if demand is None else Use(self.block, self.action, demand)
 
 
+Pairs = tuple[tuple[str, int], ...]
+
+
 class Task(NamedTuple):
     """Uses that start together, at a place in a queue.
 
@@ -219,8 +222,8 @@ class Task(NamedTuple):
     operator: str
     uses: tuple[Use, ...]
     after: tuple[int, ...] = ()
-    holds: tuple[tuple[str, int], ...] = ()
-    releases: tuple[tuple[str, int], ...] = ()
+    holds: Pairs = ()
+    releases: Pairs = ()
 
 
 class ProgramKind(StrEnum):
@@ -357,7 +360,9 @@ class SegmentBuilder:
     """Collects tasks with their ids; releases may be added to a task until the end."""
 
     name: str
-    _tasks: list[Task] = field(default_factory=list)
+    _tasks: list[tuple[str, str, tuple[Use, ...], tuple[int, ...], Pairs]] = field(
+        default_factory=list
+    )
     _releases: dict[int, list[tuple[str, int]]] = field(default_factory=dict)
 
     def add(
@@ -369,11 +374,9 @@ class SegmentBuilder:
         holds: Iterable[tuple[str, int]] = (),
     ) -> int:
         """Append a task and return its id. Uses of amount zero are left out."""
-        number = len(self._tasks)
         wanted = tuple([use for use in uses if use.demand.amount])
-        earlier = tuple(sorted(set(after)))
-        self._tasks.append(Task(number, queue, operator, wanted, earlier, tuple(holds)))
-        return number
+        self._tasks.append((queue, operator, wanted, tuple(sorted(set(after))), tuple(holds)))
+        return len(self._tasks) - 1
 
     def release(self, task: int, buffer: str, size: int) -> None:
         """Give back bytes of a buffer when the task ends."""
@@ -381,7 +384,7 @@ class SegmentBuilder:
 
     def queue_of(self, task: int) -> str:
         """Return the queue of a task."""
-        return self._tasks[task].queue
+        return self._tasks[task][0]
 
     def copy(self) -> SegmentBuilder:
         """Return an independent copy, to try a continuation."""
@@ -390,10 +393,6 @@ class SegmentBuilder:
 
     def build(self) -> Segment:
         """Return the segment."""
-        tasks = tuple(
-            task._replace(releases=tuple(self._releases[task.id]))
-            if task.id in self._releases
-            else task
-            for task in self._tasks
-        )
-        return Segment(self.name, tasks)
+        releases = (tuple(self._releases.get(n, ())) for n in range(len(self._tasks)))
+        both = enumerate(zip(self._tasks, releases, strict=True))
+        return Segment(self.name, tuple(Task(n, *task, back) for n, (task, back) in both))

@@ -158,16 +158,11 @@ def missing(
 
 def check_work(graph: LayerGraph, segments: Iterable[Segment]) -> None:
     """Raise ConservationError unless segments multiply and go over what a graph asks for."""
-    asked: Counter[tuple[str, str]] = Counter()
     planned: Counter[tuple[str, str]] = Counter()
-    for operator in graph.operators:
-        action = "mac" if operator.macs else operator.kind.name
-        turns = operator.turns(len(graph.predecessors(operator)))
-        asked[action, operator.label] += operator.macs or turns * operator.worked_on
     for segment, times in Counter(segments).items():
         for (_, action, label), amount in segment.amounts.items():
             planned[action, label] += amount * times
-    for (action, label), amount in (+asked).items():
+    for (action, label), amount in graph.work.items():
         if planned[action, label] != amount:
             raise ConservationError(
                 f"{label}: the program has {planned[action, label]} of {amount} '{action}' that "

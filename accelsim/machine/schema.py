@@ -168,10 +168,14 @@ class HardwareConfig(ConfigModel):
 
     def name_of(self, kind: type) -> str:
         """Return what the component of a class is called. Raises ConfigError for none."""
-        for name, each in self.further.items():
-            if isinstance(each, kind):
-                return name
-        raise ConfigError(f"machine '{self.name}' has no component of kind {_names_of(kind)}")
+        if kind not in self.named:
+            raise ConfigError(f"machine '{self.name}' has no component of kind {_names_of(kind)}")
+        return self.named[kind]
+
+    @cached_property
+    def named(self) -> dict[type, str]:
+        """The first component of each class."""
+        return {k: n for n, each in reversed(self.further.items()) for k in type(each).__mro__}
 
     def lacks(self, name: str, kind: type[Component]) -> str:
         """Return why the accelerator cannot use a component of a name; nothing if it can."""
@@ -320,9 +324,8 @@ class HardwareConfig(ConfigModel):
         return self._timing(replace(self.site, scaling=None) if self.scaling else self.site)
 
     def _timing(self, site: Site) -> Hashable:
-        own = tuple(
-            (name, each.told("timing", name, site)) for name, each in self.components.items()
-        )
+        parts = self.components.items()
+        own = tuple((name, each.told("timing", name, site)) for name, each in parts)
         return (self.clock.frequency, own)
 
     @cached_property
@@ -342,9 +345,8 @@ def _has_kind(value: Any) -> bool:
 
 def _names_of(kind: type) -> str:
     """Return the names of all kinds of component that are of a class."""
-    return " or ".join(
-        sorted(n for n, known in COMPONENTS.all().items() if issubclass(known, kind))
-    )
+    names = (n for n, known in COMPONENTS.all().items() if issubclass(known, kind))
+    return " or ".join(sorted(names))
 
 
 def same_sections(

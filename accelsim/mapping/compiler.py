@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby, takewhile
 from math import inf
 from typing import ClassVar, Generic
@@ -80,14 +80,14 @@ def compile_inference(
     DRAM addresses of parameters and spilled activations start at ``base_address``; ``cache``
     belongs to the machine. Raises CapacityError when an activation or a panel cannot fit.
     """
-    segments = cut(graph)
+    segments, context = _cut(graph, placement, base_address)
     stages = [stage for segment in segments for stage in segment]
-    context = Context.of(graph, placement, stages, base_address)
     compiled: list[InferenceProgram] = []
     room = hardware.capacities[hardware.placement.activations]
     levels = spill_levels(context, stages, room, results=mapper.results_spill)
     for spilled in levels if hardware.placement.activation_spill else [NOTHING]:
-        lying = replace(context, spilled=_whole_requests(context, segments, spilled))
+        spilled = _whole_requests(context, segments, spilled)
+        lying = replace(context, spilled=spilled) if spilled else context
         try:
             compiled.append(_Compilation(mapper, lying, hardware, cache).compile(segments))
         except NoRoomError as error:
@@ -98,6 +98,13 @@ def compile_inference(
     if not compiled:
         raise no_room(missing, hardware, mapper.parameter_buffers)
     return min(compiled, key=lambda inference: inference.cost)
+
+
+@lru_cache(maxsize=32)
+def _cut(graph: LayerGraph, placement: Placement, base_address: int) -> tuple[Segments, Context]:
+    segments = cut(graph)
+    stages = (stage for segment in segments for stage in segment)
+    return segments, Context.of(graph, placement, stages, base_address)
 
 
 def _whole_requests(context: Context, segments: Segments, spilled: Spills) -> Spills:
@@ -151,9 +158,9 @@ class _Compilation(Generic[AnyEmitter]):
         for part, _ in shares:
             one, stages = self._of_one(part)
             key = (_signature(one.context, stages), tuple(sorted(held.items())), in_dram)
-            if key not in self.cache.known:
-                self.cache.known[key] = one._segment(key, stages, held)
-            compiled = self.cache.known[key]
+            compiled = self.cache.known.get(key)
+            if compiled is None:
+                compiled = self.cache.known[key] = one._segment(key, stages, held)
             if compiled.segment not in built:
                 choices += compiled.choices
             built.append(compiled.segment)
@@ -297,12 +304,15 @@ def _signature(context: Context, stages: Stages) -> tuple[object, ...]:
     It has all that emitters read of the graph and of where parameters lie.
     """
     operators = [operator for stage in stages for operator in stage.operators]
+    if known := context.signatures.get(operators[0].name):
+        return known
     position = {operator.name: number for number, operator in enumerate(operators)}
-    return tuple(
+    context.signatures[operators[0].name] = found = tuple(
         (len(stage.operators), *_operator_signature(context, operator, position))
         for stage in stages
         for operator in stage.operators
     )
+    return found
 
 
 def _operator_signature(

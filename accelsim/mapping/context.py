@@ -13,6 +13,9 @@ from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import DRAM, Placement
 from accelsim.units import ceil_div
 
+# A context outlives its machine; few ways to cut products have more parts together.
+_MOST_PARTS = 20_000
+
 
 @dataclass(frozen=True)
 class Context:
@@ -21,7 +24,8 @@ class Context:
     ``producers`` are the operators that an operator reads, in operand order; ``last_reader`` maps
     an operator to the last one that reads its output; ``crossing`` are the operators whose
     output leaves its stage; ``addresses`` are DRAM addresses by name. ``spilled`` are how
-    many of their last rows lie in DRAM.
+    many of their last rows lie in DRAM. ``signatures`` are those of segments, by the name of their
+    first operator, as far as they were asked for.
     """
 
     placement: Placement
@@ -30,6 +34,7 @@ class Context:
     crossing: frozenset[str]
     addresses: dict[str, int]
     spilled: Mapping[str, int]
+    signatures: dict[str, tuple[object, ...]] = field(default_factory=dict, init=False)
     _parts: dict[tuple[str, int, int], Part] = field(default_factory=dict)
 
     @classmethod
@@ -68,6 +73,8 @@ class Context:
         """Return the part of the elements start..stop of a tensor; equal parts are one object."""
         key = (tensor.parameter.name, start, stop)
         if key not in self._parts:
+            if len(self._parts) >= _MOST_PARTS:
+                self._parts.clear()
             self._parts[key] = part_of(tensor, start, stop)
         return self._parts[key]
 

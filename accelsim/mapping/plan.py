@@ -104,7 +104,7 @@ class Plan:
         wanted = [(buffer, size) for buffer, size in holds if size]
         waits = set(after)
         for buffer, size in wanted:
-            waits |= self._make_room(operator, buffer, size)
+            waits.update(self._make_room(operator, buffer, size))
         number = self._builder.add(queue, operator, uses, waits, wanted)
         self.last_in_queue[queue] = number
         return number
@@ -123,9 +123,10 @@ class Plan:
         """Return the segment."""
         return self._builder.build()
 
-    def _make_room(self, what: str, buffer: str, size: int) -> set[int]:
+    def _make_room(self, what: str, buffer: str, size: int) -> Iterable[int]:
         level = self._levels[buffer]
-        if not self.fits(buffer, size):
+        # What fits as it is fits behind releases, too.
+        if level.held + size > level.capacity and not self.fits(buffer, size):
             free = level.capacity - level.held + level.releasable
             raise NoRoomError(what, buffer, size, free, level.capacity)
         while not level.holds(level.held + size):
@@ -134,4 +135,4 @@ class Plan:
             queue = self._builder.queue_of(task)
             level.fence[queue] = max(task, level.fence.get(queue, -1))
         level.held += size
-        return set(level.fence.values())
+        return level.fence.values()

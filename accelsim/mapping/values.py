@@ -38,6 +38,8 @@ class Value:
         if self.home:
             return 0
         first, last = rows
+        if not self.spilled and last <= self.rows:
+            return elements
         kept = min(max(self.rows - self.spilled - first, 0), last - first)
         return elements * kept // (last - first)
 
@@ -70,12 +72,11 @@ class Value:
 
 def _tasks_of(by_rows: dict[Rows, Tasks], rows: Rows) -> set[int]:
     start, stop = rows
-    return {
-        task
-        for (first, last), tasks in by_rows.items()
-        if first < stop and start < last
-        for task in tasks.values()
-    }
+    found = set[int]()
+    for (first, last), tasks in by_rows.items():
+        if first < stop and start < last:
+            found.update(tasks.values())
+    return found
 
 
 def split_rows(rows: int, block: int) -> list[Rows]:

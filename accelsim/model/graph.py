@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
@@ -125,6 +126,16 @@ class LayerGraph:
     def macs(self) -> int:
         """Multiply-accumulates of all operators."""
         return sum(operator.macs for operator in self.operators)
+
+    @cached_property
+    def work(self) -> Mapping[tuple[str, str], int]:
+        """Multiply-accumulates (``mac``), or elements that a kind goes over, by it and label."""
+        found: Counter[tuple[str, str]] = Counter()
+        for operator in self.operators:
+            action = "mac" if operator.macs else operator.kind.name
+            turns = operator.turns(len(self._producers[operator.name]))
+            found[action, operator.label] += operator.macs or turns * operator.worked_on
+        return +found
 
     def parameter_count(self, role: Role | None = None, module: str | None = None) -> int:
         """Return the number of parameters, shared ones counted once.

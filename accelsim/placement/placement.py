@@ -68,6 +68,9 @@ class Placement:
     model: str = ""
     swapped: bool = False
 
+    def __hash__(self) -> int:
+        return hash((self.model, *self.tensors))
+
     @property
     def cache_bits(self) -> Counter[str]:
         """Bits by memory of what a decoder keeps."""

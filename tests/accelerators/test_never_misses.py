@@ -8,7 +8,7 @@ import pytest
 from compiled_encoder import compiled
 
 from accelsim.accelerators import accelerator_of
-from accelsim.accelerators.edgebert import emitter, estimate
+from accelsim.accelerators.edgebert import emitter
 from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
 from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.errors import ConfigError
@@ -84,7 +84,7 @@ def evaluated(smaller: Taken, case: str, tokens: int, overrides: tuple[str, ...]
         for module, name in (
             (emitter, "operand_rows"),
             (emitter, "panel_columns"),
-            (estimate, "loads_ahead"),
+            (emitter, "loads_ahead"),
         ):
             fits = getattr(module, name)
             patch.setattr(module, name, lambda _, *asked, fits=fits: fits(parts, *asked))

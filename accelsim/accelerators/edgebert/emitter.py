@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Self
 
-from accelsim.accelerators.edgebert.panels import operand_rows, panel_columns
+from accelsim.accelerators.edgebert.panels import loads_ahead, operand_rows, panel_columns
 from accelsim.accelerators.edgebert.parts import (
     ACTIVATION_BUFFER,
     AUXILIARY,
@@ -71,6 +71,10 @@ class EdgeBertEmitter(Emitter):
         self._moved: dict[tuple[str, Rows], Operand] = {}
         # What was worked out before is the same for every block of rows and every copy.
         self._panels: dict[tuple[str, Rows], Load] = {}
+        self._columns: dict[tuple[str, ...], int] = {}
+        self._ahead: dict[tuple[str, ...], bool] = {}
+        self._products: dict[object, list[Use]] = {}
+        self._commands: dict[object, tuple[list[Use], list[Use]]] = {}
 
     def copy(self) -> Self:
         """Return an independent copy."""
@@ -119,7 +123,18 @@ class EdgeBertEmitter(Emitter):
         name, weights = products[-1].name, [self.context.stored(each)[0] for each in products]
         depths = {self.context.producers[each.name][:1]: each.depth for each in products}
         fitting = operand_rows(self.parts, sum(depths.values()), rows, name)
-        return Tiling(fitting, panel_columns(self.parts, weights, name))
+        names = tuple(each.name for each in products)
+        if names not in self._columns:
+            self._columns[names] = panel_columns(self.parts, weights, name)
+        return Tiling(fitting, self._columns[names])
+
+    def loads_ahead(self, products: Sequence[Operator]) -> bool:
+        """Say whether the next panel loads while one is in use; worked out once for all copies."""
+        names = tuple(each.name for each in products)
+        if names not in self._ahead:
+            weights = [self.context.stored(each)[0] for each in products]
+            self._ahead[names] = loads_ahead(self.parts, weights)
+        return self._ahead[names]
 
     def stationary(self, product: Operator, columns: Rows) -> Operand:
         """Load a panel and its bias into the weight buffer."""
@@ -219,26 +234,30 @@ class EdgeBertEmitter(Emitter):
     ) -> int:
         """Append one panel of a matrix product: (rows, columns, depth); return its task."""
         count, columns, depth = shape
-        vectors = port_vectors(self.parts.pe_array, *shape)
-        weights, activations = operand_passes(self.parts.pe_array, count, columns)
         part = stationary.part
-        masks = part.mask_bytes if part else 0
-        stored = part.data_bytes if part else columns * depth
-        size, deep = self.vector_size, ceil_div(depth, self.vector_size)
-        reads, moves = weights * columns * deep, activations * count * deep
-        stored, masks = weights * stored, weights * masks
-        uses = [
-            *mac_uses(self.parts.pe_array, PE_ARRAY, Product(*shape)),
-            operand_use(size, WEIGHT_BUFFER, stored, masks, reads, vectors),
-            operand_use(size, ACTIVATION_BUFFER, activations * count * depth, 0, moves, vectors),
-            decode_use(self.hardware, reads if masks else 0),
-            *self.write_uses(out, rows, count * columns),
-        ]
+        key = (shape, part.data_bytes, part.mask_bytes) if part else (shape, columns * depth, 0)
+        if key not in self._products:
+            self._products[key] = self._product_uses(*key)
+        uses = [*self._products[key], *self.write_uses(out, rows, count * columns)]
         waits = {moving.loaded_by, stationary.loaded_by, *after}
         task = self.command(PE, label, uses, waits, self.hold_for(out, rows, count * columns))
         moving.last_user = stationary.last_user = task
         out.note_written(rows, PE, task)
         return task
+
+    def _product_uses(self, shape: tuple[int, int, int], stored: int, masks: int) -> list[Use]:
+        """Return the uses of a product, but for its results; of weights of so many bytes."""
+        (count, columns, depth), size = shape, self.vector_size
+        vectors, deep = port_vectors(self.parts.pe_array, *shape), ceil_div(depth, size)
+        weights, activations = operand_passes(self.parts.pe_array, count, columns)
+        reads, moves = weights * columns * deep, activations * count * deep
+        stored, masks = weights * stored, weights * masks
+        return [
+            *mac_uses(self.parts.pe_array, PE_ARRAY, Product(*shape)),
+            operand_use(size, WEIGHT_BUFFER, stored, masks, reads, vectors),
+            operand_use(size, ACTIVATION_BUFFER, activations * count * depth, 0, moves, vectors),
+            decode_use(self.hardware, reads if masks else 0),
+        ]
 
     def function(
         self,
@@ -279,29 +298,39 @@ class EdgeBertEmitter(Emitter):
 
         A row is as wide as the result where the kind keeps widths.
         """
-        (count, columns), kind, size = shape, operator.kind, self.vector_size
-        columns = columns if kind.keeps_width else operator.depth
-        routine, reads = routine_of(kind.name), elements_read(operator, count, columns, len(inputs))
+        columns = shape[1] if operator.kind.keeps_width else operator.depth
+        reads = elements_read(operator, shape[0], columns, len(inputs))
         pairs = zip(inputs, reads, strict=True)
         staged = [self._stage(operator.label, value, rows, each) for value, each in pairs]
-        auxiliary = routine.auxiliary_reads * count * ceil_div(columns, size)
-        home, bits = self.activation_memory, 8 * len(routine.reads)
-        together = 1 if operator.parts else len(inputs)
-        function = function_use(SFU_BLOCK, kind, count, columns, together, (home, AUXILIARY))
-        uses = [
-            *padded_to(size, function),
-            shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
-            *(memory_use(self.hardware, home, "read", bits * each) for each in reads),
-            *writes,
-        ]
+        key = (operator.name, shape[0], columns, *map(id, written := list(writes)))
+        if key not in self._commands:
+            asked = self._command_uses(operator, shape[0], columns, reads)
+            self._commands[key] = merge_uses([*asked, *written]), written
         waits = {task for value in inputs for task in value.writers(rows)} | set(after)
         waits |= {task for task, size in staged if size}
-        task = self.command(SFU, operator.label, merge_uses(uses), waits, holds)
+        task = self.command(SFU, operator.label, self._commands[key][0], waits, holds)
         for value in inputs:
             value.note_read(rows, SFU, task)
         for _, size in staged:
             self.plan.release(task, self.activation_memory, size)
         return task
+
+    def _command_uses(
+        self, operator: Operator, rows: int, columns: int, reads: Sequence[int]
+    ) -> list[Use]:
+        """Return the uses of a function that reads so many elements, but for its results."""
+        routine, size = routine_of(operator.kind.name), self.vector_size
+        auxiliary = routine.auxiliary_reads * rows * ceil_div(columns, size)
+        home, bits = self.activation_memory, 8 * len(routine.reads)
+        together = 1 if operator.parts else len(reads)
+        sources = (home, AUXILIARY)
+        return [
+            *padded_to(
+                size, function_use(SFU_BLOCK, operator.kind, rows, columns, together, sources)
+            ),
+            shared_use(AUXILIARY, "read", Vectors, size * auxiliary, auxiliary),
+            *(memory_use(self.hardware, home, "read", bits * each) for each in reads),
+        ]
 
     def _stage(self, label: str, value: Value, rows: Rows, elements: int) -> tuple[int, int]:
         """Fetch what of a value lies in DRAM; return the task and the bytes that it takes."""

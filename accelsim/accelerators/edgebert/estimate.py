@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from math import fsum
 
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
-from accelsim.accelerators.edgebert.panels import loads_ahead
 from accelsim.accelerators.edgebert.parts import PE_ARRAY, SFU
 from accelsim.machine.components.vector_mac_array import panel_cycles
 from accelsim.mapping.accesses import bus_use, function_use, mac_uses, padded_to
@@ -69,6 +68,9 @@ class Estimate:
         self._emitter, self._objective = emitter, objective
         self._context, self._parts = emitter.context, emitter.parts
         self._site = emitter.hardware.site
+        self._priced = objective.name != "time"
+        self._loads: dict[tuple[str, int, int], tuple[int, float]] = {}
+        self._functions: dict[tuple[str, int], tuple[int, float]] = {}
 
     # -- stages --------------------------------------------------------------------------------
 
@@ -192,8 +194,7 @@ class Estimate:
         Every block of a moving operand streams all weights once, and waits for a tile of them.
         """
         tiling, parts = self._emitter.tiles(products, rows), self._parts
-        weights = [self._context.stored(each)[0] for each in products]
-        hidden = loads_ahead(parts, weights)
+        hidden = self._emitter.loads_ahead(products)
         sources = {self._context.producers[each.name][:1]: each for each in products}
         move = sum(self._moved(producers, rows * each.depth) for producers, each in sources.items())
         array, joules = 0, 0.0
@@ -207,24 +208,37 @@ class Estimate:
                 cycles = panel_cycles(parts.pe_array, *shape)
                 cycles += (panels - 1) * parts.pe_array.command_cycles
                 array += max(cycles, load) + wait if hidden else cycles + load
-                uses = mac_uses(parts.pe_array, PE_ARRAY, Product(*shape))
-                joules += read + self._objective.joules(uses)
+                if self._priced:
+                    uses = mac_uses(parts.pe_array, PE_ARRAY, Product(*shape))
+                    joules += read + self._objective.joules(uses)
             array += self._home(product, rows * columns)
         return move, array, joules
 
     def _load(self, product: Operator, columns: int, panels: int) -> tuple[int, float]:
         """Return cycles and joules of loading some columns of weights in so many panels."""
+        key = (product.name, columns, panels)
+        if key not in self._loads:
+            self._loads[key] = self._loaded(product, columns, panels)
+        return self._loads[key]
+
+    def _loaded(self, product: Operator, columns: int, panels: int) -> tuple[int, float]:
         stored, bus = self._context.stored(product), self._parts.bus
         bits, masked = sum(each.value_bits for each in stored), stored[0].masked
         vectors = columns * ceil_div(product.depth, self._emitter.vector_size) if masked else 0
         data = ceil_div(bits * columns, 8 * product.columns)
         cycles = bus.cycles(bus_use(self._emitter.hardware, data, 0, vectors), self._site)
         cycles += (panels - 1) * bus.setup_cycles * (2 if masked else 1)
-        if self._objective.name == "time":
+        if not self._priced:
             return cycles, 0.0
         return cycles, self._objective.joules(self._emitter.panel(product, (0, columns)).uses)
 
     def _function(self, operator: Operator, rows: int) -> tuple[int, float]:
+        key = (operator.name, rows)
+        if key not in self._functions:
+            self._functions[key] = self._worked(operator, rows)
+        return self._functions[key]
+
+    def _worked(self, operator: Operator, rows: int) -> tuple[int, float]:
         operands = len(self._context.producers[operator.name])
         columns = operator.columns if operator.kind.keeps_width else operator.depth
         use = function_use(SFU, operator.kind, rows, columns, operands)
@@ -241,7 +255,8 @@ class Estimate:
 
     def _home(self, operator: Operator, size: int) -> int:
         """Return the cycles of the bus for bytes of a value that lies in DRAM."""
-        return self._bus(ceil_div(size * self._emitter.spills(operator), operator.rows))
+        spilled = self._emitter.spills(operator)
+        return self._bus(ceil_div(size * spilled, operator.rows)) if spilled else 0
 
     def _bus(self, size: int) -> int:
         return self._parts.bus.cycles(bus_use(self._emitter.hardware, size), self._site)
