@@ -58,14 +58,14 @@ def task_graph(
     keeps: dict[str, Any] = {"kept": kept, "requests": requests} if generates else {}
 
     def build() -> LayerGraph:
-        pretrained = model.build(
-            sequence_length=tokens,
-            classes=classes,
-            exits=exits,
-            attention_spans=spans or None,
-            **keeps,
-        )
         try:
+            pretrained = model.build(
+                sequence_length=tokens + adaptation.virtual_tokens,
+                classes=classes,
+                exits=exits,
+                attention_spans=spans or None,
+                **keeps,
+            )
             return adaptation.apply(pretrained)
         except ConfigError as error:
             own = workload.name_of_model(task)

@@ -39,8 +39,8 @@ def _weights_of_model(
 ) -> dict[str, WeightSet]:
     if chosen.shared or chosen.tasks:
         folder, files = workload.path.parent, (chosen.shared, chosen.tasks)
-        factors = {task: adaptation_of(workload.config, case, task).factor for task in graphs}
-        return load_task_weights(*files, graphs, folder, chosen.seed, factors)
+        adaptations = {task: adaptation_of(workload.config, case, task) for task in graphs}
+        return load_task_weights(*files, graphs, folder, chosen.seed, adaptations)
     assert chosen.seed is not None
     return {task: synthetic_weights(graphs[task], chosen.seed, task) for task in graphs}
 

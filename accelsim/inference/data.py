@@ -59,6 +59,15 @@ class Sentences:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def behind(self, virtual: int) -> Sentences:
+        """Return them behind so many virtual tokens, which are real ones of number 0."""
+        if not virtual:
+            return self
+        wide = ((0, 0), (virtual, 0))
+        tokens, types = (np.pad(each, wide) for each in (self.tokens, self.token_types))
+        mask = np.pad(self.mask, wide, constant_values=True)
+        return Sentences(tokens, mask, types, self.labels, self.origin)
+
     def part(self, start: int, count: int) -> Sentences:
         """Return up to ``count`` sentences from number ``start``, counted from 0."""
         chosen = slice(start, start + count)

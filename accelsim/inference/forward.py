@@ -75,6 +75,7 @@ def forward(
     """
     sentences = Sentences.of(tokens, mask, token_types)
     check_sentences(model, sentences)
+    sentences = sentences.behind(adaptation.virtual_tokens if adaptation else 0)
     graph = _build(model, adaptation, weights, sentences, memo, exits=exits)
     parameters = _take_weights(graph, weights)
     count = max(1, _BATCH // sentences.tokens.shape[1])
@@ -156,7 +157,7 @@ def _run(
     mask = [] if sentences.mask.all() else [sentences.mask]
     mask += [_within(spans, sentences.tokens.shape[1])] if spans else []
     outside: dict[str, list[NDArray[Any]]] = {o.name: mask for o in graph.operators if o.masked}
-    outside |= _looked_up(model, sentences)
+    outside |= _looked_up(model, sentences, graph)
     last = sentences.mask.shape[1] - 1 - sentences.mask[:, ::-1].argmax(axis=1)
     for name, given in model.outside(graph, last).items():
         outside[name] = [*outside.get(name, ()), *given]
@@ -220,10 +221,12 @@ def _within(spans: Sequence[int], tokens: int) -> NDArray[np.bool_]:
     return seen
 
 
-def _looked_up(model: ModelFamily, sentences: Sentences) -> dict[str, list[NDArray[Any]]]:
-    """Return what the embedding operators look up, (batch or 1, sequence)."""
+def _looked_up(
+    model: ModelFamily, sentences: Sentences, graph: LayerGraph
+) -> dict[str, list[NDArray[Any]]]:
+    """Return what the embedding operators look up, (batch or 1, sequence); no virtual tokens."""
     return {
-        "embedding.token": [sentences.tokens],
+        "embedding.token": [sentences.tokens[:, -graph["embedding.token"].rows :]],
         "embedding.position": [model.first_position + np.arange(sentences.tokens.shape[1])[None]],
         "embedding.type": [sentences.token_types],
     }

@@ -7,7 +7,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -17,13 +17,17 @@ import safetensors
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
-from accelsim.model.families import MODEL_FAMILIES
+from accelsim.model.families import MODEL_FAMILIES, name_prefixes
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.importers.onnx_file import onnx_parameters
+from accelsim.model.tensors import Parameter
 from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
 
 # PEFT wraps the model, and the modules that it saves whole.
-_PEFT_PREFIX, _PEFT_SAVED = "base_model.model.", ".modules_to_save."
+_PEFT_PREFIXES = ("base_model.model.", "base_model.")
+_PEFT_SAVED = (".modules_to_save.default.", ".modules_to_save.")
+_PEFT_WRAPPERS = (*_PEFT_SAVED, ".base_layer.", ".ln_tuning_layers.")
+_PEFT_UNUSED = ".original_module."
 # Names of checkpoints that were converted from TensorFlow; transformers renames them as well.
 _OLD_ENDINGS = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}
 _SAFETENSORS_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -75,11 +79,14 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
         tensors |= {name: _as_float32(each) for name, each in onnx_parameters(file).items()}
     raw = [pair for file in files if file.suffix != ".onnx" for pair in _read(file)]
     renamed, epsilon = _known_by([name for name, _ in raw])
+    # PEFT saves the bias of a module that it saves as a whole once more.
+    plain = {own_name(name) for name, _ in raw if not _is_saved(name)}
+    raw = [(name, each) for name, each in raw if not (_is_saved(name) and own_name(name) in plain)]
     for name, values in raw:
         own = own_name(name)
         for pattern, other in renamed.items():
             own = re.sub(pattern, other, own)
-        if own.startswith(left_out) or own.endswith(_COUNTERS):
+        if own.startswith(left_out) or own.endswith(_COUNTERS) or _PEFT_UNUSED in own:
             continue
         if isinstance(values, str):
             wrong.append(f"{name} ({values})")
@@ -96,6 +103,10 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     weights = WeightSet(_scaled_norms(tensors, epsilon), origin)
     check_finite(weights)
     return weights
+
+
+def _is_saved(name: str) -> bool:
+    return any(wrapper in name for wrapper in _PEFT_SAVED)
 
 
 def _known_by(names: Sequence[str]) -> tuple[Mapping[str, str], float]:
@@ -122,10 +133,8 @@ def _scaled_norms(tensors: dict[str, Values], epsilon: float) -> dict[str, Value
 def _names_of_families() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what models with a head put before names, and what is of no use to a classifier."""
     known = [each.huggingface for each in MODEL_FAMILIES.all().values() if each.huggingface]
-    return (
-        tuple(prefix for each in known for prefix in each.prefixes),
-        tuple(dict.fromkeys(begins for each in known for begins in each.left_out)),
-    )
+    left_out = dict.fromkeys(begins for each in known for begins in each.left_out)
+    return name_prefixes(), tuple(left_out)
 
 
 def _adopted(name: str, values: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
@@ -143,14 +152,34 @@ def _adopted(name: str, values: np.ndarray[Any, Any]) -> dict[str, np.ndarray[An
 def own_name(name: str) -> str:
     """Return our name of a tensor or module of a checkpoint."""
     prefixes, _ = _names_of_families()
-    if name.startswith(_PEFT_PREFIX):
-        name = name.removeprefix(_PEFT_PREFIX).replace(_PEFT_SAVED, ".")
+    if name.startswith(_PEFT_PREFIXES):
+        for prefix in _PEFT_PREFIXES:
+            name = name.removeprefix(prefix)
+        for wrapper in _PEFT_WRAPPERS:
+            name = name.replace(wrapper, ".")
     for prefix in prefixes:
         name = name.removeprefix(prefix)
     for old, new in _OLD_ENDINGS.items():
         if name.endswith(old):
             return name.removesuffix(old) + new
     return name
+
+
+def parted(tensors: Mapping[str, Values], wanted: Iterable[Parameter]) -> dict[str, Values]:
+    """Return tensors with those cut whose rows belong to several parameters, in their order."""
+    made = dict(tensors)
+    parts: dict[str, list[Parameter]] = {}
+    for parameter in wanted:
+        inner = parameter.name.removeprefix(f"{parameter.module}.")
+        if inner.count("."):
+            whole = f"{parameter.module}.{inner.partition('.')[2]}"
+            parts.setdefault(whole, []).append(parameter)
+    for whole, each in parts.items():
+        rows = np.cumsum([part.shape[0] for part in each])
+        if whole in made and len(made[whole]) == rows[-1]:
+            cut = np.split(made.pop(whole), rows[:-1])
+            made |= {part.name: values for part, values in zip(each, cut, strict=True)}
+    return made
 
 
 def _as_float32(values: np.ndarray[Any, Any]) -> Values:

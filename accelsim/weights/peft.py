@@ -12,209 +12,175 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.files import is_file, is_there, read_bytes
-from accelsim.model.adaptations.lora import ALL_LINEAR
+from accelsim.model.adaptations import Adaptation, find_adaptation
+from accelsim.model.adaptations.ia3 import Ia3
+from accelsim.model.adaptations.lora import Lora
+from accelsim.model.adaptations.prefix import Prefix
+from accelsim.model.adaptations.targets import is_chosen
 from accelsim.model.graph import LayerGraph
-from accelsim.weights.files import load_weights, own_name
+from accelsim.model.importers.peft import is_head, read_adaptation, read_settings, settings_of
+from accelsim.weights.files import load_weights, parted
 from accelsim.weights.weight_set import Values, WeightSet
 
-SETTINGS, TENSORS = "adapter_config.json", "adapter_model.safetensors"
-_LOW, _HIGH, _SAVED = ".lora_A.", ".lora_B.", "modules_to_save"
-# Heads, which are always of a task's own; PEFT names both for any classifier.
-_HEADS = frozenset({"classifier", "score"})
-# What changes the mathematics of a LoRA adapter; each must be as it is here, or absent.
-_PLAIN = {
-    "use_dora": False,
-    "use_qalora": False,
-    "lora_bias": False,
-    "bias": "none",
-    "rank_pattern": {},
-    "alpha_pattern": {},
-    "layer_replication": None,
-    "layers_to_transform": None,
-    "exclude_modules": None,
-    "trainable_token_indices": None,
-    "target_parameters": None,
-}
+TENSORS = "adapter_model.safetensors"
+_LOW, _HIGH, _LENGTHS = ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"
+# Ways to begin that change the weights beside the adapter, which then is right with these alone.
+_CHANGING = ("pissa", "olora", "corda", "loftq", "lora_ga")
+
+Tensors = Mapping[str, Values]
 
 
 @dataclass(frozen=True)
-class PeftLora:
-    """What ``adapter_config.json`` says: ``scale`` multiplies B (alpha / rank, or / its root).
+class Peft:
+    """An adapter in a folder: its adaptation, and whether its weights are those of the model."""
 
-    ``saved`` are modules that are saved as a whole, heads left out.
-    """
-
-    path: Path
-    rank: int
-    alpha: float
-    scale: float
-    targets: tuple[str, ...]
-    saved: tuple[str, ...] = ()
-
-    @property
-    def adaptation(self) -> dict[str, Any]:
-        """The keys of the adaptation."""
-        keys = {"method": "lora", "rank": self.rank, "targets": [*self.targets]}
-        saved = {"trainable": [*self.saved]} if self.saved else {}
-        return {**keys, "alpha": self.scale * self.rank, **saved}
+    folder: Path
+    adaptation: Adaptation
 
     def __str__(self) -> str:
-        return (
-            f"{self.path}: a LoRA adapter of PEFT, rank {self.rank}, alpha {self.alpha:g}, on "
-            f"{' and '.join(self.targets)}"
-        )
+        told = self.adaptation.describe().removesuffix(", merged True")
+        return f"{self.folder}: an adapter of PEFT, {told}"
 
 
-def peft_adaptation(path: Path) -> dict[str, Any]:
-    """Return the keys of the adaptation of an ``adapter_config.json``, or of a folder with one.
-
-    Raises ConfigError for settings that cannot be read, and for what is neither a plain LoRA nor a
-    prefix.
-    """
-    file = path if is_file(path) or not is_there(path) else path / SETTINGS
-    said = _read(file)
-    if said.get("peft_type") == "PREFIX_TUNING":
-        return {"method": "prefix", "length": said.get("num_virtual_tokens")}
-    if isinstance(targets := said.get("target_modules"), str) and targets != ALL_LINEAR:
-        raise ConfigError(
-            f"{file}: target_modules: a regular expression is not read; write targets as patterns "
-            f"in 'adaptation: {{method: lora, rank: {said.get('r')}, targets: [...]}}'"
-        )
-    return _read_settings(file).adaptation
-
-
-def find_peft(path: Path) -> PeftLora | None:
+def find_peft(path: Path) -> Peft | None:
     """Return the adapter that a folder, or a file in it, belongs to; None for other weights.
 
-    Raises ConfigError for settings that cannot be read and for adapters that are no plain LoRA.
+    Raises ConfigError for settings that cannot be read, for adapters that no adaptation here is,
+    and for one that is right with changed weights alone.
     """
-    folder = path.parent if is_file(path) else path
-    if is_file(folder / SETTINGS) and path in (folder, folder / TENSORS):
-        return _read_settings(folder / SETTINGS)
-    return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        said = json.loads(read_bytes(path))
-        if not isinstance(said, dict):
-            raise ValueError("no mapping")
-    except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise _unreadable(path, str(reason)) from None
-    return said
-
-
-def _unreadable(path: Path, what: str) -> ConfigError:
-    return ConfigError(
-        f"{path}: cannot be read: {what}; expected the settings that save_pretrained of peft writes"
-    )
-
-
-def _read_settings(path: Path) -> PeftLora:
-    said = _read(path)
-    try:
-        if said["peft_type"] != "LORA":
-            raise ConfigError(
-                f"{path}: peft_type: {said['peft_type']} is not known, expected LORA; merge the "
-                "adapter into its model (merge_and_unload of peft) and give that"
-            )
-        rank, alpha, targets = int(said["r"]), float(said["lora_alpha"]), said["target_modules"]
-        if rank < 1 or not math.isfinite(alpha):
-            raise ValueError(f"r {rank} and lora_alpha {alpha:g}")
-    except (ValueError, KeyError, TypeError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise _unreadable(path, what) from None
-    _check_plain(path, said)
-    scale = alpha / (math.sqrt(rank) if said.get("use_rslora") else rank)
-    # PEFT may name whole modules, with the prefix of the model's class.
-    listed = (targets,) if isinstance(targets, str) else sorted(map(str, targets or ()))
-    names = tuple(own for own in map(own_name, listed) if not _is_head(own))
-    saved = tuple(name for name in map(str, said.get(_SAVED) or ()) if not _is_head(name))
-    return PeftLora(path.parent, rank, alpha, scale, names, saved)
-
-
-def _check_plain(path: Path, said: dict[str, Any]) -> None:
-    changed = [
-        f"{key} {json.dumps(said[key])}"
-        for key, plain in _PLAIN.items()
-        if said.get(key) not in (plain, None)
-    ]
-    if changed:
+    file = settings_of(path)
+    if file is None or path not in (file.parent, file.parent / TENSORS):
+        return None
+    adaptation = find_adaptation(**read_adaptation(file))
+    if isinstance(adaptation, Prefix):
         raise ConfigError(
-            f"{path}: {', '.join(changed)}: not a plain LoRA; expected "
-            f"{', '.join(f'{key} {json.dumps(_PLAIN[key])}' for key in _PLAIN)}"
+            f"{file}: values of prefixes of PEFT, which move the positions of tokens, are not "
+            "read; leave them out and give a seed"
         )
+    begun = read_settings(file).get("init_lora_weights")
+    if isinstance(begun, str) and begun.startswith(_CHANGING):
+        raise ConfigError(
+            f"{file}: init_lora_weights {json.dumps(begun)}: this changes the model's weights too; "
+            "save it as a plain LoRA (path_initial_model_for_weight_conversion of save_pretrained)"
+        )
+    return Peft(file.parent, adaptation)
 
 
 def load_peft(
-    adapter: PeftLora, graph: LayerGraph, shared: WeightSet, factor: float | None = None
+    adapter: Peft, graph: LayerGraph, shared: WeightSet, given: Adaptation | None = None
 ) -> WeightSet:
     """Return an adapter's tensors by the names of a graph, the factor alpha / rank in B.
 
-    Where the graph has LoRA merged, the tensors are added to those of the ``shared`` weights, and
-    so is what an adapter has at a head, which is of the task's own anyway.
-    Raises ConfigError when the graph has no LoRA of this rank on these modules, with the adaptation
-    to write, and for another ``factor``.
+    Where the graph has it merged, the tensors are added to those of the ``shared`` weights, and so
+    is what an adapter has at a head, which is of the task's own anyway. The lengths of DoRA become
+    factors. Raises ConfigError when the graph has no LoRA of this rank on these modules, and where
+    the adaptation that was ``given`` says another factor.
     """
-    if factor is not None and not math.isclose(factor, adapter.scale):
-        raise ConfigError(
-            f"{adapter}; the adaptation's alpha is {factor * adapter.rank:g}; leave it out, or "
-            "give this task its own: 'tasks.NAME.adaptation: {alpha: ...}'"
-        )
-    tensors = scaled(load_weights(adapter.path / TENSORS).tensors, adapter.scale)
-    homes = {p.name for p in graph.parameters if p.home is not None}
-    targets = {name.partition(_HIGH)[0] for name in tensors if _HIGH in name}
-    inside = {own for own in targets if f"{own}.weight" in homes or _is_head(own)}
-    left = _merged(tensors, shared.tensors, inside)
-    modules = {name.partition(_LOW)[0] for name in left if _LOW in name}
-    if homes and not modules and homes <= {f"{own}.weight" for own in inside}:
-        return WeightSet(left, f"{adapter}, merged")
-    _check_graph(adapter, graph, modules)
-    return WeightSet(left, f"{adapter}, alpha / rank in B")
+    read = load_weights(adapter.folder / TENSORS).tensors
+    vectors = (_LENGTHS, ".ia3_l")
+    tensors = {n: v.reshape(-1) if n.endswith(vectors) else v for n, v in read.items()}
+    if isinstance(adapter.adaptation, Lora):
+        tensors = _lora(adapter, adapter.adaptation, tensors, graph, shared.tensors, given)
+    if isinstance(adapter.adaptation, Ia3) and _homes(graph):
+        tensors = _scaled(adapter.adaptation, tensors, graph, shared.tensors)
+    how = ", merged" if _homes(graph) else ""
+    return WeightSet(_frozen(parted(tensors, graph.parameters)), f"{adapter}{how}")
 
 
-def _is_head(module: str) -> bool:
-    return module.partition(".")[0] in _HEADS
-
-
-def scaled(tensors: Mapping[str, Values], factor: float) -> dict[str, Values]:
-    """Return tensors with every B multiplied by a factor."""
-    changed = {
-        name: np.asarray(values * np.float32(factor)) if _HIGH in name else values
-        for name, values in tensors.items()
-    }
-    for values in changed.values():
-        values.flags.writeable = False
-    return changed
-
-
-def _merged(
-    tensors: Mapping[str, Values], shared: Mapping[str, Values], inside: set[str]
+def _lora(
+    adapter: Peft,
+    lora: Lora,
+    tensors: Tensors,
+    graph: LayerGraph,
+    shared: Tensors,
+    given: Adaptation | None,
 ) -> dict[str, Values]:
-    """Return the tensors with B A of some targets in the weights, as far as these are there."""
-    left = dict(tensors)
-    for own in inside:
-        high = left.pop(f"{own}.lora_B.weight")
-        # Parts of a module have one A.
-        lows = (f"{own}.lora_A.weight", f"{own.rpartition('.')[0]}.lora_A.weight")
-        low = next(name for name in lows if name in tensors)
-        left.pop(low, None)
-        if (name := f"{own}.weight") in shared:
-            left[name] = shared[name] + high @ tensors[low]
-            left[name].flags.writeable = False
+    modules = sorted(name.removesuffix(_HIGH) for name in tensors if name.endswith(_HIGH))
+    for module in modules:
+        ours, said = lora.factor_of(module), given.factor_of(module) if given else None
+        if said is not None and not math.isclose(said, ours or 1.0):
+            raise ConfigError(
+                f"{adapter}; the adaptation's alpha / rank at {module} is {said:g}; leave alpha "
+                "out, or give this task its own: 'tasks.NAME.adaptation: {peft: ...}'"
+            )
+    left = scaled(tensors, lora)
+    homes = _homes(graph)
+    for module in modules:
+        inside = module in homes or is_head(module)
+        if inside or lora.dora:
+            _put(left, module, graph, shared, merged=inside)
+    _check_graph(adapter, graph, left, homes - {*modules})
     return left
 
 
-def _check_graph(adapter: PeftLora, graph: LayerGraph, modules: set[str]) -> None:
-    shapes = {p.name: p.shape for p in graph.parameters if _LOW in p.name}
-    ranks = {shape[0] for shape in shapes.values()}
-    if ranks == {adapter.rank} and {name.partition(_LOW)[0] for name in shapes} == modules:
+def _put(
+    left: dict[str, Values], module: str, graph: LayerGraph, shared: Tensors, *, merged: bool
+) -> None:
+    """Put B A of a module into its weights, or the factors of its rows in the place of lengths."""
+    weight = f"{module}.weight"
+    changes = parted({weight: left[module + _HIGH] @ left[module + _LOW]}, graph.parameters)
+    given = left.pop(module + _LENGTHS, None)
+    lengths = {} if given is None else parted({weight: given}, graph.parameters)
+    if merged:
+        del left[module + _HIGH], left[module + _LOW]
+    for name in (name for name in changes if name in shared):
+        total = shared[name] + changes[name]
+        factors = None
+        if name in lengths:
+            factors = lengths[name] / np.linalg.norm(total, axis=1)
+        if merged:
+            left[name] = total if factors is None else factors[:, None] * total
+        elif factors is not None:
+            left[name.removesuffix(".weight") + _LENGTHS] = factors
+
+
+def _scaled(ia3: Ia3, tensors: Tensors, graph: LayerGraph, shared: Tensors) -> dict[str, Values]:
+    """Return weights and biases with the factors of (IA)3 in them."""
+    left = {name: each for name, each in tensors.items() if not name.endswith(".ia3_l")}
+    for name in (name for name in tensors if name.endswith(".ia3_l")):
+        module = name.removesuffix(".ia3_l")
+        reads = ia3.feedforward is not None and is_chosen(ia3.feedforward, module)
+        mine = [p.name for p in graph.parameters if p.module == module and p.name in shared]
+        if reads:
+            left |= {n: shared[n] * tensors[name] for n in mine if n.endswith(".weight")}
+            continue
+        for part in ("weight", "bias"):
+            each = parted({f"{module}.{part}": tensors[name]}, graph.parameters)
+            left |= {n: (shared[n].T * each[n]).T for n in mine if n in each}
+    return left
+
+
+def _homes(graph: LayerGraph) -> set[str]:
+    """Return the modules whose weights are a task's own in the home of shared ones."""
+    return {p.module for p in graph.parameters if p.home is not None}
+
+
+def scaled(tensors: Tensors, adaptation: Adaptation) -> dict[str, Values]:
+    """Return tensors with every B multiplied by the factor of its module."""
+    factors = {
+        name: adaptation.factor_of(name.removesuffix(_HIGH))
+        for name in tensors
+        if name.endswith(_HIGH)
+    }
+    changed = {name: tensors[name] * np.float32(each) for name, each in factors.items() if each}
+    return _frozen({**tensors, **changed})
+
+
+def _frozen(tensors: dict[str, Any]) -> dict[str, Values]:
+    for values in tensors.values():
+        values.flags.writeable = False
+    return tensors
+
+
+def _check_graph(adapter: Peft, graph: LayerGraph, left: Tensors, lacking: set[str]) -> None:
+    """Check that matrices are those of a graph, and that none that it has merged is lacking."""
+    wanted = {p.name: p.shape for p in graph.parameters if ".lora_" in p.name}
+    found = parted({n: v for n, v in left.items() if ".lora_" in n}, graph.parameters)
+    if wanted == {name: values.shape for name, values in found.items()} and not lacking:
         return
-    ours = ", ".join(sorted({module.rpartition(".")[2] for module in modules}))
+    ranks = {shape[0] for name, shape in wanted.items() if name.endswith(_LOW)}
+    has = f"LoRA of rank {max(ranks)} on other modules" if ranks else "no LoRA"
+    has = "other modules merged" if lacking else has
     raise ConfigError(
-        f"{adapter}; the case's graph has "
-        f"{f'LoRA of rank {max(ranks)} on other modules' if ranks else 'no LoRA'}; write "
-        f"'adaptation: {{method: lora, rank: {adapter.rank}, targets: [{ours}]}}'"
+        f"{adapter}; the case's graph has {has}; write 'adaptation: {{peft: {adapter.folder}}}'"
     )

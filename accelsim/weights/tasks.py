@@ -10,9 +10,10 @@ import numpy as np
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
+from accelsim.model.adaptations import Adaptation
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Parameter, Role
-from accelsim.weights.files import load_weights
+from accelsim.weights.files import load_weights, parted
 from accelsim.weights.peft import find_peft, load_peft, scaled
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.weight_set import Values, WeightSet, check_weights, report
@@ -24,15 +25,15 @@ def load_task_weights(
     graphs: Mapping[str, LayerGraph],
     folder: Path,
     seed: int | None = None,
-    factors: Mapping[str, float | None] | None = None,
+    adaptations: Mapping[str, Adaptation] | None = None,
 ) -> dict[str, WeightSet]:
     """Return the weights of each task, checked against the task's graph.
 
     ``graphs`` maps tasks to their adapted graphs; relative paths start at ``folder``. A task's
     ``own`` file takes the place of the ``shared`` ones for parameters of role ``task``; any other
     parameter must be equal wherever it stands. With a ``seed``, adapters and heads of which the
-    files have nothing at all are drawn, and the origin says so. ``factors``, by task, multiply B of
-    LoRA; PEFT's files say theirs. Raises ConfigError as
+    files have nothing at all are drawn, and the origin says so. ``adaptations``, by task, say what
+    B of LoRA is multiplied by; PEFT's files say it themselves. Raises ConfigError as
     ``load_weights`` and ``check_weights`` do, for a task that is unknown, and for shared
     parameters that differ.
     """
@@ -45,9 +46,9 @@ def load_task_weights(
     common = _fitted(load_weights([folder / path for path in shared]), graphs.values())
     sets: dict[str, WeightSet] = {}
     for task, graph in graphs.items():
-        factor = (factors or {}).get(task)
+        given = (adaptations or {}).get(task)
         if task in own:
-            sets[task] = merge(common, _load_own(folder / own[task], graph, common, factor), graph)
+            sets[task] = merge(common, _load_own(folder / own[task], graph, common, given), graph)
         elif shared:
             sets[task] = common
         else:
@@ -62,11 +63,14 @@ def load_task_weights(
     return sets
 
 
-def _load_own(path: Path, graph: LayerGraph, common: WeightSet, factor: float | None) -> WeightSet:
+def _load_own(
+    path: Path, graph: LayerGraph, common: WeightSet, given: Adaptation | None
+) -> WeightSet:
     if adapter := find_peft(path):
-        return load_peft(adapter, graph, common, factor)
-    found = _fitted(load_weights(path), [graph])
-    return found if factor is None else WeightSet(scaled(found.tensors, factor), found.origin)
+        return load_peft(adapter, graph, common, given)
+    found = load_weights(path)
+    tensors = found.tensors if given is None else scaled(found.tensors, given)
+    return _fitted(WeightSet(tensors, found.origin), [graph])
 
 
 # Pretrained heads that a graph may do without.
@@ -83,30 +87,13 @@ def _fitted(weights: WeightSet, graphs: Iterable[LayerGraph]) -> WeightSet:
     """
     parameters = {p.name: p for each in graphs for p in each.parameters}
     tensors = {}
-    for name, values in _parted(_folded(weights.tensors, parameters), parameters).items():
+    for name, values in parted(_folded(weights.tensors, parameters), parameters.values()).items():
         if name not in parameters and name.startswith(_HEADS):
             continue
         shape = parameters[name].shape if name in parameters else values.shape
         fits = values.ndim > 2 and values.size == prod(shape)
         tensors[name] = values.reshape(shape) if fits else values
     return WeightSet(tensors, weights.origin)
-
-
-def _parted(tensors: Mapping[str, Values], wanted: Mapping[str, Parameter]) -> dict[str, Values]:
-    """Return tensors with those cut whose rows belong to several parameters, in their order."""
-    made = dict(tensors)
-    parts: dict[str, list[Parameter]] = {}
-    for parameter in wanted.values():
-        inner = parameter.name.removeprefix(f"{parameter.module}.")
-        if inner.count("."):
-            whole = f"{parameter.module}.{inner.partition('.')[2]}"
-            parts.setdefault(whole, []).append(parameter)
-    for whole, each in parts.items():
-        rows = np.cumsum([part.shape[0] for part in each])
-        if whole in made and len(made[whole]) == rows[-1]:
-            cut = np.split(made.pop(whole), rows[:-1])
-            made |= {part.name: values for part, values in zip(each, cut, strict=True)}
-    return made
 
 
 def _folded(tensors: Mapping[str, Values], wanted: Mapping[str, Parameter]) -> dict[str, Values]:

@@ -12,6 +12,7 @@ from accelsim.inputs.document import Document, KeyPath, describe
 from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
 from accelsim.inputs.shipped import find_beside
 from accelsim.model.importers.huggingface import read_hyperparameters
+from accelsim.model.importers.peft import read_adaptation
 
 
 def with_model(document: Document) -> Document:
@@ -80,10 +81,7 @@ def _with_adapter(document: Document, at: KeyPath, owner: Any) -> Any:
     name, path = given["peft"], (*at, "adaptation", "peft")
     if not isinstance(name, str):
         raise document.error(path, f"expected a path, got {describe(name)}")
-    # numpy and the loaders of weights are needed only here.
-    from accelsim.weights.peft import peft_adaptation
-
-    found = peft_adaptation(find_beside(document.path.parent, name))
+    found = read_adaptation(find_beside(document.path.parent, name))
     if at[0] == "tasks":  # whose method is that of the case
         del found["method"]
     changes = {key: value for key, value in given.items() if key != "peft"}

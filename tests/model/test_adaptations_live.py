@@ -17,7 +17,8 @@ import pytest
 from accelsim.inference.forward import forward
 from accelsim.model.adaptations import Adaptation, find_adaptation
 from accelsim.model.importers.huggingface import read_model
-from accelsim.weights.peft import peft_adaptation
+from accelsim.model.importers.peft import read_adaptation
+from accelsim.model.tensors import Role
 from accelsim.weights.tasks import load_task_weights
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -25,6 +26,7 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
     name: runpy.run_path(str(REFERENCE / "make_families.py"))["SMALL"][name]
     for name in ("roberta", "electra", "gpt2", "llama", "qwen2")
 }
+SMALL["phi3"] = ("Phi3", SMALL["llama"][1], {**SMALL["llama"][2], "pad_token_id": 0})
 SENTENCES = np.array([[4, 41, 17, 8, 3, 29], [2, 7, 7, 49, 25, 3]])
 
 # The libraries' own warnings are not ours to fail on.
@@ -71,48 +73,86 @@ def logits_of(model: Any) -> Any:
     return (found[:, -1] if found.ndim == 3 else found).numpy()
 
 
+def adapted_graph(folder: Path, adaptation: Adaptation) -> Any:
+    length = 6 + adaptation.virtual_tokens
+    return adaptation.apply(read_model(folder).build(sequence_length=length, classes=2))
+
+
 def equal(folder: Path, adaptation: Adaptation, own: Path, expected: Any) -> None:
     """Compare with a forward pass of ours on the saved weights."""
     model = read_model(folder)
-    graph = adaptation.apply(model.build(sequence_length=6, classes=2))
+    graph = adapted_graph(folder, adaptation)
     files = [str(folder / "model.safetensors")]
     weights = load_task_weights(files, {"A": str(own)}, {"A": graph}, folder)["A"].tensors
     found = forward(model, adaptation, weights, SENTENCES).logits
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def _lora(targets: Any, **keys: Any) -> tuple[str, dict[str, Any]]:
+    return "LoraConfig", {"r": 4, "lora_alpha": 6, "target_modules": targets, **keys}
+
+
+_SCALES = {"target_modules": ["key", "value", "output.dense"]}
+_SCALES["feedforward_modules"] = ["output.dense"]
+_INNER = {"target_modules": ["qkv_proj", "down_proj"], "feedforward_modules": ["down_proj"]}
+_RANKS = {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"model.layers.1.*": 9}}
+# Small models, and what is saved of them.
+SAVED: list[tuple[str, tuple[str, dict[str, Any]]]] = [
+    ("roberta", _lora(["query", "value"])),
+    ("roberta", _lora("all-linear", use_rslora=True)),
+    ("roberta", _lora(r".*\.(query|dense)", bias="all", modules_to_save=["classifier"])),
+    ("electra", _lora("all-linear", bias="lora_only", use_dora=True)),
+    ("gpt2", _lora(["c_attn", "c_fc"], use_rslora=True)),
+    ("gpt2", _lora(["transformer.h.0.attn.c_attn", "c_proj"], use_dora=True, bias="lora_only")),
+    ("llama", _lora(["q_proj", "v_proj", "down_proj"], **_RANKS)),
+    ("llama", _lora(["q_proj", "lm_head"], layers_to_transform=[1], layers_pattern="layers")),
+    ("llama", _lora(["o_proj"], use_dora=True, modules_to_save=["norm", "lm_head"])),
+    ("qwen2", _lora("all-linear", use_dora=True, use_rslora=True, **_RANKS)),
+    ("qwen2", _lora(r"model\..*(q|k)_proj", exclude_modules=r".*\.0\..*k_proj", **_RANKS)),
+    ("phi3", _lora(["qkv_proj", "gate_up_proj"], rank_pattern={"qkv_proj": 3})),
+    ("phi3", _lora(["qkv_proj", "gate_up_proj", "o_proj"], use_dora=True)),
+    ("roberta", ("IA3Config", _SCALES)),
+    ("phi3", ("IA3Config", _INNER)),
+    ("gpt2", ("IA3Config", {"target_modules": ["c_attn", "mlp.c_proj"]})),
+    ("llama", ("LNTuningConfig", {"target_modules": ["input_layernorm", "norm"]})),
+    ("roberta", ("PromptTuningConfig", {"num_virtual_tokens": 3})),
+    ("gpt2", ("PromptTuningConfig", {"num_virtual_tokens": 3})),
+    ("llama", ("PromptEncoderConfig", {"num_virtual_tokens": 3, "encoder_hidden_size": 5})),
+]
+
+
 @pytest.mark.parametrize("merged", [False, True])
-@pytest.mark.parametrize("rooted", [False, True])
-@pytest.mark.parametrize(
-    ("name", "targets"),
-    [
-        ("roberta", ["query", "value"]),
-        ("roberta", "all-linear"),
-        ("electra", "all-linear"),
-        ("gpt2", ["c_attn", "c_fc"]),
-        ("llama", ["q_proj", "v_proj", "down_proj"]),
-        ("qwen2", "all-linear"),
-    ],
-)
+@pytest.mark.parametrize(("name", "given"), SAVED)
 def test_a_saved_adapter_computes_what_peft_does(
-    name: str, targets: Any, rooted: bool, merged: bool, tmp_path: Path
+    name: str, given: tuple[str, dict[str, Any]], merged: bool, tmp_path: Path
 ) -> None:
     peft = pytest.importorskip("peft", reason="peft is not installed")
+    kind, keys = given
+    if merged and kind not in ("LoraConfig", "IA3Config"):
+        pytest.skip("its tensors are of a task as they are")
     model = pretrained(name, tmp_path / "model")
-    kind = {"task_type": "SEQ_CLS"} if SMALL[name][1].startswith("ForSeq") else {}
-    config = peft.LoraConfig(r=4, lora_alpha=6, target_modules=targets, use_rslora=rooted, **kind)
-    adapted = peft.get_peft_model(model, config).eval()
-    draw(adapted, "lora_B")
+    task = "SEQ_CLS" if SMALL[name][1].startswith("ForSeq") else "CAUSAL_LM"
+    # Of LN_TUNING the library saves no task.
+    adapted = peft.get_peft_model(model, getattr(peft, kind)(**keys, task_type=task)).eval()
+    for part in ("lora_B", "lora_magnitude", "ia3_l", "ln_tuning", "prompt", "modules_to_save"):
+        draw(adapted, part)
     adapted.save_pretrained(tmp_path / "own")
     expected = logits_of(adapted)
     with adapted.disable_adapter():
         plain = logits_of(adapted)
     assert np.abs(plain - expected).max() > 1e-2
-    adaptation = find_adaptation(**peft_adaptation(tmp_path / "own"), merged=merged)
+    read = read_adaptation(tmp_path / "own")
+    adaptation = find_adaptation(**read, **({"merged": True} if merged else {}))
     equal(tmp_path / "model", adaptation, tmp_path / "own", expected)
+    # The network that trains virtual tokens is gone after training.
+    trained = [p for n, p in adapted.named_parameters() if p.requires_grad and "mlp_head" not in n]
+    if not merged:
+        graph = adapted_graph(tmp_path / "model", adaptation)
+        assert graph.parameter_count(Role.TASK) == sum(each.numel() for each in trained)
 
 
 OURS = {
+    "lora": ("LoRAConfig", {"r": 2, "use_dora": False}),
     "houlsby": ("DoubleSeqBnConfig", {"reduction_factor": 4}),
     "pfeiffer": ("SeqBnConfig", {"reduction_factor": 4}),
     "prefix": ("PrefixTuningConfig", {"flat": True, "prefix_length": 3}),
@@ -130,8 +170,6 @@ def test_bottlenecks_and_prefixes_compute_what_adapters_does(
     model = pretrained(name, tmp_path)
     adapters.init(model)
     kind, keys = OURS[method]
-    if method == "houlsby":  # whose function is the model's own
-        keys = {**keys, "non_linearity": "gelu_new" if name == "gpt2" else "gelu"}
     model.add_adapter("own", config=getattr(adapters, kind)(**keys))
     draw(model, ".own.")
     plain = logits_of(model)
@@ -139,10 +177,17 @@ def test_bottlenecks_and_prefixes_compute_what_adapters_does(
     expected = logits_of(model)
     assert np.abs(plain - expected).max() > 1e-2
     tensors = {n: p.detach().numpy() for n, p in model.named_parameters() if ".own." in n}
-    given = {"length": 3} if method == "prefix" else {"bottleneck": 6}
+    model.save_adapter(str(tmp_path / "own"), "own", with_head=False)
+    adaptation = find_adaptation(**read_adaptation(tmp_path / "own"))
+    graph = adapted_graph(tmp_path, adaptation)
+    heads = sum(p.elements for p in graph.parameters if p.name.startswith("classifier"))
+    trained = sum(each.size for each in tensors.values())
+    assert graph.parameter_count(Role.TASK) - heads == trained
+    if method == "lora":  # whose tensors have names of every family
+        return
     made = prefixes(tensors) if method == "prefix" else bottlenecks(tensors)
     save_file(made, tmp_path / "own.safetensors")
-    equal(tmp_path, find_adaptation(method, **given), tmp_path / "own.safetensors", expected)
+    equal(tmp_path, adaptation, tmp_path / "own.safetensors", expected)
 
 
 def prefixes(tensors: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,9 @@ METHODS = (
     {"method": "lora", "rank": 4, "targets": ["all-linear"]},
     {"method": "lora", "rank": 4, "targets": ["convolution"]},
     {"method": "lora", "rank": 4, "merged": True},
+    {"method": "lora", "rank": 4, "targets": ["all-linear"], "dora": True},
+    {"method": "ia3", "targets": ["value", "output"], "feedforward": ["output"]},
+    {"method": "prompt", "length": 2},
     {"method": "prefix", "length": 5},
     {"method": "residual", "form": "series"},
     {"method": "residual", "form": "parallel"},
@@ -78,10 +81,10 @@ EACH = pytest.mark.parametrize(("name", "keys"), PAIRS)
 def test_every_family_takes_what_makes_sense_for_it() -> None:
     found = {name: "".join("x" if (name, m) in PAIRS else "-" for m in METHODS) for name in MODELS}
     assert found == {
-        **dict.fromkeys(SENTENCES, "xxxxxxx-xx--"),
-        "vit-tiny": "xxxxxxx-xx--",
-        "resnet-8": "xxx----x--xx",
-        "mobilenet-v1-vww": "xxx---xx----",
+        **dict.fromkeys(SENTENCES, "xxxxxxx-xxxxx--"),
+        "vit-tiny": "xxxxxxx-xxx-x--",
+        "resnet-8": "xxx----x-----xx",
+        "mobilenet-v1-vww": "xxx---xx-x-----",
     }
 
 
@@ -187,7 +190,8 @@ NOTHING = ("lora_B.weight", ".up.weight", ".up.bias")
 
 
 @pytest.mark.parametrize(
-    ("name", "keys"), [p for p in PAIRS if p[1]["method"] not in ("head", "full", "prefix")]
+    ("name", "keys"),
+    [p for p in PAIRS if p[1]["method"] not in ("head", "full", "prefix", "prompt")],
 )
 def test_branches_that_give_nothing_change_nothing(name: str, keys: dict[str, Any]) -> None:
     weights = values_of(name, keys)
@@ -196,6 +200,8 @@ def test_branches_that_give_nothing_change_nothing(name: str, keys: dict[str, An
         last = each.startswith("adapters.") and keys["method"] == "residual"
         if each.endswith(NOTHING) or (last and ".norm." not in each):
             weights[each][:] = 0
+        if each.endswith((".ia3_l", ".lora_magnitude_vector")):
+            weights[each][:] = 1
     found = outputs(name, keys, weights)
     np.testing.assert_allclose(found, head, rtol=2e-4, atol=2e-6)
     if any(n not in {p.name for p in build(name).parameters} for n in weights):
@@ -205,7 +211,7 @@ def test_branches_that_give_nothing_change_nothing(name: str, keys: dict[str, An
 
 @pytest.mark.parametrize(
     ("name", "keys"),
-    [p for p in PAIRS if p[1]["method"] == "lora" and "merged" not in p[1]],
+    [p for p in PAIRS if p[1]["method"] == "lora" and not p[1].keys() & {"merged", "dora"}],
 )
 def test_within_the_weights_is_beside_them(name: str, keys: dict[str, Any]) -> None:
     beside, merged = values_of(name, keys), {**keys, "merged": True}
@@ -255,6 +261,24 @@ def test_a_prefix_is_what_tokens_before_would_give(name: str) -> None:
     assert np.abs(alone - expected).max() > 1e-2
 
 
+def test_virtual_tokens_are_tokens_whose_vectors_are_learned() -> None:
+    for name in SENTENCES:
+        model, prompt = model_of(name), find_adaptation("prompt", length=2)
+        graph = prompt.apply(model.build(sequence_length=6, classes=3))
+        assert graph.macs == build(name).macs
+        weights = drawn(graph)
+        (table,) = graph["embedding.token"].parameters
+        tokens = np.array([[7, 9, 4, 11, 5, 30]])
+        weights["prompt_embeddings"] = weights[table.name][tokens[0, :2]]
+        found = forward(model, prompt, weights, tokens[:, 2:]).logits
+        expected = forward(model, None, weights, tokens).logits
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+        generating: dict[str, Any] = {"kept": 0} if model.generates else {}
+        if generating:
+            with pytest.raises(ConfigError, match=r"^virtual tokens of a model that generates"):
+                prompt.apply(model.build(sequence_length=6, classes=3, **generating))
+
+
 def test_a_prefix_costs_rows_of_attention_alone() -> None:
     for name in SENTENCES:
         base, model = build(name), model_of(name)
@@ -286,6 +310,10 @@ def test_residual_adapters_train_batch_norms() -> None:
         ("bert-base", {"method": "residual", "form": "series"}, "residual adapters stand at "),
         ("resnet-8", {"method": "pfeiffer", "bottleneck": 4}, "pfeiffer adapters stand before "),
         ("gpt2", {"method": "lora", "rank": 4, "targets": ["q_proj"]}, "lora: no frozen product "),
+        ("gpt2", {"method": "lora", "rank": 4, "targets": "wte"}, "lora: no frozen product is "),
+        ("gpt2", {"method": "ia3", "targets": ["c_attn"], "layers": [7]}, "ia3: excluded and "),
+        ("vit-tiny", {"method": "prompt", "length": 4}, "prompt tuning puts vectors before "),
+        ("bert-base", {"method": "prompt", "length": 6}, "6 tokens have no room behind 6 virtual"),
     ],
 )
 def test_what_makes_no_sense_is_told(name: str, keys: dict[str, Any], message: str) -> None:

@@ -176,8 +176,9 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: lora\nrank: 8\nshared_across_layers: false",
-            "4: adaptation.shared_across_layers: unknown key; known keys: alpha, frozen, merged, "
-            "method, peft, rank, targets, trainable",
+            "4: adaptation.shared_across_layers: unknown key; known keys: alpha, alphas, bias, "
+            "dora, excluded, frozen, layer_lists, layers, merged, method, peft, rank, ranks, "
+            "rooted, targets, trainable",
         ),
         (
             "method: lora\nrank: 8\ntargets: []",
@@ -189,8 +190,8 @@ def test_a_wrong_model_is_refused(text: str, message: str) -> None:
         ),
         (
             "method: adapter",
-            "2: adaptation.method: expected 'bitfit', 'full', 'head', 'houlsby', 'lora', "
-            "'pfeiffer', 'prefix' or 'residual', got the text 'adapter'",
+            "2: adaptation.method: expected 'bitfit', 'full', 'head', 'houlsby', 'ia3', 'lora', "
+            "'pfeiffer', 'prefix', 'prompt' or 'residual', got the text 'adapter'",
         ),
     ],
 )

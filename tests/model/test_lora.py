@@ -54,6 +54,74 @@ def test_lora_of_bert_base_has_the_published_size() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("keys", "modules"),
+    [
+        ({"targets": r"model\..*\.[01]\..*(q|v)_proj"}, "0.q 0.v 1.q 1.v"),
+        ({"targets": ["q_proj", "v_proj"], "layers": [1]}, "1.q 1.v"),
+        ({"targets": ["q_proj", "model.layers.0.self_attn.v_proj"], "layers": [2]}, "0.v 2.q"),
+        (
+            {"targets": "all-linear", "excluded": r".*(mlp|o_proj).*"},
+            "0.q 0.k 0.v 1.q 1.k 1.v 2.q 2.k 2.v",
+        ),
+        ({"targets": ["k_proj"], "excluded": ["1.self_attn.k_proj"]}, "0.k 2.k"),
+        ({"targets": ["k_proj"], "layers": [0], "layer_lists": ["layers"]}, "0.k"),
+    ],
+)
+def test_targets_are_chosen_as_peft_chooses_them(keys: dict[str, object], modules: str) -> None:
+    model = find_model("tinyllama-1.1b", layers=3)
+    adapted = find_adaptation("lora", rank=2, **keys).adapt(build(model))
+    lows = [p.name for p in adapted.parameters if ".lora_A." in p.name]
+    found = [".".join(name.split(".")[1:4:2]).removesuffix("_proj") for name in lows]
+    assert sorted(found) == sorted(modules.split())
+
+
+def test_modules_have_ranks_and_factors_of_their_own() -> None:
+    lora = find_adaptation("lora", rank=8, alpha=4, ranks={r".*layer\.0.*query": 2, "value": 16})
+    adapted = lora.adapt(build(find_model("bert-base", layers=2)))
+    shapes = {p.name: p.shape for p in adapted.parameters}
+    name = "encoder.layer.{}.attention.self.{}.lora_{}.weight"
+    targets = [(n, part) for n in (0, 1) for part in ("query", "value")]
+    assert [shapes[name.format(*each, "A")][0] for each in targets] == [2, 16, 8, 16]
+    assert shapes[name.format(0, "query", "B")] == (768, 2)
+    assert lora.factor_of("encoder.layer.0.attention.self.query") == 4 / 2
+    rooted = find_adaptation("lora", rank=4, alpha=4, rooted=True, alphas={"key": 6})
+    assert (rooted.factor_of("query"), rooted.factor_of("self.key")) == (2, 3)
+
+
+def test_a_wrong_expression_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"targets: not a regular expression: missing \)"):
+        find_adaptation("lora", rank=4, targets="(q_proj")
+
+
+@pytest.mark.parametrize(("bias", "own"), [("all", 102_912), ("lora_only", 12 * 2 * 768)])
+def test_biases_are_trained_too(bias: str, own: int) -> None:
+    base = build(find_model("bert-base"))
+    plain, biased = (
+        find_adaptation("lora", rank=8, bias=each).adapt(base) for each in (None, bias)
+    )
+    assert biased.parameter_count(Role.TASK) - plain.parameter_count(Role.TASK) == own
+    assert biased.parameter_count() == plain.parameter_count()
+
+
+def test_dora_scales_rows_before_their_bias() -> None:
+    base = build(find_model("bert-base"))
+    plain, dora = (find_adaptation("lora", rank=8, dora=d).adapt(base) for d in (None, True))
+    assert dora.parameter_count() - plain.parameter_count() == 12 * 2 * 768
+    scale = dora["encoder.0.query_lora.scale"]
+    module = "encoder.layer.0.attention.self.query"
+    names = [f"{module}.lora_magnitude_vector", f"{module}.bias"]
+    assert [each.name for each in scale.parameters] == names
+    assert [p.name for p in dora["encoder.0.query"].parameters] == [f"{module}.weight"]
+    within = find_adaptation("lora", rank=8, dora=True, merged=True).adapt(base)
+    assert within == find_adaptation("lora", rank=8, merged=True).adapt(base)
+    spans = [9, 0, *[9] * 10]
+    with pytest.raises(ConfigError, match=r"^dora scales whole rows, but 'encoder\.0\.query' uses"):
+        find_adaptation("lora", rank=8, dora=True).adapt(
+            build(find_model("bert-base"), attention_spans=spans)
+        )
+
+
 def test_the_two_products_stand_beside_the_target() -> None:
     base = build(ALBERT)
     graph = find_adaptation("lora", rank=8).adapt(base)

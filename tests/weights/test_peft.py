@@ -19,7 +19,7 @@ from accelsim.inputs.shipped import find_input
 from accelsim.model.adaptations import find_adaptation
 from accelsim.model.families import find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.weights.peft import peft_adaptation
+from accelsim.model.importers.peft import read_adaptation
 from accelsim.weights.synthetic import synthetic_weights
 from accelsim.weights.tasks import load_task_weights
 from accelsim.weights.weight_set import Values, WeightSet
@@ -91,8 +91,8 @@ def test_the_origin_says_that_it_is_lora(
     adapter = save_adapter(tmp_path / "lora", parts[1])
     loaded = load(tmp_path, adapter / "adapter_model.safetensors", parts[0])
     assert loaded.origin == (
-        f"{tmp_path / 'encoder.safetensors'}, {adapter}: a LoRA adapter of PEFT, rank 4, alpha 6, "
-        "on query and value, alpha / rank in B"
+        f"{tmp_path / 'encoder.safetensors'}, {adapter}: an adapter of PEFT, lora fine-tuning, "
+        "rank 4, targets query and value, alpha 6.0"
     )
 
 
@@ -119,24 +119,25 @@ def test_another_adaptation_is_told_the_one_to_write(
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, adapter, parts[0], graph=wanted)
     assert str(caught.value) == (
-        f"{adapter}: a LoRA adapter of PEFT, rank 4, alpha 6, on query and value; the case's "
-        f"graph has {has}; write 'adaptation: {{method: lora, rank: 4, targets: [query, value]}}'"
+        f"{adapter}: an adapter of PEFT, lora fine-tuning, rank 4, targets query and value, alpha "
+        f"6.0; the case's graph has {has}; write 'adaptation: {{peft: {adapter}}}'"
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"peft_type": "IA3"}, "peft_type: IA3 is not known, expected LORA; merge"),
-        ({"use_dora": True}, "use_dora true: not a plain LoRA"),
-        ({"rank_pattern": {"query": 2}}, 'rank_pattern {"query": 2}: not a plain LoRA'),
+        ({"peft_type": "VERA"}, "peft_type: VERA is not known (random matrices that all layers"),
+        ({"use_qalora": True}, "use_qalora true: not known of LORA; expected r, lora_alpha"),
+        ({"from_the_future": 1}, "from_the_future 1: not known of LORA"),
+        ({"init_lora_weights": "pissa_niter_4"}, 'init_lora_weights "pissa_niter_4": this changes'),
+        ({"target_modules": None}, "cannot be read: 'target_modules' is missing"),
         ({"r": 0}, "cannot be read: r 0 and lora_alpha 6"),
         ({"lora_alpha": "x"}, "cannot be read: could not convert"),
-        ({"r": None}, "cannot be read: int"),
-        ({"layers_to_transform": [0]}, "layers_to_transform [0]: not a plain LoRA"),
+        ({"r": None}, "cannot be read: 'r' is missing"),
     ],
 )
-def test_what_is_no_plain_lora_is_refused(
+def test_what_no_adaptation_here_has_is_refused(
     tmp_path: Path,
     parts: tuple[dict[str, Values], ...],
     changes: dict[str, Any],
@@ -153,12 +154,12 @@ def test_the_adaptation_is_read_from_the_settings(
 ) -> None:
     folder = save_adapter(tmp_path / "lora", parts[1], modules_to_save=["classifier", "pooler"])
     expected = {"method": "lora", "rank": RANK, "targets": ["query", "value"], "alpha": ALPHA}
-    expected |= {"trainable": ["pooler"]}
-    assert peft_adaptation(folder) == peft_adaptation(folder / "adapter_config.json") == expected
+    expected |= {"trainable": ["*pooler"]}
+    assert read_adaptation(folder) == read_adaptation(folder / "adapter_config.json") == expected
     rooted = save_adapter(tmp_path / "rooted", parts[1], use_rslora=True)
-    assert find_adaptation(**peft_adaptation(rooted)).factor == ALPHA / 2
+    assert find_adaptation(**read_adaptation(rooted)).factor_of("query") == ALPHA / 2
     (tmp_path / "prefix.json").write_text('{"peft_type": "PREFIX_TUNING", "num_virtual_tokens": 9}')
-    assert peft_adaptation(tmp_path / "prefix.json") == {"method": "prefix", "length": 9}
+    assert read_adaptation(tmp_path / "prefix.json") == {"method": "prefix", "length": 9}
 
 
 @pytest.mark.parametrize(
@@ -166,11 +167,10 @@ def test_the_adaptation_is_read_from_the_settings(
     [
         ("[]", "cannot be read: no mapping; expected the settings that save_pretrained"),
         ("{", "cannot be read: Expecting property name"),
-        ('{"peft_type": "IA3"}', "peft_type: IA3 is not known, expected LORA"),
+        ('{"peft_type": "IA3"}', "cannot be read: 'target_modules' is missing"),
         (
-            '{"peft_type": "LORA", "r": 4, "target_modules": ".*(q|v)_proj"}',
-            "target_modules: a regular expression is not read; write targets as patterns in "
-            "'adaptation: {method: lora, rank: 4, targets: [...]}'",
+            '{"peft_type": "LN_TUNING", "target_modules": ".*norm"}',
+            'cannot be read: target_modules ".*norm"; expected a list of norms',
         ),
         ("null", "cannot be read: no mapping"),
     ],
@@ -179,7 +179,7 @@ def test_settings_without_an_adaptation_are_told(tmp_path: Path, text: str, mess
     file = tmp_path / "adapter_config.json"
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        peft_adaptation(tmp_path)
+        read_adaptation(tmp_path)
     assert str(caught.value).startswith(f"{file}: {message}")
 
 
@@ -208,6 +208,116 @@ def test_a_workload_names_the_adapters_of_its_tasks(
         load_workload(tmp_path / "w.yaml", ("cases.adapter_slc.adaptation={peft: 3}",))
 
 
+_BN = {"reduction_factor": 4, "non_linearity": "swish", "original_ln_before": False}
+_BN |= {"mh_adapter": True, "output_adapter": True, "original_ln_after": True, "scaling": 1.0}
+_LORA = {"architecture": "lora", "attn_matrices": ["q", "k"], "r": 4, "alpha": 8}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            {"peft_type": "IA3", "target_modules": ["k", "f"], "feedforward_modules": ["f"]},
+            {"method": "ia3", "targets": ["f", "k"], "feedforward": ["f"]},
+        ),
+        (
+            {"peft_type": "LN_TUNING", "target_modules": ["norm"], "exclude_modules": ["norm"]},
+            {"method": "head", "trainable": ["norm"], "frozen": ["norm"]},
+        ),
+        ({"peft_type": "P_TUNING", "num_virtual_tokens": 7}, {"method": "prompt", "length": 7}),
+        (
+            {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ".*_proj"}
+            | {"layers_to_transform": 3, "layers_pattern": "h", "exclude_modules": ["k"]},
+            {"method": "lora", "rank": 4, "alpha": 8, "targets": ".*_proj", "excluded": ["k"]}
+            | {"layers": [3], "layer_lists": ["h"]},
+        ),
+        (
+            {"config": _BN, "hidden_size": 24, "model_type": "gpt2"},
+            {"method": "houlsby", "bottleneck": 6, "activation": "swish", "frozen": ["ln_?"]},
+        ),
+        (
+            {"config": {**_BN, "mh_adapter": False, "original_ln_before": True}, "hidden_size": 9},
+            {"method": "pfeiffer", "bottleneck": 2, "activation": "swish"},
+        ),
+        (
+            {
+                "config": {"architecture": "prefix_tuning", "prefix_length": 3},
+                "model_type": "albert",
+            },
+            {"method": "prefix", "length": 3, "shared_across_layers": True},
+        ),
+        ({"config": _LORA}, {"method": "lora", "rank": 4, "alpha": 8, "targets": ["query", "key"]}),
+        (
+            {"config": {**_BN, "is_parallel": True}, "hidden_size": 9},
+            "config: is_parallel true: no",
+        ),
+        ({"config": {**_BN, "phm_layer": True}, "hidden_size": 9}, "config: phm_layer true: no "),
+        (
+            {"config": {**_LORA, "composition_mode": "scale"}},
+            'config: composition_mode "scale": no',
+        ),
+        (
+            {"config": {"architecture": "reft"}},
+            'config.architecture: "reft" of the library adapters',
+        ),
+        ({"config": _BN}, "cannot be read: 'hidden_size' is missing"),
+    ],
+)
+def test_settings_of_other_methods_and_of_the_other_library(
+    tmp_path: Path, settings: dict[str, Any], expected: dict[str, Any] | str
+) -> None:
+    file = tmp_path / "adapter_config.json"
+    file.write_text(json.dumps(settings))
+    if isinstance(expected, dict):
+        assert read_adaptation(tmp_path) == expected
+        assert find_adaptation(**expected).method == expected["method"]
+        return
+    with pytest.raises(ConfigError) as caught:
+        read_adaptation(tmp_path)
+    assert str(caught.value).startswith(f"{file}: {expected}")
+
+
+@pytest.mark.parametrize("merged", [None, True])
+def test_lengths_of_dora_and_factors_of_ia3_go_where_they_belong(
+    tmp_path: Path, parts: tuple[dict[str, Values], ...], merged: bool | None
+) -> None:
+    backbone, own = parts
+    lengths = {n.replace(".lora_A.weight", ".lora_magnitude_vector"): np.full(24, 2, np.float32)
+               for n in own if ".lora_A." in n}  # fmt: skip
+    folder = save_adapter(tmp_path / "dora", {**own, **lengths}, use_dora=True)
+    found = load(tmp_path, folder, backbone, graph=graph(dora=True, merged=merged)).tensors
+    module = "encoder.layer.0.attention.self.query"
+    low, high = (own[f"{module}.lora_{part}.weight"] for part in "AB")
+    total = backbone[f"{module}.weight"] + np.float32(ALPHA / RANK) * high @ low
+    factors = 2 / np.linalg.norm(total, axis=1)
+    if merged:
+        rows = np.linalg.norm(found[f"{module}.weight"], axis=1)
+        np.testing.assert_allclose(rows, 2, rtol=1e-5)
+    else:
+        np.testing.assert_allclose(found[f"{module}.lora_magnitude_vector"], factors, rtol=1e-5)
+    keys = {"targets": ["key", "output.dense"], "feedforward": ["output.dense"]}
+    ia3 = graph("ia3", **keys, merged=merged)
+    scales = {
+        p.name: p.elements for p in graph("ia3", **keys).parameters if p.name.endswith("ia3_l")
+    }
+    drawn = {name: np.linspace(0, 1, n, dtype=np.float32)[:, None] for name, n in scales.items()}
+    head = {n: v for n, v in own.items() if ".lora_" not in n}
+    named = {"target_modules": keys["targets"], "feedforward_modules": keys["feedforward"]}
+    adapter = save_adapter(tmp_path / "ia3", {**head, **drawn}, peft_type="IA3", **named)
+    saved = json.loads((adapter / "adapter_config.json").read_text())
+    for key in ("r", "lora_alpha", "bias", "use_dora", "rank_pattern"):
+        del saved[key]
+    (adapter / "adapter_config.json").write_text(json.dumps(saved))
+    found = load(tmp_path, adapter, backbone, graph=ia3).tensors
+    for name in drawn:
+        weight = name.replace("ia3_l", "weight")
+        by = drawn[name][:, 0] if "output" in name else drawn[name]
+        if merged:
+            np.testing.assert_array_equal(found[weight], backbone[weight] * by)
+        else:
+            np.testing.assert_array_equal(found[name], drawn[name][:, 0])
+
+
 @pytest.mark.parametrize("head", [True, False])
 def test_merged_weights_are_the_sum(
     tmp_path: Path, parts: tuple[dict[str, Values], ...], head: bool
@@ -234,16 +344,17 @@ def test_alpha_is_that_of_the_file_or_of_the_workload(
 ) -> None:
     backbone, own = parts
     folder = save_adapter(tmp_path / "lora", own)
+    twice = {"A": find_adaptation("lora", rank=RANK, alpha=2 * ALPHA)}
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path, folder, backbone, factors={"A": 3.0})
+        load(tmp_path, folder, backbone, adaptations=twice)
     assert str(caught.value).endswith(
-        "the adaptation's alpha is 12; leave it out, or give this task its own: "
-        "'tasks.NAME.adaptation: {alpha: ...}'"
+        "the adaptation's alpha / rank at encoder.layer.0.attention.self.query is 3; leave alpha "
+        "out, or give this task its own: 'tasks.NAME.adaptation: {peft: ...}'"
     )
     save_file(own, tmp_path / "plain.safetensors")
     low = next(n for n in own if ".lora_A." in n)
     high = low.replace("lora_A", "lora_B")
-    found = load(tmp_path, tmp_path / "plain.safetensors", backbone, factors={"A": 3.0}).tensors
+    found = load(tmp_path, tmp_path / "plain.safetensors", backbone, adaptations=twice).tensors
     np.testing.assert_array_equal(found[high], own[high] * 3)
     np.testing.assert_array_equal(found[low], own[low])
 
@@ -285,7 +396,7 @@ def test_lora_at_a_head_is_part_of_the_head(
     folder = save_adapter(
         tmp_path / "lora", own, target_modules=["bert.encoder.layer.0.query", "classifier.dense"]
     )
-    assert peft_adaptation(folder)["targets"] == ["encoder.layer.0.query"]
+    assert read_adaptation(folder)["targets"] == ["bert.encoder.layer.0.query"]
     loaded = load(tmp_path, folder, {**backbone, **head}, graph=graph(merged=merged))
     expected = head["classifier.weight"] + np.float32(ALPHA / RANK) * high @ low
     np.testing.assert_array_equal(loaded.tensors["classifier.weight"], expected)

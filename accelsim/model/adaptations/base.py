@@ -43,8 +43,12 @@ class Adaptation(ConfigModel):
     frozen: Patterns | None = None
 
     @property
-    def factor(self) -> float | None:
-        """What values of the task's own are multiplied by when they are read; None as they are."""
+    def virtual_tokens(self) -> int:
+        """How many tokens stand before those of an input: the graph is built so much longer."""
+        return 0
+
+    def factor_of(self, module: str) -> float | None:
+        """Return what B of LoRA at a module is multiplied by when it is read; None as it is."""
         return None
 
     @abstractmethod

@@ -11,6 +11,7 @@ from accelsim.errors import ConfigError
 from accelsim.model.adaptations.base import Adaptation, Patterns, is_called, nothing_called
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, MATMUL, Operator, OperatorKind
+from accelsim.model.operators.activations import Activation, activation
 from accelsim.model.tensors import Parameter, Role
 
 HALVES = ("attention", "ffn")
@@ -32,6 +33,8 @@ class Bottlenecks(Adaptation):
     ``adapters.attention.down.weight`` and so on where all layers share them, and
     ``adapters.3.attention.down.weight`` where layer 3 has its own.
 
+    ``activation`` is the function inside, each method's own unless given.
+
     ``targets`` are patterns of the modules of products, or of their last parts, that adapters stand
     at instead, for layers of another kind; they are then called and shared like these modules.
     """
@@ -39,6 +42,7 @@ class Bottlenecks(Adaptation):
     bottleneck: Bottleneck
     shared_across_layers: bool | None = None
     targets: Patterns | None = None
+    activation: Activation | None = None
 
     def adapters(
         self, graph: LayerGraph, kind: OperatorKind, form: str = ""
@@ -48,7 +52,7 @@ class Bottlenecks(Adaptation):
         An adapter is down, a function, up and a sum; targets are of no half. Raises ConfigError
         when there are no such layers or targets, or they have adapters already.
         """
-        function = (kind, form)
+        function = activation(self.activation) if self.activation else (kind, form)
         if self.targets is not None:
             widths = self._widths(graph.layers, shared=False)
             for host in self._targets(graph, self.targets):

@@ -91,6 +91,12 @@ class _ModelChoice(Choice[Network]):
         return found
 
 
+def name_prefixes() -> tuple[str, ...]:
+    """Return what models with a head put before the names of their parameters."""
+    known = (each.huggingface for each in MODEL_FAMILIES.all().values())
+    return tuple(dict.fromkeys(prefix for each in known if each for prefix in each.prefixes))
+
+
 _MODEL = _ModelChoice(MODEL_FAMILIES, key="name")
 ModelConfig = Annotated[Network, _MODEL]
 

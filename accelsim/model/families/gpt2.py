@@ -25,7 +25,7 @@ from accelsim.model.tensors import Role
 
 # Tensors of a checkpoint, with or without the prefix of a model with a head.
 _TENSOR = re.compile(
-    r"(transformer\.)?(?P<name>(?P<module>h\.\d+\.(attn|mlp)\.c_\w+)\.(?P<part>weight|bias|lora_B\.weight)"
+    r"(transformer\.)?(?P<name>(?P<module>h\.\d+\.(attn|mlp)\.c_\w+)\.(?P<part>weight|bias)"
     r"|(h\.\d+|wte|wpe|ln_f)\.[\w.]+)"
 )
 _MASK = re.compile(r"h\.\d+\.attn\.(masked_)?bias")
@@ -100,8 +100,7 @@ class Gpt2(Decoder):
         own, module = match["name"], match["module"]
         if module is None:
             return {} if _MASK.fullmatch(own) else {own: values}
-        # Of LoRA, A is one for all three, and both are as torch has them.
-        turned = values.T if values.ndim == 2 and match["part"] == "weight" else values
+        turned = values.T if values.ndim == 2 else values
         if not module.endswith("c_attn"):
             return {own: turned}
         third = len(turned) // 3
