@@ -29,8 +29,7 @@ from accelsim.errors import INTERRUPTED, ConfigError
 from accelsim.version import __version__
 
 if TYPE_CHECKING:
-    from accelsim.engine.run import Window
-    from accelsim.engine.simulator import Options
+    from accelsim.engine.run import Options, Window
     from accelsim.evaluation.point import Point
     from accelsim.evaluation.result import Result
     from accelsim.inputs.memo import Memo
@@ -163,7 +162,7 @@ class _Asked:
 
     def options(self) -> Options:
         """Return how to simulate. Raises ConfigError for options that contradict one another."""
-        from accelsim.engine.simulator import Options
+        from accelsim.engine.run import Options
 
         drawn = _parse_window(self.window, no_trace=self.no_trace)
         if self.no_trace and self.timeline_detail:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from accelsim.accelerators.design import Design
+from accelsim.engine.clock import CountingEnvironment
 from accelsim.engine.pieces import Process
 from accelsim.engine.run import RequestOutcome
-from accelsim.engine.segment_run import CountingEnvironment
 from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.program import Program
 from accelsim.requests.request import Request

@@ -8,12 +8,13 @@ simulated.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from accelsim.engine.clock import CountingEnvironment
 from accelsim.engine.ledger import BACKGROUND, Clock, Key, Ledger, check_conservation
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.engine.segment_run import SegmentRecord, SegmentRun
 from accelsim.engine.work import Behalf
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState, PowerState
@@ -110,11 +111,8 @@ class PieceRunner:
         self, segments: tuple[Segment, ...], kind: ProgramKind, task: str, layers: Layers = ()
     ) -> Process:
         """Run segments one after the other (a SimPy process fragment); return the PieceRecord."""
-        known, channel = self._known.get(segments) or self._new(segments), None
-        if known.uses_dram and self.machine.dram:
-            self._note_background()
-            channel = self.machine.dram.state_key(self.env.now)
-        key = (self.point, self._held(), channel)
+        known = self._known.get(segments) or self._new(segments)
+        key = (self.settings, self.channel() if known.uses_dram else None)
         record = known.records.get(key) if self._replay else None
         if record is None:
             record = yield from self._run_piece(segments, uses_dram=known.uses_dram)
@@ -127,8 +125,25 @@ class PieceRunner:
                 yield self.env.timeout(record.duration)
             if record.dram is not None and self.machine.dram:
                 self.machine.dram.resume(record.dram, self.env.now, record.dram_residency)
-        self.tally[record, self._account(kind, task, layers)] += 1
+        self.tally[record, self.account(kind, task, layers)] += 1
         return record
+
+    def count_repeated(self, record: PieceRecord, account: Account, times: int) -> None:
+        """Count a piece that was repeated so many times."""
+        self.tally[record, account] += times
+        self._replays[record] += times
+
+    @property
+    def settings(self) -> Hashable:
+        """What an outcome depends on beside the DRAM: the operating point and buffer levels."""
+        return (self.state.point, self._held())
+
+    def channel(self) -> Hashable:
+        """Return the state of the DRAM on which an outcome depends that uses it."""
+        if not self.machine.dram:
+            return None
+        self._note_background()
+        return self.machine.dram.state_key(self.env.now)
 
     @property
     def replayed(self) -> int:
@@ -152,7 +167,8 @@ class PieceRunner:
         self._known[segments] = known
         return known
 
-    def _account(self, kind: ProgramKind, task: str, layers: Layers) -> Account:
+    def account(self, kind: ProgramKind, task: str, layers: Layers) -> Account:
+        """Return on whose behalf something runs at the present operating point."""
         key = (kind.value, task, self.point, layers)
         if key not in self._accounts:
             self._accounts[key] = Account(kind, task, self.point, layers)

@@ -63,7 +63,19 @@ class Residency:
             self._resident = dict.fromkeys(placements, Missing.NOTHING)
         # Of thousands of switches most are between the same few sets.
         self._bits = lru_cache(maxsize=1000)(self._sum)
+        self._contents: tuple[tuple[Held, Missing], ...] | None = None
         self.most = self._held().copy()
+
+    @property
+    def contents(self) -> tuple[tuple[Held, Missing], ...]:
+        """What lies on the chip, in order of eviction, and what is missing of each."""
+        if self._contents is None:
+            self._contents = tuple(self._resident.items())
+        return self._contents
+
+    def return_to(self, contents: tuple[tuple[Held, Missing], ...]) -> None:
+        """Let lie on the chip what has lain there before."""
+        self._resident, self._contents = dict(contents), contents
 
     def missing(self, task: str) -> Missing:
         """Return what a task lacks."""
@@ -75,6 +87,7 @@ class Residency:
 
     def admit(self, task: str) -> None:
         """Note that a task and its model are used and complete, others making room if they must."""
+        self._contents = None
         used: list[Held] = [*self._parts[task], task]
         new = any(one not in self._resident for one in used)
         if new:
@@ -99,6 +112,7 @@ class Residency:
         """Forget what volatile memories held."""
         if not self._loadable:
             return
+        self._contents = None
         for one, missing in list(self._resident.items()):
             after = max(missing, self._lost[one], key=_SEVERITY.index)
             if after is Missing.ALL:

@@ -1,9 +1,9 @@
-"""The outcome of a run."""
+"""How a run is asked for, and its outcome."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from accelsim.engine.work import Behalf, Work
 from accelsim.machine.chip_state import NOMINAL, ChipState
 from accelsim.policies.idle import IdlePlan
 from accelsim.program import ProgramKind
+from accelsim.requests.request import Request
 from accelsim.units import Tick
 
 
@@ -78,6 +79,16 @@ class RequestOutcome(NamedTuple):
     first_token: Tick | None = None
     seat: int = 0
 
+    def again(self, request: Request, start: Tick) -> RequestOutcome:
+        """Return what becomes of an equal request, answered at once, that begins at a tick."""
+        end = start + self.end - self.start
+        return RequestOutcome(
+            request.number, request.round, request.task, request.arrival, start, end,
+            self.tokens, request.deadline, self.switched,
+            self.layers, request.predicted_layer, request.exit_layer, self.point,
+            self.late, request.new_tokens, end if request.new_tokens else None,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class StateSpan:
@@ -128,6 +139,21 @@ class Window:
     def shows(self, start: Tick, end: Tick, served: int) -> bool:
         """Say whether something that lasted from start to end is to be kept."""
         return end > self.start and self.may_show(start, served)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to simulate; none changes a result.
+
+    ``replay`` reuses the outcome of a piece that starts from an equal state; ``trace`` records
+    spans; ``window`` says which executions to keep (None: all); ``progress`` is called after every
+    request.
+    """
+
+    replay: bool = True
+    trace: bool = False
+    window: Window | None = None
+    progress: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, eq=False)

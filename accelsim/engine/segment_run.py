@@ -8,7 +8,7 @@ in which events of a tick are worked off has no influence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import heappop, heappush
@@ -17,6 +17,7 @@ from typing import Any
 
 import simpy
 
+from accelsim.engine.clock import CountingEnvironment
 from accelsim.engine.ledger import BACKGROUND
 from accelsim.engine.off_chip_turns import OffChipPort
 from accelsim.engine.turns import Item, TurnPort
@@ -30,40 +31,6 @@ from accelsim.units import Tick
 _Event = tuple[Tick, Any, int, TurnPort | None, int]
 # What tasks of a kind do: (server, ticks, number of the use), and (port, use, its number, ticks).
 _Plan = tuple[list[tuple[Server, Tick | None, int]], list[tuple[TurnPort, Use, int, Tick]]]
-
-
-class CountingEnvironment(simpy.Environment):
-    """A SimPy environment that tells how many events it has scheduled."""
-
-    @property
-    def event_count(self) -> int:
-        """Events scheduled so far."""
-        # To copy an iterator is deprecated; it says itself where it is: ``count(17)``.
-        return int(repr(self._eid).removeprefix("count(").removesuffix(")"))
-
-    @property
-    def now(self) -> Tick:
-        """The present tick: delays are integers, so it always is one."""
-        return self._now  # type: ignore[return-value]
-
-    def skip(self, ticks: Tick) -> bool:
-        """Let time pass, if nothing else happens meanwhile: counts as the timeout that it spares.
-
-        Says whether it did; a process that may not skip yields a timeout instead.
-        """
-        if self._queue and self.peek() <= self._now + ticks:
-            return False
-        self._now += ticks
-        next(self._eid)
-        return True
-
-    def reach(self, tick: Tick) -> None:
-        """Let time pass until a tick before which nothing else happens."""
-        self._now = tick
-
-    def numbers(self) -> Iterator[Any]:
-        """Return what numbers events in the order in which they are scheduled."""
-        return self._eid
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,20 @@ which order requests are served and when the chip sleeps by the policies.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
 from functools import cached_property
-from math import fsum
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.answers import Answer, Answers
 from accelsim.engine.early_exit import Departure, ExitPlan, choose_point, exit_plan
-from accelsim.engine.idle_costs import NO_COSTS, IdleCosts
+from accelsim.engine.idle_costs import NO_COSTS, IdleCosts, IdlePlanner
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.pieces import PieceRecord, PieceRunner, Process, run_program
 from accelsim.engine.residency import Missing, Residency
 from accelsim.engine.run import (
     Execution,
+    Options,
     Part,
     ProgramTotal,
     RequestOutcome,
@@ -29,31 +28,17 @@ from accelsim.engine.run import (
     Window,
 )
 from accelsim.engine.streams import Stream, WaitingRequests
-from accelsim.errors import MappingError, ProgramError
+from accelsim.engine.stretches import Ran, Stretches
+from accelsim.errors import ProgramError
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.mapping.cache import InferenceProgram
-from accelsim.policies.idle import IdlePlan, StateCost
+from accelsim.policies.idle import IdlePlan
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind
 from accelsim.requests.request import Request
 from accelsim.units import Tick, to_ticks
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to simulate; none changes a result.
-
-    ``replay`` reuses the outcome of a piece that starts from an equal state; ``trace`` records
-    spans; ``window`` says which executions to keep (None: all); ``progress`` is called after every
-    request.
-    """
-
-    replay: bool = True
-    trace: bool = False
-    window: Window | None = None
-    progress: Callable[[], None] | None = None
 
 
 def simulate_design(
@@ -63,7 +48,7 @@ def simulate_design(
     *,
     costs: IdleCosts | None = None,
     horizon: Tick = 0,
-    options: Options = Options(),
+    options: Options,
     memo: Memo | None = None,
 ) -> Run:
     """Serve all requests of a stream on a design and return what happened.
@@ -71,8 +56,12 @@ def simulate_design(
     ``costs`` are what an idle policy may know; after the last request the chip is idle until
     ``horizon``. Segments that ``memo`` knows are not simulated.
     """
-    known = costs or NO_COSTS
-    return _Controller(design, stream, service, known, horizon, options, memo).run()
+    costs = costs or NO_COSTS
+    return _Controller(design, stream, service, costs, horizon, options, memo).run()
+
+
+# Made once: an idle device stays in one of them a hundred thousand times a day.
+_ASLEEP = {power: ChipState(power) for power in PowerState}
 
 
 class _Controller(Answers):
@@ -88,7 +77,6 @@ class _Controller(Answers):
     ) -> None:
         super().__init__(design, stream, WaitingRequests(service.policy))
         self.service = service
-        self.costs = costs
         self.horizon = horizon
         self.options = options
         self.runner = PieceRunner(
@@ -96,20 +84,22 @@ class _Controller(Answers):
         )
         self.env = self.runner.env
         self.window = options.window or Window()
+        self.stretches = Stretches(self.runner)
         self.residency = Residency(
             design.hardware, design.placements, service.residency, design.pinned
         )
+        self.idleness = IdlePlanner(service.idle, costs, self.residency, design.hardware.name)
         self.states: Counter[ChipState] = Counter()
-        self.totals: dict[str, dict[str, ProgramTotal]] = {kind.value: {} for kind in ProgramKind}
+        self.totals = {
+            kind.value: defaultdict[str, ProgramTotal](ProgramTotal) for kind in ProgramKind
+        }
         self.executions: list[Execution] = []
         self.spans: list[StateSpan] = []
         self.plans: Counter[IdlePlan] = Counter()
-        # What states cost, by the joules of what a power-off would lose.
-        self.priced: dict[float, Mapping[PowerState, StateCost]] = {}
         self.swaps: Counter[tuple[str, str]] = Counter()
         self.present: str | None = None
         # Models whose shared parameters were lost and not needed since.
-        self.absent: set[str] = set()
+        self.absent: frozenset[str] = frozenset()
 
     def run(self) -> Run:
         finished = self.env.process(self._serve_all())
@@ -119,6 +109,7 @@ class _Controller(Answers):
             if "until" not in str(error):
                 raise
             raise ProgramError("the simulation stopped before all requests were served") from None
+        self.stretches.settle(self.states)
         ledger = Ledger(chip_states=self.states)
         self.runner.settle(ledger)
         self._close_totals()
@@ -155,10 +146,7 @@ class _Controller(Answers):
                 total.dram_residency[state] += ticks * times
 
     def _total(self, kind: ProgramKind, task: str) -> ProgramTotal:
-        by_task = self.totals[kind.value]
-        if task not in by_task:
-            by_task[task] = ProgramTotal()
-        return by_task[task]
+        return self.totals[kind.value][task]
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -168,14 +156,52 @@ class _Controller(Answers):
             if self.waiting:
                 yield from self._serve(self.waiting.take(self.present, self.env.now))
                 continue
-            following = self.stream.following(self.env.now)
-            if following is None:
+            if (following := self.stream.following(self.env.now)) is None:
                 break
             yield from self._idle(following)
         if self.horizon > self.env.now:
             yield from self._idle(None)
 
     def _serve(self, request: Request) -> Process:
+        start, task = self.env.now, request.task
+        exits, asked = self.service.early_exit, None
+        if request.deadline is None or exits is None or exits.latency_target is None:
+            tokens = self.design.padded(task, request.tokens)
+            asked = (task, tokens, request.exit_layer, request.predicted_layer)
+        outcome: RequestOutcome = yield from self._remembered(asked, self._take_up(request))
+        self.present = task
+        if outcome.number != request.number:
+            outcome = outcome.again(request, start)
+        answer = Answer(request, outcome)
+        if answer.complete:
+            self.finish(outcome)
+        else:
+            yield from self.generate(answer)
+
+    def _remembered(self, asked: Hashable, work: Process) -> Process:
+        """Do some work; or let happen and return what came of it in an equal state.
+
+        ``asked`` is what the work depends on beside the state; None: on what is not told.
+        """
+        shown = self.window.may_show(self.env.now, len(self.outcomes))
+        if asked is None or shown or not self.options.replay:
+            return (yield from work)
+        stretches, residency = self.stretches, self.residency
+        state = (asked, residency.contents, self.absent)
+        known = stretches.find(state)
+        if known is not None and stretches.repeat(known):
+            result, contents, self.absent, swaps = known.left
+            residency.return_to(contents)
+            if swaps:
+                self.swaps.update(swaps)
+            return result
+        key, before = stretches.begin(state), self.swaps.copy()
+        result = yield from work
+        stretches.end(key, (result, residency.contents, self.absent, self.swaps - before))
+        return result
+
+    def _take_up(self, request: Request) -> Process:
+        """Bring in what a request needs, and answer it; return what became of it so far."""
         start, task = self.env.now, request.task
         yield from self._bring(self.design.placements[task].model, request)
         absent = self.residency.absent(task)
@@ -188,11 +214,9 @@ class _Controller(Answers):
             programs = self.design.switches if whole else self.design.restores
             yield from self.execute(programs[task], request, again=bool(absent))
         self.residency.admit(task)
-        self.present = task
         switched = bool(absent) or missing is not Missing.NOTHING
         answer: Answer = yield from self.answer(request)
-        outcome = answer.outcome._replace(start=start, switched=switched)
-        yield from self.generate(replace(answer, outcome=outcome))
+        return answer.outcome._replace(start=start, switched=switched)
 
     def answer(self, request: Request, seat: int = 0) -> Process:
         """Compute what is asked, of a language model the prompt; return the Answer."""
@@ -203,8 +227,7 @@ class _Controller(Answers):
             request.number, request.round, request.task, request.arrival, start, departure.end,
             tokens, request.deadline, False,
             departure.layers, request.predicted_layer, request.exit_layer, departure.point,
-            departure.late, request.new_tokens, departure.end if request.new_tokens else None,
-            seat,
+            departure.late, request.new_tokens, departure.end if request.new_tokens else None, seat,
         )  # fmt: skip
         return Answer(request, outcome)
 
@@ -218,7 +241,7 @@ class _Controller(Answers):
         """Load what the tasks of a model share, if a power-off has lost it."""
         if model in self.absent:
             yield from self.execute(self.design.loads[model], request, again=True)
-            self.absent.remove(model)
+            self.absent -= {model}
 
     # -- inference -----------------------------------------------------------------------------
 
@@ -308,19 +331,11 @@ class _Controller(Answers):
         """Let the time until the next arrival pass, or that until the horizon."""
         now = self.env.now
         arrival = following.arrival if following else None
-        costs = self._idle_costs()
-        idle = self.service.idle
-        plan = idle.checked_plan(None if arrival is None else arrival - now, costs)
+        gap = None if arrival is None else arrival - now
+        plan, costs = self.idleness.plan(gap, self.absent)
         self.plans[plan] += 1
         until = self.horizon if arrival is None else arrival
-        if idle.knows_costs and (lacking := {state for _, state in plan.steps} - costs.keys()):
-            raise MappingError(
-                f"idle policy '{idle.policy}' enters '{min(lacking)}', a state that the machine "
-                f"'{self.design.hardware.name}' does not have; `costs` has those that there are"
-            )
         if plan.wakes_early and arrival is not None:
-            if not idle.knows_costs:
-                raise ProgramError(f"idle policy '{idle.policy}' wakes early and knows no costs")
             until = max(now, arrival - costs[plan.steps[-1][1]].wake_time)
         state, begins = PowerState.IDLE, now
         for state, stay in plan.stays(until - now):
@@ -330,30 +345,14 @@ class _Controller(Answers):
             yield self.env.timeout(until - now)
         if arrival is None:
             return
-        yield from self._wake(state)
+        yield from self._remembered(state, self._wake(state))
         if (left := arrival - self.env.now) > 0:
             self._stay(PowerState.IDLE, self.env.now, arrival)
             if not self.env.skip(left):
                 yield self.env.timeout(left)
 
-    def _idle_costs(self) -> Mapping[PowerState, StateCost]:
-        """Return what each state costs: off also the reload of all tasks that it would lose."""
-        states, reloads = self.costs.states, self.costs.reloads
-        if PowerState.OFF not in states:
-            return states
-        there = self.costs.loads.keys() - self.absent
-        models = (joules for model, joules in self.costs.loads.items() if model in there)
-        lost = fsum((*(reloads.get(loss, 0.0) for loss in self.residency.losses()), *models))
-        if not lost:
-            return states
-        if lost not in self.priced:
-            off = states[PowerState.OFF]
-            with_reload = replace(off, wake_energy=off.wake_energy + lost)
-            self.priced[lost] = {**states, PowerState.OFF: with_reload}
-        return self.priced[lost]
-
     def _stay(self, state: PowerState, start: Tick, end: Tick) -> None:
-        stay = ChipState(state)
+        stay = _ASLEEP[state]
         self.states[stay] += end - start
         if self.window.shows(start, end, len(self.outcomes)):
             self.spans.append(StateSpan(start, end, stay))
@@ -361,7 +360,7 @@ class _Controller(Answers):
     def _wake(self, state: PowerState) -> Process:
         if state is PowerState.OFF:
             self.residency.power_off()
-            self.absent.update(self.design.loads)
+            self.absent = frozenset(self.design.loads)
             self.runner.drop_levels()
         if wake := self.design.wakes.get(state):
             yield from self.execute(wake, None)
@@ -388,6 +387,8 @@ class _Controller(Answers):
         end = self.env.now
         self.states[runner.state] += end - start
         total = self._total(program.kind, task)
+        account = runner.account(program.kind, task, program.layers[part])
+        self.stretches.note(Ran(record, account, runner.state, total, not again))
         total.count += not again
         total.ticks += end - start
         if before is not None and self.window.shows(start, end, len(self.outcomes)):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.errors import CapacityError
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.fitting import size_of

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.evaluation.result import Result
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.plugins import Plugin, plugin_errors, use_plugins

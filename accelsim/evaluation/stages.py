@@ -10,8 +10,8 @@ from accelsim.account.energy import price
 from accelsim.account.metrics import measure
 from accelsim.account.prices import design_prices
 from accelsim.account.purposes import energy_per_inference
-from accelsim.engine.run import Run, Window
-from accelsim.engine.simulator import Options, simulate_design
+from accelsim.engine.run import Options, Run, Window
+from accelsim.engine.simulator import simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult

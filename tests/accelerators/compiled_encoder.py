@@ -12,7 +12,8 @@ import simpy
 from small_workload import MAIN
 
 from accelsim.accelerators import find_accelerator
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.engine.clock import CountingEnvironment
+from accelsim.engine.segment_run import SegmentRecord, SegmentRun
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
 from accelsim.mapping.cache import InferenceProgram, SegmentCache

@@ -12,7 +12,7 @@ from small_workload import SMALL
 
 from accelsim.accelerators import find_accelerator
 from accelsim.cli.main import run_command_line
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import run_workload
 from accelsim.machine.chip_state import PowerState

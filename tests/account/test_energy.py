@@ -12,7 +12,7 @@ from accelsim.account.energy import chip_watts, price
 from accelsim.account.parts import ROUND_PARTS
 from accelsim.account.prices import check_actions, price_list
 from accelsim.account.scopes import parameter_memories
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.errors import ProgramError
 from accelsim.evaluation.examine import figures_of
 from accelsim.evaluation.single import run_alone

@@ -9,8 +9,8 @@ import pytest
 from small_workload import SMALL
 
 from accelsim.account.waits import LEAD, Wait, arrows, levels, port_waits, steps
+from accelsim.engine.run import Options
 from accelsim.engine.segment_run import SegmentRecord, Span
-from accelsim.engine.simulator import Options
 from accelsim.evaluation.stages import run_workload
 from accelsim.workload.schema import load_workload
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 import simpy
 from hypothesis import strategies as st
 
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.engine.clock import CountingEnvironment
+from accelsim.engine.segment_run import SegmentRecord, SegmentRun
 from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
 from accelsim.program import Command, Segment, Task, Use

@@ -13,7 +13,8 @@ from engine.engine_gold import FixedMachine, segments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRecord, SegmentRun
+from accelsim.engine.clock import CountingEnvironment
+from accelsim.engine.segment_run import SegmentRecord, SegmentRun
 from accelsim.machine.components.burst_memory import BurstMemory
 from accelsim.machine.components.dram import Dram, DramConfig
 from accelsim.machine.components.off_chip import OffChipServer, Turn

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_workload import MAIN, SMALL, small_workload
 
+from accelsim.engine import stretches
 from accelsim.engine.residency import Missing
-from accelsim.engine.run import Run, Window
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Run, Window
 from accelsim.engine.streams import ClosedStream
+from accelsim.engine.stretches import Stretch, Stretches
 from accelsim.errors import ConfigError, MappingError
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.idle_costs import idle_costs
@@ -167,6 +168,33 @@ def test_replay_changes_nothing(case: str, overrides: tuple[str, ...]) -> None:
     assert facts(replayed) == facts(simulated)
     assert simulated.replayed == 0
     assert replayed.replayed > 0
+
+
+@pytest.mark.parametrize("overrides", STREAMS, ids=range(len(STREAMS)))
+@pytest.mark.parametrize("case", [CASE, "vanilla_mixed"])
+def test_whole_requests_that_are_replayed_change_nothing(
+    case: str, overrides: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is drawn, so that what runs for a request is replayed as a whole."""
+    repeated: list[Stretch] = []
+    repeat = Stretches.repeat
+
+    def counted(known: Stretches, stretch: Stretch) -> bool:
+        repeated.append(stretch)
+        return repeat(known, stretch)
+
+    monkeypatch.setattr(Stretches, "repeat", counted)
+    undrawn = Window(requests=0)
+    run = serve(*overrides, case=case, window=undrawn)
+    told = len(repeated)
+    simulated = serve(*overrides, case=case, window=undrawn, replay=False)
+    monkeypatch.setattr(stretches, "_MOST", 0)
+    by_piece = serve(*overrides, case=case, window=undrawn)
+    assert told == len(repeated) > 0
+    assert facts(run) == facts(simulated) == facts(by_piece)
+    counts = [(r.event_count, r.simulated, r.replayed) for r in (run, by_piece)]
+    assert counts[0] == counts[1]
+    assert [*run.ledger.amounts.items()] == [*by_piece.ledger.amounts.items()]
 
 
 IDLE_POLICIES = (

@@ -10,8 +10,7 @@ import pytest
 from small_workload import executions_of, small_workload
 
 from accelsim.engine import simulator
-from accelsim.engine.run import Run
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Run
 from accelsim.evaluation import design
 from accelsim.evaluation.stages import design_of, requests_of, run_case
 from accelsim.machine.chip_state import PowerState

@@ -15,10 +15,10 @@ import pytest
 from small_workload import MAIN, SMALL, executions_of
 
 from accelsim.accelerators.design import Design
+from accelsim.engine.clock import CountingEnvironment
 from accelsim.engine.ledger import Clock, Key, Ledger, check_conservation
-from accelsim.engine.run import Run
-from accelsim.engine.segment_run import CountingEnvironment, SegmentRun
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Run
+from accelsim.engine.segment_run import SegmentRun
 from accelsim.errors import ConservationError
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.stages import requests_of, run_case
@@ -244,7 +244,7 @@ _DIGEST = """
 import hashlib
 from accelsim.workload.schema import load_workload
 from accelsim.evaluation.design import compile_design
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.evaluation.stages import requests_of, run_case
 loaded = load_workload({main!r}, {small!r})
 for name, case in loaded.cases.items():

@@ -10,8 +10,7 @@ from small_workload import MAIN, SMALL, small_workload
 
 from accelsim.accelerators import load_machine
 from accelsim.accelerators.design import Design
-from accelsim.engine.run import Window
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Window
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.examine import examine, resolve
 from accelsim.evaluation.point import Point

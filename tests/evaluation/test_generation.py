@@ -9,7 +9,7 @@ import pytest
 
 from accelsim.account.generation import generation, step_bound
 from accelsim.engine.pieces import run_program
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics import case_figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from small_workload import small_workload
 
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.errors import ConfigError
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload

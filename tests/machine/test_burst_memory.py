@@ -400,7 +400,7 @@ def test_a_run_pays_for_bytes_commands_and_rest(name: str) -> None:
 
 
 def test_replay_changes_nothing() -> None:
-    from accelsim.engine.simulator import Options
+    from accelsim.engine.run import Options
 
     workload = small_workload(*on("nor_quad"))
     plain = run_workload(workload, options=Options(replay=False))[CASE].run

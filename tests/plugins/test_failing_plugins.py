@@ -10,7 +10,7 @@ from readme_examples import example
 from toy_files import Captured, failure, write
 
 import accelsim
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.errors import MappingError, PluginError
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.workload.schema import load_workload

@@ -13,7 +13,7 @@ from toy_files import MACHINE, Captured, failure, write
 
 import accelsim
 from accelsim.cli.main import run_command_line
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.errors import ConfigError
 from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.inputs.memo import Memo

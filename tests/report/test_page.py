@@ -18,8 +18,7 @@ from small_workload import MAIN, SMALL, small_workload
 from accelsim.account.memories import contents
 from accelsim.account.power import course
 from accelsim.cli.main import run_command_line
-from accelsim.engine.run import Window
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Window
 from accelsim.errors import ConfigError
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.examine import examine

@@ -12,7 +12,7 @@ import pytest
 from small_workload import small_workload
 from trace_checks import MAIN, SLEEPY
 
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.metrics import all_metrics

@@ -7,8 +7,7 @@ from functools import lru_cache
 from trace_decoder import Trace, decode
 
 from accelsim.account.metrics import measure
-from accelsim.engine.run import Window
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Window
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import design_of, first_window, requests_of, run_case
 from accelsim.report.timeline import timeline

@@ -13,8 +13,7 @@ from small_workload import MAIN, SMALL
 import accelsim
 from accelsim.account.waits import ANSWER, critical_path
 from accelsim.cli.main import run_command_line
-from accelsim.engine.run import Window
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Window
 from accelsim.errors import ConfigError
 from accelsim.evaluation.result import Result
 from accelsim.inputs.shipped import find_input

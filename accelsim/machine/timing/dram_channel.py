@@ -14,8 +14,6 @@ from accelsim.units import Tick, ceil_div, format_bytes
 
 _ACTIVATES_IN_WINDOW = 4  # tFAW is the four-activate window of JESD209-3 and JESD209-4.
 
-# The key of a channel that has slept for so long that only sleep is left of its past.
-_QUIET = ("quiet",)
 _TIMES = ("_now", "_end", "_due", "_asleep_since", "_can_read", "_can_write", "_counted_to")
 
 
@@ -81,9 +79,7 @@ class DramChannel:
         self._banks = shape.banks
         self._capacity = int(shape.capacity * ARRAY_SHARES[refreshed]) * devices
         self._share = refreshed
-        self._now: Tick = 0
-        self._begun: Tick = 0
-        self._end: Tick = 0
+        self._now = self._begun = self._end = self._counted_to = 0
         self._due: Tick = self._ticks.refresh_interval
         self._asleep = idle_state != "standby"
         self._asleep_since: Tick = -self._ticks.idle_minimum
@@ -92,11 +88,9 @@ class DramChannel:
         self._can_precharge: dict[int, Tick] = {}
         self._can_activate: list[Tick] = [0] * shape.banks
         self._activates: deque[Tick] = deque(maxlen=_ACTIVATES_IN_WINDOW)
-        self._can_read: Tick = 0
-        self._can_write: Tick = 0
+        self._can_read = self._can_write = 0
         self._state: DramState = "precharge_standby" if idle_state == "standby" else idle_state
         self._changes: deque[tuple[Tick, DramState]] = deque()
-        self._counted_to: Tick = 0
         self._note_quiet()
 
     @property
@@ -158,13 +152,12 @@ class DramChannel:
         """
         self.settle(now)
         now = self._now
-        if now >= self._quiet_from and self._asleep and self.idle_state == "self_refresh":
-            return _QUIET
-        phase = self._due - now
+        if self._is_quiet(now):
+            return ("quiet",)
         in_self_refresh = self._asleep and self.idle_state == "self_refresh"
         return (
             self._state,
-            0 if in_self_refresh else phase,
+            0 if in_self_refresh else self._due - now,
             self._refreshed and self.idle_state == "self_refresh" and not self._asleep,
             max(0, self._asleep_since + self._ticks.idle_minimum - now) if self._asleep else 0,
             tuple((tick - now, state) for tick, state in self._changes),
@@ -187,10 +180,14 @@ class DramChannel:
             tuple(tick - now for tick in self._can_activate),
             tuple(tick - now for tick in self._activates),
             tuple((tick - now, state) for tick, state in self._changes),
+            self._is_quiet(now),
         )
 
     def resume(self, state: ChannelState, now: Tick) -> None:
         """Go on from a state as it was relative to ``now``; counts and residency stay."""
+        if state.quiet and self._is_quiet(self._now):
+            self._now = self._counted_to = now
+            return
         for name, tick in state.times.items():
             setattr(self, name, tick + now)
         for name, value in state.flags.items():
@@ -321,6 +318,9 @@ class DramChannel:
         self._asleep = True
         self._asleep_since = since
         self._note_quiet()
+
+    def _is_quiet(self, now: Tick) -> bool:
+        return now >= self._quiet_from and self._asleep and self.idle_state == "self_refresh"
 
     def _note_quiet(self) -> None:
         """Note from when on nothing of the past binds any more, if the channel stays asleep."""

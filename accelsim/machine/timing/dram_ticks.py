@@ -57,7 +57,10 @@ class DramTicks:
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """All that a channel's future depends on, times relative to some tick."""
+    """All that a channel's future depends on, times relative to some tick.
+
+    When it is ``quiet`` it sleeps, and none of its times binds any more.
+    """
 
     times: dict[str, Tick]
     flags: dict[str, object]
@@ -65,3 +68,4 @@ class ChannelState:
     activate_from: tuple[Tick, ...]
     activates: tuple[Tick, ...]
     changes: tuple[tuple[Tick, DramState], ...]
+    quiet: bool

@@ -57,10 +57,11 @@ class IdlePolicy(ConfigModel):
 
     ``policy`` is how a workload calls the policy: a Literal in each subclass. ``knows_costs`` says
     whether it looks at what states cost; one that does not is given none but ``IDLE``, and cannot
-    wake early.
+    wake early. One that is not ``asked_each_time`` is asked once for equal costs.
     """
 
     knows_costs: ClassVar[bool] = True
+    asked_each_time: ClassVar[bool] = True
 
     policy: str
 

@@ -20,6 +20,8 @@ class BreakEven(IdlePolicy):
     that it loses, as the oracle's. Of equal states it takes the shallower.
     """
 
+    asked_each_time = False
+
     policy: Literal["break_even"]
 
     def plan(self, gap: Tick | None, costs: Mapping[PowerState, StateCost]) -> IdlePlan:

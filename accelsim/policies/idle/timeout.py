@@ -26,6 +26,7 @@ class Timeout(IdlePolicy):
     """
 
     knows_costs = False
+    asked_each_time = False
 
     policy: Literal["timeout"]
     clock_gated_after: SimulatedSeconds | None = None

@@ -7,8 +7,7 @@ from math import fsum
 
 from accelsim.account.memories import contents
 from accelsim.account.scopes import parameter_memories
-from accelsim.engine.run import Window
-from accelsim.engine.simulator import Options
+from accelsim.engine.run import Options, Window
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import find_gains
