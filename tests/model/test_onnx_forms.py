@@ -13,6 +13,7 @@ onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
 from onnx_graphs import drawn, evaluated, made, node, numbers, saved, tensor  # noqa: E402
 
+from accelsim.errors import ConfigError  # noqa: E402
 from accelsim.inference.imported import forward_onnx  # noqa: E402
 from accelsim.model.importers.onnx_file import Imported, import_onnx  # noqa: E402
 
@@ -170,6 +171,7 @@ def pictures() -> dict[str, tuple[list[Any], list[Any]]]:
         node("Concat", "a b", "y", axis=1),
     ]
     around = [node("Pad", "x edge", "p"), node("Conv", "p w", "y", strides=[2, 2])]
+    spread = {"dilations": [2, 1], "pads": [2, 1, 1, 0], "strides": [1, 2]}
     turned = [
         conv, node("Transpose", "h", "t", perm=[0, 2, 3, 1]), node("Reshape", "t flat", "f"),
         node("MatMul", "f v", "y"),
@@ -179,6 +181,11 @@ def pictures() -> dict[str, tuple[list[Any], list[Any]]]:
         "side by side": (joined, weights),
         "largest, to the edge": ([conv, node("MaxPool", "h", "y", **ceil)], weights),
         "mean without edges": ([conv, node("AveragePool", "h", "y", **inside)], weights),
+        "leaky": ([conv, node("LeakyRelu", "h", "y", alpha=0.1)], weights),
+        "spread windows": (
+            [node("Conv", "x w", "h", **spread), node("MaxPool", "h", "y", kernel_shape=[2, 2],
+                                                      dilations=[2, 1])], weights
+        ),
         "zeros around": (around, [*weights, tensor("edge", numbers(0, 0, 0, 0, 0, 0, 1, 1))]),
         "flat in another order": (
             turned, [*weights, drawn("v", 6 * 49, 4), tensor("flat", numbers(1, 6 * 49))]
@@ -192,6 +199,43 @@ def test_pictures_compute_what_the_reference_does(name: str, tmp_path: Path) -> 
     used = {each for one in nodes for each in one.input}
     given = [each for each in tensors if each.name in used]
     agrees(tmp_path, made(nodes, [1, 3, 7, 7], *given), picture(1, 3, 7, 7))
+
+
+def test_windows_of_a_line_may_be_spread(tmp_path: Path) -> None:
+    nodes = [
+        node("Conv", "x w", "h", dilations=[3], pads=[6, 0], group=2), node("Conv", "h u", "y"),
+    ]  # fmt: skip
+    model = made(nodes, [1, 4, 20], drawn("w", 6, 2, 3), drawn("u", 5, 6, 1))
+    imported = agrees(tmp_path, model, picture(1, 4, 20))
+    assert imported.graph.macs == 20 * 6 * 2 * 3 + 20 * 5 * 6
+
+
+HEAD_NORMS = {"both": (1, 1), "scale alone": (1, 0), "nothing": (0, 0)}
+
+
+@pytest.mark.parametrize("shared", HEAD_NORMS)
+@pytest.mark.parametrize("width", [8, 4])
+def test_a_norm_may_be_of_heads_and_without_parameters(
+    width: int, shared: str, tmp_path: Path
+) -> None:
+    scale, shift = HEAD_NORMS[shared]
+    steps = norm("h", "n")[: 7 + scale + shift]
+    steps[-1].output[0] = "last"
+    back = node("Reshape", "last flat", "y")
+    nodes = [node("MatMul", "x w", "m"), node("Reshape", "m heads", "h"), *steps, back]
+    tensors = [
+        drawn("w", 8, 8), drawn("ng", width), drawn("nb", width), tensor("flat", numbers(1, 5, 8)),
+        tensor("heads", numbers(1, 5, 8 // width, width)),
+        *(tensor(key, np.float32(SCALARS[key])) for key in ("two", "eps")),
+    ]  # fmt: skip
+    if (width, scale) == (4, 0):
+        with pytest.raises(ConfigError, match="no operator kind computes"):
+            import_onnx(saved(tmp_path, made(nodes, [1, 5, 8], *tensors)), {})
+        return
+    imported = agrees(tmp_path, made(nodes, [1, 5, 8], *tensors), picture(1, 5, 8))
+    assert kinds(imported) == {"matmul": 1, "layer_norm": 1}
+    sizes = [each.shape for each in imported.graph.operators[-1].parameters]
+    assert sizes == [(width,)] * (scale + shift)
 
 
 def integers() -> dict[str, tuple[list[Any], list[Any]]]:
@@ -238,7 +282,7 @@ def test_a_range_that_begins_at_zero_is_a_relu(tmp_path: Path) -> None:
     assert kinds(imported) == {"matmul": 1, "relu": 1}
 
 
-@pytest.mark.parametrize("name", ["tokens", "gate of channels", "side by side"])
+@pytest.mark.parametrize("name", ["tokens", "gate of channels", "spread windows"])
 def test_imported_graphs_run_on_both_accelerators(name: str, tmp_path: Path) -> None:
     nodes, tensors = pictures().get(name, ([], []))
     saved(tmp_path, made(nodes, [1, 3, 7, 7], *tensors[:2]) if nodes else transformer())

@@ -48,7 +48,8 @@ class Layer:
         grouped = own.groups > 1
         depthwise = grouped and own.groups == own.columns and own.depth == window.taps
         kinds = {((3, 3), False): "3x3", ((3, 3), True): "depthwise", ((1, 1), False): "1x1"}
-        if window.stride not in ((1, 1), (2, 2)) or grouped != depthwise:
+        plain = window.stride in ((1, 1), (2, 2)) and window.dilation == (1, 1)
+        if not plain or grouped != depthwise:
             return None
         return kinds.get((window.kernel, depthwise))
 
@@ -74,7 +75,7 @@ class Layer:
             return [self.rows(lines) * width for _, width in shapes]
         ((_, width),) = shapes
         width = channels[1] - channels[0] if width == own.columns == own.groups else width
-        seen = min(window.picture[0], (count - 1) * window.stride[0] + window.kernel[0])
+        seen = min(window.picture[0], (count - 1) * window.stride[0] + window.span[0])
         return [seen * window.picture[1] * width]
 
     def weights(self, columns: Rows) -> int:

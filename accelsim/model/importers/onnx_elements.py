@@ -8,14 +8,16 @@ from math import prod
 from typing import Any
 
 from accelsim.model.importers.onnx_attention import Probabilities, Scores
-from accelsim.model.importers.onnx_functions import Function, is_identity
+from accelsim.model.importers.onnx_functions import Function, is_identity, of_heads, probes
 from accelsim.model.importers.onnx_parts import (
     Affine,
+    Headed,
     Look,
     Made,
     Masked,
     Product,
     Value,
+    joined,
     matrix_of,
     settled,
 )
@@ -65,31 +67,42 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
 
 def _function(placer: Placer, node: Any, inputs: Sequence[Seen], values: Sequence[Value]) -> Value:
     """Return a function of one root, or the combination of several."""
+    values = _of_same_heads(placer, values)
     full = [each for each in values if not each.statistic]
     like = full[0] if full else values[0]
     roots = {each.made.root for each in values}
     settled = iter(values)
     operands = [next(settled) if isinstance(each, Value) else each for each in inputs]
     if len(roots) == 1 and all(each.alike(like) for each in full):
-        given = [
-            each.value.reshape(()) if isinstance(each, Constant) else each.made.probe
-            for each in operands
-        ]
-        probe = work_out(node, given, placer.opset)[0]
+        probe = work_out(node, probes(operands), placer.opset)[0]
         (root,) = roots
         if not like.statistic and is_identity(probe, root.width):
             return root.view(like)
         names = [n for n, e in zip(node.input, inputs, strict=True) if isinstance(e, Value)]
         alone = all(placer.readers.get(name, 1) == 1 for name in names)
-        made = Function(node, values, root, probe, alone=alone)
+        made = Function(node, values, root, probe, operands, alone=alone)
         return replace(made.view(like), statistic=not full)
     return _combined(placer, node, full, values, len(operands) > len(values))
+
+
+def _of_same_heads(placer: Placer, values: Sequence[Value]) -> Sequence[Value]:
+    """Return values of which those of whole rows are of heads, where others of them are."""
+    roots = {each.made.root for each in values}
+    headed = [root for root in roots if isinstance(root, Headed)]
+    if len(headed) != 1 or roots != {headed[0], headed[0].inner}:
+        return values
+    return [
+        each
+        if each.made.root is headed[0]
+        else replace(each, made=of_heads(placer, each.made, headed[0].width))
+        for each in values
+    ]
 
 
 def _combined(
     placer: Placer, node: Any, full: Sequence[Value], values: Sequence[Value], constants: bool
 ) -> Value:
-    kind = node.op_type
+    kind, full = node.op_type, [joined(each) for each in full]
     if kind not in ("Add", "Mul", "Sum") or constants or len(full) < len(values):
         raise UnsupportedError("of two activations there are sums and products alone")
     like = max(full, key=lambda each: each.seen.size)

@@ -20,7 +20,7 @@ from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.importers.onnx_fused import parts_of
 from accelsim.model.importers.onnx_kinds import MAKERS, OWN_DOMAIN, REASONS, Maker, is_supported
-from accelsim.model.importers.onnx_parts import Value, as_input, gathered, look_up
+from accelsim.model.importers.onnx_parts import Value, gathered, look_up
 from accelsim.model.importers.onnx_placer import Placer, checked
 from accelsim.model.importers.onnx_turned import Turned, turned
 from accelsim.model.importers.onnx_values import (
@@ -39,6 +39,7 @@ from accelsim.model.importers.onnx_values import (
     tensor_constant,
     work_out,
 )
+from accelsim.model.importers.onnx_views import as_input
 
 _LISTED = 20
 _DAMAGED = (

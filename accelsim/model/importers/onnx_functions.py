@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from accelsim.model.importers.onnx_parts import Made, Product, Value, samples
-from accelsim.model.importers.onnx_values import UnsupportedError
+from accelsim.model.importers.onnx_parts import Headed, Made, Product, Value, samples
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
 from accelsim.model.operators import (
     GELU,
     LAYER_NORM,
+    LEAKY_RELU,
     RELU,
     RMS_NORM,
     SIGMOID,
@@ -25,7 +27,7 @@ from accelsim.model.tensors import Parameter, Role
 if TYPE_CHECKING:
     from accelsim.model.importers.onnx_placer import Placer
 
-_CURVES = (TANH, SIGMOID, RELU, SILU, GELU, SOFTMAX)
+_CURVES = (TANH, SIGMOID, RELU, LEAKY_RELU, SILU, GELU, SOFTMAX)
 _NORMS = (LAYER_NORM, RMS_NORM)
 # Of the greatest value of a row; constants of float16 are 1e-4 beside the ones that are meant.
 _TOLERANCE = 2e-4
@@ -34,15 +36,38 @@ _TOLERANCE = 2e-4
 class Function(Made):
     """A function of one value: ``node`` of ``operands``, of which ``probe`` is what it makes.
 
-    ``alone`` says that nothing else reads what it is made of.
+    ``given`` are all that the node reads, constants among them; ``alone`` says that nothing else
+    reads what it is made of.
     """
 
     def __init__(
-        self, node: Any, operands: Sequence[Value], root: Made, probe: Any, *, alone: bool = False
+        self,
+        node: Any,
+        operands: Sequence[Value],
+        root: Made,
+        probe: Any,
+        given: Sequence[Constant | Value] = (),
+        *,
+        alone: bool = False,
     ) -> None:
         super().__init__(root.rows, root.width)
         self.node, self.operands, self._root, self._probe = node, tuple(operands), root, probe
+        self.given = tuple(given)
         self.alone = alone and all(each.made is root or _alone(each.made) for each in operands)
+
+    def of_heads(self, placer: Placer, width: int) -> Function:
+        """Return the same function of heads of so many columns."""
+        given = [
+            replace(each, made=of_heads(placer, each.made, width))
+            if isinstance(each, Value)
+            else each
+            for each in self.given
+        ]
+        if not given or any(each.statistic for each in self.operands):
+            raise UnsupportedError("a norm of heads of what is worked out of whole rows", self.node)
+        values = [each for each in given if isinstance(each, Value)]
+        probe = work_out(self.node, probes(given), placer.opset)[0]
+        return Function(self.node, values, values[0].made.root, probe, given)
 
     @property
     def root(self) -> Made:
@@ -81,8 +106,9 @@ class Function(Made):
             return placer.function(found[0], self.root, form=found[1])
         if isinstance(self.root, Product) and self.alone and self.factor is not None:
             return self.root.scaled(self.factor).place(placer)
-        if self.norm():
-            raise UnsupportedError("a norm without scale and shift of each column", self.node)
+        norm = self.norm()
+        if norm and not isinstance(self.root, Headed):
+            return placer.norm(norm[0], self.root, None, None, norm[1])
         both = [each.made for each in self.operands]
         if self.node.op_type in ("Add", "Mul", "Sum") and len(set(both)) == len(both) > 1:
             return placer.combined(self.node.op_type, both)
@@ -100,6 +126,18 @@ class Function(Made):
 
 def _alone(made: Made) -> bool:
     return isinstance(made, Function) and made.alone
+
+
+def of_heads(placer: Placer, made: Made, width: int) -> Made:
+    """Return what is worked out of elements as a function of heads of so many columns."""
+    return made.of_heads(placer, width) if isinstance(made, Function) else made.headed(width)
+
+
+def probes(given: Sequence[Constant | Value]) -> list[Any]:
+    """Return samples of what a node reads."""
+    return [
+        each.value.reshape(()) if isinstance(each, Constant) else each.made.probe for each in given
+    ]
 
 
 @lru_cache(maxsize=256)

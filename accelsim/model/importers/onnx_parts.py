@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
@@ -41,6 +40,11 @@ class Made:
         self.rows, self.width = rows, width
         self.base = np.empty((rows, width), np.int8)  # never touched: a place in memory alone
         self.placing, self._placed, self._name = placing, False, ""
+        self._headed: dict[int, Headed] = {}
+
+    def headed(self, width: int) -> Headed:
+        """Return the matrix of which each head of so many columns is a row."""
+        return self._headed.setdefault(width, Headed(self, width))
 
     @property
     def root(self) -> Made:
@@ -239,6 +243,18 @@ class Input(Made):
         return self._name
 
 
+class Headed(Made):
+    """The heads of another matrix's rows, one below the other: where norms are of heads."""
+
+    def __init__(self, inner: Made, width: int) -> None:
+        super().__init__(inner.rows * inner.width // width, width)
+        self.inner, self.base = inner, inner.base.reshape(self.rows, width)
+
+    def made(self, placer: Placer) -> str | None:
+        """Place the matrix: its rows lie in memory as before."""
+        return self.inner.place(placer)
+
+
 class Look(Made):
     """Rows of a table that numbers choose."""
 
@@ -340,10 +356,28 @@ class Affine(Made):
     def __init__(self, inner: Made, scale: Constant | None, shift: Constant | None) -> None:
         super().__init__(inner.rows, inner.width)
         self.inner, self.scale, self.shift = inner, scale, shift
+        self._rows: Made | None = None
+
+    def whole(self, inner: Made) -> Made:
+        """Return the matrix of whole rows that a norm of their heads makes."""
+        if self._rows is None:
+            self._rows = Made(inner.rows, inner.width, self.place)
+        return self._rows
 
     def made(self, placer: Placer) -> str | None:
         """Place the norm, or the scale and shift."""
         return placer.affine(self)
+
+
+def joined(value: Any) -> Any:
+    """Return a norm of heads as whole rows; anything else as it is."""
+    made = value.made if isinstance(value, Value) else None
+    if not isinstance(made, Affine) or not isinstance(made.inner.root, Headed):
+        return value
+    whole, seen = made.whole(made.inner.root.inner), value.seen
+    return replace(
+        value, made=whole, seen=_strided(whole.base, seen.shape, seen.strides, value.offset)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -356,19 +390,3 @@ def samples(width: int) -> Any:
     sizes = np.array([1, 1, 1e-2, 1e-4, 1e-6, 1], np.float32)
     numbers *= sizes[np.arange(rows) % 6, None]
     return numbers
-
-
-def as_input(shape: Sequence[int], array: Any) -> Value:
-    """Return an input of the graph: pixels by channels of a picture, or rows as they stand."""
-    if len(shape) > 3:
-        made = Input(prod(shape[2:]), shape[1])
-        seen = made.base.reshape(1, *shape[2:], shape[1])
-        value = Value(made, seen.transpose(0, len(shape) - 1, *range(1, len(shape) - 1)))
-    else:
-        made = Input(prod(shape[:-1]), shape[-1])
-        value = Value(made, made.base.reshape(shape))
-    if array is not None:
-        import numpy as np
-
-        made.array = matrix_of(value, np.asarray(array, np.float32))[None]
-    return value

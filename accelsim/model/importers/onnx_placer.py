@@ -11,6 +11,7 @@ from accelsim.model.builder import GraphBuilder
 from accelsim.model.importers.onnx_attention import Scores
 from accelsim.model.importers.onnx_parts import (
     Affine,
+    Headed,
     Input,
     Made,
     Product,
@@ -182,18 +183,24 @@ class Placer:
     def affine(self, affine: Affine) -> str:
         """Place a norm, or what scales and shifts."""
         inner, scale, shift = affine.inner, affine.scale, affine.shift
-        norm = inner.norm()
-        if norm and scale and (norm[0] is LAYER_NORM or not shift):
-            return self.norm(norm[0], inner.root, scale, shift, norm[1])
+        norm, root = inner.norm(), inner.root
+        if norm and scale and (shift is None or norm[0] is LAYER_NORM):
+            whole = root.inner if isinstance(root, Headed) else root
+            return self.norm(norm[0], whole, scale, shift, norm[1])
         vectors = [each for each in (scale, shift) if each]
         form = "" if len(vectors) == 2 else "scale" if scale else "shift"
         own = tuple(self.parameter(each) for each in vectors)
         return self.function(AFFINE, inner, parameters=own, form=form)
 
     def norm(
-        self, kind: OperatorKind, source: Made, scale: Constant, shift: Constant | None, form: str
+        self,
+        kind: OperatorKind,
+        source: Made,
+        scale: Constant | None,
+        shift: Constant | None,
+        form: str,
     ) -> str:
-        """Place a norm of rows."""
+        """Place a norm of rows, or of heads as wide as the scale."""
         own = tuple(self.parameter(each) for each in (scale, shift) if each)
         return self.function(kind, source, parameters=own, form=form)
 

@@ -16,6 +16,7 @@ from accelsim.model.importers.onnx_parts import (
     Product,
     Value,
     gathered,
+    joined,
     settled,
 )
 from accelsim.model.importers.onnx_placer import Placer
@@ -25,7 +26,7 @@ from accelsim.model.operators import Window
 
 def matmul(placer: Placer, node: Any, own: Any, inputs: Sequence[Any], **how: Any) -> Value:
     """Return a product with weights, or of two activations of an attention."""
-    left, right = inputs[:2]
+    left, right = map(joined, inputs[:2])
     if isinstance(left, Constant):
         raise UnsupportedError("its weights stand before the activation")
     if isinstance(right, Constant):
@@ -143,8 +144,6 @@ def conv(
     value, weight, *bias = inputs
     if not isinstance(weight, Constant) or not 3 <= len(weight.shape) <= 4:
         raise UnsupportedError("expected weights of one or two dimensions of pixels")
-    if any(step != 1 for step in own.get("dilations", [1])):
-        raise UnsupportedError(f"dilations {list(own['dilations'])}, expected 1")
     outputs, depth, *kernel = weight.shape
     (*ends, above, left) = value.padding or [(0, 0)] * 4
     if any(map(any, ends)):
@@ -244,13 +243,16 @@ def window_of(
         (picture[0] + padding[0] + padding[2], picture[1] + padding[1] + padding[3]),
     )
     stride = (1, *about.get("strides", (1, 1)))[-2:]
+    dilation = (1, *about.get("dilations", (1, 1)))[-2:]
+    kernel = tuple(kernel)
+    span = Window(kernel, kernel, dilation=dilation).span
     pads = about.get("pads", (0,) * 4)
     above, left, below, right = pads if len(pads) == 4 else (0, pads[0], 0, pads[1])
     auto = about.get("auto_pad", b"NOTSET").decode()
     if auto.startswith("SAME"):
         around = [
             max(0, (-(-n // s) - 1) * s + k - n)
-            for n, s, k in zip(picture, stride, kernel, strict=True)
+            for n, s, k in zip(picture, stride, span, strict=True)
         ]
         small, large = ([n // 2 for n in around], [n - n // 2 for n in around])
         first, last = (small, large) if auto == "SAME_UPPER" else (large, small)
@@ -258,10 +260,10 @@ def window_of(
     if about.get("ceil_mode"):
         # As much more padding as the last window reaches beyond.
         sizes = (picture[0] + above + below, picture[1] + left + right)
-        below += -(sizes[0] - kernel[0]) % stride[0]
-        right += -(sizes[1] - kernel[1]) % stride[1]
+        below += -(sizes[0] - span[0]) % stride[0]
+        right += -(sizes[1] - span[1]) % stride[1]
     edges = tuple(a + b for a, b in zip((above, left, below, right), padding, strict=True))
-    window = Window(tuple(inner), tuple(kernel), stride, edges)
+    window = Window(tuple(inner), kernel, stride, edges, dilation)
     if min(window.made) < 1 or min(window.padding) < 0:
         raise UnsupportedError(f"its window of {kernel} does not fit pictures of {picture}")
     return window

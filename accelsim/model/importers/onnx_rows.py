@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.model.importers.onnx_elements import made_of, vector_of
-from accelsim.model.importers.onnx_functions import Function
-from accelsim.model.importers.onnx_parts import Affine, Made, Masked, Value, settled
+from accelsim.model.importers.onnx_functions import Function, of_heads
+from accelsim.model.importers.onnx_parts import Affine, Headed, Made, Masked, Value, settled
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_products import as_picture, picture_of, window_of
 from accelsim.model.importers.onnx_values import UnsupportedError
@@ -20,8 +20,6 @@ def pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any
     value = inputs[0]
     made, picture = picture_of(placer, value)
     kernel = (1, *own["kernel_shape"])[-2:] if "kernel_shape" in own else picture
-    if any(step != 1 for step in own.get("dilations", [1])):
-        raise UnsupportedError(f"dilations {list(own['dilations'])}, expected 1")
     window = window_of(picture, kernel, own)
     kind = MAX_POOL if "Max" in node.op_type else AVERAGE_POOL
     inside = kind is AVERAGE_POOL and any(window.padding) and not own.get("count_include_pad")
@@ -40,20 +38,29 @@ def _pooled(placer: Placer, kind: Any, source: Made, window: Window, form: str =
 def layer_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return the norm of rows."""
     value, scale, *shift = inputs
-    value = settled(value)
+    value = _of_rows(placer, settled(value))
     kind = LAYER_NORM if node.op_type == "LayerNormalization" else RMS_NORM
     last = own.get("axis", -1) in (-1, len(value.shape) - 1)
     if not last or value.row_axis != len(value.shape) - 1:
         raise UnsupportedError("it normalises other axes than the last")
     form = placer.norm_form(kind, own.get("epsilon", 1e-5))
-    vectors = [vector_of(each, "Mul", value.made.width) for each in (scale, *shift) if each]
-    if kind is RMS_NORM and len(vectors) > 1:
+    vectors = [each and vector_of(each, "Mul", value.made.width) for each in (scale, *shift)]
+    source, first, second = value.made, vectors[0], vectors[1] if shift else None
+    if kind is RMS_NORM and second:
         raise UnsupportedError("an RMS norm with a shift")
-    made = made_of(placer, value.made.rows, value.made.width, [value.made])
-    made.placing = lambda placer: placer.norm(
-        kind, value.made, vectors[0], vectors[1] if vectors[1:] else None, form
-    )
+    whole = source.inner if isinstance(source, Headed) else source
+    made = made_of(placer, whole.rows, whole.width, [source])
+    made.placing = lambda placer: placer.norm(kind, whole, first, second, form)
     return made.view(value)
+
+
+def _of_rows(placer: Placer, value: Value) -> Value:
+    """Return a value of heads, of which the last axis is one, as one of rows."""
+    made, width = value.made, value.shape[-1]
+    heads = width < made.width and not made.width % width and value.whole
+    if not heads or value.statistic or value.seen.strides[-1] != 1:
+        return value
+    return replace(value, made=of_heads(placer, made, width))
 
 
 def batch_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
@@ -79,8 +86,10 @@ def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     import numpy as np
 
     value = settled(inputs[0])
+    last = len(value.shape) - 1
     told = inputs[1].value if len(inputs) > 1 else own.get("axes", range(len(value.shape)))
     axes = sorted(int(axis) % len(value.shape) for axis in told)
+    value = _of_rows(placer, value) if axes == [last] else value
     keeps, row = own.get("keepdims", 1), value.row_axis
     if axes == [row] and keeps:
         how = getattr(np, _REDUCERS[node.op_type])

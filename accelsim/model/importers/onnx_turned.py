@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from accelsim.model.importers.onnx_parts import Made, Product, Value, gathered
+from accelsim.model.importers.onnx_parts import Made, Product, Value, gathered, joined
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
 
@@ -51,6 +51,7 @@ def turned(
     """Return what a node makes of parts of one matrix, None if it is not of this kind."""
     if node.op_type not in _LINEAR:
         return None
+    inputs = [joined(each) for each in inputs]
     values = [each for each in inputs if isinstance(each, (Value, Turned))]
     begun = next((each.error for each in values if isinstance(each, Turned)), error)
     sources = [one for each in values for one in _sources(each)]

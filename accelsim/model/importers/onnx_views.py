@@ -1,4 +1,4 @@
-"""Nodes that move no data or only names: shapes, parts, number formats; and inputs side by side."""
+"""Nodes that move no data or only names: shapes, parts, number formats; inputs, also joined."""
 
 from __future__ import annotations
 
@@ -8,9 +8,33 @@ from math import prod
 from typing import Any
 
 from accelsim.model.importers.onnx_elements import made_of
-from accelsim.model.importers.onnx_parts import Input, Made, Value, gathered, settled
+from accelsim.model.importers.onnx_parts import (
+    Input,
+    Made,
+    Value,
+    gathered,
+    joined,
+    matrix_of,
+    settled,
+)
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+
+
+def as_input(shape: Sequence[int], array: Any) -> Value:
+    """Return an input of the graph: pixels by channels of a picture, or rows as they stand."""
+    if len(shape) > 3:
+        made = Input(prod(shape[2:]), shape[1])
+        seen = made.base.reshape(1, *shape[2:], shape[1])
+        value = Value(made, seen.transpose(0, len(shape) - 1, *range(1, len(shape) - 1)))
+    else:
+        made = Input(prod(shape[:-1]), shape[-1])
+        value = Value(made, made.base.reshape(shape))
+    if array is not None:
+        import numpy as np
+
+        made.array = matrix_of(value, np.asarray(array, np.float32))[None]
+    return value
 
 
 def identity(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
@@ -172,7 +196,7 @@ def concat(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     """Return columns side by side, or learned rows before others."""
     if len(inputs) == 1:
         return inputs[0]  # type: ignore[no-any-return]
-    first, *others = inputs
+    first, *others = inputs = [joined(each) for each in inputs]
     values = [each for each in inputs if isinstance(each, Value)]
     axis = own["axis"] % len(values[0].shape)
     if isinstance(first, Constant) and len(others) == 1 and not first.outside:

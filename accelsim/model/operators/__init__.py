@@ -23,6 +23,7 @@ from accelsim.model.operators.gather import Gather
 from accelsim.model.operators.gelu import Gelu
 from accelsim.model.operators.kv_cache import KvCache
 from accelsim.model.operators.layer_norm import LayerNorm
+from accelsim.model.operators.leaky_relu import LeakyRelu
 from accelsim.model.operators.matmul import Matmul
 from accelsim.model.operators.max_pool import MaxPool
 from accelsim.model.operators.multiply import Multiply
@@ -50,6 +51,7 @@ GATHER = Gather()
 GELU = Gelu()
 KV_CACHE = KvCache()
 LAYER_NORM = LayerNorm()
+LEAKY_RELU = LeakyRelu()
 MATMUL = Matmul()
 MAX_POOL = MaxPool()
 MULTIPLY = Multiply()

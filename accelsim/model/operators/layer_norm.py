@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of
+from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of, head_width
 from accelsim.model.tensors import Shape
 
 # `layer_norm_eps` of AlbertConfig and BertConfig of Hugging Face transformers.
@@ -11,7 +11,10 @@ USUAL_EPSILON = 1e-12
 
 
 class LayerNorm(OperatorKind):
-    """Gives each row the mean 0 and the variance 1, then scales it, and shifts it if told."""
+    """Gives each row, or each head of it, the mean 0 and the variance 1, then scales and shifts it.
+
+    It may do without the shift, or without both.
+    """
 
     name = "layer_norm"
     reach = Reach.ROW
@@ -21,20 +24,20 @@ class LayerNorm(OperatorKind):
     forms = EPSILON_FORMS
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
-        """Return (scale, shift) and (scale,)."""
-        row = (operator.columns,)
-        return ((row, row), (row,))
+        """Return scale and shift as long as a row or one of its heads, scale alone, and none."""
+        width = head_width(operator)
+        return ((width,),) * 2, ((width,),), ()
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the normalised rows."""
         import numpy as np
 
-        scale, *shifts = parameters
-        value = inputs[0]
+        value = inputs[0].reshape(*inputs[0].shape[:-1], -1, head_width(operator))
         centred: Array = value - value.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
         centred /= np.sqrt(variance + np.float32(epsilon_of(operator.form, USUAL_EPSILON)))
-        centred *= scale
-        for shift in shifts:
+        for scale in parameters[:1]:
+            centred *= scale
+        for shift in parameters[1:]:
             centred += shift
-        return centred
+        return centred.reshape(inputs[0].shape)

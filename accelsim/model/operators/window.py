@@ -16,7 +16,8 @@ Pair = tuple[int, int]
 class Window:
     """A window of ``kernel`` pixels that moves over a picture in steps of ``stride``.
 
-    Heights come before widths, all in pixels; ``padding`` is above, left, below and right.
+    Heights come before widths, all in pixels; ``padding`` is above, left, below and right. Pixels
+    of a window are ``dilation`` apart.
     A picture is a matrix: a row a pixel, line by line, and a column a channel.
     """
 
@@ -24,13 +25,20 @@ class Window:
     kernel: Pair
     stride: Pair = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: Pair = (1, 1)
+
+    @property
+    def span(self) -> Pair:
+        """Height and width from the first to the last pixel of a window."""
+        down, across = self.dilation
+        return (self.kernel[0] - 1) * down + 1, (self.kernel[1] - 1) * across + 1
 
     @property
     def made(self) -> Pair:
         """Height and width of what is made."""
         above, left, below, right = self.padding
-        height = (self.picture[0] + above + below - self.kernel[0]) // self.stride[0] + 1
-        return height, (self.picture[1] + left + right - self.kernel[1]) // self.stride[1] + 1
+        height = (self.picture[0] + above + below - self.span[0]) // self.stride[0] + 1
+        return height, (self.picture[1] + left + right - self.span[1]) // self.stride[1] + 1
 
     @property
     def taps(self) -> int:
@@ -55,6 +63,7 @@ class Window:
         pictures = value.reshape(len(value), *self.picture, -1)
         edges = ((0, 0), (above, below), (left, right), (0, 0))
         padded = np.pad(pictures, edges, constant_values=beyond)
-        views = np.lib.stride_tricks.sliding_window_view(padded, self.kernel, axis=(1, 2))
-        chosen = views[:, :: self.stride[0], :: self.stride[1]]
+        views = np.lib.stride_tricks.sliding_window_view(padded, self.span, axis=(1, 2))
+        (down, across), (tall, wide) = self.stride, self.dilation
+        chosen = views[:, ::down, ::across, :, ::tall, ::wide]
         return chosen.reshape(len(value), self.rows, -1, self.taps)
