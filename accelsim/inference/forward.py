@@ -9,7 +9,7 @@ transformers up to the rounding of float32.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,12 +177,14 @@ def evaluate_graph(
     parameters: Mapping[str, Array],
     outside: Mapping[str, Sequence[NDArray[Any]]],
     state: Mapping[str, Array] | None = None,
+    read_as: Mapping[str, Callable[[Array], Array]] | None = None,
 ) -> Iterator[tuple[Operator, Array]]:
     """Yield every operator with its value, in order.
 
     ``parameters`` are by name; ``outside`` is what an operator takes from outside the graph, by
-    the operator's name, and ``state`` what it kept from earlier runs. A value is held until its
-    last reader has it. Raises ConfigError for an operator that has nothing to read, or no state.
+    the operator's name, ``state`` what it kept from earlier runs, and ``read_as`` what it does to
+    its first operand. A value is held until its last reader has it, and may be changed before the
+    next is asked for. Raises ConfigError for an operator that has nothing to read, or no state.
     """
     readers = Counter(producer for producer, _ in graph.edges)
     values: dict[str, Array] = {}
@@ -190,6 +192,8 @@ def evaluate_graph(
         below = [producer.name for producer in graph.predecessors(operator)]
         operands = [*(values[name] for name in below), *outside.get(operator.name, ())]
         _check_inputs(operator, operands, state or {})
+        if read_as and operator.name in read_as:
+            operands[0] = read_as[operator.name](operands[0])
         mine = [parameters[parameter.name] for parameter in operator.parameters]
         values[operator.name] = operator.kind.compute(operator, operands, mine, state or {})
         yield operator, values[operator.name]

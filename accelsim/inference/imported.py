@@ -25,6 +25,13 @@ def forward_onnx(
     imported = import_onnx(path, {}, inputs)
     held = {**imported.parameters(), **(parameters or {})}
     outside: Mapping[str, Sequence[Array]] = imported.outside
-    made = evaluate_graph(imported.graph, held, outside, imported.state)
-    kept = {operator.name: value for operator, value in made if operator.name in imported.ends}
+    kept = {}
+    for operator, value in evaluate_graph(
+        imported.graph, held, outside, imported.state, imported.read_as
+    ):
+        name = operator.name
+        if name in imported.rounded:
+            value[...] = imported.rounded[name](value)
+        if name in imported.ends:
+            kept[name] = value
     return imported.outputs(kept)

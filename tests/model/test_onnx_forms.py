@@ -264,12 +264,32 @@ def integers() -> dict[str, tuple[list[Any], list[Any]]]:
 @pytest.mark.parametrize("name", integers())
 def test_integers_stand_for_numbers(name: str, tmp_path: Path) -> None:
     nodes, tensors = integers()[name]
-    imported = import_onnx(saved(tmp_path, made(nodes, [1, 8], *tensors, opset=19)), {})
+    imported = agrees(tmp_path, made(nodes, [1, 8], *tensors, opset=19), picture(1, 8))
     assert kinds(imported) == {"matmul": 1}
     scales = next(each for each in tensors if each.name in ("s", "so"))
     whole, scale = onnx.numpy_helper.to_array(tensors[0]), onnx.numpy_helper.to_array(scales)
     (found,) = imported.parameters().values()
     np.testing.assert_allclose(found, (whole * scale).T, rtol=1e-6)
+
+
+def test_a_convolution_of_integers_rounds_as_the_reference_does(tmp_path: Path) -> None:
+    whole = np.random.default_rng(4).integers(-127, 127, (4, 3, 3, 3)).astype(np.int8)
+    nodes = [
+        node("QuantizeLinear", "x xs xz", "q"), node("DequantizeLinear", "q xs xz", "a"),
+        node("DequantizeLinear", "w ws", "f", axis=0), node("Conv", "a f", "b"),
+        node("QuantizeLinear", "b ys yz", "c"), node("DequantizeLinear", "c ys yz", "d"),
+        node("MaxPool", "d", "e", kernel_shape=[2, 2], strides=[2, 2]),
+        node("DynamicQuantizeLinear", "e", "i is iz"), node("ConvInteger", "i u iz", "g"),
+        node("Cast", "g", "h", to=1), node("Mul", "h is", "y"),
+    ]  # fmt: skip
+    tensors = [
+        tensor("w", whole), tensor("ws", np.linspace(0.01, 0.02, 4).astype(np.float32)),
+        tensor("xs", np.float32(0.05)), tensor("xz", np.uint8(120)), tensor("ys", np.float32(0.2)),
+        tensor("yz", np.uint8(0)), tensor("u", whole.reshape(27, 4, 1, 1)),
+    ]  # fmt: skip
+    model = made(nodes, [1, 3, 6, 6], *tensors, opset=19)
+    imported = agrees(tmp_path, model, picture(1, 3, 6, 6))
+    assert kinds(imported) == {"convolution": 1, "matmul": 1, "relu": 1, "max_pool": 1}
 
 
 def test_a_range_that_begins_at_zero_is_a_relu(tmp_path: Path) -> None:

@@ -60,13 +60,16 @@ class Imported:
     """What a file holds: its graph, ``parameters`` by name, and what is known of its ends.
 
     ``outside`` is what operators take from outside the graph, and ``state`` what they kept, by
-    their names; ``outputs`` are those of the file, of which each sees an operator's matrix.
+    their names; ``rounded`` what integer formats do to what they make, and ``read_as`` to the first
+    operand of products; ``outputs`` are those of the file, of which each sees an operator's matrix.
     """
 
     path: Path
     graph: LayerGraph
     outside: Mapping[str, Sequence[Any]]
     state: Mapping[str, Any]
+    rounded: Mapping[str, Callable[[Any], Any]]
+    read_as: Mapping[str, Callable[[Any], Any]]
     _values: Mapping[str, Constant]
     _outputs: Mapping[str, tuple[str, Value]]
 
@@ -165,7 +168,8 @@ class _Reader:
                 f"{'; '.join(listed[:_LISTED])}{f'; and {more} more' if more > 0 else ''}"
             )
         graph, placer = self._placer.builder.build(), self._placer
-        return Imported(self._path, graph, placer.outside, placer.state, placer.values, outputs)
+        ends = (placer.outside, placer.state, placer.rounded, placer.read_as)
+        return Imported(self._path, graph, *ends, placer.values, outputs)
 
     def _error(self, text: str) -> ConfigError:
         # Names in a damaged file may hold anything.

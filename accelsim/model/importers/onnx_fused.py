@@ -145,7 +145,8 @@ def _integer_matmul(p: Parts) -> Any:
     dynamic = p.node.op_type == "DynamicQuantizeMatMul"
     chosen = (1, 2, 3, 4) if dynamic else (1, 3, 5, 6)
     weight, scale, zero, bias = (p.given(7)[at] for at in chosen)
-    return p.total(p("MatMul", p.inputs[0], number(weight, scale, zero, -1)), bias)
+    value = p("DynamicQuantizeLinear", p.inputs[0]) if dynamic else p.inputs[0]
+    return p.total(p("MatMul", value, number(weight, scale, zero, -1)), bias)
 
 
 def _blocks(p: Parts, given: Sequence[Constant | None], bits: int, size: int, width: int) -> Any:

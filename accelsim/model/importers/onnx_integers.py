@@ -1,7 +1,8 @@
 """Products and functions of integers: what they are with the numbers that these stand for.
 
-Weights are integers less their zero point, times their scale. Activations are taken as they are:
-what rounding them does to a result is not simulated [ours]. A range that begins at zero is a ReLU.
+Weights are integers less their zero point, times their scale. Activations are rounded in a forward
+pass where an operator makes or reads them; inside what is one operator here, and was several nodes,
+they are not [ours]. A range that begins at zero is a ReLU.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from accelsim.model.importers.onnx_elements import elements
-from accelsim.model.importers.onnx_parts import Look, Value
+from accelsim.model.importers.onnx_parts import Input, Look, Value
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_products import conv, gemm, matmul
 from accelsim.model.importers.onnx_rows import pool
@@ -32,13 +33,14 @@ def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequenc
     given, scale, *zeros = inputs
     zero = zeros[0] if zeros else None
     if not isinstance(given, Constant):
-        return _clipped(placer, node, given, zero)
+        alone = placer.readers.get(node.input[0], 1) == 1
+        return _ranged(placer, node, given, [scale, zero] if alone else [None, zero])
 
     def read() -> Any:
         at = _along(given, own.get("axis", 1))
-        kind = np.asarray(zero.value).dtype if zero else np.dtype(np.uint8)
         found = np.rint(given.value / at(scale)) + (at(zero) if zero else 0)
-        return found.clip(np.iinfo(kind).min, np.iinfo(kind).max)
+        bounds = _bounds(zero)
+        return found.clip(*bounds) if bounds else found
 
     return replace(given, read=read)
 
@@ -64,7 +66,7 @@ def linear_product(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Se
         given.append(number(bias, _times(scale, weight_scale), None, 0))
     make = conv if convolves else gemm if general else matmul
     made = make(placer, node, own, given)
-    return _clipped(placer, node, made, rest[1] if len(rest) > 1 and not general else None)
+    return _ranged(placer, node, made, rest[1:] if general else rest)
 
 
 def linear_function(
@@ -80,27 +82,62 @@ def linear_function(
     plain = onnx.helper.make_node(kind, [node.input[at] for at in chosen], node.output, node.name)
     make = concat if kind == "Concat" else elements
     made = make(placer, plain, own, numbers)
-    return _clipped(placer, node, made, inputs[7] if kind == "Add" and len(inputs) > 7 else None)
+    return _ranged(placer, node, made, inputs if kind == "Concat" else inputs[begin + count :])
 
 
-def _clipped(placer: Placer, node: Any, value: Any, zero: Constant | None) -> Any:
-    """Return the ReLU that a zero point at the end of its range is; the value where it is not."""
-    import numpy as np
+def _ranged(placer: Placer, node: Any, value: Any, told: Sequence[Constant | None]) -> Any:
+    """Return a value in the format of a scale and a zero point, as far as they are ``told``.
+
+    One whose zero point is the least integer is a ReLU.
+    """
     import onnx
 
-    if zero is None or not value.made.signed or np.asarray(zero.value).dtype.kind not in "iu":
-        return value
-    if (zero.value != np.iinfo(zero.value.dtype).min).any():
-        return value
-    relu = onnx.helper.make_node("Relu", [""], node.output, node.name)
-    return elements(placer, relu, {}, [value])
+    scale, zero = [*told, None, None][:2]
+    bounds = _bounds(zero)
+    if zero and bounds and value.made.signed and (zero.value == bounds[0]).all():
+        relu = onnx.helper.make_node("Relu", [""], node.output, node.name)
+        value = elements(placer, relu, {}, [value])
+    if scale and bounds and scale.elements == 1:
+        return _rounded(value, scale, zero, bounds)
+    return value
+
+
+def _rounded(value: Value, scale: Constant, zero: Constant | None, bounds: Any) -> Value:
+    """Return a value that is rounded where it is made."""
+    import numpy as np
+
+    step = np.float32(scale.value.reshape(()))
+    middle = np.float32(zero.value.reshape(())) if zero else np.float32(0)
+
+    def rounding(values: Any) -> Any:
+        return ((np.rint(values / step) + middle).clip(*bounds) - middle) * step
+
+    made = value.made
+    if type(made) is Input:
+        given = Input(made.rows, made.width)
+        given.array = None if made.array is None else rounding(made.array)
+        return replace(value, made=given, seen=given.view(value).seen)
+    if value.seen.size == made.base.size:
+        made.rounding = rounding
+    return value
+
+
+def _bounds(zero: Constant | None) -> tuple[int, int] | None:
+    """Return the least and the greatest integer of a format, None for one of floats."""
+    import numpy as np
+
+    kind = str(np.asarray(zero.value).dtype) if zero else "uint8"
+    if not is_integer(kind):
+        return None
+    bits, signed = int(kind.lstrip("uint")), not kind.startswith("u")
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
 def linear_pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return the pooling that QLinearGlobalAveragePool or QLinearAveragePool is."""
     if own.get("channels_last"):
         raise UnsupportedError("channels_last 1, expected 0")
-    return pool(placer, node, own, inputs[:1])
+    return _ranged(placer, node, pool(placer, node, own, inputs[:1]), inputs[3:])  # type: ignore[no-any-return]
 
 
 def number(given: Any, scale: Constant | None, zero: Constant | None, axis: int) -> Any:

@@ -27,10 +27,11 @@ class Made:
     """A matrix of ``rows`` x ``width`` that ``placing`` makes an operator of, when it is asked to.
 
     ``placing`` returns the operator's name, None for an input of the graph. ``signed`` says that
-    nothing keeps it from being below zero.
+    nothing keeps it from being below zero; ``rounding`` is what an integer format does to it.
     """
 
     signed = False
+    rounding: Callable[[Any], Any] | None = None
 
     def __init__(
         self, rows: int, width: int, placing: Callable[[Placer], str | None] | None = None
@@ -60,6 +61,7 @@ class Made:
         """Return the name of the operator, which is placed if it is not yet."""
         if not self._placed:
             self._name, self._placed = self.made(placer) or "", True
+            placer.note_rounding(self._name, self.rounding)
         return self._name or None
 
     def made(self, placer: Placer) -> str | None:
@@ -84,7 +86,7 @@ class Value:
 
     ``statistic`` says that it is one number a row; ``padding`` are zeros before and behind the
     elements of each axis, that the next window reads. Each element of an axis is ``repeated`` so
-    often: (axis, times).
+    often: (axis, times). ``rounding`` is what a product does to it that reads it as integers.
     """
 
     made: Made
@@ -93,6 +95,7 @@ class Value:
     statistic: bool = False
     padding: tuple[tuple[int, int], ...] = ()
     repeated: tuple[int, int] = (0, 1)
+    rounding: Callable[[Any], Any] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -322,6 +325,7 @@ class Product(Made):
             parts = [each and rows_of(each, chosen) for each in (self.weight, self.bias)]
             assert parts[0]
             self._parts[chosen] = self._with(parts[0], parts[1], integer=self.integer)
+            self._parts[chosen].rounding = self.rounding
         return self._parts[chosen]
 
     def made(self, placer: Placer) -> str | None:

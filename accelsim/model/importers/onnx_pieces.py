@@ -64,7 +64,7 @@ class Parts:
         place = f"{self.node.output[0]}.{len(self._names)}"
         names = [self._names.get(id(each), place) if each is not None else "" for each in given]
         called = self.node.name or self.node.output[0]
-        (made,) = self._run(
+        made, *_ = self._run(
             onnx.helper.make_node(kind, names, [place], called, **attributes), given
         )
         self._names[id(made)] = place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from accelsim.errors import ConfigError
@@ -47,11 +47,14 @@ _SEEN = -1e3  # what is added to scores that count, at least; others are at -10,
 # Names that an exporter made up; the node's own says more.
 _NO_NAME = re.compile(r"onnx::.*|\d+|val_\d+|_val_\d+")
 
+Rounding = Callable[[Any], Any]
+
 
 class Placer:
     """Puts the graph together. ``values`` are the parameters, ``outside`` what operators take from
     outside the graph, ``state`` what was kept, all by name; ``readers`` counts the nodes that
-    read a name.
+    read a name. ``rounded`` is what integer formats do to what an operator makes, and ``read_as``
+    to what a product reads.
     """
 
     def __init__(self, opset: int, readers: Mapping[str, int]) -> None:
@@ -60,6 +63,8 @@ class Placer:
         self.values: dict[str, Constant] = {}
         self.outside: dict[str, list[Any]] = {}
         self.state: dict[str, Any] = {}
+        self.rounded: dict[str, Rounding] = {}
+        self.read_as: dict[str, Rounding] = {}
         self._parameters: dict[str, Parameter] = {}
         self._alike: dict[tuple[Any, ...], list[Parameter]] = {}
         self._layer, self._count = -1, 0
@@ -162,9 +167,18 @@ class Placer:
         sizes: dict[str, Any] = {"rows": product.rows, "columns": outputs, "depth": depth}
         sizes |= {"batch": 1, "parameters": tuple(own), "form": product.form}
         if window is None:
-            return self._place("matmul", MATMUL, [source], **sizes)
-        sizes |= {"window": window, "groups": product.groups}
-        return self._place("convolution", CONVOLUTION, [source], layer=True, **sizes)
+            made = self._place("matmul", MATMUL, [source], **sizes)
+        else:
+            sizes |= {"window": window, "groups": product.groups}
+            made = self._place("convolution", CONVOLUTION, [source], layer=True, **sizes)
+        if product.source.rounding:
+            self.read_as[made] = product.source.rounding
+        return made
+
+    def note_rounding(self, name: str, rounding: Rounding | None) -> None:
+        """Note what an integer format does to what an operator makes."""
+        if name and rounding:
+            self.rounded[name] = rounding
 
     def pool(
         self,
@@ -249,8 +263,8 @@ class Placer:
             "prepend", PREPEND, [source], parameters=(self.parameter(first),), **sizes
         )
 
-    def attention(self, scores: Scores, value: Made) -> str:
-        """Place scores, softmax and context of an attention."""
+    def attention(self, scores: Scores, value: Made, rounding: Rounding | None) -> str:
+        """Place scores, softmax and context of an attention; of probabilities that are rounded."""
         heads, query = scores.heads, scores.query
         width = query.width // heads
         if abs(scores.scale * width**0.5 - 1) > 1e-3:
@@ -263,8 +277,10 @@ class Placer:
         sizes: dict[str, Any] = {"columns": scores.key.rows, "depth": width, "batch": heads}
         sizes["groups"] = groups
         made = self._place("scores", ATTENTION_SCORES, [query, scores.key], **sizes)
+        self.note_rounding(made, scores.rounding)
         placed = Made(scores.rows, scores.width, lambda _: made)
         soft = self._place("softmax", SOFTMAX, [placed], masked=bool(scores.masks))
+        self.note_rounding(soft, rounding)
         self.outside[soft] = [self._visible(mask, scores) for mask in scores.masks]
         probabilities = Made(scores.rows, scores.width, lambda _: soft)
         width = value.width * groups // heads

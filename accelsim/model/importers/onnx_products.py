@@ -38,7 +38,7 @@ def matmul(placer: Placer, node: Any, own: Any, inputs: Sequence[Any], **how: An
     if isinstance(right.made, (Product, Function)) or left.made is not right.made:
         left, right = settled(left), settled(right)
     if isinstance(left.made, Probabilities):
-        return _context(placer, left.made.scores, left, right, groups)
+        return _context(placer, left.made, left, right, groups)
     return _scores(placer, left, right, groups)
 
 
@@ -59,7 +59,8 @@ def _scores(placer: Placer, left: Value, right: Value, groups: int) -> Value:
     return Value(made, made.base.reshape(*left.shape[:-1], key.rows))
 
 
-def _context(placer: Placer, scores: Scores, left: Value, right: Value, groups: int) -> Value:
+def _context(placer: Placer, soft: Probabilities, left: Value, right: Value, groups: int) -> Value:
+    scores = soft.scores
     heads, rows, width = scores.heads, scores.query.rows, right.shape[-1]
     value, kept = right.made, heads // groups
     if groups != scores.groups or _heads(right.seen) != (
@@ -71,7 +72,7 @@ def _context(placer: Placer, scores: Scores, left: Value, right: Value, groups: 
     ):
         raise UnsupportedError("it multiplies probabilities by what is not values of heads")
     made = Made(rows, heads * width)
-    made.placing = lambda placer: placer.attention(scores, value)
+    made.placing = lambda placer: placer.attention(scores, value, soft.rounding)
     made.place(placer)
     seen = made.base.reshape(rows, heads, width).swapaxes(0, 1)
     return Value(made, seen.reshape(*left.shape[:-1], width))
@@ -159,12 +160,13 @@ def conv(
     weight = Constant(
         weight.name, shape, lambda: inputs[1].value.reshape(shape), module=_module(node)
     )
+    source = replace(made.view(), rounding=value.rounding)
     plain = window.kernel == window.stride == (1, 1) and not any(window.padding)
     if plain and groups == 1:
-        product = Product(made.view(), weight, _bias(bias, outputs), rows=window.rows, **how)
+        product = Product(source, weight, _bias(bias, outputs), rows=window.rows, **how)
     else:
         how |= {"window": window, "groups": groups}
-        product = Product(made.view(), weight, _bias(bias, outputs), rows=window.rows, **how)
+        product = Product(source, weight, _bias(bias, outputs), rows=window.rows, **how)
     return as_picture(product, window.made, len(value.shape))
 
 

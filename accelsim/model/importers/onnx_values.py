@@ -250,6 +250,9 @@ def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
     plain.input.extend("" if value is None else f"i{n}" for n, value in enumerate(values))
     plain.output.extend(f"o{n}" for n in range(len(node.output)))
     given = {f"i{n}": value for n, value in enumerate(values) if value is not None}
+    floats = [n for n, each in given.items() if "float" in str(np.asarray(each).dtype)]
+    if len({np.asarray(given[n]).dtype for n in floats}) > 1:  # samples are float32
+        given |= {n: _single(given[n]) for n in floats}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -257,6 +260,16 @@ def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
         except RuntimeError as error:
             raise UnsupportedError(f"ONNX's reference cannot work it out: {error}") from None
     return found
+
+
+def _single(given: Any) -> Any:
+    """Return an array as float32; an epsilon of float16 as the number that was rounded to it."""
+    import numpy as np
+
+    array = np.asarray(given)
+    tiny = array.dtype == np.float16 and array.size == 1 and abs(array).max() < 1e-3
+    shortest = [float(str(each)) for each in array.reshape(-1)] if tiny else array
+    return np.asarray(shortest, np.float32).reshape(array.shape)
 
 
 def _chosen(values: Any, numbers: Any, axis: int) -> Any:
@@ -323,65 +336,12 @@ def _check_size(node: Any, values: Sequence[Any]) -> None:
 
 
 # What is worked out of elements of several inputs, of elements and rows of one, and of rows.
-WORKED_OUT_TOGETHER = frozenset(
-    [
-        "Add",
-        "And",
-        "Div",
-        "Equal",
-        "Greater",
-        "GreaterOrEqual",
-        "Less",
-        "LessOrEqual",
-        "Max",
-        "Min",
-        "Mod",
-        "Mul",
-        "Or",
-        "Pow",
-        "PRelu",
-        "Sub",
-        "Where",
-        "Xor",
-    ]
-)
-FUNCTIONS = frozenset(
-    [
-        "Abs",
-        "Cast",
-        "Ceil",
-        "Celu",
-        "Clip",
-        "Elu",
-        "Erf",
-        "Exp",
-        "Floor",
-        "Gelu",
-        "HardSigmoid",
-        "HardSwish",
-        "IsInf",
-        "IsNaN",
-        "LeakyRelu",
-        "Log",
-        "LogSoftmax",
-        "Mish",
-        "Neg",
-        "Not",
-        "Reciprocal",
-        "Relu",
-        "Round",
-        "Selu",
-        "Sigmoid",
-        "Sign",
-        "Softmax",
-        "Softplus",
-        "Softsign",
-        "Sqrt",
-        "Swish",
-        "Tanh",
-        "ThresholdedRelu",
-    ]
-)
+_TOGETHER = """Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mod Mul Or Pow
+    PRelu Sub Where Xor"""
+_ALONE = """Abs Cast Ceil Celu Clip Elu Erf Exp Floor Gelu HardSigmoid HardSwish IsInf IsNaN
+    LeakyRelu Log LogSoftmax Mish Neg Not Reciprocal Relu Round Selu Sigmoid Sign Softmax
+    Softplus Softsign Sqrt Swish Tanh ThresholdedRelu"""
+WORKED_OUT_TOGETHER, FUNCTIONS = frozenset(_TOGETHER.split()), frozenset(_ALONE.split())
 REDUCTIONS = frozenset({"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"})
 # Constants may go through all of these, and through what only moves them.
 _MOVED = """ArgMax BitShift Compress Concat ConstantOfShape Cos CumSum Einsum Expand EyeLike Flatten

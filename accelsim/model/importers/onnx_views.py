@@ -43,12 +43,23 @@ def identity(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
 
 
 def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
-    """Return the value, the scale 1 and no zero point: numbers stay as they are."""
+    """Return the value, which products take rounded, the scale 1 and no zero point."""
     import numpy as np
 
     scale, zero = np.ones((), np.float32), np.zeros((), np.uint8)
-    names = list(node.output)
-    return [inputs[0], Constant(names[1], (), lambda: scale), Constant(names[2], (), lambda: zero)]
+    name = node.output[-1]
+    value = replace(inputs[0], rounding=_in_steps)
+    return [value, Constant(name, (), lambda: scale), Constant(name, (), lambda: zero)]
+
+
+def _in_steps(values: Any) -> Any:
+    """Return values in the 255 steps between the least and the greatest, or 0."""
+    import numpy as np
+
+    low, high = min(values.min(), 0), max(values.max(), 0)
+    step = np.float32((high - low) / 255) or np.float32(1)
+    zero = np.rint(-low / step)
+    return ((np.rint(values / step) + zero).clip(0, 255) - zero) * step
 
 
 def transpose(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
