@@ -10,8 +10,10 @@ from dram_parts import BURST, NANOSECOND, PAGE, PART, SAME_BANK, standby, ticks,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accelsim.machine.components.dram import Dram, DramConfig
 from accelsim.machine.timing.dram_channel import DramChannel
 from accelsim.memory.dram import DramTechnology, list_drams, load_dram
+from accelsim.program import Range, Use
 from accelsim.units import Tick, ceil_div
 
 
@@ -305,3 +307,24 @@ def test_a_sleeper_is_not_quiet_while_its_activates_limit_others():
     keys = [channel.state_key(seen) for channel in (one, two)]
     assert one.access(seen, 8 * BURST, BURST, False) > two.access(seen, 8 * BURST, BURST, False)
     assert keys[0] != keys[1]
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(list_drams()), st.integers(1, 2), idle_states, accesses())
+def test_what_is_asked_after_sleep_is_served_as_by_the_channel(
+    name: str, devices: int, idle: Any, asked: list[Access]
+) -> None:
+    part = load_dram(name)
+    channel = DramChannel(part, devices, idle)
+    server = Dram("dram", DramConfig(technology=name, devices=devices, idle_state=idle))
+    for access in asked * 2:
+        pause, address, size, write = _within(part, access)
+        start = server.free_at + pause
+        use = Use("dram", "write" if write else "read", Range(address, size))
+        assert server.book(use, start)[1] == channel.access(start, address, size, write)
+        assert server.channel.counts == channel.counts
+        assert server.channel.residency == channel.residency
+    end = server.free_at + 10**12
+    assert server.state_key(end) == channel.state_key(end)
+    assert server.channel.counts == channel.counts
+    assert server.channel.residency == channel.residency

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -14,7 +16,7 @@ from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.machine.timing.dram_channel import DramChannel
 from accelsim.machine.timing.dram_ticks import ChannelState, IdleState
-from accelsim.memory.dram import DramState, load_dram, prices
+from accelsim.memory.dram import DramState, DramTechnology, load_dram, prices
 from accelsim.memory.dram_rules import ArrayShare
 from accelsim.program import Range, Use
 from accelsim.units import Tick
@@ -85,7 +87,10 @@ class DramConfig(Component):
 
     def timing(self, name: str, site: Site) -> Hashable:
         """The part's organisation and timings, how many of them, and how they sleep."""
-        part = load_dram(self.technology)
+        return self.told_apart(load_dram(self.technology))
+
+    def told_apart(self, part: DramTechnology) -> tuple[Hashable, ...]:
+        """Return what channels of a part differ in."""
         own = (self.devices, self.idle_state, self.refreshed)
         return (part.organisation.digest, part.timing.digest, *own)
 
@@ -96,6 +101,50 @@ class DramConfig(Component):
     def in_rows(self, asked: Range, rows: int) -> Range:
         """Return an access to equal rows that lie one behind the other: one range."""
         return asked
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What channels are made of; those of one ``digest`` serve alike."""
+
+    digest: tuple[Hashable, ...]
+    technology: DramTechnology = field(compare=False)
+    config: DramConfig = field(compare=False)
+
+    @classmethod
+    def of(cls, config: DramConfig) -> _Part:
+        technology = load_dram(config.technology)
+        return cls(config.told_apart(technology), technology, config)
+
+    def channel(self) -> DramChannel:
+        config = self.config
+        return DramChannel(self.technology, config.devices, config.idle_state, config.refreshed)
+
+
+@dataclass(frozen=True)
+class _Served:
+    """What serving a range took: ticks, the state then, commands and ticks by state."""
+
+    ticks: Tick
+    state: ChannelState
+    counts: Mapping[str, int]
+    residency: Mapping[DramState, Tick]
+
+
+@lru_cache(maxsize=256)
+def _from_sleep(part: _Part, action: str, asked: Range) -> _Served:
+    """Return what becomes of a range that is asked of a channel which has slept for long."""
+    channel = part.channel()
+    end = _serve(channel, action, asked, 0)
+    return _Served(end, channel.state_at(end), channel.counts, channel.residency)
+
+
+def _serve(channel: DramChannel, action: str, asked: Range, start: Tick) -> Tick:
+    """Serve the pieces of a range one after the other; return the tick of the last end."""
+    for piece in range(asked.pieces):
+        address = asked.address + piece * asked.stride
+        start = channel.access(start, address, asked.size, action == "write")
+    return start
 
 
 class Dram(OffChipServer):
@@ -110,8 +159,8 @@ class Dram(OffChipServer):
 
     def __init__(self, name: str, config: DramConfig) -> None:
         super().__init__(name)
-        technology = load_dram(config.technology)
-        self.channel = DramChannel(technology, config.devices, config.idle_state, config.refreshed)
+        self._part = _Part.of(config)
+        self.channel = self._part.channel()
         self._seen: Counter[str] = Counter()
         self._own: Counter[str] = Counter()
         self._background: Counter[str] = Counter()
@@ -121,10 +170,16 @@ class Dram(OffChipServer):
         asked = use.expect(Range)
         self.channel.settle(start)
         self._background += self._new_commands()
-        end, writes = start, use.action == "write"
-        for piece in range(asked.pieces):
-            address = asked.address + piece * asked.stride
-            end = self.channel.access(end, address, asked.size, writes)
+        if self.channel.settled == start and self.channel.is_quiet(start):
+            known = _from_sleep(self._part, use.action, asked)
+            end = start + known.ticks
+            self.channel.resume(known.state, end)
+            for name, amount in known.counts.items():
+                self.channel.counts[name] += amount
+            for state, ticks in known.residency.items():
+                self.channel.residency[state] += ticks
+        else:
+            end = _serve(self.channel, use.action, asked, start)
         self._own = self._new_commands()
         return end - start
 

@@ -21,8 +21,8 @@ class DramChannel:
     """One DRAM channel under an open-page, in-order controller with the whole access in view.
 
     ``devices`` run in lock-step: they multiply page, burst and capacity, not the commands. Of the
-    capacity the ``refreshed`` share can be used. All
-    times are ticks. The state before tick 0 is that of a channel idle for long.
+    capacity the ``refreshed`` share can be used. All times are ticks. The state before tick 0 is
+    that of a channel idle for long.
 
     Addresses: row : bank : column, column lowest. Consecutive pages lie in consecutive banks, so
     that the next row opens while this one is read.
@@ -151,8 +151,7 @@ class DramChannel:
         residency: all that still binds is in the key, and what no longer binds is not.
         """
         self.settle(now)
-        now = self._now
-        if self._is_quiet(now):
+        if self.is_quiet(now := self._now):
             return ("quiet",)
         in_self_refresh = self._asleep and self.idle_state == "self_refresh"
         return (
@@ -180,12 +179,12 @@ class DramChannel:
             tuple(tick - now for tick in self._can_activate),
             tuple(tick - now for tick in self._activates),
             tuple((tick - now, state) for tick, state in self._changes),
-            self._is_quiet(now),
+            self.is_quiet(now),
         )
 
     def resume(self, state: ChannelState, now: Tick) -> None:
         """Go on from a state as it was relative to ``now``; counts and residency stay."""
-        if state.quiet and self._is_quiet(self._now):
+        if state.quiet and self.is_quiet(self._now):
             self._now = self._counted_to = now
             return
         for name, tick in state.times.items():
@@ -319,7 +318,8 @@ class DramChannel:
         self._asleep_since = since
         self._note_quiet()
 
-    def _is_quiet(self, now: Tick) -> bool:
+    def is_quiet(self, now: Tick) -> bool:
+        """Say whether an access now is as the first one of all, after settling to this tick."""
         return now >= self._quiet_from and self._asleep and self.idle_state == "self_refresh"
 
     def _note_quiet(self) -> None:
