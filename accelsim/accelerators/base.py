@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 from accelsim.errors import ConservationError, MappingError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.components.base import Component
 from accelsim.machine.components.host import HostConfig
-from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.schema import HardwareConfig, MappingConfig
 from accelsim.mapping.accesses import buffer_use, supply_use
+from accelsim.mapping.attention import staircases
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
-from accelsim.mapping.cutting import unpaired_products
+from accelsim.mapping.cutting import attentions, unpaired_products
 from accelsim.mapping.emitter import LOAD
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, Reach, find_kind
+from accelsim.model.operators.attention_scores import CAUSAL
 from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Role
 from accelsim.placement.placement import Placement
@@ -117,7 +120,7 @@ class Accelerator(ABC):
         """
         self.check(graph, machine)
         made = self.compile(graph, placement, machine, base_address, cache)
-        check_work(graph, made.program.segments)
+        check_work(graph, made.program.segments, machine.mapping)
         return made
 
     def check(self, graph: LayerGraph, machine: HardwareConfig) -> None:
@@ -156,18 +159,52 @@ def missing(
     return (*functionless, *homeless, *stateful, *unpaired)
 
 
-def check_work(graph: LayerGraph, segments: Iterable[Segment]) -> None:
-    """Raise ConservationError unless segments multiply and go over what a graph asks for."""
+def check_work(graph: LayerGraph, segments: Sequence[Segment], mapping: MappingConfig) -> None:
+    """Raise ConservationError unless segments multiply and go over what a graph asks for.
+
+    Of causal attentions that is what their blocks of scores leave of the square.
+    """
     planned: Counter[tuple[str, str]] = Counter()
+    shares = _causal_shares(graph, segments) if mapping.causal == "staircase" else {}
     for segment, times in Counter(segments).items():
-        for (_, action, label), amount in segment.amounts.items():
-            planned[action, label] += amount * times
-    for (action, label), amount in graph.work.items():
+        for (_, action, label), count in segment.amounts.items():
+            planned[action, label] += count * times
+    for (action, label), whole in graph.work.items():
+        amount = whole * shares.get((action, label), 1)
         if planned[action, label] != amount:
             raise ConservationError(
                 f"{label}: the program has {planned[action, label]} of {amount} '{action}' that "
                 "its graph asks for"
             )
+
+
+def _causal_shares(
+    graph: LayerGraph, segments: Sequence[Segment]
+) -> dict[tuple[str, str], Fraction]:
+    """Return which share of its square causal attention works on, by action and label.
+
+    Raises ConservationError unless the scores of each layer are a staircase.
+    """
+    ordered = [each for each in graph.operators if each.form == CAUSAL and each.rows > 1]
+    found = dict[str, Fraction]()
+    for label in dict.fromkeys(each.label for each in ordered):
+        scores = [each for each in ordered if each.label == label]
+        known = {pairs * scores[0].batch * scores[0].depth for pairs in staircases(scores[0])}
+        made = [
+            amount
+            for segment in segments
+            for (_, action, name), amount in segment.amounts.items()
+            if action == "mac" and name == label
+        ]
+        if len(made) != len(scores) or not known.issuperset(made):
+            raise ConservationError(f"{label}: the program has {made} 'mac', which is no staircase")
+        found[label] = Fraction(sum(made), sum(each.macs for each in scores))
+    return {
+        ("mac" if each.macs else each.kind.name, each.label): found[attention.scores.label]
+        for attention in (attentions(graph, graph.operators) if found else ())
+        if attention.scores.label in found
+        for each in attention.core
+    }
 
 
 def alone(name: str, queue: str, uses: Iterable[Use]) -> Segment:

@@ -45,8 +45,7 @@ from accelsim.memory.nvsim_search import NvsimTechnology
 class HomeConfig(ConfigModel):
     """Where the tensors of one role lie: non-zeros and masks in named memories, or ``dram``.
 
-    ``high`` is the memory of the values' leading bits, where storage puts them into cells of their
-    own.
+    ``high`` is the memory of the values' leading bits, where storage gives them cells apart.
     """
 
     values: str
@@ -78,9 +77,11 @@ class OverlapConfig(ConfigModel):
 
 
 class MappingConfig(ConfigModel):
-    """What plans of stages are chosen by: ``time``, ``energy``, or the product of both."""
+    """What plans are chosen by; a block of rows of causal scores ends at its last token, as in
+    FlashAttention, or is as wide as all, as compilers make it to whom a mask is data."""
 
     objective: Literal["time", "energy", "energy_delay"] = "time"
+    causal: Literal["staircase", "square"] = "staircase"
 
 
 COMPONENTS = Registry(_components.__name__, Block, "accelsim.components", "component", "kind")
@@ -227,9 +228,8 @@ class HardwareConfig(ConfigModel):
             wires=self.interconnect.length,
             activations=self.placement.activations,
         )
-        arrays = [
-            c for c in self.components.values() if isinstance(c, (MemoryConfig, BufferConfig))
-        ]
+        kinds = (MemoryConfig, BufferConfig)
+        arrays = [each for each in self.components.values() if isinstance(each, kinds)]
         computed = [each for each in arrays if isinstance(each.technology, NvsimTechnology)]
         search_ahead(self.name, self.process, [each.query(site) for each in computed])
         return site

@@ -2,19 +2,22 @@
 
 Only one or two heads lie in the activation memory at a time. While the scores of one unit (a head,
 or some rows of it) are normalised, the array works on the next. Heads of one token that share keys
-from a cache are rows of one product.
+from a cache are rows of one product. Of causal scores some rows end at the last token of theirs, if
+the machine maps them so: what lies behind is neither computed nor normalised nor weighed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from accelsim.machine.schema import MappingConfig
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Attention, Stage
 from accelsim.mapping.emitter import Emitter, Operand
 from accelsim.mapping.rowwise import UnitRun
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
+from accelsim.model.operators.attention_scores import CAUSAL
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,28 @@ class _Head:
     stationary_value: Operand | None = None
 
 
+def staircases(scores: Operator) -> set[int]:
+    """Return how many pairs of a query and a key causal scores of a head can be cut down to."""
+    rows, before = scores.rows, scores.columns - scores.rows
+    found = set()
+    for block in range(1, rows + 1):
+        whole, rest = divmod(rows, block)
+        stairs = block * whole * before + block**2 * whole * (whole + 1) // 2
+        found.add(stairs + rest * scores.columns)
+    return found
+
+
 class AttentionStage:
     """What makes queries, keys and values, then scores, softmax and context of one layer."""
 
-    def __init__(self, context: Context, stage: Stage, attention: Attention) -> None:
+    def __init__(
+        self, context: Context, stage: Stage, attention: Attention, mapping: MappingConfig
+    ) -> None:
         self._context = context
         self.attention = attention
+        # Rows of scores are as long as their last.
+        causal = attention.scores.form == CAUSAL
+        self.staircase = causal and mapping.causal == "staircase"
         made = [each for unit in stage.units for each in unit.operators]
         self.units = stage.units
         query, key = context.producers[attention.scores.name]
@@ -56,6 +75,11 @@ class AttentionStage:
     def rows(self) -> int:
         """Rows of the scores of one head."""
         return self.attention.scores.rows
+
+    def columns(self, rows: Rows) -> int:
+        """Return how many keys some rows of scores are for."""
+        scores = self.attention.scores
+        return scores.columns - (scores.rows - rows[1] if self.staircase else 0)
 
     def together(self, most: int) -> int:
         """Return how many heads are one product, of at most so many rows."""
@@ -190,8 +214,9 @@ class _AttentionRun:
             self._retire_moved(head, head.key, head.stationary_key)
         moving = emitter.moving(operator.label, head.query, rows)
         name, count = self._scores_name(number, rows), self.together * (rows[1] - rows[0])
-        scores = emitter.new_value(name, count, operator.columns)
-        shape, mine = (count, operator.columns, operator.depth), (0, count)
+        columns = self.stage.columns(rows)
+        scores = emitter.new_value(name, count, columns)
+        shape, mine = (count, columns, operator.depth), (0, count)
         task = emitter.product(
             operator.label, shape, moving, head.stationary_key, scores, mine, set()
         )
@@ -201,7 +226,7 @@ class _AttentionRun:
         if rows[1] == self.stage.rows:
             emitter.drop(head.stationary_key)
         for function in self.attention.between:
-            emitter.function(function, (count, operator.columns), [scores], scores, mine)
+            emitter.function(function, (count, columns), [scores], scores, mine)
 
     def weigh(self, head: _Head, number: int, rows: Rows) -> None:
         """Multiply the normalised scores by the values of the head."""
@@ -216,7 +241,7 @@ class _AttentionRun:
         rows = (rows[0], rows[0] + count)
         moving = emitter.moving(operator.label, scores, (0, count))
         emitter.retire_moved(scores, moving)
-        shape = (count, operator.columns, operator.depth)
+        shape = (count, operator.columns, scores.columns)
         held = head.stationary_value
         task = emitter.product(operator.label, shape, moving, held, self.out, rows, set())
         emitter.drop_moved(scores.name)

@@ -18,6 +18,7 @@ from accelsim.model.operators import (
     OperatorKind,
     Window,
 )
+from accelsim.model.operators.attention_scores import CAUSAL
 from accelsim.model.tensors import Parameter, Role, Shape
 
 # What stands before the labels of the work on a token that is generated behind others.
@@ -186,17 +187,32 @@ class GraphBuilder:
         return self.place(name, kind, source, parameters=parameters, form=form)
 
     def attention(
-        self, query: str, key: str, value: str, heads: int, *, masked: bool = False, groups: int = 1
+        self,
+        query: str,
+        key: str,
+        value: str,
+        heads: int,
+        *,
+        masked: bool = False,
+        causal: bool = False,
+        groups: int = 1,
     ) -> str:
-        """Place scores, softmax and context of heads, of which so many ``groups`` share keys."""
+        """Place scores, softmax and context of heads, of which so many ``groups`` share keys.
+
+        Of a ``causal`` attention no token sees those behind it.
+        """
         if self._kept is not None:
             kept = self._keep("key_cache", key), self._keep("value_cache", value)
             # A prompt reads what it has just made.
             key, value = kept if self._kept else (key, value)
         rows, width = (self._operators[key].seen_rows, self._operators[query].columns // heads)
         sizes = {"columns": rows, "depth": width, "batch": heads, "groups": groups}
-        scores = self.place("scores", ATTENTION_SCORES, query, key, **sizes)
-        softmax = self.place("softmax", SOFTMAX, scores, masked=masked)
+        # Requests that share a pass have keys of their own, and of a window that is shorter than
+        # what is computed at a time not all keys are kept.
+        ordered = self.requests == 1 and rows >= self._operators[query].rows
+        form = CAUSAL if causal and ordered else ""
+        scores = self.place("scores", ATTENTION_SCORES, query, key, **sizes, form=form)
+        softmax = self.place("softmax", SOFTMAX, scores, masked=masked or causal)
         width = self._operators[value].columns * groups // heads
         context = {"columns": width, "depth": rows, "groups": groups}
         return self.place("context", ATTENTION_CONTEXT, softmax, value, **context)

@@ -233,7 +233,8 @@ def test_a_prompt_alone_costs_what_it_did_but_for_the_cache() -> None:
 
 @BOTH
 def test_a_prompt_in_chunks_is_a_staircase(machine: str) -> None:
-    whole = generated(machine, "sequence_length=48", "generate.new_tokens=2")
+    square = f"cases.{machine}.hardware.mapping.causal=square"
+    whole = generated(machine, "sequence_length=48", "generate.new_tokens=2", square)
     chunks = generated(
         machine, "sequence_length=48", "generate={new_tokens: 2, cache_block: 1, prompt_chunk: 16}"
     )

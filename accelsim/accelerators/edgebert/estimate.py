@@ -70,7 +70,7 @@ class Estimate:
         self._site = emitter.hardware.site
         self._priced = objective.name != "time"
         self._loads: dict[tuple[str, int, int], tuple[int, float]] = {}
-        self._functions: dict[tuple[str, int], tuple[int, float]] = {}
+        self._functions: dict[tuple[str, int, int], tuple[int, float]] = {}
 
     # -- stages --------------------------------------------------------------------------------
 
@@ -106,14 +106,17 @@ class Estimate:
         project = self.works(stage.units, stage.rows, heads)
         made, moves = sum(work.array for work in project), sum(work.move for work in project)
         again = 0 if self._stays(stage, variant) else moves
-        blocks = [last - first for first, last in split_rows(stage.rows, variant.score_rows)]
-        core = {rows: self._core(stage, rows) for rows in {*blocks}}
+        blocks = [
+            (rows[1] - rows[0], stage.columns(rows))
+            for rows in split_rows(stage.rows, variant.score_rows)
+        ]
+        core = {block: self._core(stage, *block) for block in {*blocks}}
         array = functions = 0
         waiting: list[tuple[int, int]] = []
-        for number, rows in enumerate(blocks * heads):
+        for number, block in enumerate(blocks * heads):
             if number % len(blocks) == 0:
                 array += made + (again if number else moves)
-            score, normalise, weigh = core[rows]
+            score, normalise, weigh = core[block]
             array += score
             functions = max(functions, array) + normalise
             if not self._overlapped:
@@ -160,13 +163,13 @@ class Estimate:
     def _overlapped(self) -> bool:
         return self._parts.overlap.special_functions
 
-    def _core(self, stage: AttentionStage, rows: int) -> tuple[int, int, int]:
+    def _core(self, stage: AttentionStage, rows: int, keys: int) -> tuple[int, int, int]:
         """Return the cycles of scores, of the functions on them, and of weighing values."""
         scores, weighted = stage.attention.scores, stage.attention.weighted
         array, home = self._parts.pe_array, self._home(weighted, rows * weighted.columns)
-        score = panel_cycles(array, rows, scores.columns, scores.depth)
-        weigh = panel_cycles(array, rows, weighted.columns, weighted.depth)
-        normalise = sum(self._function(each, rows)[0] for each in stage.attention.between)
+        score = panel_cycles(array, rows, keys, scores.depth)
+        weigh = panel_cycles(array, rows, weighted.columns, keys)
+        normalise = sum(self._function(each, rows, keys)[0] for each in stage.attention.between)
         return score, normalise, weigh + home
 
     def _work(self, unit: Unit, rows: int, heads: int) -> Work:
@@ -232,15 +235,19 @@ class Estimate:
             return cycles, 0.0
         return cycles, self._objective.joules(self._emitter.panel(product, (0, columns)).uses)
 
-    def _function(self, operator: Operator, rows: int) -> tuple[int, float]:
-        key = (operator.name, rows)
+    def _function(
+        self, operator: Operator, rows: int, columns: int | None = None
+    ) -> tuple[int, float]:
+        """Return cycles and joules of a function on some rows, of all their columns or so many."""
+        if columns is None:
+            columns = operator.columns if operator.kind.keeps_width else operator.depth
+        key = (operator.name, rows, columns)
         if key not in self._functions:
-            self._functions[key] = self._worked(operator, rows)
+            self._functions[key] = self._worked(operator, rows, columns)
         return self._functions[key]
 
-    def _worked(self, operator: Operator, rows: int) -> tuple[int, float]:
+    def _worked(self, operator: Operator, rows: int, columns: int) -> tuple[int, float]:
         operands = len(self._context.producers[operator.name])
-        columns = operator.columns if operator.kind.keeps_width else operator.depth
         use = function_use(SFU, operator.kind, rows, columns, operands)
         uses = padded_to(self._emitter.vector_size, use)
         spilled = self._home(operator, rows * operator.columns) + sum(

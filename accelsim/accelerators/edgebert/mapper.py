@@ -69,7 +69,7 @@ class EdgeBertMapper(Mapper[EdgeBertEmitter]):
 def _orders(
     estimate: Estimate, emitter: EdgeBertEmitter, stage: Stage, attention: Attention
 ) -> Iterator[_Trail]:
-    heads = AttentionStage(emitter.context, stage, attention)
+    heads = AttentionStage(emitter.context, stage, attention, emitter.hardware.mapping)
     overlaps = (True, False) if emitter.parts.overlap.special_functions else (False,)
     for overlap in overlaps:
         for block in row_blocks(heads.rows, emitter.vector_size):

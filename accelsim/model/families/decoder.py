@@ -1,9 +1,10 @@
 """What decoders have in common: causal attention, and a head that predicts what follows.
 
 The graph is a prefill: all tokens of a prompt at once, and the logits behind the last one. Causal
-attention is a masked softmax: scores are computed as a full square, and half of them thrown away,
-unless a machine skips them (none here does); so it is with a sliding window. With ``kept`` tokens
-it is a step: one token, which reads the keys and values that were kept, or a chunk of a prompt.
+attention is a masked softmax, and its products those of a full square in every count here: which
+of them a machine leaves out is its mapper's choice. What lies behind a sliding window is computed.
+With ``kept`` tokens it is a step: one token, which reads the keys and values that were kept, or a
+chunk of a prompt.
 """
 
 from __future__ import annotations

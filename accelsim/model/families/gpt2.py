@@ -142,7 +142,7 @@ class Gpt2(Decoder):
             graph.part(name, f"{prefix}attn.c_attn", normal, (width, width), Role.BACKBONE)
             for name in ("query", "key", "value")
         )
-        context = graph.attention(query, key, value, heads, masked=True)
+        context = graph.attention(query, key, value, heads, causal=True)
         output = linear("output", "attn.c_proj", context, width, width)
         middle = graph.place("attention_add", ADD, output, hidden)
         normal = self._norm(graph, "ffn_layer_norm", f"{prefix}ln_2", middle)

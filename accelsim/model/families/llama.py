@@ -231,7 +231,7 @@ class Llama(Decoder):
         query = self._positioned(graph, "query", prefix, query, layer)
         key = self._positioned(graph, "key", prefix, key, layer)
         context = graph.attention(
-            query, key, value, heads, masked=True, groups=heads // self.key_heads
+            query, key, value, heads, causal=True, groups=heads // self.key_heads
         )
         output = linear("output", "self_attn.o_proj", context, width, wide, self.output_bias, "")
         middle = graph.place("attention_add", ADD, output, hidden)

@@ -7,11 +7,17 @@ import math
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach
 from accelsim.model.tensors import Shape
 
+CAUSAL = "causal"
+
 
 class AttentionScores(OperatorKind):
-    """Multiplies queries by keys, one product for each head."""
+    """Multiplies queries by keys, one product for each head.
+
+    In the form ``causal`` no query sees a key behind its own, which is the last of the last.
+    """
 
     name = "attention_scores"
+    forms = frozenset({"", CAUSAL})
     reach = Reach.MATRIX
     keeps_width = False
 
