@@ -57,20 +57,24 @@ def task_graph(
     generates = workload.generate and model.generates
     keeps: dict[str, Any] = {"kept": kept, "requests": requests} if generates else {}
 
+    longest, memo = tokens + adaptation.virtual_tokens, memo or Memo()
+
     def build() -> LayerGraph:
+        return model.build(
+            sequence_length=longest,
+            classes=classes,
+            exits=exits,
+            attention_spans=spans or None,
+            **keeps,
+        )
+
+    def adapt() -> LayerGraph:
         try:
-            pretrained = model.build(
-                sequence_length=tokens + adaptation.virtual_tokens,
-                classes=classes,
-                exits=exits,
-                attention_spans=spans or None,
-                **keeps,
-            )
-            return adaptation.apply(pretrained)
+            return adaptation.apply(memo.get("graph", (*key, longest), build))
         except ConfigError as error:
             own = workload.name_of_model(task)
             of = f".models.{own}" if own in case.config.models else ""
             raise ConfigError(f"cases.{case.name}{of}.adaptation: {error}") from None
 
-    key = (model.digest, adaptation.digest, tokens, classes, exits, spans, *keeps.values())
-    return (memo or Memo()).get("graph", key, build)
+    key = (model.digest, classes, exits, spans, *keeps.values())
+    return memo.get("graph", (*key, tokens, adaptation.digest), adapt)

@@ -101,7 +101,7 @@ class Plan:
 
         Raises NoRoomError when a buffer cannot make the room.
         """
-        wanted = [(buffer, size) for buffer, size in holds if size]
+        wanted = [each for each in holds if each[1]]
         waits = set(after)
         for buffer, size in wanted:
             waits.update(self._make_room(operator, buffer, size))

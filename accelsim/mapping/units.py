@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from accelsim.model.operators import Operator, Reach
 
@@ -20,7 +21,7 @@ class Unit:
 
     operators: tuple[Operator, ...]
 
-    @property
+    @cached_property
     def products(self) -> tuple[Operator, ...]:
         """The matrix products."""
         return tuple(filter(_is_product, self.operators))
@@ -71,17 +72,12 @@ def _fits_together(
 
 def _ordered(groups: list[list[Operator]], producers: Producers) -> list[list[Operator]]:
     """Return the groups in an order in which they can be worked off, as far as there is one."""
-    left, ordered = list(groups), []
-    waiting = {operator.name for group in groups for operator in group}
-    while left:
-        for group in left:
-            needed = {each.name for operator in group for each in producers(operator)}
-            own = {operator.name for operator in group}
-            if not (needed - own) & waiting:
-                break
-        else:
-            break
-        left.remove(group)
-        ordered.append(group)
-        waiting -= own
+    own = [{operator.name for operator in group} for group in groups]
+    read = [{each.name for operator in group for each in producers(operator)} for group in groups]
+    waiting, left = set[str]().union(*own), list(range(len(groups)))
+    ordered: list[list[Operator]] = []
+    while (found := next((n for n in left if not (read[n] - own[n]) & waiting), None)) is not None:
+        left.remove(found)
+        ordered.append(groups[found])
+        waiting -= own[found]
     return ordered

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from operator import is_
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -123,7 +124,12 @@ def assign_roles(
     operators: Iterable[Operator], choose: Callable[[Operator, Parameter], Role]
 ) -> list[Operator]:
     """Return the operators with new roles; those that share a parameter go on sharing it."""
-    return change_parameters(operators, lambda o, p: replace(p, role=choose(o, p)))
+
+    def changed(operator: Operator, parameter: Parameter) -> Parameter:
+        role = choose(operator, parameter)
+        return parameter if role is parameter.role else replace(parameter, role=role)
+
+    return change_parameters(operators, changed)
 
 
 def with_roles(graph: LayerGraph, choose: Callable[[Operator, Parameter], Role]) -> LayerGraph:
@@ -143,7 +149,8 @@ def change_parameters(
             if parameter.name not in made:
                 made[parameter.name] = change(operator, parameter)
         mine = tuple(made[parameter.name] for parameter in operator.parameters)
-        changed.append(replace(operator, parameters=mine) if mine else operator)
+        same = all(map(is_, mine, operator.parameters))
+        changed.append(operator if same else replace(operator, parameters=mine))
     return changed
 
 
