@@ -8,7 +8,7 @@ behind is the same work however long the cache is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -85,12 +85,36 @@ def of_one_request(operator: Operator, requests: int) -> Operator:
 def cut(graph: LayerGraph) -> tuple[tuple[Stage, ...], ...]:
     """Return the stages of all segments, in an order in which they can be worked off."""
     runs = groupby(graph.operators, key=lambda operator: operator.layer)
-    stages = (_stages(graph, list(operators)) for _, operators in runs)
+    known: dict[Hashable, tuple[list[Operator], tuple[Stage, ...]]] = {}
+    stages = (_alike(graph, list(operators), known) for _, operators in runs)
     return tuple(
         tuple(part)
         for run in stages
         for _, part in groupby(run, key=lambda stage: _reads_state(graph, stage))
     )
+
+
+def _alike(
+    graph: LayerGraph,
+    operators: list[Operator],
+    known: dict[Hashable, tuple[list[Operator], tuple[Stage, ...]]],
+) -> tuple[Stage, ...]:
+    """Cut a segment; as one before, if its operators are the same but for their names."""
+    place = {operator.name: number for number, operator in enumerate(operators)}
+    key = tuple(
+        (
+            *(each.kind, each.shape, each.depth, each.groups, each.window, each.kept, each.parts),
+            tuple((place.get(one.name), one.kind) for one in graph.predecessors(each)),
+            tuple(place.get(one.name) for one in graph.successors(each)),
+        )
+        for each in operators
+    )
+    if key not in known:
+        known[key] = operators, _stages(graph, operators)
+        return known[key][1]
+    first, stages = known[key]
+    twins = {one.name: operator for one, operator in zip(first, operators, strict=True)}
+    return tuple(stage.each(lambda one: twins[one.name]) for stage in stages)
 
 
 def _reads_state(graph: LayerGraph, stage: Stage) -> bool:
