@@ -88,6 +88,21 @@ STRUCTURES = {
         made([node("Gemm", "x w b", "y", alpha=0.5, beta=2.0)], [1, 8], drawn("w", 8, 4),
              drawn("b", 4)), 32, 36,
     ),
+    "a norm whose scale is multiplied into a number of rows": (
+        made(
+            [node("MatMul", "x w", "h"), node("ReduceMean", "h", "m", axes=[1]),
+             node("Sub", "h m", "c"), node("Mul", "c c", "s"),
+             node("ReduceMean", "s", "v", axes=[1]), node("Add", "v e", "ve"),
+             node("Sqrt", "ve", "d"), node("Reciprocal", "d", "r"),
+             node("Mul", "r g", "rg"), node("Mul", "h rg", "t"), node("Mul", "m rg", "u"),
+             node("Sub", "b u", "bu"), node("Add", "t bu", "y")],
+            [1, 8], drawn("w", 8, 4), drawn("g", 4), drawn("b", 4), tensor("e", np.float32(1e-6)),
+        ), 32, 40,
+    ),
+    "a scaled table": (
+        made([node("Cast", "x", "i", to=7), node("Gather", "t i", "r"), node("Mul", "r s", "y")],
+             [1, 3], drawn("t", 5, 4), tensor("s", np.float32(3)), kind=6), 0, 20,
+    ),
     "a norm without shifts": (
         made([node("LayerNormalization", "x g", "y")], [1, 3, 8], drawn("g", 8)), 0, 8,
     ),
@@ -103,7 +118,9 @@ def test_structures_compute_what_the_reference_does(name: str, tmp_path: Path) -
     graph = import_onnx(file, {}).graph
     assert (graph.macs, graph.parameter_count()) == (macs, parameters)
     shape = [each.dim_value for each in model.graph.input[0].type.tensor_type.shape.dim]
-    given = {"x": np.random.default_rng(3).normal(0, 1, shape).astype(np.float32)}
+    tokens = model.graph.input[0].type.tensor_type.elem_type == 6
+    drawn_values = np.random.default_rng(3).normal(0, 1, shape)
+    given = {"x": abs(drawn_values).astype(np.int32 if tokens else np.float32)}
     (found,) = forward_onnx(file, given).values()
     dense = model
     if model.graph.sparse_initializer:  # which the reference cannot read
@@ -112,6 +129,20 @@ def test_structures_compute_what_the_reference_does(name: str, tmp_path: Path) -
         dense = made(list(model.graph.node), [1, 8], tensor("w", weight.reshape(8, 4)))
     (wanted,) = ReferenceEvaluator(dense).run(None, given)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_an_empty_cache_is_none(graphs: dict[str, Any], tmp_path: Path) -> None:
+    model, given, macs, parameters = graphs["inputs"]("heads")
+    model.graph.node[-1].input.extend(["", "", "", "past_k", "past_v"])
+    shape = [1, graphs["HEADS"], "past", graphs["HEAD"]]
+    for name in ("past_k", "past_v"):
+        model.graph.input.append(onnx.helper.make_tensor_value_info(name, 1, shape))
+        given[name] = np.zeros((1, graphs["HEADS"], 0, graphs["HEAD"]), np.float32)
+    file = saved(tmp_path, model)
+    graph = import_onnx(file, {name: list(each.shape) for name, each in given.items()}).graph
+    assert (graph.macs, graph.parameter_count()) == (macs, parameters)
+    (found,) = forward_onnx(file, given).values()
+    assert graphs["some"](found) == pytest.approx(WANTED["heads"], rel=1e-4, abs=1e-4)
 
 
 def test_a_table_of_integers_is_whole_whatever_rows_are_read(tmp_path: Path) -> None:
@@ -164,6 +195,13 @@ REFUSED = {
     "what activations choose": (
         lambda: choosing([], node("Relu", "h", "c")),
         "chosen (If): its condition depends on activations"),
+    "an input that is missing": (
+        lambda: made([node("ms.FusedMatMul", "x -", "y")], [1, 8]),
+        "node 'n_y' (FusedMatMul): an input is missing, or an activation where a constant is"),
+    "a row that no table has": (
+        lambda: made([node("Gather", "t five", "r"), node("Relu", "r", "y")], [1, 3],
+                     drawn("t", 5, 4), tensor("five", np.array([[5]]))),
+        "it looks up what a table of 5 rows does not have"),
     "capped scores": (
         lambda: runpy.run_path(str(SCRIPT))["grouped"](softcap=5.0)[0],
         "n_y (com.microsoft.GroupQueryAttention): softcap 5.0, expected 0.0"),

@@ -26,8 +26,8 @@ class OnnxModel(OneInput):
     path: Annotated[str, Field(description="of the file")]
     digest_of_file: Annotated[str, Field(description="the SHA-256 of its content")]
     shapes: Annotated[
-        dict[str, list[Annotated[int, Field(gt=0, le=1_000_000)]]],
-        Field(description="of inputs that have dynamic axes, by their names"),
+        dict[str, list[Annotated[int, Field(ge=0, le=1_000_000)]]],
+        Field(description="of inputs that have dynamic axes, by their names; a cache may be empty"),
     ]
 
     def inputs(self, sequence_length: int) -> str:

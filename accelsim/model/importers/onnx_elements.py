@@ -22,6 +22,7 @@ from accelsim.model.importers.onnx_parts import (
     settled,
 )
 from accelsim.model.importers.onnx_placer import Placer
+from accelsim.model.importers.onnx_spread import spread
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
 from accelsim.model.operators import AVERAGE_POOL, Window
 
@@ -50,6 +51,9 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
         _check_last(placer, own, values[0])
     values = [settled(each) for each in values]
     large = [each for each in constants if each.elements > 1 or each.outside]
+    step = spread(kind, inputs, lambda *each: _again(placer, node, each))
+    if step:
+        return step
     made = values[0].made
     scales = kind == "Mul" and constants and isinstance(made, Product) and made.integer
     if len(values) == 1 and kind in ("Add", "Sub", "Mul", "Div") and (scales or len(large) == 1):
@@ -63,6 +67,15 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
     if large:
         raise UnsupportedError("it combines an activation with values of another shape")
     return _function(placer, node, inputs, values)
+
+
+def _again(placer: Placer, node: Any, told: Sequence[Any]) -> Seen:
+    """Return what a node of another kind makes, in the place of one."""
+    import onnx
+
+    kind, *given = told
+    plain = onnx.helper.make_node(kind, [""] * len(given), node.output, node.name)
+    return elements(placer, plain, {}, given)
 
 
 def _function(placer: Placer, node: Any, inputs: Sequence[Seen], values: Sequence[Value]) -> Value:

@@ -20,7 +20,7 @@ from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.importers.onnx_fused import parts_of
 from accelsim.model.importers.onnx_kinds import MAKERS, OWN_DOMAIN, REASONS, Maker, is_supported
-from accelsim.model.importers.onnx_parts import Value, gathered, look_up
+from accelsim.model.importers.onnx_parts import Value, gathered, look_up, settled
 from accelsim.model.importers.onnx_placer import Placer, checked
 from accelsim.model.importers.onnx_turned import Turned, turned
 from accelsim.model.importers.onnx_values import (
@@ -187,7 +187,8 @@ class _Reader:
             shape = tuple(d.dim_value if d.dim_value > 0 else size for d in dims)
         array = self._inputs.get(name)
         shape = shape if array is None else tuple(np.shape(array))
-        if len(shape) != len(dims) or any(size < 1 for size in shape[1:]):
+        least = 0 if told or array is not None else 1  # a cache may be empty
+        if len(shape) != len(dims) or any(size < least for size in shape[1:]):
             raise self._error(
                 f"input '{name}' has axes without a value; give all, such as shapes: "
                 f"{{{name}: [1, {'128' if kind in _INTEGERS else '3, 224, 224'}]}}"
@@ -230,6 +231,10 @@ class _Reader:
 
     def _damaged(self, node: Any, error: Exception) -> ConfigError:
         text = " ".join(str(error).split())[:200] or "it is damaged"
+        if isinstance(error, AttributeError):
+            text = (
+                "an input is missing, or an activation where a constant is expected, or the reverse"
+            )
         return self._error(f"node '{name_of(node)}' ({node.op_type}): {text}")
 
     def _note(self, node: Any, reason: str) -> None:
@@ -357,6 +362,7 @@ class _Reader:
             makers = [node for node in self._needed if each.name in node.output]
             try:
                 value = value.told(self._placer) if isinstance(value, Turned) else value
+                value = value if value.made.is_placed else settled(value, first=True)
                 operator = value.made.place(self._placer)
             except UnsupportedError as error:
                 self._note(error.node or makers[0], error.reason)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from accelsim.model.importers.onnx_parts import Headed, Made, Product, Value, samples
+from accelsim.model.importers.onnx_parts import Headed, Look, Made, Product, Value, samples
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
 from accelsim.model.operators import (
     GELU,
@@ -104,8 +104,10 @@ class Function(Made):
         found = self._nearest(_CURVES)
         if found:
             return placer.function(found[0], self.root, form=found[1])
-        if isinstance(self.root, Product) and self.alone and self.factor is not None:
-            return self.root.scaled(self.factor).place(placer)
+        if isinstance(self.root, (Look, Product)) and self.alone and self.factor is not None:
+            scaled = self.root.scaled(self.factor, placer.readers)
+            if scaled:
+                return scaled.place(placer)
         norm = self.norm()
         if norm and not isinstance(self.root, Headed):
             return placer.norm(norm[0], self.root, None, None, norm[1])

@@ -9,12 +9,13 @@ and functions of one input grow. Which function they are is told by what they ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx_weights import rows_of, times
 from accelsim.model.operators import OperatorKind, Window
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Made:
     def probe(self) -> Any:
         """Samples of the root, or what a function makes of them."""
         return samples(self.width)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether something read it."""
+        return self._placed
 
     def place(self, placer: Placer) -> str | None:
         """Return the name of the operator, which is placed if it is not yet."""
@@ -269,6 +275,11 @@ class Look(Made):
         """Place the look-up."""
         return placer.look_up(self.table, self.numbers.value)
 
+    def scaled(self, scale: float, readers: Mapping[str, int]) -> Look | None:
+        """Return rows times a scale; None where something else reads the table."""
+        alone = readers.get(self.table.name, 1) == 1
+        return Look(times(self.table, scale), self.numbers) if alone else None
+
 
 class Product(Made):
     """A product with a ``weight`` of (outputs, depth) and a bias or none; with a ``window``, a
@@ -300,19 +311,10 @@ class Product(Made):
         more = {"window": self.window, "groups": self.groups, "form": self.form}
         return Product(self.source, weight, bias, rows=self.rows, integer=integer, **more)  # type: ignore[arg-type]
 
-    def scaled(self, scale: Constant | float) -> Product:
+    def scaled(self, scale: Constant | float, readers: Any = None) -> Product:
         """Return the product of weights and bias times scales, of the tensor or of each output."""
-        import numpy as np
-
-        def times(given: Constant) -> Constant:
-            def read() -> Any:
-                factor = scale.value if isinstance(scale, Constant) else scale
-                wide = np.asarray(factor, np.float32).reshape(-1, *[1] * (len(given.shape) - 1))
-                return np.asarray(given.value, np.float32) * wide
-
-            return replace(given, read=read)
-
-        return self._with(times(self.weight), self.bias and times(self.bias), integer=False)
+        bias = self.bias and times(self.bias, scale)
+        return self._with(times(self.weight, scale), bias, integer=False)
 
     def biased(self, bias: Constant) -> Product:
         """Return the product with a bias."""
@@ -331,13 +333,6 @@ class Product(Made):
     def made(self, placer: Placer) -> str | None:
         """Place the product."""
         return placer.product(self)
-
-
-def rows_of(constant: Constant, chosen: Sequence[int]) -> Constant:
-    """Return some rows of a parameter, as one of its own."""
-    name = f"{constant.name}[{chosen[0]}:{chosen[-1] + 1}]"
-    shape = (len(chosen), *constant.shape[1:])
-    return Constant(name, shape, lambda: constant.value[list(chosen)])
 
 
 class Masked(Made):

@@ -229,6 +229,9 @@ class Placer:
 
     def look_up(self, table: Constant, numbers: Any) -> str:
         """Place the look-up of rows."""
+        most = table.shape[0]
+        if (numbers >= most).any() or (numbers < -most).any():
+            raise UnsupportedError(f"it looks up what a table of {most} rows does not have")
         own = self.parameter(table, Role.EMBEDDING)
         rows, columns = numbers.size, table.shape[1]
         sizes: dict[str, Any] = {"rows": rows, "columns": columns, "depth": 1}

@@ -21,6 +21,7 @@ from accelsim.model.importers.onnx_parts import (
 )
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx_weights import times
 from accelsim.model.operators import Window
 
 
@@ -133,9 +134,9 @@ def gemm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any
         return matmul(placer, node, own, inputs)
     if own.get("transA"):
         value = value.with_view(value.seen.T)
-    weight = _times(weight if own.get("transB") else _turned(weight), own.get("alpha", 1.0))
+    weight = times(weight if own.get("transB") else _turned(weight), own.get("alpha", 1.0))
     shift = _bias(bias, weight.shape[0])
-    return _linear(placer, node, value, weight, shift and _times(shift, own.get("beta", 1.0)))
+    return _linear(placer, node, value, weight, shift and times(shift, own.get("beta", 1.0)))
 
 
 def conv(
@@ -219,10 +220,6 @@ def _turned(weight: Constant) -> Constant:
     if len(shape) != 2:
         raise UnsupportedError("its weights are no matrix")
     return replace(weight, shape=tuple(shape[::-1]), read=lambda: weight.value.reshape(shape).T)
-
-
-def _times(given: Constant, factor: float) -> Constant:
-    return given if factor == 1 else replace(given, read=lambda: given.value * factor)
 
 
 def _bias(given: Sequence[Constant | None], outputs: int) -> Constant | None:

@@ -205,6 +205,7 @@ def gather(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
 
 def concat(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return columns side by side, or learned rows before others."""
+    inputs = [each for each in inputs if prod(each.shape)] or inputs[:1]
     if len(inputs) == 1:
         return inputs[0]  # type: ignore[no-any-return]
     first, *others = inputs = [joined(each) for each in inputs]
