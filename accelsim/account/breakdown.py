@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from math import fsum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount
@@ -72,6 +72,18 @@ class BreakdownRow(NamedTuple):
         return self.dynamic + self.leakage + self.clock + self.standby
 
 
+class Sheet(NamedTuple):
+    """Rows of one state, program, task and layer: their other cells, which equal layers share."""
+
+    place: tuple[str, str, str, int | None]
+    rest: tuple[tuple[Any, ...], ...]
+
+    def rows(self) -> Rows:
+        """Yield the rows."""
+        for rest in self.rest:
+            yield BreakdownRow(*self.place, *rest)
+
+
 _SUFFIXES = {
     **dict.fromkeys(("busy", "elapsed"), "_s"),
     **dict.fromkeys(("dynamic", "leakage", "clock", "standby"), "_J"),
@@ -84,9 +96,11 @@ _Place = tuple[str, str, str, int | None, str]
 _Spent = tuple[tuple[str, str, str, str], float, float, float | None, tuple[str, str]]
 
 
-def breakdown(design: Design, run: Run, account: EnergyAccount, prices: PriceList) -> Rows:
+def breakdown(
+    design: Design, run: Run, account: EnergyAccount, prices: PriceList
+) -> Iterator[Sheet]:
     """Yield the rows of a run: by program and layer, then idle states and refreshes meanwhile."""
-    return _Breakdown(design, run, account, prices).rows()
+    return _Breakdown(design, run, account, prices).sheets()
 
 
 class _Breakdown:
@@ -95,18 +109,24 @@ class _Breakdown:
         machine = Machine(design.hardware)
         self.spent_in = cache(self._spent_in)
         self.port = cache(lambda block, action: machine.port(block, action).name)
-        self.booked = {behalf: self._by_operator(work) for behalf, work in run.work.items()}
+        self.booked = cache(self._by_operator)
         # Joules of a clock that stops, by state and block, for each booked tick.
         self.gated = self._gated_clocks()
         rest = run.makespan - sum(work.dram_ticks for work in run.work.values())
         used = fsum(self._dram_joules(work) for work in run.work.values())
         self.rest = (fsum(account.standby.values()) - used) / rest if rest else 0.0
 
-    def rows(self) -> Rows:
+    def sheets(self) -> Iterator[Sheet]:
         """Yield all rows."""
+        known: dict[tuple[str, Work], Sheet] = {}
         for behalf, work in self.run.work.items():
-            yield from self._actions(behalf, work)
-            yield from self._shared(behalf, work)
+            alike = behalf.point, work
+            if alike not in known:
+                known[alike] = _sheet((*self._actions(behalf, work), *self._shared(behalf, work)))
+            yield Sheet((str(_state(behalf)), *behalf[1:]), known[alike].rest)
+        yield from (_sheet((row,)) for row in self._asleep())
+
+    def _asleep(self) -> Rows:
         for key, amount in self.run.ledger.amounts.items():
             if key.program == IDLE:
                 yield from self._background(key, amount)
@@ -130,7 +150,7 @@ class _Breakdown:
 
     def _shared(self, behalf: Behalf, work: Work) -> Rows:
         """Yield what the operators of a layer bear of what is spent by the tick."""
-        state, booked = _state(behalf), self.booked[behalf]
+        state, booked = _state(behalf), self.booked(work)
         busiest = {operator: max(ports.values()) for operator, ports in booked.items()}
         total, standby = sum(busiest.values()), self._dram_joules(work)
         standby += self.rest * (work.ticks - work.dram_ticks)
@@ -183,8 +203,8 @@ class _Breakdown:
 
     def _gated_clocks(self) -> dict[tuple[ChipState, str], float]:
         booked: Counter[tuple[ChipState, str]] = Counter()
-        for behalf, operators in self.booked.items():
-            for ports in operators.values():
+        for behalf, work in self.run.work.items():
+            for ports in self.booked(work).values():
                 for (block, port), ticks in ports.items():
                     if self.prices.clocks.get(block) == port and self.prices.stops(block):
                         booked[_state(behalf), block] += ticks
@@ -206,6 +226,11 @@ class _Breakdown:
 
 
 _SECOND = float(TICKS_PER_SECOND)
+
+
+def _sheet(rows: tuple[BreakdownRow, ...]) -> Sheet:
+    """Return rows of one place as a sheet."""
+    return Sheet(rows[0][:4], tuple(row[4:] for row in rows))
 
 
 def _state(behalf: Behalf) -> ChipState:

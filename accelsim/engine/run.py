@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from accelsim.engine.ledger import Ledger
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.engine.work import Behalf, Work
 from accelsim.machine.chip_state import NOMINAL, ChipState
-from accelsim.policies.idle import IdlePlan
 from accelsim.program import ProgramKind
-from accelsim.requests.request import Request
 from accelsim.units import Tick
+
+if TYPE_CHECKING:
+    from accelsim.policies.idle import IdlePlan
+    from accelsim.requests.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +197,15 @@ class Run:
 
     @cached_property
     def work(self) -> Mapping[Behalf, Work]:
-        """What was done on each behalf."""
-        found: dict[Behalf, Work] = {}
+        """What was done on each behalf; those for which the same segments ran share it."""
+        segments = defaultdict[Behalf, list[tuple[SegmentRecord, int]]](list)
         for record, behalf, times in self.ran:
-            found.setdefault(behalf, Work()).add(record, times)
+            segments[behalf].append((record, times))
+        known: dict[tuple[tuple[int, int], ...], Work] = {}
+        found = {}
+        for behalf, own in segments.items():
+            key = tuple((id(record), times) for record, times in own)
+            found[behalf] = known[key] = known.get(key) or Work.of(own)
         return found
 
     def total(self, kind: ProgramKind) -> ProgramTotal:

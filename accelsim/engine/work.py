@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,9 +20,9 @@ class Behalf(NamedTuple):
     layer: int | None
 
 
-@dataclass
+@dataclass(eq=False)
 class Work:
-    """All segments that ran on one behalf.
+    """All segments that ran on one behalf, or on each of several alike.
 
     ``ticks`` are their durations; ``amounts`` and ``busy`` ticks are by (block, action, operator).
     ``dram_ticks`` are the durations of those that used the DRAM, ``dram_residency`` its states
@@ -33,6 +34,14 @@ class Work:
     busy: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     dram_ticks: Tick = 0
     dram_residency: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, segments: Iterable[tuple[SegmentRecord, int]]) -> Work:
+        """Return the work of segments, each of which ran so many times."""
+        work = cls()
+        for record, times in segments:
+            work.add(record, times)
+        return work
 
     def add(self, record: SegmentRecord, times: int) -> None:
         """Count a segment that ran so many times."""

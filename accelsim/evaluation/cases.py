@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from accelsim.accelerators.design import Design
-from accelsim.account.breakdown import BreakdownRow, breakdown
+from accelsim.account.breakdown import BreakdownRow, Sheet, breakdown
 from accelsim.account.lifetime import RegionLifetime, lifetimes
 from accelsim.account.memories import Footprint, backbone_programming, footprints
 from accelsim.account.metrics import DesignFigures
@@ -67,6 +67,11 @@ class CaseResult:
     @cached_property
     def breakdown(self) -> tuple[BreakdownRow, ...]:
         """All that was spent, by task, layer, operator, block and action: rows of a tidy table."""
+        return tuple(row for sheet in self.sheets for row in sheet.rows())
+
+    @cached_property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The rows of the breakdown, those of a layer and a task together."""
         return tuple(breakdown(self.design, self.run, self.figures.account, self.figures.prices))
 
     @cached_property

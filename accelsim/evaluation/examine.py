@@ -20,7 +20,6 @@ from accelsim.evaluation.metrics import (
 )
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.result import Result
-from accelsim.evaluation.side_by_side import run_side_by_side
 from accelsim.evaluation.stages import requests_of, run_workload, with_sizes
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.memo import Memo
@@ -113,6 +112,9 @@ def examine_workload(
             progress(case, served, total)
 
     if count > 1 and requests >= _LONG_STREAM:
+        # Processes are needed only here.
+        from accelsim.evaluation.side_by_side import run_side_by_side
+
         result = run_side_by_side(workload, options, count, step, strict=strict)
     else:
         result = run_workload(workload, memo, options=options, progress=step, strict=strict)

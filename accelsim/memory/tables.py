@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import Field
@@ -168,6 +169,7 @@ FIGURES = {
     "leakage_mW": ("leakage", -3),
 }
 _COUNTS = {"capacity_KiB": ("capacity", _KIB), "word_b": ("word", 1)}
+_COLUMNS = _COUNTS | FIGURES
 _SWITCHES = {"set_latency_ns", "reset_latency_ns"}
 _COMMON = {"target", *_COUNTS, *FIGURES} - _SWITCHES - {"write_latency_ns"}
 
@@ -193,14 +195,19 @@ def _read_row(header: list[str], cells: list[str], source: str) -> Row:
     text = dict(zip(header, cells, strict=True))
     values: dict[str, Any] = {"target": text.pop("target", ANY), "source": source}
     for column, cell in text.items():
-        figure, scale = (_COUNTS | FIGURES)[column]
+        figure, scale = _COLUMNS[column]
         values[figure] = _read_cell(column, cell, scale)
     if "set_latency" in values:
         slower = max(values.pop("set_latency"), values.pop("reset_latency"))
         values["write_latency"] = slower
+    return Row(**values, interpolated=_interpolated(source))
+
+
+@lru_cache(maxsize=100)
+def _interpolated(source: str) -> tuple[str, ...]:
     switches = ("read_latency", "write_latency")
     stated = (name for name in switches if f"{name.replace('_', ' ')} interpolated" in source)
-    return Row(**values, interpolated=tuple(stated))
+    return tuple(stated)
 
 
 def _read_cell(column: str, cell: str, scale: int) -> float | int:
@@ -211,7 +218,8 @@ def _read_cell(column: str, cell: str, scale: int) -> float | int:
             value: float | int = int(exact) if exact % 1 == 0 else math.nan
         else:
             # Moving the decimal point rounds once: 0.1 mm2 becomes the float 1e-7.
-            value = float(Decimal(cell).scaleb(scale))
+            plain = "e" not in cell.lower()
+            value = float(f"{cell}e{scale}" if plain else Decimal(cell).scaleb(scale))
     except (ValueError, ArithmeticError):
         value = math.nan
     if not 0 < value < math.inf:

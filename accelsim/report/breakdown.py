@@ -20,7 +20,15 @@ def breakdown_lines(cases: Mapping[str, CaseResult]) -> Iterator[str]:
     """Yield the lines of breakdown.csv; numbers are exact, what there is none of is 0 or empty."""
     yield from csv_lines([_columns(cases)])
     for name, case in cases.items():
-        yield from csv_lines(_rows(name, case))
+        models, known = case.design.models, dict[tuple[int, str], list[str]]()
+        for place, rest in case.sheets:
+            model = models.get(place[2], NOBODY)
+            # Most layers say the same behind the columns of their place.
+            if (id(rest), model) not in known:
+                more = (model,) if models else ()
+                known[id(rest), model] = ["".join(csv_lines([(*row, *more)])) for row in rest]
+            begin = "".join(csv_lines([(name, *place, "")])).removesuffix("\n")
+            yield "".join(begin + line for line in known[id(rest), model])
 
 
 def _columns(cases: Mapping[str, CaseResult]) -> tuple[str, ...]:

@@ -127,8 +127,9 @@ def _spent(rows: Iterable[BreakdownRow]) -> _Spent:
     places = cache(_place)
     for row in rows:
         program, task, layer, operator, block, part, action = row[1:8]
-        busy, elapsed, dynamic = row[10:13]
-        joules, what = row.energy, part if block != CHIP else "elapsed time"
+        busy, elapsed, dynamic, leakage, clock, standby = row[10:]
+        joules = dynamic + leakage + clock + standby
+        what = part if block != CHIP else "elapsed time"
         for both in (layers[places(program, layer), operator, what], tasks[task, program, what]):
             both[0] += joules
             both[1] += elapsed
@@ -136,7 +137,7 @@ def _spent(rows: Iterable[BreakdownRow]) -> _Spent:
         own[0] += dynamic
         own[1] += busy
         if action == STANDING:
-            for kind, spent in zip(_STANDING, row[13:], strict=True):
+            for kind, spent in zip(_STANDING, (leakage, clock, standby), strict=True):
                 blocks[block, part, kind][0] += spent
     return found
 

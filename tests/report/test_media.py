@@ -18,6 +18,7 @@ from rich.console import Console
 from accelsim.errors import ConfigError
 from accelsim.report.console import shown
 from accelsim.report.media import MEDIA, chosen_media
+from accelsim.report.media.json import _finite, _indented
 from accelsim.report.page import page
 from accelsim.report.table import (
     RULE,
@@ -231,3 +232,16 @@ def test_a_column_is_written_once_for_lists_and_records() -> None:
     fields = ((NAME, str.upper), (Column("length", "length", "1"), len))
     assert listed("", fields, ["ab", "c"]).rows == (("AB", 2), ("C", 1))
     assert recorded(fields, "ab") == {"name": "AB", "length": 2}
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=20,
+)
+
+
+@given(DOCUMENTS)
+def test_a_document_is_indented_as_json_does(document: object) -> None:
+    assert _indented(document) == json.dumps(_finite(document), indent=1, allow_nan=False)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from accelsim.report.media.base import Medium
 from accelsim.report.saved import REPORT, saved
 from accelsim.report.table import Report
+
+_CONTAINERS = (Mapping, list, tuple)
 
 
 class Json(Medium):
@@ -22,9 +25,43 @@ class Json(Medium):
 
         Numbers that are not finite, which it does not have, become null.
         """
-        text = json.dumps(_finite(report.document), indent=1, allow_nan=False)
+        text = _indented(report.document)
         shown = json.dumps(saved(report), separators=(",", ":"), allow_nan=False)
         return [f'{text.removesuffix(chr(10) + "}")},\n "{REPORT}": {shown}\n}}\n']
+
+
+def _indented(value: Any, margin: str = "\n") -> str:
+    """Return what ``json.dumps(value, indent=1)`` would, but for numbers that are not finite.
+
+    With an indent that works in Python alone, value by value; here what holds no container is
+    written in C as a whole, the indent being part of the separator.
+    """
+    if not isinstance(value, _CONTAINERS) or not value:
+        return _encoded(value)
+    inner, mapped = margin + " ", isinstance(value, Mapping)
+    value = dict(value) if mapped else value
+    if not any(isinstance(each, _CONTAINERS) for each in (value.values() if mapped else value)):
+        text = _encoded(value, f",{inner}")[1:-1]
+    elif mapped:
+        parts = (f"{_encoded(str(k))}: {_indented(each, inner)}" for k, each in value.items())
+        text = f",{inner}".join(parts)
+    else:
+        text = f",{inner}".join(_indented(each, inner) for each in value)
+    opened, closed = "{}" if mapped else "[]"
+    return f"{opened}{inner}{text}{margin}{closed}"
+
+
+def _encoded(value: Any, separator: str = ",") -> str:
+    encoder = _encoder(separator)
+    try:
+        return encoder.encode(value)
+    except ValueError:
+        return encoder.encode(_finite(value))
+
+
+@cache
+def _encoder(separator: str) -> json.JSONEncoder:
+    return json.JSONEncoder(separators=(separator, ": "), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:
