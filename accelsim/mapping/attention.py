@@ -226,7 +226,25 @@ class _AttentionRun:
         if rows[1] == self.stage.rows:
             emitter.drop(head.stationary_key)
         for function in self.attention.between:
-            emitter.function(function, (count, columns), [scores], scores, mine)
+            table = self._table(function, number, rows)
+            after = {table.loaded_by} if table else ()
+            size = (count, columns)
+            task = emitter.function(function, size, [scores], scores, mine, after=after)
+            if table:
+                table.last_user = task
+                emitter.drop(table)
+
+    def _table(self, function: Operator, number: int, rows: Rows) -> Operand | None:
+        """Load what a function adds to some rows of scores: those of its heads."""
+        if not function.parameters:
+            return None
+        (table,) = function.parameters
+        each = function.rows * function.columns
+        if table.elements < each:
+            return self.emitter.vectors(function)
+        start = number * self.together * each % table.elements + rows[0] * function.columns
+        count = self.together * (rows[1] - rows[0])
+        return self.emitter.vectors(function, (start, start + count * function.columns))
 
     def weigh(self, head: _Head, number: int, rows: Rows) -> None:
         """Multiply the normalised scores by the values of the head."""

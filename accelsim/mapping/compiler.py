@@ -339,6 +339,7 @@ def _operator_signature(
         operator.groups,
         operator.kept,
         operator.window,
+        operator.sources,
         operator.masked,
         operator.partial,
         stored,

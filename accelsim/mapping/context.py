@@ -96,7 +96,7 @@ def _room(graph: LayerGraph, operator: Operator) -> int:
     gathered = (
         reader.rows * reader.depth * reader.groups
         for reader in graph.successors(operator)
-        if reader.window
+        if reader.elsewhere
     )
     return max([operator.elements, *gathered])
 

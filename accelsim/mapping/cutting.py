@@ -188,7 +188,7 @@ def _with_projections(
         return core
     found, shared = set(core), _shared_operands(graph, attention)
     for operator in reversed(operators):
-        if operator.name in shared or operator.window:
+        if operator.name in shared or operator.elsewhere:
             continue
         readers = graph.successors(operator)
         by_columns = all(
@@ -225,7 +225,7 @@ def _rowwise(graph: LayerGraph, operators: Sequence[Operator]) -> list[Stage]:
     stages: list[list[Operator]] = []
     open_rows = 0
     for operator in operators:
-        if operator.rows != open_rows or operator.window or operator.kind.reach is Reach.STATE:
+        if operator.rows != open_rows or operator.elsewhere or operator.kind.reach is Reach.STATE:
             stages.append([])
         stages[-1].append(operator)
         ends = operator.kind.reach in (Reach.ROW, Reach.STATE)

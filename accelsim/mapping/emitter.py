@@ -155,8 +155,8 @@ class Emitter(ABC):
         """Append one panel of a matrix product: (rows, columns, depth); return its task."""
 
     @abstractmethod
-    def vectors(self, function: Operator) -> Operand:
-        """Return the parameters of a function where its unit reads them."""
+    def vectors(self, function: Operator, span: Rows | None = None) -> Operand:
+        """Return the parameters of a function, or some elements, where its unit reads them."""
 
     @abstractmethod
     def function(

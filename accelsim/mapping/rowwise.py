@@ -65,6 +65,9 @@ class UnitRun:
         if operator.window:
             self._pool(operator, rows)
             return
+        if operator.sources:
+            self._rearrange(operator, rows)
+            return
         for first, last in split_rows(rows[1] - rows[0], self.emitter.row_tile):
             self.function(operator, (rows[0] + first, rows[0] + last), operator.columns)
 
@@ -170,16 +173,35 @@ class UnitRun:
         if rows[1] == operator.rows:
             self._end_picture(operator, task)
 
-    def _windows(self, operator: Operator, width: int, group: int = 0) -> Value:
+    def _rearrange(self, operator: Operator, rows: Rows) -> None:
+        """Append what puts elements elsewhere: of each input its share of the rows [ours]."""
+        emitter, out, width = self.emitter, self._out(operator), operator.columns
+        inputs, task, start = self._inputs(operator), -1, 0
+        whole = sum(value.rows * value.columns for value in inputs)
+        for number, value in enumerate(inputs):
+            end = start + value.rows * value.columns
+            first, last = (operator.rows * each // whole for each in (start, end))
+            share, start = (max(first, rows[0]), min(last, rows[1])), end
+            read = [self._windows(operator, width, number)]
+            for begin, stop in split_rows(max(0, share[1] - share[0]), emitter.row_tile):
+                here, shape = (share[0] + begin, share[0] + stop), (stop - begin, width)
+                holds = emitter.hold_for(out, here, shape[0] * width)
+                task = emitter.function(operator, shape, read, out, here, holds=holds)
+        if rows[1] == operator.rows:
+            self._end_picture(operator, task)
+
+    def _windows(self, operator: Operator, width: int, part: int = 0) -> Value:
         """Return what the windows of a picture read, row by row, each element anew [ours].
 
-        No line of the picture is kept for the next window: its memory is read for each.
+        No line of the picture is kept for the next window: its memory is read for each. ``part`` is
+        a group of channels of one picture, or the number of an input.
         """
-        (picture,) = self._inputs(operator)
+        inputs = self._inputs(operator)
+        picture = inputs[part if operator.sources else 0]
         written = enumerate(sorted(picture.writers((0, picture.rows))))
         tasks = {(0, operator.rows): {str(number): task for number, task in written}}
         away = ceil_div(operator.rows * picture.spilled, picture.rows)
-        name = f"{picture.name} by {operator.name}[{group}]"
+        name = f"{picture.name} by {operator.name}[{part}]"
         return Value(name, operator.rows, width, away, picture.address, tasks)
 
     def _end_picture(self, operator: Operator, task: int) -> None:

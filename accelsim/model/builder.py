@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from accelsim.model.graph import LayerGraph
@@ -13,6 +14,7 @@ from accelsim.model.operators import (
     KV_CACHE,
     LAYER_NORM,
     MATMUL,
+    REARRANGE,
     SOFTMAX,
     Operator,
     OperatorKind,
@@ -166,6 +168,13 @@ class GraphBuilder:
     def pool(self, name: str, kind: OperatorKind, source: str, window: Window) -> str:
         """Place a pooling."""
         return self.place(name, kind, source, rows=window.rows, window=window)
+
+    def rearrange(self, name: str, *sources: str, rows: int, columns: int) -> str:
+        """Place what puts elements elsewhere; a forward pass takes places from outside."""
+        given = [self._operators[each] for each in sources]
+        shapes = tuple((each.seen_rows, prod(each.seen)) for each in given)
+        sizes = {"rows": rows, "columns": columns, "batch": 1, "sources": shapes}
+        return self.place(name, REARRANGE, *sources, **sizes)
 
     def norm(
         self,

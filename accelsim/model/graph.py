@@ -175,7 +175,7 @@ def _operator_content(operator: Operator) -> list[object]:
     choice.append(None if operator.window is None else repr(operator.window))
     choice.append(operator.kept)
     kind = type(operator.kind)
-    own = [operator.parts] if operator.parts else []
+    own = [each for each in (operator.parts, operator.sources) if each]
     return [operator.name, kind.__module__, kind.__qualname__, shape, names, *choice, *own]
 
 

@@ -14,6 +14,7 @@ from accelsim.model.operators import (
     CONVOLUTION,
     MAX_POOL,
     PREPEND,
+    REARRANGE,
     ROTARY,
     Operator,
     OperatorKind,
@@ -57,6 +58,8 @@ def random_operands(operator: Operator, seed: int = 1) -> list[NDArray[Any]]:
         generator.normal(0, 2, (SENTENCES, *shape)).astype(np.float32)
         for shape in operator.kind.inputs(operator)
     ]
+    if operator.kind is REARRANGE:  # every element stays where it is
+        found.append(np.arange(operator.elements).reshape(operator.rows, -1))
     if operator.kind is ROTARY:  # one head: cosines and sines of each row
         angles = generator.normal(0, 2, (operator.rows, operator.columns)).astype(np.float32)
         found += [np.cos(angles), np.sin(angles)]

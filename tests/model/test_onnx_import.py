@@ -78,7 +78,7 @@ BROKEN = {
     "functions of themselves": recursive,
     "nodes": lambda: made([node("Relu", "x", "a"), node("LSTM", "a w w", "b"),
                            node("ms.FusedX", "a", "c"), node("Det", "a", "d"),
-                           node("Tile", "a t", "e"), node("Sum", "b c d e", "y")],
+                           node("CumSum", "a t", "e"), node("Sum", "b c d e", "y")],
                           [1, 8], drawn("w", 8, 8), tensor("t", numbers(2, 2))),
     "functions": lambda: made([node("Relu", "x", "a"), node("Erf", "a", "y")], [1, 8]),
     "outputs": lambda: made([node("Constant", "", "y", value_float=1.0)], [1, 8]),
@@ -100,7 +100,7 @@ MESSAGES = {
     "functions of themselves": "its functions are damaged: ",
     "nodes": "4 nodes are not supported: n_b (LSTM): accelsim has no such operator; n_c "
     "(com.microsoft.FusedX): accelsim has no such operator; n_d (Det): accelsim has no such "
-    "operator; n_e (Tile): is for shapes and constants alone, not for activations",
+    "operator; n_e (CumSum): is for shapes and constants alone, not for activations",
     "functions": "1 node is not supported: n_y (Erf): no operator kind computes ",
     "outputs": "no output depends on an input; expected a graph that computes one",
     "large": "1 node is not supported: n_a (Expand): it claims 1099511627776 values; the file is ",

@@ -95,9 +95,11 @@ def test_parameters_that_do_not_fit_are_refused(
         Operator("x", find_kind(kind), 4, 6, 5, parameters=parameters)
 
 
-def test_a_layer_norm_needs_scale_and_shift() -> None:
+def test_a_layer_norm_has_vectors_as_long_as_a_row_or_a_head() -> None:
+    wrong = Parameter("w", (4,), Role.BACKBONE)
     message = (
-        "operator 'x': layer_norm of 6 columns and depth 6 has parameters [6], expected [6, 6]"
+        "operator 'x': layer_norm of 6 columns and depth 6 has parameters [4], expected [6, 6] or "
+        "[6] or []"
     )
     with pytest.raises(ConfigError, match=exactly(message)):
-        Operator("x", LAYER_NORM, 4, 6, 6, parameters=(BIAS,))
+        Operator("x", LAYER_NORM, 4, 6, 6, parameters=(wrong,))

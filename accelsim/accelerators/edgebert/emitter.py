@@ -166,10 +166,10 @@ class EdgeBertEmitter(Emitter):
         path = (*merge_uses(uses), bus_use(self.hardware, data, masks, vectors, uses), into)
         return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), panel)
 
-    def vectors(self, function: Operator) -> Operand:
+    def vectors(self, function: Operator, span: Rows | None = None) -> Operand:
         """Load the parameters of a function into the auxiliary memory."""
         context, tensors = self.context, self.context.stored(function)
-        parts = [context.part(tensor, 0, tensor.parameter.elements) for tensor in tensors]
+        parts = [context.part(each, *(span or (0, each.parameter.elements))) for each in tensors]
         data = sum(part.data_bytes for part in parts)
         uses = self.reads(tensors, parts)
         into = buffer_use(self.vector_size, AUXILIARY, "write", data)

@@ -71,6 +71,8 @@ class Layer:
         """Return the bytes of each input that some lines read; depthwise, of their channels."""
         own, window, count = self.operator, self.operator.window, lines[1] - lines[0]
         shapes = own.kind.inputs(own)
+        if own.sources:
+            return [self.rows(lines) * own.columns]
         if window is None:
             return [self.rows(lines) * width for _, width in shapes]
         ((_, width),) = shapes

@@ -316,11 +316,11 @@ class NpuEmitter(Emitter):
 
     # -- functions -----------------------------------------------------------------------------
 
-    def vectors(self, function: Operator) -> Operand:
+    def vectors(self, function: Operator, span: Rows | None = None) -> Operand:
         """Bring the parameters of a function into the scratchpad, where they stay for a stage."""
         context, tensors = self.context, self.context.stored(function)
-        elements = sum(tensor.parameter.elements for tensor in tensors)
-        parts = [context.part(tensor, 0, tensor.parameter.elements) for tensor in tensors]
+        parts = [context.part(each, *(span or (0, each.parameter.elements))) for each in tensors]
+        elements = sum(part.elements for part in parts)
         uses = self._from_home(tensors, parts, elements)
         uses.append(buffer_use(self.vector_size, SCRATCHPAD, "write", elements, self._write_bytes))
         holds = ((SCRATCHPAD, elements),)
@@ -364,7 +364,7 @@ class NpuEmitter(Emitter):
     ) -> int:
         """Append a command of the vector unit; each sweep reads the inputs from their home."""
         count, columns = shape
-        parameters = count * sum(each.elements for each in operator.parameters)
+        parameters = count * operator.kind.row_parameters(operator)
         sweeps, together = operator.kind.recipe.sweeps, 1 if operator.parts else len(inputs)
         function = function_use(VECTOR_UNIT, operator.kind, count, columns, together)
         uses = [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Scores(Made):
     """Queries times keys of heads, times ``scale``; ``masks`` of those that see others.
 
-    So many ``groups`` of heads share keys.
+    So many ``groups`` of heads share keys; ``biases`` are added before the softmax.
     """
 
     def __init__(
@@ -25,15 +25,19 @@ class Scores(Made):
         scale: float,
         masks: Any = (),
         groups: int = 1,
+        biases: Any = (),
     ) -> None:
         super().__init__(heads * query.rows, key.rows)
         self.query, self.key, self.heads, self.groups = query, key, heads, groups
-        self.scale, self.masks = scale, tuple(masks)
+        self.scale, self.masks, self.biases = scale, tuple(masks), tuple(biases)
 
-    def changed(self, scale: float = 1.0, masks: Any = ()) -> Scores:
-        """Return the scores with another factor, and further masks."""
-        more = (*self.masks, *masks)
-        return Scores(self.query, self.key, self.heads, self.scale * scale, more, self.groups)
+    def changed(self, scale: float = 1.0, masks: Any = (), biases: Any = ()) -> Scores:
+        """Return the scores with another factor, and further masks or biases."""
+        if self.biases and scale != 1:
+            raise UnsupportedError("it scales scores behind what is added to them")
+        more, own = (*self.masks, *masks), (*self.biases, *biases)
+        whole = self.scale * scale
+        return Scores(self.query, self.key, self.heads, whole, more, self.groups, own)
 
     def made(self, placer: Placer) -> str | None:
         """Only an attention multiplies two activations."""
@@ -50,3 +54,16 @@ class Probabilities(Made):
     def made(self, placer: Placer) -> str | None:
         """Only an attention has them."""
         raise UnsupportedError("a softmax of scores, but no product with values follows")
+
+
+# What is added to scores that count, at least; others are at -100, -10,000 or far below.
+LEAST_SEEN = -99.0
+
+
+def is_mask(values: Any) -> bool:
+    """Say whether what is added to scores hides some, and leaves all others as they are."""
+    import numpy as np
+
+    if values.dtype == bool:
+        return True
+    return bool((np.abs(np.where(values > LEAST_SEEN, values, 0)) <= 1e-6).all())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from accelsim.model.importers.onnx_attention import Probabilities, Scores
+from accelsim.model.importers.onnx_attention import Probabilities, Scores, is_mask
 from accelsim.model.importers.onnx_functions import Function, is_identity, of_heads, probes
 from accelsim.model.importers.onnx_parts import (
     Affine,
@@ -227,11 +227,31 @@ def _of_scores(
         factor = float(others[0].value.reshape(()))
         return made.changed(factor if kind == "Mul" else 1 / factor).view(value)
     if kind == "Add" and len(others) == 1:
-        some = others[0].outside or others[0].value.any()
-        return made.changed(masks=others if some else ()).view(value)
+        return _added(made, value, others[0]).view(value)
     if kind == "Where" and len(others) == 2 and inputs[0] is others[0]:
         return made.changed(masks=[_seen(inputs, value)]).view(value)
     return None
+
+
+def _added(scores: Scores, value: Value, other: Constant) -> Scores:
+    """Return scores with what is added to them: a mask, nothing, or a bias of pairs of tokens."""
+    import numpy as np
+
+    if not other.outside and not other.value.any():
+        return scores
+    shape, values = (scores.heads, scores.query.rows, scores.key.rows), np.asarray(other.value)
+    whole = np.broadcast_shapes(values.shape, value.shape)
+    if other.outside or is_mask(values):
+        if prod(value.shape[:-3]) > 1:  # of windows of a picture, whose heads see alike
+            values = np.broadcast_to(values, whole).reshape(shape)
+        return scores.changed(masks=[replace(other, shape=values.shape, read=lambda: values)])
+    if prod(values.shape[:-3]) > 1:
+        values = np.broadcast_to(values, whole).reshape(shape)
+    rows = values.size // shape[2]
+    table = (rows, shape[2]) if rows > 1 else (shape[2],)
+    if rows > 1 and values.shape[-2:] != shape[1:]:
+        raise UnsupportedError("what it adds to scores is no table of pairs of tokens")
+    return scores.changed(biases=[replace(other, shape=table, read=lambda: values.reshape(table))])
 
 
 def _seen(inputs: Sequence[Any], value: Value) -> Constant:

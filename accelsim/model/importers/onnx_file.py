@@ -19,10 +19,11 @@ from typing import Any
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.importers.onnx_fused import parts_of
-from accelsim.model.importers.onnx_kinds import MAKERS, OWN_DOMAIN, REASONS, Maker, is_supported
+from accelsim.model.importers.onnx_kinds import MAKERS, OWN_DOMAIN, REASONS, is_supported
+from accelsim.model.importers.onnx_operated import operated
 from accelsim.model.importers.onnx_parts import Value, gathered, look_up, settled
 from accelsim.model.importers.onnx_placer import Placer, checked
-from accelsim.model.importers.onnx_turned import Turned, turned
+from accelsim.model.importers.onnx_turned import Turned
 from accelsim.model.importers.onnx_values import (
     FOLDED,
     Constant,
@@ -268,27 +269,7 @@ class _Reader:
         maker = MAKERS.get(kind)
         if maker is None:
             raise UnsupportedError("is for shapes and constants alone, not for activations")
-        return self._operated(maker, node, inputs)
-
-    def _operated(self, maker: Maker, node: Any, inputs: Sequence[Any]) -> list[Any]:
-        """Return what a maker makes, or what is a step of rotary positions."""
-        begun = any(isinstance(each, Turned) for each in inputs)
-        moved = node.op_type in ("Transpose", "Mul", "Div")
-        found = None if begun and moved else begun and turned(self._placer, node, inputs, None)
-        if found:
-            return found
-        part = node.op_type == "Neg" and isinstance(inputs[0], Value) and not inputs[0].whole
-        try:
-            if part:
-                raise UnsupportedError("it reads a part of what another operator makes")
-            given = [e.told(self._placer) if isinstance(e, Turned) else e for e in inputs]
-            made = maker(self._placer, node, attributes_of(node), given)
-        except UnsupportedError as error:
-            steps = turned(self._placer, node, inputs, error)
-            if not steps:
-                raise
-            return list(steps)
-        return made if isinstance(made, list) else [made]
+        return operated(self._placer, maker, node, inputs)
 
     def _branch(self, node: Any, condition: Any) -> list[Any]:
         """Return what the branch makes that an If takes."""

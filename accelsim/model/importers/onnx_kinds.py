@@ -8,6 +8,7 @@ from typing import Any
 from accelsim.model.importers import onnx_integers, onnx_products, onnx_rows, onnx_views
 from accelsim.model.importers.onnx_elements import elements
 from accelsim.model.importers.onnx_fused import FUSED
+from accelsim.model.importers.onnx_moved import elsewhere
 from accelsim.model.importers.onnx_pieces import MICROSOFT
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_values import (
@@ -36,6 +37,7 @@ MAKERS: Mapping[str, Maker] = {
         ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"),
         onnx_rows.layer_norm,
     ),
+    **dict.fromkeys(("DepthToSpace", "Resize", "SpaceToDepth", "Tile", "Upsample"), elsewhere),
     "BatchNormalization": onnx_rows.batch_norm,
     "Concat": onnx_views.concat,
     "Conv": onnx_products.conv,

@@ -8,7 +8,7 @@ from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.importers.onnx_attention import Scores
+from accelsim.model.importers.onnx_attention import LEAST_SEEN, Scores, is_mask
 from accelsim.model.importers.onnx_parts import (
     Affine,
     Headed,
@@ -31,8 +31,10 @@ from accelsim.model.operators import (
     MATMUL,
     MULTIPLY,
     PREPEND,
+    REARRANGE,
     RMS_NORM,
     ROTARY,
+    SCORE_BIAS,
     SOFTMAX,
     TAKE,
     OperatorKind,
@@ -43,7 +45,6 @@ from accelsim.model.operators.layer_norm import USUAL_EPSILON
 from accelsim.model.operators.rms_norm import USUAL_EPSILON as RMS_EPSILON
 from accelsim.model.tensors import Parameter, Role
 
-_SEEN = -1e3  # what is added to scores that count, at least; others are at -10,000 or far below
 # Names that an exporter made up; the node's own says more.
 _NO_NAME = re.compile(r"onnx::.*|\d+|val_\d+|_val_\d+")
 
@@ -106,6 +107,7 @@ class Placer:
         name: str,
         kind: OperatorKind,
         sources: Sequence[Made],
+        /,
         *,
         layer: bool = False,
         **sizes: Any,
@@ -155,6 +157,15 @@ class Placer:
         widths = tuple(each.width for each in sources)
         sizes: dict[str, Any] = {"columns": sum(widths), "depth": sum(widths), "parts": widths}
         return self._place("concat", CONCAT, sources, **sizes)
+
+    def rearranged(self, sources: Sequence[Made], places: Any) -> str:
+        """Place what puts elements of matrices elsewhere, each at its place."""
+        rows, columns = places.shape
+        shapes = tuple((each.rows, each.width) for each in sources)
+        sizes: dict[str, Any] = {"rows": rows, "columns": columns, "batch": 1, "sources": shapes}
+        made = self._place("rearrange", REARRANGE, sources, depth=columns, **sizes)
+        self.outside[made] += [places]
+        return made
 
     def product(self, product: Product) -> str:
         """Place a product with weights, or a convolution."""
@@ -281,11 +292,14 @@ class Placer:
         sizes["groups"] = groups
         made = self._place("scores", ATTENTION_SCORES, [query, scores.key], **sizes)
         self.note_rounding(made, scores.rounding)
-        placed = Made(scores.rows, scores.width, lambda _: made)
+        placed = _named(scores, made)
+        for bias in scores.biases:
+            own = (self.parameter(bias),)
+            placed = _named(scores, self._place("score_bias", SCORE_BIAS, [placed], parameters=own))
         soft = self._place("softmax", SOFTMAX, [placed], masked=bool(scores.masks))
         self.note_rounding(soft, rounding)
         self.outside[soft] = [self._visible(mask, scores) for mask in scores.masks]
-        probabilities = Made(scores.rows, scores.width, lambda _: soft)
+        probabilities = _named(scores, soft)
         width = value.width * groups // heads
         sizes = {"rows": query.rows, "columns": width, "depth": value.rows, "groups": groups}
         return self._place("context", ATTENTION_CONTEXT, [probabilities, value], **sizes)
@@ -295,8 +309,8 @@ class Placer:
         import numpy as np
 
         values = np.asarray(mask.value)
-        seen = values if values.dtype == bool else values > _SEEN
-        if values.dtype != bool and (abs(np.where(seen, values, 0)) > 1e-6).any():
+        seen = values if values.dtype == bool else values > LEAST_SEEN
+        if not is_mask(values):
             raise UnsupportedError("it adds values of its own to the scores of an attention")
         shape = (scores.heads, scores.query.rows, scores.key.rows)
         return np.broadcast_to(seen, (1, *shape))[0]
@@ -304,6 +318,11 @@ class Placer:
     def redone(self, node: Any, width: int) -> Any:
         """Return what a node makes of samples."""
         return work_out(node, [samples(width)], self.opset)[0]
+
+
+def _named(like: Made, name: str) -> Made:
+    """Return what an operator of a name made."""
+    return Made(like.rows, like.width, lambda _: name)
 
 
 def checked(values: Mapping[str, Constant], path: Any) -> dict[str, Any]:

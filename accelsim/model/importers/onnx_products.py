@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from math import prod
 from typing import Any
 
 from accelsim.model.importers.onnx_attention import Probabilities, Scores
 from accelsim.model.importers.onnx_elements import vector_of
 from accelsim.model.importers.onnx_functions import Function
+from accelsim.model.importers.onnx_moved import moved_value
 from accelsim.model.importers.onnx_parts import (
     Input,
     Made,
@@ -46,6 +48,11 @@ def matmul(placer: Placer, node: Any, own: Any, inputs: Sequence[Any], **how: An
 def _scores(placer: Placer, left: Value, right: Value, groups: int) -> Value:
     heads, rows, depth = prod(left.shape[:-2]), *left.shape[-2:]
     (query, first), (key, second) = _unscaled(left.made), _unscaled(right.made)
+    if groups == 1 and _heads(left.seen) != (heads, rows, depth, depth, heads * depth):
+        # Windows of a picture: each head of each window is a head, which takes a copy.
+        left = side_by_side(placer, replace(left, made=query), -2)
+        right = side_by_side(placer, replace(right, made=key), -1)
+        query, key = left.made, right.made
     turned = _heads(right.seen.swapaxes(-1, -2)) if right.seen.ndim > 1 else ()
     if (
         _heads(left.seen) != (heads, rows, depth, depth, heads * depth)
@@ -60,9 +67,19 @@ def _scores(placer: Placer, left: Value, right: Value, groups: int) -> Value:
     return Value(made, made.base.reshape(*left.shape[:-1], key.rows))
 
 
+def side_by_side(placer: Placer, value: Value, rows: int) -> Value:
+    """Return a copy of which one axis are the rows, and all others lie side by side in them."""
+    moved, axes = moved_value(value), len(value.shape)
+    if moved is None:
+        raise UnsupportedError("it multiplies two activations, but not queries by keys of heads")
+    return moved.told(placer, [at for at in range(axes) if at != rows % axes])
+
+
 def _context(placer: Placer, soft: Probabilities, left: Value, right: Value, groups: int) -> Value:
     scores = soft.scores
     heads, rows, width = scores.heads, scores.query.rows, right.shape[-1]
+    if groups == 1 and prod(right.shape[:-3]) > 1:
+        right = side_by_side(placer, right, -2)
     value, kept = right.made, heads // groups
     if groups != scores.groups or _heads(right.seen) != (
         kept,
@@ -196,12 +213,12 @@ def _heads(seen: Any) -> tuple[int, ...]:
     heads = prod(seen.shape[:-2])
     if seen.ndim < 2 or (seen.strides[-1] != 1 and seen.shape[-1] > 1):
         return ()
-    big = [n for size, n in zip(seen.shape[:-2], seen.strides, strict=False) if size > 1]
-    if len(big) > 1:
+    big = [each for each in zip(seen.shape[:-2], seen.strides, strict=False) if each[0] > 1]
+    if any(outer[1] != inner[0] * inner[1] for outer, inner in pairwise(big)):
         return ()
     rows, width = seen.shape[-2:]
     row = seen.strides[-2] if rows > 1 else heads * width
-    return (heads, rows, width, big[0] if big else width, row)
+    return (heads, rows, width, big[-1][1] if big else width, row)
 
 
 def _unscaled(made: Made) -> tuple[Made, float]:

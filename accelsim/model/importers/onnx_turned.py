@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from accelsim.model.importers.onnx_moved import MOVING, Moved, moved, moved_value
 from accelsim.model.importers.onnx_parts import Made, Product, Value, gathered, joined
 from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
+from accelsim.model.importers.onnx_values import (
+    Constant,
+    UnsupportedError,
+    attributes_of,
+    work_out,
+)
 
 _MOVED = ("Cast", "Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze")
 _LINEAR = frozenset({*_MOVED, "Add", "Mul", "Neg", "Sub", "Transpose", "Unsqueeze"})
@@ -22,22 +28,32 @@ class Turned:
     """What nodes make of the elements of one matrix, as three samples of it say.
 
     ``sources`` are the parts of it that were read; ``error`` is why the first node that reads them
-    is no operator of its own.
+    is no operator of its own. What was only ``moved`` may be of several matrices, without samples.
     """
 
     def __init__(
-        self, sources: Sequence[Value], samples: Sequence[Any], error: UnsupportedError
+        self,
+        sources: Sequence[Value],
+        samples: Sequence[Any],
+        error: UnsupportedError,
+        moved: Moved | None = None,
     ) -> None:
         self.sources, self.samples, self.error = tuple(sources), tuple(samples), error
+        self.moved = moved
         self._found: Value | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape that ONNX has."""
-        return tuple(self.samples[0].shape)
+        return tuple((self.moved.places if self.moved else self.samples[0]).shape)
 
-    def told(self, placer: Placer) -> Value:
-        """Return the rotary positions that it is. Raises UnsupportedError where it is none."""
+    def told(self, placer: Placer, columns: Sequence[int] | None = None) -> Value:
+        """Return the rotary positions that it is, or a copy of what was moved, as its reader wants.
+
+        Raises UnsupportedError where it is neither.
+        """
+        if self.moved:
+            return self.moved.told(placer, columns)
         if self._found is None:
             self._found = _told(self)
         if self._found is None:
@@ -49,13 +65,46 @@ def turned(
     placer: Placer, node: Any, inputs: Sequence[Any], error: UnsupportedError | None
 ) -> list[Turned] | None:
     """Return what a node makes of parts of one matrix, None if it is not of this kind."""
+    inputs = [joined(each) for each in inputs]
+    made = [
+        Turned([], [], error or UnsupportedError(""), each)
+        for each in _moved(placer, node, inputs) or []
+    ]
+    linear = _linear(placer, node, inputs, error)
+    for old, new in zip(linear or [], made, strict=False):
+        old.moved = new.moved
+    return linear or made or None
+
+
+def _moved(placer: Placer, node: Any, inputs: Sequence[Any]) -> list[Moved] | None:
+    """Return what a node moves that does nothing else."""
+    if node.op_type not in MOVING:
+        return None
+    given = [
+        moved_value(each)
+        if isinstance(each, Value)
+        else each.moved
+        if isinstance(each, Turned)
+        else each
+        for each in inputs
+    ]
+    if any(now is None and before is not None for now, before in zip(given, inputs, strict=True)):
+        return None
+    return moved(placer, node, attributes_of(node), given)
+
+
+def _linear(
+    placer: Placer, node: Any, inputs: Sequence[Any], error: UnsupportedError | None
+) -> list[Turned] | None:
+    """Return what a node makes of the samples of one matrix, None if it is not of this kind."""
     if node.op_type not in _LINEAR:
         return None
-    inputs = [joined(each) for each in inputs]
     values = [each for each in inputs if isinstance(each, (Value, Turned))]
     begun = next((each.error for each in values if isinstance(each, Turned)), error)
     sources = [one for each in values for one in _sources(each)]
     if len({each.made for each in sources}) != 1 or begun is None:
+        return None
+    if any(isinstance(each, Turned) and not each.samples for each in values):
         return None
     if any(each.statistic or each.order is not None or each.repeated[1] > 1 for each in sources):
         return None

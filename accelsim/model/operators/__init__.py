@@ -28,9 +28,11 @@ from accelsim.model.operators.matmul import Matmul
 from accelsim.model.operators.max_pool import MaxPool
 from accelsim.model.operators.multiply import Multiply
 from accelsim.model.operators.prepend import Prepend
+from accelsim.model.operators.rearrange import Rearrange
 from accelsim.model.operators.relu import Relu
 from accelsim.model.operators.rms_norm import RmsNorm
 from accelsim.model.operators.rotary import Rotary
+from accelsim.model.operators.score_bias import ScoreBias
 from accelsim.model.operators.sigmoid import Sigmoid
 from accelsim.model.operators.silu import Silu
 from accelsim.model.operators.softmax import Softmax
@@ -56,9 +58,11 @@ MATMUL = Matmul()
 MAX_POOL = MaxPool()
 MULTIPLY = Multiply()
 PREPEND = Prepend()
+REARRANGE = Rearrange()
 RELU = Relu()
 RMS_NORM = RmsNorm()
 ROTARY = Rotary()
+SCORE_BIAS = ScoreBias()
 SIGMOID = Sigmoid()
 SILU = Silu()
 SOFTMAX = Softmax()

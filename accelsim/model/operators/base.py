@@ -139,6 +139,10 @@ class OperatorKind(ABC):
         """Return the shape of what the operator uses of each of its parameters."""
         return tuple(parameter.shape for parameter in operator.parameters)
 
+    def row_parameters(self, operator: Operator) -> int:
+        """Return the elements of parameters that a row of the output reads."""
+        return sum(parameter.elements for parameter in operator.parameters)
+
     def turns(self, inputs: int) -> int:
         """Return how often the recipe is gone through: each input beyond ``operands`` is one."""
         return max(1, inputs - self.operands + 1)
@@ -203,7 +207,7 @@ class Operator:
     convolution has that read channels of their own. ``window`` is where rows of pictures are read;
     ``depth`` of a convolution are the values that an output value reads. ``kept`` are the rows of a
     state that readers see before its own. ``parts`` are the columns of each input where they stand
-    side by side.
+    side by side, ``sources`` rows and columns of each where elements change their places.
 
     Raises ConfigError, naming the operator, for a size below 1 or what does not fit its kind.
     """
@@ -224,6 +228,7 @@ class Operator:
     window: Window | None = None
     kept: int = 0
     parts: tuple[int, ...] = ()
+    sources: tuple[Shape, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -267,6 +272,11 @@ class Operator:
     def macs(self) -> int:
         """Multiply-accumulates of a matrix product (bias not counted); 0 for all other kinds."""
         return self.kind.macs(self)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether an output row is made of other rows than the same one of the inputs."""
+        return bool(self.window or self.sources)
 
     @property
     def worked_on(self) -> int:
