@@ -23,7 +23,11 @@ def _choice(option: str, values: list[str], text: str) -> Decorator:
 
 
 @click.command()
-@click.option("--case", metavar="CASE", help="The case. [the first with adapters, else the first]")
+@click.option(
+    "--case",
+    metavar="CASE",
+    help="The case. [the first with adapters and such cells]",
+)
 @click.option("--task", metavar="TASK", help="The task. [the first with classes]")
 @click.option("--schemes", metavar="NAMES", help="Storage schemes, separated by commas. [all]")
 @click.option(
@@ -38,14 +42,14 @@ def _choice(option: str, values: list[str], text: str) -> Decorator:
 @click.option(
     "--labelled",
     type=click.Path(path_type=Path),
-    help="Labelled sentences (jsonl, csv or npz) instead of random tokens: also task accuracy.",
+    help="Labelled sentences (jsonl, csv, npz) or pictures (npz), not random: also task accuracy.",
 )
 @_choice("--numbers", ["adaptivfloat", "symmetric", "affine"], "What the bits of a value mean.")
 @_choice("--partial-cells", ["allow", "refuse"], "Bits of a value that do not fill its last cell.")
 @_choice("--resync", ["none", "row"], "Where a reader of masks starts afresh.")
 @click.option("--seed", type=int, default=0, help="Of weights, tokens, faults.")
 @click.option("--seeds", type=int, default=5, help="Injections of each figure.")
-@click.option("--sentences", type=int, default=8, help="Random sentences.")
+@click.option("--sentences", type=int, default=8, help="Random sentences or pictures.")
 @click.option("--tokens", type=int, default=8, help="Tokens of each of them.")
 @click.option(
     "--fault-rates",

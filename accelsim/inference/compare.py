@@ -70,16 +70,17 @@ def relative_error(value: _Floats, reference: _Floats) -> float:
 
 
 def cosines(
-    result: ForwardResult, reference: ForwardResult, mask: NDArray[np.bool_]
+    result: ForwardResult, reference: ForwardResult, mask: NDArray[np.bool_] | None
 ) -> list[float]:
     """Return the mean cosine of each layer's output at the real tokens to the reference's.
 
-    ``mask`` (batch, sequence) is True for real tokens. An output that is not finite, or zero in
-    one of the two, counts as 0.
+    ``mask`` (batch, sequence) is True for real tokens, None where all rows are real. An output that
+    is not finite, or zero in one of the two, counts as 0.
     """
     found = []
     for value, wanted in zip(result.hidden, reference.hidden, strict=True):
-        one, other = value[mask].astype(np.float64), wanted[mask].astype(np.float64)
+        chosen = np.ones(value.shape[:2], np.bool_) if mask is None else mask
+        one, other = value[chosen].astype(np.float64), wanted[chosen].astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             sizes = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
             cosine = (one * other).sum(axis=1) / sizes

@@ -77,7 +77,7 @@ def forward(
     check_sentences(model, sentences)
     sentences = sentences.behind(adaptation.virtual_tokens if adaptation else 0)
     graph = _build(model, adaptation, weights, sentences, memo, exits=exits)
-    parameters = _take_weights(graph, weights)
+    parameters = take_weights(graph, weights)
     count = max(1, _BATCH // sentences.tokens.shape[1])
     chunks = [sentences.part(start, count) for start in range(0, len(sentences), count)]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -122,7 +122,7 @@ def _classes(model: ModelFamily, weights: Mapping[str, NDArray[np.floating]]) ->
     return len(weights[head])
 
 
-def _take_weights(
+def take_weights(
     graph: LayerGraph, weights: Mapping[str, NDArray[np.floating]]
 ) -> dict[str, Array]:
     """Return the parameters of the graph as float32; one error names all that do not fit."""

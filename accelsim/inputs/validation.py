@@ -31,6 +31,13 @@ class ConfigModel(BaseModel):
         """A name of the content: equal values have equal ones, others do not."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
+    def __eq__(self, other: object) -> bool:
+        """Compare the fields: what was worked out is no part of a value, and may hold it."""
+        if type(other) is not type(self):
+            return NotImplemented
+        same = all(self.__dict__[n] == other.__dict__[n] for n in type(self).model_fields)
+        return same and self.__pydantic_extra__ == other.__pydantic_extra__
+
     def __repr__(self) -> str:
         own, further = self.__dict__, self.__pydantic_extra__ or {}
         names = ", ".join([f"{name}={own[name]!r}" for name in type(self).model_fields])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import fsum
 
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.report.faults_document import faults_document
+from accelsim.report.faults_sweep import ERROR, sweep_sections
 from accelsim.report.origin import changes
 from accelsim.report.table import (
-    RULE,
     Chart,
     Column,
     Field,
@@ -22,13 +21,13 @@ from accelsim.report.table import (
     Table,
     listed,
 )
-from accelsim.report.text import Value, change, number
+from accelsim.report.text import change, number
 from accelsim.study.faults.compression import Compression, CompressionCosts
 from accelsim.study.faults.damage import DamageSummary
 from accelsim.study.faults.findings import Exchange, double_share, exchanges, savings
 from accelsim.study.faults.statistics import INTERVALS, Estimate
 from accelsim.study.faults.study import FaultStudy, SchemeResult
-from accelsim.study.faults.sweep import LEVEL, Curve, Sweep, SweepPoint
+from accelsim.study.faults.sweep import LEVEL, Curve, Sweep
 from accelsim.units import format_bytes
 
 
@@ -95,7 +94,7 @@ def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
         ),
         _areas(study.schemes),
         _damage_table(study),
-        *(_sweep(study.sweep) if study.sweep else ()),
+        *(sweep_sections(study.sweep) if study.sweep else ()),
         Heading("Schemes against each other"),
         *(Prose(line) for line in _findings(study)),
     ]
@@ -185,11 +184,10 @@ def _layers(study: FaultStudy) -> Table:
     return Table("Error of each layer's output", (_SCHEME[0], *columns), tuple(rows))
 
 
-_ERROR = Column("logit_error", "relative error of the logits", "1")
 _AREAS: tuple[Field[SchemeResult], ...] = (
     _SCHEME,
     (Column("area", "area of parameter memories", "mm2"), lambda one: one.costs.area),
-    (_ERROR, lambda one: one.damage.logits.mean if one.damage else 0.0),
+    (ERROR, lambda one: one.damage.logits.mean if one.damage else 0.0),
     (Column("low", "from", "1"), lambda one: one.damage.logits.low if one.damage else None),
     (Column("high", "to", "1"), lambda one: one.damage.logits.high if one.damage else None),
 )
@@ -210,72 +208,6 @@ def _areas(schemes: Sequence[SchemeResult]) -> Chart:
     )
 
 
-# -- the sweep -------------------------------------------------------------------------------------
-
-_HEADS = {"values": "values", "masks": "masks", "row": "row start"}
-
-
-def _sweep(sweep: Sweep) -> Iterator[Section]:
-    agreement = Column("agreement", "agreement with the model without faults", "1")
-    yield _curves(sweep, _ERROR, lambda damage: damage.logits)
-    yield _curves(sweep, agreement, lambda damage: damage.agreement)
-    columns = [Column("", "rate", "1")]
-    for curve in sweep.curves:
-        head = _HEADS[curve.resync if curve.resync == "row" else curve.part]
-        columns += [
-            Column("", f"{head}\nfaults", "1"),
-            Column("", "weights", "1", brief=False),
-            Column("", "logits", "1"),
-            Column("", "agree", "1", 2),
-        ]
-    rows: list[Row] = []
-    for points in itertools.zip_longest(*(curve.points for curve in sweep.curves)):
-        cells = (cell for point in points for cell in _point(point))
-        rows.append((next(point.rate for point in points if point), *cells))
-    ones = (cell for curve in sweep.curves for cell in (1, *_effects(curve.one)))
-    title = f"The same fault probability of each cell in values or in masks ({sweep.scheme.name})"
-    yield Table(title, tuple(columns), (*rows, RULE, ("one", *ones)))
-
-
-def _curves(sweep: Sweep, up: Column, figure: Callable[[DamageSummary], Estimate]) -> Chart:
-    columns = (
-        Column("curve", "faults in"),
-        Column("rate", "probability that a cell is misread", "1"),
-        up,
-        Column("low", "from", "1"),
-        Column("high", "to", "1"),
-    )
-    rows = tuple(
-        (curve.name, point.rate, found.mean, found.low, found.high)
-        for curve in sweep.curves
-        for point in curve.points
-        if point.damage and (found := figure(point.damage))
-    )
-    return Chart(
-        title="The same fault probability in values and in masks",
-        kind="points",
-        table=Table("", columns, rows),
-        x=("rate",),
-        y=(up.key,),
-        series="curve",
-        low="low",
-        high="high",
-        joined=True,
-        logarithmic=("rate", *((up.key,) if up is _ERROR else ())),
-    )
-
-
-def _point(point: SweepPoint | None) -> tuple[Value, ...]:
-    """Return the cells of a point; nothing beyond the end of a curve."""
-    return (None,) * 4 if point is None else (point.expected, *_effects(point.damage))
-
-
-def _effects(damage: DamageSummary | None) -> tuple[Value, ...]:
-    if damage is None:
-        return 0.0, 0.0, 1.0
-    return damage.weights.mean, damage.logits.mean, damage.agreement.mean
-
-
 # -- in words --------------------------------------------------------------------------------------
 
 
@@ -284,8 +216,10 @@ def _verdict(study: FaultStudy) -> Iterator[str]:
     if study.accuracy is not None:
         yield f"accuracy without faults: {study.accuracy:.4g}"
     yield _compression_line(study.compression)
-    if study.sweep:
-        yield from (_curve_line(study.sweep, curve) for curve in study.sweep.curves[1:2])
+    if study.sweep and (masks := study.sweep.curves[1:2]):
+        yield from (_curve_line(study.sweep, curve) for curve in masks)
+    elif study.sweep:
+        yield _values_line(study.sweep)
     found = exchanges(study)
     first = next((one for one in found if one.spared is not None), next(iter(found), None))
     if first:
@@ -316,8 +250,9 @@ def _compression_line(found: CompressionCosts) -> str:
     )
     return (
         f"compression alone, to a density of {stated.density:.2f} ({format_bytes(stated.stored)}), "
-        f"leaves a cosine of {stated.layers[-1]:.2f} to the last layer of the weights as given: "
-        f"{'; '.join(denser)}. Errors of faults are against the compressed model"
+        f"leaves a cosine of {stated.layers[-1]:.2f} to the last layer of the weights as given"
+        f"{': ' * bool(found.others)}{'; '.join(denser)}. Errors of faults are against the "
+        "compressed model"
     )
 
 
@@ -336,6 +271,13 @@ def _curve_line(sweep: Sweep, curve: Curve) -> str:
         f"{number(sweep.values.rate)} in values: per fault, masks do roughly {number(ratio)} times "
         "the harm"
     )
+
+
+def _values_line(sweep: Sweep) -> str:
+    values = sweep.values
+    at = "beyond the sweep" if values.rate is None else number(values.rate)
+    error = with_error(values.one.logits)
+    return f"one wrong value: logit error {error}; an error of {LEVEL:g} takes a fault rate of {at}"
 
 
 def _exchange_line(exchange: Exchange) -> str:
@@ -382,11 +324,14 @@ def faults_notes(study: FaultStudy) -> Iterator[str]:
             )
         if result.costs.missing:
             yield f"{result.scheme.name}: {result.costs.missing}"
+    if any(one.groups for one in study.subject.compressed.tensors.values()):
+        yield "scales of groups are stored beside their values and taken to be free of faults"
     if study.sweep:
         yield (
             f"the sweep runs the first {study.sweep.sentences} sentences and {study.sweep.seeds} "
             "seeds, and ends a curve where the logits' error reaches their own size"
         )
+    if study.sweep and study.sweep.resync_bits:
         yield (
             f"starts of rows would add {format_bytes(study.sweep.resync_bits / 8)} of counts, "
             "not stored here and taken to be free of faults"

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.memory.storage import StorageConfig
+from accelsim.memory.storage import Groups, StorageConfig
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Parameter, Role
-from accelsim.weights.number_formats import Codes, Numbers, fit
+from accelsim.weights.number_formats import Codes, Grouped, Numbers, fit, grouped
 from accelsim.weights.pruning import prune_together
 from accelsim.weights.settings import NumberFormat
 from accelsim.weights.weight_set import Values, WeightSet, check_weights
@@ -26,12 +26,24 @@ class CompressedTensor:
     ``codes`` are the bit patterns of all elements in the parameter's shape, ``numbers`` says what
     they mean. A masked tensor stores its non-zero codes and one mask bit an element. A value that
     was not pruned but rounds to code 0 is a zero like any other: nothing is stored for it.
+    With ``groups`` it stores a scale for each.
     """
 
     parameter: Parameter
     numbers: Numbers
     codes: Codes
     masked: bool
+    groups: Groups | None = None
+
+    @property
+    def scales(self) -> int:
+        """Number of scales that are stored; one for a whole tensor is not counted."""
+        return self.groups.between(0, self.parameter.elements) if self.groups else 0
+
+    @property
+    def scale_bits(self) -> int:
+        """Bits of the scales of groups."""
+        return self.scales * self.groups.bits if self.groups else 0
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
@@ -109,8 +121,18 @@ def compress(
             pruned |= prune_together(group, how.density)
     tensors = {}
     for parameter in graph.parameters:
-        name, bits = parameter.name, getattr(storage, parameter.kept_as.value).bits
+        name, how = parameter.name, getattr(storage, parameter.kept_as.value)
         values = pruned.get(name, weights.tensors[name])
-        fitted = fit(values, bits, numbers)
-        tensors[name] = CompressedTensor(parameter, fitted, fitted.encode(values), name in pruned)
+        # Groups are of matrices, as placement has them.
+        scaled = how.groups if len(parameter.shape) > 1 else None
+        fitted = _fitted(values, how.bits, numbers, scaled)
+        codes = fitted.encode(values)
+        tensors[name] = CompressedTensor(parameter, fitted, codes, name in pruned, scaled)
     return CompressedModel(tensors, weights.origin)
+
+
+def _fitted(values: Values, bits: int, how: NumberFormat, groups: Groups | None) -> Numbers:
+    if groups is None:
+        return fit(values, bits, how)
+    each = how.model_copy(update={"scale_per": "row"})
+    return Grouped(groups.size, fit(grouped(values, groups.size), bits, each))

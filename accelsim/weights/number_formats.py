@@ -124,10 +124,40 @@ class AdaptivFloat:
         return np.concatenate([positive, -positive]).astype(np.float32)
 
 
-Numbers = SymmetricIntegers | AffineIntegers | AdaptivFloat
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """Numbers with a scale for each ``size`` elements of a tensor, side by side."""
+
+    size: int
+    numbers: SymmetricIntegers | AffineIntegers | AdaptivFloat
+
+    @property
+    def bits(self) -> int:
+        """Bits of a value, scales apart."""
+        return self.numbers.bits
+
+    def encode(self, values: Values) -> Codes:
+        """Return the codes of values."""
+        codes = self.numbers.encode(grouped(values, self.size))
+        return codes.reshape(-1)[: values.size].reshape(values.shape)
+
+    def decode(self, codes: Codes) -> Values:
+        """Return the values of codes."""
+        values = self.numbers.decode(grouped(codes, self.size))
+        return values.reshape(-1)[: codes.size].reshape(codes.shape)
 
 
-def fit(values: Values, bits: int, how: NumberFormat) -> Numbers:
+def grouped(elements: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return elements with a row for each group, the last one filled with zeros."""
+    return np.pad(elements.reshape(-1), (0, -elements.size % size)).reshape(-1, size)
+
+
+Numbers = SymmetricIntegers | AffineIntegers | AdaptivFloat | Grouped
+
+
+def fit(
+    values: Values, bits: int, how: NumberFormat
+) -> SymmetricIntegers | AffineIntegers | AdaptivFloat:
     """Return the number format with its scale fitted to the range of the values.
 
     A vector has one scale whatever ``how.scale_per`` says.

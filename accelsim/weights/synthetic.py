@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import LAYER_NORM, RMS_NORM
 from accelsim.model.tensors import Parameter, Role
 from accelsim.weights.weight_set import Values, WeightSet
 
@@ -61,7 +62,10 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
     What has no trained statistics is drawn as published for the start of training: matrices
     normal with standard deviation 0.02 (adapters 0.01), redrawn beyond two standard deviations,
     biases 0, layer norms 1 and 0 (Devlin et al., NAACL 2019; Lan et al., ICLR 2020; Houlsby et
-    al., ICML 2019). These are adapters, heads and other families of models.
+    al., ICML 2019). These are adapters, heads and other families of models. In a network without
+    norms of rows, whose batch norms are folded or scale alone, matrices have the deviation that
+    keeps the size of activations behind ReLU: the root of 2 over the products of an output (He et
+    al., ICCV 2015).
 
     Every tensor has its own stream: PCG64 of ``SeedSequence(seed, spawn_key=words)``, the eight
     32-bit little-endian words of the SHA-256 of its name. The name of a parameter of role ``task``
@@ -73,6 +77,7 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
         for operator in graph.operators
         for position in operator.kind.ones
     }
+    normed = any(operator.kind in (LAYER_NORM, RMS_NORM) for operator in graph.operators)
     tensors = {}
     for parameter in graph.parameters:
         name = parameter.name
@@ -81,7 +86,7 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
         drawn = (
             tails.draw(_stream(seed, key), parameter.elements).reshape(parameter.shape)
             if tails
-            else _untrained(parameter, _stream(seed, key), name in ones)
+            else _untrained(parameter, _stream(seed, key), normed, name in ones)
         )
         drawn.flags.writeable = False
         tensors[name] = drawn
@@ -136,11 +141,14 @@ def _stream(seed: int, key: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=words)))
 
 
-def _untrained(parameter: Parameter, generator: np.random.Generator, is_one: bool) -> Values:
+def _untrained(
+    parameter: Parameter, generator: np.random.Generator, normed: bool, is_one: bool
+) -> Values:
     if len(parameter.shape) == 1:
         return np.full(parameter.shape, float(is_one), np.float32)
     adapter = parameter.name.startswith("adapters.")
-    deviation = _ADAPTER_DEVIATION if adapter else _DEVIATION
+    alone = _DEVIATION if normed else (2 / parameter.shape[1]) ** 0.5
+    deviation = _ADAPTER_DEVIATION if adapter else alone
     drawn = _truncated_normal(generator, parameter.elements)
     return (drawn * np.float32(deviation)).reshape(parameter.shape)
 

@@ -38,7 +38,7 @@ from accelsim.machine.files import known_files, merged
 from accelsim.machine.fit import Fit, check_fits, take_fits
 from accelsim.machine.schema import HardwareConfig, resolved
 from accelsim.memory.storage import Measured
-from accelsim.model.families import ModelConfig, ModelFamily, Network
+from accelsim.model.families import ModelConfig, Network
 from accelsim.policies.service import PadTo, ServiceConfig
 from accelsim.requests import RequestsConfig
 from accelsim.requests.generation import GenerateConfig
@@ -130,14 +130,6 @@ class WorkloadConfig(ServiceConfig):
                 "write a workload with 'model' for each"
             )
         return first
-
-    @property
-    def language_model(self) -> ModelFamily:
-        """The only model. Raises ConfigError for one that reads pictures."""
-        model = self.only_model
-        if not isinstance(model, ModelFamily):
-            raise ConfigError(f"model: {model.name} reads pictures; choose a model of tokens")
-        return model
 
     def name_of_model(self, task: str) -> str:
         """Return the name of a task's model, '' where it has none."""

@@ -239,3 +239,12 @@ def test_serial_folds_take_longer() -> None:
 def test_what_makes_no_sense_is_refused(setting: str, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{message}$"):
         run_workload(load_workload(WORKLOAD, (setting,)))
+
+
+def test_two_arrays_that_are_alike_are_equal_whatever_was_worked_out_of_them() -> None:
+    one, other = (load_hardware("hwconfigs/systolic_npu.yaml") for _ in range(2))
+    for machine in (one, other):
+        assert machine.nominal_timing  # which holds the array itself
+    assert one.pe_array is not other.pe_array
+    assert one.pe_array == other.pe_array
+    assert one.pe_array != one.pe_array.model_copy(update={"rows": 3})

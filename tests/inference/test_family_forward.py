@@ -14,7 +14,8 @@ from forward_models import RECIPE
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from accelsim.inference.forward import evaluate_graph, forward
+from accelsim.inference.forward import forward
+from accelsim.inference.one_input import forward_inputs, labelled_inputs
 from accelsim.model.families.vision import Vision
 from accelsim.model.importers.huggingface import read_model
 
@@ -36,11 +37,12 @@ def test_logits_are_those_of_the_library(family: str, tmp_path: Path) -> None:
     graph = model.build(sequence_length=1 if picture else len(STORED["tokens"][0]), classes=3)
     weights = {p.name: drawn(p.name, p.shape) for p in graph.parameters}
     if picture:
-        first, size = graph.operators[0].name, 3 * model.image_height * model.image_width
+        size = 3 * model.image_height * model.image_width
         pixels = np.sin(np.arange(2 * size, dtype=np.float32) * np.float32(0.7))
-        rows = pixels.reshape(2, 3, -1).swapaxes(1, 2)
-        given = {first: [rows], "embedding.position": [np.arange(model.tokens)[None]]}
-        logits = [value[:, 0] for _, value in evaluate_graph(graph, weights, given)][-1]
+        sides = (2, 3, model.image_height, model.image_width)
+        np.savez(tmp_path / "two.npz", pixel_values=pixels.reshape(sides), label=[0, 1])
+        pictures = labelled_inputs(tmp_path / "two.npz", model, graph, 3)
+        logits = forward_inputs(graph, weights, pictures).logits
     else:
         logits = forward(model, None, weights, STORED["tokens"]).logits
     assert np.abs(np.subtract(*STORED["logits"][family])).max() > 0.001

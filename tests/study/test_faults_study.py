@@ -210,7 +210,7 @@ def test_the_default_case_is_the_first_with_adapters() -> None:
                 "cases.adapter_mixed.hardware.placement.embedding={values: sram, masks: sram}",
                 "cases.adapter_mixed.hardware.placement.backbone={values: sram, masks: sram}",
             ),
-            {},
+            {"case": "adapter_mixed"},
             r"^case 'adapter_mixed' keeps no parameter in non-volatile memory: .*--case.*$",
         ),
         ((), {"task": "QQP"}, r"^--task: there is no task 'QQP'; .*$"),

@@ -34,7 +34,8 @@ class Compression:
 
 @dataclass(frozen=True)
 class CompressionCosts:
-    """The model as stated, and at other densities; ``room`` of the case's non-volatile memories.
+    """The model as stated, and at other densities (none where no tensor has a mask); ``room`` of
+    the case's non-volatile memories.
 
     ``fitting``: the density at which what they hold is as large as the ``room``; more than 1 where
     they hold everything, None where no tensor has a mask.
@@ -50,8 +51,10 @@ def compression_costs(subject: Subject) -> CompressionCosts:
     """Return what the stated compression costs, and other densities."""
     original = run_sentences(subject, subject.original.tensors)
     stated = _compare(subject, original, subject.compressed)
+    masked = any(subject.compressed.tensors[name].masked for name in subject.stored)
     others = tuple(
-        _compare(subject, original, _at_density(subject, density)) for density in DENSITIES
+        _compare(subject, original, _at_density(subject, density))
+        for density in (DENSITIES if masked else ())
     )
     room = _room(subject)
     return CompressionCosts(stated, others, room, _fitting(subject, 8 * room))
@@ -64,7 +67,7 @@ def _compare(subject: Subject, original: ForwardResult, model: CompressedModel) 
     share = Fraction(sum(n for n, _ in kept), max(1, sum(n for _, n in kept)))
     return Compression(
         float(share) if kept else 1.0,
-        sum(one.value_bits + one.mask_bits for one in tensors) / 8,
+        sum(one.value_bits + one.mask_bits + one.scale_bits for one in tensors) / 8,
         tuple(cosines(found, original, subject.sentences.mask)),
         relative_error(found.logits, original.logits),
         agreement(found.logits, original.logits),

@@ -141,6 +141,9 @@ def _priced(
         estimates=tuple(estimates),
         warnings=tuple(text for text in warnings if text not in estimates),
     )
+    if scheme.high and any(one.groups for one in subject.compressed.tensors.values()):
+        why = "values whose groups have a scale do not lie in cells of two kinds: not simulated"
+        return replace(costs, missing=why)
     figures = _simulate(subject, scheme, hardware)
     return replace(costs, area=figures.scopes["memory"].area, run=_run_costs(figures))
 
@@ -223,7 +226,7 @@ def machine_of(
     kept = {
         name: memory
         for name, memory in hardware.memories.items()
-        if name in _homes_of(placement) or name == placement.activations
+        if name in (*_homes_of(placement), placement.activations, placement.cache)
     }
     return hardware.model_copy(update={"memories": {**sized, **kept}, "placement": placement})
 
@@ -276,6 +279,9 @@ def occupied_bits(stored: StoredModel, scheme: StorageScheme) -> Counter[int]:
     bits: Counter[int] = Counter()
     for one in stored.tensors.values():
         bits += one.values.data.layout.occupied_bits(one.values.data.codes.size)
+        if one.tensor.groups:
+            cells = ceil_div(one.tensor.groups.bits, scheme.values)
+            bits[scheme.values] += one.tensor.scales * cells * scheme.values
         if one.masks:
             bits[scheme.masks] += one.tensor.mask_bits
     for kind, data, code in _protected(stored, scheme):
@@ -300,4 +306,5 @@ def _protected(stored: StoredModel, scheme: StorageScheme) -> Iterator[tuple[int
 
 
 def _data_bits(stored: StoredModel) -> int:
-    return sum(one.tensor.value_bits + one.tensor.mask_bits for one in stored.tensors.values())
+    held = (one.tensor for one in stored.tensors.values())
+    return sum(one.value_bits + one.mask_bits + one.scale_bits for one in held)

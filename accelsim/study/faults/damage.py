@@ -12,6 +12,8 @@ import numpy as np
 from accelsim.inference.compare import accuracy, agreement, layer_errors, relative_error
 from accelsim.inference.data import Sentences
 from accelsim.inference.forward import ForwardResult, forward
+from accelsim.inference.one_input import OneInputs, forward_inputs
+from accelsim.model.families import ModelFamily
 from accelsim.study.faults.statistics import Estimate, mean_of, share_of
 from accelsim.study.faults.stored_model import FaultCounts, Reading
 from accelsim.study.faults.subject import Subject
@@ -56,12 +58,18 @@ class DamageSummary:
 
 
 def run_sentences(
-    subject: Subject, weights: Mapping[str, Values], sentences: Sentences | None = None
+    subject: Subject,
+    weights: Mapping[str, Values],
+    sentences: Sentences | OneInputs | None = None,
 ) -> ForwardResult:
     """Return what a subject's model gives with some weights, layers too; all its sentences."""
     sentences = sentences or subject.sentences
+    if isinstance(sentences, OneInputs):
+        return forward_inputs(subject.graph, weights, sentences)
+    model = subject.workload.config.only_model
+    assert isinstance(model, ModelFamily)
     return forward(
-        subject.workload.config.language_model,
+        model,
         subject.case.config.adaptation,
         weights,
         sentences.tokens,

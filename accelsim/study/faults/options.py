@@ -19,7 +19,8 @@ FAULT_RATES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 class FaultOptions:
     """The choices of a study of faults.
 
-    ``case``: the first with adapters, else the first, unless named. ``task``: the first with
+    ``case``: the first with adapters, else the first, of those that keep parameters in non-volatile
+    memory, unless named. ``task``: the first with
     classes to choose between. ``schemes``: all unless named. ``weights`` are files shared by all
     tasks and ``task_weights`` each task's own; without both the weights are synthetic, drawn from
     ``seed``, as are sentences and faults. ``labelled`` replaces the ``sentences`` of ``tokens``

@@ -47,7 +47,7 @@ class FaultStudy:
 
     ``compression`` against the weights as given; ``schemes`` and ``sweep`` against the compressed
     ones. ``accuracy`` is that without faults, None without labels. ``sweep`` is None where no fault
-    rates were asked for or no tensor has a mask.
+    rates were asked for.
     """
 
     subject: Subject
@@ -145,7 +145,7 @@ def _study(
 
 def _sweep(subject: Subject, options: FaultOptions, step: Callable[[str], None]) -> Sweep | None:
     stored = write(subject, _SWEPT, options)
-    if not options.fault_rates or not stored.mask_cells:
+    if not options.fault_rates:
         return None
     judge, seeds = Judge(subject, SWEPT_SENTENCES), seeds_of(options)[:SWEPT_SEEDS]
     return sweep_faults(judge, _SWEPT, stored, options.fault_rates, seeds, RARE, step)

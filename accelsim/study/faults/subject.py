@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -11,14 +11,17 @@ from accelsim.accelerators.design import Design
 from accelsim.errors import ConfigError
 from accelsim.evaluation.graphs import task_graph
 from accelsim.evaluation.one_model import alone
-from accelsim.evaluation.stages import design_of
+from accelsim.evaluation.stages import design_of, with_sizes
 from accelsim.evaluation.weights import original_weights
 from accelsim.inference.data import Sentences, random_sentences
 from accelsim.inference.labelled import load_labelled
+from accelsim.inference.one_input import OneInputs, labelled_inputs, random_inputs
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.memory.technology import MemoryTechnology, load_technology
+from accelsim.model.families import ModelFamily
+from accelsim.model.families.onnx_model import OnnxModel
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.study.faults.options import FaultOptions
@@ -32,7 +35,8 @@ from accelsim.workload.schema import Case, Workload
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A case and a task of a workload, the task's weights, compressed too, and sentences.
+    """A case and a task of a workload, the task's weights, compressed too, and sentences (or
+    other inputs).
 
     ``graph`` is the task's; ``original`` are its weights as given, ``compressed`` with ``numbers``
     and ``prune_over``.
@@ -50,7 +54,7 @@ class Subject:
     compressed: CompressedModel
     prune_over: Literal["tensor", "role"]
     numbers: NumberFormat
-    sentences: Sentences
+    sentences: Sentences | OneInputs
     home: MemoryConfig
     roles: tuple[Role, ...]
     memo: Memo = field(default_factory=Memo)
@@ -82,10 +86,12 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
     task = _find_task(workload, options.task)
     model = workload.config.name_of_model(task)
     workload = alone(workload, model)
-    case = _find_case(workload, options.case)
+    case, memo = _find_case(workload, options.case), Memo()
+    # Schemes are compared on the machine whose sizes are those of the case as it is stated.
+    sized = with_sizes(replace(workload, cases={case.name: case}), memo).cases[case.name]
+    case = replace(sized, fits={})
     home, roles = _non_volatile(case)
-    memo, config = Memo(), workload.config
-    _ = config.language_model
+    config = workload.config
     chosen = case.config.weights
     length = config.sequence_length
     if chosen and not (options.weights or options.task_weights):
@@ -96,22 +102,25 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
         chosen = CaseWeights(seed=options.seed, numbers=NumberFormat(kind=options.numbers))
         names = dict.fromkeys([task, *_known(workload, options.task_weights)])
         graphs = {name: task_graph(config, case, name, length, memo) for name in names}
+        own = config.model_of(task)
+        if isinstance(own, OnnxModel) and not (options.weights or options.task_weights):
+            options = replace(options, weights=(own.path,))
         original = _load(task, graphs, options)
     graph, numbers, over = graphs[task], chosen.numbers, chosen.prune_over
     try:
         compressed = compress(graph, original, case.config.storage, numbers, over)
     except ConfigError as error:
         raise ConfigError(f"case '{case.name}': {error}") from None
-    sentences = _sentences(workload, task, options)
+    sentences = _sentences(workload, task, graph, options)
     weights = (graph, original, compressed, over, numbers)
     return Subject(workload, case, task, *weights, sentences, home, roles, memo, model)
 
 
 def _find_case(workload: Workload, name: str | None) -> Case:
     if name is None:
-        cases = workload.cases.values()
-        adapted = (case for case in cases if case.config.adaptation.keeps_backbone)
-        return next(adapted, next(iter(workload.cases.values())))
+        cases = [*workload.cases.values()]
+        cases = [case for case in cases if _kept_non_volatile(case)] or cases
+        return next((c for c in cases if c.config.adaptation.keeps_backbone), cases[0])
     if name not in workload.cases:
         hint = suggest(name, workload.cases, "cases")
         raise ConfigError(f"--case: there is no case '{name}'; {hint}")
@@ -119,26 +128,34 @@ def _find_case(workload: Workload, name: str | None) -> Case:
 
 
 def _find_task(workload: Workload, name: str | None) -> str:
-    tasks, outputs = workload.config.tasks, workload.config.outputs_of
+    config, tasks = workload.config, workload.config.tasks
+
+    def chooses(task: str) -> bool:
+        return not config.model_of(task).classifies or config.outputs_of(task) > 1
+
     if name is None:
-        name = next((task for task in tasks if outputs(task) > 1), next(iter(tasks)))
+        name = next(filter(chooses, tasks), next(iter(tasks)))
     if name not in tasks:
         raise ConfigError(f"--task: there is no task '{name}'; {suggest(name, tasks, 'tasks')}")
-    if outputs(name) < 2:
+    if not chooses(name):
         raise ConfigError(
             f"--task: {name} is a regression: no predictions agree; choose a task with classes"
         )
     return name
 
 
-def _non_volatile(case: Case) -> tuple[MemoryConfig, tuple[Role, ...]]:
+def _kept_non_volatile(case: Case) -> dict[Role, MemoryConfig]:
     memories, placement = case.hardware.memories, case.hardware.placement
     homes = {role: getattr(placement, role.value).values for role in Role}
-    kept = {
+    return {
         role: memories[name]
         for role, name in homes.items()
         if name in memories and not load_technology(memories[name].technology).volatile
     }
+
+
+def _non_volatile(case: Case) -> tuple[MemoryConfig, tuple[Role, ...]]:
+    kept = _kept_non_volatile(case)
     if not kept:
         raise ConfigError(
             f"case '{case.name}' keeps no parameter in non-volatile memory: nothing there can be "
@@ -167,10 +184,15 @@ def _known(workload: Workload, names: Iterable[str]) -> list[str]:
     return [name for name in names if name in workload.config.tasks]
 
 
-def _sentences(workload: Workload, task: str, options: FaultOptions) -> Sentences:
-    model = workload.config.language_model
-    if options.labelled:
-        return load_labelled(options.labelled, model, workload.config.outputs_of(task))
-    return random_sentences(
-        model, sentences=options.sentences, tokens=options.tokens, seed=options.seed
-    )
+def _sentences(
+    workload: Workload, task: str, graph: LayerGraph, options: FaultOptions
+) -> Sentences | OneInputs:
+    model, outputs = workload.config.only_model, workload.config.outputs_of(task)
+    count, seed, file = options.sentences, options.seed, options.labelled
+    if not isinstance(model, ModelFamily):
+        if file:
+            return labelled_inputs(file, model, graph, outputs)
+        return random_inputs(model, graph, count=count, seed=seed)
+    if file:
+        return load_labelled(file, model, outputs)
+    return random_sentences(model, sentences=count, tokens=options.tokens, seed=seed)

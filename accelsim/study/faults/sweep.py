@@ -1,4 +1,4 @@
-"""The same cell fault probability in value cells and in mask cells: which does more harm.
+"""The same cell fault probability in value cells and, where there are masks, in mask cells.
 
 Every cell of a part is misread with one probability, whatever its level, as a neighbouring level;
 the other part is read without faults.
@@ -55,7 +55,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The curves of values, of masks, and of masks read afresh at every row.
+    """The curves of values, and where tensors have masks, of these and of masks read afresh at
+    every row.
 
     ``sentences`` of a reading, ``seeds`` of a point. ``resync_bits``: what the counts of stored
     values of each row would add, which the last curve takes to be free of faults.
@@ -116,7 +117,7 @@ def sweep_faults(
         ("masks, new start each row", "masks", "row"),
     ]
     curves = []
-    for name, part, resync in kinds:
+    for name, part, resync in kinds if stored.mask_cells else kinds[:1]:
         points = []
         for rate in rates:
             progress(f"faults in {name} at {rate:g} a cell")
