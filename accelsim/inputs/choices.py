@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import GetJsonSchemaHandler, create_model
 from pydantic_core import core_schema
 
-from accelsim.inputs.document import Document, describe
+from accelsim.inputs.document import Document, Place, describe
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugins import Registry
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
@@ -38,12 +38,16 @@ class Choice(Generic[Base]):
         # Its ValidationError becomes part of that of the field's owner, place by place.
         return self.registry.find(name).model_validate(given)
 
-    def make(self, **given: Any) -> Base:
-        """Return a value put together in Python. Raises ConfigError for what is wrong with it."""
+    def make(self, where: str, /, **given: Any) -> Base:
+        """Return a value put together in Python, told of as ``where``.
+
+        Raises ConfigError for what is wrong with it.
+        """
         noun = self.registry.noun.replace(" ", "_")
         field: Any = (Annotated[Any, self], ...)
         owner = create_model("Owner", __base__=ConfigModel, **{noun: field})
-        read: Base = getattr(validate(Document({noun: given}, {}, Path("Python")), owner), noun)
+        document = Document({noun: given}, {(): Place(where, None)}, Path(where))
+        read: Base = getattr(validate(document, owner), noun)
         return read
 
     def chosen(self, given: dict[str, Any], key: str, known: Iterable[str]) -> str:

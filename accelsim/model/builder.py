@@ -135,10 +135,11 @@ class GraphBuilder:
         role: Role,
         *,
         bias: bool = True,
+        runs: int = 1,
     ) -> str:
-        """Place a product whose weights are rows of the one matrix of a module."""
+        """Place a product whose weights are rows of the one matrix of a module, in ``runs``."""
         parameters = tuple(
-            Parameter(f"{module}.{name}.{vector}", each, role, module)
+            Parameter(f"{module}.{name}.{vector}", each, role, module, runs=runs)
             for vector, each in (("weight", shape), ("bias", shape[:1]))[: 1 + bias]
         )
         sizes = {"columns": shape[0], "depth": shape[1]}

@@ -158,7 +158,10 @@ class LayerGraph:
         """
         content = [
             self.sequence_length,
-            [[p.name, p.shape, p.role, p.module, p.home] for p in self.parameters],
+            [
+                [p.name, p.shape, p.role, p.module, p.home, *([p.runs] if p.runs > 1 else [])]
+                for p in self.parameters
+            ],
             [_operator_content(operator) for operator in self.operators],
             self.edges,
         ]

@@ -32,7 +32,8 @@ class Parameter:
     task model (``embeddings.word_embeddings.weight``). ``shape`` is in elements, a weight matrix
     as (outputs, inputs). ``module`` is the name without its last part unless given. ``home`` is the
     role whose memory and format it has, where that is not its own. A parameter that several
-    operators share is stored once. Raises ConfigError for an empty or non-positive shape.
+    operators share is stored once. Rows that are a part of a module's matrix stand in as many
+    ``runs`` between those of other parts. Raises ConfigError for an empty or non-positive shape.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Parameter:
     role: Role
     module: str = ""
     home: Role | None = None
+    runs: int = 1
 
     def __post_init__(self) -> None:
         if not self.shape or min(self.shape) < 1:

@@ -175,10 +175,12 @@ def parted(tensors: Mapping[str, Values], wanted: Iterable[Parameter]) -> dict[s
             whole = f"{parameter.module}.{inner.partition('.')[2]}"
             parts.setdefault(whole, []).append(parameter)
     for whole, each in parts.items():
-        rows = np.cumsum([part.shape[0] for part in each])
-        if whole in made and len(made[whole]) == rows[-1]:
-            cut = np.split(made.pop(whole), rows[:-1])
-            made |= {part.name: values for part, values in zip(each, cut, strict=True)}
+        runs, rows = each[0].runs, np.cumsum([part.shape[0] // part.runs for part in each])
+        if whole in made and len(made[whole]) == runs * rows[-1]:
+            values = made.pop(whole)
+            blocks = values.reshape(runs, rows[-1], *values.shape[1:])
+            for part, cut in zip(each, np.split(blocks, rows[:-1], axis=1), strict=True):
+                made[part.name] = np.ascontiguousarray(cut.reshape(-1, *values.shape[1:]))
     return made
 
 

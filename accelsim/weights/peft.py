@@ -51,7 +51,7 @@ def find_peft(path: Path) -> Peft | None:
     file = settings_of(path)
     if file is None or path not in (file.parent, file.parent / TENSORS):
         return None
-    adaptation = find_adaptation(**read_adaptation(file))
+    adaptation = find_adaptation(**read_adaptation(file), where=str(file))
     if isinstance(adaptation, Prefix):
         raise ConfigError(
             f"{file}: values of prefixes of PEFT, which move the positions of tokens, are not "

@@ -115,6 +115,8 @@ _BACKBONE = frozenset(
         *("embeddings", "embeddings_project", "encoder", "transformer"),
         *("embed_tokens", "layers", "norm", "lm_head", "layernorm"),
         *("wte", "wpe", "h", "ln_f"),
+        *("embed_positions", "project_in", "project_out", "final_layer_norm"),
+        "embed_in",
     }
 )
 

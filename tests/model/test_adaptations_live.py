@@ -24,7 +24,7 @@ from accelsim.weights.tasks import load_task_weights
 REFERENCE = Path(__file__).parents[1] / "reference"
 SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
     name: runpy.run_path(str(REFERENCE / "make_families.py"))["SMALL"][name]
-    for name in ("roberta", "electra", "gpt2", "llama", "qwen2")
+    for name in ("roberta", "electra", "gpt2", "llama", "qwen2", "opt", "gpt_neox")
 }
 SMALL["phi3"] = ("Phi3", SMALL["llama"][1], {**SMALL["llama"][2], "pad_token_id": 0})
 SENTENCES = np.array([[4, 41, 17, 8, 3, 29], [2, 7, 7, 49, 25, 3]])
@@ -111,6 +111,10 @@ SAVED: list[tuple[str, tuple[str, dict[str, Any]]]] = [
     ("qwen2", _lora(r"model\..*(q|k)_proj", exclude_modules=r".*\.0\..*k_proj", **_RANKS)),
     ("phi3", _lora(["qkv_proj", "gate_up_proj"], rank_pattern={"qkv_proj": 3})),
     ("phi3", _lora(["qkv_proj", "gate_up_proj", "o_proj"], use_dora=True)),
+    ("opt", _lora(["q_proj", "v_proj", "fc1"], use_dora=True)),
+    ("gpt_neox", _lora(["query_key_value", "dense"], bias="lora_only")),
+    ("gpt_neox", _lora("all-linear", use_dora=True)),
+    ("gpt_neox", ("IA3Config", {"target_modules": ["query_key_value"]})),
     ("roberta", ("IA3Config", _SCALES)),
     ("phi3", ("IA3Config", _INNER)),
     ("gpt2", ("IA3Config", {"target_modules": ["c_attn", "mlp.c_proj"]})),

@@ -107,6 +107,50 @@ def test_a_file_that_gives_no_model_is_one_message(
     assert "\n" not in str(caught.value)
 
 
+_SMALL = {"num_hidden_layers": 2, "hidden_size": 8, "num_attention_heads": 2}
+_SMALL |= {"intermediate_size": 8, "vocab_size": 9, "max_position_embeddings": 8}
+
+
+@pytest.mark.parametrize(
+    ("kind", "biases"),
+    [("llama", 14), ("smollm3", 14), ("qwen3", 8), ("gemma", 8), ("mistral", 0), ("phi3", 0)],
+)
+def test_biases_are_those_of_the_types_that_read_the_keys(
+    tmp_path: Path, kind: str, biases: int
+) -> None:
+    both = {"attention_bias": True, "mlp_bias": True, "num_key_value_heads": 2}
+    model = read_model(written(tmp_path, {**_SMALL, **both, "model_type": kind}))
+    graph = model.build(sequence_length=4, classes=1)
+    assert sum(p.name.endswith("bias") for p in graph.parameters) == biases
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"model_type": "bert", "layer_norm_eps": 0.1}, ": model_family: norm_epsilon is 0.1; exp"),
+        (
+            {"model_type": "vit", "image_size": 8, "patch_size": 4, "head_dim": 3},
+            ": head_dim: heads are 6 wide together; expected hidden_size 8, for which",
+        ),
+        (
+            {"model_type": "opt", "ffn_dim": 8, "layer_norm_elementwise_affine": False},
+            ": layer_norm_elementwise_affine: expected true, for which the family opt is built, ",
+        ),
+        (
+            {"model_type": "gpt_neox", "rotary_pct": 0.25},
+            ": model_family: rotary_share 0.25 turns an odd 1 columns",
+        ),
+    ],
+)
+def test_what_a_graph_is_not_made_for_is_told_of_the_file(
+    tmp_path: Path, keys: dict[str, Any], message: str
+) -> None:
+    file = written(tmp_path, {**_SMALL, **keys})
+    with pytest.raises(ConfigError) as caught:
+        read_model(file)
+    assert str(caught.value).startswith(f"{file}{message}")
+
+
 def test_a_folder_without_a_configuration_is_one_message(tmp_path: Path) -> None:
     message = f"{tmp_path / 'config.json'}: no such file; name a config.json, or a folder with one"
     with pytest.raises(ConfigError, match=exactly(message)):

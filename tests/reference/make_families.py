@@ -61,6 +61,15 @@ def _gpt2(layers: int, width: int, heads: int, **others: int) -> dict[str, Any]:
     return {"n_layer": layers, "n_embd": width, "n_head": heads, **others}
 
 
+_OPT_350M = {"num_hidden_layers": 24, "hidden_size": 1024, "num_attention_heads": 16}
+_OPT_350M |= {"ffn_dim": 4096, "word_embed_proj_dim": 512, "do_layer_norm_before": False}
+
+
+def _neox(layers: int, width: int, heads: int, vocabulary: int, **others: Any) -> dict[str, Any]:
+    sizes = {"num_hidden_layers": layers, "hidden_size": width, "num_attention_heads": heads}
+    return {**sizes, "intermediate_size": 4 * width, "vocab_size": vocabulary, **others}
+
+
 # Preset of accelsim -> class of transformers without its ending, its ending, configuration.
 MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "roberta-base": ("Roberta", _SEQUENCE, _encoder(12, 768, 12, 3072, 50265, **_ROBERTA)),
@@ -116,6 +125,10 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
         _CAUSAL,
         _llama(28, 1024, 16, 8, 3072, 151936, True) | {"head_dim": 128},
     ),
+    "opt-125m": ("OPT", _CAUSAL, {}),
+    "opt-350m": ("OPT", _CAUSAL, _OPT_350M),
+    "pythia-70m": ("GPTNeoX", _CAUSAL, _neox(6, 512, 8, 50304)),
+    "pythia-160m": ("GPTNeoX", _CAUSAL, _neox(12, 768, 12, 50304)),
     "tinyllama-1.1b": ("Llama", _CAUSAL, _llama(22, 2048, 32, 4, 5632, 32000, False)),
 }
 
@@ -212,6 +225,18 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
             "pad_token_id": 0,
         },
     ),
+    "opt": (
+        "OPT",
+        _CAUSAL,
+        {**_OPT_350M, "num_hidden_layers": 2, "hidden_size": 24, "num_attention_heads": 4}
+        | {"ffn_dim": 40, "word_embed_proj_dim": 8, "vocab_size": 50}
+        | {"max_position_embeddings": 16},
+    ),
+    "gpt_neox": (
+        "GPTNeoX",
+        _CAUSAL,
+        _neox(2, 48, 4, 50, max_position_embeddings=16, rotary_pct=0.5),
+    ),
     "deit": (
         "DeiT",
         _IMAGE,
@@ -231,7 +256,8 @@ def build(name: str, ending: str, sizes: dict[str, Any], classes: int = 2) -> An
 
 def own_name(model: Any, name: str) -> str:
     """Return a parameter's name without the prefix of a model with a head."""
-    return name.removeprefix(f"{model.base_model_prefix}.").replace("classifier.1.", "classifier.")
+    own = name.removeprefix(f"{model.base_model_prefix}.").removeprefix("decoder.")
+    return own.replace("classifier.1.", "classifier.")
 
 
 def parameters(preset: str) -> list[tuple[str, int, int]]:
@@ -300,6 +326,13 @@ def _values(weight: Any, name: str, tensor: Any) -> Any:
         centre = 2.0 if name.endswith("normalization.weight") else 0.0
         return centre + torch.tensor(weight(name, flat)).reshape(shape)
 
+    if ".query_key_value." in name:  # whose rows stand together for each head
+        module, _, part = name.rpartition(".")
+        third = (len(tensor) // 3, *tensor.shape[1:])
+        names = [f"{module}.{each}.{part}" for each in ("query", "key", "value")]
+        heads = SMALL["gpt_neox"][2]["num_attention_heads"]
+        parts = [drawn(each, third).reshape(heads, -1, *third[1:]) for each in names]
+        return torch.cat(parts, dim=1).reshape(tensor.shape)
     if not name.startswith("h."):
         return drawn(name, tuple(tensor.shape))
     shape = tuple(tensor.shape)[::-1]

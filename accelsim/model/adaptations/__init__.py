@@ -34,6 +34,9 @@ _ADAPTATION = _AdaptationChoice(ADAPTATIONS)
 AdaptationConfig = Annotated[Adaptation, _ADAPTATION]
 
 
-def find_adaptation(method: str, **keys: Any) -> Adaptation:
-    """Return the adaptation of a method. Raises ConfigError for what is wrong with its keys."""
-    return _ADAPTATION.make(method=method, **keys)
+def find_adaptation(method: str, *, where: str = "in Python", **keys: Any) -> Adaptation:
+    """Return the adaptation of a method, with keys that stand in a place.
+
+    Raises ConfigError for what is wrong with them.
+    """
+    return _ADAPTATION.make(where, method=method, **keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
@@ -124,8 +125,9 @@ def own_module(operator: Operator) -> str:
 
 def part_of(target: Operator, name: str, shape: tuple[int, ...]) -> Parameter:
     """Return a parameter of a task that is rows of its module's, where the target's weight is."""
-    module = target.parameters[0].module
-    return Parameter(name, shape, Role.TASK, "" if module == own_module(target) else module)
+    weight = target.parameters[0]
+    module = "" if weight.module == own_module(target) else weight.module
+    return Parameter(name, shape, Role.TASK, module, runs=weight.runs)
 
 
 def whole(target: Operator, what: str) -> Operator:
@@ -144,9 +146,7 @@ def merged(graph: LayerGraph, weights: set[str]) -> LayerGraph:
     def change(operator: Operator, parameter: Parameter) -> Parameter:
         if parameter.name not in weights:
             return parameter
-        return Parameter(
-            parameter.name, parameter.shape, Role.TASK, parameter.module, parameter.role
-        )
+        return replace(parameter, role=Role.TASK, home=parameter.role)
 
     operators = change_parameters(graph.operators, change)
     return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)

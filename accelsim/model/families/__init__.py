@@ -101,9 +101,9 @@ _MODEL = _ModelChoice(MODEL_FAMILIES, key="name")
 ModelConfig = Annotated[Network, _MODEL]
 
 
-def find_model(name: str, **hyperparameters: Any) -> Any:
+def find_model(name: str, *, where: str = "in Python", **hyperparameters: Any) -> Any:
     """Return the model of a preset with other hyperparameters, or a ``custom`` one.
 
-    Raises ConfigError for what is wrong with them.
+    Raises ConfigError for what is wrong with them, ``where`` they stand.
     """
-    return _MODEL.make(name=name, **hyperparameters)
+    return _MODEL.make(where, name=name, **hyperparameters)

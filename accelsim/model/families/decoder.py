@@ -10,7 +10,7 @@ chunk of a prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -18,8 +18,34 @@ from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import ModelFamily, Size
 from accelsim.model.graph import LayerGraph
+from accelsim.model.operators import ROTARY
 from accelsim.model.operators.activations import Activation
+from accelsim.model.operators.epsilon import form_of
+from accelsim.model.operators.layer_norm import USUAL_EPSILON
 from accelsim.model.tensors import Role
+
+
+def check_turned(head_size: int, turned: int) -> None:
+    """Raise ValueError for heads whose columns do not make pairs."""
+    if head_size % 2:
+        raise ValueError(f"head_size {head_size} is odd; rotary positions turn pairs")
+    if turned % 2:
+        share = turned / head_size
+        raise ValueError(f"rotary_share {share:g} turns an odd {turned} columns")
+
+
+def rotary_tables(
+    graph: LayerGraph, head_size: int, turned: int, base: float
+) -> dict[str, list[Any]]:
+    """Return cosines and sines of the angles that turn the first columns of every head."""
+    import numpy as np
+
+    exponents = np.arange(0, turned, 2) / turned
+    angles = np.outer(np.arange(graph.sequence_length), base**-exponents)
+    angles = np.concatenate([angles, angles], axis=1).astype(np.float32)
+    kept = np.ones((len(angles), head_size - turned), np.float32)
+    tables = [np.concatenate([np.cos(angles), kept], axis=1), np.sin(angles)]
+    return {o.name: tables for o in graph.operators if o.kind is ROTARY}
 
 
 class Decoder(ModelFamily):
@@ -38,12 +64,30 @@ class Decoder(ModelFamily):
     activation: Annotated[Activation, Field(description="function inside the feed-forward network")]
     norm_epsilon: Annotated[float, Field(description="added to the variance of a norm")]
 
-    def add_head(self, graph: GraphBuilder, hidden: str) -> str:
-        """Place the product that gives the logits behind the last token of each request."""
+    def check_heads(self) -> Self:
+        """Return the model. Raises ValueError for heads that differ in width, and a norm's form."""
+        if self.hidden_size % self.heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not divisible by heads {self.heads}; every "
+                "head must have the same width"
+            )
+        form_of(self.norm_epsilon, USUAL_EPSILON)
+        return self
+
+    def norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
+        """Place a layer norm."""
+        form = form_of(self.norm_epsilon, USUAL_EPSILON)
+        return graph.norm(name, module, source, Role.BACKBONE, form=form)
+
+    def add_head(self, graph: GraphBuilder, hidden: str, width: int | None = None) -> str:
+        """Place the product that gives the logits behind the last token of each request.
+
+        It is as wide as the layers unless told.
+        """
         module, role = ("lm_head", Role.BACKBONE)
         if self.tied_embeddings:
             module, role = self.table, Role.EMBEDDING
-        shape = (self.vocabulary_size, self.hidden_size)
+        shape = (self.vocabulary_size, width or self.hidden_size)
         sizes: dict[str, Any] = {"rows": graph.requests, "form": "last"}
         return graph.linear("head", module, hidden, shape, role, bias=False, **sizes)
 

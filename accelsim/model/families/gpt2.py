@@ -19,8 +19,6 @@ from accelsim.model.families.decoder import Decoder
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.operators import ADD
 from accelsim.model.operators.activations import activation
-from accelsim.model.operators.epsilon import form_of
-from accelsim.model.operators.layer_norm import USUAL_EPSILON
 from accelsim.model.tensors import Role
 
 # Tensors of a checkpoint, with or without the prefix of a model with a head.
@@ -111,13 +109,7 @@ class Gpt2(Decoder):
 
     @model_validator(mode="after")
     def _check(self) -> Gpt2:
-        if self.hidden_size % self.heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not divisible by heads {self.heads}; every "
-                "head must have the same width"
-            )
-        form_of(self.norm_epsilon, USUAL_EPSILON)
-        return self
+        return self.check_heads()
 
     def add_embedding(self, graph: GraphBuilder) -> str:
         """Place the look-ups and their sum."""
@@ -137,7 +129,7 @@ class Gpt2(Decoder):
             shape = (outputs, inputs)
             return graph.linear(name, prefix + module, source, shape, Role.BACKBONE)
 
-        normal = self._norm(graph, "attention_layer_norm", f"{prefix}ln_1", hidden)
+        normal = self.norm(graph, "attention_layer_norm", f"{prefix}ln_1", hidden)
         query, key, value = (
             graph.part(name, f"{prefix}attn.c_attn", normal, (width, width), Role.BACKBONE)
             for name in ("query", "key", "value")
@@ -145,16 +137,12 @@ class Gpt2(Decoder):
         context = graph.attention(query, key, value, heads, causal=True)
         output = linear("output", "attn.c_proj", context, width, width)
         middle = graph.place("attention_add", ADD, output, hidden)
-        normal = self._norm(graph, "ffn_layer_norm", f"{prefix}ln_2", middle)
+        normal = self.norm(graph, "ffn_layer_norm", f"{prefix}ln_2", middle)
         wide = linear("ffn1", "mlp.c_fc", normal, inner, width)
         kind, form = activation(self.activation)
         wide = graph.place(kind.name, kind, wide, form=form)
         return graph.place("ffn_add", ADD, linear("ffn2", "mlp.c_proj", wide, width, inner), middle)
 
-    def _norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
-        form = form_of(self.norm_epsilon, USUAL_EPSILON)
-        return graph.norm(name, module, source, Role.BACKBONE, form=form)
-
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
         """Place the last norm and the head."""
-        return self.add_head(graph, self._norm(graph, "layer_norm", "ln_f", hidden))
+        return self.add_head(graph, self.norm(graph, "layer_norm", "ln_f", hidden))

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import Count, Size
-from accelsim.model.families.decoder import Decoder
+from accelsim.model.families.decoder import Decoder, check_turned, rotary_tables
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, MULTIPLY, RMS_NORM, ROTARY
@@ -42,6 +42,11 @@ _QWEN = {
     "query_bias": True,
     "norm_epsilon": 1e-6,
     "rotary_base": 1e6,
+}
+# The types that read a key for biases; others have none whatever it says.
+_BIASED = {
+    "attention_bias": ("llama", "qwen3", "gemma", "smollm3"),
+    "mlp_bias": ("llama", "smollm3"),
 }
 
 
@@ -153,14 +158,15 @@ class Llama(Decoder):
         base = rotary.get("rope_theta", config.get("rope_theta", 10_000.0))
         heads, of = config["num_attention_heads"], config.get("model_type")
         sizes = {"head_size": config["head_dim"]} if "head_dim" in config else {}
-        biased, share = config.get("attention_bias", False), config.get("partial_rotary_factor")
+        biased, wide = (config.get(key, False) and of in types for key, types in _BIASED.items())
+        share = config.get("partial_rotary_factor")
         return {
             **super().translate(config),
             **sizes,
             "key_heads": config.get("num_key_value_heads", heads),
             "query_bias": of == "qwen2" or biased,
-            "output_bias": of != "qwen2" and biased,
-            "ffn_bias": of != "qwen2" and config.get("mlp_bias", False),
+            "output_bias": biased,
+            "ffn_bias": wide,
             "head_norm": of == "qwen3",
             "fused": of == "phi3",
             "gemma": of == "gemma",
@@ -185,12 +191,7 @@ class Llama(Decoder):
                 f"heads {self.heads} are not divisible by key_heads {self.key_heads}; as many "
                 "heads must share each key"
             )
-        if self.head_size % 2:
-            raise ValueError(f"head_size {self.head_size} is odd; rotary positions turn pairs")
-        if self.turned % 2:
-            raise ValueError(
-                f"rotary_share {self.rotary_share:g} turns an odd {self.turned} columns"
-            )
+        check_turned(self.head_size, self.turned)
         form_of(self.norm_epsilon, USUAL_EPSILON)
         return self
 
@@ -266,18 +267,11 @@ class Llama(Decoder):
 
     def outside(self, graph: LayerGraph, ends: Any) -> dict[str, list[Any]]:
         """Return masks, and cosines and sines of the rotary angles."""
-        import numpy as np
-
         if self.rotary_scaled or self.gemma:
             what = "scaled rotary angles" if self.rotary_scaled else "norms that add one"
             raise ConfigError(f"{self.name}: {what} are not known to a forward pass")
-        exponents = np.arange(0, self.turned, 2) / self.turned
-        angles = np.outer(np.arange(graph.sequence_length), self.rotary_base**-exponents)
-        angles = np.concatenate([angles, angles], axis=1).astype(np.float32)
-        kept = np.ones((len(angles), self.head_size - self.turned), np.float32)
-        tables = [np.concatenate([np.cos(angles), kept], axis=1), np.sin(angles)]
-        turned = {o.name: tables for o in graph.operators if o.kind is ROTARY}
-        return {**super().outside(graph, ends), **turned}
+        tables = rotary_tables(graph, self.head_size, self.turned, self.rotary_base)
+        return {**super().outside(graph, ends), **tables}
 
 
 def _unturned(config: Mapping[str, Any]) -> list[int]:

@@ -97,6 +97,12 @@ class Vit(Vision):
     def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters of a configuration; a ``deit`` is one that was distilled."""
         distilled = config["model_type"] == "deit"
+        width = config.get("head_dim", 0) * config["num_attention_heads"]
+        if width not in (0, config["hidden_size"]):
+            raise ValueError(
+                f"head_dim: heads are {width} wide together; expected hidden_size "
+                f"{config['hidden_size']}, for which the family vit is built"
+            )
         return {**super().translate(config), "distillation_token": distilled}
 
     @model_validator(mode="after")

@@ -46,11 +46,9 @@ _DIFFERENT = {
     "mpt*": "attention adds a bias by distance (ALiBi)",
     "falcon*": "attention and feed-forward network side by side, one head of keys",
     "gptbigcode*": "one head of keys in layers of GPT-2",
-    "gptneox*": "attention and feed-forward network side by side",
     "gptneo": "layers of GPT-2 whose every second attention is local, without scaling of scores",
     "gptj*": "attention and feed-forward network side by side",
     "phi": "attention and feed-forward network side by side",
-    "opt": "layers of GPT-2 with ReLU and positions from the third row on",
     "gemma[23]*": "norms before and behind both halves of a layer, windows in some layers",
     "olmo*": "norms without parameters, or behind both halves of a layer",
     "cohere*": "attention and feed-forward network side by side, scaled logits",
@@ -72,7 +70,8 @@ def read_model(path: Path | str, **changes: Any) -> Any:
 
     Raises ConfigError as ``read_hyperparameters``, and for values that do not go together.
     """
-    return find_model(**{**read_hyperparameters(Path(path)), **changes})
+    found = {**read_hyperparameters(Path(path)), **changes}
+    return find_model(**found, where=str(path))
 
 
 def read_hyperparameters(path: Path) -> dict[str, Any]:
