@@ -8,7 +8,7 @@ in which events of a tick are worked off has no influence.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Hashable, Iterable, Mapping
+from collections.abc import Generator, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import heappop, heappush
@@ -160,7 +160,8 @@ class SegmentRun:
         before = {name: (b.busy, b.idle) for name, b in self._machine.blocks.items()}
         self._plans = [self._plan(task) for task in self.record.segment.kinds[0]]
         if self._left:
-            self._request_start([n for n, waits in enumerate(self._waits_for) if not waits])
+            self._ready = [n for n, waits in enumerate(self._waits_for) if not waits]
+            next(self._numbers)
             self._env.reach(self._work_off())
             next(self._numbers)  # the event that a process would wait for
         if self._left:
@@ -198,11 +199,6 @@ class SegmentRun:
                 self._end_turn(port, now)
         return now
 
-    def _request_start(self, tasks: Iterable[int]) -> None:
-        if not self._ready:
-            next(self._numbers)
-        self._ready += tasks
-
     def _begin(self, number: int, now: Tick) -> None:
         end, task = now, self._tasks[number]
         self._begun.append(number)
@@ -227,8 +223,9 @@ class SegmentRun:
         if turns:
             self._pending[number] = len(turns), end
             for port, use, place, left in turns:
-                item = Item(task, place, use, left, left)
-                self._expect(port, port.add(task.queue, item, now))
+                due = port.add(task.queue, Item(task, place, use, left, left), now)
+                if due is not None:
+                    heappush(self._events, (due, next(self._numbers), -1, port, port.changes))
         else:
             heappush(self._events, (end, next(self._numbers), number, None, 0))
 
@@ -242,15 +239,11 @@ class SegmentRun:
             self._note(server.name, task, number, start, server.free_at)
         return last
 
-    def _expect(self, port: TurnPort, end: Tick | None) -> None:
-        """Wait for the next end of a use at a port, in place of the one expected before."""
-        if end is not None:
-            heappush(self._events, (end, next(self._numbers), -1, port, port.changes))
-
     def _end_turn(self, port: TurnPort, now: Tick) -> None:
         """Note that a port has served a use in turn; the last one may end the task."""
-        item, outcome, following = port.end()
-        self._expect(port, following)
+        item, outcome, due = port.end()
+        if due is not None:  # the next end, in place of the one expected before
+            heappush(self._events, (due, next(self._numbers), -1, port, port.changes))
         task = item.task.id
         left, end = self._pending[task]
         if outcome > end:
@@ -286,7 +279,9 @@ class SegmentRun:
             if not waits_for[follower]:
                 free.append(follower)
         if free:
-            self._request_start(free)
+            if not self._ready:
+                next(self._numbers)
+            self._ready += free
         self._left -= 1
 
     def _take(self, buffer: str, size: int) -> None:

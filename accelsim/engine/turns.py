@@ -7,7 +7,6 @@ it at the end of the burst that is being served.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -43,7 +42,7 @@ class TurnPort:
     def __init__(self, server: Server, burst: Tick, served: Served | None) -> None:
         self._server, self._burst, self._served = server, burst, served
         self.changes = 0
-        self._queues: dict[str, deque[Item]] = {}
+        self._queues: dict[str, list[Item]] = {}
         self._joining: list[tuple[str, Item]] = []
         self._last = ""
         # All bursts that began before this tick are done.
@@ -61,10 +60,13 @@ class TurnPort:
             self._since = now
         else:
             self._catch_up(now)
-        if self._since < now and master not in self._queues:
+        if master in self._queues:
+            self._queues[master].append(item)
+        elif self._since < now:
             self._joining.append((master, item))
             return None
-        self._queues.setdefault(master, deque()).append(item)
+        else:
+            self._queues[master] = [item]
         self.changes += 1
         return self._next_end()
 
@@ -144,14 +146,17 @@ class TurnPort:
     def end(self) -> tuple[Item, Tick, Tick | None]:
         """Return the use that ends, the tick of its outcome, and that of the next end, if any."""
         item = self._complete()
-        self._queues[self._last].popleft()
-        if not self._queues[self._last]:
+        own = self._queues[self._last]
+        if len(own) > 1:
+            del own[0]
+        else:
             del self._queues[self._last]
         self._server.busy += item.ticks
         outcome = self._since + self._server.lag
-        for master, joining in self._joining:
-            self._queues.setdefault(master, deque()).append(joining)
-        self._joining.clear()
+        if self._joining:
+            for master, joining in self._joining:
+                self._queues.setdefault(master, []).append(joining)
+            self._joining.clear()
         self.changes += 1
         if self._queues:
             return item, outcome, self._next_end()
