@@ -14,7 +14,7 @@ from accelsim.placement.placement import DRAM, Placement
 from accelsim.units import ceil_div
 
 # A context outlives its machine; few ways to cut products have more parts together.
-_MOST_PARTS = 20_000
+_MOST_PARTS = 5_000
 
 
 @dataclass(frozen=True)
