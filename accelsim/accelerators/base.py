@@ -13,7 +13,8 @@ from accelsim.errors import ConservationError, MappingError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.components.base import Component
 from accelsim.machine.components.host import HostConfig
-from accelsim.machine.schema import HardwareConfig, MappingConfig
+from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.sections import MappingConfig
 from accelsim.mapping.accesses import buffer_use, supply_use
 from accelsim.mapping.attention import staircases
 from accelsim.mapping.cache import InferenceProgram, SegmentCache

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from accelsim.errors import CapacityError, ConfigError, MappingError
+from accelsim.evaluation.compilation import Compilation
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.machine.components.base import Component
 from accelsim.machine.components.buffers import BufferConfig
@@ -22,9 +22,6 @@ from accelsim.machine.regions import Region
 from accelsim.machine.schema import HardwareConfig
 from accelsim.placement.placement import needed_bits
 from accelsim.units import ceil_div, format_bytes
-
-if TYPE_CHECKING:
-    from accelsim.evaluation.design import Compilation
 
 # [ours] Room for all activations of any model here; beyond it nothing is looked for.
 _ROOM = 2**28

@@ -25,7 +25,8 @@ from accelsim.machine.components.scratchpad import AccumulatorConfig, Scratchpad
 from accelsim.machine.components.simple_dram import SimpleDramConfig
 from accelsim.machine.components.vector_mac_array import PeArrayConfig, loaded_cycles
 from accelsim.machine.operating_points import OperatingPoint
-from accelsim.machine.schema import HardwareConfig, HomeConfig
+from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.sections import HomeConfig
 from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import register_use
 from accelsim.mapping.cache import SegmentCache

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import isclose
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, suggest
@@ -16,6 +16,7 @@ from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.supply import LdoConfig
 from accelsim.machine.regions import ArrayQuery
+from accelsim.machine.sections import BLOCK_NAME, MachineSections
 from accelsim.memory.arrays import find_conditions
 from accelsim.memory.bank_figures import Figures
 from accelsim.memory.bank_wires import load_wires
@@ -25,20 +26,16 @@ from accelsim.memory.logic import LEAKAGE, lines_of, load_logic
 from accelsim.memory.silicon import load_silicon
 from accelsim.memory.technology import load_technology
 
-if TYPE_CHECKING:
-    from accelsim.machine.schema import HardwareConfig
-
 # The name of the chip as a whole in ledgers.
 _CHIP = "chip"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NO_NAME = "expected a name of letters, digits, '_' and '-' that does not begin with a digit"
-BLOCK_NAME = "'{}' is the name of a block; rename this memory"
 
 # What a memory may have of its own, and what that is usually.
 _OF_CELLS = {"bits_per_cell": 1, "roadmap": None, "temperature": None}
 
 
-def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def broken_rules(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the place of each thing that does not go with the rest, and what is wrong."""
     yield from _clashes(machine)
     yield from _wrong_homes(machine)
@@ -51,7 +48,7 @@ def broken_rules(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     )
 
 
-def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def _clashes(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the components and memories that cannot be called what they are called."""
     buffers = ((n, c) for n, c in machine.further.items() if isinstance(c, BufferConfig))
     halves = {half: n for n, each in buffers for half in each.capacities(n) if half != n}
@@ -67,7 +64,7 @@ def _clashes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
             yield path, f"'{name}' is the name of a part of {taken[name]}; choose another"
 
 
-def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def _wrong_homes(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each placement that names no memory, and what to do."""
     homes = machine.placement
     named: dict[KeyPath, str] = {
@@ -93,7 +90,7 @@ def _wrong_homes(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         )
 
 
-def _wrong_files(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def _wrong_files(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the key of each technology that there is not, or whose file is wrong."""
     named: list[tuple[KeyPath, Any, Callable[[Any], object]]]
     process = machine.process
@@ -121,7 +118,7 @@ def _wrong_files(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     yield from ((path, text) for text, path in told.items())
 
 
-def known_factors(machine: HardwareConfig) -> list[str]:
+def known_factors(machine: MachineSections) -> list[str]:
     """Return the figures that ``process.factors`` of a machine may name."""
     buffers = (each for each in machine.further.values() if isinstance(each, BufferConfig))
     arrays = {load_technology(each.technology).name for each in buffers}
@@ -135,7 +132,7 @@ def known_factors(machine: HardwareConfig) -> list[str]:
     ]
 
 
-def _wrong_factors(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def _wrong_factors(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield each factor on a figure that the machine does not have."""
     named = machine.process.factors
     known = known_factors(machine) if named else []
@@ -145,7 +142,7 @@ def _wrong_factors(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
             yield ("process", "factors", name), f"the machine has no figure '{name}'; {hint}"
 
 
-def _wrong_conditions(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def _wrong_conditions(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the node, roadmap or temperature for which the logic's arrays have no table."""
     process = machine.process
     leaks = named_beside(process.logic_file, load_logic(process.logic_file).leakage.like)
@@ -164,7 +161,7 @@ def _wrong_conditions(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         yield ("process", "temperature"), message
 
 
-def _wrong_cells(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def _wrong_cells(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield what a memory has of its own and its technology has no arrays of."""
     process = machine.process
     arrays: dict[KeyPath, MemoryConfig | BufferConfig] = {
@@ -190,7 +187,7 @@ def _wrong_cells(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
             yield (*path, key), str(error)
 
 
-def _wrong_points(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
+def _wrong_points(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the operating points that the logic or its regulator does not allow."""
     yield from machine.clock.law.wrong(
         (("scaling", "points", number, "frequency"), point.voltage, point.frequency)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from accelsim.machine.schema import MappingConfig
+from accelsim.machine.sections import MappingConfig
 from accelsim.mapping.context import Context
 from accelsim.mapping.cutting import Attention, Stage
 from accelsim.mapping.emitter import Emitter, Operand

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 from pydantic import Field, PositiveFloat
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.paths import KeyPath, suggest
+from accelsim.inputs.paths import suggest
 from accelsim.inputs.validation import ConfigModel
-from accelsim.machine.schema import HardwareConfig, HomeConfig, PlacementConfig
+from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.sections import HomeConfig, PlacementConfig
 from accelsim.memory.storage import StorageConfig
 from accelsim.model.adaptations import AdaptationConfig
 from accelsim.policies.service import ServiceChanges
 from accelsim.weights.settings import CaseWeights
-
-if TYPE_CHECKING:
-    from accelsim.workload.schema import WorkloadConfig
 
 
 class ModelHomes(ConfigModel):
@@ -105,53 +100,3 @@ class PublishedGains(ConfigModel):
     area: PositiveFloat | None = None
     energy: PositiveFloat | None = None
     latency: PositiveFloat | None = None
-
-
-def wrong_models(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what is wrong with the names of models; without a model nothing else can be told."""
-    models = workload.models
-    if workload.model is not None and models:
-        yield ("models",), "stands beside 'model'; keep one of them"
-    elif workload.model is None and not models:
-        yield ("model",), "this key is missing; expected a model, or several by name in 'models'"
-    wanted = "there is one model; leave this key out, or name the models in 'models'"
-    for name, task in workload.tasks.items():
-        path = ("tasks", name, "model")
-        if task.model is None and len(models) > 1:
-            yield path, f"this key is missing; expected one of {', '.join(models)}"
-        elif task.model is not None and task.model not in models:
-            hint = suggest(task.model, models, "models") if models else wanted
-            yield path, f"there is no model '{task.model}'; {hint}"
-    used = {task.model for task in workload.tasks.values()}
-    for name in models if len(models) > 1 else ():
-        if name not in used:
-            yield ("models", name), "no task names this model; leave it out, or give it a task"
-    for case, config in workload.cases.items():
-        for name in config.models:
-            if name not in models:
-                hint = suggest(name, models, "models") if models else wanted
-                yield ("cases", case, "models", name), f"there is no model '{name}'; {hint}"
-            elif config.swaps(name) and len(models) < 2:
-                yield (
-                    ("cases", case, "models", name, "swapped"),
-                    "there is no other model to make room for; leave it out",
-                )
-
-
-def wrong_choices(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what several models cannot have in common: one's chunks and files of weights."""
-    first, *others = workload.networks
-    if others and workload.generate and workload.generate.prompt_chunk:
-        yield (
-            ("generate", "prompt_chunk"),
-            "is known for one model alone; leave it out, or run the models apart",
-        )
-    for name, case in workload.cases.items() if others else ():
-        for key in ("shared", "tasks"):
-            if case.weights and getattr(case.weights, key):
-                where = f"cases.{name}.models.{first}.weights.{key}"
-                yield (
-                    ("cases", name, "weights", key),
-                    f"files hold the weights of one model; name them in {where}, and those of "
-                    "others likewise",
-                )

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
 from accelsim.policies.service import ServiceConfig
 from accelsim.requests import RequestContext
-
-if TYPE_CHECKING:
-    from accelsim.workload.schema import WorkloadConfig
+from accelsim.workload.sections import WorkloadSections
 
 
-def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
+def request_context(config: WorkloadSections, folder: Path) -> RequestContext:
     """Return what the requests of a workload in ``folder`` depend on."""
     return RequestContext(
         tasks=tuple(config.tasks),
@@ -25,7 +22,7 @@ def request_context(config: WorkloadConfig, folder: Path) -> RequestContext:
     )
 
 
-def check_requests(document: Document, config: WorkloadConfig) -> None:
+def check_requests(document: Document, config: WorkloadSections) -> None:
     """Refuse requests and exits that do not fit the workload's tasks and model."""
     context = request_context(config, document.path.parent)
     found = [(("requests", *path), text) for path, text in config.requests.problems(context)]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.model.families import Network
 from accelsim.requests.generation import GenerateConfig
 from accelsim.units import ceil_div
-from accelsim.workload.cases import wrong_choices
+from accelsim.workload.cases import CaseConfig
+from accelsim.workload.sections import WorkloadSections
 from accelsim.workload.tasks import wrong_adaptations
 
-if TYPE_CHECKING:
-    from accelsim.workload.cases import CaseConfig
-    from accelsim.workload.schema import WorkloadConfig
 
-
-def broken_rules(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+def broken_rules(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the place of each thing that does not go with the rest, and what is wrong."""
     yield from wrong_baselines(workload.cases)
     yield from wrong_choices(workload)
@@ -33,7 +29,7 @@ def broken_rules(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
         yield from wrong_adaptations(name, task, adaptations)
 
 
-def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+def wrong_spans(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each task's spans that do not go with the model, and why."""
     for task, spans in workload.attention_spans.items():
         path = ("attention_spans", task)
@@ -50,7 +46,7 @@ def wrong_spans(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
             )
 
 
-def wrong_length(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+def wrong_length(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with the sequence length: missing, or there are pictures alone."""
     models, given = workload.networks.values(), workload.sequence_length
     read = max(model.longest for model in models)
@@ -64,7 +60,7 @@ def wrong_length(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
         )
 
 
-def too_long(workload: WorkloadConfig, model: Network) -> Iterator[tuple[KeyPath, str]]:
+def too_long(workload: WorkloadSections, model: Network) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with sentences that a model of tokens has no positions for."""
     longest, given = model.longest, workload.sequence_length
     if given > longest > 1:
@@ -75,7 +71,7 @@ def too_long(workload: WorkloadConfig, model: Network) -> Iterator[tuple[KeyPath
         )
 
 
-def wrong_generation(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+def wrong_generation(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with the tokens to generate: by no decoder, or too many."""
     asked, models = workload.generate, workload.networks.values()
     decoders = [model for model in models if model.generates]
@@ -88,7 +84,7 @@ def wrong_generation(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _too_many_tokens(
-    workload: WorkloadConfig, asked: GenerateConfig, model: Network
+    workload: WorkloadSections, asked: GenerateConfig, model: Network
 ) -> Iterator[tuple[KeyPath, str]]:
     if workload.sequence_length + asked.new_tokens - 1 > model.longest:
         yield (
@@ -104,12 +100,12 @@ def _too_many_tokens(
         )
 
 
-def _chunked(workload: WorkloadConfig, chunk: int) -> int:
+def _chunked(workload: WorkloadSections, chunk: int) -> int:
     """Return the longest prompt in whole chunks [tokens]."""
     return ceil_div(workload.sequence_length, chunk) * chunk
 
 
-def wrong_classes(workload: WorkloadConfig) -> Iterator[tuple[KeyPath, str]]:
+def wrong_classes(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each task that lacks its classes, where the model classifies."""
     for name, task in workload.tasks.items():
         if workload.model_of(name).classifies and task.classes is None:
@@ -125,3 +121,53 @@ def wrong_baselines(cases: Mapping[str, CaseConfig]) -> Iterator[tuple[KeyPath, 
         elif case.baseline is not None and case.baseline not in cases:
             hint = suggest(case.baseline, cases, "cases")
             yield path, f"there is no case '{case.baseline}'; {hint}"
+
+
+def wrong_models(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with the names of models; without a model nothing else can be told."""
+    models = workload.models
+    if workload.model is not None and models:
+        yield ("models",), "stands beside 'model'; keep one of them"
+    elif workload.model is None and not models:
+        yield ("model",), "this key is missing; expected a model, or several by name in 'models'"
+    wanted = "there is one model; leave this key out, or name the models in 'models'"
+    for name, task in workload.tasks.items():
+        path = ("tasks", name, "model")
+        if task.model is None and len(models) > 1:
+            yield path, f"this key is missing; expected one of {', '.join(models)}"
+        elif task.model is not None and task.model not in models:
+            hint = suggest(task.model, models, "models") if models else wanted
+            yield path, f"there is no model '{task.model}'; {hint}"
+    used = {task.model for task in workload.tasks.values()}
+    for name in models if len(models) > 1 else ():
+        if name not in used:
+            yield ("models", name), "no task names this model; leave it out, or give it a task"
+    for case, config in workload.cases.items():
+        for name in config.models:
+            if name not in models:
+                hint = suggest(name, models, "models") if models else wanted
+                yield ("cases", case, "models", name), f"there is no model '{name}'; {hint}"
+            elif config.swaps(name) and len(models) < 2:
+                yield (
+                    ("cases", case, "models", name, "swapped"),
+                    "there is no other model to make room for; leave it out",
+                )
+
+
+def wrong_choices(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what several models cannot have in common: one's chunks and files of weights."""
+    first, *others = workload.networks
+    if others and workload.generate and workload.generate.prompt_chunk:
+        yield (
+            ("generate", "prompt_chunk"),
+            "is known for one model alone; leave it out, or run the models apart",
+        )
+    for name, case in workload.cases.items() if others else ():
+        for key in ("shared", "tasks"):
+            if case.weights and getattr(case.weights, key):
+                where = f"cases.{name}.models.{first}.weights.{key}"
+                yield (
+                    ("cases", name, "weights", key),
+                    f"files hold the weights of one model; name them in {where}, and those of "
+                    "others likewise",
+                )

@@ -16,7 +16,7 @@ from accelsim.accelerators import ACCELERATORS
 from accelsim.evaluation.metrics import METRIC_FAMILIES
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.plugins import Registry
-from accelsim.machine.schema import COMPONENTS
+from accelsim.machine.sections import COMPONENTS
 from accelsim.mapping.cutting import cut
 from accelsim.model.adaptations import ADAPTATIONS
 from accelsim.model.families import MODEL_FAMILIES

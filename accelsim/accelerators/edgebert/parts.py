@@ -12,7 +12,8 @@ from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.host import HostConfig
 from accelsim.machine.components.special_function_unit import SfuConfig
 from accelsim.machine.components.vector_mac_array import PeArrayConfig
-from accelsim.machine.schema import HardwareConfig, OverlapConfig
+from accelsim.machine.schema import HardwareConfig
+from accelsim.machine.sections import OverlapConfig
 
 PE_ARRAY = "pe_array"
 SFU = "sfu"
