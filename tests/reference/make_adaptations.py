@@ -7,6 +7,7 @@ an environment of each,
     python tests/reference/make_adaptations.py peft
     python tests/reference/make_adaptations.py adapters
 
+Small models, one of each family, are told by their configuration instead of a preset.
 The rows of the other library are kept. Heads are left out. Biases alone are what PEFT's
 ``bias: all`` trains beside LoRA. Residual adapters are the layers of srebuffi/residual_adapters
 (models.py) at every convolution of 3 x 3 in the stages of transformers' ResNet; these come with
@@ -15,7 +16,9 @@ The rows of the other library are kept. Heads are left out. Biases alone are wha
 
 from __future__ import annotations
 
+import copy
 import csv
+import json
 import runpy
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +27,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 FILE = FOLDER / "adaptation_parameters.csv"
-Row = tuple[str, str, str]  # preset of accelsim, its adaptation, parameters
+Row = tuple[str, str, str]  # preset or configuration, adaptation of accelsim, parameters
 _BERT = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12}
 _BERT |= {"intermediate_size": 3072, "max_position_embeddings": 512}
 _MORE: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -124,6 +127,162 @@ def peft_rows() -> Iterator[Row]:
     for preset in RESIDUAL:
         for form in ("series", "parallel"):
             yield preset, _flow(method="residual", form=form), str(residual(build(preset), form))
+    yield from small_rows_of_peft()
+
+
+def small_models() -> dict[str, tuple[str, Any]]:
+    """Return small models of all families, each with its configuration as JSON."""
+    families = runpy.run_path(str(FOLDER / "make_families.py"))
+    encoder, decoder = families["SMALL"]["roberta"][2], families["SMALL"]["llama"][2]
+    causal, padded = "ForCausalLM", {**decoder, "pad_token_id": 0}
+    biased = {**decoder, "attention_bias": True, "mlp_bias": True}
+    small = {
+        **families["SMALL"],
+        "bert": ("Bert", "ForSequenceClassification", encoder),
+        "albert": ("Albert", "ForSequenceClassification", {**encoder, "embedding_size": 24}),
+        "biased": ("Llama", causal, biased),
+        "mistral": ("Mistral", causal, decoder),
+        "phi3": ("Phi3", causal, padded),
+        "gemma": ("Gemma", causal, {**padded, "head_dim": 8}),
+    }
+    found = {}
+    for name, given in small.items():
+        model = families["build"](*given)
+        sizes = {"model_type": model.config.model_type, **given[2]}
+        found[name] = (json.dumps(sizes), model)
+    return found
+
+
+def _adapted(model: Any, kind: str, **keys: Any) -> Any:
+    import peft
+
+    return peft.get_peft_model(copy.deepcopy(model), getattr(peft, kind)(**keys))
+
+
+def small_rows_of_peft() -> Iterator[Row]:
+    """Yield what PEFT trains of small models: its own targets where it has some, or all linear."""
+    from peft.utils import constants
+
+    own = {
+        kind: getattr(constants, f"TRANSFORMERS_MODELS_TO_{kind}_MAPPING")
+        for kind in ("LORA_TARGET_MODULES", "IA3_TARGET_MODULES", "IA3_FEEDFORWARD_MODULES")
+    }
+    own["LN"] = constants.TRANSFORMERS_MODELS_TO_LNTUNING_TARGET_MODULES_MAPPING
+    for text, model in small_models().values():
+        kind = model.config.model_type
+        if "mobilenet" in kind:  # LoRA at depthwise convolutions is another there
+            continue
+        reads = "pixel_values" not in model.main_input_name
+        targets = own["LORA_TARGET_MODULES"].get(kind, "all-linear")
+        if "net" in kind and not reads:
+            targets = ["convolution"]
+        lora: dict[str, Any] = {"r": 2, "target_modules": targets}
+        ours = {"method": "lora", "rank": 2, "targets": targets}
+        forms = [({}, {}), ({"use_dora": True}, {"dora": "true"})]
+        forms += [({"bias": each}, {"bias": each}) for each in ("all", "lora_only")]
+        for theirs, keys in forms if "net" not in kind else forms[:1]:
+            if "all" in theirs.values() and not any(
+                "bias" in n for n, _ in model.named_parameters()
+            ):
+                continue
+            adapted = _adapted(model, "LoraConfig", **lora, **theirs)
+            yield text, _flow(**ours, **keys), str(_trained(adapted, _not_head))
+        if not reads:
+            continue
+        if targets != "all-linear":
+            adapted = _adapted(model, "LoraConfig", r=2, target_modules="all-linear")
+            yield (
+                text,
+                _flow(method="lora", rank=2, targets="all-linear"),
+                str(_trained(adapted, _not_head)),
+            )
+            adapted = _adapted(model, "LoraConfig", **lora, layers_to_transform=[1])
+            yield text, _flow(**ours, layers=["1"]), str(_trained(adapted, _not_head))
+        if scaled := own["IA3_TARGET_MODULES"].get(kind):
+            inner = own["IA3_FEEDFORWARD_MODULES"][kind]
+            adapted = _adapted(model, "IA3Config", target_modules=scaled, feedforward_modules=inner)
+            keys = _flow(method="ia3", targets=scaled, feedforward=inner)
+            yield text, keys, str(_trained(adapted, _not_head))
+        if norms := own["LN"].get(kind):
+            adapted = _adapted(model, "LNTuningConfig", target_modules=norms)
+            yield text, _flow(method="head", trainable=norms), str(_trained(adapted, _not_head))
+        task = "CAUSAL_LM" if hasattr(model, "lm_head") or kind in ("gpt_neox",) else "SEQ_CLS"
+        for each, method in (("PrefixTuningConfig", "prefix"), ("PromptTuningConfig", "prompt")):
+            # Prompts there are as wide as the layers, though the embedding is narrower.
+            if kind == "mobilebert" or (method == "prompt" and kind in ("electra", "opt")):
+                continue
+            more = {"task_type": task, "num_virtual_tokens": 3}
+            if kind == "distilbert":  # whose keys the library does not know
+                more |= {"token_dim": 24, "num_layers": 2, "num_attention_heads": 4}
+            adapted = _adapted(model, each, **more)
+            yield text, _flow(method=method, length=3), str(_trained(adapted, _not_head))
+
+
+# Where the parts of a layer are, for models that the library adapters knows by an interface alone.
+_GATED = ("layers", "self_attn", "o_proj", "mlp.up_proj", "mlp.down_proj")
+_GATED += ("input_layernorm", "post_attention_layernorm")
+_PLACES = dict.fromkeys(("qwen2", "qwen3", "smollm3", "gemma", "phi3"), _GATED)
+_PLACES["phi3"] = (*_GATED[:3], "mlp.gate_up_proj", *_GATED[4:])
+_PLACES["opt"] = ("decoder.layers", "self_attn", "out_proj", "fc1", "fc2")
+_PLACES["opt"] += ("self_attn_layer_norm", "final_layer_norm")
+_PLACES["gpt_neox"] = ("layers", "attention", "dense", "mlp.dense_h_to_4h", "mlp.dense_4h_to_h")
+_PLACES["gpt_neox"] += ("input_layernorm", "post_attention_layernorm")
+_TABLES = {"opt": "decoder.embed_tokens", "gpt_neox": "embed_in"}
+_KNOWN = ("albert", "bert", "roberta", "distilbert", "electra", "vit", "gpt2", "llama", "mistral")
+
+
+def _interface(kind: str) -> Any:
+    from adapters import AdapterModelInterface
+
+    if kind in _KNOWN:
+        return None
+    layers, attention, output, inner, end, first, second = _PLACES[kind]
+    whole = {"phi3": "qkv_proj", "gpt_neox": "query_key_value"}.get(kind)
+    parts = [None if whole else f"{each}_proj" for each in "qkv"]
+    return AdapterModelInterface(
+        adapter_methods=["bottleneck"],
+        model_embeddings=_TABLES.get(kind, "embed_tokens"),
+        model_layers=layers,
+        layer_self_attn=attention,
+        layer_cross_attn=None,
+        attn_q_proj=parts[0],
+        attn_k_proj=parts[1],
+        attn_v_proj=parts[2],
+        attn_qkv_proj=whole,
+        attn_o_proj=output,
+        layer_intermediate_proj=inner,
+        layer_output_proj=end,
+        layer_pre_self_attn=first,
+        layer_pre_ffn=second,
+    )
+
+
+def small_rows_of_adapters() -> Iterator[Row]:
+    """Yield what bottlenecks of the library adapters train of small models."""
+    import adapters
+    from adapters import DoubleSeqBnConfig, SeqBnConfig
+
+    for text, model in small_models().values():
+        kind = model.config.model_type
+        if kind not in (*_KNOWN, *_PLACES):
+            continue
+        width = model.config.hidden_size // 4
+        for config, keys in (
+            (
+                DoubleSeqBnConfig(reduction_factor=4),
+                {
+                    "method": "houlsby",
+                    "bottleneck": width,
+                    "frozen": [_NORMS.get(kind, "*[nN]orm*")],
+                },
+            ),
+            (SeqBnConfig(reduction_factor=4), {"method": "pfeiffer", "bottleneck": width}),
+        ):
+            adapted = copy.deepcopy(model)
+            adapters.init(adapted, interface=_interface(kind))
+            adapted.add_adapter("task", config=config)
+            adapted.train_adapter("task")
+            yield text, _flow(**keys), str(_trained(adapted, lambda name: "task" in name))
 
 
 def residual(model: Any, form: str) -> int:
@@ -170,6 +329,7 @@ def adapters_rows() -> Iterator[Row]:
             model.add_adapter("task", config=config)
             model.train_adapter("task")
             yield preset, _flow(**keys), str(_trained(model, lambda name: "task" in name))
+    yield from small_rows_of_adapters()
 
 
 ROWS = {"peft": peft_rows, "adapters": adapters_rows}

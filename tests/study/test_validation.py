@@ -37,7 +37,7 @@ SUITES = {
     "logic": (lambda: logic_checks(witnesses(FOLDER)), 14),
     "measured": (lambda: measured_checks(measurements(FOLDER)), 16),
     "dram": (lambda: dram_checks(FOLDER), 45),
-    "model": (lambda: model_checks(FOLDER), 1023),
+    "model": (lambda: model_checks(FOLDER), 1200),
     "theory": (theory_checks, 100),
 }
 

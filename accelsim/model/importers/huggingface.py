@@ -83,7 +83,12 @@ def read_hyperparameters(path: Path) -> dict[str, Any]:
     is missing, and what a family's graph is not made for.
     """
     file = path if is_file(path) or not is_there(path) else path / "config.json"
-    config, families = _read(file), dict(_families())
+    return hyperparameters_of(_read(file), file)
+
+
+def hyperparameters_of(config: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the hyperparameters of a model that a configuration describes, as of a file."""
+    families = dict(_families())
     by_type = {each: name for name, (_, words) in families.items() for each in words.types}
     kind = _type_of(file, config, families, by_type)
     family, words = families[name := by_type[kind]]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from math import fsum
 from pathlib import Path
+from typing import Any
 
 from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.account.scopes import SCOPES
@@ -23,6 +24,7 @@ from accelsim.model.adaptations import find_adaptation
 from accelsim.model.families import find_model
 from accelsim.model.families.vision import Vision
 from accelsim.model.graph import LayerGraph
+from accelsim.model.importers.huggingface import hyperparameters_of
 from accelsim.model.tensors import Role
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import to_seconds
@@ -67,10 +69,16 @@ def alike_modules(graph: LayerGraph) -> Counter[tuple[str, int]]:
 
 
 def as_counted(name: str) -> LayerGraph:
-    """Return a graph as the libraries build it, batch norms apart."""
-    model = find_model(name)
+    """Return the graph of a preset, or of a configuration as JSON, as the libraries build it.
+
+    Batch norms are apart.
+    """
+    keys: dict[str, Any] = {"name": name}
+    if name.startswith("{"):
+        keys = hyperparameters_of(json.loads(name), Path("config.json"))
+    model = find_model(**keys)
     if isinstance(model, Vision):
-        model = find_model(name, batch_norm="separate")
+        model = find_model(**keys, batch_norm="separate")
     graph: LayerGraph = model.build(sequence_length=min(8, model.longest), classes=2)
     return graph
 
@@ -105,7 +113,8 @@ def _adaptation_checks(folder: Path) -> Iterator[Check]:
         keys = parse_document(row["adaptation"], path).data
         adapted = find_adaptation(**keys).apply(graph)
         ours = adapted.parameter_count(Role.TASK) - graph.parameter_count(Role.TASK)
-        quantity, there = f"{row['model']} {row['adaptation']}", float(row["parameters"])
+        name = json.loads(row["model"])["model_type"] if row["model"][0] == "{" else row["model"]
+        quantity, there = f"{name} {row['adaptation']}", float(row["parameters"])
         yield Check("model", quantity, "parameters", there, ours, 0.0, row["source"])
 
 
