@@ -182,7 +182,7 @@ class UnitRun:
             end = start + value.rows * value.columns
             first, last = (operator.rows * each // whole for each in (start, end))
             share, start = (max(first, rows[0]), min(last, rows[1])), end
-            read = [self._windows(operator, width, number)]
+            read = [self._windows(operator, width, number)] * operator.kind.taps
             for begin, stop in split_rows(max(0, share[1] - share[0]), emitter.row_tile):
                 here, shape = (share[0] + begin, share[0] + stop), (stop - begin, width)
                 holds = emitter.hold_for(out, here, shape[0] * width)

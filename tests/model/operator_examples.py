@@ -12,6 +12,7 @@ from accelsim.model.operators import (
     AVERAGE_POOL,
     CONCAT,
     CONVOLUTION,
+    INTERPOLATE,
     MAX_POOL,
     PREPEND,
     REARRANGE,
@@ -60,6 +61,9 @@ def random_operands(operator: Operator, seed: int = 1) -> list[NDArray[Any]]:
     ]
     if operator.kind is REARRANGE:  # every element stays where it is
         found.append(np.arange(operator.elements).reshape(operator.rows, -1))
+    if operator.kind is INTERPOLATE:  # of one row each
+        rows = np.tile(np.arange(operator.rows), (4, 1))
+        found += [rows, np.full(rows.shape, 0.25, np.float32)]
     if operator.kind is ROTARY:  # one head: cosines and sines of each row
         angles = generator.normal(0, 2, (operator.rows, operator.columns)).astype(np.float32)
         found += [np.cos(angles), np.sin(angles)]

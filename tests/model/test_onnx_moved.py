@@ -47,6 +47,30 @@ def blocks() -> Graph:
     return nodes, [WEIGHTS[0], drawn("v", 8, 24, 1, 1)]
 
 
+def transposed(size: int, cut: int, more: int) -> Graph:
+    own = {"strides": [2, 2], "pads": [cut] * 4, "output_padding": [more] * 2}
+    nodes = [CONV, node("ConvTranspose", "h t b", "e", **own), node("Conv", "e u", "y")]
+    return nodes, [*WEIGHTS, drawn("t", 6, 6, size, size), drawn("b", 6)]
+
+
+def blurred(how: str) -> Graph:
+    scales = tensor("scales", np.array([1, 1, 2, 3], np.float32))
+    own = {"mode": "linear", "coordinate_transformation_mode": how}
+    return [CONV, node("Resize", "h - scales", "y", **own)], [WEIGHTS[0], scales]
+
+
+def normal() -> Graph:
+    nodes = [
+        CONV, node("Reshape", "h groups", "g"), node("InstanceNormalization", "g one none", "i"),
+        node("Reshape", "i whole", "n"), node("Mul", "n scale", "s"), node("Add", "s shift", "a"),
+        node("InstanceNormalization", "a p q", "y"),
+    ]  # fmt: skip
+    ends = [tensor("groups", numbers(1, 2, -1)), tensor("whole", numbers(1, 6, 8, 8))]
+    ends += [tensor("one", np.ones(2, np.float32)), tensor("none", np.zeros(2, np.float32))]
+    ends += [drawn("scale", 6, 1, 1), drawn("shift", 6, 1, 1), drawn("p", 6), drawn("q", 6)]
+    return nodes, [WEIGHTS[0], *ends]
+
+
 def heads() -> Graph:
     """Return boxes of two sizes below each other, as detectors give them."""
     nodes = [
@@ -117,6 +141,10 @@ def windows() -> Graph:
 GRAPHS: dict[str, tuple[Callable[[], Graph], int]] = {
     # what is moved: halves and the shuffle; pixels; blocks twice; boxes; pixels
     "shuffled": (shuffled, 2), "enlarged": (enlarged, 1), "blocks": (blocks, 2),
+    "two of two": (lambda: transposed(2, 0, 0), 1), "four of two": (lambda: transposed(4, 1, 0), 1),
+    "three of two": (lambda: transposed(3, 1, 1), 1), "groups": (normal, 4),
+    "blurred": (lambda: blurred("half_pixel"), 0),
+    "blurred to the corners": (lambda: blurred("align_corners"), 0),
     "heads": (heads, 1), "turned": (turned, 2),
     # windows, queries, keys and values side by side, the way back of each, and of the picture
     "windows": (windows, 6),
@@ -132,6 +160,14 @@ def model(name: str) -> Any:
 def test_what_is_moved_computes_what_the_reference_does(name: str, tmp_path: Path) -> None:
     imported = agrees(tmp_path, model(name), picture(1, 6, 8, 8) / 10)
     assert kinds(imported)["rearrange"] == GRAPHS[name][1]
+
+
+@pytest.mark.parametrize("name", ["two of two", "four of two", "three of two"])
+def test_nothing_is_multiplied_by_zeros_between_pixels(name: str, tmp_path: Path) -> None:
+    graph = import_onnx(saved(tmp_path, model(name)), {}).graph
+    size = {"two": 2, "four": 4, "three": 3}[name.split()[0]]
+    around = 64 * 6 * 6 * 9 + 256 * 4 * 6
+    assert graph.macs == around + 64 * 6 * 6 * size**2
 
 
 def test_windows_multiply_their_own_tokens_alone(tmp_path: Path) -> None:

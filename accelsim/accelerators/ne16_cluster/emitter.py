@@ -192,7 +192,7 @@ def job_uses(parts: Parts, asked: Filtered) -> list[Use]:
 def code_uses(parts: Parts, function: Operator, rows: int, columns: int) -> list[Use]:
     """Return the uses of the cores for some rows of a function."""
     taps = function.window.taps if function.window else len(function.kind.inputs(function))
-    taps = 1 if function.sources else taps
+    taps = function.kind.taps if function.sources else taps
     use = function_use(CORES, function.kind, rows, columns, taps)
     asked = use.expect(Elements)
     return [use, instructions_use(parts.cores.instructions(asked, function.kind.name))]

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from accelsim.model.importers import onnx_integers, onnx_products, onnx_rows, onnx_views
+from accelsim.model.importers import (
+    onnx_integers,
+    onnx_products,
+    onnx_resized,
+    onnx_rows,
+    onnx_views,
+)
 from accelsim.model.importers.onnx_elements import elements
 from accelsim.model.importers.onnx_fused import FUSED
 from accelsim.model.importers.onnx_moved import elsewhere
@@ -37,7 +43,10 @@ MAKERS: Mapping[str, Maker] = {
         ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"),
         onnx_rows.layer_norm,
     ),
-    **dict.fromkeys(("DepthToSpace", "Resize", "SpaceToDepth", "Tile", "Upsample"), elsewhere),
+    **dict.fromkeys(("DepthToSpace", "SpaceToDepth", "Tile"), elsewhere),
+    **dict.fromkeys(("Resize", "Upsample"), onnx_resized.resize),
+    "ConvTranspose": onnx_resized.conv_transpose,
+    "InstanceNormalization": onnx_resized.instance_norm,
     "BatchNormalization": onnx_rows.batch_norm,
     "Concat": onnx_views.concat,
     "Conv": onnx_products.conv,

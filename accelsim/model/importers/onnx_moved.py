@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
 from accelsim.model.importers.onnx_attention import Probabilities, Scores
 from accelsim.model.importers.onnx_elements import made_of
@@ -18,7 +18,7 @@ from accelsim.model.importers.onnx_values import Constant, UnsupportedError, wor
 
 # Nodes that read channels of a picture, and those that read the last axis.
 _POOLS = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
-_OF_CHANNELS = ("BatchNormalization", "Conv", "ConvTranspose", "InstanceNormalization", "PRelu")
+_OF_CHANNELS = ("BatchNormalization", "Conv", "ConvTranspose", "PRelu")
 _CHANNELS = frozenset({*_POOLS, *_OF_CHANNELS, "Resize"})
 _LAST = frozenset({"Gemm", "LayerNormalization", "RMSNormalization"})
 _VIEWS = ("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
@@ -48,7 +48,7 @@ class Moved:
         starts = np.cumsum([0, *(each.base.size for each in self.sources)])
         at = np.searchsorted(starts, self.places, "right") - 1
         widths = np.array([each.width for each in self.sources])[at]
-        rows = (self.places - starts[at]) // widths + (at << 40)
+        rows = (self.places - starts[at]) // widths
         shape = self.places.shape
         found = [
             axis
@@ -120,14 +120,18 @@ def wanted_columns(node: Any, inputs: Sequence[Any], at: int) -> list[int] | Non
     if node.op_type in _CHANNELS or node.op_type in _LAST:
         return [1 if node.op_type in _CHANNELS else -1]
     shapes = [each.shape for each in inputs if each is not None]
+    if node.op_type == "InstanceNormalization":
+        return list(range(2, len(shapes[0])))
     if node.op_type == "MatMul":
         if isinstance(inputs[1], Constant):
             return [-1]
         rows = -1 if at and not isinstance(getattr(inputs[0], "made", None), Probabilities) else -2
         axes = len(shapes[at])
         return [axis for axis in range(axes) if axis != rows % axes]
+    several = sum(each is not None and not isinstance(each, Constant) for each in inputs) > 1
     for other in inputs:
-        if isinstance(other, Value) and other.row_axis is not None and not other.statistic:
+        plain = several and isinstance(other, Value) and not other.statistic
+        if plain and other.row_axis is not None:
             return [other.row_axis - len(other.shape)]
     vectors = [each.shape for each in inputs if isinstance(each, Constant) and each.elements > 1]
     long = [[axis - len(s) for axis, size in enumerate(s) if size > 1] for s in vectors]
@@ -194,12 +198,12 @@ def _enlarged(placer: Placer, node: Any, own: Mapping[str, Any], given: Sequence
     """Return a picture of which each pixel is the nearest of another one."""
     places, *_ = given
     for axis, (size, scale) in enumerate(scaled(node, own, places.shape, given)):
-        told = own if node.op_type == "Resize" and placer.opset > 10 else _FIRST
+        told = own if node.op_type == "Resize" and placer.opset > 10 else FIRST_RESIZE
         places = places.take(_nearest(places.shape[axis], size, scale, told), axis)
     return places
 
 
-_FIRST = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
+FIRST_RESIZE = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode": b"floor"}
 
 
 def scaled(
@@ -264,11 +268,15 @@ def copies(placer: Placer, node: Any, inputs: Sequence[Any]) -> list[Any] | None
 
 
 def _copy(placer: Placer, value: Value, columns: Sequence[int] | None) -> Value:
-    moved = moved_value(value)
+    seen = (value.offset, value.seen.shape, value.seen.strides, value.repeated, value.padding)
+    known, flat = value.made.moved, value.order is not None
+    if flat or seen not in known:
+        known[seen] = moved_value(value)
+    moved = known[seen]
     made = moved.told(placer, columns) if moved else value
     return value if made.made is value.made else replace(made, rounding=value.rounding)
 
 
-def elsewhere(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+def elsewhere(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> NoReturn:
     """Refuse to see it as a view: what only moves data is taken as such."""
     raise UnsupportedError("it moves data to another order, for which there is no operator")

@@ -10,7 +10,7 @@ from accelsim.model.importers.onnx_moved import MOVING, copies, wanted_columns
 from accelsim.model.importers.onnx_parts import Value
 from accelsim.model.importers.onnx_placer import Placer
 from accelsim.model.importers.onnx_turned import Turned, turned
-from accelsim.model.importers.onnx_values import UnsupportedError, attributes_of
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError, attributes_of
 
 
 def operated(placer: Placer, maker: Maker, node: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -34,7 +34,7 @@ def operated(placer: Placer, maker: Maker, node: Any, inputs: Sequence[Any]) -> 
         ]
         made = maker(placer, node, attributes_of(node), given)
     except UnsupportedError as error:
-        steps = turned(placer, node, inputs, error)
+        steps = None if _of_channels(node, given) else turned(placer, node, inputs, error)
         if steps:
             return list(steps)
         made = _made_of_copies(placer, maker, node, given, error)
@@ -47,6 +47,14 @@ def _maker_first(node: Any, inputs: Sequence[Any]) -> bool:
     moved = all(each.moved for each in begun)
     ends = node.op_type not in (*MOVING, "Neg") if moved else node.op_type == "Transpose"
     return not begun or ends or node.op_type in ("Mul", "Div")
+
+
+def _of_channels(node: Any, given: Sequence[Any]) -> bool:
+    """Say whether a constant is a vector along another axis than the last: no rotary positions."""
+    return node.op_type in ("Add", "Div", "Mul", "Sub") and any(
+        isinstance(each, Constant) and each.elements == max(each.shape[:-1], default=0) > 1
+        for each in given
+    )
 
 
 def _made_of_copies(

@@ -43,6 +43,7 @@ class Made:
         self.base = np.empty((rows, width), np.int8)  # never touched: a place in memory alone
         self.placing, self._placed, self._name = placing, False, ""
         self._headed: dict[int, Headed] = {}
+        self.moved: dict[Any, Any] = {}  # copies of what was seen of it
 
     def headed(self, width: int) -> Headed:
         """Return the matrix of which each head of so many columns is a row."""

@@ -26,6 +26,7 @@ from accelsim.model.operators import (
     CONCAT,
     CONVOLUTION,
     GATHER,
+    INTERPOLATE,
     KV_CACHE,
     LAYER_NORM,
     MATMUL,
@@ -165,6 +166,14 @@ class Placer:
         sizes: dict[str, Any] = {"rows": rows, "columns": columns, "batch": 1, "sources": shapes}
         made = self._place("rearrange", REARRANGE, sources, depth=columns, **sizes)
         self.outside[made] += [places]
+        return made
+
+    def interpolated(self, source: Made, given: Sequence[Any]) -> str:
+        """Place what weighs rows, of numbers and weights."""
+        rows, shapes = given[0].shape[1], ((source.rows, source.width),)
+        sizes: dict[str, Any] = {"rows": rows, "batch": 1, "sources": shapes}
+        made = self._place("interpolate", INTERPOLATE, [source], **sizes)
+        self.outside[made] += given
         return made
 
     def product(self, product: Product) -> str:

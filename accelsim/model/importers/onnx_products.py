@@ -162,7 +162,9 @@ def conv(
     """Return a convolution; of one pixel it is a product."""
     value, weight, *bias = inputs
     if not isinstance(weight, Constant) or not 3 <= len(weight.shape) <= 4:
-        raise UnsupportedError("expected weights of one or two dimensions of pixels")
+        raise UnsupportedError(
+            "expected constant weights, of one or two dimensions of pixels: three are not modelled"
+        )
     outputs, depth, *kernel = weight.shape
     (*ends, above, left) = value.padding or [(0, 0)] * 4
     if any(map(any, ends)):

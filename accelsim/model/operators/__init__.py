@@ -21,6 +21,7 @@ from accelsim.model.operators.convolution import Convolution
 from accelsim.model.operators.entropy import Entropy
 from accelsim.model.operators.gather import Gather
 from accelsim.model.operators.gelu import Gelu
+from accelsim.model.operators.interpolate import Interpolate
 from accelsim.model.operators.kv_cache import KvCache
 from accelsim.model.operators.layer_norm import LayerNorm
 from accelsim.model.operators.leaky_relu import LeakyRelu
@@ -51,6 +52,7 @@ CONVOLUTION = Convolution()
 ENTROPY = Entropy()
 GATHER = Gather()
 GELU = Gelu()
+INTERPOLATE = Interpolate()
 KV_CACHE = KvCache()
 LAYER_NORM = LayerNorm()
 LEAKY_RELU = LeakyRelu()

@@ -79,6 +79,7 @@ class OperatorKind(ABC):
     of a batch side by side, as rows of one matrix.
     ``forms`` are the definitions of the function that an operator chooses from. ``vectors`` are
     the parameters as long as a row; those at the positions ``ones`` begin as 1 rather than 0.
+    ``taps`` are the elements that one element reads of inputs with rows of their own.
     """
 
     name: ClassVar[str]
@@ -94,6 +95,7 @@ class OperatorKind(ABC):
     forms: ClassVar[frozenset[str]] = frozenset({""})
     vectors: ClassVar[int] = 0
     ones: ClassVar[frozenset[int]] = frozenset()
+    taps: ClassVar[int] = 1
 
     _object: ClassVar[Any]
 
