@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
@@ -16,7 +15,7 @@ from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.machine.timing.dram_channel import DramChannel
 from accelsim.machine.timing.dram_ticks import ChannelState, IdleState
-from accelsim.memory.dram import DramState, DramTechnology, load_dram, prices
+from accelsim.memory.dram import DramState, load_dram, prices
 from accelsim.memory.dram_rules import ArrayShare
 from accelsim.program import Range, Use
 from accelsim.units import Tick
@@ -87,12 +86,14 @@ class DramConfig(Component):
 
     def timing(self, name: str, site: Site) -> Hashable:
         """The part's organisation and timings, how many of them, and how they sleep."""
-        return self.told_apart(load_dram(self.technology))
-
-    def told_apart(self, part: DramTechnology) -> tuple[Hashable, ...]:
-        """Return what channels of a part differ in."""
+        part = load_dram(self.technology)
         own = (self.devices, self.idle_state, self.refreshed)
         return (part.organisation.digest, part.timing.digest, *own)
+
+    def channel(self) -> DramChannel:
+        """Return a channel that has been idle for long."""
+        part = load_dram(self.technology)
+        return DramChannel(part, self.devices, self.idle_state, self.refreshed)
 
     def byte_energy(self, action: Literal["read", "write"], site: Site) -> float:
         """Return the energy of a byte of a sequential access, controller and PHY included [J/B]."""
@@ -103,40 +104,12 @@ class DramConfig(Component):
         return asked
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What channels are made of; those of one ``digest`` serve alike."""
-
-    digest: tuple[Hashable, ...]
-    technology: DramTechnology = field(compare=False)
-    config: DramConfig = field(compare=False)
-
-    @classmethod
-    def of(cls, config: DramConfig) -> _Part:
-        technology = load_dram(config.technology)
-        return cls(config.told_apart(technology), technology, config)
-
-    def channel(self) -> DramChannel:
-        config = self.config
-        return DramChannel(self.technology, config.devices, config.idle_state, config.refreshed)
-
-
-@dataclass(frozen=True)
-class _Served:
-    """What serving a range took: ticks, the state then, commands and ticks by state."""
-
-    ticks: Tick
-    state: ChannelState
-    counts: Mapping[str, int]
-    residency: Mapping[DramState, Tick]
-
-
 @lru_cache(maxsize=256)
-def _from_sleep(part: _Part, action: str, asked: Range) -> _Served:
-    """Return what becomes of a range that is asked of a channel which has slept for long."""
-    channel = part.channel()
-    end = _serve(channel, action, asked, 0)
-    return _Served(end, channel.state_at(end), channel.counts, channel.residency)
+def _from_sleep(part: Hashable, config: DramConfig, action: str, asked: Range) -> DramChannel:
+    """Return a channel that slept for long, then served a range; its file says ``part`` of it."""
+    channel = config.channel()
+    _serve(channel, action, asked, 0)
+    return channel
 
 
 def _serve(channel: DramChannel, action: str, asked: Range, start: Tick) -> Tick:
@@ -159,8 +132,9 @@ class Dram(OffChipServer):
 
     def __init__(self, name: str, config: DramConfig) -> None:
         super().__init__(name)
-        self._part = _Part.of(config)
-        self.channel = self._part.channel()
+        self._config, self.channel = config, config.channel()
+        part = self.channel.technology
+        self._part = (part.organisation.digest, part.timing.digest)
         self._seen: Counter[str] = Counter()
         self._own: Counter[str] = Counter()
         self._background: Counter[str] = Counter()
@@ -171,9 +145,9 @@ class Dram(OffChipServer):
         self.channel.settle(start)
         self._background += self._new_commands()
         if self.channel.settled == start and self.channel.is_quiet(start):
-            known = _from_sleep(self._part, use.action, asked)
-            end = start + known.ticks
-            self.channel.resume(known.state, end)
+            known = _from_sleep(self._part, self._config, use.action, asked)
+            end = start + known.settled
+            self.channel.resume(known.state_at(known.settled), end)
             for name, amount in known.counts.items():
                 self.channel.counts[name] += amount
             for state, ticks in known.residency.items():
