@@ -99,6 +99,30 @@ STRUCTURES = {
             [1, 8], drawn("w", 8, 4), drawn("g", 4), drawn("b", 4), tensor("e", np.float32(1e-6)),
         ), 32, 40,
     ),
+    "numbers for all elements before and behind a curve, and a norm of it": (
+        made(
+            [node("MatMul", "x w", "h"), node("Mul", "s h", "a"), node("Add", "a t", "b"),
+             node("HardSwish", "b", "c"), node("Mul", "c t", "d"), node("Add", "d s", "e"),
+             node("Sigmoid", "e", "f"), node("Mul", "e f", "i"),
+             node("ReduceMean", "i", "m", axes=[1]), node("Sub", "i m", "n"),
+             node("Mul", "n n", "o"), node("ReduceMean", "o", "v", axes=[1]),
+             node("Add", "v eps", "ve"), node("Sqrt", "ve", "r"), node("Div", "n r", "q"),
+             node("Mul", "q g", "z"), node("Add", "z k", "y")],
+            [1, 8], drawn("w", 8, 4), drawn("g", 4), drawn("k", 4), tensor("s", np.float32(1.3)),
+            tensor("t", np.float32(0.7)), tensor("eps", np.float32(1e-5)),
+        ), 32, 32 + 8 + 3,
+    ),
+    "a tied table with a factor": (
+        made([node("Cast", "x", "i", to=7), node("Gather", "t i", "r"), node("Mul", "r s", "h"),
+              node("Transpose", "t", "u"), node("MatMul", "h u", "y")],
+             [1, 3], drawn("t", 5, 4), tensor("s", np.float32(3)), kind=6), 60, 21,
+    ),
+    "ones for each token": (
+        made([node("Cast", "x", "i", to=7), node("OneHot", "i five ends", "o", axis=-1),
+              node("MatMul", "o w", "y")],
+             [1, 3], drawn("w", 5, 4), tensor("five", np.int64(5)),
+             tensor("ends", np.array([0, 1], np.float32)), kind=6), 60, 20,
+    ),
     "a scaled table": (
         made([node("Cast", "x", "i", to=7), node("Gather", "t i", "r"), node("Mul", "r s", "y")],
              [1, 3], drawn("t", 5, 4), tensor("s", np.float32(3)), kind=6), 0, 20,

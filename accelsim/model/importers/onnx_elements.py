@@ -48,7 +48,7 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
     if scores:
         return scores
     if kind == "Softmax":
-        _check_last(placer, own, values[0])
+        node = _check_last(placer, node, own, values[0])
     values = [settled(each) for each in values]
     large = [each for each in constants if each.elements > 1 or each.outside]
     step = spread(kind, inputs, lambda *each: _again(placer, node, each))
@@ -282,7 +282,10 @@ def vector_of(constant: Constant, kind: str, width: int) -> Constant:
     return replace(constant, shape=(width,), read=read)
 
 
-def _check_last(placer: Placer, own: Mapping[str, Any], value: Value) -> None:
+def _check_last(placer: Placer, node: Any, own: Mapping[str, Any], value: Value) -> Any:
+    """Return a softmax of rows, whatever axis of the value they are."""
+    import onnx
+
     axis = own.get("axis", -1 if placer.opset >= 13 else 1) % len(value.shape)
     after = prod(value.shape[axis + 1 :]) if axis == value.row_axis else 0
     if placer.opset < 13:
@@ -290,3 +293,4 @@ def _check_last(placer: Placer, own: Mapping[str, Any], value: Value) -> None:
         after = 1 if flat else after
     if after != 1:
         raise UnsupportedError("a softmax of other axes than rows")
+    return onnx.helper.make_node("Softmax", node.input, node.output, node.name, axis=-1)

@@ -263,6 +263,8 @@ class _Reader:
             kept = is_integer(table.value.dtype) and table.value.dtype.itemsize > 1
             if matrix and (numbers.outside or not (kept or table.value.dtype == bool)):
                 return [look_up(table, numbers)]
+        if kind in ("MatMul", "Gemm", "Conv") and _is_given(inputs):
+            inputs = [as_input(inputs[0].shape, inputs[0].value), *inputs[1:]]
         plain = kind not in ("QuantizeLinear", "DequantizeLinear")
         if plain and all(each is None or isinstance(each, Constant) for each in inputs):
             return self._folded(node, inputs)
@@ -355,6 +357,13 @@ class _Reader:
         if not found and not self._unsupported:
             raise self._error("no output depends on an input; expected a graph that computes one")
         return found
+
+
+def _is_given(inputs: Sequence[Any]) -> bool:
+    """Say whether weights multiply what is worked out of tokens, such as ones for each of them."""
+    value, weight, *_ = inputs
+    outside = isinstance(value, Constant) and value.outside
+    return outside and isinstance(weight, Constant) and min(weight.shape[:2], default=1) > 1
 
 
 _ABSENT = Constant("", (0,), lambda: None)

@@ -76,8 +76,8 @@ class Made:
         assert self.placing
         return self.placing(placer)
 
-    def norm(self) -> tuple[OperatorKind, str] | None:
-        """Return the norm that a function is, without scale and shift."""
+    def norm(self, placer: Placer) -> tuple[OperatorKind, str, Made] | None:
+        """Return the norm that a function is, without scale and shift, and of what."""
         return None
 
     def view(self, like: Value | None = None) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from accelsim.errors import ConfigError
@@ -15,9 +16,8 @@ from accelsim.model.importers.onnx_parts import (
     Input,
     Made,
     Product,
-    samples,
 )
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
+from accelsim.model.importers.onnx_values import Constant, UnsupportedError
 from accelsim.model.operators import (
     ADD,
     AFFINE,
@@ -217,14 +217,29 @@ class Placer:
     def affine(self, affine: Affine) -> str:
         """Place a norm, or what scales and shifts."""
         inner, scale, shift = affine.inner, affine.scale, affine.shift
-        norm, root = inner.norm(), inner.root
+        norm = inner.norm(self)
         if norm and scale and (shift is None or norm[0] is LAYER_NORM):
-            whole = root.inner if isinstance(root, Headed) else root
+            whole = norm[2].inner if isinstance(norm[2], Headed) else norm[2]
             return self.norm(norm[0], whole, scale, shift, norm[1])
         vectors = [each for each in (scale, shift) if each]
         form = "" if len(vectors) == 2 else "scale" if scale else "shift"
         own = tuple(self.parameter(each) for each in vectors)
         return self.function(AFFINE, inner, parameters=own, form=form)
+
+    def scalars(self, source: Made, factor: float, shift: float, name: str) -> str | None:
+        """Place what multiplies all elements by one number, and adds another, where it does."""
+        import numpy as np
+
+        told = [("scale", factor, 1.0), ("shift", shift, 0.0)]
+        some = [(each, np.array([n], np.float32)) for each, n, usual in told if n != usual]
+        if not some:
+            return source.place(self)
+        own = tuple(
+            self.parameter(Constant(f"{name}.{each}", (1,), partial(np.copy, one)))
+            for each, one in some
+        )
+        form = "" if len(some) == 2 else some[0][0]
+        return self.function(AFFINE, source, parameters=own, form=form)
 
     def norm(
         self,
@@ -323,10 +338,6 @@ class Placer:
             raise UnsupportedError("it adds values of its own to the scores of an attention")
         shape = (scores.heads, scores.query.rows, scores.key.rows)
         return np.broadcast_to(seen, (1, *shape))[0]
-
-    def redone(self, node: Any, width: int) -> Any:
-        """Return what a node makes of samples."""
-        return work_out(node, [samples(width)], self.opset)[0]
 
 
 def _named(like: Made, name: str) -> Made:

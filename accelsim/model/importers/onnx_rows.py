@@ -92,9 +92,12 @@ def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     value = _of_rows(placer, value) if axes == [last] else value
     keeps, row = own.get("keepdims", 1), value.row_axis
     if axes == [row] and keeps:
-        how = getattr(np, _REDUCERS[node.op_type])
-        probe = how(value.made.probe, axis=-1, keepdims=True).astype(np.float32)
-        made = Function(node, [value], value.made.root, probe)
+        reducer = getattr(np, _REDUCERS[node.op_type])
+
+        def how(rows: Any) -> Any:
+            return reducer(rows, axis=-1, keepdims=True).astype(np.float32)
+
+        made = Function(node, [value], value.made.root, how(value.made.probe), [value], how=how)
         seen = made.view(value).seen
         cut = tuple(slice(0, 1) if at == row else slice(None) for at in range(seen.ndim))
         return Value(made, seen[cut], None, True)

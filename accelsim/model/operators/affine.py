@@ -9,7 +9,7 @@ from accelsim.model.tensors import Shape
 class Affine(OperatorKind):
     """Scales and shifts each column: MobileBERT's NoNorm, or a batch norm at inference.
 
-    In the forms ``scale`` and ``shift`` it does the one alone.
+    In the forms ``scale`` and ``shift`` it does the one alone. One number may hold for all columns.
     """
 
     name = "affine"
@@ -20,8 +20,9 @@ class Affine(OperatorKind):
     forms = frozenset({"", "scale", "shift"})
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
-        """Return the vectors of the form."""
-        return (((operator.columns,),) * (1 if operator.form else 2),)
+        """Return the vectors of the form, or as many numbers."""
+        count = 1 if operator.form else 2
+        return ((operator.columns,),) * count, ((1,),) * count
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x scale + shift."""
