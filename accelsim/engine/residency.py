@@ -10,7 +10,7 @@ from functools import lru_cache
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.switching import volatile_bits
 from accelsim.placement.overlaid import overlaid_memories
-from accelsim.placement.placement import DRAM, Placement, shared_bits
+from accelsim.placement.placement import DRAM, Placement, kept_bits, shared_bits
 from accelsim.policies.service import ResidencyPolicy
 
 
@@ -27,7 +27,7 @@ Held = str | tuple[str, str]
 
 
 class Residency:
-    """Task-specific parameters in their memories, beside what is shared.
+    """Task-specific parameters in their memories, beside what is shared and what a decoder keeps.
 
     A task has room as a whole or not at all. So has what the tasks of a model that is swapped share
     in each of the memories in which models make room for each other. Without supply it loses what
@@ -51,9 +51,9 @@ class Residency:
         self._parts = {task: _swapped(each, overlaid) for task, each in placements.items()}
         for parts in self._parts.values():
             self._needs |= {part: Counter({part[1]: bits}) for part, bits in parts.items()}
-        shared = _on_chip(shared_bits(placements.values(), overlaid))
+        stays = _on_chip(shared_bits(placements.values(), overlaid) + kept_bits(placements))
         memories = {m for needs in self._needs.values() for m in needs}
-        self._room = {m: 8 * hardware.memories[m].capacity - shared[m] for m in sorted(memories)}
+        self._room = {m: 8 * hardware.memories[m].capacity - stays[m] for m in sorted(memories)}
         self._lost = {t: _loss(needs, hardware) for t, needs in self._needs.items()}
         # In order of eviction, each with what is missing.
         self._resident: dict[Held, Missing] = {}
