@@ -291,7 +291,7 @@ class MachineSections(ConfigModel):
     def emission(self) -> Hashable:
         """All that emitters may read but sizes of buffers: equal ones emit the same, if it fits."""
         site, parts = self.site, self.components.items()
-        rules = (self.accelerator, self.placement.digest, self.overlap.digest)
+        rules = (self.accelerator, self.placement.digest, self.overlap.digest, self.mapping.causal)
         read = tuple((name, each.told("emission", name, site)) for name, each in parts)
         return (rules, read)
 

@@ -13,6 +13,7 @@ from accelsim.mapping.emitter import Emitter, Operand
 from accelsim.mapping.units import Unit
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
+from accelsim.model.operators.matmul import LAST
 from accelsim.units import ceil_div
 
 
@@ -129,16 +130,19 @@ class UnitRun:
             return
         emitter, source = self.emitter, self._inputs(operator)[0]
         stationary = emitter.stationary(operator, columns)
-        moving = emitter.moving(operator.label, source, rows, beside)
+        some = operator.rows < source.rows
+        skipped = source.rows - operator.rows if operator.form == LAST else 0
+        read = (rows[0] + skipped, rows[1] + skipped)
+        moving = emitter.moving(operator.label, source, read, beside)
         ending = self._ending(operator) if retire else []
-        after = source.users(rows) if ending else set()
+        # Where only some rows are read the others are made before they are released.
+        after = source.users((0, source.rows) if some else rows) if ending else set()
         shape = (rows[1] - rows[0], columns[1] - columns[0], operator.depth)
         out = self._out(operator)
         task = emitter.product(operator.label, shape, moving, stationary, out, rows, after)
         emitter.drop(stationary)
         if ending:
-            # All that remains ends with these rows when only the first ones are read.
-            if operator.rows < source.rows:
+            if some:
                 emitter.retire_whole(source, task)
             else:
                 emitter.retire(source, rows, shape[0] * source.columns, task)

@@ -7,12 +7,26 @@ from collections import Counter
 import pytest
 
 from accelsim.accelerators.base import check_work
+from accelsim.accelerators.systolic_npu.emitter import NpuEmitter
 from accelsim.errors import ConservationError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.stages import run_workload
+from accelsim.inputs.memo import Memo
 from accelsim.mapping.attention import AttentionStage, staircases
 from accelsim.model.families import find_model
 from accelsim.model.operators.attention_scores import CAUSAL
-from tests.evaluation.test_generation import BOTH, GPT2, HEAD, HEADS, LAYERS, LLAMA, generated
+from tests.accelerators.ancestry import Ancestry
+from tests.evaluation.test_generation import (
+    BOTH,
+    GPT2,
+    HEAD,
+    HEADS,
+    LAYERS,
+    LLAMA,
+    WIDTH,
+    generated,
+    loaded,
+)
 
 PROMPT = 80
 CORE = ("encoder.scores", "encoder.softmax", "encoder.context")
@@ -95,6 +109,14 @@ def test_only_decoders_that_see_all_before_are_causal() -> None:
     assert forms("smollm-135m", sequence_length=4, kept=20, requests=4) == {""}
 
 
+def test_machines_that_map_it_otherwise_share_nothing_that_was_emitted() -> None:
+    memo = Memo()
+    for causal in ("staircase", "square"):
+        overrides = (f"sequence_length={PROMPT}", f"cases.npu.hardware.mapping.causal={causal}")
+        known = run_workload(loaded(*overrides), memo).cases["npu"].run
+        assert known.ledger.digest() == generated("npu", *overrides).run.ledger.digest()
+
+
 def test_work_that_is_lost_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     case = generated("npu", f"sequence_length={PROMPT}", "generate={new_tokens: 1}")
     (inference,) = case.design.inferences.values()
@@ -109,3 +131,31 @@ def test_work_that_is_lost_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AttentionStage, "columns", lambda self, rows: columns(self, rows) - 1)
     with pytest.raises(ConservationError, match="which is no staircase"):
         generated("npu", "sequence_length=79", "generate={new_tokens: 1}")
+
+
+@BOTH
+@FAMILIES
+def test_what_a_head_does_not_read_is_made_before_it_is_released(
+    machine: str, family: tuple[str, ...]
+) -> None:
+    (inference,) = prompt(machine, "staircase", *family).design.inferences.values()
+    segment = inference.program.segments[-1]
+    norm = next(each.operator for each in segment.tasks if "norm" in each.operator)
+    rows = [t.id for t in segment.tasks if t.operator == norm and t.queue in ("vector", "sfu")]
+    release = [
+        task.id
+        for task in segment.tasks
+        if task.operator == "head" and ("activation_sram", PROMPT * WIDTH) in task.releases
+    ]
+    assert len(release) == 1
+    Ancestry(segment).check(rows, release, "the head reads one row and releases all")
+
+
+def test_a_head_reads_the_last_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    moving = NpuEmitter.moving
+    monkeypatch.setattr(
+        NpuEmitter, "moving", lambda *given: (read.append(given[1:4]), moving(*given))[1]
+    )
+    prompt("npu", "staircase", "sequence_length=78")
+    assert {rows for label, _, rows in read if label == "head"} == {(77, 78)}

@@ -22,6 +22,7 @@ from accelsim.model.operators import ROTARY
 from accelsim.model.operators.activations import Activation
 from accelsim.model.operators.epsilon import form_of
 from accelsim.model.operators.layer_norm import USUAL_EPSILON
+from accelsim.model.operators.matmul import LAST
 from accelsim.model.tensors import Role
 
 
@@ -88,7 +89,7 @@ class Decoder(ModelFamily):
         if self.tied_embeddings:
             module, role = self.table, Role.EMBEDDING
         shape = (self.vocabulary_size, width or self.hidden_size)
-        sizes: dict[str, Any] = {"rows": graph.requests, "form": "last"}
+        sizes: dict[str, Any] = {"rows": graph.requests, "form": LAST}
         return graph.linear("head", module, hidden, shape, role, bias=False, **sizes)
 
     def outputs(self, classes: int | None) -> int:

@@ -14,6 +14,8 @@ from accelsim.model.operators.base import (
 )
 from accelsim.model.tensors import Shape, format_shape
 
+LAST = "last"
+
 
 class Matmul(OperatorKind):
     """Multiplies rows by the transposed weights, and adds the bias if there is one.
@@ -27,7 +29,7 @@ class Matmul(OperatorKind):
     reach = Reach.MATRIX
     first_rows = True
     keeps_width = False
-    forms = frozenset({"", "last"})
+    forms = frozenset({"", LAST})
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
         """Return (weight, bias) and (weight,)."""
@@ -42,7 +44,7 @@ class Matmul(OperatorKind):
         """Return rows x weight^T + bias."""
         weight, *bias = parameters
         source = inputs[0][:, : operator.rows]
-        if operator.form == "last":
+        if operator.form == LAST:
             ends = inputs[1] if len(inputs) > 1 else inputs[0].shape[1] - 1
             source = inputs[0][range(len(inputs[0])), ends][:, None]
         product: Array = source.reshape(-1, operator.depth) @ weight.T
