@@ -94,8 +94,11 @@ def _spills_nothing(stage: Compilation, sizes: Mapping[KeyPath, int]) -> bool:
     # Without a way out it is soon known what cannot fit; with one, spilling may still be better.
     for each in (machine.changed(placement=alone), machine):
         trial = replace(stage, case=replace(stage.case, hardware=each))
-        if any(inference.spilled for inference in trial.inferences().values()):
+        made = trial.inferences().values()
+        if any(inference.spilled for inference in made):
             return False
+        if not any(inference.refused for inference in made):
+            return True  # nothing cheaper was left for want of room
     return True
 
 

@@ -207,8 +207,8 @@ class _Compilation(Generic[AnyEmitter]):
         emitter = self.mapper.emitter(self.context, self.hardware, plan)
         _enter(self.context, emitter, stages)
         finish = partial(_finish, self.context, stages)
-        if emitter.reads_sizes:
-            key = (key, _buffer_sizes(self.hardware))
+        if emitter.reads_sizes != "no":
+            key = (key, _sizes(self.hardware, every=emitter.reads_sizes == "of all"))
         return Emission(emitter, finish, self.cache.emitted.setdefault(key, Emitted()))
 
     def _choose(
@@ -238,11 +238,13 @@ class _Compilation(Generic[AnyEmitter]):
         raise next(reversed(refused.values()))
 
 
-def _buffer_sizes(hardware: HardwareConfig) -> Hashable:
-    """Return what buffers and the memory of activations hold."""
+def _sizes(hardware: HardwareConfig, *, every: bool) -> Hashable:
+    """Return what buffers hold, and the memory of activations where ``every`` size counts."""
     parts, site = hardware.further.items(), hardware.site
     held = ((n, each.layout(n, site)) for n, each in parts if isinstance(each, BufferConfig))
-    return (*hardware.capacities.items(), *held)
+    activations = hardware.placement.activations
+    known = ((n, size) for n, size in hardware.capacities.items() if every or n != activations)
+    return (*known, *held)
 
 
 def _finish(context: Context, stages: Stages, emitter: Emitter) -> None:

@@ -109,7 +109,8 @@ class Emission(Generic[AnyEmitter]):
             if outcome.holds(self.first):
                 return outcome.made
         made, emitter = make()
-        outcomes.appendleft(Outcome(made, emitter.plan.bounds(), emitter.asked))
+        bounds = emitter.plan.bounds(fits=known is self._known.refused)
+        outcomes.appendleft(Outcome(made, bounds, emitter.asked))
         return made
 
     def _try(self, way: tuple[Candidate[AnyEmitter], ...]) -> tuple[NoRoomError | None, AnyEmitter]:

@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import (
@@ -68,7 +68,7 @@ class Emitter(ABC):
     """
 
     rereads: ClassVar[bool] = False
-    reads_sizes: ClassVar[bool] = True
+    reads_sizes: ClassVar[Literal["no", "of buffers", "of all"]] = "of all"
     row_tile: int
     vector_size: int
 

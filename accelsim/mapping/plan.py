@@ -27,13 +27,16 @@ class _Level:
     """Bytes held in one buffer, in program order.
 
     All that was planned is the same in a buffer of ``least`` bytes, up to less than ``beyond``.
+    What fits, whatever waits for whatever, is so in one of ``peak`` bytes, to less than ``short``.
     """
 
     capacity: int
     held: int
     releasable: int = 0
     least: int = 0
+    peak: int = 0
     beyond: float = inf
+    short: float = inf
     releases: deque[tuple[int, int]] = field(default_factory=deque)
     fence: dict[str, int] = field(default_factory=dict)
 
@@ -83,11 +86,22 @@ class Plan:
     def fits(self, buffer: str, size: int) -> bool:
         """Say whether bytes are free or will be released by tasks planned so far."""
         level = self._levels[buffer]
-        return level.holds(level.held - level.releasable + size)
+        live = level.held - level.releasable + size
+        if level.holds(live):
+            level.peak = max(level.peak, live)
+            return True
+        level.short = min(level.short, live)
+        return False
 
-    def bounds(self) -> dict[str, tuple[int, float]]:
-        """Return the capacities of which the plan is the same: at least, and less than."""
-        return {name: (level.least, level.beyond) for name, level in self._levels.items()}
+    def bounds(self, *, fits: bool = False) -> dict[str, tuple[int, float]]:
+        """Return the capacities of which the plan is the same: at least, and less than.
+
+        With ``fits`` those of which what fits is the same.
+        """
+        levels = self._levels.items()
+        if fits:
+            return {name: (level.peak, level.short) for name, level in levels}
+        return {name: (level.least, level.beyond) for name, level in levels}
 
     def task(
         self,

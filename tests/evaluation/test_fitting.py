@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_workload import MAIN, SMALL, small_workload
@@ -18,9 +19,12 @@ from accelsim.evaluation.stages import design_of
 from accelsim.inputs.document import Document
 from accelsim.inputs.memo import Memo
 from accelsim.machine.fit import Fit, check_fits
+from accelsim.mapping.cache import InferenceProgram
+from accelsim.mapping.emission import Emission
 from accelsim.report.origin import changes
 from accelsim.study.scaling import find_scaling
 from accelsim.units import format_bytes
+from tests.evaluation.test_generation import loaded
 
 CASE = "adapter_slc"
 STEP = 1024
@@ -107,6 +111,30 @@ def test_activations_just_stay_on_the_chip() -> None:
     size = capacity(found, "activation_sram")
     assert not spilled(found)
     assert spilled(design(setting("activation_sram", f"{size - STEP} B")))
+
+
+def test_what_does_not_fit_is_known_for_other_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    emitted: list[Any] = []
+    emit = Emission._try
+    monkeypatch.setattr(Emission, "_try", lambda *given: (emitted.append(given), emit(*given))[1])
+
+    def designed(size: int, memo: Memo) -> Design:
+        asked = (setting("activation_sram", f"{size} B"), "sequence_length=64")
+        workload = loaded(f"cases.npu.{asked[0]}", asked[1])
+        return design_of(workload, workload.cases["npu"], memo)
+
+    def tasks(programs: dict[tuple[str, int], InferenceProgram]) -> list[Any]:
+        return [segment.tasks for each in programs.values() for segment in each.program.segments]
+
+    memo = Memo()
+    counts = []
+    for size in (12_000, 12_016, 12_032, 12_048):
+        emitted.clear()
+        known, anew = designed(size, memo).inferences, len(emitted)
+        counts.append(anew)
+        assert tasks(known) == tasks(designed(size, Memo()).inferences)
+        assert anew < len(emitted) - anew or size == 12_000
+    assert counts[0] > 10 * sum(counts[1:]), counts
 
 
 _BUFFERS = ("weight_buffer.data", "auxiliary_memory.capacity")

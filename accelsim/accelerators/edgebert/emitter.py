@@ -60,7 +60,7 @@ class Load:
 class EdgeBertEmitter(Emitter):
     """``vector_size`` is the number of elements of a vector, of rows and of columns of a tile."""
 
-    reads_sizes = False
+    reads_sizes = "no"
 
     def __init__(self, context: Context, hardware: HardwareConfig, plan: Plan) -> None:
         super().__init__(context, hardware, plan)
