@@ -15,9 +15,11 @@ from math import ceil
 from pathlib import Path
 
 EDGE = 64
-DIMENSIONS = [(768, 12), (2048, 32)]
-PROMPTS = [64, 256, 1024]
-STEPS = [(1, 128), (1, 1024), (4, 128), (4, 1024), (16, 1024)]
+# Lengths of prompts, then (requests, keys) of steps, by width and heads.
+CASES = {
+    (768, 12): ([64, 256, 1024], [(1, 128), (1, 1024), (4, 128), (4, 1024), (16, 1024)]),
+    (2048, 32): ([64, 256], [(1, 128), (1, 1024), (4, 128)]),
+}
 
 
 def cycles(rows: int, columns: int, depth: int) -> int:
@@ -89,15 +91,15 @@ def write(*row: object) -> None:
 
 
 write("hidden_size", "heads", "phase", "batch", "tokens", "seconds", "functions_seconds")
-for size, heads in DIMENSIONS:
-    for tokens in PROMPTS:
+for (size, heads), (prompts, steps) in CASES.items():
+    for tokens in prompts:
         block = TransformerBlockInitComputationTP(size, heads, 1, INT8)
         sys.stdout, out = sys.stderr, sys.stdout
         block(Tensor([1, tokens, size], INT8))
         found = asked(block)
         sys.stdout = out
         write(size, heads, "prompt", 1, tokens, *found)
-    for batch, tokens in STEPS:
+    for batch, tokens in steps:
         block = TransformerBlockAutoRegressionTP(size, heads, 1, INT8)
         block(Tensor([batch, 1, size], INT8), tokens - 1)
         write(size, heads, "step", batch, tokens, *asked(block))

@@ -13,6 +13,7 @@ from accelsim.cli.main import run_command_line
 from accelsim.report.media.html import Html
 from accelsim.report.validation import validation_report
 from accelsim.study.validation.check import Check, reference_folder
+from accelsim.study.validation.decoding import llmcompass_checks
 from accelsim.study.validation.dram import dram_checks
 from accelsim.study.validation.logic import Witness, logic_checks, witnesses
 from accelsim.study.validation.measured import measured_checks, measurements
@@ -33,6 +34,7 @@ SUITES = {
     "scalesim": (lambda: scalesim_checks(FOLDER), 180),
     "convolutions": (lambda: convolution_checks(FOLDER), 40),
     "onnxim": (lambda: onnxim_checks(FOLDER), 11),
+    "llmcompass": (lambda: llmcompass_checks(FOLDER), 13),
     "arrays": (lambda: array_checks(FOLDER), 772),
     "logic": (lambda: logic_checks(witnesses(FOLDER)), 14),
     "measured": (lambda: measured_checks(measurements(FOLDER)), 16),

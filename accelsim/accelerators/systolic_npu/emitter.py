@@ -76,8 +76,7 @@ class _Panel:
 class NpuEmitter(Emitter):
     """Tiles have the extents of ``Parts.tile``; functions take the rows of a fold at a time."""
 
-    rereads = True
-    reads_sizes = "of buffers"
+    rereads, reads_sizes = True, "of buffers"
 
     def __init__(self, context: Context, hardware: HardwareConfig, plan: Plan) -> None:
         super().__init__(context, hardware, plan)

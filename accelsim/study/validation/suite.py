@@ -8,6 +8,7 @@ from pathlib import Path
 
 from accelsim.study.validation.built import Gap, built_gaps
 from accelsim.study.validation.check import Check
+from accelsim.study.validation.decoding import llmcompass_checks
 from accelsim.study.validation.dram import cold_home_checks, dram_checks
 from accelsim.study.validation.logic import Witness, logic_checks, witnesses
 from accelsim.study.validation.measured import Measurement, measured_checks, measurements
@@ -84,6 +85,7 @@ def run_validation(folder: Path) -> Outcome:
         *scalesim_checks(folder),
         *convolution_checks(folder),
         *onnxim_checks(folder),
+        *llmcompass_checks(folder),
         *array_checks(folder),
         *dram_checks(folder),
         *cold_home_checks(folder),
