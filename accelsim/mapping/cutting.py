@@ -206,8 +206,11 @@ def _shared_operands(graph: LayerGraph, attention: Attention) -> set[str]:
 
 
 def separable(operator: Operator) -> bool:
-    """Say whether some columns of the output can be had without the others."""
-    return operator.kind.reach is Reach.ELEMENT or (
+    """Say whether some columns of the output can be had without the others.
+
+    A function whose vectors are read as a whole works on whole rows.
+    """
+    return (operator.kind.reach is Reach.ELEMENT and not operator.parameters) or (
         operator.kind.reach is Reach.MATRIX and operator.rowwise
     )
 

@@ -7,6 +7,7 @@ from itertools import groupby
 import pytest
 
 from accelsim.mapping import cutting
+from accelsim.model.adaptations import find_adaptation
 from accelsim.model.families import find_model
 from accelsim.model.families.base import Exits
 
@@ -21,3 +22,16 @@ def test_layers_are_cut_as_each_alone(exits: Exits, spans: tuple[int, ...] | Non
     assert stages == [one for _, part in layers for one in cutting._stages(graph, list(part))]
     names = [operator.name for stage in stages for operator in stage.operators]
     assert sorted(names) == sorted(operator.name for operator in graph.operators)
+
+
+def test_scales_of_queries_work_on_whole_rows_before_the_attention() -> None:
+    base = find_model("bert-base", layers=1).build(sequence_length=8, classes=2)
+    for keys in (
+        {"method": "ia3", "targets": ["query"]},
+        {"method": "lora", "rank": 2, "dora": True},
+    ):
+        graph = find_adaptation(**keys).apply(base)
+        (stage,) = (s for segment in cutting.cut(graph) for s in segment if s.attention)
+        made = {operator.name for operator in stage.operators}
+        assert not {"encoder.0.query_ia3", "encoder.0.query_lora.scale", "encoder.0.query"} & made
+        assert "encoder.0.key" in made or keys["method"] == "lora"

@@ -218,3 +218,16 @@ def test_every_encoder_runs_on_both_machines() -> None:
             full = f"cases.{cases[0]}.adaptation={{method: full}}"
             row = evaluate(Point(f"workloads/{workload}.yaml", (*changes, full), cases))
             assert row.status == "ok", (name, row.reason)
+
+
+@pytest.mark.parametrize("keys", ["lora, rank: 2, dora: true", "ia3, targets: [query, ffn]"])
+def test_scales_of_rows_run_on_both_machines(keys: str) -> None:
+    sizes = "vocabulary_size: 300, hidden_size: 64, layers: 4, heads: 2, intermediate_size: 64"
+    model = f"model={{name: albert-base, {sizes}, embedding_size: 64}}"
+    for workload, case in (
+        ("mti_mnli_mrpc_qnli", "adapter_mixed"),
+        ("mti_systolic_npu", "adapter"),
+    ):
+        own = f"cases.{case}.adaptation={{method: {keys}}}"
+        row = evaluate(Point(f"workloads/{workload}.yaml", (model, SMALL[1], own), (case,)))
+        assert row.status == "ok", row.reason
