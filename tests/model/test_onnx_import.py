@@ -76,7 +76,7 @@ def recursive() -> Any:
 
 BROKEN = {
     "functions of themselves": recursive,
-    "nodes": lambda: made([node("Relu", "x", "a"), node("LSTM", "a w w", "b"),
+    "nodes": lambda: made([node("Relu", "x", "a"), node("Unique", "a", "b"),
                            node("ms.FusedX", "a", "c"), node("Det", "a", "d"),
                            node("CumSum", "a t", "e"), node("Sum", "b c d e", "y")],
                           [1, 8], drawn("w", 8, 8), tensor("t", numbers(2, 2))),
@@ -98,7 +98,7 @@ BROKEN = {
 }  # fmt: skip
 MESSAGES = {
     "functions of themselves": "its functions are damaged: ",
-    "nodes": "4 nodes are not supported: n_b (LSTM): accelsim has no such operator; n_c "
+    "nodes": "4 nodes are not supported: n_b (Unique): accelsim has no such operator; n_c "
     "(com.microsoft.FusedX): accelsim has no such operator; n_d (Det): accelsim has no such "
     "operator; n_e (CumSum): is for shapes and constants alone, not for activations",
     "functions": "1 node is not supported: n_y (Erf): no operator kind computes ",

@@ -183,3 +183,33 @@ def test_what_is_moved_runs_on_both_accelerators(name: str, tmp_path: Path) -> N
     saved(tmp_path, model(name))
     row = evaluated(tmp_path, "hwconfigs/edgebert.yaml", "{numbers: {kind: symmetric}}")
     assert row.status == "ok", row.reason
+
+
+STEPS, WIDTH = 5, 3
+GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
+CELLS = {
+    "GRU": {"linear_before_reset": 1}, "GRU, reset first": {}, "LSTM": {}, "RNN": {},
+    "LSTM, both ways": {"direction": "bidirectional"}, "GRU, backward": {"direction": "reverse"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_recurrent_nodes_are_their_steps(name: str, tmp_path: Path) -> None:
+    kind, ways = name.split(",")[0], 2 if "both" in name else 1
+    size = GATES[kind] * WIDTH
+    tensors = [
+        drawn("w", ways, size, 4), drawn("r", ways, size, WIDTH), drawn("b", ways, 2 * size),
+        drawn("z", WIDTH, 2), tensor("zeros", np.zeros((ways, 1, WIDTH), np.float32)),
+    ]  # fmt: skip
+    nodes = [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node(kind, "t w r b - zeros", "s l", hidden_size=WIDTH, **CELLS[name]),
+        node("MatMul", "s z", "y"),
+    ]
+    imported = agrees(tmp_path, made(nodes, [1, STEPS, 4], *tensors), picture(1, STEPS, 4))
+    work = ways * (STEPS * size * 4 + (STEPS - 1) * size * WIDTH + STEPS * WIDTH * 2)
+    assert imported.graph.macs == work
+    weights = [p for p in imported.graph.parameters if p.shape == (WIDTH, WIDTH)]
+    assert len(weights) == ways * GATES[kind]
+    row = evaluated(tmp_path, "hwconfigs/edgebert.yaml", "{numbers: {kind: symmetric}}")
+    assert row.status == "ok", row.reason

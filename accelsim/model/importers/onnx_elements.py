@@ -118,7 +118,7 @@ def _combined(
     kind, full = node.op_type, [joined(each) for each in full]
     if kind not in ("Add", "Mul", "Sum") or constants or len(full) < len(values):
         raise UnsupportedError("of two activations there are sums and products alone")
-    like = max(full, key=lambda each: each.seen.size)
+    like = max(full, key=lambda each: (each.seen.size, each.seen.ndim))
     for each in full:
         row = kind == "Mul" and each.made.rows == 1 and each.made.width == like.made.width
         if not each.alike(like) and not (row and _broadcasts(each, like)):

@@ -13,6 +13,7 @@ from typing import Any
 from accelsim.model.importers import onnx_fused_attention
 from accelsim.model.importers.onnx_integers import number
 from accelsim.model.importers.onnx_pieces import MICROSOFT, Parts
+from accelsim.model.importers.onnx_recurrent import recurrent
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError
 
 # -- functions, norms, products ----------------------------------------------------------------
@@ -208,6 +209,9 @@ def _same(p: Parts) -> Any:
 FUSED: Mapping[tuple[str, str], Callable[[Parts], Any]] = {
     ("", "Attention"): onnx_fused_attention.attention,
     ("", "Einsum"): _einsum,
+    ("", "GRU"): recurrent,
+    ("", "LSTM"): recurrent,
+    ("", "RNN"): recurrent,
     ("", "RotaryEmbedding"): onnx_fused_attention.rotary,
     (MICROSOFT, "Attention"): onnx_fused_attention.packed_attention,
     (MICROSOFT, "BiasGelu"): _biased_gelu,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from accelsim.model.importers.onnx_kinds import Maker
@@ -36,6 +37,8 @@ def operated(placer: Placer, maker: Maker, node: Any, inputs: Sequence[Any]) -> 
     except UnsupportedError as error:
         steps = None if _of_channels(node, given) else turned(placer, node, inputs, error)
         if steps:
+            for step in steps:
+                step.again = partial(_made_again, placer, maker, node, inputs, error, step.shape)
             return list(steps)
         made = _made_of_copies(placer, maker, node, given, error)
     return made if isinstance(made, list) else [made]
@@ -47,6 +50,22 @@ def _maker_first(node: Any, inputs: Sequence[Any]) -> bool:
     moved = all(each.moved for each in begun)
     ends = node.op_type not in (*MOVING, "Neg") if moved else node.op_type == "Transpose"
     return not begun or ends or node.op_type in ("Mul", "Div")
+
+
+def _made_again(
+    placer: Placer,
+    maker: Maker,
+    node: Any,
+    inputs: Sequence[Any],
+    error: UnsupportedError,
+    shape: tuple[int, ...],
+) -> Value:
+    """Return what a node makes of what was no step of rotary positions."""
+    given = [each.told(placer) if isinstance(each, Turned) else each for each in inputs]
+    made = _made_of_copies(placer, maker, node, given, error)
+    if not isinstance(made, Value):  # parts of it move data alone
+        raise error
+    return made if made.shape == shape else made.with_view(made.seen.reshape(shape))
 
 
 def _of_channels(node: Any, given: Sequence[Any]) -> bool:

@@ -6,7 +6,7 @@ cosine and a partner times a sine. Which they are is solved from two samples; a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from accelsim.model.importers.onnx_moved import MOVING, Moved, moved, moved_value
@@ -28,7 +28,8 @@ class Turned:
     """What nodes make of the elements of one matrix, as three samples of it say.
 
     ``sources`` are the parts of it that were read; ``error`` is why the first node that reads them
-    is no operator of its own. What was only ``moved`` may be of several matrices, without samples.
+    is no operator of its own; ``again`` makes one of copies. What was only ``moved`` may be of
+    several matrices, without samples.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Turned:
     ) -> None:
         self.sources, self.samples, self.error = tuple(sources), tuple(samples), error
         self.moved = moved
+        self.again: Callable[[], Value] | None = None
         self._found: Value | None = None
 
     @property
@@ -56,6 +58,8 @@ class Turned:
             return self.moved.told(placer, columns)
         if self._found is None:
             self._found = _told(self)
+        if self._found is None and self.again:
+            self._found = self.again()
         if self._found is None:
             raise self.error
         return self._found
