@@ -16,7 +16,6 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -251,6 +250,9 @@ def run_searches(wanted: Iterable[Search]) -> dict[Search, str]:
 
 def _in_parallel(wanted: list[Search], jobs: int) -> Iterator[tuple[Search, str, float]]:
     running: dict[Search, Popen[bytes]] = {}
+    # Threads are needed only here.
+    from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+
     with ThreadPoolExecutor(min(jobs, len(wanted))) as pool:
         futures: dict[Future[tuple[str, float]], Search] = {
             pool.submit(_run, search, running): search for search in wanted

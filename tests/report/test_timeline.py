@@ -25,7 +25,9 @@ from accelsim.engine.run import Window
 from accelsim.errors import OutputError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.report.timeline import FORMATS, timeline
-from accelsim.report.timeline.levels import LEVELS, Level, plan_of
+from accelsim.report.timeline.levels import Level, plan_of
+
+LEVELS = tuple(level.label for level in Level)
 
 IN_DRAM = "hardware.placement.backbone={values: dram, masks: dram}"
 # A round of the small model on a vanilla and an adapter's machine, and on systolic arrays, whose

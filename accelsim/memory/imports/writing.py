@@ -26,7 +26,6 @@ _MOST_CHARACTERS = 16 << 20
 _MOST_PARSED = 1 << 18
 _MOST_POINTS = 10_000
 _PARSED = ("dramsys", "macro")
-FORMATS = ("nvsim", "ns-cache", "nvmexplorer", "cacti", "dramsys", "macro")
 _DEFAULT_DRAM = "lpddr4_3200"
 
 

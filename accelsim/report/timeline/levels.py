@@ -40,9 +40,6 @@ class Level(IntEnum):
         return self.name.lower()
 
 
-LEVELS = tuple(level.label for level in Level)
-
-
 @dataclass(frozen=True, repr=False)
 class Plan:
     """A view of a case, its level of each part in order of time."""
