@@ -81,9 +81,10 @@ class Design:
         """Return the compiled sequence length that a task's sentence is padded to."""
         return self.lengths[task][bisect_left(self.lengths[task], tokens)]
 
-    def chunks_before(self, tokens: int) -> Iterable[int]:
+    def chunks_before(self, task: str, tokens: int) -> Iterable[int]:
         """Return the ends of the chunks before the last one of a prompt of whole chunks."""
-        return range(self.prompt_chunk, tokens, self.prompt_chunk) if self.prompt_chunk else ()
+        chunk = self.prompt_chunk if self.placements[task].cache else None
+        return range(chunk, tokens, chunk) if chunk else ()
 
     def rows_of(self, tokens: int) -> int:
         """Return the rows of the cache of a step in which so many tokens are kept.

@@ -20,15 +20,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--tasks", default="1..9", help="Numbers of tasks: 1..9, 3 or 1,3,9.")
+@click.option("--model", metavar="MODEL", help="Of several models. [that with most tasks]")
 @strict_option
 @executor_options
 @study_command
 def scaling(
-    workload: Workload, progress: Progress, tasks: str, strict: bool, store: Path, **options: Any
+    workload: Workload,
+    progress: Progress,
+    tasks: str,
+    model: str | None,
+    strict: bool,
+    store: Path,
+    **options: Any,
 ) -> Report:
     """Show what storage, chip, energy and traffic of a WORKLOAD grow to with more GLUE tasks.
 
-    The tasks of the workload come first, then the rest of GLUE; they are served in turn. Storage is
+    The tasks of the workload come first, then the rest of GLUE; they are served in turn. Of several
+    models the tasks of one grow, all of the others' stay. Storage is
     exact; the energy of a request is that of rounds after the first. What is in the store is not
     computed again; accelsim study show scaling_NAME has all figures.
 
@@ -48,7 +56,8 @@ def scaling(
 
     with Store(store) as kept:
         how = Evaluation(**options, progress=step)
-        found = find_scaling(workload, _numbers(tasks), store=kept, how=how, strict=strict)
+        numbers = _numbers(tasks)
+        found = find_scaling(workload, numbers, model=model, store=kept, how=how, strict=strict)
     return scaling_report(workload, found, command_line())
 
 

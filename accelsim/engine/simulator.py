@@ -263,7 +263,7 @@ class _Controller(Answers):
 
     def _read_ahead(self, request: Request, tokens: int) -> Process:
         """Run the chunks of a long prompt before the last; none of them needs the head."""
-        for end in self.design.chunks_before(tokens):
+        for end in self.design.chunks_before(request.task, tokens):
             chunk = self.design.inferences[request.task, end]
             yield from self.execute(chunk.program, request, chunk.body, again=True)
             self.runner.drop_levels()

@@ -23,7 +23,6 @@ from accelsim.mapping.switching import (
     compile_wake_ups,
 )
 from accelsim.memory.storage import Measured
-from accelsim.model.families import Network
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.overlaid import overlaid_memories
 from accelsim.placement.placement import (
@@ -40,11 +39,13 @@ _Programs = dict[tuple[str, int], InferenceProgram]
 
 @dataclass(frozen=True)
 class Compilation:
-    """One case to compile, for sentences of some ``lengths`` [tokens], and caches of ``rows``."""
+    """One case to compile, for sentences of some ``lengths`` [tokens] by model, and caches of
+    ``rows``.
+    """
 
     workload: WorkloadConfig
     case: Case
-    lengths: tuple[int, ...]
+    lengths: Mapping[str, tuple[int, ...]]
     measured: Measured | None
     memo: Memo
     rows: tuple[int, ...] = ()
@@ -64,7 +65,7 @@ class Compilation:
                 tuple((n, t.digest) for n, t in workload.tasks.items()),
                 workload.sequence_length,
             ),
-            (repr(workload.attention_spans), self.service.digest, self.lengths),
+            (repr(workload.attention_spans), self.service.digest, tuple(self.lengths.items())),
             (workload.generate is None, self.prompt_chunk, self.rows, self.batch),
             tuple(
                 (config.adaptation_of(name).digest, config.storage_of(name).digest)
@@ -102,24 +103,24 @@ class Compilation:
         """How many requests share a pass over the weights at most."""
         return self.workload.generate.batch if self.workload.generate else 1
 
-    def kept(self, model: Network) -> int:
+    def kept(self, name: str) -> int:
         """Return the most rows that a model's cache has; those of the longest prompt where no token
         follows."""
+        model = self.workload.networks[name]
         if not (self.workload.generate and model.generates):
             return 0
         rows = max((min(rows, model.most_kept) for rows in self.rows), default=0)
-        return max(rows, min(self.lengths[-1], model.most_kept))
+        return max(rows, min(self.lengths[name][-1], model.most_kept))
 
     def lengths_of(self, task: str) -> tuple[int, ...]:
-        """Return the lengths of a task's inputs; beside models of tokens a picture is one."""
-        models = self.workload.networks
-        one = len(models) > 1 and self.workload.model_of(task).longest == 1
-        return (1,) if one else self.lengths
+        """Return the lengths of a task's inputs."""
+        return self.lengths[self.workload.name_of_model(task)]
 
     def placement(self, graph: LayerGraph, task: str) -> Placement:
         """Return where a task's parameters lie."""
         workload, config, sizes = self.workload, self.case.config, self.sizes(task)
-        model, rows = workload.name_of_model(task), self.kept(workload.model_of(task))
+        model = workload.name_of_model(task)
+        rows = self.kept(model)
         storage, hardware = config.storage_of(model), machine_of_model(self.case, model)
         measured = dict(sizes) if task in (self.measured or ()) else None
         cells = tuple((name, each.bits_per_cell) for name, each in hardware.memories.items())
@@ -231,13 +232,14 @@ class Compilation:
 
         Raises CapacityError for activations that fit nowhere.
         """
-        chunk = self.prompt_chunk or self.lengths[-1]
+
+        def graph(task: str, tokens: int) -> LayerGraph:
+            chunk = self.prompt_chunk if self.workload.model_of(task).generates else None
+            now = min(tokens, chunk or tokens)
+            return self.graph(task, now, tokens - now)
 
         def make() -> _Programs:
-            return self._programs(
-                {task: self.lengths_of(task) for task in self.twins},
-                lambda task, tokens: self.graph(task, min(tokens, chunk), max(0, tokens - chunk)),
-            )
+            return self._programs({task: self.lengths_of(task) for task in self.twins}, graph)
 
         return self.memo.get("inferences", (self.inputs, self.case.hardware.mapped), make)
 

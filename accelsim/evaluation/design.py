@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
 from accelsim.accelerators.design import Design
@@ -17,21 +17,25 @@ from accelsim.workload.schema import Case, WorkloadConfig
 def compile_design(
     workload: WorkloadConfig,
     case: Case,
-    lengths: Iterable[int] | None = None,
+    lengths: Mapping[str, Iterable[int]] | None = None,
     measured: Measured | None = None,
     memo: Memo | None = None,
     rows: Iterable[int] | None = None,
 ) -> Design:
-    """Return the compiled case, for sentences of some lengths [tokens] after padding.
+    """Return the compiled case, for sentences of some lengths [tokens] after padding, by model.
 
     A workload that generates tokens has steps for caches of some ``rows``; unless given, for those
     of its longest sentence.
     ``measured`` takes the place of the stated densities. Raises CapacityError when something does
     not fit. Tasks with equal graphs (the same number of classes and spans) share their programs.
     """
-    known = tuple(sorted({*(lengths or _prompts(workload))}))
+    known = {
+        name: tuple(sorted({*(lengths[name] if lengths else longest_of(workload, name))}))
+        for name in workload.networks
+    }
     if rows is None:
-        rows = rows_kept(workload, [(known[-1], None)])
+        ends = (known[name][-1] for name, model in workload.networks.items() if model.generates)
+        rows = rows_kept(workload, [(max(ends, default=1), None)])
     stage = Compilation(workload, case, known, measured, memo or Memo(), tuple(rows))
     if case.fits:
         stage = fitted(stage)
@@ -44,20 +48,25 @@ def compile_design(
     return replace(made, hardware=stage.case.hardware, key=key)
 
 
-def _prompts(workload: WorkloadConfig) -> Iterable[int]:
-    """Return the ends of the chunks of the longest sentence."""
-    longest = workload.sequence_length
-    return workload.generate.prompts(longest, longest) if workload.generate else (longest,)
+def longest_of(workload: WorkloadConfig, name: str) -> Iterable[int]:
+    """Return the longest sentence of a model [tokens], or the ends of its chunks."""
+    model = workload.networks[name]
+    longest = min(workload.sequence_length, model.longest)
+    generate = workload.generate if model.generates else None
+    return generate.prompts(longest, longest) if generate else (longest,)
 
 
 def design_key(
-    workload: WorkloadConfig, case: Case, lengths: Iterable[int], rows: tuple[int, ...] = ()
+    workload: WorkloadConfig,
+    case: Case,
+    lengths: Mapping[str, Iterable[int]],
+    rows: tuple[int, ...] = (),
 ) -> Hashable:
     """Return what a case's programs are made from, measured sizes aside.
 
     Raises AccelsimError for a machine with arrays that there are not.
     """
-    known = tuple(sorted(lengths))
+    known = {name: tuple(sorted(own)) for name, own in lengths.items()}
     return Compilation(workload, case, known, case.measured, Memo(), rows).key
 
 

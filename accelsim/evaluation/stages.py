@@ -15,7 +15,7 @@ from accelsim.engine.simulator import simulate_design
 from accelsim.engine.streams import ClosedStream, OpenStream, Stream
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult
-from accelsim.evaluation.design import compile_design, design_key, rows_kept
+from accelsim.evaluation.design import compile_design, design_key, longest_of, rows_kept
 from accelsim.evaluation.idle_costs import idle_costs
 from accelsim.evaluation.result import Result
 from accelsim.inputs.files import digests, watching
@@ -170,15 +170,25 @@ def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     return replace(design, weights=weights_origin(models))
 
 
-def lengths_of(workload: Workload, memo: Memo) -> set[int]:
-    """Return the lengths of the workload's sentences after padding [tokens], chunks apart."""
-    config, found = workload.config, set[int]()
-    reading = {task for task in config.tasks if config.model_of(task).longest > 1} or config.tasks
-    asked = (each for each in requests_of(workload, memo) if each.task in reading)
-    for tokens in {each.tokens for each in asked}:
-        alone = padded(tokens, config.pad_to, config.sequence_length)
-        found |= {*config.generate.prompts(tokens, alone)} if config.generate else {alone}
-    return found or {1}
+def lengths_of(workload: Workload, memo: Memo) -> dict[str, tuple[int, ...]]:
+    """Return the lengths of the sentences after padding [tokens], chunks apart, by model.
+
+    A model that nobody asks has those of its longest.
+    """
+    config = workload.config
+    asked: dict[str, set[int]] = {name: set() for name in config.networks}
+    for task, tokens in {(each.task, each.tokens) for each in requests_of(workload, memo)}:
+        asked[config.name_of_model(task)].add(tokens)
+    return {name: _padded(config, name, tokens) for name, tokens in asked.items()}
+
+
+def _padded(config: WorkloadConfig, name: str, asked: Iterable[int]) -> tuple[int, ...]:
+    model, found = config.networks[name], set[int]()
+    for tokens in asked:
+        alone = padded(tokens, config.pad_to, config.sequence_length) if model.longest > 1 else 1
+        chunked = config.generate if model.generates else None
+        found |= {*chunked.prompts(tokens, alone)} if chunked else {alone}
+    return tuple(sorted(found or longest_of(config, name)))
 
 
 def rows_of(workload: Workload, memo: Memo) -> tuple[int, ...]:

@@ -59,6 +59,8 @@ def scaling_report(workload: Workload, found: Scaling, command: Sequence[str]) -
     """Return a table for each figure and what a further task adds."""
     shown = ", ".join(found.tasks[: found.counts[-1]])
     about = f"Tasks in turn, rounds after the first; added in the order {shown}"
+    if found.beside:
+        about += f", of model {found.model}, beside {', '.join(found.beside)}"
     return Report(
         name="scaling",
         title=workload.config.name,
@@ -72,6 +74,7 @@ def scaling_report(workload: Workload, found: Scaling, command: Sequence[str]) -
             **origin(SCHEMA_VERSION, command, workload),
             "study": "scaling",
             "tasks": list(found.tasks),
+            **({"model": found.model, "beside": list(found.beside)} if found.beside else {}),
             **({"refused": dict(found.refused)} if found.refused else {}),
             "cases": {
                 name: [recorded(_POINT, point) for point in points]

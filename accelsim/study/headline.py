@@ -4,6 +4,8 @@ A paper that prints one ratio of area, energy and latency does not say what it c
 pair of a case and its baseline is priced by closed forms, as array-level tools count, over all
 combinations of what may have been meant. Nothing is simulated and nothing fitted.
 
+Of several models, a visit is one of the first task of each.
+
 Left out are the bus, compute, activations and idle time, which dilute every gain: the scopes of a
 run have them. Reads of different memories follow one another, as in NVMExplorer's account; a load
 takes the longer of the cold home's time and of the writes on the chip.
@@ -20,7 +22,7 @@ from typing import Literal, get_args
 
 from accelsim.account.scopes import bits_once, parameter_memories
 from accelsim.errors import ConfigError
-from accelsim.evaluation.graphs import task_graph
+from accelsim.evaluation.graphs import machine_of_model, task_graph
 from accelsim.inputs.memo import Memo
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.memory import MemoryConfig
@@ -123,7 +125,7 @@ def _pairs(workload: Workload) -> list[tuple[str, str]]:
 def _of_pair(
     workload: Workload, design: str, baseline: str, wanted: Mapping[str, float], memo: Memo
 ) -> Iterator[Gains]:
-    layers = workload.config.only_model.layers
+    layers = tuple(model.layers for model in workload.config.networks.values())
     styles: tuple[Style, ...] = get_args(Style)
     kinds: tuple[Densities, ...] = get_args(Densities)
     for style, densities in product(styles, kinds):
@@ -138,11 +140,12 @@ def _of_pair(
             yield _gains((design, baseline), account, (other, mine), wanted)
 
 
-def _accounts(style: Style, densities: Densities, layers: int) -> Iterator[Account]:
+def _accounts(style: Style, densities: Densities, layers: tuple[int, ...]) -> Iterator[Account]:
     """Yield all accounts but those in which the design does nothing."""
     adapters: tuple[Adapters, ...] = get_args(Adapters)
     homes: tuple[ColdHome, ...] = get_args(ColdHome)
-    for passes, kept, leakage, home in product((0, 1, layers), adapters, (False, True), homes):
+    numbers = dict.fromkeys((0, 1, *layers))
+    for passes, kept, leakage, home in product(numbers, adapters, (False, True), homes):
         if passes or kept == "loaded":
             yield Account(style, densities, passes, kept, leakage, home)
 
@@ -192,18 +195,33 @@ class Pricing:
     memo: Memo
 
     @cached_property
-    def _placed(self) -> tuple[LayerGraph, Placement]:
-        config = self.workload.config
-        graph = task_graph(
-            config, self.case, next(iter(config.tasks)), config.sequence_length, self.memo
+    def _placed(self) -> tuple[tuple[LayerGraph, Placement], ...]:
+        """The first task of each model."""
+        config, case = self.workload.config, self.case
+        first = {config.name_of_model(task): task for task in reversed(config.tasks)}
+        graphs = {
+            model: task_graph(config, case, task, config.longest(task), self.memo)
+            for model, task in first.items()
+        }
+        return tuple(
+            (graph, place(graph, case.config.storage_of(model), machine_of_model(case, model)))
+            for model, graph in graphs.items()
         )
-        return graph, place(graph, self.case.config.storage, self.case.hardware)
 
     def cost(self, account: Account, loads: bool) -> Cost:
-        """Return area [m2], energy [J] and latency [s] of a visit of one task."""
+        """Return area [m2], energy [J] and latency [s] of a visit of a task of each model."""
+        machine = self.case.hardware
+        area = math.fsum(machine.regions[name].area for name in parameter_memories(machine))
+        visits = [self._visit(account, loads, *placed) for placed in self._placed]
+        energy, latency = (math.fsum(each) for each in zip(*visits, strict=True))
+        return Cost(area, energy, latency)
+
+    def _visit(
+        self, account: Account, loads: bool, graph: LayerGraph, placement: Placement
+    ) -> tuple[float, float]:
+        """Return energy [J] and latency [s] of a visit of one task."""
         machine = self.case.hardware
         memories = {name: machine.regions[name] for name in parameter_memories(machine)}
-        graph, placement = self._placed
         energy = latency = 0.0
         if loads:
             sizes = placement.data_bits(task_specific=True)
@@ -220,7 +238,7 @@ class Pricing:
             latency += words * memories[name].array.read_latency
         if account.leakage:
             energy += latency * math.fsum(region.leakage for region in memories.values())
-        return Cost(math.fsum(region.area for region in memories.values()), energy, latency)
+        return energy, latency
 
 
 def _cold(machine: HardwareConfig, size: int, home: ColdHome) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """What grows with the number of tasks: storage, chip, energy and traffic, task by task.
 
-Tasks are those of the workload, in its order, then the rest of GLUE. Each number of tasks is run
+Tasks are those of the workload, in its order, then the rest of GLUE. Of several models the tasks of
+one are so many, and all those of the others stay beside them. Each number of tasks is run
 as a round robin on the machine as it is: the points of a study over tasks and rounds, kept in the
 store of all studies. Figures are those of a round after the first, so loads that happen only once
 are left out: the difference of two runs. Storage is that of the placements, and needs no run.
@@ -18,6 +19,7 @@ from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.examine import point_of
 from accelsim.evaluation.stages import design_of
 from accelsim.inputs.memo import Memo
+from accelsim.inputs.paths import suggest
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
 from accelsim.placement.placement import DRAM, Placement, shared_bits
@@ -29,7 +31,7 @@ from accelsim.study.sweep.run import Evaluation, run_study, study_of
 from accelsim.study.sweep.space import Study
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Case, Workload
-from accelsim.workload.tasks import known_task
+from accelsim.workload.tasks import TaskConfig, known_task
 
 # [ours] Rounds after the first. One would do where rounds are alike; drawn lengths and exit layers
 # are not.
@@ -73,13 +75,16 @@ class ScalingPoint:
 class Scaling:
     """The points of every case, for each of the ``counts`` of tasks; ``tasks`` in their order.
 
-    ``refused`` are cases that not even one task fits, by name, and why.
+    ``model`` is theirs where there are several, ``beside`` are the tasks of the others. ``refused``
+    are cases that not even one task fits, by name, and why.
     """
 
     tasks: tuple[str, ...]
     counts: tuple[int, ...]
     cases: Mapping[str, tuple[ScalingPoint, ...]]
     refused: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def growth(points: Sequence[ScalingPoint], figure: Callable[[ScalingPoint], float]) -> float | None:
@@ -90,52 +95,79 @@ def growth(points: Sequence[ScalingPoint], figure: Callable[[ScalingPoint], floa
     return (figure(last) - figure(first)) / (last.tasks - first.tasks)
 
 
-def scaling_tasks(workload: Workload) -> tuple[str, ...]:
-    """Return the tasks of a workload, then the rest of GLUE."""
-    own = workload.config.tasks
-    return (*own, *(task.name for task in GLUE_TASKS if task.name not in own))
+def grown_model(workload: Workload, name: str | None = None) -> str:
+    """Return the model whose tasks grow, '' where it has no name: that with most of them unless
+    named. Raises ConfigError for one that there is not.
+    """
+    config, models = workload.config, workload.config.networks
+    if name is not None and (name not in models or not name):
+        hint = suggest(name, filter(None, models), "models") if config.models else "leave it out"
+        raise ConfigError(f"--model: there is no model '{name}'; {hint}")
+    sizes = Counter(map(config.name_of_model, config.tasks))
+    return max(models, key=lambda each: sizes[each]) if name is None else name
+
+
+def scaling_tasks(workload: Workload, model: str = "") -> tuple[str, ...]:
+    """Return the tasks of a model of a workload, then the rest of GLUE."""
+    config = workload.config
+    own = (task for task in config.tasks if not model or config.name_of_model(task) == model)
+    return (*own, *(task.name for task in GLUE_TASKS if task.name not in config.tasks))
 
 
 def find_scaling(
     workload: Workload,
     counts: Iterable[int] = range(1, len(GLUE_TASKS) + 1),
     *,
+    model: str | None = None,
     store: Store | None = None,
     how: Evaluation | None = None,
     strict: bool = True,
 ) -> Scaling:
     """Return how every case of a workload scales over numbers of tasks, in ascending order.
 
+    Of several models the tasks of ``model`` are so many, that with most of them unless named.
     Rows are kept in ``store`` (None: in memory), evaluated as ``how`` says (None: in this process).
     Raises ConfigError for a number that there are no tasks for, and CapacityError when even one
     task does not fit a case: any if ``strict``, else all of them.
     """
-    _ = workload.config.only_model
-    tasks, numbers = scaling_tasks(workload), tuple(sorted(set(counts)))
+    grown = grown_model(workload, model)
+    tasks, numbers = scaling_tasks(workload, grown), tuple(sorted(set(counts)))
     if not numbers or numbers[0] < 1 or numbers[-1] > len(tasks):
         raise ConfigError(f"--tasks: expected numbers from 1 to {len(tasks)}, such as 1..9 or 3")
     memo, placements, refused = Memo(), dict[str, list[Placement]](), dict[str, str]()
+    beside = tuple(task for task in workload.config.tasks if task not in tasks)
     for name, case in workload.cases.items():
+        served = (*beside, *tasks[: numbers[-1]])
         try:
-            placements[name] = _placements(workload, case, tasks[: numbers[-1]], memo)
+            placements[name] = _placements(workload, case, served, grown, memo)
         except CapacityError as error:
             refused[name] = str(error)
             if strict or len(refused) == len(workload.cases):
                 raise
     fitting = replace(workload, cases={name: workload.cases[name] for name in placements})
-    runs = _runs(_study(fitting, tasks, numbers), store or Store(IN_MEMORY), how)
+    served_by_number = {
+        str(n): _served_tasks(workload, (*beside, *tasks[:n]), grown) for n in numbers
+    }
+    runs = _runs(_study(fitting, served_by_number), store or Store(IN_MEMORY), how)
     cases = {
         name: tuple(
-            _point(fitting.cases[name], found[:number], _served(name, *pair))
+            _point(fitting.cases[name], number, found[: len(beside) + number], _served(name, *pair))
             for number, pair in zip(numbers, runs, strict=True)
         )
         for name, found in placements.items()
     }
-    return Scaling(tasks, numbers, cases, refused)
+    return Scaling(tasks, numbers, cases, refused, grown, beside)
+
+
+def _served_tasks(workload: Workload, names: Iterable[str], model: str) -> dict[str, TaskConfig]:
+    """Return tasks by name, those that the workload lacks of a model."""
+    known = workload.config.tasks
+    own = {"model": model or None}
+    return {n: known.get(n) or known_task(n).model_copy(update=own) for n in names}
 
 
 def _placements(
-    workload: Workload, case: Case, tasks: Sequence[str], memo: Memo
+    workload: Workload, case: Case, tasks: Sequence[str], model: str, memo: Memo
 ) -> list[Placement]:
     """Return where the parameters of each task lie; each alone must fit."""
 
@@ -144,7 +176,7 @@ def _placements(
     requests = pattern.model_copy(update={"rounds": 1}) if pattern.closed_loop else plain
 
     def alone(task: str) -> Placement:
-        served = {task: config.tasks.get(task) or known_task(task)}
+        served = _served_tasks(workload, [task], model)
         changed = config.model_copy(update={"tasks": served, "requests": requests})
         return design_of(replace(workload, config=changed), case, memo).placements[task]
 
@@ -154,7 +186,7 @@ def _placements(
 # -- runs --------------------------------------------------------------------------------------
 
 
-def _study(workload: Workload, tasks: Sequence[str], counts: Sequence[int]) -> Study:
+def _study(workload: Workload, served: Mapping[str, Mapping[str, TaskConfig]]) -> Study:
     """Return the study of all numbers of tasks, each with one round and with further ones.
 
     It is the workload's closed loop, or a plain round robin.
@@ -162,21 +194,20 @@ def _study(workload: Workload, tasks: Sequence[str], counts: Sequence[int]) -> S
     base, config = point_of(workload), workload.config
     plain = () if config.requests.closed_loop else ("requests={pattern: round_robin, rounds: 1}",)
     axes: dict[str, Any] = {
-        "tasks": {"variants": {str(n): _settings(workload, tasks[:n]) for n in counts}},
+        "tasks": {"variants": {n: _settings(workload, tasks) for n, tasks in served.items()}},
         "rounds": {"path": "requests.rounds", "values": [1, 1 + _FURTHER_ROUNDS]},
     }
     more = {"name": f"scaling_{config.name}", "cases": [*workload.cases]}
     return study_of(base.workload, axes, (*base.assignments, *plain), more)
 
 
-def _settings(workload: Workload, tasks: Sequence[str]) -> dict[str, Any]:
-    known, spans = workload.config.tasks, workload.config.attention_spans
-    served = {task: known.get(task) or known_task(task) for task in tasks}
+def _settings(workload: Workload, served: Mapping[str, TaskConfig]) -> dict[str, Any]:
+    spans = workload.config.attention_spans
     found: dict[str, Any] = {
         "tasks": {task: one.model_dump(mode="json") for task, one in served.items()}
     }
     if spans:
-        found["attention_spans"] = {task: spans[task] for task in tasks if task in spans}
+        found["attention_spans"] = {task: spans[task] for task in served if task in spans}
     return found
 
 
@@ -218,14 +249,16 @@ def _served(case: str, first: Outcome, rounds: Outcome) -> Served | None:
 # -- storage -----------------------------------------------------------------------------------
 
 
-def _point(case: Case, placements: Sequence[Placement], served: Served | None) -> ScalingPoint:
+def _point(
+    case: Case, tasks: int, placements: Sequence[Placement], served: Served | None
+) -> ScalingPoint:
     bits = shared_bits(placements)
     for placement in placements:
         bits.update(placement.bits(task_specific=True))
     stored = {memory: ceil_div(amount, 8) for memory, amount in bits.items() if amount}
     resident = Counter({memory: size for memory, size in stored.items() if memory != DRAM})
     return ScalingPoint(
-        tasks=len(placements),
+        tasks=tasks,
         stored_bytes=sum(stored.values()),
         resident_bytes=resident.total(),
         resident_area=fsum(resident_area(case.hardware, m, size) for m, size in resident.items()),

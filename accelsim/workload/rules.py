@@ -155,13 +155,8 @@ def wrong_models(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
 
 
 def wrong_choices(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what several models cannot have in common: one's chunks and files of weights."""
+    """Yield what several models cannot have in common: the files of one's weights."""
     first, *others = workload.networks
-    if others and workload.generate and workload.generate.prompt_chunk:
-        yield (
-            ("generate", "prompt_chunk"),
-            "is known for one model alone; leave it out, or run the models apart",
-        )
     for name, case in workload.cases.items() if others else ():
         for key in ("shared", "tasks"):
             if case.weights and getattr(case.weights, key):

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from accelsim.errors import ConfigError
 from accelsim.inputs.document import (
     describe,
 )
@@ -77,17 +76,6 @@ class WorkloadSections(ServiceConfig):
     def networks(self) -> Mapping[str, Network]:
         """The models by name; that of ``model`` has none."""
         return {"": self.model} if self.model else self.models
-
-    @property
-    def only_model(self) -> Network:
-        """The model. Raises ConfigError where there are several."""
-        first, *others = self.networks.values()
-        if others:
-            raise ConfigError(
-                f"models: this study is of one model, not of {', '.join(self.models)}; "
-                "write a workload with 'model' for each"
-            )
-        return first
 
     def name_of_model(self, task: str) -> str:
         """Return the name of a task's model, '' where it has none."""

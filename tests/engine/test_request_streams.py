@@ -223,7 +223,7 @@ def test_replay_of_any_stream_is_exact(
         Request(number, task, to_ticks(time * 1e-6), length)
         for number, (time, task, length) in enumerate(zip(times, tasks, tokens, strict=False))
     ]
-    design = compile_design(workload.config, workload.cases[case], [8, 16, 24, 32])
+    design = compile_design(workload.config, workload.cases[case], {"": [8, 16, 24, 32]})
     results = [
         facts(run_case(workload, workload.cases[case], design, requests, Options(replay=replay)))
         for replay in (True, False)

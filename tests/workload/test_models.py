@@ -346,8 +346,6 @@ def test_faults_are_those_of_the_model_of_the_task() -> None:
         ("models.gate.name=ds-cn", "models.gate.name: expected a preset or 'custom'"),
         ("sequence_length=200", "200 tokens are more than the 128 positions of custom"),
         ("generate={new_tokens: 3}", "generate: ds-cnn, custom is no decoder"),
-        ("generate={new_tokens: 3, prompt_chunk: 4}",
-         "generate.prompt_chunk: is known for one model alone"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_models_is_told(setting: str, message: str) -> None:

@@ -66,7 +66,7 @@ def run_sentences(
     sentences = sentences or subject.sentences
     if isinstance(sentences, OneInputs):
         return forward_inputs(subject.graph, weights, sentences)
-    model = subject.workload.config.only_model
+    model = subject.workload.config.model_of(subject.task)
     assert isinstance(model, ModelFamily)
     return forward(
         model,

@@ -187,7 +187,7 @@ def _known(workload: Workload, names: Iterable[str]) -> list[str]:
 def _sentences(
     workload: Workload, task: str, graph: LayerGraph, options: FaultOptions
 ) -> Sentences | OneInputs:
-    model, outputs = workload.config.only_model, workload.config.outputs_of(task)
+    model, outputs = workload.config.model_of(task), workload.config.outputs_of(task)
     count, seed, file = options.sentences, options.seed, options.labelled
     if not isinstance(model, ModelFamily):
         if file:

@@ -52,6 +52,6 @@ def _seconds(row: Mapping[str, str], layers: int) -> float:
     )
     workload = load_workload(shipped_file("workloads/chime.yaml"), overrides)
     case = workload.cases["one"]
-    stage = Compilation(workload.config, case, (tokens,), None, Memo(), (tokens,))
+    stage = Compilation(workload.config, case, {"": (tokens,)}, None, Memo(), (tokens,))
     made = stage.steps(requests) if row["phase"] == "step" else stage.inferences()
     return to_seconds(run_program(case.hardware, made["chat", tokens].program).duration)
