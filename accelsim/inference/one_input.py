@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,22 +77,26 @@ def labelled_inputs(path: Path, model: Network, graph: LayerGraph, classes: int)
     known, state = _known(model, graph)
     places = {o.name: o.kind.inputs(o)[0] for o in _readers(graph, known)}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a damaged file open that it opened itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             pixels, labels = archive["pixel_values"], archive["label"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
         raise ConfigError(
             f"{path}: cannot be read: {error}; expected an npz of pixel_values and label"
         ) from None
-    wrong = labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu" or not len(labels)
-    if wrong or labels.min() < 0 or labels.max() >= classes:
+    wrong = labels.shape != pixels.shape[:1] or labels.dtype.kind not in "iu" or not labels.shape
+    if wrong or not len(labels) or labels.min() < 0 or labels.max() >= classes:
         raise ConfigError(f"{path}: label: expected a class from 0 to {classes - 1} a picture")
-    rows = pixels.reshape(*pixels.shape[:2], -1).swapaxes(1, 2).astype(np.float32)
+    sound = pixels.ndim == 4 and pixels.size and pixels.dtype.kind in "fiu"
+    rows = pixels.reshape(*pixels.shape[:2], -1).swapaxes(1, 2) if sound else np.zeros((1, 1, 0))
     if {rows.shape[1:]} != {*places.values()}:
         expected = " and ".join(
             f"{n} pixels x {channels} channels" for n, channels in places.values()
         )
         raise ConfigError(f"{path}: pixel_values have shape {pixels.shape}, expected {expected}")
-    outside = [{**known, **{name: [row[None]] for name in places}} for row in rows]
+    outside = [
+        {**known, **{name: [row[None]] for name in places}} for row in rows.astype(np.float32)
+    ]
     told = f"{len(rows)} labelled pictures of {path}"
     return OneInputs(outside, told, labels.astype(np.int64), state)
 

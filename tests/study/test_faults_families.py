@@ -141,6 +141,17 @@ def test_labelled_pictures_have_an_accuracy(tmp_path: Path) -> None:
     np.savez(file, pixel_values=pixels[:, :, :16], label=np.zeros(4, np.int64))
     with pytest.raises(ConfigError, match=r"pixel_values have shape .*, expected 1024 pixels x 3"):
         subject("resnet-8", options=options)
+    np.savez(file, pixel_values=np.zeros(4), label=np.zeros(4, np.int64))
+    with pytest.raises(ConfigError, match=r"pixel_values have shape \(4,\), expected 1024 pixels"):
+        subject("resnet-8", options=options)
+    for content in (b"no archive", b"PK\x03\x04 cut short", b""):
+        file.write_bytes(content)
+        with pytest.raises(ConfigError, match=r"expected an npz of pixel_values and label"):
+            subject("resnet-8", options=options)
+    np.save(tmp_path / "one.npy", pixels)
+    (tmp_path / "one.npy").replace(file)
+    with pytest.raises(ConfigError, match=r"expected an npz of pixel_values and label"):
+        subject("resnet-8", options=options)
     np.savez(file, pixel_values=pixels, label=np.full(4, 5))
     with pytest.raises(ConfigError, match=r"label: expected a class from 0 to 4 a picture"):
         subject("resnet-8", options=options)
