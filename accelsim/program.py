@@ -35,16 +35,17 @@ class Demand(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A panel C[rows x columns] = A[rows x depth] W[columns x depth]^T, counted in MACs."""
+    """Panels C[rows x columns] = A[rows x depth] W[columns x depth]^T of ``groups``, in MACs."""
 
     rows: int
     columns: int
     depth: int
+    groups: int = 1
 
     @property
     def amount(self) -> int:
         """Multiply-accumulates."""
-        return self.rows * self.columns * self.depth
+        return self.rows * self.columns * self.depth * self.groups
 
     def join(self, other: Product) -> None:
         """Each panel is a command of its own."""

@@ -108,7 +108,8 @@ def elements_read(operator: Operator, rows: int, columns: int, inputs: int) -> l
 
 def mac_uses(datapath: Datapath, block: str, asked: Product) -> list[Use]:
     """Return the uses of the array for a product, and for what pads it."""
-    macs = shared_use(block, "mac", Product, asked.rows, asked.columns, asked.depth)
+    sizes = (asked.rows, asked.columns, asked.depth, asked.groups)
+    macs = shared_use(block, "mac", Product, *sizes)
     return [macs, *_padding(macs, datapath.padded_macs(asked))]
 
 

@@ -18,6 +18,7 @@ from accelsim.mapping.rowwise import UnitRun
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
 from accelsim.model.operators.attention_scores import CAUSAL
+from accelsim.program import Product
 
 
 @dataclass(frozen=True)
@@ -216,9 +217,9 @@ class _AttentionRun:
         name, count = self._scores_name(number, rows), self.together * (rows[1] - rows[0])
         columns = self.stage.columns(rows)
         scores = emitter.new_value(name, count, columns)
-        shape, mine = (count, columns, operator.depth), (0, count)
+        asked, mine = Product(count, columns, operator.depth), (0, count)
         task = emitter.product(
-            operator.label, shape, moving, head.stationary_key, scores, mine, set()
+            operator.label, asked, moving, head.stationary_key, scores, mine, set()
         )
         if self._ends_alone(head, head.query):
             emitter.retire(head.query, rows, count * head.query.columns, task)
@@ -259,9 +260,9 @@ class _AttentionRun:
         rows = (rows[0], rows[0] + count)
         moving = emitter.moving(operator.label, scores, (0, count))
         emitter.retire_moved(scores, moving)
-        shape = (count, operator.columns, scores.columns)
+        asked = Product(count, operator.columns, scores.columns)
         held = head.stationary_value
-        task = emitter.product(operator.label, shape, moving, held, self.out, rows, set())
+        task = emitter.product(operator.label, asked, moving, held, self.out, rows, set())
         emitter.drop_moved(scores.name)
         if rows[1] == self.out.rows:
             emitter.drop(held)

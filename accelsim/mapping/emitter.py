@@ -25,7 +25,7 @@ from accelsim.mapping.values import Rows, Value
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import DRAM
-from accelsim.program import Range, Use
+from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
 
 LOAD, MOVE, HOST = "load", "move", "host"
@@ -46,10 +46,21 @@ class Operand:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How products are cut: rows of the moving operand and columns of the weights at a time."""
+    """How products are cut: rows of what moves, columns of weights and whole groups at a time."""
 
     rows: int
     columns: int
+    groups: int
+
+
+# [ours] What comes in first and what leaves last of an operator is at most this part of it, as
+# nothing hides it, and at most a 64th of its time each.
+_BLOCKS = 64
+
+
+def groups_together(product: Operator, rows: int) -> int:
+    """Return how many groups of a product go together, of so many rows."""
+    return max(1, product.groups * ceil_div(product.rows, rows) // _BLOCKS)
 
 
 # How products were cut, by their names and rows.
@@ -145,14 +156,14 @@ class Emitter(ABC):
     def product(
         self,
         label: str,
-        shape: tuple[int, int, int],
+        asked: Product,
         moving: Operand,
         stationary: Operand,
         out: Value,
         rows: Rows,
         after: set[int],
     ) -> int:
-        """Append one panel of a matrix product: (rows, columns, depth); return its task."""
+        """Append one panel of a matrix product, or of several groups; return its task."""
 
     @abstractmethod
     def vectors(self, function: Operator, span: Rows | None = None) -> Operand:

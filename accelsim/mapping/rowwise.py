@@ -14,6 +14,7 @@ from accelsim.mapping.units import Unit
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
 from accelsim.model.operators.matmul import LAST
+from accelsim.program import Product
 from accelsim.units import ceil_div
 
 
@@ -56,7 +57,7 @@ class UnitRun:
             for first, last in split_rows(columns[1] - columns[0], tiling.columns):
                 panel = (columns[0] + first, columns[0] + last)
                 ends = last == columns[1] - columns[0] if self.emitter.rereads else first == 0
-                self._panel(unit, block, panel, ends=ends)
+                self._panel(unit, block, panel, tiling.groups, ends=ends)
 
     def whole_rows(self, operator: Operator, rows: Rows) -> None:
         """Append a function, a tile of rows at a time; the host reads what stays in registers."""
@@ -108,13 +109,15 @@ class UnitRun:
 
     # -- operators -----------------------------------------------------------------------------
 
-    def _panel(self, unit: Unit, rows: Rows, columns: Rows, *, ends: bool) -> None:
+    def _panel(self, unit: Unit, rows: Rows, columns: Rows, groups: int, *, ends: bool) -> None:
         beside = [self._inputs(product)[0] for product in unit.products]
         for operator in unit.operators:
-            if operator.kind.reach is Reach.MATRIX:
-                self._product(operator, beside, rows, columns, retire=ends)
-            else:
+            if operator.kind.reach is not Reach.MATRIX:
                 self.function(operator, rows, columns[1] - columns[0])
+            elif operator.window:
+                self._convolution(operator, rows, columns, groups)
+            else:
+                self._product(operator, beside, rows, columns, retire=ends)
 
     def _product(
         self,
@@ -125,9 +128,6 @@ class UnitRun:
         *,
         retire: bool,
     ) -> None:
-        if operator.window:
-            self._convolution(operator, rows, columns)
-            return
         emitter, source = self.emitter, self._inputs(operator)[0]
         stationary = emitter.stationary(operator, columns)
         some = operator.rows < source.rows
@@ -137,25 +137,29 @@ class UnitRun:
         ending = self._ending(operator) if retire else []
         # Where only some rows are read the others are made before they are released.
         after = source.users((0, source.rows) if some else rows) if ending else set()
-        shape = (rows[1] - rows[0], columns[1] - columns[0], operator.depth)
+        asked = Product(rows[1] - rows[0], columns[1] - columns[0], operator.depth)
         out = self._out(operator)
-        task = emitter.product(operator.label, shape, moving, stationary, out, rows, after)
+        task = emitter.product(operator.label, asked, moving, stationary, out, rows, after)
         emitter.drop(stationary)
         if ending:
             if some:
                 emitter.retire_whole(source, task)
             else:
-                emitter.retire(source, rows, shape[0] * source.columns, task)
+                emitter.retire(source, rows, asked.rows * source.columns, task)
 
-    def _convolution(self, operator: Operator, rows: Rows, columns: Rows) -> None:
-        """Append the products of the groups that some columns belong to, each of its own depth."""
+    def _convolution(self, operator: Operator, rows: Rows, columns: Rows, most: int) -> None:
+        """Append the products of the groups that some columns belong to, each of its own depth.
+
+        ``most`` whole ones go together: a pixel has their channels side by side.
+        """
         emitter, out, task = self.emitter, self._out(operator), -1
-        for group, part in _by_group(operator, columns):
-            windows = self._windows(operator, operator.depth, group)
+        for first, groups, part in _by_group(operator, columns, most):
+            windows = self._windows(operator, groups * operator.depth, first)
             stationary = emitter.stationary(operator, part)
             moving = emitter.moving(operator.label, windows, rows)
-            shape = (rows[1] - rows[0], part[1] - part[0], operator.depth)
-            task = emitter.product(operator.label, shape, moving, stationary, out, rows, set())
+            width = (part[1] - part[0]) // groups
+            asked = Product(rows[1] - rows[0], width, operator.depth, groups)
+            task = emitter.product(operator.label, asked, moving, stationary, out, rows, set())
             emitter.drop(stationary)
         if (rows[1], columns[1]) == (operator.rows, operator.columns):
             self._end_picture(operator, task)
@@ -266,11 +270,15 @@ class UnitRun:
         return self.parameters[operator.name]
 
 
-def _by_group(operator: Operator, columns: Rows) -> Iterator[tuple[int, Rows]]:
-    """Yield the groups that some columns belong to, and the columns of each."""
-    width = operator.columns // operator.groups
-    for group in range(columns[0] // width, ceil_div(columns[1], width)):
-        yield group, (max(columns[0], group * width), min(columns[1], (group + 1) * width))
+def _by_group(operator: Operator, columns: Rows, most: int) -> Iterator[tuple[int, int, Rows]]:
+    """Yield the groups that some columns belong to: the first, how many, and their columns."""
+    width, (column, last) = operator.columns // operator.groups, columns
+    while column < last:
+        group, within = divmod(column, width)
+        whole = 0 if within else min(most, last // width - group)
+        stop = (group + whole) * width if whole else min(last, (group + 1) * width)
+        yield group, max(1, whole), (column, stop)
+        column = stop
 
 
 class RowwiseStage:

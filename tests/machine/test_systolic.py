@@ -293,6 +293,22 @@ def test_two_tiles_fit_the_buffers(
     assert (tile.rows % rows, tile.columns % columns, tile.depth % depth) == (0, 0, 0)
 
 
+@given(dataflows, st.booleans(), st.integers(1, 40), *[st.integers(1, 40)] * 3)
+def test_groups_take_what_each_takes_and_tiles_hold_whole_ones(
+    dataflow: Dataflow, overlapped: bool, groups: int, m: int, n: int, k: int
+) -> None:
+    array = SystolicTiming(dataflow, 16, 16, overlapped)
+    one, all_of_them = Product(m, n, k), Product(m, n, k, groups)
+    for count in (array.cycles, array.slots):
+        assert count(all_of_them) == groups * count(one)
+    tile = tile_extents(array, 256 * KIB, 128 * KIB, all_of_them)
+    assert tile.groups <= groups
+    if tile.groups > 1:
+        assert (tile.columns, tile.depth) == (n, k)
+        assert 4 * tile.groups * k * max(tile.rows, n) <= 256 * KIB
+        assert 2 * 4 * tile.rows * tile.groups * tile.columns <= 128 * KIB
+
+
 def test_tiles_are_gemminis() -> None:
     tile = tile_extents(ARRAY, 256 * KIB, 128 * KIB, Product(128, 768, 768))
     assert tile == Product(128, 128, 384)

@@ -76,17 +76,21 @@ def test_rows_lie_on_the_chip_or_in_dram(rows: int, data: st.DataObject, columns
     assert value.on_chip((first, last), (last - first) * columns) == kept * columns
 
 
-@given(st.integers(1, 6), st.integers(1, 5), st.data())
+@given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 4), st.data())
 def test_columns_are_cut_into_those_of_their_groups(
-    groups: int, width: int, data: st.DataObject
+    groups: int, width: int, most: int, data: st.DataObject
 ) -> None:
     columns = groups * width
     first = data.draw(st.integers(0, columns - 1))
     last = data.draw(st.integers(first + 1, columns))
     operator = cast(Operator, SimpleNamespace(columns=columns, groups=groups))
-    found = list(_by_group(operator, (first, last)))
-    edges = [first, *(part[1] for _, part in found)]
-    assert [part for _, part in found] == list(pairwise(edges))
+    found = list(_by_group(operator, (first, last), most))
+    edges = [first, *(part[1] for *_, part in found)]
+    assert [part for *_, part in found] == list(pairwise(edges))
     assert edges[-1] == last
-    for group, (start, stop) in found:
-        assert group * width <= start < stop <= (group + 1) * width
+    for group, count, (start, stop) in found:
+        assert 1 <= count <= most
+        assert group * width <= start < stop <= (group + count) * width
+        assert count == 1 or (start, stop) == (group * width, (group + count) * width)
+    whole = last // width - -(-first // width)
+    assert sum(count for _, count, (a, b) in found if b - a == count * width) == max(0, whole)

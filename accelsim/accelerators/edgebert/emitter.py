@@ -38,7 +38,7 @@ from accelsim.mapping.accesses import (
     shared_use,
 )
 from accelsim.mapping.context import Context
-from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling
+from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling, groups_together
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
@@ -66,8 +66,6 @@ class EdgeBertEmitter(Emitter):
         super().__init__(context, hardware, plan)
         self.parts = parts_of(hardware)
         self.vector_size = self.row_tile = self.parts.pe_array.vector_size
-        writes = self.parts.host.register_writes_per_command
-        self._register_writes = register_use(hardware, writes)
         self._moved: dict[tuple[str, Rows], Operand] = {}
         # What was worked out before is the same for every block of rows and every copy.
         self._panels: dict[tuple[str, Rows], Load] = {}
@@ -96,12 +94,14 @@ class EdgeBertEmitter(Emitter):
         uses: Iterable[Use],
         after: Iterable[int] = (),
         holds: Iterable[tuple[str, int]] = (),
+        commands: int = 1,
     ) -> int:
-        """Append a task that the host starts by writing configuration registers.
+        """Append so many commands, a task, that the host starts by writing registers.
 
         Without a command queue the host writes them when all that the task waits for has ended.
         """
-        host, writes = self.parts.host, self._register_writes
+        host = self.parts.host
+        writes = register_use(self.hardware, commands * host.register_writes_per_command)
         if queue == SFU and not self.parts.overlap.special_functions:
             queue = PE
         waits = set(after)
@@ -126,7 +126,10 @@ class EdgeBertEmitter(Emitter):
         names = tuple(each.name for each in products)
         if names not in self._columns:
             self._columns[names] = panel_columns(self.parts, weights, name)
-        return Tiling(fitting, self._columns[names])
+        # The next ones come into the other half of the buffer.
+        half = self.parts.activation_buffer.data // (2 * fitting * max(depths.values()))
+        groups = min(half, *(groups_together(each, fitting) for each in products))
+        return Tiling(fitting, self._columns[names], max(1, groups))
 
     def loads_ahead(self, products: Sequence[Operator]) -> bool:
         """Say whether the next panel loads while one is in use; worked out once for all copies."""
@@ -225,37 +228,42 @@ class EdgeBertEmitter(Emitter):
     def product(
         self,
         label: str,
-        shape: tuple[int, int, int],
+        asked: Product,
         moving: Operand,
         stationary: Operand,
         out: Value,
         rows: Rows,
         after: set[int],
     ) -> int:
-        """Append one panel of a matrix product: (rows, columns, depth); return its task."""
-        count, columns, depth = shape
-        part = stationary.part
-        key = (shape, part.data_bytes, part.mask_bytes) if part else (shape, columns * depth, 0)
+        """Append one panel of a matrix product, a command for each group; return its task."""
+        size, part = asked.rows * asked.groups * asked.columns, stationary.part
+        key = (asked, asked.groups * asked.columns * asked.depth, 0)
+        if part:
+            key = (asked, part.data_bytes, part.mask_bytes)
         if key not in self._products:
             self._products[key] = self._product_uses(*key)
-        uses = [*self._products[key], *self.write_uses(out, rows, count * columns)]
+        uses = [*self._products[key], *self.write_uses(out, rows, size)]
         waits = {moving.loaded_by, stationary.loaded_by, *after}
-        task = self.command(PE, label, uses, waits, self.hold_for(out, rows, count * columns))
+        task = self.command(PE, label, uses, waits, self.hold_for(out, rows, size), asked.groups)
         moving.last_user = stationary.last_user = task
         out.note_written(rows, PE, task)
         return task
 
-    def _product_uses(self, shape: tuple[int, int, int], stored: int, masks: int) -> list[Use]:
+    def _product_uses(self, asked: Product, stored: int, masks: int) -> list[Use]:
         """Return the uses of a product, but for its results; of weights of so many bytes."""
-        (count, columns, depth), size = shape, self.vector_size
-        vectors, deep = port_vectors(self.parts.pe_array, *shape), ceil_div(depth, size)
-        weights, activations = operand_passes(self.parts.pe_array, count, columns)
-        reads, moves = weights * columns * deep, activations * count * deep
+        size, array = self.vector_size, self.parts.pe_array
+        shape, depth, deep = (asked.rows, asked.columns), asked.depth, ceil_div(asked.depth, size)
+        vectors = asked.groups * port_vectors(array, *shape, depth)
+        weights, activations = operand_passes(array, *shape)
+        reads, moved = (
+            weights * asked.groups * asked.columns * deep,
+            activations * asked.rows * asked.groups,
+        )
         stored, masks = weights * stored, weights * masks
         return [
-            *mac_uses(self.parts.pe_array, PE_ARRAY, Product(*shape)),
+            *mac_uses(array, PE_ARRAY, asked),
             operand_use(size, WEIGHT_BUFFER, stored, masks, reads, vectors),
-            operand_use(size, ACTIVATION_BUFFER, activations * count * depth, 0, moves, vectors),
+            operand_use(size, ACTIVATION_BUFFER, moved * depth, 0, moved * deep, vectors),
             decode_use(self.hardware, reads if masks else 0),
         ]
 

@@ -199,20 +199,25 @@ class Estimate:
         tiling, parts = self._emitter.tiles(products, rows), self._parts
         hidden = self._emitter.loads_ahead(products)
         sources = {self._context.producers[each.name][:1]: each for each in products}
-        move = sum(self._moved(producers, rows * each.depth) for producers, each in sources.items())
+        move = sum(
+            self._moved(producers, rows * each.depth * min(each.groups, tiling.groups))
+            for producers, each in sources.items()
+        )
         array, joules = 0, 0.0
         for product in products:
-            columns = product.columns // heads
+            columns, groups = product.columns // heads, product.groups
             panels = ceil_div(columns, tiling.columns)
             load, read = self._load(product, columns, panels)
             wait = load * self._emitter.vector_size // columns
             for first, last in split_rows(rows, tiling.rows):
-                shape = (last - first, columns, product.depth)
-                cycles = panel_cycles(parts.pe_array, *shape)
-                cycles += (panels - 1) * parts.pe_array.command_cycles
+                asked = Product(last - first, columns // groups, product.depth, groups)
+                cycles = groups * panel_cycles(
+                    parts.pe_array, asked.rows, asked.columns, asked.depth
+                )
+                cycles += max(0, panels - groups) * parts.pe_array.command_cycles
                 array += max(cycles, load) + wait if hidden else cycles + load
                 if self._priced:
-                    uses = mac_uses(parts.pe_array, PE_ARRAY, Product(*shape))
+                    uses = mac_uses(parts.pe_array, PE_ARRAY, asked)
                     joules += read + self._objective.joules(uses)
             array += self._home(product, rows * columns)
         return move, array, joules

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from accelsim.accelerators.base import alone, lone_function
-from accelsim.accelerators.systolic_npu.emitter import ARRAY, NpuEmitter, product_uses
+from accelsim.accelerators.systolic_npu.emitter import ARRAY, NpuEmitter
 from accelsim.accelerators.systolic_npu.parts import Parts
+from accelsim.accelerators.systolic_npu.tiles import product_uses
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.context import Context
 from accelsim.mapping.plan import Plan

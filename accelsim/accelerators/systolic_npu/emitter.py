@@ -8,32 +8,35 @@ come in panels, so that the array starts with the first of each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Self
 
 from accelsim.accelerators.systolic_npu.parts import (
     ACCUMULATOR,
-    PE_ARRAY,
     SCRATCHPAD,
     VECTOR_UNIT,
     parts_of,
 )
-from accelsim.machine.components.systolic_array import SystolicArrayConfig
+from accelsim.accelerators.systolic_npu.tiles import (
+    Panel,
+    Source,
+    across_tiles,
+    product_uses,
+    sums,
+)
 from accelsim.machine.schema import HardwareConfig
-from accelsim.machine.timing.systolic import OPERAND_BYTES, SUM_BYTES
+from accelsim.machine.timing.systolic import SUM_BYTES
 from accelsim.mapping.accesses import (
     Part,
     buffer_use,
     bus_use,
     decode_use,
     function_use,
-    mac_uses,
     merge_uses,
     padded_to,
     register_use,
 )
 from accelsim.mapping.context import Context
-from accelsim.mapping.emitter import LOAD, Emitter, Operand, Tiling
+from accelsim.mapping.emitter import LOAD, Emitter, Operand, Tiling, groups_together
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.memory.storage import StoredTensor
@@ -49,30 +52,6 @@ _PRODUCTS = 8
 _FUNCTION_ROWS = 16
 
 
-@dataclass
-class Source(Operand):
-    """Where the tiles of an operand come from: rows of a value, or columns of weights.
-
-    Weights lie in the order in which tiles ask for them; ``element`` is the next one. Nothing needs
-    the values ``ending`` once the operand has come in.
-    """
-
-    value: Value | None = None
-    weights: Operator | None = None
-    span: Rows = (0, 0)
-    element: int = 0
-    ending: list[Value] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """What lies in the scratchpad: so many rows of A or columns of W, and its bytes."""
-
-    extent: int
-    size: int
-    loaded_by: int
-
-
 class NpuEmitter(Emitter):
     """Tiles have the extents of ``Parts.tile``; functions take the rows of a fold at a time."""
 
@@ -86,8 +65,7 @@ class NpuEmitter(Emitter):
         self.vector_size = self.parts.pe_array.lanes
         width = self.parts.scratchpad.write_width
         self._write_bytes = self.vector_size if width is None else max(1, width // 8)
-        writes = self.parts.host.register_writes_per_command
-        self._start = register_use(hardware, writes)
+        self._writes = self.parts.host.register_writes_per_command
         self._started = {LOAD: 0, ARRAY: 0, STORE: 0}
         self._sent = -1
         self._tiles: tuple[int, ...] = ()
@@ -112,9 +90,11 @@ class NpuEmitter(Emitter):
         uses: Iterable[Use],
         after: Iterable[int] = (),
         holds: Iterable[tuple[str, int]] = (),
+        commands: int = 1,
     ) -> int:
-        """Append a task; its instructions are written ahead."""
-        return self.plan.task(queue, operator, merge_uses([*uses, self._start]), after, holds)
+        """Append a task of so many commands; their instructions are written ahead."""
+        start = register_use(self.hardware, commands * self._writes)
+        return self.plan.task(queue, operator, merge_uses([*uses, start]), after, holds)
 
     def _turn(self, kind: str) -> str:
         """Return the queue of the next load or product: there are as many as are under way."""
@@ -136,8 +116,10 @@ class NpuEmitter(Emitter):
 
     def cut(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return rows and columns of the smallest tile."""
-        tiles = [self.parts.tile(rows, each.columns, each.depth) for each in products]
-        return Tiling(min(tile.rows for tile in tiles), min(tile.columns for tile in tiles))
+        tiles = [self.parts.tile(Product(rows, each.columns, each.depth)) for each in products]
+        rows, columns = min(each.rows for each in tiles), min(each.columns for each in tiles)
+        panel = self.array.block[0] if self.array.overlapped else rows
+        return Tiling(rows, columns, min(groups_together(each, panel) for each in products))
 
     def moving(self, label: str, value: Value, rows: Rows, beside: Sequence[Value] = ()) -> Source:
         """Return rows of a value; tiles of them come in with each product."""
@@ -173,15 +155,17 @@ class NpuEmitter(Emitter):
         """Return columns of weights; tiles of them come in with the product."""
         return Source((), -1, weights=product, span=columns)
 
-    def _load(self, label: str, source: Source, extent: Rows, depth: Rows) -> _Panel:
-        """Bring so many rows or columns of a source in, of some depth."""
+    def _load(
+        self, label: str, source: Source, extent: Rows, depth: int, *, bias: bool = False
+    ) -> Panel:
+        """Bring so many rows or columns of a source in, of so many elements, with their bias."""
         count, queue = extent[1] - extent[0], self._turn(LOAD)
-        size, after = count * (depth[1] - depth[0]), set[int]()
+        size, after = count * depth, set[int]()
         if source.value:
             uses = self.read_uses(source.value, source.span, size)
             after = source.value.writers(source.span)
         else:
-            uses = self._read_weights(source, extent, size, with_bias=not depth[0])
+            uses = self._read_weights(source, extent, size, with_bias=bias)
         # Two tiles lie in the scratchpad at a time.
         after |= set(self._tiles[:-1])
         into = buffer_use(self.vector_size, SCRATCHPAD, "write", size, self._write_bytes)
@@ -189,7 +173,7 @@ class NpuEmitter(Emitter):
         task = self.command(queue, label, uses, after, [(SCRATCHPAD, size)])
         if source.value:
             source.value.note_read(source.span, queue, task)
-        return _Panel(count, size, task)
+        return Panel(count, size, task)
 
     def _read_weights(
         self, source: Source, columns: Rows, size: int, *, with_bias: bool
@@ -226,30 +210,56 @@ class NpuEmitter(Emitter):
     def product(
         self,
         label: str,
-        shape: tuple[int, int, int],
+        asked: Product,
         moving: Operand,
         stationary: Operand,
         out: Value,
         rows: Rows,
         after: set[int],
     ) -> int:
-        """Append a product (rows, columns, depth), tile by tile; return its last task."""
+        """Append a product, tile by tile; return its last task."""
         assert isinstance(moving, Source)
         assert isinstance(stationary, Source)
-        count, columns, depth = shape
-        tile, sent = self.parts.tile(*shape), -1
-        for down in split_rows(count, tile.rows):
-            stationary.element = stationary.span[0] * depth
+        tile, sent = self.parts.tile(asked), -1
+        for down in split_rows(asked.rows, tile.rows):
+            stationary.element = stationary.span[0] * asked.depth
             here = (rows[0] + down[0], rows[0] + down[1])
-            for across in split_rows(columns, tile.columns):
+            for groups, across in across_tiles(asked, tile):
+                pair = (moving, down), (stationary, across)
+                if groups > 1:
+                    sent = self._grouped(label, pair, groups, asked.depth, out, here)
+                    continue
                 ends = set[int]()
-                for deep in split_rows(depth, tile.depth):
-                    first, added = self._tile(label, (moving, down), (stationary, across), deep)
+                for deep in split_rows(asked.depth, tile.depth):
+                    first, added = self._tile(label, *pair, deep)
                     # Sums leave behind the last product, and where the first has made room.
                     ends = {first, added} if not ends else {min(ends), added}
-                sent = self._send(label, across[1] - across[0], ends | after, out, here)
+                sent = self._send(label, across[1] - across[0], 1, ends | after, out, here)
         moving.last_user = stationary.last_user = sent
         self._end(moving)
+        return sent
+
+    def _grouped(
+        self,
+        label: str,
+        pair: tuple[tuple[Source, Rows], tuple[Source, Rows]],
+        groups: int,
+        depth: int,
+        out: Value,
+        here: Rows,
+    ) -> int:
+        """Append a tile of whole groups; each panel of rows sends sums; return the last task."""
+        ((inputs, rows), (weights, columns)), start = pair, here[0] - pair[0][1][0]
+        held, sent = self._load(label, weights, columns, depth, bias=True), -1
+        for first, last in self._panels(rows, self.array.block[0]):
+            moved = self._load(label, inputs, (first, last), groups * depth)
+            room = sums((first, last), columns)
+            task = self._product(label, [moved], held, (0, depth), groups, room)
+            self.plan.release(task, SCRATCHPAD, moved.size)
+            at = (start + first, start + last)
+            sent = self._send(label, held.extent, groups, {task}, out, at)
+        self.plan.release(task, SCRATCHPAD, held.size)
+        self._tiles = (*self._tiles[-1:], task)
         return sent
 
     def _tile(
@@ -259,15 +269,16 @@ class NpuEmitter(Emitter):
         (inputs, rows), (weights, columns) = moving, stationary
         first, *others = self._panels(columns, self.array.block[1])
         down = self._panels(rows, self.array.block[0])
-        held = self._load(label, weights, first, deep)
-        moved = [self._load(label, inputs, each, deep) for each in down]
+        depth, bias = deep[1] - deep[0], not deep[0]
+        held = self._load(label, weights, first, depth, bias=bias)
+        moved = [self._load(label, inputs, each, depth) for each in down]
         # All activations have come when the second panel of weights has.
         pairs = [([each], held) for each in moved]
-        pairs += [(moved, self._load(label, weights, each, deep)) for each in others]
-        room = _sums(rows, columns) if not deep[0] else []
+        pairs += [(moved, self._load(label, weights, each, depth, bias=bias)) for each in others]
+        room = sums(rows, columns) if not deep[0] else []
         products = []
         for some, panel in pairs:
-            products.append(self._product(label, some, panel, deep, room))
+            products.append(self._product(label, some, panel, deep, 1, room))
             room = []
         task = products[-1]
         for panel in (*moved, *{id(panel): panel for _, panel in pairs}.values()):
@@ -285,22 +296,29 @@ class NpuEmitter(Emitter):
     def _product(
         self,
         label: str,
-        moved: Sequence[_Panel],
-        held: _Panel,
+        moved: Sequence[Panel],
+        held: Panel,
         deep: Rows,
+        groups: int,
         room: Sequence[tuple[str, int]],
     ) -> int:
-        """Append a product of what has come in."""
-        asked = Product(sum(each.extent for each in moved), held.extent, deep[1] - deep[0])
+        """Append a product of what has come in; each group is a command."""
+        rows, columns = sum(each.extent for each in moved), held.extent // groups
+        asked = Product(rows, columns, deep[1] - deep[0], groups)
         uses = product_uses(self.parts.pe_array, asked, added=deep[0] > 0)
         after = {held.loaded_by, *(each.loaded_by for each in moved)}
-        return self.command(self._turn(ARRAY), label, uses, after, room)
+        return self.command(self._turn(ARRAY), label, uses, after, room, groups)
 
-    def _send(self, label: str, columns: int, after: Iterable[int], out: Value, rows: Rows) -> int:
-        """Append the way of finished sums to the home of their value; return its task."""
+    def _send(
+        self, label: str, columns: int, groups: int, after: Iterable[int], out: Value, rows: Rows
+    ) -> int:
+        """Append the way of finished sums to the home of their value; return its task.
+
+        Sums of each group lie in rows of the accumulator of their own.
+        """
         count = rows[1] - rows[0]
         size = SUM_BYTES * count * columns
-        vectors = count * ceil_div(columns, self.vector_size)
+        vectors = count * groups * ceil_div(columns // groups, self.vector_size)
         rest = self._in_rows(
             self.write_uses(out, rows, count * columns),
             count * ceil_div(columns, self.array.columns),
@@ -378,23 +396,3 @@ class NpuEmitter(Emitter):
         for value in inputs:
             value.note_read(rows, VECTOR, task)
         return task
-
-
-def _sums(rows: Rows, columns: Rows) -> list[tuple[str, int]]:
-    return [(ACCUMULATOR, SUM_BYTES * (rows[1] - rows[0]) * (columns[1] - columns[0]))]
-
-
-def product_uses(array: SystolicArrayConfig, asked: Product, *, added: bool) -> list[Use]:
-    """Return the uses of a product; where it is ``added`` to sums, they are read again.
-
-    The ports are as wide as the array's edges: it never waits for them.
-    """
-    weights, inputs, sums = array.timing_model.passes(asked)
-    read = asked.depth * (weights * asked.columns + inputs * asked.rows) * OPERAND_BYTES
-    once = SUM_BYTES * asked.rows * asked.columns
-    return [
-        *mac_uses(array, PE_ARRAY, asked),
-        Use(SCRATCHPAD, "read", Vectors(read, 1)),
-        Use(ACCUMULATOR, "read", Vectors(once * (sums if added else sums - 1), 1)),
-        Use(ACCUMULATOR, "write", Vectors(once * sums, 1)),
-    ]

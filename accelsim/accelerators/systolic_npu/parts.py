@@ -42,10 +42,10 @@ class Parts:
     bus: BusConfig
     host: HostConfig
 
-    def tile(self, rows: int, columns: int, depth: int) -> Product:
+    def tile(self, asked: Product) -> Product:
         """Return the extents of a full tile of a product."""
         sizes = (self.scratchpad.capacity, self.accumulator.capacity)
-        return tile_extents(self.pe_array.timing_model, *sizes, Product(rows, columns, depth))
+        return tile_extents(self.pe_array.timing_model, *sizes, asked)
 
 
 COMPONENTS: dict[str, type[Component]] = get_type_hints(Parts)
@@ -66,7 +66,7 @@ def wrong_parts(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         with suppress(ConfigError):
             yield from _slow(machine, name, buffer.region(name, machine.site).array)
     try:
-        parts.tile(1, 1, 1)
+        parts.tile(Product(1, 1, 1))
     except ConfigError as error:
         name, _, message = str(error).partition(": ")
         yield (name,), message

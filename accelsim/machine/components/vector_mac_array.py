@@ -61,7 +61,8 @@ class PeArrayConfig(ClockedBlock, Datapath):
         rows, columns, size = asked.rows, asked.columns, self.vector_size
         if self.padding == "computed":
             rows, columns = ceil_div(rows, size) * size, ceil_div(columns, size) * size
-        return rows * columns * ceil_div(asked.depth, size) * size - asked.amount
+        padded = rows * columns * ceil_div(asked.depth, size) * size
+        return asked.groups * padded - asked.amount
 
     def cycles(self, use: Use, site: Site) -> int:
         """Cycles of a panel C[rows x columns] = A[rows x depth] W[columns x depth]^T.
@@ -72,7 +73,7 @@ class PeArrayConfig(ClockedBlock, Datapath):
         if use.action.startswith(PADDED):
             return 0
         panel = use.expect(Product)
-        return panel_cycles(self, panel.rows, panel.columns, panel.depth)
+        return panel.groups * panel_cycles(self, panel.rows, panel.columns, panel.depth)
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Multipliers with adder trees; sums of the active row are clocked, a column's a lane."""

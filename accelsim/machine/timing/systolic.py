@@ -7,7 +7,7 @@ that the array holds at once.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from accelsim.errors import ConfigError
@@ -64,8 +64,9 @@ class SystolicTiming:
         down, across, streamed = self._assign(product.rows, product.columns, product.depth)
         folds = ceil_div(down, self.rows) * ceil_div(across, self.columns)
         if self.overlapped:
-            return folds * ceil_div(streamed, self.rows) * self.rows
-        return folds * (self._load + streamed + self.rows + self.columns - 2) - 1
+            return product.groups * folds * ceil_div(streamed, self.rows) * self.rows
+        serial = folds * (self._load + streamed + self.rows + self.columns - 2) - 1
+        return product.groups * serial
 
     def slots(self, product: Product) -> int:
         """Return the multiplications of all elements while a product streams through whole folds.
@@ -74,7 +75,7 @@ class SystolicTiming:
         """
         down, across, streamed = self._assign(product.rows, product.columns, product.depth)
         folds = ceil_div(down, self.rows) * ceil_div(across, self.columns)
-        return folds * self.rows * self.columns * streamed
+        return product.groups * folds * self.rows * self.columns * streamed
 
     @property
     def fill(self) -> int:
@@ -129,7 +130,8 @@ def tile_extents(
     the depth the largest for which A and W fit a quarter of the scratchpad [bytes] each (halved for
     double buffering, then for the two operands). Each size is cut into the fewest parts of at most
     that, and the even part is rounded down to a multiple of the block, which can make the parts
-    more. Raises ConfigError when not even one block fits.
+    more. Groups lie side by side, as many as fit like that [ours]. Raises ConfigError when not even
+    one block fits.
     Source: ONNXim, src/Mapping.cc (gemm_mapping), for square arrays.
     """
     rows, columns, depth = array.block
@@ -141,6 +143,11 @@ def tile_extents(
     down = min(max(1, edge // rows), most, scratchpad // (operands * rows))
     across = min(max(1, edge // columns), most, scratchpad // (operands * columns))
     deep = scratchpad // (operands * max(down * rows, across * columns))
+    wide, long = across * columns // product.columns, deep * depth // product.depth
+    groups = min(product.groups, wide, long)
+    if groups > 1:
+        even = ceil_div(product.groups, ceil_div(product.groups, groups))
+        return replace(product, rows=_even_part(product.rows, down, rows), groups=even)
     return Product(
         _even_part(product.rows, down, rows),
         _even_part(product.columns, across, columns),
