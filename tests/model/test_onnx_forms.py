@@ -308,3 +308,30 @@ def test_imported_graphs_run_on_both_accelerators(name: str, tmp_path: Path) -> 
     saved(tmp_path, made(nodes, [1, 3, 7, 7], *tensors[:2]) if nodes else transformer())
     row = evaluated(tmp_path, "hwconfigs/edgebert.yaml", "{numbers: {kind: symmetric}}")
     assert row.status == "ok", row.reason
+
+
+def test_scores_without_a_scale_are_an_attention(tmp_path: Path) -> None:
+    """T5 has its scale in the weights."""
+    split = [("Reshape", f"{n} shape", f"{n}h") for n in "qkv"]
+    nodes = [
+        *(node("MatMul", f"x w{n}", n) for n in "qkv"),
+        *(node(*each) for each in split),
+        node("Transpose", "qh", "qt", perm=[0, 2, 1, 3]),
+        node("Transpose", "kh", "kt", perm=[0, 2, 3, 1]),
+        node("Transpose", "vh", "vt", perm=[0, 2, 1, 3]),
+        node("MatMul", "qt kt", "s"),
+        node("Softmax", "s", "p", axis=-1),
+        node("MatMul", "p vt", "c"),
+    ]
+    tensors = [*(drawn(f"w{n}", 8, 8) for n in "qkv"), tensor("shape", numbers(1, 5, 2, 4))]
+    imported = agrees(tmp_path, made(nodes, [1, 5, 8], *tensors), picture(1, 5, 8))
+    assert kinds(imported) == {
+        "matmul": 3, "attention_scores": 1, "softmax": 1, "attention_context": 1,
+    }  # fmt: skip
+
+
+def test_a_constant_behind_a_function_without_an_operator_is_told_as_such(tmp_path: Path) -> None:
+    nodes = [node("MatMul", "x w", "h"), node("Elu", "h", "e"), node("Add", "e one", "y")]
+    file = saved(tmp_path, made(nodes, [1, 5, 8], drawn("w", 8, 8), tensor("one", np.float32(1))))
+    with pytest.raises(ConfigError, match=r"1 node is not supported: .*no operator kind computes"):
+        import_onnx(file, {})

@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from accelsim.errors import ConfigError
@@ -46,6 +47,22 @@ def test_dynamic_axes_take_the_shape_that_is_given(tmp_path: Path) -> None:
     assert read_graph(file, {"x": [1, 3, 8, 6]}).macs == 4 * 3 * 4 * 27
     with pytest.raises(ConfigError, match=r"input 'x' has axes without a value; give all, such as"):
         read_graph(file, {})
+
+
+def test_a_first_axis_that_may_be_a_batch_or_rows_is_asked_for(tmp_path: Path) -> None:
+    file = saved(tmp_path, made([node("MatMul", "x w", "y")], [5, 4], drawn("w", 4, 3)))
+    with pytest.raises(
+        ConfigError, match=r"5 on its first axis: .* \{x: \[1, 4\]\} or \{x: \[5, 4\]"
+    ):
+        read_graph(file, {})
+    assert [read_graph(file, {"x": [rows, 4]}).macs for rows in (1, 5)] == [12, 60]
+    (found,) = forward_onnx(file, {"x": np.ones((5, 4), np.float32)}).values()
+    assert found.shape == (5, 3)
+    pictures = saved(
+        tmp_path, made([node("Conv", "x w", "y")], [2, 3, 4, 4], drawn("w", 4, 3, 1, 1))
+    )
+    with pytest.raises(ConfigError, match=r"the shape \[2, 3, 4, 4\]; one picture at a time"):
+        read_graph(pictures, {"x": [2, 3, 4, 4]})
 
 
 def external(location: str, offset: str = "0") -> Any:

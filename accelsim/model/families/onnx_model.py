@@ -14,7 +14,7 @@ from accelsim.model.graph import LayerGraph
 
 
 class OnnxModel(OneInput):
-    """The file, by its path and the SHA-256 of its content, and ``shapes`` of dynamic inputs.
+    """The file, by its path and the SHA-256 of its content, and ``shapes`` of inputs.
 
     All parameters are frozen; tasks need no classes, and one input is one request.
     """
@@ -27,7 +27,9 @@ class OnnxModel(OneInput):
     digest_of_file: Annotated[str, Field(description="the SHA-256 of its content")]
     shapes: Annotated[
         dict[str, list[Annotated[int, Field(ge=0, le=1_000_000)]]],
-        Field(description="of inputs that have dynamic axes, by their names; a cache may be empty"),
+        Field(
+            description="of inputs with dynamic axes or a first that is not 1; a cache may be empty"
+        ),
     ]
 
     def inputs(self, sequence_length: int) -> str:

@@ -194,7 +194,14 @@ class _Reader:
                 f"input '{name}' has axes without a value; give all, such as shapes: "
                 f"{{{name}: [1, {'128' if kind in _INTEGERS else '3, 224, 224'}]}}"
             )
-        shape = (1, *shape[1:])
+        if told is None and array is None:
+            if len(shape) and shape[0] > 1 and not self._usual:
+                one = [1, *shape[1:]]
+                raise self._error(
+                    f"input '{name}' has {shape[0]} on its first axis: a batch, or rows of one "
+                    f"input? say which: shapes: {{{name}: {one}}} or {{{name}: {list(shape)}}}"
+                )
+            shape = (1, *shape[1:]) if shape else ()
         if kind in _INTEGERS:
             # Tokens of number 0, and masks that hide nothing.
             usual = np.full(shape, "mask" in name or kind == _BOOL, np.int64).astype(
@@ -204,6 +211,8 @@ class _Reader:
             return Constant(name, shape, lambda: values, outside=True)
         if prod(shape) > _MOST_INPUT:
             raise self._error(f"input '{name}' claims the shape {shape}; it is damaged")
+        if len(shape) > 3 and shape[0] > 1:
+            raise self._error(f"input '{name}' has the shape {list(shape)}; one picture at a time")
         return as_input(shape, array)
 
     # -- nodes ---------------------------------------------------------------------------------

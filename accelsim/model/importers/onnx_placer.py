@@ -41,6 +41,7 @@ from accelsim.model.operators import (
     OperatorKind,
     Window,
 )
+from accelsim.model.operators.attention_scores import UNSCALED
 from accelsim.model.operators.epsilon import form_of
 from accelsim.model.operators.layer_norm import USUAL_EPSILON
 from accelsim.model.operators.rms_norm import USUAL_EPSILON as RMS_EPSILON
@@ -305,15 +306,16 @@ class Placer:
         """Place scores, softmax and context of an attention; of probabilities that are rounded."""
         heads, query = scores.heads, scores.query
         width = query.width // heads
-        if abs(scores.scale * width**0.5 - 1) > 1e-3:
+        scaled = abs(scores.scale * width**0.5 - 1) <= 1e-3
+        if not scaled and abs(scores.scale - 1) > 1e-3:
             raise UnsupportedError(
                 f"scores of heads of {width} are scaled by {scores.scale:.4g}, expected "
-                f"{width**-0.5:.4g}"
+                f"{width**-0.5:.4g} or 1"
             )
         value.place(self)
         groups = scores.groups
         sizes: dict[str, Any] = {"columns": scores.key.rows, "depth": width, "batch": heads}
-        sizes["groups"] = groups
+        sizes |= {"groups": groups, "form": "" if scaled else UNSCALED}
         made = self._place("scores", ATTENTION_SCORES, [query, scores.key], **sizes)
         self.note_rounding(made, scores.rounding)
         placed = _named(scores, made)

@@ -8,16 +8,18 @@ from accelsim.model.operators.base import Array, Arrays, Held, Operator, Operato
 from accelsim.model.tensors import Shape
 
 CAUSAL = "causal"
+UNSCALED = "unscaled"
 
 
 class AttentionScores(OperatorKind):
     """Multiplies queries by keys, one product for each head.
 
-    In the form ``causal`` no query sees a key behind its own, which is the last of the last.
+    In the form ``causal`` no query sees a key behind its own, which is the last of the last; in
+    the form ``unscaled`` scores are not divided by the root of a head's width, as in T5.
     """
 
     name = "attention_scores"
-    forms = frozenset({"", CAUSAL})
+    forms = frozenset({"", CAUSAL, UNSCALED})
     reach = Reach.MATRIX
     keeps_width = False
 
@@ -33,7 +35,8 @@ class AttentionScores(OperatorKind):
         query, key = split_heads(inputs[0], operator.batch), heads_of(inputs[1], operator)
         scores: Array = query @ key.swapaxes(-1, -2)
         # The graph counts the scaling to the softmax; the width of a head is at hand here.
-        scores *= np.float32(1 / math.sqrt(operator.depth))
+        if operator.form != UNSCALED:
+            scores *= np.float32(1 / math.sqrt(operator.depth))
         return scores
 
 
