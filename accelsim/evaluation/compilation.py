@@ -13,6 +13,7 @@ from accelsim.evaluation.cold_home import image_bytes, shared_images, task_addre
 from accelsim.evaluation.graphs import adaptation_of, machine_of_model, task_graph
 from accelsim.evaluation.homes import check_homes, check_service, lost_for_good
 from accelsim.inputs.memo import Memo
+from accelsim.inputs.plugins import is_outside
 from accelsim.machine.chip_state import PowerState
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
 from accelsim.mapping.emission import Emitted
@@ -264,7 +265,9 @@ class Compilation:
     def _programs(
         self, lengths: Mapping[str, tuple[int, ...]], graph: Callable[[str, int], LayerGraph]
     ) -> _Programs:
-        hardware, own = self.case.hardware, self.case.hardware.emission
+        hardware, outside = self.case.hardware, is_outside(type(self.accelerator))
+        # Emitters of a plug-in may read what those of accelsim do not.
+        own = hardware.mapped if outside else hardware.emission
         cache = SegmentCache(emitted=self.memo.get("emitted", own, dict[object, Emitted]))
         end = task_addresses(self.placements)[1]
         *_, (last, address) = shared_images(self.placements, end)

@@ -136,6 +136,11 @@ def broken_promise(method: object, told: str) -> PluginError:
     return PluginError(f"plug-in {place}: {told}; correct the plug-in")
 
 
+def is_outside(named: Any) -> bool:
+    """Say whether a class or a method is no part of accelsim."""
+    return not named.__module__.startswith("accelsim.")
+
+
 def _files_of(path: Path) -> list[Path]:
     inside = (path / name for name in (names_in(path) if path.is_dir() else ()))
     files = [file for file in inside if file.suffix == ".py"] if path.is_dir() else [path]
@@ -207,7 +212,7 @@ class Registry(Generic[Base]):
     def outside(self) -> Iterator[str]:
         """The files of classes that were found and are no part of accelsim."""
         for each in self._found.values():
-            if not each.__module__.startswith("accelsim."):
+            if is_outside(each):
                 yield inspect.getfile(each)
 
     @cached_property

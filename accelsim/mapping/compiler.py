@@ -240,8 +240,8 @@ class _Compilation(Generic[AnyEmitter]):
 
 def _sizes(hardware: HardwareConfig, *, every: bool) -> Hashable:
     """Return what buffers hold, and the memory of activations where ``every`` size counts."""
-    parts, site = hardware.further.items(), hardware.site
-    held = ((n, each.layout(n, site)) for n, each in parts if isinstance(each, BufferConfig))
+    buffers = ((n, each) for n, each in hardware.further.items() if isinstance(each, BufferConfig))
+    held = ((n, each.told("layout", n, hardware.site)) for n, each in buffers)
     activations = hardware.placement.activations
     known = ((n, size) for n, size in hardware.capacities.items() if every or n != activations)
     return (*known, *held)
