@@ -104,6 +104,7 @@ def _alike(
     key = tuple(
         (
             *(each.kind, each.shape, each.depth, each.groups, each.window, each.kept, each.parts),
+            *(each.sources, bool(each.parameters)),
             tuple((place.get(one.name), one.kind) for one in graph.predecessors(each)),
             tuple(place.get(one.name) for one in graph.successors(each)),
         )
