@@ -94,6 +94,18 @@ def test_a_wrong_expression_is_told() -> None:
         find_adaptation("lora", rank=4, targets="(q_proj")
 
 
+@pytest.mark.parametrize(
+    "endless",
+    ["(.*)*(.*)*zz", "(a+|[a-z._0-9]+)+X", "((x|y?))*", "(?:a{1,}){2,}b", ".*.*.*.*.*.*.*zz"],
+)
+def test_an_expression_that_may_search_without_an_end_is_told(endless: str) -> None:
+    with pytest.raises(ConfigError, match="targets: repeats within repeats"):
+        find_adaptation("lora", rank=4, targets=endless)
+    layers = r"(?:.*?(?:text|vision).*?(?:attn|mlp).*?(?:q_proj|v_proj).*?)|(?:\bmodel\.\d{1,}\.q)"
+    for usual in (layers, r".*\.(?:layers\.\d+\.)?q_proj", r"[(*+]+q\(\)*"):
+        find_adaptation("lora", rank=4, targets=usual)
+
+
 @pytest.mark.parametrize(("bias", "own"), [("all", 102_912), ("lora_only", 12 * 2 * 768)])
 def test_biases_are_trained_too(bias: str, own: int) -> None:
     base = build(find_model("bert-base"))

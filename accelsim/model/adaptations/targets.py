@@ -32,7 +32,29 @@ def _readable(expression: str) -> str:
         re.compile(expression)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"not a regular expression: {error}") from None
+    if _takes_forever(expression):
+        raise ValueError(
+            f"repeats within repeats, or more than {_MOST_REPEATS}, may search without an end; "
+            "write the names out, as in 'q_proj|v_proj'"
+        )
     return expression
+
+
+_MOST_REPEATS = 6  # [ours] expressions of PEFT's users have up to five
+
+
+def _takes_forever(expression: str) -> bool:
+    """Say whether a group that varies is repeated, or many parts are: searches go back then."""
+    plain = re.sub(r"\\.|\[\^?\]?[^]]*\]", "x", expression)
+    if len(re.findall(r"[*+]|\{\d*,", plain)) > _MOST_REPEATS:
+        return True
+    group = re.compile(r"\((?:\?(?:[:=!]|<[=!]|P<\w+>))?([^()]*)\)([*+]|\{\d*,)?")
+    while found := group.search(plain):
+        varies = re.search(r"[*+?{|]", found[1])
+        if varies and found[2]:
+            return True
+        plain = f"{plain[: found.start()]}x{'*' if varies else ''}{plain[found.end() :]}"
+    return False
 
 
 Expression = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_readable)]
