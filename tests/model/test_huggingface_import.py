@@ -86,6 +86,7 @@ def test_a_sliding_window_is_read(tmp_path: Path, keys: dict[str, Any], window: 
         ({"architectures": ["RobertaPreLayerNormModel"]}, ": architectures: no such family 'Rob"),
         ({"hidden_size": 3}, ": model_type: this key is missing; expected one of albert, bert, "),
         ({"model_type": "bert", "hidden_size": 8}, ": vocab_size, num_hidden_layers, "),
+        (MINILM | {"hidden_size": "384"}, ': hidden_size: expected a number, got the text "384"'),
         (ALBERT | {"num_hidden_groups": 4}, ": num_hidden_groups is 4; expected 1, so that all "),
         (
             MINILM | {"position_embedding_type": "relative_key"},

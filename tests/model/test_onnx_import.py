@@ -65,6 +65,21 @@ def test_a_first_axis_that_may_be_a_batch_or_rows_is_asked_for(tmp_path: Path) -
         read_graph(pictures, {"x": [2, 3, 4, 4]})
 
 
+@pytest.mark.parametrize(
+    ("shapes", "told"),
+    [
+        ({"z": [1, 4]}, "no input is called 'z'; inputs: x"),
+        ({"x": [4]}, "has 2 axes, got the shape"),
+    ],
+)
+def test_shapes_that_are_of_no_input_are_told(
+    shapes: dict[str, list[int]], told: str, tmp_path: Path
+) -> None:
+    file = saved(tmp_path, made([node("MatMul", "x w", "y")], [1, 4], drawn("w", 4, 3)))
+    with pytest.raises(ConfigError, match=told):
+        read_graph(file, shapes)
+
+
 def external(location: str, offset: str = "0") -> Any:
     large = drawn("w", 8, 8)
     large.ClearField("raw_data")

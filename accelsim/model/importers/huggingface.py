@@ -98,6 +98,9 @@ def hyperparameters_of(config: dict[str, Any], file: Path) -> dict[str, Any]:
     filled["model_type"] = kind
     if missing := [key for key in words.keys.values() if key not in filled]:
         raise ConfigError(f"{file}: {', '.join(missing)}: missing; a {name} has these keys")
+    for key in words.keys.values():
+        if isinstance(text := filled[key], str) and text.replace(".", "", 1).isdigit():
+            raise ConfigError(f'{file}: {key}: expected a number, got the text "{text}"')
     for key, wanted in words.demands.items():
         if filled.get(key, wanted) != wanted:
             raise ConfigError(

@@ -155,9 +155,14 @@ class _Reader:
             self._known[tensor.name] = tensor_constant(self._path, tensor.name, tensor)
         for sparse in self._source.sparse_initializer:
             self._known[sparse.values.name] = sparse_constant(self._path, sparse)
-        for each in self._source.input:
-            if each.name not in self._known:
-                self._known[each.name] = self._input(each)
+        asked = [each for each in self._source.input if each.name not in self._known]
+        names = [each.name for each in asked]
+        for name in {**self._shapes, **self._inputs}:
+            if name not in names:
+                raise self._error(
+                    f"shapes: no input is called '{name}'; inputs: {', '.join(names)}"
+                )
+        self._known.update((each.name, self._input(each)) for each in asked)
         for node in self._needed:
             self._node(node)
         outputs = self._outputs()
@@ -189,7 +194,9 @@ class _Reader:
         array = self._inputs.get(name)
         shape = shape if array is None else tuple(np.shape(array))
         least = 0 if told or array is not None else 1  # a cache may be empty
-        if len(shape) != len(dims) or any(size < least for size in shape[1:]):
+        if len(shape) != len(dims):
+            raise self._error(f"input '{name}' has {len(dims)} axes, got the shape {list(shape)}")
+        if any(size < least for size in shape[1:]):
             raise self._error(
                 f"input '{name}' has axes without a value; give all, such as shapes: "
                 f"{{{name}: [1, {'128' if kind in _INTEGERS else '3, 224, 224'}]}}"
