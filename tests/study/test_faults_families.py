@@ -11,7 +11,7 @@ from small_workload import small_workload
 
 from accelsim.errors import ConfigError
 from accelsim.placement.placement import place
-from accelsim.study.faults.costs import occupied_bits, storage_of
+from accelsim.study.faults.costs import occupied_bits, scheme_costs, storage_of
 from accelsim.study.faults.damage import Judge, run_sentences
 from accelsim.study.faults.options import FaultOptions
 from accelsim.study.faults.schemes import SCHEMES
@@ -99,6 +99,16 @@ def test_a_study_has_costs_of_every_scheme(family: str) -> None:
     (result,) = found.schemes
     assert result.costs.run is not None
     assert result.costs.run.system_energy > 0
+
+
+def test_weights_without_masks_pay_for_no_memory_of_masks() -> None:
+    one = subject("ds-cnn")
+    plain, mixed = (
+        scheme_costs(one, SCHEMES[name], write(one, SCHEMES[name], OPTIONS))
+        for name in ("mlc2", "mixed2")
+    )
+    assert mixed.area == plain.area
+    assert mixed.capacity == plain.capacity
 
 
 @pytest.mark.parametrize("scheme", ["slc", "mixed2", "mlc3"])

@@ -218,7 +218,11 @@ def machine_of(
         kinds["high"] = 1
     homes = {
         role.value: getattr(hardware.placement, role.value).model_copy(
-            update={part: _name(subject, kind) for part, kind in kinds.items() if kind in occupied}
+            update={
+                # What is empty lies beside the rest, and keeps no memory of the machine's.
+                part: _name(subject, kind if kind in occupied else min(occupied))
+                for part, kind in kinds.items()
+            }
         )
         for role in subject.roles
     }
