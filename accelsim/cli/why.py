@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 def why(workload: Workload, progress: Progress, figure: str) -> Report:
     """Walk a FIGURE of a WORKLOAD back: entries of the ledger, prices, rows of tables, sources.
 
-    FIGURE is a case and any metric of it. Energies, areas and traffic are walked back to entries of
-    the ledger and their prices, times along the critical path to what each block needs for one of
-    its actions. Of a gain both figures are.
+    FIGURE is a case and any metric of it. Who knows only what a report calls it asks with those
+    words, such as adapter_slc.energy.task, and is told the names. Energies, areas and traffic are
+    walked back to entries of the ledger and their prices, times along the critical path to what
+    each block needs for one of its actions. Of a gain both figures are.
 
     \b
     accelsim why workloads/mti_mnli_mrpc_qnli.yaml adapter_slc.energy.system

@@ -28,6 +28,12 @@ def agreement(logits: _Floats, reference: _Floats) -> float:
     return float(((chosen >= 0) & (chosen == _classes(reference))).mean())
 
 
+def is_one_class(logits: _Floats) -> bool:
+    """Say whether several sentences are all of one class, so that agreement tells little."""
+    chosen = _classes(logits)
+    return len(chosen) > 1 and bool((chosen == chosen[0]).all())
+
+
 def accuracy(logits: _Floats, labels: NDArray[np.int64]) -> float:
     """Return the fraction of sentences whose class is the label, for real weights and labels.
 

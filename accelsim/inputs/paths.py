@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Mapping
 
 KeyPath = tuple[str | int, ...]
 
@@ -16,6 +17,8 @@ _STEP = re.compile(
 
 # [ours] No document nests so deep.
 _LONGEST = 1000
+# [ours] How alike two words that mean the same are, and how many names a hint has.
+_SHARED, _MOST = 0.8, 6
 
 
 def format_path(path: Iterable[str | int]) -> str:
@@ -72,3 +75,27 @@ def suggest(word: str, known: Iterable[str], label: str) -> str:
     if close:
         return f"did you mean '{lowered[close[0]]}'?"
     return f"{label}: {', '.join(words)}" if words else f"{label}: none"
+
+
+def suggest_figures(asked: str, titles: Mapping[str, str]) -> str:
+    """Return the names, with their titles, that share most words with what was asked.
+
+    Words that are nearly the same count too; without any all names are listed, in short lines.
+    """
+    scores = {name: _likeness(asked, f"{name} {title}") for name, title in titles.items()}
+    best = max(scores.values(), default=0.0)
+    alike = [name for name, score in scores.items() if score and score > best - _SHARED / 2]
+    alike.sort(key=lambda name: -difflib.SequenceMatcher(None, asked, name).ratio())
+    if not alike:
+        return f"figures:\n{textwrap.fill(', '.join(titles), 96, break_on_hyphens=False)}"
+    told = [f"'{name}' ({titles[name]})" for name in alike[:_MOST]]
+    return f"did you mean {' or '.join(told)}?"
+
+
+def _likeness(asked: str, text: str) -> float:
+    words = {word for word in re.split(r"[\W_]+", text.lower()) if word}
+    found = 0.0
+    for word in filter(None, re.split(r"[\W_]+", asked.lower())):
+        near = difflib.get_close_matches(word, words, n=1, cutoff=_SHARED)
+        found += difflib.SequenceMatcher(None, word, near[0]).ratio() if near else 0.0
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from accelsim.report.origin import changes, origin
 from accelsim.report.table import Chart, Column, Field, Prose, Report, Table, listed, recorded
-from accelsim.report.text import percent
+from accelsim.report.text import percent, rate
 from accelsim.study.crossover import Crossing, Crossover, RateCost, RatePoint
 from accelsim.units import format_si
 from accelsim.workload.schema import Workload
@@ -129,7 +129,7 @@ def crossover_verdict(found: Crossover) -> Iterator[str]:
     if found.crossings:
         yield from (_crossing_line(crossing) for crossing in found.crossings)
         return
-    low, high = (format_si(found.served[at].rate, "Hz") for at in (0, -1))
+    low, high = (rate(found.served[at].rate) for at in (0, -1))
     better = next((who for point in found.served if (who := found.cheaper(point))), None)
     if better is None:
         yield f"no crossover: both cost the same at every rate from {low} to {high}"
@@ -139,7 +139,7 @@ def crossover_verdict(found: Crossover) -> Iterator[str]:
 
 def _crossing_line(crossing: Crossing) -> str:
     return (
-        f"crossover at {format_si(crossing.rate, 'Hz')} (a request every "
+        f"crossover at {rate(crossing.rate)} (a request every "
         f"{format_si(crossing.interval, 's')}, {format_si(crossing.energy, 'J')}): below, "
         f"{crossing.below} costs less, above, {crossing.above}"
     )

@@ -104,7 +104,7 @@ def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
         title=f"{study.subject.workload.config.name}: storage schemes and faults",
         about=tuple(_about(study)),
         sections=tuple(sections),
-        verdict=tuple(Prose(line, "strong") for line in _verdict(study)),
+        verdict=(*(Prose(line, "strong") for line in _verdict(study)), *_doubts(study)),
         data=listed("", (*_COSTS, *_FAULTS, *_MEANS), study.schemes),
         document=faults_document(study, command),
         notes=tuple(faults_notes(study)),
@@ -224,6 +224,17 @@ def _verdict(study: FaultStudy) -> Iterator[str]:
     first = next((one for one in found if one.spared is not None), next(iter(found), None))
     if first:
         yield _exchange_line(first)
+
+
+def _doubts(study: FaultStudy) -> Iterator[Prose]:
+    """Yield that agreement tells nothing, where it does not."""
+    if study.one_class:
+        yield Prose(
+            f"all {len(study.subject.sentences)} inputs have the same class without faults: "
+            "agreement says nothing until faults outweigh that class; look at the logit error, or "
+            "give real inputs (--labelled) or weights (--weights)",
+            "warning",
+        )
 
 
 def _findings(study: FaultStudy) -> Iterator[str]:

@@ -54,7 +54,14 @@ def value_text(value: Value, unit: str, digits: int) -> str:
         return number(in_unit(value, unit), digits, padded=True)
     if unit in ("", "1"):
         return f"{value:,}" if isinstance(value, int) else number(value, digits)
-    return format_si(value, unit, digits)
+    return rate(value, digits) if unit == "Hz" else format_si(value, unit, digits)
+
+
+def rate(each_second: float, digits: int = 3) -> str:
+    """Return how often something happens, which is no clock: ``3,790/s``, ``0.250/s``."""
+    if not 1000 <= abs(each_second) < math.inf:
+        return f"{number(each_second, digits, padded=True)}/s"
+    return f"{float(f'{each_second:.{digits - 1}e}'):,.0f}/s"
 
 
 def heads_column(unit: str) -> bool:

@@ -52,9 +52,9 @@ _OF_LIMIT: Field[Check] = (
 )
 _GAP: tuple[Field[Gap], ...] = (
     (Column("array", "array"), lambda gap: gap.array),
-    (Column("area_ratio", "area", "1"), lambda gap: gap.area),
-    (Column("read_energy_ratio", "read\nenergy", "1"), lambda gap: gap.read_energy),
-    (Column("leakage_ratio", "leakage", "1"), lambda gap: gap.leakage),
+    (Column("area_ratio", "area", "x"), lambda gap: gap.area),
+    (Column("read_energy_ratio", "read\nenergy", "x"), lambda gap: gap.read_energy),
+    (Column("leakage_ratio", "leakage", "x"), lambda gap: gap.leakage),
     (Column("macros", "closest built (confidence)"), lambda gap: gap.macros),
 )
 _GAP_NOTES = (
@@ -167,9 +167,13 @@ def _built(witnesses: Sequence[Witness]) -> Iterator[Prose]:
     """Yield how many accelerators the account of the logic meets."""
     if witnesses:
         near, met = (sum(getattr(w, name) for w in witnesses) for name in ("inside", "meets"))
+        told = [one.name for one in witnesses if not one.judged]
+        apart = (
+            f"; {len(told)} are reported only and cannot fail: {', '.join(told)}" if told else ""
+        )
         yield Prose(
             f"accelerators: {near} of {len(witnesses)} inside their uncertainty at typical, {met} "
-            "within low to high",
+            f"within low to high{apart}",
             "strong" if met == len(witnesses) == near else "warning",
         )
 

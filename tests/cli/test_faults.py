@@ -93,6 +93,7 @@ def test_a_study_in_tables_json_and_html(tmp_path: Path, capsys: Captured) -> No
     assert "synthetic, seed 0" in page
     assert "weights: synthetic, seed 0" in shown.out
     assert "agreement" in shown.out
+    assert "all 6 inputs have the same class without faults" in " ".join(shown.out.split())
     assert "accuracy" not in re.sub("no accuracy", "", shown.out)
 
 

@@ -52,20 +52,20 @@ def test_a_crossover_in_words_and_numbers(tmp_path: Path, capsys: Captured) -> N
     file = json.loads((tmp_path / "o" / "crossover.json").read_text())
     (crossing,) = file["crossings"]
     assert (file["design"], file["baseline"], file["requests"]) == ("adapter_slc", "vanilla_slc", 9)
-    verdict = re.search(r"crossover at ([0-9.]+) kHz \(a request every", shown.out)
+    verdict = re.search(r"crossover at ([0-9.,]+)/s \(a request every", shown.out)
     assert verdict
-    assert 1e3 * float(verdict[1]) == pytest.approx(crossing["rate_Hz"], rel=5e-3)
+    assert float(verdict[1].replace(",", "")) == pytest.approx(crossing["rate_Hz"], rel=5e-3)
     assert crossing["cheaper_below"] == "adapter_slc"
     below = [rate["cheaper"] for rate in file["rates"] if rate["rate_Hz"] < crossing["rate_Hz"]]
     assert set(below) == {"adapter_slc"}
     # A row of the table for each rate.
-    assert len(re.findall(r"^ *[0-9.]+ k?Hz ", shown.out, re.MULTILINE)) == len(file["rates"])
+    assert len(re.findall(r"^ *[0-9.,]+/s ", shown.out, re.MULTILINE)) == len(file["rates"])
 
 
 def test_no_crossover_says_so_with_the_defaults_of_the_workload(capsys: Captured) -> None:
     assert crossover() == 0
     text = " ".join(capsys.readouterr().out.split())
-    expected = "no crossover: adapter_mixed costs less at every rate from 100 Hz to 2.00 kHz"
+    expected = "no crossover: adapter_mixed costs less at every rate from 100/s to 2,000/s"
     assert expected in text
 
 
@@ -76,7 +76,7 @@ def test_saturated_rates_are_marked(capsys: Captured) -> None:
     assert rates[-1]["cheaper"] is None
     assert crossover(*SLC, "--to", "100 kHz") == 0
     shown = capsys.readouterr().out
-    assert re.search(r"100 kHz .* saturated .* saturated *$", shown, re.MULTILINE)
+    assert re.search(r"100,000/s .* saturated .* saturated *$", shown, re.MULTILINE)
     assert "saturated: requests come faster than they are served; not compared" in shown
 
 

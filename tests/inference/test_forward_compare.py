@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from accelsim.errors import ConfigError
-from accelsim.inference.compare import accuracy, agreement, layer_errors, relative_error
+from accelsim.inference.compare import (
+    accuracy,
+    agreement,
+    is_one_class,
+    layer_errors,
+    relative_error,
+)
 from accelsim.inference.data import random_sentences
 from accelsim.inference.forward import ForwardResult, forward
 
@@ -99,3 +105,10 @@ def test_what_cannot_be_compared_is_refused() -> None:
     message = "results of 0 and 0 captured layers cannot be compared; run both with capture=True"
     with pytest.raises(ConfigError, match=exactly(message)):
         layer_errors(result, result)
+
+
+def test_one_class_of_several_sentences_makes_agreement_say_little() -> None:
+    logits = np.array([[1.0, 2.0], [0.0, 3.0]])
+    assert is_one_class(logits)
+    assert not is_one_class(logits * [[1], [-1]])
+    assert not is_one_class(logits[:1])

@@ -31,6 +31,8 @@ from accelsim.report.text import change, duration, in_unit, number, printable, y
         (1.5e-12, "pJ/B", "1.50"),
         (math.inf, "year", "-"),
         (350.0, "K", "350"),
+        (3791.7, "Hz", "3,790/s"),
+        (0.25, "Hz", "0.250/s"),
     ],
 )
 def test_cells(value: float, unit: str, text: str) -> None:

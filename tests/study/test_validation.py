@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,10 @@ def test_a_typical_figure_is_inside_or_outside_of_what_was_published() -> None:
     outcome = Outcome(tuple(logic_checks(found)), witnesses=found)
     lines = [part.text for part in validation_report(outcome).verdict]
     assert lines[1].startswith("accelerators: 1 of 2 inside their uncertainty at typical, 2 within")
+    assert lines[1].endswith("within low to high")
+    apart = Outcome((), witnesses=(*found, replace(witness(9.0), name="G", judged=False)))
+    line = [part.text for part in validation_report(apart).verdict][1]
+    assert line.endswith("; 1 are reported only and cannot fail: G")
     assert [group.group for group in outcome.groups] == ["accelerators outside low to high"]
     assert outcome.groups[0].nearest == "all 0, as expected"
 

@@ -16,6 +16,7 @@ from accelsim.cli.main import run_command_line
 from accelsim.engine.run import Options, Window
 from accelsim.errors import ConfigError
 from accelsim.evaluation.result import Result
+from accelsim.inputs.paths import suggest_figures
 from accelsim.inputs.shipped import find_input
 from accelsim.machine.servers import Machine
 from accelsim.study.why import Trail, find_trails
@@ -174,6 +175,22 @@ def test_what_has_no_entries_is_told(result: Result) -> None:
         find_trail(result, "vanila.energy.system")
     with pytest.raises(ConfigError, match=r"'energy\.sistem' is no figure; did you mean"):
         find_trail(result, "adapter_slc.energy.sistem")
+
+
+def test_words_of_a_label_find_the_name(result: Result) -> None:
+    with pytest.raises(ConfigError, match=r"'energy\.switch' \(energy of one task switch\)"):
+        find_trail(result, "adapter_slc.task.switch.energy")
+    with pytest.raises(ConfigError) as caught:
+        find_trail(result, "adapter_slc.qwertyuiop")
+    lines = str(caught.value).split("\n")
+    assert max(map(len, lines)) < 100
+    assert {"energy.switch,", "area.memory,"} <= set(" ".join(lines).split())
+
+
+def test_order_and_number_of_a_word_do_not_matter() -> None:
+    titles = {"tokens.energy": "energy a token", "energy.run": "energy of the run"}
+    hint = suggest_figures("energy.token", titles)
+    assert hint == "did you mean 'tokens.energy' (energy a token)?"
 
 
 def test_the_command_tells_what_was_set(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
-from accelsim.inference.compare import accuracy, agreement, layer_errors, relative_error
+from accelsim.inference.compare import (
+    accuracy,
+    agreement,
+    is_one_class,
+    layer_errors,
+    relative_error,
+)
 from accelsim.inference.data import Sentences
 from accelsim.inference.forward import ForwardResult, forward
 from accelsim.inference.one_input import OneInputs, forward_inputs
@@ -90,6 +96,11 @@ class Judge:
         self.sentences = subject.sentences.part(0, sentences or len(subject.sentences))
         self._weights = subject.compressed.decode().tensors
         self._reference = self._forward({})
+
+    @property
+    def one_class(self) -> bool:
+        """Whether without faults all sentences, of several, have the same class."""
+        return is_one_class(self._reference.logits)
 
     @cached_property
     def unharmed(self) -> Damage:

@@ -47,7 +47,7 @@ class FaultStudy:
 
     ``compression`` against the weights as given; ``schemes`` and ``sweep`` against the compressed
     ones. ``accuracy`` is that without faults, None without labels. ``sweep`` is None where no fault
-    rates were asked for.
+    rates were asked for. ``one_class``: without faults all sentences have the same class.
     """
 
     subject: Subject
@@ -56,6 +56,7 @@ class FaultStudy:
     compression: CompressionCosts
     sweep: Sweep | None
     accuracy: float | None
+    one_class: bool
 
     @property
     def seeds(self) -> list[int]:
@@ -93,7 +94,9 @@ def study_faults(
         results.append(_study(subject, judge, scheme, stored, faults[scheme.name], options))
     sweep = _sweep(subject, options, step)
     accuracy = judge.unharmed.accuracy
-    return FaultStudy(subject, options, tuple(results), compression, sweep, accuracy)
+    return FaultStudy(
+        subject, options, tuple(results), compression, sweep, accuracy, judge.one_class
+    )
 
 
 def _check_cells(subject: Subject, schemes: Iterable[StorageScheme], options: FaultOptions) -> None:

@@ -14,7 +14,7 @@ from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.examine import examine_workload
 from accelsim.evaluation.metrics import all_metrics, case_figures
 from accelsim.evaluation.result import Result
-from accelsim.inputs.paths import suggest
+from accelsim.inputs.paths import suggest, suggest_figures
 from accelsim.placement.placement import DRAM
 from accelsim.study.why.joules import energy_entries, moved_entries, one_pass_entries
 from accelsim.study.why.origins import code_place, origins
@@ -65,7 +65,8 @@ def _trail(result: Result, name: str) -> Trail:
     if key not in known:
         absent = next((metric for metric in all_metrics() if metric.key == key), None)
         told = f"'{case_name}' has no {absent.title}" if absent else f"'{key}' is no figure"
-        raise ConfigError(f"{told}; {suggest(key, known, 'figures')}")
+        titles = {figure: of.title for figure, (of, _) in known.items()}
+        raise ConfigError(f"{told}; {suggest_figures(key, titles)}")
     metric, found = known[key]
     value = "" if found is None else found
     counted, per = _entries(case, key) or ([], "")
