@@ -256,10 +256,9 @@ def _figures(result: Result) -> Table:
     for name, case in result.cases.items():
         found[name] = {"case": name}
         for metric, key, value in case_figures(case):
-            fits = metric.compared == "never" or metric.is_compared(closed_loop=result.closed_loop)
             label = key.removeprefix(metric.key).removeprefix(".")
-            title = f"{metric.title}, {label}" if label else metric.title
-            brief = metric.brief and fits and not label
+            title = metric.titled(closed_loop=result.closed_loop) + f", {label}" * bool(label)
+            brief = metric.is_brief(closed_loop=result.closed_loop) and not label
             columns.setdefault(key, Column(key, title, metric.unit, brief=brief))
             found[name][key] = value
     rows = (tuple(row.get(key) for key in ("case", *columns)) for row in found.values())

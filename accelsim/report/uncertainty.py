@@ -127,9 +127,7 @@ def _shown(found: Uncertainty, case: str) -> list[str]:
     """Return the gains of a case, and the figures of a brief report that vary."""
     closed = found.space.workload.config.requests.closed_loop
     usual = {
-        f"{case}.{metric.key}"
-        for metric in all_metrics()
-        if metric.brief and (metric.compared == "never" or metric.is_compared(closed_loop=closed))
+        f"{case}.{metric.key}" for metric in all_metrics() if metric.is_brief(closed_loop=closed)
     }
     names = [name for name in found.bands if name.startswith(f"{case}.gain.")]
     varying = (name for name, band in found.bands.items() if band.low < band.high)

@@ -175,6 +175,7 @@ def test_figures_are_those_of_the_run() -> None:
     assert isinstance(bound, float)
     assert rate < bound
     assert found["tokens.energy"] == case.figures.account.total / NEW
+    assert "tokens.own_energy" not in found  # there is no other model
     assert "tokens.count" not in dict(
         (name, figure) for _, name, figure in case_figures(generated("npu", "generate=null"))
     )

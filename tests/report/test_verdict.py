@@ -201,6 +201,23 @@ def test_each_design_has_one_short_table() -> None:
         assert all(len(table.rows) <= 6 for table in shown[-4:])
 
 
+@pytest.mark.parametrize("changes", [(), (STREAM % "10 ms",)], ids=["rounds", "stream"])
+def test_power_is_a_figure_of_a_design_only_where_arrivals_fix_the_rate(
+    changes: tuple[str, ...],
+) -> None:
+    report = run_report(examined(*changes), [])
+    brief, whole = (
+        [str(row[0]) for row in one.rows if row]
+        for title in ("Figures", "All figures")
+        for one in (*report.sections, *report.details)
+        if isinstance(one, Table) and one.title == title
+    )
+    told = "" if changes else "; back to back: a slower chip does less"
+    for title in ("energy of a day like the run", "mean power"):
+        assert (title in brief) is bool(changes)
+        assert title + told in whole
+
+
 def test_parts_side_by_side_are_those_of_each_design() -> None:
     result = examined()
     (parts,) = (

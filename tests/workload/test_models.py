@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from math import fsum
 
 import pytest
 from small_workload import SMALL, small_workload
@@ -11,6 +12,7 @@ from small_workload import SMALL, small_workload
 from accelsim.cli.main import run_command_line
 from accelsim.errors import CapacityError, ConfigError, MappingError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.one_model import alone
 from accelsim.evaluation.stages import run_workload
 from accelsim.evaluation.weights import compressed_weights
@@ -187,6 +189,11 @@ def test_a_decoder_answers_beside_a_gate() -> None:
     asked = {each.task: each.new_tokens for each in case.run.requests}
     assert asked == {"wake": None, "reply": 4}
     assert case.design.placements["wake"].cache is None
+    found = {name: figure for _, name, figure in case_figures(case)}
+    own = fsum(row.energy for row in case.breakdown if row.task == "reply")
+    assert found["tokens.count"] == 8
+    assert found["tokens.own_energy"] == pytest.approx(own / 8, rel=1e-12)
+    assert found["tokens.own_energy"] < 0.9 * found["tokens.energy"]
 
 
 def test_files_and_tables_name_the_model() -> None:

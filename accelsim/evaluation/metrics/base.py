@@ -25,8 +25,9 @@ class Metric:
     a count). ``of`` returns None where a case has no such figure. ``compared`` says whether less
     of it is a gain: in closed loops (``rounds``), open streams (``stream``), ``always`` or
     ``never``. Where there is little room only ``brief`` metrics without labels
-    are shown. One that is ``of_run`` reads the run of a case alone: cases that share a run share
-    its figures.
+    are shown, and ``paced`` ones only where arrivals fix the rate: back to back a slower chip does
+    less. One that is ``of_run`` reads the run of a case alone: cases that share a run share its
+    figures.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Metric:
     compared: Literal["rounds", "stream", "always", "never"] = "never"
     brief: bool = True
     of_run: bool = False
+    paced: bool = False
 
     def figures(self, case: CaseResult) -> Mapping[str, Figure]:
         """Return figures by name: the key, with the label behind it where there are several."""
@@ -75,6 +77,16 @@ class Metric:
     def is_compared(self, *, closed_loop: bool) -> bool:
         """Whether it is compared with the baseline in a closed loop, or else in a stream."""
         return self.compared in ("always", "rounds" if closed_loop else "stream")
+
+    def is_brief(self, *, closed_loop: bool) -> bool:
+        """Whether it is shown where there is little room, in a closed loop or else in a stream."""
+        fits = self.compared == "never" or self.is_compared(closed_loop=closed_loop)
+        return self.brief and fits and not (self.paced and closed_loop)
+
+    def titled(self, *, closed_loop: bool) -> str:
+        """Return the title, with what makes the figure of no use in a closed loop."""
+        told = "; back to back: a slower chip does less"
+        return f"{self.title}{told if self.paced and closed_loop else ''}"
 
 
 # Many points of a study differ in prices alone.

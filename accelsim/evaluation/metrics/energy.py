@@ -13,6 +13,10 @@ def _day(case: CaseResult) -> float:
     return case.figures.account.total * day_factor(case.run)
 
 
+def _power(case: CaseResult) -> float:
+    return mean_power(case.run, case.figures.account)
+
+
 def _leakage(case: CaseResult) -> dict[str, Figure]:
     states = case.figures.account.leakage_by_state.items()
     return {state: fsum(blocks.values()) for state, blocks in states}
@@ -30,8 +34,8 @@ class Energy(MetricFamily):
             lambda case: case.figures.account.total,
             brief=False,
         ),
-        Metric("energy.day", "energy of a day like the run", "J", _day),
-        Metric("power", "mean power", "W", lambda case: mean_power(case.run, case.figures.account)),
+        Metric("energy.day", "energy of a day like the run", "J", _day, paced=True),
+        Metric("power", "mean power", "W", _power, paced=True),
         Metric("energy.part", "energy of a round by part", "J", lambda case: case.figures.parts),
         Metric("energy.purpose", "energy of the run by purpose", "J", lambda case: case.purposes),
         Metric("energy.leakage", "leakage by state of the chip", "J", _leakage),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import fsum
 
 from accelsim.account.generation import Generation as Tokens
 from accelsim.account.generation import generation
@@ -34,6 +35,16 @@ def _together(case: CaseResult) -> Figure:
     return found.together if found and case.design.batch > 1 else None
 
 
+def _own_energy(case: CaseResult) -> Figure:
+    """Return the energy of a token where other models run too, as ``--by model`` tells it [J]."""
+    found, models = generation(case.design, case.run, case.figures.account), case.design.models
+    if not found or not models:
+        return None
+    own = {models[each.task] for each in case.run.requests if each.new_tokens}
+    sheets = (sheet for sheet in case.sheets if models.get(sheet.place[2]) in own)
+    return fsum(row.energy for sheet in sheets for row in sheet.rows()) / found.tokens
+
+
 class Generation(MetricFamily):
     """Times, rates and energies of tokens that were generated."""
 
@@ -47,7 +58,15 @@ class Generation(MetricFamily):
         Metric("tokens.together", "requests that share a pass over the weights", "1", _together),
         Metric("tokens.rate", "tokens a second behind the first", "Hz", _figure(_rate)),
         Metric("tokens.bound", "tokens a second that bandwidth allows", "Hz", _figure(_most)),
-        Metric("tokens.energy", "energy a token, of everything", "J", _figure(lambda o: o.energy)),
+        Metric(
+            "tokens.energy",
+            "energy a token, of everything, all models and idle time",
+            "J",
+            _figure(lambda one: one.energy),
+        ),
+        Metric(
+            "tokens.own_energy", "energy a token, of its own model's requests", "J", _own_energy
+        ),
         Metric(
             "tokens.dynamic",
             "dynamic energy of a prompt, of a further token",
