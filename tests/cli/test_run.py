@@ -15,7 +15,7 @@ from small_workload import MAIN, SMALL
 from accelsim.cli.main import run_command_line
 from accelsim.cli.run import _FORMATS, _LEVELS
 from accelsim.report.timeline import FORMATS
-from accelsim.report.timeline.levels import LEVELS
+from accelsim.report.timeline.levels import Level
 
 QUICK = [part for text in SMALL for part in ("--set", text)]
 
@@ -63,7 +63,7 @@ def test_what_the_timeline_leaves_out_is_said(
 
 
 def test_levels_and_formats_are_those_of_the_timeline() -> None:
-    assert _LEVELS == LEVELS
+    assert _LEVELS == tuple(level.label for level in Level)
     assert set(_FORMATS) == set(FORMATS)
 
 
