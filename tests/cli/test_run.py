@@ -63,7 +63,7 @@ def test_what_the_timeline_leaves_out_is_said(
 
 
 def test_levels_and_formats_are_those_of_the_timeline() -> None:
-    assert _LEVELS == tuple(level.label for level in Level)
+    assert tuple(level.label for level in Level) == _LEVELS
     assert set(_FORMATS) == set(FORMATS)
 
 

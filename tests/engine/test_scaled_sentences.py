@@ -11,7 +11,7 @@ from small_workload import executions_of, small_workload
 
 from accelsim.engine import simulator
 from accelsim.engine.run import Options, Run
-from accelsim.evaluation import design
+from accelsim.evaluation import compilation
 from accelsim.evaluation.stages import design_of, requests_of, run_case
 from accelsim.machine.chip_state import PowerState
 from accelsim.model.graph import LayerGraph
@@ -63,7 +63,7 @@ def test_a_sentence_is_late_one_femtosecond_after_its_target() -> None:
 def test_a_layer_is_planned_for_by_what_belongs_to_it(
     before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build, works = design.task_graph, []
+    build, works = compilation.task_graph, []
 
     def moved(*given: Any) -> LayerGraph:
         """Return a graph whose embedding belongs to the first layer."""
@@ -75,7 +75,7 @@ def test_a_layer_is_planned_for_by_what_belongs_to_it(
         works.append(work)
 
     if not before:
-        monkeypatch.setattr(design, "task_graph", moved)
+        monkeypatch.setattr(compilation, "task_graph", moved)
     monkeypatch.setattr(simulator, "choose_point", chosen)
     run = serve("early_exit={exit_layer: 3, prediction: exact, latency_target: 1 s}")
     first = executions_of(run, ProgramKind.INFER)[0]
