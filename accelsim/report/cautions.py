@@ -14,8 +14,11 @@ from math import fsum
 from accelsim.account.cautions import reloading, saturation, spill
 from accelsim.account.lifetime import REQUIRED_YEARS, RegionLifetime
 from accelsim.account.memories import brought_from_outside, unused_memories
+from accelsim.account.metrics import chip_time
 from accelsim.evaluation.cases import CaseResult
+from accelsim.evaluation.homes import lost_for_good
 from accelsim.evaluation.result import Result
+from accelsim.machine.chip_state import PowerState
 from accelsim.memory.silicon import ALL_FIGURES
 from accelsim.memory.storage import StorageConfig
 from accelsim.placement.placement import by_model
@@ -25,6 +28,8 @@ from accelsim.units import format_bytes, format_si
 # What every array multiplies, whatever is stored.
 _MULTIPLIED = 8
 _MOST_NAMES = 4
+# [ours] A memory is told of that is filled to less than this share, and takes more of the chip.
+_HARDLY = 0.1
 _QUANTITY = re.compile(
     r"(?<![\w.])\d[\d,.]*(?:e-?\d+)?"
     r"(?: (?:[KMG]iB|[fpnumkMGT]?(?:B|J|W|s|m2|Hz)|%|ppm|years|min|h|d)(?!\w))?"
@@ -78,6 +83,8 @@ def _warnings(result: Result, case: CaseResult) -> Iterator[str]:
     yield from _worn(case)
     yield from retention_texts(case)
     yield from unused_texts(case)
+    yield from _hardly_used(case)
+    yield from _never_off(result, case)
     yield from _extrapolated(case)
 
 
@@ -195,6 +202,37 @@ def unused_texts(case: CaseResult) -> Iterator[str]:
             f"{format_si(area, 'm2')} and leakage of {format_si(leakage, 'W')} in these figures; "
             f"memories: {{{nulls}}} removes that"
         )
+
+
+def _hardly_used(case: CaseResult) -> Iterator[str]:
+    """Yield the memories of parameters that are much of the chip and hold next to nothing."""
+    chip = fsum(case.figures.prices.areas.values())
+    for name in case.design.hardware.memories:
+        one, fitted = case.footprints[name], ("memories", name, "capacity") in case.case.fits
+        region, large = one.region, one.region.area > _HARDLY * chip
+        if region.kind == "parameters" and large and 0 < one.fill < _HARDLY and not fitted:
+            yield (
+                f"mostly empty: {name} is {percent(one.fill, 2)} full; of its "
+                f"{format_si(region.area, 'm2')} and leakage of {format_si(region.leakage, 'W')} "
+                f"most holds nothing; memories.{name}.capacity: fit shows it as small as it can be"
+            )
+
+
+def _never_off(result: Result, case: CaseResult) -> Iterator[str]:
+    """Yield what keeps a chip from powering off where another, asleep, does."""
+    off = [name for name, each in result.cases.items() if _powers_off(each)]
+    lost = lost_for_good(case.design.placements, case.case.hardware)
+    if off and lost and not _powers_off(case):
+        memory, task = lost
+        yield (
+            f"never off: {memory} holds parameters of {task} that would be lost, no dram brings "
+            f"them back; {', '.join(off)} can power off, so idle energies are of different states; "
+            "in non-volatile memory, or with a dram, they would be of the same"
+        )
+
+
+def _powers_off(case: CaseResult) -> bool:
+    return PowerState.OFF in chip_time(case.run).asleep
 
 
 def _extrapolated(case: CaseResult) -> Iterator[str]:

@@ -184,6 +184,29 @@ def test_wear_extrapolation_and_waste_are_told() -> None:
     assert waste["leakage_mW"] == pytest.approx(1e3 * region.leakage)
 
 
+@pytest.mark.parametrize(
+    ("capacity", "told"), [("8 MiB", True), ("fit", False), ("0.125 MiB", False)]
+)
+def test_a_memory_that_is_nearly_empty_is_told(capacity: str, told: bool) -> None:
+    result = examined(f"cases.adapter_slc.hardware.memories.rram.capacity={capacity}")
+    found = [text for text in said(result, "mostly empty: rram ") if "adapter_slc" in text]
+    assert bool(found) is told
+    one = result["adapter_slc"].footprints["rram"]
+    assert told is (one.fill < 0.1 and capacity != "fit")
+
+
+def test_what_keeps_a_chip_from_powering_off_is_told_where_another_does() -> None:
+    slc = "cases.adapter_slc."
+    bare = (f"{slc}hardware.dram=null", f"{slc}storage.task.format=dense")
+    stream = STREAM.replace("1 s", "2 s") % "400 ms"
+    result = examined(stream, "idle={policy: break_even}", *bare)
+    (text,) = said(result, "never off: ")
+    assert text.startswith("never off: sram holds parameters of ")
+    assert text.endswith("(adapter_slc)")
+    awake = examined(stream, *bare)
+    assert not said(awake, "never off: ")  # nobody powers off
+
+
 def test_the_report_begins_with_verdict_and_cautions() -> None:
     result = examined()
     report = run_report(result, [])
