@@ -27,7 +27,7 @@ def compare_report(
     data = _data(found)
     return Report(
         name="compare",
-        title=" / ".join(side.name for side in found[0].sides),
+        title=_title(found[0]),
         sections=tuple(s for one in found for s in _sections(one, groupings, _MOST)),
         details=tuple(s for one in found for s in _sections(one, groupings, None)),
         verdict=(
@@ -46,6 +46,12 @@ def compare_report(
     )
 
 
+def _title(one: Compared) -> str:
+    """Return what every ratio is of: "b as a multiple of a"."""
+    first, *others = (side.name for side in one.sides)
+    return f"{', '.join(others)} as {'multiples' if others[1:] else 'a multiple'} of {first}"
+
+
 def _verdict(one: Compared) -> Iterator[str]:
     """Yield what each side takes of the first's, in the widest scope of each quantity."""
     first = one.sides[0].name
@@ -60,7 +66,7 @@ def _verdict(one: Compared) -> Iterator[str]:
 
 
 def _sections(one: Compared, groupings: Sequence[str], most: int | None) -> Iterator[Section]:
-    yield Heading(" / ".join(side.name for side in one.sides))
+    yield Heading(_title(one))
     if most is not None:
         yield _changed(one)
     for view in one.views:

@@ -216,13 +216,10 @@ def _views(sides: Sequence[Side]) -> Iterator[View]:
         yield View(by, what, "s", _by_difference(_lines(times, 0.0)))
 
 
-def _scopes(side: Side, quantity: str, name: str) -> dict[str, float]:
+def _scopes(side: Side, quantity: str, name: str) -> dict[str, float | None]:
+    """Return a figure of every scope, from the narrowest; None where a run has none."""
     scopes = side.results["scopes"].items()
-    return {
-        f"{quantity}.{scope}": found[name]
-        for scope, found in scopes
-        if found and found[name] is not None
-    }
+    return {f"{quantity}.{scope}": found[name] if found else None for scope, found in scopes}
 
 
 def _rows(side: Side) -> dict[str, list[Any]]:
@@ -239,9 +236,13 @@ def _sums(rows: Mapping[str, list[Any]], by: str, columns: Sequence[str]) -> dic
     return {key: value for key, value in sums.items() if value}
 
 
-def _lines(found: Sequence[Mapping[str, float]], without: float | None = None) -> Iterator[Line]:
+def _lines(
+    found: Sequence[Mapping[str, float | None]], without: float | None = None
+) -> Iterator[Line]:
     for key in dict.fromkeys(key for each in found for key in each):
-        yield Line(key, tuple(each.get(key, without) for each in found))
+        values = tuple(each.get(key, without) for each in found)
+        if any(value is not None for value in values):
+            yield Line(key, values)
 
 
 def _by_difference(lines: Iterator[Line]) -> tuple[Line, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_workload import MAIN, SMALL
@@ -12,7 +14,10 @@ from small_workload import MAIN, SMALL
 import accelsim
 from accelsim.cli.main import run_command_line
 from accelsim.errors import ConfigError
+from accelsim.report.compare import compare_report
+from accelsim.report.table import Prose
 from accelsim.study.compare import Compared, View
+from accelsim.study.saved_run import SavedRun, load_run
 
 
 def run(folder: Path, *more: str) -> str:
@@ -95,6 +100,28 @@ def test_what_cannot_be_compared_is_told(folders: tuple[str, str, str]) -> None:
         accelsim.compare(folders[0], f"{folders[0]}:adapter")
     with pytest.raises(ConfigError, match="no case in common, name them as PATH:CASE"):
         accelsim.compare(folders[0], *(f"{folders[0]}:{c}" for c in ("vanilla_slc", "adapter_slc")))
+
+
+def test_the_verdict_has_all_key_figures_whatever_scopes_one_side_lacks(
+    folders: tuple[str, str, str],
+) -> None:
+    """A machine without task switches has a pass of its memories that the other has not."""
+    run = load_run(folders[0])
+    lacking = json.loads(json.dumps(run.results))
+    scopes = [lacking["cases"][name]["scopes"] for name in ("vanilla_slc", "adapter_slc")]
+    scopes[0]["memory_one_pass"] = scopes[1]["switch"] = None
+    changed = SavedRun(run.folder, lacking, run.breakdown)
+    names = "vanilla_slc", "adapter_slc"
+    (one,) = accelsim.compare(*(SavedRun(Path(n), _only(changed, n), run.breakdown) for n in names))
+    report = compare_report([one], ["scope"], [])
+    assert report.title == "adapter_slc as a multiple of vanilla_slc"
+    assert [line.key for line in view(one, "scope").lines][-1] == "energy.system"
+    (verdict,) = (each.text for each in report.verdict if isinstance(each, Prose))
+    assert re.findall(r"(\w+)\.system \d", verdict) == ["energy", "latency", "area"]
+
+
+def _only(run: SavedRun, case: str) -> dict[str, Any]:
+    return {**run.results, "cases": {case: run.results["cases"][case]}}
 
 
 @pytest.mark.parametrize(
