@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from accelsim.cli.options import json_option, parse_option, plugins_option
+from accelsim.cli.options import json_option, machine_set_option, parse_option, plugins_option
 from accelsim.cli.output import show
 from accelsim.errors import ConfigError
 
@@ -50,9 +50,7 @@ def _with_machine(make: Command) -> Callable[..., None]:
     """Give a command the options that all share: machine, overrides, JSON."""
 
     @click.option("--hw", default=_DEFAULT_MACHINE, help="Machine file.")
-    @click.option(
-        "--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change one value."
-    )
+    @machine_set_option
     @json_option
     @plugins_option
     @functools.wraps(make)

@@ -60,6 +60,13 @@ set_option = click.option(
     help="Change one value: requests.rounds=5, hardware.dram.devices=2 (all machines), "
     "cases.NAME.hardware.dram.devices=2 (one).",
 )
+machine_set_option = click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change one value of the machine: dram.devices=2, memories.sram.capacity=1MiB.",
+)
 
 
 def _names(context: click.Context, option: click.Parameter, text: str | None) -> list[str] | None:

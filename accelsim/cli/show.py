@@ -6,14 +6,19 @@ from pathlib import Path
 
 import rich_click as click
 
-from accelsim.cli.options import command_line, output_options, refuse_unused_media, set_option
+from accelsim.cli.options import (
+    command_line,
+    machine_set_option,
+    output_options,
+    refuse_unused_media,
+)
 from accelsim.cli.output import show as show_report
 from accelsim.cli.output import write
 
 
 @click.command()
 @click.argument("machine", type=click.Path(path_type=Path))
-@set_option
+@machine_set_option
 @click.option("--verbose", is_flag=True, help="Also print the price of each action.")
 @output_options()
 def show(
@@ -26,15 +31,18 @@ def show(
 ) -> None:
     """Show a MACHINE: components, capacities, widths, areas, bandwidths, placement.
 
+    What depends on a size that a workload's models decide (capacity: fit) is "fit".
+
     \b
     accelsim show hwconfigs/adapter_slc.yaml --set memories.sram.capacity=1MiB
     """
-    from accelsim.machine.schema import load_hardware
+    from accelsim.machine.fit import load_unsized
     from accelsim.report.machine import machine_report
     from accelsim.report.media import chosen_media
 
     refuse_unused_media(out)
-    report = machine_report(load_hardware(machine, assignments), command_line())
+    hardware, fits = load_unsized(machine, assignments)
+    report = machine_report(hardware, command_line(), fits)
     wanted = chosen_media(media)
     paths = write(report, out, wanted) if out else []
     show_report(report, paths, as_json=as_json, details=verbose)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
+from accelsim.inputs.validation import validate
 from accelsim.machine.components.buffers import BufferConfig
+from accelsim.machine.files import hardware_document
 from accelsim.machine.schema import HardwareConfig
 from accelsim.units import ceil_div
 
@@ -50,6 +53,20 @@ def take_fits(document: Document) -> tuple[Document, dict[KeyPath, Fit]]:
                 size = _STAND_IN * (banks if isinstance(banks, int) else 1)
                 data = _put(data, (*path, key), f"{size} B")
     return replace(document, data=data), dict(sorted(found.items()))
+
+
+def load_unsized(
+    path: Path | str, overrides: tuple[str, ...] = ()
+) -> tuple[HardwareConfig, dict[KeyPath, Fit]]:
+    """Return the machine of a YAML file, and where a size in it only stands for a ``fit``.
+
+    Raises ConfigError with one line for each problem.
+    """
+    document = hardware_document(Path(path), overrides)
+    plain, fits = take_fits(document)
+    machine = validate(plain, HardwareConfig)
+    check_fits(document, machine, fits)
+    return machine, fits
 
 
 def _sections(data: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:

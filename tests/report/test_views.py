@@ -102,6 +102,32 @@ def test_a_machine_is_shown_with_what_it_can_do(capsys: pytest.CaptureFixture[st
     assert 0 < rows["dram"]["read_bandwidth_GB_per_s"] < 6.4
 
 
+@pytest.mark.parametrize("path", sorted(map(str, Path("hwconfigs").glob("**/*.yaml"))))
+def test_every_shipped_machine_is_shown(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if Path(path).parent.name in ("technologies", "uncertainty"):
+        return
+    assert run_command_line(["show", path, "--verbose"]) == 0
+    assert "Placement" in capsys.readouterr().out
+
+
+def test_what_depends_on_a_size_to_be_worked_out_is_no_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = "hwconfigs/gallery/chime_mixed.yaml"
+    found = document(capsys, "show", path)
+    rows = {row["component"]: row for row in found["components"]}
+    assert found["area_mm2"] == rows["rram"]["area_mm2"] == rows["rram"]["capacity_B"] == "fit"
+    assert set(rows["rram"]["prices_J"].values()) == {"fit"}
+    assert rows["rram"]["banks"] == 24
+    assert rows["pe_array"]["area_mm2"] > 0
+    sizes = [part for n in ("sram", "rram") for part in ("--set", f"memories.{n}.capacity=3MiB")]
+    assert document(capsys, "show", path, *sizes)["area_mm2"] > 0
+    assert run_command_line(["show", path]) == 0
+    shown = capsys.readouterr().out
+    assert "memories.rram.capacity: fit, worked out for a workload" in shown
+    assert re.search(r"^cache +dram", shown, re.MULTILINE)
+
+
 # -- by one grouping -----------------------------------------------------------------------------
 
 
