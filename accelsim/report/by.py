@@ -36,8 +36,8 @@ _TRAFFIC: tuple[Field[Traffic], ...] = (
     (Column("write_power", "write\npower", "mW"), lambda one: one.power("write")),
     (Column("standing_power", "leakage,\nstandby", "mW"), lambda one: one.standing / one.seconds),
     (Column("total_power", "total\npower", "mW"), lambda one: one.total_power),
-    (Column("read_bandwidth_use", "read BW\nuse", "%"), lambda one: one.use("read")),
-    (Column("write_bandwidth_use", "write BW\nuse", "%"), lambda one: one.use("write")),
+    (Column("read_bandwidth_use", "read\nload", "%"), lambda one: one.use("read")),
+    (Column("write_bandwidth_use", "write\nload", "%"), lambda one: one.use("write")),
 )
 
 

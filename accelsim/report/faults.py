@@ -32,7 +32,8 @@ from accelsim.units import format_bytes
 
 
 def _write(key: str, unit: str) -> Column:
-    return Column(key, "write,\nbuilt" if key.startswith("built") else "write", unit)
+    what = "energy" if unit == "J" else "time"
+    return Column(key, f"built\n{what}" if key.startswith("built") else f"write\n{what}", unit)
 
 
 def _total(costs: Mapping[str, ProgrammingCost] | None, figure: str) -> float | None:
@@ -88,7 +89,7 @@ def faults_report(study: FaultStudy, command: Sequence[str]) -> Report:
     sections: list[Section] = [
         _compression(study.compression),
         listed(
-            "Costs: memories as large as needed; energy and latency of a round; writing once",
+            "Costs: memories as large as needed; a round; writing once, also to memories as built",
             _COSTS,
             study.schemes,
         ),

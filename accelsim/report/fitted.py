@@ -17,24 +17,29 @@ from accelsim.report.text import Value, printable
 # [ours] Longer words, such as paths, may be broken.
 _LONGEST_WORD = 24
 _WORD, _PIECE = re.compile(r"\S+"), re.compile(r"[^\s./:_]*[\s./:_]*")
+# What is kept together as long as there is room for it.
+_NAME = re.compile(r"[^\s./:]*[\s./:]*")
 
 
 def fitted(table: Table, width: int) -> list[RichTable]:
     """Return a table that gives up space, then lines, then whole names before it breaks a word.
 
-    What is wider even so goes on below, with its first column again.
+    Names break at dots rather than within what lies between them. What is wider even so goes on
+    below, with the columns that name a row again.
     """
     columns = [_Texts(table, place) for place, each in enumerate(table.columns) if each.brief]
-    for least in ([each.words for each in columns], [each.pieces for each in columns]):
+    for kind in ("words", "names", "pieces"):
+        least = [getattr(each, kind) for each in columns]
         gap = 2 if sum(least) + 2 * len(least) - 2 <= width else 1
         if sum(least) + gap * (len(least) - 1) <= width:
             widths = _shrunk([each.wide for each in columns], least, width - gap * (len(least) - 1))
             return [_drawn(table, columns, widths, gap)]
-    kept = _kept(least, width)
+    names = min(table.names, len(columns) - 1) or 1
+    kept = _kept(least, width, names)
     if kept == len(columns):
         return [_drawn(table, columns, least, 1)]
-    first, *others = (each.place for each in columns)
-    parts = ((first, *others[: kept - 1]), (first, *others[kept - 1 :]))
+    places = [each.place for each in columns]
+    parts = (places[:kept], places[:names] + places[kept:])
     return [one for places in parts for one in fitted(_of(table, places), width)]
 
 
@@ -50,9 +55,12 @@ class _Texts:
         own = _widest(_lines([self.heading, *whole])) if whole else 0
         loose = [self.heading, *([] if whole else self.cells)]
         words = _widest(word for text in loose for word in _WORD.findall(text))
-        pieces = _widest(piece.strip() for text in loose for piece in _PIECE.findall(text))
+        least = _widest(_lines(whole))
         self.words = max(own, min(_LONGEST_WORD, words))
-        self.pieces = max(_widest(_lines(whole)), min(_LONGEST_WORD, pieces))
+        self.names, self.pieces = (
+            max(least, min(_LONGEST_WORD, _widest(p.strip() for t in loose for p in of.findall(t))))
+            for of in (_NAME, _NAME if self.column.dotted else _PIECE)
+        )
 
 
 def _lines(texts: Sequence[str]) -> Iterator[str]:
@@ -71,12 +79,15 @@ def _shrunk(widths: list[int], least: Sequence[int], room: int) -> list[int]:
     return widths
 
 
-def _kept(least: Sequence[int], width: int) -> int:
-    """Return how many columns there is room for, two at least."""
-    total, count = least[0], 1
-    while count < len(least) and (count < 2 or total + 1 + least[count] <= width):
+def _kept(least: Sequence[int], width: int, names: int) -> int:
+    """Return how many columns there is room for, those that name a row and one more at least.
+
+    None is left to go on alone if the others can spare one.
+    """
+    total, count = sum(least[:names]) + names - 1, names
+    while count < len(least) and (count <= names or total + 1 + least[count] <= width):
         total, count = total + 1 + least[count], count + 1
-    return count
+    return count - 1 if len(least) - count == 1 and count > names + 2 else count
 
 
 def _of(table: Table, places: Sequence[int]) -> Table:
@@ -88,12 +99,23 @@ def _of(table: Table, places: Sequence[int]) -> Table:
     )
 
 
+def _pieces(line: str, width: int) -> list[str]:
+    """Return what a line may be broken between: within names only where these are too wide."""
+    if cell_len(line) <= width:
+        return [line]
+    return [
+        piece
+        for name in _NAME.findall(line)
+        for piece in (_PIECE.findall(name) if cell_len(name.rstrip()) > width else [name])
+    ]
+
+
 def _folded(text: str, width: int) -> str:
     """Return a text in lines, broken at a blank or after a mark inside of a name."""
     lines = []
     for line in text.split("\n"):
         current = ""
-        for piece in _PIECE.findall(line) if cell_len(line) > width else [line]:
+        for piece in _pieces(line, width):
             if current and cell_len((current + piece).rstrip()) > width:
                 lines.append(current.rstrip())
                 current = ""

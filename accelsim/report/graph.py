@@ -106,15 +106,15 @@ def _named(workload: Workload, task: str) -> str:
 
 def _fields(placement: Placement) -> tuple[Field[_Line], ...]:
     return (
-        (Column("operator", "operator"), lambda one: ("  " * one.level) + one.name),
+        (Column("operator", "operator", dotted=True), lambda one: ("  " * one.level) + one.name),
         (Column("kind", "kind"), lambda one: one.only and str(one.only.kind)),
         (Column("result", "result"), lambda one: one.only and format_shape(one.only.shape)),
         (Column("depth", "depth", "1"), lambda one: one.only and one.only.depth),
         (Column("macs", "MACs", "#"), lambda one: one.macs or None),
-        (Column("parameters", "parameters", "#"), lambda one: _elements(one) or None),
+        (Column("parameters", "weights", "#"), lambda one: _elements(one) or None),
         (Column("stored", "stored", "B"), lambda one: _bytes(one, placement) or None),
         (Column("placement", "lies in"), lambda one: _places(one, placement)),
-        (Column("reads", "reads"), lambda one: one.reads or None),
+        (Column("reads", "reads", dotted=True), lambda one: one.reads or None),
     )
 
 

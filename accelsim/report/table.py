@@ -33,7 +33,8 @@ class Column:
     Values are SI. ``unit`` is "" for text and "1" for bare numbers; one without a prefix (``J``)
     is printed with the prefix that suits each number, and so is a count, ``#``; one with a prefix
     (``mm2``) heads the column; ``%`` is of a share, ``x`` of a ratio. ``digits`` are significant
-    ones. Where there is little room only the ``brief`` columns are shown.
+    ones. Where there is little room only the ``brief`` columns are shown. Names in a ``dotted``
+    column break behind dots alone.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Column:
     unit: str = ""
     digits: int = 3
     brief: bool = True
+    dotted: bool = False
 
     @property
     def name(self) -> str:
@@ -74,7 +76,8 @@ class Column:
 class Table:
     """Rows of values by column; RULE among them is a line.
 
-    With ``total`` the last row sums up the others. ``notes`` stand below.
+    With ``total`` the last row sums up the others. ``notes`` stand below. The first ``names``
+    columns name a row.
     """
 
     title: str
@@ -82,6 +85,7 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     total: bool = False
+    names: int = 1
 
     def __post_init__(self) -> None:
         wrong = [row for row in self.rows if row and len(row) != len(self.columns)]

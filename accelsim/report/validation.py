@@ -99,8 +99,8 @@ _MEASURED: tuple[Field[Measurement], ...] = (
     (Column("energy", "energy\nmeasured", "J"), lambda one: one.energy),
     (Column("simulated_energy", "simulated", "J"), lambda one: one.simulated_energy),
     (Column("energy_ratio", "ratio", "x"), lambda one: one.energy_ratio),
-    (Column("low", "logic\nlow", "J"), lambda one: one.low),
-    (Column("high", "\nhigh", "J"), lambda one: one.high),
+    (Column("low", "low\nlogic", "J"), lambda one: one.low),
+    (Column("high", "high\nlogic", "J"), lambda one: one.high),
     (Column("others", "instead, measured"), _others),
 )
 _MEASURED_NOTES = (
@@ -134,7 +134,9 @@ def validation_report(outcome: Outcome, command: Sequence[str] = ()) -> Report:
         sections.append(replace(listed(title, _WITNESS, outcome.witnesses), notes=_WITNESS_NOTES))
     if outcome.measured:
         title = "What does an inference take on a chip that was measured?"
-        sections.append(replace(listed(title, _MEASURED, outcome.measured), notes=_MEASURED_NOTES))
+        sections.append(
+            replace(listed(title, _MEASURED, outcome.measured), notes=_MEASURED_NOTES, names=2)
+        )
     judged = [check for check in outcome.checks if check.allowed]
     if failed:
         sections.append(listed("Failed", _GROUPED, failed))
@@ -169,7 +171,7 @@ def _built(witnesses: Sequence[Witness]) -> Iterator[Prose]:
         near, met = (sum(getattr(w, name) for w in witnesses) for name in ("inside", "meets"))
         told = [one.name for one in witnesses if not one.judged]
         apart = (
-            f"; {len(told)} are reported only and cannot fail: {', '.join(told)}" if told else ""
+            f"; {len(told)} are reported only and cannot fail: {'; '.join(told)}" if told else ""
         )
         yield Prose(
             f"accelerators: {near} of {len(witnesses)} inside their uncertainty at typical, {met} "

@@ -61,3 +61,30 @@ def test_what_is_too_wide_goes_on_below_with_its_first_column(width: int) -> Non
     assert len(heads) > 1
     assert all(head[0] == "block" for head in heads)
     assert [name for head in heads for name in head[1:]] == names
+
+
+def test_no_column_goes_on_alone_and_every_part_names_its_rows() -> None:
+    figures = tuple(
+        Column(name, name, "J") for name in ("aaaaaaa", "bbbbbbb", "ccccccc", "ddddddd")
+    )
+    columns = (Column("chip", "chip"), Column("network", "network"), *figures)
+    table = Table("", columns, (("GAP9", "resnet", 1.0, 1.0, 1.0, 1.0),), names=2)
+    assert len(fitted(table, 44)) == 1
+    heads = [line.split() for line in lines(table, 42) if "chip" in line]
+    assert heads == [
+        ["chip", "network", "aaaaaaa", "bbbbbbb"],
+        ["chip", "network", "ccccccc", "ddddddd"],
+    ]
+
+
+def test_names_break_at_dots_before_they_break_within_a_part() -> None:
+    name = "encoder.query_lora.down"
+    operator = Table("", (Column("o", "operator"), Column("n", "n")), ((name, "x"),))
+    assert [line.split()[0] for line in lines(operator, 16)[2:]] == [
+        "encoder.",
+        "query_lora.",
+        "down",
+    ]
+    columns = (Column("o", "operator", dotted=True), *(Column(n, n, "J") for n in ("aaa", "bbb")))
+    shown = lines(Table("", columns, ((name, 1.0, 2.0),)), 18)
+    assert sum("query_lora." in line for line in shown) == 2
