@@ -93,11 +93,15 @@ class Rest(ConfigModel):
 
 
 class BurstMemoryTechnology(ConfigModel):
-    """One part. ``rests`` are its states without accesses, ``rests_in`` the usual one."""
+    """One part. ``rests`` are its states without accesses, ``rests_in`` the usual one.
+
+    ``estimated`` names the figures of energy and time that no public table states, in words.
+    """
 
     kind: Literal["burst_memory"]
     name: str
     description: str = ""
+    estimated: str = ""
     capacity: Bytes
     volatile: bool
     access: Access
@@ -121,7 +125,9 @@ class BurstMemoryTechnology(ConfigModel):
         return self.power.voltage * at_temperature(current, temperature)
 
     def doubts(self, state: RestName, temperature: float, kind: CurrentKind) -> Iterator[str]:
-        """Yield where a figure in use is of another kind, or of another temperature [K]."""
+        """Yield which figures are estimates, of another kind, or of another temperature [K]."""
+        if self.estimated:
+            yield f"{self.name}: {self.estimated} are recollected or estimated, +-50 %"
         rest = self.rests[state].current
         stated = {"read": self.power.read, state: rest}
         other = [name for name, one in stated.items() if getattr(one, kind) is None]

@@ -120,12 +120,13 @@ class DramTechnology(ConfigModel):
     """One DRAM device; all energies and powers are of one device and derived, never stored.
 
     Interface energies are zero where the source knows no VDDQ current. The controller and the
-    PHY on the chip are in none of them.
+    PHY on the chip are in none of them. ``estimated`` names figures that no public table states.
     """
 
     kind: Literal["dram"]
     name: str
     description: str = ""
+    estimated: str = ""
     organisation: Organisation
     timing: Timing
     power: Power
@@ -148,10 +149,15 @@ class DramTechnology(ConfigModel):
 
     @property
     def unpriced(self) -> str:
-        """What its energies leave out although it is known to cost; empty where nothing is."""
-        if self.power.vddq is not None:
-            return ""
-        return f"{self.name}: no price of data pins, its source has no current of VDDQ; {_PINS}"
+        """What its energies leave out although it costs, or rest on; empty where nothing is."""
+        told = []
+        if self.estimated:
+            told.append(f"{self.name}: {self.estimated} are recollected or estimated, +-50 %")
+        if self.power.vddq is None:
+            told.append(
+                f"{self.name}: no price of data pins, its source has no current of VDDQ; {_PINS}"
+            )
+        return "; ".join(told)
 
     @property
     def burst_time(self) -> float:

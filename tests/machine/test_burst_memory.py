@@ -172,11 +172,12 @@ def test_what_a_part_typically_draws_is_below_what_none_exceeds(name: str) -> No
         ("nor_quad", "typical", []),
         ("nor_quad", "maximum", ["deep_power_down is stated at 358 K alone and does not follow"]),
         ("hyperram", "typical", ["no typical current of read and standby", "at 378 K alone"]),
-        ("psram_octal", "maximum", []),
-        ("lpddr5_6400", "maximum", ["no maximum current of read and self_refresh"]),
+        ("psram_octal", "maximum", ["read current, latency and half_sleep are recollected"]),
+        ("lpddr5_6400", "maximum", ["no maximum current of read and self_refresh", "+-50 %"]),
+        ("emmc", "maximum", ["currents and latency are recollected or estimated, +-50 %"]),
     ],
 )
-def test_a_run_is_told_of_figures_of_another_kind_or_temperature(
+def test_a_run_is_told_of_figures_that_are_estimates_or_of_another_kind_or_temperature(
     name: str, kind: str, told: list[str]
 ) -> None:
     settings = (f"dram.technology={name}", f"dram.currents={kind}")
