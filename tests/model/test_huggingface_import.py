@@ -67,12 +67,12 @@ def test_a_sliding_window_is_read(tmp_path: Path, keys: dict[str, Any], window: 
     [
         (
             {"model_type": "t5"},
-            ": model_type: no such family the text 't5' (an encoder and a decoder that attends to "
+            ": model_type: no such family 't5' (an encoder and a decoder that attends to "
             "it, with biases by relative position); known: albert, bert, ",
         ),
         (
             {"model_type": "lla_va", "text_config": {"hidden_size": 8}},
-            ": model_type: no such family the text 'lla_va'; text_config holds one model of "
+            ": model_type: no such family 'lla_va'; text_config holds one model of "
             "several: give it a file of its own; known: albert, ",
         ),
         (
@@ -86,6 +86,14 @@ def test_a_sliding_window_is_read(tmp_path: Path, keys: dict[str, Any], window: 
         ({"architectures": ["RobertaPreLayerNormModel"]}, ": architectures: no such family 'Rob"),
         ({"hidden_size": 3}, ": model_type: this key is missing; expected one of albert, bert, "),
         ({"model_type": "bert", "hidden_size": 8}, ": vocab_size, num_hidden_layers, "),
+        (
+            {k: v for k, v in MINILM.items() if k != "hidden_size"},
+            ": hidden_size: missing; a bert has the keys vocab_size, hidden_size, num_",
+        ),
+        (
+            {"hiden_size" if k == "hidden_size" else k: v for k, v in MINILM.items()},
+            ":1: hiden_size: unknown key; did you mean 'hidden_size'?",
+        ),
         (MINILM | {"hidden_size": "384"}, ': hidden_size: expected a number, got the text "384"'),
         (ALBERT | {"num_hidden_groups": 4}, ": num_hidden_groups is 4; expected 1, so that all "),
         (
@@ -140,6 +148,26 @@ def test_biases_are_those_of_the_types_that_read_the_keys(
         (
             {"model_type": "gpt_neox", "rotary_pct": 0.25},
             ": model_family: rotary_share 0.25 turns an odd 1 columns",
+        ),
+        (
+            {"model_type": "llama", "tye_word_embeddings": True},
+            ":1: tye_word_embeddings: unknown key; did you mean 'tie_word_embeddings'?",
+        ),
+        (
+            {"model_type": "llama", "rope_scaling": {"rope_type": "yarm"}},
+            ": rope_scaling: rope_type: expected one of default, linear, dynamic, yarn, ",
+        ),
+        (
+            {"model_type": "gpt_neox", "rope_scaling": "linear"},
+            ": rope_scaling: expected a mapping, got the text 'linear'",
+        ),
+        (
+            {"model_type": "llama", "hidden_size": 260, "num_attention_heads": 8},
+            ": model_family: hidden_size 260 is not divisible by heads 8; change one of them or ",
+        ),
+        (
+            {"model_type": "llama", "hidden_size": 64.5},
+            ": model_family.hidden_size: expected a whole number, got ",
         ),
     ],
 )

@@ -9,7 +9,8 @@ from accelsim.errors import ConfigError
 from accelsim.model.adaptations import find_adaptation
 from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
-from accelsim.model.tensors import Activation, Role
+from accelsim.model.operators import MATMUL, Operator
+from accelsim.model.tensors import Activation, Parameter, Role
 
 ALBERT = find_model("albert-base")
 
@@ -87,6 +88,26 @@ def test_modules_have_ranks_and_factors_of_their_own() -> None:
     assert lora.factor_of("encoder.layer.0.attention.self.query") == 4 / 2
     rooted = find_adaptation("lora", rank=4, alpha=4, rooted=True, alphas={"key": 6})
     assert (rooted.factor_of("query"), rooted.factor_of("self.key")) == (2, 3)
+
+
+@pytest.mark.parametrize("key", ["ranks", "alphas"])
+def test_an_expression_that_no_target_has_is_told(key: str) -> None:
+    lora = find_adaptation("lora", rank=8, **{key: {"query": 4, "k_proj": 16}})
+    near = "query, value"
+    message = f"lora: {key}: no target is called 'k_proj'; near names: "
+    with pytest.raises(ConfigError) as caught:
+        lora.adapt(build(ALBERT))
+    told = str(caught.value)
+    assert told.startswith(message)
+    assert set(near.split(", ")) <= set(told.removeprefix(message).split(", "))
+
+
+def test_names_without_a_module_are_told_by_their_operators() -> None:
+    weight = Parameter("weight", (4, 4), Role.BACKBONE)
+    sizes = {"rows": 4, "columns": 4, "depth": 4, "parameters": (weight,)}
+    graph = LayerGraph([Operator("layer.0.matmul1", MATMUL, **sizes)], [], sequence_length=4)
+    with pytest.raises(ConfigError, match="near names: matmul1"):
+        find_adaptation("lora", rank=8, targets=["q_proj"]).adapt(graph)
 
 
 def test_a_wrong_expression_is_told() -> None:

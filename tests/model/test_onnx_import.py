@@ -12,6 +12,7 @@ import pytest
 
 from accelsim.errors import ConfigError
 from accelsim.inference.imported import forward_onnx
+from accelsim.model.families import find_model
 from accelsim.model.importers.onnx_file import read_graph
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
@@ -47,6 +48,15 @@ def test_dynamic_axes_take_the_shape_that_is_given(tmp_path: Path) -> None:
     assert read_graph(file, {"x": [1, 3, 8, 6]}).macs == 4 * 3 * 4 * 27
     with pytest.raises(ConfigError, match=r"input 'x' has axes without a value; give all, such as"):
         read_graph(file, {})
+
+
+def test_classes_that_no_output_has_are_told() -> None:
+    path = REFERENCE / "zigzag_ds_cnn.onnx"
+    model = find_model("custom", family="onnx", path=str(path), digest_of_file="0" * 64)
+    assert model.build(classes=12).operators
+    message = "classes is 10, but the outputs of the file are 12 wide; leave classes out"
+    with pytest.raises(ConfigError, match=message):
+        model.build(classes=10)
 
 
 def test_a_first_axis_that_may_be_a_batch_or_rows_is_asked_for(tmp_path: Path) -> None:

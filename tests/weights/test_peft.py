@@ -133,7 +133,7 @@ def test_another_adaptation_is_told_the_one_to_write(
         ({"init_lora_weights": "pissa_niter_4"}, 'init_lora_weights "pissa_niter_4": this changes'),
         ({"target_modules": None}, "cannot be read: 'target_modules' is missing"),
         ({"r": 0}, "cannot be read: r 0 and lora_alpha 6"),
-        ({"lora_alpha": "x"}, "cannot be read: could not convert"),
+        ({"lora_alpha": "x"}, "cannot be read: lora_alpha: expected a number, got"),
         ({"r": None}, "cannot be read: 'r' is missing"),
     ],
 )
@@ -173,6 +173,14 @@ def test_the_adaptation_is_read_from_the_settings(
             'cannot be read: target_modules ".*norm"; expected a list of norms',
         ),
         ("null", "cannot be read: no mapping"),
+        (
+            '{"peft_type": "LORA", "r": "8", "lora_alpha": 8}',
+            "cannot be read: r: expected a whole number, got the text '8'",
+        ),
+        (
+            '{"peft_type": "LORA", "r": 8, "lora_alpha": true}',
+            "cannot be read: lora_alpha: expected a number, got true",
+        ),
     ],
 )
 def test_settings_without_an_adaptation_are_told(tmp_path: Path, text: str, message: str) -> None:

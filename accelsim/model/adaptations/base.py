@@ -113,9 +113,12 @@ def nothing_called(
     Near are some ``parts`` of the names, between their dots, and names without their numbers.
     """
     alike = dict.fromkeys(re.sub(r"(?<=\.)\d+(?=\.|$)", "*", name) for name in names)
-    words = dict.fromkeys(part for name in alike for part in name.split(".")[parts] if part != "*")
+    words = dict.fromkeys(
+        part for name in alike for part in name.split(".")[parts] if part not in ("", "*")
+    )
     near = get_close_matches(pattern, words, n=4, cutoff=0.0)
-    near += [each for each in get_close_matches(pattern, alike, n=2) if each not in near]
+    wanted = 0.6 if near else 0.0
+    near += [e for e in get_close_matches(pattern, alike, n=2, cutoff=wanted) if e not in near]
     hint = f"near names: {', '.join(near)}" if near else "there is none at all"
     return ConfigError(f"{what} is called '{pattern}'; {hint}")
 

@@ -19,6 +19,7 @@ from accelsim.model.adaptations.targets import (
     Chosen,
     Expression,
     Targeted,
+    check_used,
     merged,
     of_module,
     own_module,
@@ -79,9 +80,13 @@ class Lora(Targeted):
     def adapt(self, graph: LayerGraph) -> LayerGraph:
         """Return the graph with two products and a sum behind every target, or with other roles.
 
-        Raises ConfigError for a target that no product has, and for a graph that has LoRA.
+        Raises ConfigError for a target that no product has, for an expression of ``ranks`` or
+        ``alphas`` that no target has, and for a graph that has LoRA.
         """
         targets = self.find_targets(graph, self.targets)
+        modules = [module for _, module in targets]
+        for key, table in (("ranks", self.ranks), ("alphas", self.alphas)):
+            check_used(f"{self.method}: {key}: no target", table, modules)
         for target, _ in targets:
             if f"{target.name}_lora.add" in graph:
                 raise ConfigError(

@@ -93,7 +93,7 @@ class Targeted(Adaptation):
             matching = _matching(each, graph, products)
             if not matching:
                 pattern = each if isinstance(each, str) else each[0]
-                modules = (product.parameters[0].module for product in products)
+                modules = (product.parameters[0].module or product.name for product in products)
                 raise nothing_called(f"{self.method}: no frozen product", pattern, modules)
             found = {**matching, **found}
         left = {name: module for name, module in found.items() if self._keeps(module, targets)}
@@ -134,10 +134,19 @@ def is_chosen(chosen: Chosen, module: str) -> bool:
 
 def of_module(table: Mapping[str, Number] | None, module: str, usual: Number) -> Number:
     """Return what the first regular expression of the end of a module's name stands for."""
-    for pattern, value in (table or {}).items():
-        if any(re.match(rf"(.*\.)?({pattern})$", name) for name in _full_names(module)):
-            return value
-    return usual
+    found = (value for pattern, value in (table or {}).items() if _ends_so(pattern, module))
+    return next(found, usual)
+
+
+def check_used(what: str, table: Mapping[str, Number] | None, modules: list[str]) -> None:
+    """Raise ConfigError for an expression of ``of_module`` that is of no module, with near ones."""
+    for pattern in table or {}:
+        if not any(_ends_so(pattern, module) for module in modules):
+            raise nothing_called(what, pattern, modules)
+
+
+def _ends_so(pattern: str, module: str) -> bool:
+    return any(re.match(rf"(.*\.)?({pattern})$", name) for name in _full_names(module))
 
 
 def own_module(operator: Operator) -> str:

@@ -9,12 +9,13 @@ chunk of a prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import describe
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import ModelFamily, Size
 from accelsim.model.graph import LayerGraph
@@ -24,6 +25,26 @@ from accelsim.model.operators.epsilon import form_of
 from accelsim.model.operators.layer_norm import USUAL_EPSILON
 from accelsim.model.operators.matmul import LAST
 from accelsim.model.tensors import Role
+
+# The ways of transformers (modeling_rope_utils.py), and what old files of Phi-3 call longrope.
+_ROPE_TYPES = ("default", "linear", "dynamic", "yarn", "longrope", "llama3", "su")
+
+
+def rotary_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a configuration says of rotary angles, under either name; with its ``type``.
+
+    Raises ValueError for what is no mapping, and for an unknown way to scale them.
+    """
+    key = "rope_parameters" if config.get("rope_parameters") else "rope_scaling"
+    rotary = config.get(key) or {}
+    if not isinstance(rotary, Mapping):
+        raise ValueError(f"{key}: expected a mapping, got {describe(rotary)}")
+    kind = rotary.get("rope_type", rotary.get("type", "default"))
+    if kind not in _ROPE_TYPES:
+        raise ValueError(
+            f"{key}: rope_type: expected one of {', '.join(_ROPE_TYPES)}, got {describe(kind)}"
+        )
+    return {**rotary, "type": kind}
 
 
 def check_turned(head_size: int, turned: int) -> None:

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.decoder import Decoder, check_turned, rotary_tables
+from accelsim.model.families.decoder import Decoder, check_turned, rotary_of, rotary_tables
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, ROTARY
@@ -92,15 +92,14 @@ class GptNeox(Decoder):
     @classmethod
     def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters of a configuration; rotary angles under either name."""
-        rotary = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        rotary = rotary_of(config)
         base = config.get("rotary_emb_base", config.get("rope_theta", 10_000.0))
         share = config.get("rotary_pct", config.get("partial_rotary_factor", 0.25))
-        kind = rotary.get("rope_type", rotary.get("type", "default"))
         return {
             **super().translate(config),
             "rotary_base": float(rotary.get("rope_theta", base)),
             "rotary_share": rotary.get("partial_rotary_factor", share),
-            "rotary_scaled": kind != "default",
+            "rotary_scaled": rotary["type"] != "default",
         }
 
     @classmethod

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import Count, Size
-from accelsim.model.families.decoder import Decoder, check_turned, rotary_tables
+from accelsim.model.families.decoder import Decoder, check_turned, rotary_of, rotary_tables
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, MULTIPLY, RMS_NORM, ROTARY
@@ -146,15 +146,21 @@ class Llama(Decoder):
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters with usual ones, and the width of a head."""
         sizes = [given.get("hidden_size"), given.get("heads")]
-        hidden, heads = (each if isinstance(each, int) else 0 for each in sizes)
-        follows = {"head_size": max(1, hidden // heads)} if hidden and heads > 0 else {}
-        return super().complete({**follows, **given})
+        # What is no whole number is told later, of its own key.
+        hidden, heads = (each if isinstance(each, int) and each > 0 else 1 for each in sizes)
+        if None in sizes or "head_size" in given:
+            return super().complete(given)
+        if hidden % heads and hidden > 1:
+            raise ValueError(
+                f"hidden_size {hidden} is not divisible by heads {heads}; change one of them or "
+                "give head_size (head_dim of a config.json)"
+            )
+        return super().complete({"head_size": max(1, hidden // heads), **given})
 
     @classmethod
     def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the hyperparameters of a configuration; rotary angles under either name."""
-        rotary = config.get("rope_parameters") or config.get("rope_scaling") or {}
-        kind = rotary.get("rope_type", rotary.get("type", "default"))
+        rotary = rotary_of(config)
         base = rotary.get("rope_theta", config.get("rope_theta", 10_000.0))
         heads, of = config["num_attention_heads"], config.get("model_type")
         sizes = {"head_size": config["head_dim"]} if "head_dim" in config else {}
@@ -171,7 +177,7 @@ class Llama(Decoder):
             "fused": of == "phi3",
             "gemma": of == "gemma",
             "rotary_base": float(base),
-            "rotary_scaled": kind != "default",
+            "rotary_scaled": rotary["type"] != "default",
             "rotary_share": rotary.get("partial_rotary_factor", share or 1.0)
             if of == "phi3"
             else 1.0,

@@ -45,9 +45,20 @@ class OnnxModel(OneInput):
         exits: Exits = "none",
         attention_spans: Sequence[int] | None = None,
     ) -> LayerGraph:
-        """Return the graph of the file. Raises ConfigError as ``read_graph``, and for exits."""
-        from accelsim.model.importers.onnx_file import read_graph
+        """Return the graph of the file.
+
+        Raises ConfigError as ``read_graph``, for exits, and for classes that no output has.
+        """
+        from accelsim.model.importers.onnx_file import import_onnx
 
         if exits != "none" or attention_spans is not None:
             raise ConfigError(f"{self.path}: a graph of ONNX has no early exits or attention spans")
-        return read_graph(Path(self.path), self.shapes)
+        found = import_onnx(Path(self.path), self.shapes)
+        widths = sorted({found.graph[name].columns for name in found.ends})
+        if classes > 1 and classes not in widths:
+            has = " or ".join(map(str, widths))
+            raise ConfigError(
+                f"{self.path}: classes is {classes}, but the outputs of the file are {has} wide; "
+                f"leave classes out of the task, or write {has}"
+            )
+        return found.graph

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,13 @@ def hyperparameters_of(config: dict[str, Any], file: Path) -> dict[str, Any]:
     kind = _type_of(file, config, families, by_type)
     family, words = families[name := by_type[kind]]
     _check_storage(file, config)
+    _check_slips(file, config, words)
     defaults = {**words.defaults, **words.defaults_of.get(kind, {})}
     filled = {k: v for k, v in {**defaults, **config}.items() if v is not None}
     filled["model_type"] = kind
     if missing := [key for key in words.keys.values() if key not in filled]:
-        raise ConfigError(f"{file}: {', '.join(missing)}: missing; a {name} has these keys")
+        has = ", ".join(words.keys.values())
+        raise ConfigError(f"{file}: {', '.join(missing)}: missing; a {name} has the keys {has}")
     for key in words.keys.values():
         if isinstance(text := filled[key], str) and text.replace(".", "", 1).isdigit():
             raise ConfigError(f'{file}: {key}: expected a number, got the text "{text}"')
@@ -160,6 +163,37 @@ def _listed(config: Mapping[str, Any]) -> list[Any]:
     return listed if isinstance(listed, list) else []
 
 
+def _said(given: object) -> str:
+    return f"'{given}'" if isinstance(given, str) else describe(given)
+
+
+# What families read beside their own keys.
+_READ = (
+    *("head_dim", "num_key_value_heads", "partial_rotary_factor", "rope_parameters"),
+    *("rope_scaling", "rope_theta", "rotary_emb_base", "rotary_pct", "sliding_window"),
+    *("word_embed_proj_dim", "no_rope_layers", "no_rope_layer_interval", "n_inner"),
+    *("do_layer_norm_before", "_remove_final_layer_norm", "attention_bias", "mlp_bias"),
+)
+_SLIP = 0.9  # [ours] no two keys of the families in transformers 5 are so near
+
+
+def _check_slips(file: Path, config: Mapping[str, Any], words: HuggingFace) -> None:
+    """Refuse a key that is nearly one that is read and is not there; others do not matter."""
+    known = {*words.keys.values(), *words.demands, *_READ}
+    for key in config.keys() - known:
+        if near := get_close_matches(key, known - config.keys(), n=1, cutoff=_SLIP):
+            line = _line(file, key)
+            raise ConfigError(f"{file}{line}: {key}: unknown key; did you mean '{near[0]}'?")
+
+
+def _line(file: Path, key: str) -> str:
+    """Return where a key first stands in a file, such as ``:3``; nothing for a file that is not."""
+    if not is_file(file):
+        return ""
+    before, found, _ = file.read_text().partition(json.dumps(key))
+    return f":{before.count(chr(10)) + 1}" if found else ""
+
+
 def _sizes(value: object) -> bool:
     return isinstance(value, dict) and "hidden_size" in value
 
@@ -188,7 +222,7 @@ def _type_of(
         given = config["model_type"]
         if isinstance(given, str) and given in by_type:
             return given
-        raise _unknown(file, config, f"model_type: no such family {describe(given)}", known)
+        raise _unknown(file, config, f"model_type: no such family {_said(given)}", known)
     by_class = {re.sub("[-_]", "", each): each for each in by_type}
     for given in _listed(config):
         match = _ARCHITECTURE.fullmatch(str(given))

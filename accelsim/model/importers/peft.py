@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.document import describe
 from accelsim.inputs.files import is_file, is_there, read_bytes
 
 SETTINGS = "adapter_config.json"
@@ -140,10 +141,13 @@ def _listed(value: Any) -> list[Any]:
 
 def _lora(said: Mapping[str, Any]) -> Keys:
     """Return the keys of LoRA; of its ``init_lora_weights`` only values depend."""
-    rank, alpha = int(said["r"]), float(said["lora_alpha"])
+    rank, alpha = said["r"], said["lora_alpha"]
+    for key, kinds, what in (("r", int, "a whole number"), ("lora_alpha", int | float, "a number")):
+        if not isinstance(said[key], kinds) or isinstance(said[key], bool):
+            raise ValueError(f"{key}: expected {what}, got {describe(said[key])}")
     if rank < 1 or not math.isfinite(alpha):
         raise ValueError(f"r {rank} and lora_alpha {alpha:g}")
-    found = {"method": "lora", "rank": rank, "alpha": alpha}
+    found = {"method": "lora", "rank": rank, "alpha": float(alpha)}
     layers = said.get("layers_to_transform")
     more = {
         "rooted": said.get("use_rslora"),
