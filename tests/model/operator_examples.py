@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from accelsim.model.operators import (
     AVERAGE_POOL,
+    CLIP,
     CONCAT,
     CONVOLUTION,
     INTERPOLATE,
@@ -71,5 +72,7 @@ def random_operands(operator: Operator, seed: int = 1) -> list[NDArray[Any]]:
 
 
 def random_parameters(operator: Operator, seed: int = 2) -> list[NDArray[np.float32]]:
+    if operator.kind is CLIP:  # beyond what the operands reach
+        return [np.array([-99], np.float32), np.array([99], np.float32)]
     generator = np.random.default_rng(seed)
     return [generator.normal(0, 1, p.shape).astype(np.float32) for p in operator.parameters]

@@ -27,6 +27,7 @@ from accelsim.model.importers.onnx_values import Constant, UnsupportedError, wor
 from accelsim.model.operators import AVERAGE_POOL, Window
 
 Seen = Constant | Value
+_SAMPLED, _ENDLESS = 7, 1e4  # bounds within the samples, and those that bound nothing
 _FLOATS = (1, 10, 11, 16)  # float, float16, double, bfloat16 of TensorProto
 
 
@@ -47,13 +48,16 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
     scores = _of_scores(placer, node, own, inputs) if isinstance(values[0].made, Scores) else None
     if scores:
         return scores
-    if kind == "Softmax":
+    if kind in ("Softmax", "LogSoftmax"):
         node = _check_last(placer, node, own, values[0])
     values = [settled(each) for each in values]
     large = [each for each in constants if each.elements > 1 or each.outside]
     step = spread(kind, inputs, lambda *each: _again(placer, node, each))
     if step:
         return step
+    own_numbers = _of_numbers(placer, node, own, inputs, values[0])
+    if own_numbers:
+        return own_numbers
     made = values[0].made
     scales = kind == "Mul" and constants and isinstance(made, Product) and made.integer
     if len(values) == 1 and kind in ("Add", "Sub", "Mul", "Div") and (scales or len(large) == 1):
@@ -67,6 +71,40 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
     if large:
         raise UnsupportedError("it combines an activation with values of another shape")
     return _function(placer, node, inputs, values)
+
+
+def _of_numbers(
+    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Seen], value: Value
+) -> Value | None:
+    """Return what slopes, or bounds that samples do not reach, make of elements; else None."""
+    made, kind = value.made, node.op_type
+    if kind == "PRelu" and isinstance(inputs[1], Constant):
+        slopes = inputs[1]
+        if slopes.elements > 1 and not _along_columns(value, slopes):
+            raise UnsupportedError("its slopes are of other axes than channels")
+        count = 1 if slopes.elements == 1 else made.width
+        vector = vector_of(slopes, "Mul", count)
+        found = made_of(placer, made.rows, made.width, [made])
+        found.placing = lambda placer: placer.sloped(made, vector)
+        found.signed = True
+        return found.view(value)
+    ends = _bounds(own, inputs) if kind == "Clip" and not value.statistic else []
+    if not any(_SAMPLED <= abs(each) < _ENDLESS for each in ends):
+        return None
+    if len(ends) < 2 or max(map(abs, ends)) >= _ENDLESS:
+        raise UnsupportedError("it has one bound alone, other than 0")
+    low, high = ends
+    found = made_of(placer, made.rows, made.width, [made])
+    found.placing = lambda placer: placer.clipped(made, low, high, str(node.output[0]))
+    found.signed = low < 0
+    return found.view(value)
+
+
+def _bounds(own: Mapping[str, Any], inputs: Sequence[Seen]) -> list[float]:
+    """Return the bounds of a Clip that are given."""
+    told = [own[each] for each in ("min", "max") if each in own]
+    given = [each for each in inputs[1:] if isinstance(each, Constant) and each.elements == 1]
+    return [*told, *(float(each.value.reshape(())) for each in given)]
 
 
 def _again(placer: Placer, node: Any, told: Sequence[Any]) -> Seen:
@@ -293,4 +331,4 @@ def _check_last(placer: Placer, node: Any, own: Mapping[str, Any], value: Value)
         after = 1 if flat else after
     if after != 1:
         raise UnsupportedError("a softmax of other axes than rows")
-    return onnx.helper.make_node("Softmax", node.input, node.output, node.name, axis=-1)
+    return onnx.helper.make_node(node.op_type, node.input, node.output, node.name, axis=-1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.model.importers.onnx_parts import Headed, Look, Made, Product, Value, samples
 from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
 from accelsim.model.operators import (
+    ELU,
     GELU,
     LAYER_NORM,
     LEAKY_RELU,
@@ -18,6 +19,7 @@ from accelsim.model.operators import (
     SIGMOID,
     SILU,
     SOFTMAX,
+    SOFTPLUS,
     TANH,
     Operator,
     OperatorKind,
@@ -27,7 +29,7 @@ from accelsim.model.tensors import Parameter, Role
 if TYPE_CHECKING:
     from accelsim.model.importers.onnx_placer import Placer
 
-_CURVES = (TANH, SIGMOID, RELU, LEAKY_RELU, SILU, GELU, SOFTMAX)
+_CURVES = (TANH, SIGMOID, RELU, LEAKY_RELU, SILU, GELU, ELU, SOFTPLUS, SOFTMAX)
 _NORMS = (LAYER_NORM, RMS_NORM)
 # Of the greatest value of a row; constants of float16 are 1e-4 beside the ones that are meant.
 _TOLERANCE = 2e-4
@@ -108,6 +110,15 @@ class Function(Made):
         size = np.abs(wanted).max() + 1e-30
         return (factor, shift) if np.abs(made - wanted).max() / size <= _ROUNDING else None
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Between which two numbers it keeps elements, None if it does anything else."""
+        import numpy as np
+
+        ends = float(np.min(self._probe)), float(np.max(self._probe))
+        kept = np.array_equal(self._probe, samples(self.width).clip(*ends))
+        return ends if kept else None
+
     def norm(self, placer: Placer) -> tuple[OperatorKind, str, Made] | None:
         """Return the norm that it is, without scale and shift, of its root or a function of it."""
         for again in (self, *(again for _, again in self._rooted(placer))):
@@ -158,6 +169,8 @@ class Function(Made):
             return split.made(placer)
         if self.line and not isinstance(self.root, Headed):
             return placer.scalars(self.root, *self.line, str(self.node.output[0]))
+        if self.bounds:
+            return placer.clipped(self.root, *self.bounds, str(self.node.output[0]))
         both = [each.made for each in self.operands]
         if self.node.op_type in ("Add", "Mul", "Sum") and len(set(both)) == len(both) > 1:
             return placer.combined(self.node.op_type, both)

@@ -105,6 +105,25 @@ def _embedded(p: Parts) -> list[Any]:
     return [made, lengths or p.constant(np.zeros(1, np.int32)), total]
 
 
+def _group_norm(p: Parts) -> Any:
+    """Return the norm of groups of channels; until opset 20 scale and shift are of groups."""
+    import numpy as np
+
+    value, scale, shift = p.inputs
+    groups, (batch, channels, *pixels) = p.own["num_groups"], value.shape
+    ones = [p.constant(np.full(groups, each, np.float32)) for each in (1, 0)]
+    epsilon = p.own.get("epsilon", 1e-5)
+    grouped = p.shaped(value, batch, groups, -1)
+    normal = p("InstanceNormalization", grouped, *ones, epsilon=epsilon)
+    ends = [
+        p.constant(np.repeat(array, channels // array.size).reshape(-1, *[1] * len(pixels)), each)
+        for each in (scale, shift)
+        for array in (p.read(each),)
+    ]
+    scaled = p("Mul", p.shaped(normal, *value.shape), ends[0])
+    return p("Add", scaled, ends[1])
+
+
 def _einsum(p: Parts) -> Any:
     """Return a product of two: transposed, seen as matrices, multiplied, seen as it is wanted."""
     spelled = p.own["equation"].decode().replace(" ", "")
@@ -210,6 +229,7 @@ FUSED: Mapping[tuple[str, str], Callable[[Parts], Any]] = {
     ("", "Attention"): onnx_fused_attention.attention,
     ("", "Einsum"): _einsum,
     ("", "GRU"): recurrent,
+    ("", "GroupNormalization"): _group_norm,
     ("", "LSTM"): recurrent,
     ("", "RNN"): recurrent,
     ("", "RotaryEmbedding"): onnx_fused_attention.rotary,

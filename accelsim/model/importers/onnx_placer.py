@@ -23,6 +23,7 @@ from accelsim.model.operators import (
     AFFINE,
     ATTENTION_CONTEXT,
     ATTENTION_SCORES,
+    CLIP,
     CONCAT,
     CONVOLUTION,
     GATHER,
@@ -31,6 +32,7 @@ from accelsim.model.operators import (
     LAYER_NORM,
     MATMUL,
     MULTIPLY,
+    PRELU,
     PREPEND,
     REARRANGE,
     RMS_NORM,
@@ -241,6 +243,21 @@ class Placer:
         )
         form = "" if len(some) == 2 else some[0][0]
         return self.function(AFFINE, source, parameters=own, form=form)
+
+    def clipped(self, source: Made, low: float, high: float, name: str) -> str:
+        """Place what keeps elements between two numbers."""
+        import numpy as np
+
+        ends = [("low", np.array([low], np.float32)), ("high", np.array([high], np.float32))]
+        own = tuple(
+            self.parameter(Constant(f"{name}.{each}", (1,), partial(np.copy, one)))
+            for each, one in ends
+        )
+        return self.function(CLIP, source, parameters=own)
+
+    def sloped(self, source: Made, slopes: Constant) -> str:
+        """Place what multiplies elements below 0 by slopes of columns, or one number."""
+        return self.function(PRELU, source, parameters=(self.parameter(slopes),))
 
     def norm(
         self,

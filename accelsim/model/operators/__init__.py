@@ -16,8 +16,10 @@ from accelsim.model.operators.base import OperatorKind as OperatorKind
 from accelsim.model.operators.base import Reach as Reach
 from accelsim.model.operators.base import Recipe as Recipe
 from accelsim.model.operators.base import StateAccess as StateAccess
+from accelsim.model.operators.clip import Clip
 from accelsim.model.operators.concat import Concat
 from accelsim.model.operators.convolution import Convolution
+from accelsim.model.operators.elu import Elu
 from accelsim.model.operators.entropy import Entropy
 from accelsim.model.operators.gather import Gather
 from accelsim.model.operators.gelu import Gelu
@@ -28,6 +30,7 @@ from accelsim.model.operators.leaky_relu import LeakyRelu
 from accelsim.model.operators.matmul import Matmul
 from accelsim.model.operators.max_pool import MaxPool
 from accelsim.model.operators.multiply import Multiply
+from accelsim.model.operators.prelu import Prelu
 from accelsim.model.operators.prepend import Prepend
 from accelsim.model.operators.rearrange import Rearrange
 from accelsim.model.operators.relu import Relu
@@ -37,6 +40,7 @@ from accelsim.model.operators.score_bias import ScoreBias
 from accelsim.model.operators.sigmoid import Sigmoid
 from accelsim.model.operators.silu import Silu
 from accelsim.model.operators.softmax import Softmax
+from accelsim.model.operators.softplus import Softplus
 from accelsim.model.operators.take import Take
 from accelsim.model.operators.tanh import Tanh
 from accelsim.model.operators.trigram import Trigram
@@ -47,8 +51,10 @@ AFFINE = Affine()
 ATTENTION_CONTEXT = AttentionContext()
 ATTENTION_SCORES = AttentionScores()
 AVERAGE_POOL = AveragePool()
+CLIP = Clip()
 CONCAT = Concat()
 CONVOLUTION = Convolution()
+ELU = Elu()
 ENTROPY = Entropy()
 GATHER = Gather()
 GELU = Gelu()
@@ -59,6 +65,7 @@ LEAKY_RELU = LeakyRelu()
 MATMUL = Matmul()
 MAX_POOL = MaxPool()
 MULTIPLY = Multiply()
+PRELU = Prelu()
 PREPEND = Prepend()
 REARRANGE = Rearrange()
 RELU = Relu()
@@ -68,6 +75,7 @@ SCORE_BIAS = ScoreBias()
 SIGMOID = Sigmoid()
 SILU = Silu()
 SOFTMAX = Softmax()
+SOFTPLUS = Softplus()
 TAKE = Take()
 TANH = Tanh()
 TRIGRAM = Trigram()

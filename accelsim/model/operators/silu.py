@@ -10,13 +10,14 @@ class Silu(OperatorKind):
 
     Source: Elfwing et al., "Sigmoid-weighted linear units", Neural Networks 107, 2018, equation 5.
     The form ``hard`` has a straight line in its place (Howard et al., "Searching for MobileNetV3",
-    ICCV 2019), ``1.702`` the function of 1.702 x (``quick_gelu``).
+    ICCV 2019), ``1.702`` the function of 1.702 x (``quick_gelu``). The form ``mish`` multiplies by
+    tanh(ln(1 + e^x)) (Misra, "Mish", BMVC 2020, equation 1).
     """
 
     name = "silu"
     reach = Reach.ELEMENT
     recipe = Recipe(1, 1, 2)  # one piecewise-linear step
-    forms = frozenset({"", "hard", "1.702"})
+    forms = frozenset({"", "hard", "1.702", "mish"})
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x / (1 + e^-x); far below 0 the exponential overflows, and the result is 0."""
@@ -26,6 +27,9 @@ class Silu(OperatorKind):
         if operator.form == "hard":
             hard: Array = value * (value + 3).clip(0, 6) / 6
             return hard
+        if operator.form == "mish":
+            mish: Array = value * np.tanh(np.logaddexp(value, np.float32(0)))
+            return mish
         with np.errstate(over="ignore"):
             denominator: Array = np.exp(-value * np.float32(operator.form or 1))
         denominator += 1

@@ -6,11 +6,15 @@ from accelsim.model.operators.base import Array, Arrays, Held, Operator, Operato
 
 
 class Softmax(OperatorKind):
-    """Scales each row, masks it where ``masked``, and normalises its exponentials."""
+    """Scales each row, masks it where ``masked``, and normalises its exponentials.
+
+    The form ``log`` returns their logarithms: one of each row's sum, in place of the divisions.
+    """
 
     name = "softmax"
     reach = Reach.ROW
     recipe = Recipe(3, 4, 7)  # three sweeps: the maximum, the sum of the exponentials, the division
+    forms = frozenset({"", "log"})
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the softmax of the scores (sentences, heads, rows, columns).
@@ -32,6 +36,11 @@ class Softmax(OperatorKind):
         for visible in seen:
             scores = np.where(visible, scores, np.float32(-np.inf))
         exponentials: Array = scores - scores.max(axis=-1, keepdims=True)
+        if operator.form:
+            logarithms: Array = exponentials - np.log(
+                np.exp(exponentials).sum(axis=-1, keepdims=True)
+            )
+            return logarithms
         np.exp(exponentials, out=exponentials)
         exponentials /= exponentials.sum(axis=-1, keepdims=True)
         if len(seen) > 1 or any(mask.ndim == 3 for mask in masks):
