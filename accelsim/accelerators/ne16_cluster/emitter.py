@@ -74,8 +74,8 @@ class LayerEmitter:
         own, uses = layer.operator, list[Use]()
         size = 0
         for tensor in self.context.stored(own):
-            each = tensor.parameter.elements // own.columns
-            part = self.context.part(tensor, each * columns[0], each * columns[1])
+            count = tensor.parameter.elements  # a function that has one number takes all columns
+            part = self.context.part(tensor, *(count * end // own.columns for end in columns))
             if part.mask_bytes:
                 raise MappingError(
                     f"{own.label}: '{self.machine.name}' reads no masks; store its weights with "
