@@ -129,6 +129,15 @@ def parse_document(text: str, path: Path) -> Document:
     return Document(read.data, places, path, [path])
 
 
+def at_key(file: Path, key: str) -> str:
+    """Return the path of a JSON file, with the line where a key first stands in it if it does."""
+    try:
+        before, found, _ = file.read_text("utf-8").partition(f'"{key}"')
+    except (OSError, ValueError):
+        return str(file)
+    return f"{file}:{before.count(chr(10)) + 1}" if found else str(file)
+
+
 def describe(value: Any) -> str:
     """Return what a value is, for an error message: ``the text 'no'``, ``a list``, ``4``."""
     if isinstance(value, dict):

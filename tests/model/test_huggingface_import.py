@@ -94,7 +94,7 @@ def test_a_sliding_window_is_read(tmp_path: Path, keys: dict[str, Any], window: 
             {"hiden_size" if k == "hidden_size" else k: v for k, v in MINILM.items()},
             ":1: hiden_size: unknown key; did you mean 'hidden_size'?",
         ),
-        (MINILM | {"hidden_size": "384"}, ': hidden_size: expected a number, got the text "384"'),
+        (MINILM | {"hidden_size": "384"}, ':1: hidden_size: expected a number, got the text "384"'),
         (ALBERT | {"num_hidden_groups": 4}, ": num_hidden_groups is 4; expected 1, so that all "),
         (
             MINILM | {"position_embedding_type": "relative_key"},
@@ -139,7 +139,7 @@ def test_biases_are_those_of_the_types_that_read_the_keys(
         ({"model_type": "bert", "layer_norm_eps": 0.1}, ": model_family: norm_epsilon is 0.1; exp"),
         (
             {"model_type": "vit", "image_size": 8, "patch_size": 4, "head_dim": 3},
-            ": head_dim: heads are 6 wide together; expected hidden_size 8, for which",
+            ":1: head_dim: heads are 6 wide together; expected hidden_size 8, for which",
         ),
         (
             {"model_type": "opt", "ffn_dim": 8, "layer_norm_elementwise_affine": False},
@@ -155,11 +155,11 @@ def test_biases_are_those_of_the_types_that_read_the_keys(
         ),
         (
             {"model_type": "llama", "rope_scaling": {"rope_type": "yarm"}},
-            ": rope_scaling: rope_type: expected one of default, linear, dynamic, yarn, ",
+            ":1: rope_scaling: rope_type: expected one of default, linear, dynamic, yarn, ",
         ),
         (
             {"model_type": "gpt_neox", "rope_scaling": "linear"},
-            ": rope_scaling: expected a mapping, got the text 'linear'",
+            ":1: rope_scaling: expected a mapping, got the text 'linear'",
         ),
         (
             {"model_type": "llama", "hidden_size": 260, "num_attention_heads": 8},

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.document import describe, read_text
+from accelsim.inputs.document import at_key, describe, read_text
 from accelsim.inputs.files import is_file, is_there
 from accelsim.model.families import MODEL_FAMILIES, find_model
 from accelsim.model.families.base import Network
@@ -103,7 +103,9 @@ def hyperparameters_of(config: dict[str, Any], file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {', '.join(missing)}: missing; a {name} has the keys {has}")
     for key in words.keys.values():
         if isinstance(text := filled[key], str) and text.replace(".", "", 1).isdigit():
-            raise ConfigError(f'{file}: {key}: expected a number, got the text "{text}"')
+            raise ConfigError(
+                f'{at_key(file, key)}: {key}: expected a number, got the text "{text}"'
+            )
     for key, wanted in words.demands.items():
         if filled.get(key, wanted) != wanted:
             raise ConfigError(
@@ -113,7 +115,8 @@ def hyperparameters_of(config: dict[str, Any], file: Path) -> dict[str, Any]:
     try:
         return {"name": _name(file), "family": name, **family.translate(filled)}
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{file}: {error}") from None
+        at = at_key(file, str(error).partition(":")[0])
+        raise ConfigError(f"{at}: {error}") from None
 
 
 def _name(file: Path) -> str:
@@ -182,16 +185,7 @@ def _check_slips(file: Path, config: Mapping[str, Any], words: HuggingFace) -> N
     known = {*words.keys.values(), *words.demands, *_READ}
     for key in config.keys() - known:
         if near := get_close_matches(key, known - config.keys(), n=1, cutoff=_SLIP):
-            line = _line(file, key)
-            raise ConfigError(f"{file}{line}: {key}: unknown key; did you mean '{near[0]}'?")
-
-
-def _line(file: Path, key: str) -> str:
-    """Return where a key first stands in a file, such as ``:3``; nothing for a file that is not."""
-    if not is_file(file):
-        return ""
-    before, found, _ = file.read_text().partition(json.dumps(key))
-    return f":{before.count(chr(10)) + 1}" if found else ""
+            raise ConfigError(f"{at_key(file, key)}: {key}: unknown key; did you mean '{near[0]}'?")
 
 
 def _sizes(value: object) -> bool:

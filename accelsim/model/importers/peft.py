@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.document import describe
+from accelsim.inputs.document import at_key, describe
 from accelsim.inputs.files import is_file, is_there, read_bytes
 
 SETTINGS = "adapter_config.json"
@@ -106,8 +106,9 @@ def read_adaptation(path: Path) -> Keys:
 
 
 def _unreadable(file: Path, what: str) -> ConfigError:
+    at = at_key(file, what.partition(":")[0])
     return ConfigError(
-        f"{file}: cannot be read: {what}; expected the settings that save_pretrained of peft or "
+        f"{at}: cannot be read: {what}; expected the settings that save_pretrained of peft or "
         "save_adapter of adapters writes"
     )
 
