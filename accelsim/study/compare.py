@@ -10,6 +10,7 @@ from math import fsum
 from pathlib import Path
 from typing import Any
 
+from accelsim.account.scopes import SCOPES
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.study.saved_run import SavedRun, load_run
@@ -218,8 +219,8 @@ def _views(sides: Sequence[Side]) -> Iterator[View]:
 
 def _scopes(side: Side, quantity: str, name: str) -> dict[str, float | None]:
     """Return a figure of every scope, from the narrowest; None where a run has none."""
-    scopes = side.results["scopes"].items()
-    return {f"{quantity}.{scope}": found[name] if found else None for scope, found in scopes}
+    scopes = side.results["scopes"]
+    return {f"{quantity}.{each}": (scopes.get(each) or {}).get(name) for each in SCOPES}
 
 
 def _rows(side: Side) -> dict[str, list[Any]]:
