@@ -8,7 +8,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from accelsim.inference.forward import evaluate_graph
-from accelsim.model.importers.onnx_file import import_onnx
+from accelsim.model.importers.onnx.file import import_onnx
 from accelsim.model.operators.base import Array
 
 

@@ -17,7 +17,7 @@ from accelsim.model.families import Network
 from accelsim.model.families.onnx_model import OnnxModel
 from accelsim.model.families.vision import Vision
 from accelsim.model.graph import LayerGraph
-from accelsim.model.importers.onnx_file import import_onnx
+from accelsim.model.importers.onnx.file import import_onnx
 from accelsim.model.operators import GATHER
 from accelsim.model.operators.base import Array, Operator
 

@@ -19,7 +19,7 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.files import is_file, is_there, names_in, read_bytes
 from accelsim.model.families import MODEL_FAMILIES, name_prefixes
 from accelsim.model.families.huggingface import HuggingFace
-from accelsim.model.importers.onnx_file import onnx_parameters
+from accelsim.model.importers.onnx.file import onnx_parameters
 from accelsim.model.tensors import Parameter
 from accelsim.weights.weight_set import Values, WeightSet, check_finite, report
 

@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 from onnx_graphs import drawn, node, numbers, saved, tensor  # noqa: E402
 
 from accelsim.inference.imported import forward_onnx  # noqa: E402
-from accelsim.model.importers.onnx_file import import_onnx  # noqa: E402
+from accelsim.model.importers.onnx.file import import_onnx  # noqa: E402
 
 TOKENS, PAST, HEADS, KEPT, WIDTH = 3, 4, 4, 2, 8
 LONG = HEADS * WIDTH

@@ -15,7 +15,7 @@ from onnx_graphs import drawn, evaluated, made, node, numbers, saved, tensor  # 
 
 from accelsim.errors import ConfigError  # noqa: E402
 from accelsim.inference.imported import forward_onnx  # noqa: E402
-from accelsim.model.importers.onnx_file import Imported, import_onnx  # noqa: E402
+from accelsim.model.importers.onnx.file import Imported, import_onnx  # noqa: E402
 
 TOKENS, WIDTH, HEADS, INNER, WORDS = 6, 8, 2, 16, 11
 

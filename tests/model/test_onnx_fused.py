@@ -12,7 +12,7 @@ import pytest
 
 from accelsim.errors import ConfigError
 from accelsim.inference.imported import forward_onnx
-from accelsim.model.importers.onnx_file import import_onnx
+from accelsim.model.importers.onnx.file import import_onnx
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 

@@ -13,7 +13,7 @@ import pytest
 from accelsim.errors import ConfigError
 from accelsim.inference.imported import forward_onnx
 from accelsim.model.families import find_model
-from accelsim.model.importers.onnx_file import read_graph
+from accelsim.model.importers.onnx.file import read_graph
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 

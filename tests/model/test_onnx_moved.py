@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 from onnx_graphs import drawn, evaluated, made, node, numbers, saved, tensor  # noqa: E402
 from test_onnx_forms import agrees, kinds, picture  # noqa: E402
 
-from accelsim.model.importers.onnx_file import import_onnx  # noqa: E402
+from accelsim.model.importers.onnx.file import import_onnx  # noqa: E402
 
 # Pictures of 6 channels and 8 x 8 pixels go in.
 Graph = tuple[list[Any], list[Any]]

@@ -49,7 +49,7 @@ class OnnxModel(OneInput):
 
         Raises ConfigError as ``read_graph``, for exits, and for classes that no output has.
         """
-        from accelsim.model.importers.onnx_file import import_onnx
+        from accelsim.model.importers.onnx.file import import_onnx
 
         if exits != "none" or attention_spans is not None:
             raise ConfigError(f"{self.path}: a graph of ONNX has no early exits or attention spans")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from accelsim.model.importers.onnx_parts import Made
-from accelsim.model.importers.onnx_values import UnsupportedError
+from accelsim.model.importers.onnx.parts import Made
+from accelsim.model.importers.onnx.values import UnsupportedError
 
 if TYPE_CHECKING:
-    from accelsim.model.importers.onnx_placer import Placer
+    from accelsim.model.importers.onnx.placer import Placer
 
 
 class Scores(Made):

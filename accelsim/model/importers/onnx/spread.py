@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from accelsim.model.importers.onnx_parts import Affine, Made, Value
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.parts import Affine, Made, Value
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 
 
 class Spread(Made):

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from accelsim.model.importers.onnx_elements import made_of, vector_of
-from accelsim.model.importers.onnx_functions import Function, of_heads
-from accelsim.model.importers.onnx_parts import Affine, Headed, Made, Masked, Value, settled
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_products import as_picture, picture_of, window_of
-from accelsim.model.importers.onnx_values import UnsupportedError
+from accelsim.model.importers.onnx.elements import made_of, vector_of
+from accelsim.model.importers.onnx.functions import Function, of_heads
+from accelsim.model.importers.onnx.parts import Affine, Headed, Made, Masked, Value, settled
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.products import as_picture, picture_of, window_of
+from accelsim.model.importers.onnx.values import UnsupportedError
 from accelsim.model.operators import AVERAGE_POOL, LAYER_NORM, MAX_POOL, RMS_NORM, Window
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from accelsim.model.importers.onnx_moved import MOVING, Moved, moved, moved_value
-from accelsim.model.importers.onnx_parts import Made, Product, Value, gathered, joined
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_values import (
+from accelsim.model.importers.onnx.moved import MOVING, Moved, moved, moved_value
+from accelsim.model.importers.onnx.parts import Made, Product, Value, gathered, joined
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.values import (
     Constant,
     UnsupportedError,
     attributes_of,

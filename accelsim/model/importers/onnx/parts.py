@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
-from accelsim.model.importers.onnx_weights import rows_of, times
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.weights import rows_of, times
 from accelsim.model.operators import OperatorKind, Window
 
 if TYPE_CHECKING:
-    from accelsim.model.importers.onnx_placer import Placer
+    from accelsim.model.importers.onnx.placer import Placer
 
 PADDED = "zeros around a picture that no convolution reads"
 

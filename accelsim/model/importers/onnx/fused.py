@@ -10,11 +10,11 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from accelsim.model.importers import onnx_fused_attention
-from accelsim.model.importers.onnx_integers import number
-from accelsim.model.importers.onnx_pieces import MICROSOFT, Parts
-from accelsim.model.importers.onnx_recurrent import recurrent
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx import fused_attention
+from accelsim.model.importers.onnx.integers import number
+from accelsim.model.importers.onnx.pieces import MICROSOFT, Parts
+from accelsim.model.importers.onnx.recurrent import recurrent
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 
 # -- functions, norms, products ----------------------------------------------------------------
 
@@ -226,14 +226,14 @@ def _same(p: Parts) -> Any:
 
 
 FUSED: Mapping[tuple[str, str], Callable[[Parts], Any]] = {
-    ("", "Attention"): onnx_fused_attention.attention,
+    ("", "Attention"): fused_attention.attention,
     ("", "Einsum"): _einsum,
     ("", "GRU"): recurrent,
     ("", "GroupNormalization"): _group_norm,
     ("", "LSTM"): recurrent,
     ("", "RNN"): recurrent,
-    ("", "RotaryEmbedding"): onnx_fused_attention.rotary,
-    (MICROSOFT, "Attention"): onnx_fused_attention.packed_attention,
+    ("", "RotaryEmbedding"): fused_attention.rotary,
+    (MICROSOFT, "Attention"): fused_attention.packed_attention,
     (MICROSOFT, "BiasGelu"): _biased_gelu,
     (MICROSOFT, "DequantizeLinear"): _same,
     (MICROSOFT, "DynamicQuantizeMatMul"): _integer_matmul,
@@ -244,15 +244,15 @@ FUSED: Mapping[tuple[str, str], Callable[[Parts], Any]] = {
     (MICROSOFT, "FusedMatMul"): _fused_matmul,
     (MICROSOFT, "GatherBlockQuantized"): _block_rows,
     (MICROSOFT, "Gelu"): _biased_gelu,
-    (MICROSOFT, "GroupQueryAttention"): onnx_fused_attention.grouped_attention,
+    (MICROSOFT, "GroupQueryAttention"): fused_attention.grouped_attention,
     (MICROSOFT, "MatMulIntegerToFloat"): _integer_matmul,
     (MICROSOFT, "MatMulNBits"): _block_matmul,
-    (MICROSOFT, "MultiHeadAttention"): onnx_fused_attention.heads_attention,
-    (MICROSOFT, "QAttention"): onnx_fused_attention.packed_attention,
+    (MICROSOFT, "MultiHeadAttention"): fused_attention.heads_attention,
+    (MICROSOFT, "QAttention"): fused_attention.packed_attention,
     (MICROSOFT, "QEmbedLayerNormalization"): _embedded,
     (MICROSOFT, "QuantizeLinear"): _same,
     (MICROSOFT, "QuickGelu"): _quick_gelu,
-    (MICROSOFT, "RotaryEmbedding"): onnx_fused_attention.rotary,
+    (MICROSOFT, "RotaryEmbedding"): fused_attention.rotary,
     (MICROSOFT, "SkipLayerNormalization"): _skipped_norm,
     (MICROSOFT, "SkipSimplifiedLayerNormalization"): _skipped_norm,
 }

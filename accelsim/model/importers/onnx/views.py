@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from accelsim.model.importers.onnx_elements import made_of
-from accelsim.model.importers.onnx_parts import (
+from accelsim.model.importers.onnx.elements import made_of
+from accelsim.model.importers.onnx.parts import (
     Input,
     Made,
     Value,
@@ -17,8 +17,8 @@ from accelsim.model.importers.onnx_parts import (
     matrix_of,
     settled,
 )
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 
 
 def as_input(shape: Sequence[int], array: Any) -> Value:

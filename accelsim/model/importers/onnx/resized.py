@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from accelsim.model.importers.onnx_elements import made_of, vector_of
-from accelsim.model.importers.onnx_moved import (
+from accelsim.model.importers.onnx.elements import made_of, vector_of
+from accelsim.model.importers.onnx.moved import (
     FIRST_RESIZE,
     Moved,
     coordinates,
@@ -16,10 +16,10 @@ from accelsim.model.importers.onnx_moved import (
     moved_value,
     scaled,
 )
-from accelsim.model.importers.onnx_parts import Affine, Made, Product, Value
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_products import as_picture, picture_of
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.parts import Affine, Made, Product, Value
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.products import as_picture, picture_of
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 from accelsim.model.operators import LAYER_NORM, Window
 
 

@@ -18,13 +18,13 @@ from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
-from accelsim.model.importers.onnx_fused import parts_of
-from accelsim.model.importers.onnx_kinds import MAKERS, OWN_DOMAIN, REASONS, is_supported
-from accelsim.model.importers.onnx_operated import operated
-from accelsim.model.importers.onnx_parts import Value, gathered, look_up, settled
-from accelsim.model.importers.onnx_placer import Placer, checked
-from accelsim.model.importers.onnx_turned import Turned
-from accelsim.model.importers.onnx_values import (
+from accelsim.model.importers.onnx.fused import parts_of
+from accelsim.model.importers.onnx.kinds import MAKERS, OWN_DOMAIN, REASONS, is_supported
+from accelsim.model.importers.onnx.operated import operated
+from accelsim.model.importers.onnx.parts import Value, gathered, look_up, settled
+from accelsim.model.importers.onnx.placer import Placer, checked
+from accelsim.model.importers.onnx.turned import Turned
+from accelsim.model.importers.onnx.values import (
     FOLDED,
     Constant,
     UnsupportedError,
@@ -40,7 +40,7 @@ from accelsim.model.importers.onnx_values import (
     tensor_constant,
     work_out,
 )
-from accelsim.model.importers.onnx_views import as_input
+from accelsim.model.importers.onnx.views import as_input
 
 _LISTED = 20
 _DAMAGED = (

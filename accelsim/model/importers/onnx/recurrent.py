@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.model.importers.onnx_pieces import Parts
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.pieces import Parts
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 
 _USUAL = {
     "GRU": (b"Sigmoid", b"Tanh"),

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from accelsim.model.importers.onnx_elements import elements
-from accelsim.model.importers.onnx_parts import Input, Look, Value
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_products import conv, gemm, matmul
-from accelsim.model.importers.onnx_rows import pool
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, is_integer
-from accelsim.model.importers.onnx_views import concat
+from accelsim.model.importers.onnx.elements import elements
+from accelsim.model.importers.onnx.parts import Input, Look, Value
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.products import conv, gemm, matmul
+from accelsim.model.importers.onnx.rows import pool
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, is_integer
+from accelsim.model.importers.onnx.views import concat
 
 
 def dequantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:

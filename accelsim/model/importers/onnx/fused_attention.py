@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from accelsim.model.importers.onnx_integers import number
-from accelsim.model.importers.onnx_pieces import MICROSOFT, Parts
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.integers import number
+from accelsim.model.importers.onnx.pieces import MICROSOFT, Parts
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 
 _HIDDEN = -1e9  # what is added to scores that do not count
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from math import prod
 from typing import Any, NoReturn
 
-from accelsim.model.importers.onnx_attention import Probabilities, Scores
-from accelsim.model.importers.onnx_elements import made_of
-from accelsim.model.importers.onnx_parts import Made, Masked, Product, Value, gathered
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
+from accelsim.model.importers.onnx.attention import Probabilities, Scores
+from accelsim.model.importers.onnx.elements import made_of
+from accelsim.model.importers.onnx.parts import Made, Masked, Product, Value, gathered
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
 
 # Nodes that read channels of a picture, and those that read the last axis.
 _POOLS = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")

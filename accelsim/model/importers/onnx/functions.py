@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from accelsim.model.importers.onnx_parts import Headed, Look, Made, Product, Value, samples
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
+from accelsim.model.importers.onnx.parts import Headed, Look, Made, Product, Value, samples
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
 from accelsim.model.operators import (
     ELU,
     GELU,
@@ -27,7 +27,7 @@ from accelsim.model.operators import (
 from accelsim.model.tensors import Parameter, Role
 
 if TYPE_CHECKING:
-    from accelsim.model.importers.onnx_placer import Placer
+    from accelsim.model.importers.onnx.placer import Placer
 
 _CURVES = (TANH, SIGMOID, RELU, LEAKY_RELU, SILU, GELU, ELU, SOFTPLUS, SOFTMAX)
 _NORMS = (LAYER_NORM, RMS_NORM)

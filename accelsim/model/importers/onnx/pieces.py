@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, attributes_of
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, attributes_of
 
 MICROSOFT = "com.microsoft"
 

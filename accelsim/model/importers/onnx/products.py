@@ -8,11 +8,11 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from accelsim.model.importers.onnx_attention import Probabilities, Scores
-from accelsim.model.importers.onnx_elements import vector_of
-from accelsim.model.importers.onnx_functions import Function
-from accelsim.model.importers.onnx_moved import moved_value
-from accelsim.model.importers.onnx_parts import (
+from accelsim.model.importers.onnx.attention import Probabilities, Scores
+from accelsim.model.importers.onnx.elements import vector_of
+from accelsim.model.importers.onnx.functions import Function
+from accelsim.model.importers.onnx.moved import moved_value
+from accelsim.model.importers.onnx.parts import (
     Input,
     Made,
     Product,
@@ -21,9 +21,9 @@ from accelsim.model.importers.onnx_parts import (
     joined,
     settled,
 )
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
-from accelsim.model.importers.onnx_weights import times
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.weights import times
 from accelsim.model.operators import Window
 
 

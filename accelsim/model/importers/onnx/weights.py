@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from accelsim.model.importers.onnx_values import Constant
+from accelsim.model.importers.onnx.values import Constant
 
 
 def times(given: Constant, scale: Constant | float) -> Constant:

@@ -9,15 +9,15 @@ from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.importers.onnx_attention import LEAST_SEEN, Scores, is_mask
-from accelsim.model.importers.onnx_parts import (
+from accelsim.model.importers.onnx.attention import LEAST_SEEN, Scores, is_mask
+from accelsim.model.importers.onnx.parts import (
     Affine,
     Headed,
     Input,
     Made,
     Product,
 )
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 from accelsim.model.operators import (
     ADD,
     AFFINE,

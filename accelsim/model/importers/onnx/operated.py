@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from accelsim.model.importers.onnx_kinds import Maker
-from accelsim.model.importers.onnx_moved import MOVING, copies, wanted_columns
-from accelsim.model.importers.onnx_parts import Value
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_turned import Turned, turned
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, attributes_of
+from accelsim.model.importers.onnx.kinds import Maker
+from accelsim.model.importers.onnx.moved import MOVING, copies, wanted_columns
+from accelsim.model.importers.onnx.parts import Value
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.turned import Turned, turned
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, attributes_of
 
 
 def operated(placer: Placer, maker: Maker, node: Any, inputs: Sequence[Any]) -> list[Any]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from accelsim.model.importers.onnx_attention import Probabilities, Scores, is_mask
-from accelsim.model.importers.onnx_functions import Function, is_identity, of_heads, probes
-from accelsim.model.importers.onnx_parts import (
+from accelsim.model.importers.onnx.attention import Probabilities, Scores, is_mask
+from accelsim.model.importers.onnx.functions import Function, is_identity, of_heads, probes
+from accelsim.model.importers.onnx.parts import (
     Affine,
     Headed,
     Look,
@@ -21,9 +21,9 @@ from accelsim.model.importers.onnx_parts import (
     matrix_of,
     settled,
 )
-from accelsim.model.importers.onnx_placer import Placer
-from accelsim.model.importers.onnx_spread import spread
-from accelsim.model.importers.onnx_values import Constant, UnsupportedError, work_out
+from accelsim.model.importers.onnx.placer import Placer
+from accelsim.model.importers.onnx.spread import spread
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
 from accelsim.model.operators import AVERAGE_POOL, Window
 
 Seen = Constant | Value

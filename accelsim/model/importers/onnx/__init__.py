@@ -1,0 +1,1 @@
+"""ONNX files as layer graphs: read (``file``), recognised (``kinds``), placed (``placer``)."""
