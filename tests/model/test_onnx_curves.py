@@ -109,6 +109,7 @@ def test_every_machine_prices_what_is_new(machine: str, tmp_path: Path) -> None:
     [
         (curve(node("Elu", "h", "y", alpha=0.5)), "no operator kind computes it"),
         (curve(node("Clip", "h - high", "y"), own=ends(0, 20)[1:]), "one bound alone"),
+        (curve(node("Min", "h high", "y"), own=ends(0, 20)[1:]), "one bound alone"),
         (curve(node("PRelu", "h s", "y"), own=[drawn("s", 8)]), "slopes are of other axes"),
     ],
 )

@@ -88,7 +88,8 @@ def _of_numbers(
         found.placing = lambda placer: placer.sloped(made, vector)
         found.signed = True
         return found.view(value)
-    ends = _bounds(own, inputs) if kind == "Clip" and not value.statistic else []
+    bounding = kind in ("Clip", "Min", "Max") and not value.statistic
+    ends = _bounds(own, inputs) if bounding else []
     if not any(_SAMPLED <= abs(each) < _ENDLESS for each in ends):
         return None
     if len(ends) < 2 or max(map(abs, ends)) >= _ENDLESS:
@@ -101,9 +102,9 @@ def _of_numbers(
 
 
 def _bounds(own: Mapping[str, Any], inputs: Sequence[Seen]) -> list[float]:
-    """Return the bounds of a Clip that are given."""
+    """Return the bounds of a Clip, Min or Max that are given."""
     told = [own[each] for each in ("min", "max") if each in own]
-    given = [each for each in inputs[1:] if isinstance(each, Constant) and each.elements == 1]
+    given = [each for each in inputs if isinstance(each, Constant) and each.elements == 1]
     return [*told, *(float(each.value.reshape(())) for each in given)]
 
 
