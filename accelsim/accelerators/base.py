@@ -219,7 +219,8 @@ def lone_function(name: str, rows: int, depth: int) -> Operator:
     """Return a function of rows x depth that stands in no graph."""
     kind = find_kind(name)
     columns = depth if kind.keeps_width else 1
-    vectors = (Parameter(f"{n}", (columns,), Role.BACKBONE) for n in range(kind.vectors))
+    width = kind.vector_width(columns)
+    vectors = (Parameter(f"{n}", (width,), Role.BACKBONE) for n in range(kind.vectors))
     # Without a picture the window of a pooling is one pixel.
     window = Window((rows, 1), (1, 1)) if kind.windowed else None
     parts = (columns - columns // 2, columns // 2) if kind.side_by_side else ()

@@ -78,7 +78,8 @@ class OperatorKind(ABC):
     ``windowed`` that it reads a window of a picture; ``joins_heads`` that readers see the outputs
     of a batch side by side, as rows of one matrix.
     ``forms`` are the definitions of the function that an operator chooses from. ``vectors`` are
-    the parameters as long as a row; those at the positions ``ones`` begin as 1 rather than 0.
+    the parameters as long as a row, or of one element for all columns (``vectors_of_one``);
+    those at the positions ``ones`` begin as 1 rather than 0.
     ``taps`` are the elements that one element reads of inputs with rows of their own.
     """
 
@@ -94,6 +95,7 @@ class OperatorKind(ABC):
     joins_heads: ClassVar[bool] = False
     forms: ClassVar[frozenset[str]] = frozenset({""})
     vectors: ClassVar[int] = 0
+    vectors_of_one: ClassVar[bool] = False
     ones: ClassVar[frozenset[int]] = frozenset()
     taps: ClassVar[int] = 1
 
@@ -135,7 +137,11 @@ class OperatorKind(ABC):
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
         """Return the allowed lists of parameter shapes."""
-        return (((operator.columns,),) * self.vectors,)
+        return (((self.vector_width(operator.columns),),) * self.vectors,)
+
+    def vector_width(self, columns: int) -> int:
+        """Return how many elements each of the kind's vectors has."""
+        return 1 if self.vectors_of_one else columns
 
     def used(self, operator: Operator) -> tuple[Shape, ...]:
         """Return the shape of what the operator uses of each of its parameters."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 
 class Clip(OperatorKind):
@@ -13,10 +12,7 @@ class Clip(OperatorKind):
     reach = Reach.ELEMENT
     recipe = Recipe(1, 0, 2)  # two comparisons
     vectors = 2  # both bounds, read as other parameters are
-
-    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
-        """Return two numbers."""
-        return (((1,), (1,)),)
+    vectors_of_one = True
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return x between the bounds."""

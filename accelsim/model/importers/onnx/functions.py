@@ -232,9 +232,10 @@ def _computed(kind: OperatorKind, form: str, width: int) -> Any:
     import numpy as np
 
     sample = samples(width)
-    vectors = tuple(Parameter(f"p{n}", (width,), Role.BACKBONE) for n in range(kind.vectors))
+    shape = (kind.vector_width(width),)
+    vectors = tuple(Parameter(f"p{n}", shape, Role.BACKBONE) for n in range(kind.vectors))
     operator = Operator("probe", kind, len(sample), width, width, parameters=vectors, form=form)
-    given = [np.full(width, n in kind.ones, np.float32) for n in range(kind.vectors)]
+    given = [np.full(shape, n in kind.ones, np.float32) for n in range(kind.vectors)]
     with np.errstate(all="ignore"):
         return kind.compute(operator, [sample], given, {})
 
