@@ -116,3 +116,15 @@ def test_every_machine_prices_what_is_new(machine: str, tmp_path: Path) -> None:
 def test_what_no_form_has_is_told(model: Any, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=reason):
         import_onnx(saved(tmp_path, model), {})
+
+
+@pytest.mark.parametrize("high", [6, 20])
+def test_a_convolution_fused_with_bounds_is_both_nodes(high: int, tmp_path: Path) -> None:
+    told = {"pads": [1, 1, 1, 1], "activation": "Clip", "activation_params": [0.0, float(high)]}
+    fused = made([node("ms.FusedConv", "x w", "y", **told)], [1, 6, 8, 8], WEIGHT, opset=18)
+    apart = curve(node("Clip", "h low high", "y"), own=ends(0, high))
+    given = 20 * np.random.default_rng(6).standard_normal((1, 6, 8, 8)).astype(np.float32)
+    file = saved(tmp_path, fused)
+    same(file, apart, given)
+    ours, theirs = (import_onnx(saved(tmp_path, each), {}).graph for each in (fused, apart))
+    assert [o.kind for o in ours.operators] == [o.kind for o in theirs.operators]

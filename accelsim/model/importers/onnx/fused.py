@@ -39,7 +39,7 @@ def _activated(p: Parts, value: Any) -> Any:
     kind, told = p.own.get("activation", b"").decode(), p.own.get("activation_params", [])
     if kind == "Clip":
         low, high = (p.constant(np.float32(each)) for each in told)
-        return p("Min", p("Max", value, low), high)
+        return p("Clip", value, low, high)
     names = {"LeakyRelu": ["alpha"], "HardSigmoid": ["alpha", "beta"]}.get(kind, [])
     return p(kind, value, **dict(zip(names, told, strict=False))) if kind else value
 
