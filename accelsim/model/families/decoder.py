@@ -101,6 +101,12 @@ class Decoder(ModelFamily):
         form = form_of(self.norm_epsilon, USUAL_EPSILON)
         return graph.norm(name, module, source, Role.BACKBONE, form=form)
 
+    def add_embedding(self, graph: GraphBuilder) -> str:
+        """Place the look-up of tokens, the only one where positions turn queries and keys."""
+        graph.enter("embedding")
+        shape = (self.vocabulary_size, self.hidden_size)
+        return graph.gather("token", self.table, shape, Role.EMBEDDING)
+
     def add_head(self, graph: GraphBuilder, hidden: str, width: int | None = None) -> str:
         """Place the product that gives the logits behind the last token of each request.
 

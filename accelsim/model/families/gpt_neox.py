@@ -117,12 +117,6 @@ class GptNeox(Decoder):
         """Columns of a head that rotary positions turn."""
         return int(self.hidden_size // self.heads * self.rotary_share)
 
-    def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the look-up of tokens."""
-        graph.enter("embedding")
-        shape = (self.vocabulary_size, self.hidden_size)
-        return graph.gather("token", self.table, shape, Role.EMBEDDING)
-
     def add_layer(
         self, graph: GraphBuilder, layer: int, hidden: str, heads: int, masked: bool
     ) -> str:

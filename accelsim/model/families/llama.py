@@ -206,12 +206,6 @@ class Llama(Decoder):
         """Columns of a head that rotary positions turn."""
         return int(self.head_size * self.rotary_share)
 
-    def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the look-up of tokens."""
-        graph.enter("embedding")
-        shape = (self.vocabulary_size, self.hidden_size)
-        return graph.gather("token", self.table, shape, Role.EMBEDDING)
-
     def add_layer(
         self, graph: GraphBuilder, layer: int, hidden: str, heads: int, masked: bool
     ) -> str:
