@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
@@ -35,6 +34,7 @@ from accelsim.program import (
     Transfer,
     Use,
 )
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

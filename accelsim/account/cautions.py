@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import DRAM, EnergyAccount
@@ -12,6 +11,7 @@ from accelsim.engine.run import Run
 from accelsim.placement.placement import shared_bits
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, ceil_div, to_seconds
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
 from math import fsum
@@ -14,6 +13,7 @@ from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group, Key, Ledger
 from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
+from accelsim.values import dataclass
 
 DRAM = "dram"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import fsum
 
 from accelsim.accelerators.design import Design
@@ -20,6 +19,7 @@ from accelsim.model.operators import Reach
 from accelsim.placement.placement import DRAM
 from accelsim.program import Use, Words
 from accelsim.units import TICKS_PER_SECOND, ceil_div, to_seconds
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from accelsim.machine.regions import Region
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import Placement, by_model, kept_bits
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from math import fsum
 
@@ -21,6 +20,7 @@ from accelsim.policies.idle import IDLE_STATES
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, to_seconds
+from accelsim.values import dataclass
 
 
 class Scopes(dict[str, ScopeFigures]):

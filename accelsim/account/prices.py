@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from accelsim.accelerators.design import Design
@@ -18,6 +18,7 @@ from accelsim.memory.logic import Logic
 from accelsim.memory.protection import Code, codec_cost
 from accelsim.program import Segment
 from accelsim.units import Tick, period_of
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def price_list(
     """
     sheets, logic = dict(hardware.datasheets), hardware.site.logic
     drawn = hardware.power.regulator.drawn(hardware.clock.voltage)
-    for name, code in sorted(codecs):
+    for name, code in sorted(codecs, key=lambda each: (each[0], each[1].name)):
         sheets[name] = _with_codec(sheets[name], code, logic, drawn)
     priced = {(n, a): price for n, sheet in sheets.items() for a, price in sheet.prices.items()}
     joules = {key: price.joules for key, price in priced.items() if not price.paid_elsewhere}

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from accelsim.cli.options import (
 from accelsim.cli.output import show, without_markup, write
 from accelsim.cli.sweep import quick_study, run_sweep
 from accelsim.errors import INTERRUPTED, ConfigError
+from accelsim.values import dataclass
 from accelsim.version import __version__
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from accelsim.account.window import View, view_of
 from accelsim.engine.run import Run
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.policies.service import ServiceConfig
+from accelsim.values import dataclass
 from accelsim.workload.schema import Case
 
 if TYPE_CHECKING:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.machine.schema import HardwareConfig
+from accelsim.values import dataclass
 
 Figure = float | int | str | None
 

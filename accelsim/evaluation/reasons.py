@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import Comparison
 from accelsim.evaluation.result import Result
 from accelsim.program import ProgramKind
+from accelsim.values import dataclass
 
 
 class Change(NamedTuple):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from accelsim.account.breakdown import CHIP, BreakdownRow
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
+from accelsim.values import dataclass
 
 MACS, ELEMENTS = "macs", "elements"
 # What may bound an operator, the first of those that are equally busy: buffers follow what they

@@ -6,7 +6,6 @@ would end in an overflow somewhere in the middle of a simulation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
@@ -14,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from accelsim.inputs.document import describe
 from accelsim.units import UnitError, parse_quantity, parse_whole
+from accelsim.values import dataclass
 
 # The context of values that are validated once more: their quantities are numbers in SI units.
 WORKED_OUT = "worked out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from accelsim.errors import AccelsimError, ConfigError
@@ -16,6 +16,7 @@ from accelsim.memory.tables import Conditions
 from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.memory.temperatures import floorplan
 from accelsim.units import format_bytes
+from accelsim.values import dataclass
 
 Target = Literal[
     "ReadLatency", "WriteLatency", "ReadEnergy", "WriteEnergy",

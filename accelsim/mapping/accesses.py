@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from accelsim.machine.components.arithmetic import PADDED
@@ -29,6 +28,7 @@ from accelsim.program import (
     Words,
 )
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 # Tensors in DRAM begin at page boundaries of any part.
 _PAGE_BYTES = 4096

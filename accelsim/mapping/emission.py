@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Generic, TypeVar
 
 from accelsim.mapping.emitter import Asked, Emitter
 from accelsim.mapping.plan import NoRoomError
 from accelsim.program import Segment
+from accelsim.values import dataclass
 
 AnyEmitter = TypeVar("AnyEmitter", bound=Emitter)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal, Self
 
 from accelsim.machine.schema import HardwareConfig
@@ -27,6 +27,7 @@ from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import DRAM
 from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 LOAD, MOVE, HOST = "load", "move", "host"
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import inf
 
 from accelsim.program import Segment, SegmentBuilder, Use
+from accelsim.values import dataclass
 
 
 class NoRoomError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.schema import HardwareConfig
@@ -19,6 +18,7 @@ from accelsim.program import (
     Use,
 )
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 Uses = tuple[Use, ...]
 

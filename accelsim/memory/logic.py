@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
@@ -16,6 +15,7 @@ from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.files import load_file, named_beside
 from accelsim.memory.silicon import as_built
 from accelsim.memory.technology import Grade, load_technology
+from accelsim.values import dataclass
 
 Number = Annotated[float, Field(ge=0)]
 Q = TypeVar("Q", bound=float)

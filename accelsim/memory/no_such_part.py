@@ -7,7 +7,6 @@ is a slip of the pen; a tenth of what is stated, or ten times as much, mostly is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 
 from accelsim.errors import ConfigError
@@ -15,6 +14,7 @@ from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.validation import ConfigModel
 from accelsim.units import format_si
+from accelsim.values import dataclass
 
 MIB = 2**20
 # Clocks are rounded, in data sheets as in the files of simulators.

@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from threading import Event, Timer
@@ -34,6 +33,7 @@ from accelsim.memory.imports.nvsim import read_nvsim
 from accelsim.memory.imports.points import COLUMNS, TARGETS
 from accelsim.memory.tables import FIGURES, Conditions, Row
 from accelsim.units import format_bytes
+from accelsim.values import dataclass
 
 
 class NvsimProgram(ConfigModel):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import get_args
 
 from accelsim.memory.burst_memory import BurstMemoryTechnology, CurrentKind
 from accelsim.memory.burst_memory_files import list_burst_memories, load_burst_memory
 from accelsim.memory.dram import DramTechnology, list_drams, load_dram
 from accelsim.memory.files import technology_kind
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

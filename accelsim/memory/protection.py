@@ -16,13 +16,13 @@ Gray-coded cells are sure to be corrected.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.faults.levels import BitFlips
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.memory.logic import Logic
@@ -37,7 +37,7 @@ _PRIMITIVE = {4: 0x13, 5: 0x25, 6: 0x43, 7: 0x89, 8: 0x11D, 9: 0x211, 10: 0x409}
 _GATES_PER_ADDER = 24
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Code:
     """A code of one scheme over words of so many data bits."""
 

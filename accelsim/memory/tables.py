@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -15,6 +14,7 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Kelvin, Meters
 from accelsim.inputs.validation import ConfigModel
+from accelsim.values import dataclass
 
 # What a table without the column ``target`` is optimised for: whatever is asked.
 ANY = ""

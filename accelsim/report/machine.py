@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
@@ -18,6 +17,7 @@ from accelsim.program import Demand, Product, Range, Transfer, Use, Vectors, Wor
 from accelsim.report.table import RULE, Column, Field, Report, Row, Table, listed, recorded
 from accelsim.report.text import Value
 from accelsim.units import format_bytes, to_seconds
+from accelsim.values import dataclass
 from accelsim.version import __version__
 
 SCHEMA_VERSION = 1

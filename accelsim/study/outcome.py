@@ -7,7 +7,7 @@ import json
 import time
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, get_args
 
 from accelsim.errors import AccelsimError, CapacityError, ConfigError, MappingError
@@ -16,6 +16,7 @@ from accelsim.evaluation.point import Figure, Point, Row
 from accelsim.inputs.files import Seen, watching
 from accelsim.inputs.memo import Memo
 from accelsim.study.packing import Packed, pack, unpack
+from accelsim.values import dataclass
 
 State = Literal["ok", "infeasible", "failed", "killed"]
 STATES: tuple[State, ...] = get_args(State)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Self
 
@@ -44,6 +44,7 @@ from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator
 from accelsim.program import Product, Transfer, Use, Vectors
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 PE, SFU = "pe", "sfu"
 

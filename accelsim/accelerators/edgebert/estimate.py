@@ -11,7 +11,6 @@ activation memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import fsum
 
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
@@ -28,6 +27,7 @@ from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import DRAM
 from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

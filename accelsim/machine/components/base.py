@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from accelsim.machine.components.clocked import CycleServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.program import Product, Use
+from accelsim.values import dataclass
 
 ANY = ""
 """The port that serves all actions of a component which has no port of their own for them."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Literal
 
 from accelsim.memory.dram import DramState, DramTechnology
 from accelsim.units import Tick, to_ticks
+from accelsim.values import dataclass
 
 IdleState = Literal["self_refresh", "power_down", "standby"]
 

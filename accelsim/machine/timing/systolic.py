@@ -7,12 +7,13 @@ that the array holds at once.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from accelsim.errors import ConfigError
 from accelsim.program import Product
 from accelsim.units import ceil_div
+from accelsim.values import dataclass
 
 Dataflow = Literal["weight_stationary", "output_stationary", "input_stationary"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, zip_longest
 
 import numpy as np
@@ -20,6 +19,7 @@ from accelsim.report.timeline.marks import Mark, Sample
 from accelsim.report.timeline.rows import Rows
 from accelsim.report.timeline.segments import bytes_of
 from accelsim.units import TICKS_PER_SECOND, Tick
+from accelsim.values import dataclass
 
 WAITING, POWER, UTILISATION, BANDWIDTH, OCCUPANCY = (
     "waiting requests", "power", "utilisation", "bandwidth", "occupancy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, cached_property, partial
 from itertools import count, groupby
 from math import fsum
@@ -21,6 +21,7 @@ from accelsim.report.timeline.marks import Begin, End, Facts, Mark
 from accelsim.report.timeline.rows import Rows
 from accelsim.report.timeline.segments import Painter, Picture
 from accelsim.units import Tick, to_seconds
+from accelsim.values import dataclass
 
 DETAIL, REQUESTS, SWITCHES = "level of detail", "requests", "task switches"
 STATES, CHANGES, QUEUES, BLOCKS = "power states", "power switches", "queues", "blocks"

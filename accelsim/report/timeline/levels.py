@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
 
@@ -13,6 +12,7 @@ from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import OutputError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.units import Tick, to_seconds
+from accelsim.values import dataclass
 
 # [ours] Slices of a file whose level nobody chose: some 10 MB, written in a second.
 USUAL = 120_000
@@ -40,7 +40,7 @@ class Level(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Plan:
     """A view of a case, its level of each part in order of time."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
 from accelsim.errors import ConfigError
 from accelsim.memory.faults.model import FaultConfig
 from accelsim.study.faults.stored_model import Resync
+from accelsim.values import dataclass
 
 # Decades from where a fault in 10^7 cells is rare to where every value is hit [ours].
 FAULT_RATES = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.memory.cells import BitsPerCell, CellFormat, CellSpan, Coding
 from accelsim.memory.protection import ProtectionConfig
 from accelsim.memory.protection import Scheme as Code
+from accelsim.values import dataclass
 from accelsim.weights.settings import NumberFormat
 
 

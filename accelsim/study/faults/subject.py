@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -25,6 +25,7 @@ from accelsim.model.families.onnx_model import OnnxModel
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.study.faults.options import FaultOptions
+from accelsim.values import dataclass
 from accelsim.weights.compression import CompressedModel, compress
 from accelsim.weights.settings import CaseWeights, NumberFormat
 from accelsim.weights.synthetic import synthetic_weights

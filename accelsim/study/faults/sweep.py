@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from accelsim.memory.faults.levels import Transitions
 from accelsim.study.faults.damage import DamageSummary, Judge
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import CellFaults, Reading, Resync, StoredModel
+from accelsim.values import dataclass
 
 # The error of the logits at which the rates of values and masks are compared [ours].
 LEVEL = 0.1

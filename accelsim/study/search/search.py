@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -38,6 +38,7 @@ from accelsim.study.store import DEFAULT, Store
 from accelsim.study.sweep.run import Evaluation, given_store, given_study, run_study
 from accelsim.study.sweep.space import Picks, Study
 from accelsim.study.sweep.table import StudyRow, StudyTable, row_of
+from accelsim.values import dataclass
 
 
 class Search(ConfigModel):

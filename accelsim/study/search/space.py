@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from random import Random
 
 from accelsim.study.sweep.axes import AxisConfig, Choice, applies
 from accelsim.study.sweep.space import MOST_POINTS, Picks, Study
 from accelsim.units import UnitError, parse_any
+from accelsim.values import dataclass
 
 # (axis, how many choices it has, None for a range without steps; whether they have an order)
 Chooser = Callable[[str, int | None, bool], float]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
@@ -22,6 +21,7 @@ from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.machine.rules import known_factors
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import lines_of, load_logic
+from accelsim.values import dataclass
 from accelsim.workload.schema import Workload
 
 SHIPPED = Path("hwconfigs/uncertainty/shipped.yaml")

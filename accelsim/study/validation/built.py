@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.inputs.shipped import shipped_folder
@@ -13,6 +12,7 @@ from accelsim.machine.schema import load_hardware
 from accelsim.memory.silicon import load_silicon
 from accelsim.memory.technology import load_technology
 from accelsim.study.validation.check import read_rows
+from accelsim.values import dataclass
 
 _MIB = 2**20
 

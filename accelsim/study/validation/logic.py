@@ -8,7 +8,6 @@ by either rule and widened by the uncertainty, meets what lies between low and h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from math import fsum
 from pathlib import Path
@@ -18,6 +17,7 @@ from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.components.base import Part
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.study.validation.check import Check, read_rows
+from accelsim.values import dataclass
 
 _NODE_NM, _VOLTAGE = 22.0, 0.8
 _GRADES = ("low", "typical", "high")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from math import fsum
 from pathlib import Path
@@ -18,6 +17,7 @@ from accelsim.model.families import find_model
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import place
 from accelsim.study.validation.check import Check, read_rows
+from accelsim.values import dataclass
 
 _DENSE = {"format": "dense", "bits": 8}
 _GROUP = "measured chips"

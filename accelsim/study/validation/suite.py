@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.study.validation.built import Gap, built_gaps
@@ -20,6 +19,7 @@ from accelsim.study.validation.timing import (
     onnxim_checks,
     scalesim_checks,
 )
+from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import fsum
 
 from accelsim.account.breakdown import CHIP, STANDING, BreakdownRow
@@ -18,6 +17,7 @@ from accelsim.placement.placement import DRAM
 from accelsim.program import ProgramKind
 from accelsim.study.why.trail import ROUNDS, Entry, scope_account
 from accelsim.units import TICKS_PER_SECOND
+from accelsim.values import dataclass
 
 DYNAMIC = "dynamic"
 _STANDING = ("leakage", "clock", "standby")

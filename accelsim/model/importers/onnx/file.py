@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from accelsim.model.importers.onnx.values import (
     work_out,
 )
 from accelsim.model.importers.onnx.views import as_input
+from accelsim.values import dataclass
 
 _LISTED = 20
 _DAMAGED = (

@@ -10,13 +10,14 @@ and functions of one input grow. Which function they are is told by what they ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 from accelsim.model.importers.onnx.weights import rows_of, times
 from accelsim.model.operators import OperatorKind, Window
+from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.model.importers.onnx.placer import Placer

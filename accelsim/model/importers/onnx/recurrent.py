@@ -8,11 +8,11 @@ zeros has no such product. Source: the operator pages of ONNX.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from accelsim.model.importers.onnx.pieces import Parts
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.values import dataclass
 
 _USUAL = {
     "GRU": (b"Sigmoid", b"Tanh"),
