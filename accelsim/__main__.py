@@ -14,8 +14,8 @@ from accelsim.errors import INTERRUPTED, Stopped
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # What a run builds lives to its end: fewer searches for cycles take a tenth off.
-    gc.set_threshold(20_000, 20, 50)
+    # What a run builds lives to its end: a short command ends before a search for cycles.
+    gc.set_threshold(500_000, 20, 50)
     try:
         _open_streams()
         for name in ("SIGTERM", "SIGHUP"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 from pydantic import GetJsonSchemaHandler, create_model
 from pydantic_core import core_schema
@@ -29,14 +29,22 @@ class Choice(Generic[Base]):
         self.registry = registry
         self.key = key or registry.key
 
-    def options(self) -> Mapping[str, object]:
-        """Return what may be chosen, by name."""
+    def options(self) -> Iterable[str]:
+        """Return the names that may be chosen."""
         return self.registry.all()
 
-    def pick(self, name: str, given: dict[str, Any]) -> Base:
-        """Return the value of a mapping that chooses a known name."""
+    def pick(self, given: dict[str, Any]) -> Base:
+        """Return the value of a mapping. Raises RuleError when it chooses nothing known."""
         # Its ValidationError becomes part of that of the field's owner, place by place.
-        return self.registry.find(name).model_validate(given)
+        return self.kind(given).model_validate(given)
+
+    def kind(self, given: dict[str, Any]) -> type[Base]:
+        """Return the class that a mapping chooses. Raises RuleError for none that is known."""
+        key = self.registry.key
+        name = given.get(key)
+        if isinstance(name, str) and (found := self.registry.get(name)):
+            return found
+        raise unknown(given, key, self.registry.all())
 
     def make(self, where: str, /, **given: Any) -> Base:
         """Return a value put together in Python, told of as ``where``.
@@ -50,17 +58,6 @@ class Choice(Generic[Base]):
         read: Base = getattr(validate(document, owner), noun)
         return read
 
-    def chosen(self, given: dict[str, Any], key: str, known: Iterable[str]) -> str:
-        """Return what a mapping gives for a key. Raises RuleError for anything not known."""
-        *most, last = map(repr, known)
-        expected = f"{', '.join(most)} or {last}" if most else last
-        if key not in given:
-            raise RuleError(((key,), f"this key is missing; expected {expected}"))
-        name = given[key]
-        if name not in list(known):
-            raise RuleError(((key,), f"expected {expected}, got {_told(name, known)}"))
-        return str(name)
-
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         """Look the class up when a value is read: a plug-in may have been loaded since."""
         return core_schema.no_info_plain_validator_function(self._read)
@@ -73,14 +70,22 @@ class Choice(Generic[Base]):
         return {"oneOf": [dict(handler(each.__pydantic_core_schema__)) for each in known]}
 
     def _read(self, value: object) -> Base:
-        for kind in self.registry.all().values():
-            if isinstance(value, kind):
-                return value
-        known = self.options()
+        if self.registry.holds(value):
+            return cast(Base, value)
         if not isinstance(value, dict):
-            example = f"{{{self.key}: {value if value in list(known) else next(iter(known))}}}"
+            known = list(self.options())
+            example = f"{{{self.key}: {value if value in known else known[0]}}}"
             raise ValueError(f"expected a mapping such as {example}, got {describe(value)}")
-        return self.pick(self.chosen(value, self.key, known), value)
+        return self.pick(value)
+
+
+def unknown(given: dict[str, Any], key: str, known: Iterable[str]) -> RuleError:
+    """Return the error for a mapping that lacks a key, or gives it nothing known."""
+    *most, last = map(repr, known)
+    expected = f"{', '.join(most)} or {last}" if most else last
+    if key not in given:
+        return RuleError(((key,), f"this key is missing; expected {expected}"))
+    return RuleError(((key,), f"expected {expected}, got {_told(given[key], known)}"))
 
 
 def _told(given: object, known: Iterable[str]) -> str:

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
-from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from functools import cached_property, lru_cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from itertools import chain
 from pathlib import Path
 from traceback import walk_tb
 from types import MappingProxyType, ModuleType
@@ -170,6 +171,12 @@ def _import(name: str, file: Path, source: bytes) -> ModuleType:
     return module
 
 
+@lru_cache(maxsize=1)
+def _entry_points(path: tuple[str, ...]) -> Any:
+    """Return all that what is installed on a path has: to look through it takes a millisecond."""
+    return entry_points()
+
+
 class Registry(Generic[Base]):
     """The classes of one kind by name: all concrete subclasses of ``base``.
 
@@ -185,6 +192,7 @@ class Registry(Generic[Base]):
         self._package, self._base, self._group = package, base, group
         self._plugins: tuple[Plugin, ...] | None = None
         self._found: Mapping[str, type[Base]] = {}
+        self._near: dict[str, type[Base]] = {}
         _registries.append(self)
 
     def all(self) -> Mapping[str, type[Base]]:
@@ -201,13 +209,43 @@ class Registry(Generic[Base]):
             self._plugins, self._found = plugins, MappingProxyType(found)
         return self._found
 
+    def get(self, name: str) -> type[Base] | None:
+        """Return the class of a name, None for an unknown one. Raises ConfigError as ``all`` does.
+
+        Where only the folder has classes, all of its files are imported for a name alone that is
+        neither a file's nor of a class that is imported already.
+        """
+        if not (loaded_plugins() or self._points):
+            if name not in self._near:
+                self._near.update(self._beside(name))
+            if name in self._near:
+                return self._near[name]
+        return self.all().get(name)
+
     def find(self, name: str) -> type[Base]:
         """Return the class of a name. Raises ConfigError, with a suggestion, for an unknown one."""
-        known = self.all()
-        if name not in known:
-            hint = suggest(name, known, "known")
-            raise ConfigError(f"there is no {self.noun} '{name}'; {hint}")
-        return known[name]
+        if found := self.get(name):
+            return found
+        hint = suggest(name, self.all(), "known")
+        raise ConfigError(f"there is no {self.noun} '{name}'; {hint}")
+
+    def holds(self, value: object) -> bool:
+        """Whether something is an instance of one of the classes."""
+        known = map(self.get, self._names_of(type(value)))
+        return any(isinstance(value, each) for each in known if each)
+
+    def _beside(self, name: str) -> Iterator[tuple[str, type[Base]]]:
+        """Yield the classes of the file of a name; if there is none, of what is imported."""
+        known = {file: f"{self._package}.{file}" for file in self.files}
+        modules = [known[name]] if name in known else known.values() & sys.modules.keys()
+        for each in chain.from_iterable(self._in(importlib.import_module(m)) for m in modules):
+            yield from ((own, each) for own in self._names_of(each))
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """The names of the folder's files: mostly those of the classes, and of what they share."""
+        folder = importlib.import_module(self._package)
+        return tuple(sorted(file.name for file in pkgutil.iter_modules(folder.__path__)))
 
     @property
     def outside(self) -> Iterator[str]:
@@ -220,11 +258,15 @@ class Registry(Generic[Base]):
     def _permanent(self) -> list[type[Base]]:
         """Those of the folder and of the entry points."""
         found: list[type[Base]] = []
-        folder = importlib.import_module(self._package)
-        for file in sorted(pkgutil.iter_modules(folder.__path__), key=lambda each: each.name):
-            found += self._in(importlib.import_module(f"{self._package}.{file.name}"))
-        for point in sorted(entry_points(group=self._group)):
+        for file in self.files:
+            found += self._in(importlib.import_module(f"{self._package}.{file}"))
+        for point in sorted(self._points):
             found += self._of(point)
+        return found
+
+    @property
+    def _points(self) -> EntryPoints:
+        found: EntryPoints = _entry_points(tuple(sys.path)).select(group=self._group)
         return found
 
     def _of(self, point: EntryPoint) -> Iterable[type[Base]]:

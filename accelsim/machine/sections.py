@@ -163,9 +163,10 @@ class MachineSections(ConfigModel):
 
     def lacks(self, name: str, kind: type[Component]) -> str:
         """Return why the accelerator cannot use a component of a name; nothing if it can."""
-        found, wanted = self.further.get(name), _names_of(kind)
+        found = self.further.get(name)
         if isinstance(found, kind):
             return ""
+        wanted = _names_of(kind)
         has = "has none" if found is None else f"has one of kind {found.model_dump()['kind']}"
         return (
             f"{self.accelerator} needs a component '{name}' of kind {wanted}, the machine {has}; "

@@ -5,7 +5,7 @@ A new family is one new file here: a subclass of ModelFamily with a ``family`` o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import GetJsonSchemaHandler
@@ -37,44 +37,43 @@ _ENDINGS = (".json", ".onnx")
 class _ModelChoice(Choice[Network]):
     """A model: the name of a preset, or ``custom`` and a family, with any hyperparameters."""
 
-    def options(self) -> Mapping[str, object]:
-        """Return the presets of all families, with their families, and ``custom``."""
-        presets: dict[str, Mapping[str, Any]] = {
-            name: {"family": key, **values}
-            for key, family in self.registry.all().items()
-            for name, values in family.presets.items()
-        }
-        return {**presets, "custom": {}}
+    def options(self) -> list[str]:
+        """Return the presets of all families, and ``custom``."""
+        families = self.registry.all().values()
+        return [*(name for family in families for name in family.presets), "custom"]
 
-    def chosen(self, given: dict[str, Any], key: str, known: Iterable[str]) -> str:
-        """Return the preset that a mapping names. Raises RuleError, with a close or with all.
-
-        A model of a file has the file's name, and all that a ``custom`` one has.
-        """
-        names = list(known)
-        if key == self.key and str(given.get(key)).endswith(_ENDINGS):
-            return "custom"
-        if key != self.key or (isinstance(name := given.get(key), str) and name in names):
-            return super().chosen(given, key, names)
-        what = f"got {describe(given[key])}" if key in given else "this key is missing"
-        hint = suggest(str(given.get(key, "")), names, "presets")
-        raise RuleError(((key,), f"expected a preset or 'custom', {what}; {hint}"))
-
-    def pick(self, name: str, given: dict[str, Any]) -> Network:
+    def pick(self, given: dict[str, Any]) -> Network:
         """Return the model of a preset, or of all that is given."""
-        preset: Any = self.options()[name]
-        filled = {**preset, **given}
-        families = self.registry.all()
-        family = families[self.chosen(filled, "family", families)]
+        custom = str(name := given.get("name")).endswith(_ENDINGS) or name == "custom"
+        filled = given if custom else {**self._preset(given), **given}
+        family = self.kind(filled)
         filled, known = family.complete(filled), family.model_fields
         missing = [key for key in known if key not in filled]
         # An unknown key is probably a missing one misspelt, and gets a better message later.
-        if name == "custom" and missing and filled.keys() <= known.keys():
+        if custom and missing and filled.keys() <= known.keys():
             raise ValueError(
                 f"a custom model gives all its hyperparameters; add {', '.join(missing)}, "
                 "or start from a preset such as albert-base"
             )
         return family.model_validate(filled)
+
+    def _preset(self, given: dict[str, Any]) -> Mapping[str, Any]:
+        """Return what the preset that a mapping names says. Raises RuleError, with a close one."""
+        name = given.get("name")
+        if isinstance(name, str):
+            for key, family in self._families(name):
+                if name in family.presets:
+                    return {"family": key, **family.presets[name]}
+        what = f"got {describe(name)}" if "name" in given else "this key is missing"
+        hint = suggest(str(given.get("name", "")), self.options(), "presets")
+        raise RuleError((("name",), f"expected a preset or 'custom', {what}; {hint}"))
+
+    def _families(self, preset: str) -> Iterator[tuple[str, type[Network]]]:
+        """Yield the families by name: that one first by whose name the preset's begins."""
+        begins = [file for file in self.registry.files if preset.replace("-", "_").startswith(file)]
+        if begins and (first := self.registry.get(longest := max(begins, key=len))):
+            yield longest, first
+        yield from self.registry.all().items()
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
