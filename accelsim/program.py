@@ -384,15 +384,6 @@ class SegmentBuilder:
         """Give back bytes of a buffer when the task ends."""
         self._releases.setdefault(task, []).append((buffer, size))
 
-    def queue_of(self, task: int) -> str:
-        """Return the queue of a task."""
-        return self._tasks[task][0]
-
-    def copy(self) -> SegmentBuilder:
-        """Return an independent copy, to try a continuation."""
-        releases = {task: list(pairs) for task, pairs in self._releases.items()}
-        return SegmentBuilder(self.name, list(self._tasks), releases)
-
     def build(self) -> Segment:
         """Return the segment."""
         releases = (tuple(self._releases.get(n, ())) for n in range(len(self._tasks)))

@@ -2,8 +2,8 @@
 
 What a way emits depends on the operators, on where their data lie, and on what the components of a
 machine let emitters read; which way is chosen depends on how fast and dear the machine is. So a
-change of the latter alone emits nothing anew, nor does one of a capacity while all that it was
-compared with fits, or does not fit, as before.
+change of the latter alone emits nothing anew, nor does one of a capacity while what fits, or does
+not fit, does so as before: then only what waits for room is found anew.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from accelsim.mapping.emitter import Asked, Emitter
-from accelsim.mapping.plan import NoRoomError
+from accelsim.mapping.plan import Bounds, NoRoomError, Plan
 from accelsim.program import Segment
 from accelsim.values import dataclass
 
@@ -37,43 +37,63 @@ Words = tuple[str, ...]
 Made = TypeVar("Made")
 
 
+def _within(capacities: Mapping[str, int], bounds: Bounds) -> bool:
+    sizes = ((capacities[name], *each) for name, each in bounds.items())
+    return all(least <= size < beyond for size, least, beyond in sizes)
+
+
 @dataclass(frozen=True)
 class Outcome(Generic[Made]):
     """What was made of some ways, and of which sizes of buffers it is the same.
 
-    These are capacities from ``bounds`` on, to less than the second of them, where products are cut
-    as they were when it was ``asked``.
+    These are the capacities within ``bounds``, where products are cut as they were when it was
+    ``asked``.
     """
 
     made: Made
-    bounds: Mapping[str, tuple[int, float]]
+    bounds: Bounds
     asked: Asked
 
     def holds(self, emitter: Emitter) -> bool:
         """Say whether an emitter, of another machine perhaps, would make the same."""
-        capacities = emitter.hardware.capacities
-        sizes = ((capacities[name], *bounds) for name, bounds in self.bounds.items())
-        return all(least <= size < beyond for size, least, beyond in sizes) and all(
+        return _within(emitter.hardware.capacities, self.bounds) and all(
             emitter.tiles(products, rows) == tiling
             for (_, rows), (products, tiling) in self.asked.items()
         )
 
 
 # A sweep of a capacity goes back and forth between few of them.
-_Known = dict[Words, deque[Outcome[Made]]]
 _KEPT = 8
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and what was built of it."""
+
+    plan: Plan
+    segments: deque[tuple[Segment, Bounds]] = field(default_factory=lambda: deque(maxlen=_KEPT))
+
+    def built(self, capacities: Mapping[str, int]) -> Segment:
+        """Return the segment with buffers of some capacities."""
+        for segment, bounds in self.segments:
+            if _within(capacities, bounds):
+                return segment
+        self.segments.appendleft(self.plan.built(capacities))
+        return self.segments[0][0]
+
+
+_Known = dict[Words, deque[Outcome[Made]]]
 
 
 @dataclass(frozen=True)
 class Emitted:
     """What is known of a segment, by the words of its leading stages.
 
-    ``refused`` has why the last of them did not fit, or None; ``whole`` the segment of all stages
-    and the bytes held at its end.
+    ``refused`` has why the last of them did not fit, or None; ``whole`` the plan of all stages.
     """
 
     refused: _Known[NoRoomError | None] = field(default_factory=dict)
-    whole: _Known[tuple[Segment, dict[str, int]]] = field(default_factory=dict)
+    whole: _Known[Planned] = field(default_factory=dict)
 
 
 class Emission(Generic[AnyEmitter]):
@@ -97,7 +117,8 @@ class Emission(Generic[AnyEmitter]):
 
     def whole(self, way: tuple[Candidate[AnyEmitter], ...]) -> tuple[Segment, dict[str, int]]:
         """Return the segment of a candidate for each stage, and the bytes held at its end."""
-        return self._once(self._known.whole, way, partial(self._build, way))
+        planned = self._once(self._known.whole, way, partial(self._finished, way))
+        return planned.built(self.first.hardware.capacities), planned.plan.end_held()
 
     def _once(
         self,
@@ -110,8 +131,7 @@ class Emission(Generic[AnyEmitter]):
             if outcome.holds(self.first):
                 return outcome.made
         made, emitter = make()
-        bounds = emitter.plan.bounds(fits=known is self._known.refused)
-        outcomes.appendleft(Outcome(made, bounds, emitter.asked))
+        outcomes.appendleft(Outcome(made, emitter.plan.bounds, emitter.asked))
         return made
 
     def _try(self, way: tuple[Candidate[AnyEmitter], ...]) -> tuple[NoRoomError | None, AnyEmitter]:
@@ -123,12 +143,10 @@ class Emission(Generic[AnyEmitter]):
         self._emitters[_words(way)] = trial
         return None, trial
 
-    def _build(
-        self, way: tuple[Candidate[AnyEmitter], ...]
-    ) -> tuple[tuple[Segment, dict[str, int]], AnyEmitter]:
-        emitter = self._emitter(way).copy()
+    def _finished(self, way: tuple[Candidate[AnyEmitter], ...]) -> tuple[Planned, AnyEmitter]:
+        emitter = self._emitter(way)
         self._finish(emitter)
-        return (emitter.plan.build(), emitter.plan.end_held()), emitter
+        return Planned(emitter.plan), emitter
 
     def _emitter(self, way: tuple[Candidate[AnyEmitter], ...]) -> AnyEmitter:
         words = _words(way)

@@ -7,12 +7,13 @@ is waited for by every later taker of that buffer.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from math import inf
 
-from accelsim.program import Segment, SegmentBuilder, Use
+from accelsim.program import Pairs, Segment, Task, Use
 from accelsim.values import dataclass
 
 
@@ -25,84 +26,69 @@ class NoRoomError(Exception):
 
 @dataclass
 class _Level:
-    """Bytes held in one buffer, in program order.
+    """Bytes of one buffer, in program order.
 
-    All that was planned is the same in a buffer of ``least`` bytes, up to less than ``beyond``.
-    What fits, whatever waits for whatever, is so in one of ``peak`` bytes, to less than ``short``.
+    ``live`` are those that no task planned so far gives back: at most ``peak``; ``short`` are the
+    fewest that did not fit. ``steps`` are the bytes that tasks take, and give back (negative).
     """
 
     capacity: int
-    held: int
-    releasable: int = 0
-    least: int = 0
+    live: int
     peak: int = 0
-    beyond: float = inf
     short: float = inf
-    releases: deque[tuple[int, int]] = field(default_factory=deque)
-    fence: dict[str, int] = field(default_factory=dict)
+    steps: list[tuple[int, int]] = field(default_factory=list)
 
     def copy(self) -> _Level:
-        return replace(self, releases=deque(self.releases), fence=dict(self.fence))
+        return replace(self, steps=list(self.steps))
 
-    def holds(self, size: int) -> bool:
+    def fits(self, size: int) -> bool:
         """Say whether so many bytes fit the buffer, and remember that it mattered."""
-        if size <= self.capacity:
-            self.least = max(self.least, size)
+        if self.live + size <= self.capacity:
+            self.peak = max(self.peak, self.live + size)
             return True
-        self.beyond = min(self.beyond, size)
+        self.short = min(self.short, self.live + size)
         return False
 
-    def release(self, task: int, size: int) -> None:
-        self.releases.append((task, size))
-        self.releasable += size
+    def step(self, task: int, size: int) -> None:
+        self.steps.append((task, size))
+        self.live += size
 
-    def reclaim(self) -> int:
-        """Count the oldest release as done; return its task."""
-        task, size = self.releases.popleft()
-        self.held -= size
-        self.releasable -= size
-        return task
+
+Bounds = dict[str, tuple[int, float]]
+"""Capacities of buffers, at least and less than, of which something is the same."""
 
 
 class Plan:
-    """Tasks of one segment with the levels of all buffers.
+    """Tasks of one segment with what they take of all buffers.
 
     ``capacities`` and ``held`` are bytes by buffer; ``held`` is what lies there when the segment
-    starts.
+    starts. Only what fits depends on the capacities, and what takers wait for, which ``build``
+    finds.
     """
 
     def __init__(self, name: str, capacities: Mapping[str, int], held: Mapping[str, int]) -> None:
-        self._builder = SegmentBuilder(name)
+        self._name, self._held = name, held
         self._levels = {b: _Level(size, held.get(b, 0)) for b, size in capacities.items()}
+        self._tasks: list[tuple[str, str, tuple[Use, ...], set[int], Pairs]] = []
+        self._releases: dict[int, Pairs] = {}
         self.last_in_queue: dict[str, int] = {}
 
     def copy(self) -> Plan:
         """Return an independent copy, to try a continuation."""
-        other = Plan.__new__(Plan)
-        other._builder = self._builder.copy()
+        other = copy.copy(self)
+        other._tasks, other._releases = list(self._tasks), dict(self._releases)
         other._levels = {name: level.copy() for name, level in self._levels.items()}
         other.last_in_queue = dict(self.last_in_queue)
         return other
 
     def fits(self, buffer: str, size: int) -> bool:
         """Say whether bytes are free or will be released by tasks planned so far."""
-        level = self._levels[buffer]
-        live = level.held - level.releasable + size
-        if level.holds(live):
-            level.peak = max(level.peak, live)
-            return True
-        level.short = min(level.short, live)
-        return False
+        return self._levels[buffer].fits(size)
 
-    def bounds(self, *, fits: bool = False) -> dict[str, tuple[int, float]]:
-        """Return the capacities of which the plan is the same: at least, and less than.
-
-        With ``fits`` those of which what fits is the same.
-        """
-        levels = self._levels.items()
-        if fits:
-            return {name: (level.peak, level.short) for name, level in levels}
-        return {name: (level.least, level.beyond) for name, level in levels}
+    @property
+    def bounds(self) -> Bounds:
+        """The capacities of which what fits is the same, whatever waits for whatever."""
+        return {name: (level.peak, level.short) for name, level in self._levels.items()}
 
     def task(
         self,
@@ -114,40 +100,72 @@ class Plan:
     ) -> int:
         """Append a task that takes ``holds`` (buffer, bytes); return its id.
 
-        Raises NoRoomError when a buffer cannot make the room.
+        Uses of amount zero are left out. Raises NoRoomError when a buffer cannot make the room.
         """
-        wanted = [each for each in holds if each[1]]
-        waits = set(after)
+        number, wanted = len(self._tasks), tuple([each for each in holds if each[1]])
         for buffer, size in wanted:
-            waits.update(self._make_room(operator, buffer, size))
-        number = self._builder.add(queue, operator, uses, waits, wanted)
+            level = self._levels[buffer]
+            if not level.fits(size):
+                free = level.capacity - level.live
+                raise NoRoomError(operator, buffer, size, free, level.capacity)
+            level.step(number, size)
+        busy = tuple([use for use in uses if use.demand.amount])
+        self._tasks.append((queue, operator, busy, set(after), wanted))
         self.last_in_queue[queue] = number
         return number
 
     def release(self, task: int, buffer: str, size: int) -> None:
         """Give back bytes when a task ends, which took them or waits for the one that did."""
         if size:
-            self._builder.release(task, buffer, size)
-            self._levels[buffer].release(task, size)
+            self._releases[task] = (*self._releases.get(task, ()), (buffer, size))
+            self._levels[buffer].step(task, -size)
 
     def end_held(self) -> dict[str, int]:
         """Return the bytes that every buffer still holds when the segment has ended."""
-        return {name: level.held - level.releasable for name, level in self._levels.items()}
+        return {name: level.live for name, level in self._levels.items()}
 
     def build(self) -> Segment:
         """Return the segment."""
-        return self._builder.build()
+        return self.built({name: level.capacity for name, level in self._levels.items()})[0]
 
-    def _make_room(self, what: str, buffer: str, size: int) -> Iterable[int]:
-        level = self._levels[buffer]
-        # What fits as it is fits behind releases, too.
-        if level.held + size > level.capacity and not self.fits(buffer, size):
-            free = level.capacity - level.held + level.releasable
-            raise NoRoomError(what, buffer, size, free, level.capacity)
-        while not level.holds(level.held + size):
-            task = level.reclaim()
-            # In-order queues: waiting for the last task of a queue covers those before it.
-            queue = self._builder.queue_of(task)
-            level.fence[queue] = max(task, level.fence.get(queue, -1))
-        level.held += size
-        return level.fence.values()
+    def built(self, capacities: Mapping[str, int]) -> tuple[Segment, Bounds]:
+        """Return the segment with buffers in which the same fits, and of which it is the same."""
+        bounds, waits = self.bounds, [each[3] for each in self._tasks]
+        for name, level in self._levels.items():
+            least, beyond, fences = self._wait_for_room(name, capacities[name])
+            bounds[name] = max(least, level.peak), min(beyond, level.short)
+            for task, fence in fences:
+                waits[task] = waits[task] | fence
+        tasks = tuple(
+            Task(n, queue, operator, uses, tuple(sorted(after)), holds, self._releases.get(n, ()))
+            for n, ((queue, operator, uses, _, holds), after) in enumerate(
+                zip(self._tasks, waits, strict=True)
+            )
+        )
+        return Segment(self._name, tasks), bounds
+
+    def _wait_for_room(
+        self, buffer: str, capacity: int
+    ) -> tuple[int, float, list[tuple[int, set[int]]]]:
+        """Return the capacities of which the waits for room are the same, and those of takers."""
+        held, least, beyond = self._held.get(buffer, 0), 0, inf
+        releases, last, fence = deque[tuple[int, int]](), dict[str, int](), set[int]()
+        fences = []
+        for task, size in self._levels[buffer].steps:
+            if size < 0:
+                releases.append((task, size))
+                continue
+            held += size
+            if held > capacity:
+                while held > capacity:
+                    beyond = min(beyond, held)
+                    freed, back = releases.popleft()
+                    held += back
+                    # In-order queues: waiting for the last task of a queue covers those before it.
+                    queue = self._tasks[freed][0]
+                    last[queue] = max(freed, last.get(queue, -1))
+                fence = set(last.values())
+            least = max(least, held)
+            if fence:
+                fences.append((task, fence))
+        return least, beyond, fences
