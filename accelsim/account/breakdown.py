@@ -139,12 +139,12 @@ class _Breakdown:
         head = (str(_state(behalf)), *behalf[1:])
         for (block, action, operator), amount in work.amounts.items():
             busy = to_seconds(work.busy[block, action, operator])
-            joules = self._joules(block, action, behalf.point, amount)
+            joules = amount * self.prices.unit(block, action, behalf.point)
             own = (block, *self._kind(block, action))
             yield BreakdownRow(*head, operator, *own, amount, busy, dynamic=joules)
 
     def _background(self, key: Key, amount: int) -> Rows:
-        joules = self._joules(key.block, key.action, key.point, amount)
+        joules = amount * self.prices.unit(key.block, key.action, key.point)
         own = (key.block, *self._kind(key.block, key.action))
         yield BreakdownRow(IDLE, IDLE, NOBODY, None, BACKGROUND, *own, amount, dynamic=joules)
 
@@ -213,11 +213,6 @@ class _Breakdown:
     def _dram_joules(self, work: Work) -> float:
         watts = self.prices.dram_states
         return fsum(to_seconds(ticks) * watts[s] for s, ticks in work.dram_residency.items())
-
-    def _joules(self, block: str, action: str, point: str, amount: int) -> float:
-        if (block, action) in self.prices.paid_elsewhere:
-            return 0.0
-        return amount * self.prices.unit(block, action, point)
 
     def _kind(self, block: str, action: str) -> tuple[str, str, str]:
         """Return what a block is for, the action and the unit in which it is counted."""

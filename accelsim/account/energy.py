@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
-from itertools import compress
+from itertools import chain, compress
 from math import fsum
+from operator import mul
 from typing import TypeVar
 
 from accelsim.account.prices import PriceList
@@ -24,23 +25,26 @@ Name = TypeVar("Name", bound=Hashable)
 class EnergyAccount:
     """Joules of a run.
 
-    ``dynamic`` by ledger key, ``leakage`` and ``clock`` by (state of the chip, block), ``standby``
-    by state of the DRAM. ``groups`` are those of the ledger, ``members`` the
-    number of the group of each key of ``dynamic``.
+    ``spent`` by key of the ``ledger``, in its order; ``leakage`` and ``clock`` by (state of the
+    chip, block), ``standby`` by state of the DRAM.
     """
 
-    dynamic: dict[Key, float]
+    ledger: Ledger
+    spent: list[float]
     leakage: dict[tuple[ChipState, str], float]
     clock: dict[tuple[ChipState, str], float]
     standby: dict[str, float]
-    groups: Sequence[Group]
-    members: Sequence[int]
+
+    @cached_property
+    def dynamic(self) -> dict[Key, float]:
+        """The dynamic energy by ledger key; what is paid elsewhere takes none."""
+        return dict(zip(self.ledger.amounts, self.spent, strict=True))
 
     @cached_property
     def total(self) -> float:
         """All energy of the run [J]."""
         parts = (self.leakage, self.clock, self.standby)
-        return fsum(self.dynamic.values()) + fsum(fsum(part.values()) for part in parts)
+        return fsum(self.spent) + fsum(fsum(part.values()) for part in parts)
 
     @property
     def leakage_by_state(self) -> dict[str, dict[str, float]]:
@@ -58,31 +62,24 @@ class EnergyAccount:
 
     def dynamic_sum(self, keep: Callable[[Group], bool]) -> float:
         """Return the dynamic energy of the groups that are kept [J]."""
-        kept = [keep(group) for group in self.groups]
-        return fsum(compress(self.dynamic.values(), map(kept.__getitem__, self.members)))
+        kept = compress(self.ledger.positions, map(keep, self.ledger.groups[0]))
+        return fsum(map(self.spent.__getitem__, chain.from_iterable(kept)))
 
     def dynamic_by(self, name: Callable[[Group], Name]) -> dict[Name, float]:
         """Return dynamic energy summed by the name of a group [J]."""
-        names = [name(group) for group in self.groups]
-        total: dict[Name, float] = defaultdict(float)
-        for group, joules in zip(self.members, self.dynamic.values(), strict=True):
+        groups, members = self.ledger.groups
+        names = [name(group) for group in groups]
+        total: dict[Name, float] = dict.fromkeys(names, 0.0)
+        for group, joules in zip(members, self.spent, strict=True):
             total[names[group]] += joules
-        return dict(total)
+        return total
 
 
 def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
     """Return the energy of a ledger, of which every action has a price."""
-    units = [
-        None
-        if (group.block, group.action) in prices.paid_elsewhere
-        else prices.unit(group.block, group.action, group.point)
-        for group in ledger.groups[0]
-    ]
-    counted = zip(ledger.amounts.items(), ledger.groups[1], strict=True)
-    dynamic = {
-        key: amount * unit for (key, amount), group in counted if (unit := units[group]) is not None
-    }
-    members = [group for group in ledger.groups[1] if units[group] is not None]
+    groups, members = ledger.groups
+    units = [prices.unit(group.block, group.action, group.point) for group in groups]
+    spent = list(map(mul, ledger.amounts.values(), map(units.__getitem__, members)))
     seconds = {state: to_seconds(ticks) for state, ticks in ledger.chip_states.items()}
     leakage = {
         (state, block): watts * prices.supplies.leakage(state, block) * time
@@ -97,7 +94,7 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
         state: to_seconds(ledger.dram_states[state]) * watts
         for state, watts in prices.dram_states.items()
     }
-    return EnergyAccount(dynamic, leakage, dict(clock), standby, ledger.groups[0], members)
+    return EnergyAccount(ledger, spent, leakage, dict(clock), standby)
 
 
 def _by_state(joules: Mapping[tuple[ChipState, str], float]) -> dict[str, dict[str, float]]:

@@ -131,7 +131,7 @@ def price_list(
     for name, code in sorted(codecs, key=lambda each: (each[0], each[1].name)):
         sheets[name] = _with_codec(sheets[name], code, logic, drawn)
     priced = {(n, a): price for n, sheet in sheets.items() for a, price in sheet.prices.items()}
-    joules = {key: price.joules for key, price in priced.items() if not price.paid_elsewhere}
+    joules = {key: 0.0 if each.paid_elsewhere else each.joules for key, each in priced.items()}
     areas = {name: sheet.area for name, sheet in sheets.items() if sheet.area is not None}
     leaking = {name: sheet.leakage for name, sheet in sheets.items() if sheet.leakage is not None}
     watts = {name: leaked + rewriting.get(name, 0.0) for name, leaked in leaking.items()}
@@ -152,7 +152,7 @@ def price_list(
 
 def _clocked_port(hardware: HardwareConfig, name: str) -> str:
     """Return the port whose clock a component pays for."""
-    servers = hardware.components[name].servers(name, hardware.site).values()
+    servers = hardware.facts[name].told("servers", hardware.site).values()
     clocked = [server.name for server in servers if isinstance(server, (ClockedServer, Supply))]
     if len(clocked) != 1:
         raise ConfigError(

@@ -87,6 +87,15 @@ class Ledger:
         return tuple(numbers), members
 
     @cached_property
+    def positions(self) -> tuple[list[int], ...]:
+        """Where the keys of each group stand among all."""
+        groups, members = self.groups
+        found: tuple[list[int], ...] = tuple([] for _ in groups)
+        for position, group in enumerate(members):
+            found[group].append(position)
+        return found
+
+    @cached_property
     def writes(self) -> Mapping[str, Counter[tuple[str, str]]]:
         """Words or bytes written by block, then by program and task, when all has been counted."""
         found: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from accelsim.accelerators.design import Design
 from accelsim.account.breakdown import BreakdownRow, Sheet, breakdown
@@ -14,6 +15,7 @@ from accelsim.account.purposes import purposes
 from accelsim.account.service import TaskService, service_statistics
 from accelsim.account.window import View, view_of
 from accelsim.engine.run import Run
+from accelsim.inputs.files import kept
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.policies.service import ServiceConfig
 from accelsim.values import dataclass
@@ -37,6 +39,12 @@ class CaseResult:
     run: Run
     figures: DesignFigures
     oracle: float | None = None
+
+    @property
+    def unpriced(self) -> dict[Any, Any]:
+        """What was worked out of the run and the memories alone, of this case or another."""
+        key = (self.design.hardware.regions, self.design.hardware.memories)
+        return kept(_of_runs.setdefault(self.run, {}), "unpriced", key, dict)
 
     @cached_property
     def statistics(self) -> dict[str, TaskService]:
@@ -91,3 +99,7 @@ class CaseResult:
     def programming(self) -> dict[str, ProgrammingCost]:
         """What writing the shared parameters once costs, by non-volatile memory."""
         return backbone_programming(self.design)
+
+
+# Many points of a study differ in prices alone.
+_of_runs: WeakKeyDictionary[Run, dict[str, Any]] = WeakKeyDictionary()

@@ -157,7 +157,7 @@ def figures_of(result: Result) -> dict[str, Figure]:
 
 @lru_cache(maxsize=16)
 def _absent(
-    cases: tuple[str, ...], families: tuple[type[MetricFamily], ...], figures: tuple[str, ...]
+    cases: tuple[str, ...], families: tuple[MetricFamily, ...], figures: tuple[str, ...]
 ) -> frozenset[str]:
     """Return the names of the figures, and of the gains, that cases could have and do not."""
     wanted = {f"{case}.{metric.key}" for case in cases for metric in all_metrics()}

@@ -46,8 +46,7 @@ def _run(design: Design, prices: PriceList, program: Program) -> tuple[PieceReco
     for _, part in record.parts:
         for (block, action, _), amount in part.amounts.items():
             amounts[block, action] += amount
-    free = prices.paid_elsewhere
-    dynamic = fsum(n * prices.joules[k] for k, n in amounts.items() if k not in free)
+    dynamic = fsum(n * prices.joules[key] for key, n in amounts.items())
     leakage = fsum(prices.watts.values()) * to_seconds(record.duration)
     clocks = clock_joules(prices, record.duration, record.busy)
     dram = record.dram_residency.items()

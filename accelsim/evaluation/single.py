@@ -184,7 +184,7 @@ def _run(
     dynamic: dict[tuple[str, str], float] = {}
     for key, amount in ledger.amounts.items():
         amounts[key[:2]] += amount
-        if key in account.dynamic:
+        if key[:2] not in prices.paid_elsewhere:
             dynamic[key[:2]] = dynamic.get(key[:2], 0.0) + account.dynamic[key]
     used = dict.fromkeys(block for block, _ in amounts)
     result = OperatorResult(

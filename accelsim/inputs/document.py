@@ -202,9 +202,11 @@ class Override:
         A parent that is missing is an error, a parent without a value (``dram: null``) becomes a
         mapping; whether the last key is known is decided by the validation that follows.
         """
-        value = YamlReader(self.text, self.origin, numbered=False).data
+        value = _value(self.text, self.origin)
         data, names = _replace(document.data, self.path, (), value, self.origin)
-        places = {key: at for key, at in document.places.items() if key[: len(names)] != names}
+        places = dict(document.places)
+        for key in _paths(_value_at(document.data, names), names) if names in places else ():
+            places.pop(key, None)
         here = Place(self.origin, None)
         # A mapping that stands in place of nothing was made by this override as well.
         for length in range(1, len(names)):
@@ -212,6 +214,11 @@ class Override:
                 places[names[:length]] = here
         places |= {key: here for key in _paths(_value_at(data, names), names)}
         return replace(document, data=data, places=places)
+
+
+@lru_cache(maxsize=64)
+def _value(text: str, origin: str) -> Any:
+    return YamlReader(text, origin, numbered=False).data
 
 
 def parse_override(assignment: str) -> Override:

@@ -166,7 +166,7 @@ def _content(path: str) -> bytes:
         raise OSError(errno.EINVAL, "it is no regular file; save it as one", path)
     if found.st_size > _MOST_BYTES:
         raise OSError(errno.EFBIG, f"it has more than {_MOST_BYTES >> 30} GiB", path)
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:
         return file.read()
 
 

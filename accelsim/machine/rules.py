@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import isclose
 from typing import Any
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.files import kept
 from accelsim.inputs.paths import KeyPath, suggest
 from accelsim.machine.components.base import OFF_CHIP
 from accelsim.machine.components.buffers import BufferConfig
@@ -40,8 +41,14 @@ def broken_rules(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
     yield from _clashes(machine)
     yield from _wrong_homes(machine)
     yield from _wrong_points(machine)
-    wrong = list(_wrong_files(machine))
-    yield from wrong or (
+    buffers = {n: c for n, c in machine.further.items() if isinstance(c, BufferConfig)}
+    read, own = (machine.memories, buffers, machine.dram), machine.process.__dict__
+    yield from kept(own, "wrong", read, lambda: tuple(_wrong_of_files(machine)))
+
+
+def _wrong_of_files(machine: MachineSections) -> Iterable[tuple[KeyPath, str]]:
+    """Return what does not go with the files that process, arrays and DRAM name."""
+    return list(_wrong_files(machine)) or (
         *_wrong_factors(machine),
         *_wrong_conditions(machine),
         *_wrong_cells(machine),

@@ -14,6 +14,7 @@ from pydantic import model_validator
 
 from accelsim.errors import AccelsimError
 from accelsim.inputs.validation import RuleError, validate
+from accelsim.machine.components.simple_dram import off_chip_kind
 from accelsim.machine.files import hardware_document
 from accelsim.machine.rules import broken_rules
 from accelsim.machine.sections import MachineSections
@@ -41,8 +42,10 @@ def same_sections(
 
     ``was`` is the data of that one. What they are validated to depends on nothing else.
     """
-    alone = {name: getattr(machine, name) for name in ("process", "clock", "scaling", "power")}
-    own = {**alone, **machine.further}
+    alone = ("process", "clock", "scaling", "power", "overlap", "mapping")
+    own = {**{name: getattr(machine, name) for name in alone}, **machine.further}
+    if off_chip_kind(data.get("dram")) == off_chip_kind(machine.dram):
+        own["dram"] = machine.dram
     found = {n: own[n] for n, each in data.items() if n in own and each is was.get(n, machine)}
     before, memories = was.get("memories"), machine.memories
     if isinstance(before, dict) and isinstance(data.get("memories"), dict):
@@ -61,8 +64,8 @@ def resolved(machine: HardwareConfig) -> HardwareConfig:
     with suppress(AccelsimError):
         for name in ("regions", "datasheets", "layout", "timing", "nominal_timing"):
             getattr(machine, name)
-        for name, each in machine.components.items():
-            each.told("servers", name, machine.site)
+        for each in machine.facts.values():
+            each.told("servers", machine.site)
     return machine
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
@@ -18,7 +18,14 @@ from accelsim.inputs.plugin_key import Plugins
 from accelsim.inputs.plugins import Registry
 from accelsim.inputs.validation import ConfigModel, RuleError, checked
 from accelsim.machine import components as _components
-from accelsim.machine.components.base import Block, Component, Datapath, Datasheet, Interconnect
+from accelsim.machine.components.base import (
+    Block,
+    Component,
+    Datapath,
+    Datasheet,
+    Facts,
+    Interconnect,
+)
 from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.memory import MemoryConfig
 from accelsim.machine.components.simple_dram import OffChip
@@ -218,6 +225,12 @@ class MachineSections(ConfigModel):
         search_ahead(self.name, self.process, [each.query(site) for each in computed])
         return site
 
+    @cached_property
+    def facts(self) -> dict[str, Facts]:
+        """What every component says of itself, by name."""
+        site = self.site
+        return {name: each.facts(name, site) for name, each in self.components.items()}
+
     @property
     def datapath(self) -> Datapath:
         """The component that multiplies. Raises ConfigError when there is not exactly one."""
@@ -240,9 +253,9 @@ class MachineSections(ConfigModel):
     @cached_property
     def regions(self) -> dict[str, Region]:
         """All arrays on the chip by name. Raises ConfigError for a bad query."""
-        site = self.site
+        site, facts = self.site, self.facts
         return {
-            name: each.region(name, site)
+            name: facts[name].told("region", site)
             for name, each in self.components.items()
             if isinstance(each, (MemoryConfig, BufferConfig))
         }
@@ -260,9 +273,9 @@ class MachineSections(ConfigModel):
         """What every component costs, by name; losses of the regulator included."""
         site, sheets, off_chip = self.site, {}, self.process.factors_of("dram")
         drawn = self.power.regulator.drawn(self.clock.voltage)
-        for name, each in self.components.items():
+        for name, each in self.facts.items():
             try:
-                sheets[name] = each.told("datasheet", name, site).times(off_chip).drawn(drawn)
+                sheets[name] = each.told("datasheet", site).times(off_chip).drawn(drawn)
             except ConfigError as error:
                 raise ConfigError(f"{name}: {error}") from None
         return sheets
@@ -270,17 +283,16 @@ class MachineSections(ConfigModel):
     @cached_property
     def layout(self) -> Hashable:
         """All that mapping may read: machines of one layout have the same programs."""
-        memories = self.memories.items()
-        return (self.mapped, tuple((n, each.told("layout", n, self.site)) for n, each in memories))
+        site, facts = self.site, self.facts
+        return (self.mapped, tuple((n, facts[n].told("layout", site)) for n in self.memories))
 
     @cached_property
     def mapped(self) -> Hashable:
         """What of the layout inferences are made from: not how much a parameter memory holds."""
-        site, parts = self.site, self.components.items()
         rules = (self.accelerator, self.placement.digest, self.overlap.digest, self.mapping.digest)
-        points = tuple(point.name for point in self.lower_points)
-        whole = {name: "emission" if name in self.memories else "layout" for name, _ in parts}
-        read = tuple((name, each.told(whole[name], name, site)) for name, each in parts)
+        points, site = tuple(point.name for point in self.lower_points), self.site
+        whole = {name: "emission" if name in self.memories else "layout" for name in self.facts}
+        read = tuple((name, each.told(whole[name], site)) for name, each in self.facts.items())
         priced = (
             ()
             if self.mapping.objective == "time"
@@ -291,25 +303,30 @@ class MachineSections(ConfigModel):
     @cached_property
     def emission(self) -> Hashable:
         """All that emitters may read but sizes of buffers: equal ones emit the same, if it fits."""
-        site, parts = self.site, self.components.items()
         rules = (self.accelerator, self.placement.digest, self.overlap.digest, self.mapping.causal)
-        read = tuple((name, each.told("emission", name, site)) for name, each in parts)
-        return (rules, read)
+        site, facts = self.site, self.facts.items()
+        return (rules, tuple((name, each.told("emission", site)) for name, each in facts))
 
     @cached_property
     def timing(self) -> Hashable:
         """All that can move a tick: machines of one timing run a program alike."""
         points = tuple((point.name, point.frequency) for point in self.lower_points)
-        return (points, self._timing(self.site) if self.scaling else self.nominal_timing)
+        return (
+            points,
+            self._timing(self.site, self.facts) if self.scaling else self.nominal_timing,
+        )
 
     @cached_property
     def nominal_timing(self) -> Hashable:
         """All that can move a tick of a chip that stays at its nominal operating point."""
-        return self._timing(replace(self.site, scaling=None) if self.scaling else self.site)
+        if not self.scaling:
+            return self._timing(self.site, self.facts)
+        site = replace(self.site, scaling=None)
+        facts = {name: each.facts(name, site) for name, each in self.components.items()}
+        return self._timing(site, facts)
 
-    def _timing(self, site: Site) -> Hashable:
-        parts = self.components.items()
-        own = tuple((name, each.told("timing", name, site)) for name, each in parts)
+    def _timing(self, site: Site, facts: Mapping[str, Facts]) -> Hashable:
+        own = tuple((name, each.told("timing", site)) for name, each in facts.items())
         return (self.clock.frequency, own)
 
     @cached_property

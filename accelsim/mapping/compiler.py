@@ -241,8 +241,8 @@ class _Compilation(Generic[AnyEmitter]):
 
 def _sizes(hardware: HardwareConfig, *, every: bool) -> Hashable:
     """Return what buffers hold, and the memory of activations where ``every`` size counts."""
-    buffers = ((n, each) for n, each in hardware.further.items() if isinstance(each, BufferConfig))
-    held = ((n, each.told("layout", n, hardware.site)) for n, each in buffers)
+    buffers = (n for n, each in hardware.further.items() if isinstance(each, BufferConfig))
+    held = ((n, hardware.facts[n].told("layout", hardware.site)) for n in buffers)
     activations = hardware.placement.activations
     known = ((n, size) for n, size in hardware.capacities.items() if every or n != activations)
     return (*known, *held)

@@ -125,7 +125,7 @@ class Placement:
             if home.packing.code
         )
 
-    @property
+    @cached_property
     def codecs(self) -> frozenset[tuple[str, Code]]:
         """The codecs that the tensors need: memory and code."""
         return frozenset(

@@ -244,6 +244,6 @@ def _clock_rows(result: CaseResult) -> list[dict[str, Any]]:
 def _ledger_rows(result: CaseResult) -> list[dict[str, Any]]:
     dynamic = result.figures.account.dynamic
     return [
-        {**key._asdict(), "amount": amount, "energy_J": dynamic.get(key, 0.0)}
+        {**key._asdict(), "amount": amount, "energy_J": dynamic[key]}
         for key, amount in sorted(result.run.ledger.amounts.items())
     ]

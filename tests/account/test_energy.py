@@ -32,7 +32,7 @@ def test_energy_with_unit_prices_equals_the_count(case: str) -> None:
     prices = price_list(small_results()[case].case.hardware)
     ones = replace(
         prices,
-        joules=dict.fromkeys(prices.joules, 1.0),
+        joules={key: float(key not in prices.paid_elsewhere) for key in prices.joules},
         watts=dict.fromkeys(prices.watts, 0.0),
         cycles={},
         clocks={},

@@ -7,18 +7,15 @@ import pickle
 import re
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from small_workload import MAIN, SMALL
 
 import accelsim
-from accelsim.account.service import service_statistics
 from accelsim.cli.main import run_command_line
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.examine import figures_of
-from accelsim.evaluation.metrics import all_metrics
+from accelsim.evaluation.metrics import all_metrics, metric_families
 from accelsim.evaluation.point import Row
 from accelsim.inputs.memo import Memo
 
@@ -140,11 +137,15 @@ def test_latencies_of_as_many_cycles_share_a_run_unless_the_clock_changes() -> N
     assert (runs(), runs(exits)) == (1, 2)
 
 
-def test_a_metric_of_the_run_reads_nothing_but_the_run() -> None:
-    of_run = [metric for metric in all_metrics() if metric.of_run]
-    assert len(of_run) > 20
-    for case in accelsim.examine(STREAM).cases.values():
-        run_alone = SimpleNamespace(run=case.run, statistics=service_statistics(case.run))
-        for metric in of_run:
-            assert metric.of(cast(Any, run_alone)) == metric.of(case)
-            assert metric.figures(case) is metric.figures(case)
+def test_unpriced_figures_are_the_same_whatever_anything_costs() -> None:
+    memo, dear = Memo(), "hardware.process.factors={logic.leakage: 3, dram.access: 2}"
+    told = []
+    for more in ((), (dear,)):
+        point = accelsim.Point(MAIN, (*SMALL, *more), ("adapter_mixed",))
+        (case,) = accelsim.examine(point, memo).cases.values()
+        told.append([family.figures(case) for family in metric_families() if family.unpriced])
+        anew = accelsim.examine(point).cases["adapter_mixed"]
+        assert told[-1] == [each.figures(anew) for each in metric_families() if each.unpriced]
+    assert memo.made["run"] == 1
+    assert len(told[0]) == 3
+    assert all(before is after for before, after in zip(*told, strict=True))

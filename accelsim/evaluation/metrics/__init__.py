@@ -5,7 +5,6 @@ A new one is a Metric in a family: in a file here, in an installed package or in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 from accelsim.errors import ConfigError
@@ -23,35 +22,35 @@ METRIC_FAMILIES = Registry(__name__, MetricFamily, "accelsim.metrics", "family o
 BARE_UNITS = ("1", "year")
 
 
-def metric_families() -> tuple[type[MetricFamily], ...]:
-    """Return the families of metrics, plug-ins' too."""
-    return tuple(METRIC_FAMILIES.all().values())
+def metric_families() -> tuple[MetricFamily, ...]:
+    """Return the families of metrics, plug-ins' too.
+
+    Raises ConfigError for two metrics of the same key and for a unit that is not known.
+    """
+    return _of(tuple(METRIC_FAMILIES.all().values()))
 
 
 def all_metrics() -> tuple[Metric, ...]:
-    """Return the metrics of all families.
-
-    Raises ConfigError for two of the same key and for a unit that is not known.
-    """
-    return _of(metric_families())
+    """Return the metrics of all families. Raises what ``metric_families`` raises."""
+    return tuple(metric for family in metric_families() for metric in family.metrics)
 
 
-def case_figures(case: CaseResult) -> Iterator[tuple[Metric, str, Figure]]:
-    """Yield (metric, name, figure) of a case. Raises PluginError for two of one name."""
-    names = set[str]()
-    for metric in all_metrics():
-        for name, figure in metric.figures(case).items():
-            if name in names:
-                raise broken_promise(metric.of, f"there are two figures '{name}'; rename one")
-            names.add(name)
-            yield metric, name, figure
+def case_figures(case: CaseResult) -> list[tuple[Metric, str, Figure]]:
+    """Return (metric, name, figure) of a case. Raises PluginError for two of one name."""
+    found = [each for family in metric_families() for each in family.figures(case)]
+    owners = {name: metric for metric, name, _ in found}
+    if len(owners) < len(found):
+        name = next(n for m, n, _ in found if owners[n] is not m)
+        raise broken_promise(owners[name].of, f"there are two figures '{name}'; rename one")
+    return found
 
 
 @lru_cache(maxsize=8)
-def _of(families: tuple[type[MetricFamily], ...]) -> tuple[Metric, ...]:
+def _of(kinds: tuple[type[MetricFamily], ...]) -> tuple[MetricFamily, ...]:
     known: dict[str, str] = {}
+    families = tuple(kind() for kind in kinds)
     for family in families:
-        for metric in family().metrics:
+        for metric in family.metrics:
             if metric.key in known:
                 raise ConfigError(
                     f"there are two metrics '{metric.key}', in the families {known[metric.key]} "
@@ -59,7 +58,7 @@ def _of(families: tuple[type[MetricFamily], ...]) -> tuple[Metric, ...]:
                 )
             known[metric.key] = family.name
             _check_unit(metric)
-    return tuple(metric for family in families for metric in family().metrics)
+    return families
 
 
 def _check_unit(metric: Metric) -> None:

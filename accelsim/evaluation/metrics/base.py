@@ -6,9 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
-from weakref import WeakKeyDictionary
 
-from accelsim.engine.run import Run
 from accelsim.errors import PluginError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.inputs.plugins import broken_promise
@@ -26,8 +24,7 @@ class Metric:
     of it is a gain: in closed loops (``rounds``), open streams (``stream``), ``always`` or
     ``never``. Where there is little room only ``brief`` metrics without labels
     are shown, and ``paced`` ones only where arrivals fix the rate: back to back a slower chip does
-    less. One that is ``of_run`` reads the run of a case alone: cases that share a run share its
-    figures.
+    less.
     """
 
     key: str
@@ -36,19 +33,10 @@ class Metric:
     of: Callable[[CaseResult], Figure | Mapping[str, Figure]]
     compared: Literal["rounds", "stream", "always", "never"] = "never"
     brief: bool = True
-    of_run: bool = False
     paced: bool = False
 
-    def figures(self, case: CaseResult) -> Mapping[str, Figure]:
+    def figures(self, case: CaseResult) -> dict[str, Figure]:
         """Return figures by name: the key, with the label behind it where there are several."""
-        if not self.of_run:
-            return self._figures(case)
-        known = _of_runs.setdefault(case.run, {})
-        if self not in known:
-            known[self] = self._figures(case)
-        return known[self]
-
-    def _figures(self, case: CaseResult) -> dict[str, Figure]:
         found = self.of(case)
         # To ask a number whether it is a mapping takes longer than all else here.
         if isinstance(found, (float, int, str)) or not isinstance(found, Mapping):
@@ -89,16 +77,28 @@ class Metric:
         return f"{self.title}{told if self.paced and closed_loop else ''}"
 
 
-# Many points of a study differ in prices alone.
-_of_runs: WeakKeyDictionary[Run, dict[Metric, Mapping[str, Figure]]] = WeakKeyDictionary()
+Figures = list[tuple[Metric, str, Figure]]
 
 
 class MetricFamily(ABC):
-    """Metrics that belong together: a subclass has a ``name`` and its ``metrics``."""
+    """Metrics that belong together: a subclass has a ``name`` and its ``metrics``.
+
+    Those of a family that is ``unpriced`` read the run and the memories of a case and nothing that
+    is spent: they are worked out once for cases that have both in common, as points of a study do.
+    """
 
     name: ClassVar[str]
+    unpriced: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics, in the order of reports; a plain attribute will do."""
+
+    def figures(self, case: CaseResult) -> Figures:
+        """Return (metric, name, figure) of a case."""
+        known: dict[MetricFamily, Figures] = case.unpriced if self.unpriced else {}
+        if self not in known:
+            every = ((metric, metric.figures(case)) for metric in self.metrics)
+            known[self] = [(metric, *one) for metric, named in every for one in named.items()]
+        return known[self]

@@ -45,6 +45,7 @@ class Memories(MetricFamily):
     """Figures by memory."""
 
     name = "memories"
+    unpriced = True
     metrics = (
         Metric("memory.capacity", "capacity", "B", _memory(attrgetter("region.capacity"))),
         Metric("memory.held", "bytes held at most", "B", _memory(attrgetter("held_bytes"))),

@@ -45,13 +45,14 @@ class Service(MetricFamily):
     """Figures by task."""
 
     name = "service"
+    unpriced = True
     metrics = (
         *(
-            Metric(name, title, unit, _by_task(attrgetter(name)), of_run=True)
+            Metric(name, title, unit, _by_task(attrgetter(name)))
             for name, (title, unit) in _FIGURES.items()
         ),
         *(
-            Metric(key, f"{title}, {words}", "s", _by_task(attrgetter(key)), of_run=True)
+            Metric(key, f"{title}, {words}", "s", _by_task(attrgetter(key)))
             for name, title in _TIMES.items()
             for which, words in _OF_TIMES.items()
             for key in [f"{name}.{which}"]

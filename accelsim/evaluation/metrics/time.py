@@ -34,6 +34,7 @@ class Time(MetricFamily):
     """Times and counts."""
 
     name = "time"
+    unpriced = True
     metrics = (
         Metric(
             "time.run",

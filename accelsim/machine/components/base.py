@@ -6,6 +6,7 @@ One file, two values: the engine asks ``servers`` for how long a use takes, the 
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import field, replace
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.files import kept
+from accelsim.inputs.files import Seen, unchanged, watching
 from accelsim.inputs.plugins import is_outside
 from accelsim.inputs.quantities import Meters
 from accelsim.inputs.validation import ConfigModel
@@ -136,26 +137,13 @@ class Datasheet:
 class Component(ConfigModel):
     """A piece of hardware, as a machine file describes it."""
 
-    def told(self, what: str, name: str, site: Site) -> Any:
-        """Return what one of the methods below says, once for sites that differ in nothing read.
-
-        What a part of accelsim says of itself leaves out the keys of a plug-in that builds on it.
-        """
-        inherits = is_outside(type(self)) and not is_outside(getattr(type(self), what))
-        whole = inherits and what in ("layout", "emission", "timing")
-        before = site.asked["wires"]
-
-        def ask() -> tuple[Any, float | None]:
-            said = getattr(self, what)(name, site)
-            said = (said, self.digest) if whole else said
-            return said, site.wires if site.asked["wires"] > before else None
-
-        key = f"{what} of {'' if site.scaling else 'un'}scaled"
-        said, wires = kept(self.__dict__, key, (name, site), ask)
-        if wires not in (None, site.wires):
-            del self.__dict__[key]
-            return self.told(what, name, site)
-        return said
+    def facts(self, name: str, site: Site) -> Facts:
+        """Return what it says of itself on a site, asked for once: the last time if that holds."""
+        which = "facts if scaled" if site.scaling else "facts if not"
+        last: Facts | None = self.__dict__.get(which)
+        if last is None or not last.holds(name, site):
+            last = self.__dict__[which] = Facts(self, name, site)
+        return last
 
     @abstractmethod
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
@@ -182,6 +170,39 @@ class Component(ConfigModel):
     @abstractmethod
     def timing(self, name: str, site: Site) -> Hashable:
         """Return all of the configuration that can move a tick; what is left out cannot."""
+
+
+class Facts:
+    """What a component says of itself by its methods, on sites that differ in wires alone."""
+
+    def __init__(self, component: Component, name: str, site: Site) -> None:
+        self._component, self._on = component, (name, site)
+        self._files: Seen = {}
+        self._said: dict[str, tuple[Any, float | None]] = {}
+
+    def holds(self, name: str, site: Site) -> bool:
+        """Return whether it is of an equal site, and no file that was read has changed."""
+        return self._on == (name, site) and unchanged(self._files)
+
+    def told(self, what: str, site: Site) -> Any:
+        """Return what one of the methods says, asked once for wires of a length if it reads that.
+
+        What a part of accelsim says of itself leaves out the keys of a plug-in that builds on it.
+        """
+        said, wires = self._said.get(what, (None, math.nan))
+        if wires not in (None, site.wires):
+            said, wires = self._said[what] = self._ask(what, site)
+        return said
+
+    def _ask(self, what: str, site: Site) -> tuple[Any, float | None]:
+        kind, before = type(self._component), site.asked["wires"]
+        with watching() as files:
+            said = getattr(self._component, what)(self._on[0], site)
+        self._files |= files
+        inherits = is_outside(kind) and not is_outside(getattr(kind, what))
+        if inherits and what in ("layout", "emission", "timing"):
+            said = (said, self._component.digest)
+        return said, site.wires if site.asked["wires"] > before else None
 
 
 class Block(Component):

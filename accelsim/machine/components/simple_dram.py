@@ -187,19 +187,22 @@ class SimpleDram(OffChipServer):
             self._counted = until
 
 
-def _tag(value: Any) -> str:
-    given = value.model_dump() if isinstance(value, Component) else value
-    if isinstance(given, dict) and "kind" in given:
-        return "simple_dram"
-    technology = given.get("technology") if isinstance(given, dict) else None
+def off_chip_kind(value: Any) -> str:
+    """Return the name of the class that a value is of, or that the mapping of a file is read as."""
+    if isinstance(value, Component):
+        return type(value).__name__
+    given = value if isinstance(value, dict) else {}
+    if "kind" in given:
+        return SimpleDramConfig.__name__
+    technology = given.get("technology")
     kind = technology_kind(technology) if isinstance(technology, str) else None
-    return "burst_memory" if kind == "burst_memory" else "dram"
+    return (BurstMemoryConfig if kind == "burst_memory" else DramConfig).__name__
 
 
 OffChip = Annotated[
-    Annotated[DramConfig, Tag("dram")]
-    | Annotated[BurstMemoryConfig, Tag("burst_memory")]
-    | Annotated[SimpleDramConfig, Tag("simple_dram")],
-    Discriminator(_tag),
+    Annotated[DramConfig, Tag("DramConfig")]
+    | Annotated[BurstMemoryConfig, Tag("BurstMemoryConfig")]
+    | Annotated[SimpleDramConfig, Tag("SimpleDramConfig")],
+    Discriminator(off_chip_kind),
 ]
 """What a machine may have off its chip: a part of the technology table, or the simple one."""
