@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.options import command_line, output_options, refuse_unused_media, set_option
-from accelsim.cli.output import show, status, write
+from accelsim.cli.options import Output, command_line, output_options, set_option
+from accelsim.cli.output import status
 from accelsim.errors import LIMIT_PASSED, ConfigError
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def compare(
     by: str,
     limits: tuple[str, ...],
     verbose: bool,
-    out: Path | None,
-    media: str,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Compare RUNs that did the same work: folders of `accelsim run`, or workloads to run.
 
@@ -51,13 +49,11 @@ def compare(
         workloads/mti_mnli_mrpc_qnli.yaml:adapter_slc
     """
     from accelsim.report.compare import compare_report
-    from accelsim.report.media import chosen_media
     from accelsim.study.compare import compare as compare_runs
 
-    refuse_unused_media(out)
     groupings, most = _groupings(by), dict(map(_limit, limits))
-    wanted = chosen_media(media)
-    with status(shown=not as_json) as step:
+    wanted = output.chosen()
+    with status(shown=not output.as_json) as step:
         found = []
         for text in runs:
             if step:
@@ -70,8 +66,7 @@ def compare(
         for figure, side, more, limit in one.worse(most)
     ]
     report = compare_report(compared, groupings, command_line(), worse)
-    paths = write(report, out, wanted) if out else []
-    show(report, paths, as_json=as_json, details=verbose)
+    output.give(report, wanted, details=verbose)
     if worse:
         raise plain_click.exceptions.Exit(LIMIT_PASSED)
 

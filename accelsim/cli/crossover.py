@@ -54,11 +54,17 @@ def crossover(
     from accelsim.units import format_si
 
     chosen = design or _with_baseline(workload)
+    case = workload.cases.get(chosen)
+    own = case.config.baseline if case else chosen
+    if not (baseline or own):
+        raise ConfigError(
+            f"--baseline: case '{chosen}' has no baseline; name a case to compare with"
+        )
     with Store(store) as kept:
         found = find_crossover(
             workload,
             chosen,
-            baseline or _baseline_of(workload, chosen),
+            baseline or own or "",
             lowest=parse_option("--from", lowest, "Hz"),
             highest=parse_option("--to", highest, "Hz"),
             requests=requests,
@@ -74,17 +80,3 @@ def _with_baseline(workload: Workload) -> str:
         if case.config.baseline in workload.cases:
             return name
     raise ConfigError("--design: no case of the workload has a baseline; name a case to compare")
-
-
-def _baseline_of(workload: Workload, design: str) -> str:
-    from accelsim.inputs.paths import suggest
-
-    case = workload.cases.get(design)
-    if case is None:
-        hint = suggest(design, workload.cases, "cases")
-        raise ConfigError(f"--design: there is no case '{design}'; {hint}")
-    if case.config.baseline is None:
-        raise ConfigError(
-            f"--baseline: case '{design}' has no baseline; name a case to compare with"
-        )
-    return case.config.baseline

@@ -7,13 +7,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from accelsim.cli.options import (
-    command_line,
-    output_options,
-    refuse_unused_media,
-    set_option,
-)
-from accelsim.cli.output import show, status, write
+from accelsim.cli.options import Output, command_line, output_options, set_option
+from accelsim.cli.output import status
 from accelsim.errors import ConfigError
 
 
@@ -54,9 +49,7 @@ def explain(
     interactions: bool,
     orders: int,
     seed: int,
-    out: Path | None,
-    media: str,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Explain what makes case AFTER of a WORKLOAD better or worse than case BEFORE.
 
@@ -71,27 +64,24 @@ def explain(
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
     from accelsim.report.explain import explain_report
-    from accelsim.report.media import chosen_media
     from accelsim.study.explain.explanation import Question, find_explanation
 
-    refuse_unused_media(out)
     first = Point(workload, assignments, (before,))
     last = Point(other or workload, (*assignments, *to), (after or before,))
     question = Question(
         first,
         last,
         metric,
-        {name: paths for name, paths in map(_named("--group"), groups)},
+        dict(map(_named("--group"), groups)),
         {name: frozenset(wanted) for name, wanted in map(_named("--needs"), needs)},
         orders,
         seed,
     )
-    wanted = chosen_media(media)
-    with status(shown=not as_json) as step:
+    wanted = output.chosen()
+    with status(shown=not output.as_json) as step:
         found = find_explanation(question, progress=step)
     report = explain_report(resolve(first), found, command_line(), interactions=interactions)
-    paths = write(report, out, wanted) if out else []
-    show(report, paths, as_json=as_json, details=verbose)
+    output.give(report, wanted, details=verbose)
 
 
 def _named(option: str) -> Callable[[str], tuple[str, list[str]]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from accelsim.cli.options import Decorator, command_line, quiet_option, workload_options
-from accelsim.cli.output import show, status, write
+from accelsim.cli.options import Decorator, Output, command_line, workload_options
+from accelsim.cli.output import status
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,16 +82,12 @@ def _choice(option: str, values: list[str], text: str) -> Decorator:
     type=float,
     help="Probability of misreading a one-bit cell. [as computed: 0 for RRAM]",
 )
-@workload_options(out="Folder of the results. [out/NAME/faults]")
-@quiet_option
+@workload_options("Folder of the results. [out/NAME/faults]", quiet=True)
 def faults(
     workload: Path,
     assignments: tuple[str, ...],
     cases: list[str] | None,
-    out: Path | None,
-    media: str,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
     **choices: Any,
 ) -> None:
     """Compare storage schemes of the weights of one case of a WORKLOAD, faults included.
@@ -107,17 +104,15 @@ def faults(
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
     from accelsim.report.faults import faults_report
-    from accelsim.report.media import chosen_media
     from accelsim.study.faults.study import study_faults
 
     options = _options(choices)
     loaded = resolve(Point(workload, assignments, cases))
-    wanted = chosen_media(media)
-    with status(shown=not quiet, lines=True) as step:
+    wanted = output.chosen()
+    with status(shown=not output.quiet, lines=True) as step:
         report = faults_report(study_faults(loaded, options, step), command_line())
-    paths = write(report, out or Path("out") / loaded.config.name / "faults", wanted)
-    if not quiet:
-        show(report, paths, as_json=as_json)
+    folder = output.out or Path("out") / loaded.config.name / "faults"
+    replace(output, out=folder).give(report, wanted)
 
 
 def _options(choices: dict[str, Any]) -> FaultOptions:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import rich_click as click
 
-from accelsim.cli.options import command_line, refuse_unused_media, workload_options
-from accelsim.cli.output import show, write
+from accelsim.cli.options import Progress, command_line, study_command
 from accelsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from accelsim.report.table import Report
+    from accelsim.workload.schema import Workload
 
 
 @click.command()
-@workload_options()
+@study_command
 @click.option("--task", help="A task of the workload. [the first]")
 @click.option(
     "--as", "drawn", type=click.Choice(["tree", "dot", "graphml"]), default="tree",
@@ -21,16 +23,12 @@ from accelsim.errors import ConfigError
 )  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Show every layer, equal ones too.")
 def graph(
-    workload: Path,
-    assignments: tuple[str, ...],
-    out: Path | None,
-    media: str,
-    as_json: bool,
-    cases: list[str] | None,
+    workload: Workload,
+    progress: Progress,
     task: str | None,
     drawn: Literal["tree", "dot", "graphml"],
     verbose: bool,
-) -> None:
+) -> Report | None:
     """Show the layer graph of a WORKLOAD: shapes, MACs, bytes, and where parameters lie.
 
     It is that of the first case, or of the first of --cases.
@@ -39,28 +37,22 @@ def graph(
     accelsim graph workloads/mti_mnli_mrpc_qnli.yaml --cases adapter_slc
     accelsim graph workloads/mti_mnli_mrpc_qnli.yaml --as dot | dot -Tsvg > model.svg
     """
-    from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.graphs import machine_of_model, task_graph
-    from accelsim.evaluation.point import Point
     from accelsim.inputs.memo import Memo
     from accelsim.inputs.paths import suggest
     from accelsim.model.drawing import to_dot, to_graphml
     from accelsim.placement.placement import place
     from accelsim.report.graph import described, graph_report
-    from accelsim.report.media import chosen_media
 
-    refuse_unused_media(out)
-    loaded = resolve(Point(workload, assignments, cases))
-    wanted, case = chosen_media(media), next(iter(loaded.cases.values()))
-    task = task or next(iter(loaded.config.tasks))
-    if task not in loaded.config.tasks:
-        raise ConfigError(f"--task: no '{task}'; {suggest(task, loaded.config.tasks, 'tasks')}")
-    layers = task_graph(loaded.config, case, task, loaded.config.longest(task), Memo())
-    model = loaded.config.name_of_model(task)
+    config, case = workload.config, next(iter(workload.cases.values()))
+    task = task or next(iter(config.tasks))
+    if task not in config.tasks:
+        raise ConfigError(f"--task: no '{task}'; {suggest(task, config.tasks, 'tasks')}")
+    layers = task_graph(config, case, task, config.longest(task), Memo())
+    model = config.name_of_model(task)
     placement = place(layers, case.config.storage_of(model), machine_of_model(case, model))
     if drawn != "tree":
         written = to_dot if drawn == "dot" else to_graphml
         click.echo(written(layers, described(layers, placement)), nl=False)
-        return
-    report = graph_report(loaded, case.name, task, layers, placement, command_line(), whole=verbose)
-    show(report, write(report, out, wanted) if out else [], as_json=as_json)
+        return None
+    return graph_report(workload, case.name, task, layers, placement, command_line(), whole=verbose)

@@ -8,14 +8,7 @@ from typing import Any
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.options import (
-    command_line,
-    output_options,
-    quiet_option,
-    refuse_unused_media,
-    set_option,
-)
-from accelsim.cli.output import show, write
+from accelsim.cli.options import Output, command_line, output_options, set_option
 from accelsim.cli.sweep import evaluation, evaluation_options, study_progress
 from accelsim.errors import POINTS_FAILED
 
@@ -48,17 +41,13 @@ def near_option(command: Any) -> Any:
 @near_option
 @set_option
 @evaluation_options
-@output_options()
-@quiet_option
+@output_options(quiet=True)
 def optimize(
     study: Path,
     assignments: tuple[str, ...],
     near: float,
     store: Path,
-    out: Path | None,
-    media: str,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
     **options: Any,
 ) -> None:
     """Search the space of a STUDY file for its objectives, within its constraints.
@@ -69,21 +58,17 @@ def optimize(
     \b
     accelsim optimize workloads/studies/memory_search.yaml --budget 300 --near 5%
     """
-    from accelsim.report.media import chosen_media
     from accelsim.report.sweep import sweep_report
     from accelsim.study.search.search import Search, check_search, search_study
     from accelsim.study.store import Store
     from accelsim.study.sweep.space import load_study
 
-    refuse_unused_media(out)
-    wanted, asked = chosen_media(media), load_study(study, assignments)
+    wanted, asked = output.chosen(), load_study(study, assignments)
     check_search(asked)
     search = Search(**{name: options.pop(name) for name in Search.model_fields})
-    with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
+    with Store(store) as kept, study_progress(store, shown=not output.quiet) as progress:
         found = search_study(asked, kept, evaluation(progress, **options), search)
         report = sweep_report(found.table, command_line(), near=near, searched=str(found))
-    paths = write(report, out, wanted) if out else []
-    if not quiet:
-        show(report, paths, as_json=as_json)
+    output.give(report, wanted)
     if found.table.tally and found.table.tally.failures:
         raise plain_click.exceptions.Exit(POINTS_FAILED)

@@ -16,8 +16,10 @@ from accelsim.cli.output import show, status, write
 from accelsim.errors import ConfigError
 from accelsim.inputs.progress import silenced
 from accelsim.units import UnitError, parse_quantity
+from accelsim.values import dataclass
 
 if TYPE_CHECKING:
+    from accelsim.report.media.base import Medium
     from accelsim.report.table import Report
 
 Progress = Callable[[str], None] | None
@@ -34,6 +36,14 @@ def parse_option(option: str, text: str, dimension: str) -> float:
         return parse_quantity(text, dimension)
     except UnitError as error:
         raise ConfigError(f"{option}: {error}") from None
+
+
+def parse_bytes(option: str, text: str) -> int:
+    """Return the bytes of an option. Raises ConfigError that names it."""
+    number = parse_option(option, text, "B")
+    if not number.is_integer():
+        raise ConfigError(f"{option}: expected a whole number of bytes, got '{text}'")
+    return int(number)
 
 
 def _load_plugins(context: click.Context, option: click.Parameter, paths: tuple[str, ...]) -> None:
@@ -99,7 +109,7 @@ quiet_option = click.option(
 _OUT = "Also write files into this folder."
 
 
-def _all_of(*options: Decorator) -> Decorator:
+def all_of(*options: Decorator) -> Decorator:
     """Return a decorator that adds options in their order."""
 
     def add(command: Command) -> Command:
@@ -110,28 +120,70 @@ def _all_of(*options: Decorator) -> Decorator:
     return add
 
 
-def output_options(media: str = "json", out: str = _OUT) -> Decorator:
-    """Return a decorator with the options for what is written and printed.
+@dataclass(frozen=True)
+class Output:
+    """Where a report goes: into the folder ``out`` by ``media``, and onto the terminal."""
 
-    Which media there are is known when the workload's plug-ins have been loaded.
+    out: Path | None
+    media: str
+    as_json: bool
+    quiet: bool
+
+    def chosen(self) -> list[Medium]:
+        """Return the media; which there are is known when a workload's plug-ins are loaded."""
+        from accelsim.report.media import chosen_media
+
+        return chosen_media(self.media)
+
+    def give(self, report: Report, media: list[Medium], *, details: bool = False) -> None:
+        """Write a report if there is a folder, and print it."""
+        paths = write(report, self.out, media) if self.out else []
+        if not self.quiet:
+            show(report, paths, as_json=self.as_json, details=details)
+
+    def refuse_unused_media(self) -> None:
+        """Refuse a ``--write`` of a command that writes nothing without ``--out``."""
+        source = plain_click.get_current_context().get_parameter_source("media")
+        if self.out is None and source is ParameterSource.COMMANDLINE:
+            raise ConfigError("--write says what to write into a folder; name it with --out")
+
+
+def output_options(folder: str = "", *, quiet: bool = False) -> Decorator:
+    """Return a decorator with the options for what is written and printed, as one ``output``.
+
+    ``folder`` describes that of a command that has one unless told otherwise.
     """
     text = "Files to write, separated by commas: json, csv, html, svg, txt."
-    return _all_of(
-        click.option("--out", type=click.Path(path_type=Path), help=out),
-        click.option("--write", "media", default=media, metavar="MEDIA", help=text),
+    options = all_of(
+        click.option("--out", type=click.Path(path_type=Path), help=folder or _OUT),
+        click.option("--write", "media", default="json", metavar="MEDIA", help=text),
         json_option,
         plugins_option,
+        *([quiet_option] if quiet else []),
     )
 
+    def add(command: Command) -> Command:
+        @functools.wraps(command)
+        def given(
+            out: Path | None, media: str, as_json: bool, quiet: bool = False, **more: Any
+        ) -> Any:
+            output = Output(out, media, as_json, quiet)
+            if not folder:
+                output.refuse_unused_media()
+            return command(output=output, **more)
 
-def workload_options(media: str = "json", out: str = _OUT) -> Decorator:
+        return options(given)
+
+    return add
+
+
+def workload_options(folder: str = "", *, quiet: bool = False) -> Decorator:
     """Return a decorator with what every command of a WORKLOAD has."""
-    path = click.Path(path_type=Path)
-    argument = click.argument("workload", type=path)
-    return _all_of(argument, set_option, cases_option, output_options(media, out))
+    argument = click.argument("workload", type=click.Path(path_type=Path))
+    return all_of(argument, set_option, cases_option, output_options(folder, quiet=quiet))
 
 
-def study_command(study: Callable[..., Report]) -> Command:
+def study_command(study: Callable[..., Report | None]) -> Command:
     """Make a command of a function that returns its report of a loaded workload.
 
     It gets the workload, what shows its progress, and its own options.
@@ -142,30 +194,20 @@ def study_command(study: Callable[..., Report]) -> Command:
         workload: Path,
         assignments: tuple[str, ...],
         cases: list[str] | None,
-        out: Path | None,
-        media: str,
-        as_json: bool,
+        output: Output,
         **options: Any,
     ) -> None:
         from accelsim.evaluation.examine import resolve
         from accelsim.evaluation.point import Point
-        from accelsim.report.media import chosen_media
 
-        refuse_unused_media(out)
         loaded = resolve(Point(workload, assignments, cases))
-        wanted = chosen_media(media)
-        with status(shown=not as_json) as step:
+        wanted = output.chosen()
+        with status(shown=not output.as_json) as step:
             report = study(loaded, step, **options)
-        show(report, write(report, out, wanted) if out else [], as_json=as_json)
+        if report:
+            output.give(report, wanted)
 
     return workload_options()(command)
-
-
-def refuse_unused_media(out: Path | None) -> None:
-    """Refuse a ``--write`` of a command that writes nothing without ``--out``."""
-    source = plain_click.get_current_context().get_parameter_source("media")
-    if out is None and source is ParameterSource.COMMANDLINE:
-        raise ConfigError("--write says what to write into a folder; name it with --out")
 
 
 def refuse_options(beside: str, *names: str) -> None:

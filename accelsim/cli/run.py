@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,10 @@ import click as plain_click
 import rich_click as click
 
 from accelsim.cli.options import (
+    Output,
     command_line,
     parse_option,
-    quiet_option,
     refuse_options,
-    refuse_unused_media,
     strict_option,
     workload_options,
 )
@@ -50,8 +50,7 @@ _LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
 
 
 @click.command()
-@workload_options(out="Folder of the results. [out/NAME]")
-@quiet_option
+@workload_options("Folder of the results. [out/NAME]", quiet=True)
 @strict_option
 @click.option("--verbose", is_flag=True, help="Also print events, mapping choices and warnings.")
 @click.option(
@@ -86,12 +85,9 @@ _LEVELS = ("request", "switch", "layer", "operator", "panel", "use")
 )
 def run(
     workload: Path,
-    out: Path | None,
     assignments: tuple[str, ...],
     cases: list[str] | None,
-    media: str,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
     strict: bool,
     page: bool,
     sweeps: tuple[str, ...],
@@ -108,26 +104,25 @@ def run(
     from accelsim.inputs.memo import Memo
     from accelsim.report.by import chosen_groupings, with_groupings
     from accelsim.report.files import check_free
-    from accelsim.report.media import chosen_media
     from accelsim.report.run import run_report
     from accelsim.report.text import printable
 
     if page:
-        media = f"{media},html"
+        output = replace(output, media=f"{output.media},html")
     if sweeps:
         study = quick_study(workload, sweeps, assignments, cases=cases)
         refuse_options("--sweep", "strict", *_Asked.__dataclass_fields__)
-        refuse_unused_media(out)
-        run_sweep(lambda: study, out=out, media=media, as_json=as_json, quiet=quiet)
+        output.refuse_unused_media()
+        run_sweep(lambda: study, output)
         return
     asked, memo = _Asked(**more), Memo()
     options = asked.options()
     resolved = resolve(Point(workload, assignments, cases), memo)
-    wanted, groupings = chosen_media(media), chosen_groupings(asked.by)
-    folder = out or Path("out") / resolved.config.name
+    wanted, groupings = output.chosen(), chosen_groupings(asked.by)
+    folder = output.out or Path("out") / resolved.config.name
     files = asked.files()
     check_free(folder, [*(f"results.{medium.name}" for medium in wanted), *files])
-    shown = not (quiet or as_json)
+    shown = not (output.quiet or output.as_json)
     result = _simulate(resolved, memo, options, shown=shown, strict=strict)
     _tell_of_refused(result)
     sure = _bands(Point(workload, assignments, tuple(result.cases))) if asked.bands else None
@@ -135,11 +130,11 @@ def run(
     plans = {} if asked.no_trace else _plans(result, asked.timeline_detail)
     beside = {name: make(result, plans) for name, make in files.items()}
     paths = _write(report, folder, wanted, beside)
-    if quiet:
+    if output.quiet:
         return
     try:
-        show(report, paths, as_json=as_json, details=asked.verbose)
-        _tell_of_timelines(result, plans, as_json=as_json)
+        show(report, paths, as_json=output.as_json, details=asked.verbose)
+        _tell_of_timelines(result, plans, as_json=output.as_json)
     except KeyboardInterrupt:
         click.echo(f"accelsim: interrupted; {printable(str(folder))} is complete", err=True)
         raise plain_click.exceptions.Exit(INTERRUPTED) from None

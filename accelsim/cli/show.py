@@ -6,14 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from accelsim.cli.options import (
-    command_line,
-    machine_set_option,
-    output_options,
-    refuse_unused_media,
-)
-from accelsim.cli.output import show as show_report
-from accelsim.cli.output import write
+from accelsim.cli.options import Output, command_line, machine_set_option, output_options
 
 
 @click.command()
@@ -21,14 +14,7 @@ from accelsim.cli.output import write
 @machine_set_option
 @click.option("--verbose", is_flag=True, help="Also print the price of each action.")
 @output_options()
-def show(
-    machine: Path,
-    assignments: tuple[str, ...],
-    verbose: bool,
-    out: Path | None,
-    media: str,
-    as_json: bool,
-) -> None:
+def show(machine: Path, assignments: tuple[str, ...], verbose: bool, output: Output) -> None:
     """Show a MACHINE: components, capacities, widths, areas, bandwidths, placement.
 
     What depends on a size that a workload's models decide (capacity: fit) is "fit".
@@ -38,11 +24,7 @@ def show(
     """
     from accelsim.machine.fit import load_unsized
     from accelsim.report.machine import machine_report
-    from accelsim.report.media import chosen_media
 
-    refuse_unused_media(out)
     hardware, fits = load_unsized(machine, assignments)
     report = machine_report(hardware, command_line(), fits)
-    wanted = chosen_media(media)
-    paths = write(report, out, wanted) if out else []
-    show_report(report, paths, as_json=as_json, details=verbose)
+    output.give(report, output.chosen(), details=verbose)

@@ -9,14 +9,12 @@ import rich_click as click
 
 from accelsim.cli.optimize import near_option
 from accelsim.cli.options import (
+    Output,
     command_line,
     output_options,
     plugins_option,
-    refuse_unused_media,
     set_option,
 )
-from accelsim.cli.output import show as show_report
-from accelsim.cli.output import write
 from accelsim.cli.sweep import store_option
 from accelsim.errors import ConfigError
 
@@ -35,26 +33,17 @@ def study() -> None:
 @set_option
 @store_option
 @output_options()
-def show(
-    name: str | None,
-    assignments: tuple[str, ...],
-    store: Path,
-    out: Path | None,
-    media: str,
-    as_json: bool,
-) -> None:
+def show(name: str | None, assignments: tuple[str, ...], store: Path, output: Output) -> None:
     """Show the rows of a study, a file or a NAME in the store; without one list all studies."""
-    from accelsim.report.media import chosen_media
     from accelsim.report.sweep import studies_report, sweep_report
 
-    refuse_unused_media(out)
-    wanted = chosen_media(media)
+    wanted = output.chosen()
     with _opened(store) as kept:
         if name is None:
             report = studies_report(kept, command_line())
         else:
             report = sweep_report(_table(name, assignments, kept), command_line())
-    show_report(report, write(report, out, wanted) if out else [], as_json=as_json)
+    output.give(report, wanted)
 
 
 @study.command()
@@ -87,9 +76,7 @@ def pareto(
     near: float,
     assignments: tuple[str, ...],
     store: Path,
-    out: Path | None,
-    media: str,
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Show the rows that no other beats, in the objectives of a study or in others.
 
@@ -97,18 +84,16 @@ def pareto(
     accelsim study pareto mine.yaml --near 5%
     accelsim study pareto mine.yaml --minimize adapter.energy.request --maximize sram
     """
-    from accelsim.report.media import chosen_media
     from accelsim.report.sweep import sweep_report
     from accelsim.study.front import with_objectives
 
-    refuse_unused_media(out)
-    wanted = chosen_media(media)
+    wanted = output.chosen()
     with _opened(store) as kept:
         table = _table(name, assignments, kept)
         if minimize or maximize:
             table = with_objectives(table, minimize, maximize)
         report = sweep_report(table, command_line(), near=near)
-    show_report(report, write(report, out, wanted) if out else [], as_json=as_json)
+    output.give(report, wanted)
 
 
 @study.command()

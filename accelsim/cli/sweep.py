@@ -13,15 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.options import (
-    Command,
-    command_line,
-    output_options,
-    quiet_option,
-    refuse_unused_media,
-    set_option,
-)
-from accelsim.cli.output import show, without_markup, write
+from accelsim.cli.options import Output, all_of, command_line, output_options, set_option
+from accelsim.cli.output import without_markup
 from accelsim.errors import INTERRUPTED, POINTS_FAILED
 
 if TYPE_CHECKING:
@@ -34,11 +27,12 @@ _LINE_EVERY = 30.0
 _STORE = "out/studies.sqlite"
 
 
-def store_option(command: Command) -> Command:
-    """Add the option for where rows are kept."""
-    text = "Where rows are kept, by all studies that name it."
-    path = click.Path(path_type=Path)
-    return click.option("--store", type=path, default=_STORE, help=text)(command)
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=_STORE,
+    help="Where rows are kept, by all studies that name it.",
+)
 
 
 def _count(context: click.Context, option: click.Parameter, value: int | None) -> int | None:
@@ -47,32 +41,20 @@ def _count(context: click.Context, option: click.Parameter, value: int | None) -
     return value
 
 
-def evaluation_options(command: Command) -> Command:
-    """Add the options for how points are evaluated, where rows are kept, and when to stop."""
-    for option in (
-        click.option("--max-failures", type=int, callback=_count, help="Stop after more failures."),
-        click.option("--fail-fast", is_flag=True, help="Stop at the first failure."),
-        executor_options,
-    ):
-        command = option(command)
-    return command
-
-
-def executor_options(command: Command) -> Command:
-    """Add the options for how points are evaluated, and where rows are kept."""
-    for option in (
-        click.option("--retry-failed", is_flag=True, help="Ask points again that failed."),
-        click.option("--scheduler", metavar="ADDRESS", help="Dask cluster, tcp://HOST:PORT."),
-        click.option(
-            "--jobs",
-            type=int,
-            callback=_count,
-            help="Worker processes; 0: in this one. [a processor each]",
-        ),
-        store_option,
-    ):
-        command = option(command)
-    return command
+_JOBS = "Worker processes; 0: in this one. [a processor each]"
+# How points are evaluated, and where rows are kept.
+executor_options = all_of(
+    store_option,
+    click.option("--jobs", type=int, callback=_count, help=_JOBS),
+    click.option("--scheduler", metavar="ADDRESS", help="Dask cluster, tcp://HOST:PORT."),
+    click.option("--retry-failed", is_flag=True, help="Ask points again that failed."),
+)
+# The same, and when to stop.
+evaluation_options = all_of(
+    executor_options,
+    click.option("--fail-fast", is_flag=True, help="Stop at the first failure."),
+    click.option("--max-failures", type=int, callback=_count, help="Stop after more failures."),
+)
 
 
 def evaluation(
@@ -99,9 +81,8 @@ def evaluation(
 @click.argument("study", type=click.Path(path_type=Path))
 @set_option
 @evaluation_options
-@output_options()
-@quiet_option
-def sweep(study: Path, assignments: tuple[str, ...], **options: Any) -> None:
+@output_options(quiet=True)
+def sweep(study: Path, assignments: tuple[str, ...], output: Output, **options: Any) -> None:
     """Evaluate every point of a STUDY file; what is in the store is not computed again.
 
     Exit code 8: points have failed or were killed. A point that does not fit is a row.
@@ -113,27 +94,18 @@ def sweep(study: Path, assignments: tuple[str, ...], **options: Any) -> None:
     """
     from accelsim.study.sweep.space import load_study
 
-    refuse_unused_media(options["out"])
-    run_sweep(lambda: load_study(study, assignments), **options)
+    run_sweep(lambda: load_study(study, assignments), output, **options)
 
 
 def run_sweep(
-    load: Callable[[], Study],
-    *,
-    out: Path | None,
-    media: str,
-    as_json: bool,
-    quiet: bool,
-    store: Path = Path(_STORE),
-    **options: Any,
+    load: Callable[[], Study], output: Output, store: Path = Path(_STORE), **options: Any
 ) -> None:
     """Run a study and show its report. Exits with 8 where points have failed."""
-    from accelsim.report.media import chosen_media
     from accelsim.report.sweep import sweep_report
     from accelsim.study.store import Store
     from accelsim.study.sweep.run import run_study
 
-    wanted, found = chosen_media(media), load()
+    wanted, found, quiet = output.chosen(), load(), output.quiet
     # Before there is a store: what is wrong with a study leaves nothing behind.
     found.check()
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
@@ -143,10 +115,10 @@ def run_sweep(
         table = run_study(found, kept, how)
         changed = how.told[0] if how.told else None
         # All rows at once: only for who looks at them.
-        report = None if quiet and not out else sweep_report(table, command_line(), changed)
-    paths = write(report, out, wanted) if report and out else []
-    if report and not quiet:
-        show(report, paths, as_json=as_json)
+        seen = not quiet or output.out
+        report = sweep_report(table, command_line(), changed) if seen else None
+    if report:
+        output.give(report, wanted)
     if table.tally and table.tally.failures:
         raise plain_click.exceptions.Exit(POINTS_FAILED)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click as plain_click
 import rich_click as click
 
-from accelsim.cli.options import json_option, parse_option
+from accelsim.cli.options import json_option, parse_bytes, parse_option
 from accelsim.cli.output import show
 from accelsim.errors import ConfigError
 
@@ -19,7 +19,8 @@ _DEFAULT_WORD = 64
 # Of a part off the chip unless told otherwise, as of arrays [K].
 _TEMPERATURE = 350.0
 _NO_ARRAY = "with a technology's name, add --capacity to ask for an array"
-_DIMENSIONS = {"capacity": "B", "node": "m", "temperature": "K"}
+# Options with a unit, by what it is of.
+_CONDITIONS = {"node": "m", "temperature": "K"}
 
 
 class _ShowsOrImports(click.RichGroup):
@@ -98,14 +99,10 @@ def show_command(name: str | None, as_json: bool, **options: Any) -> None:
 
 
 def _parse(option: str, value: Any) -> Any:
-    if option not in _DIMENSIONS:
-        return value
-    number = parse_option(f"--{option}", value, _DIMENSIONS[option])
-    if option != "capacity":
-        return number
-    if not number.is_integer():
-        raise ConfigError(f"--capacity: expected a whole number of bytes, got '{value}'")
-    return int(number)
+    if option == "capacity":
+        return parse_bytes("--capacity", value)
+    dimension = _CONDITIONS.get(option)
+    return parse_option(f"--{option}", value, dimension) if dimension else value
 
 
 def _refuse_unused(options: list[str], why: str = _NO_ARRAY) -> None:

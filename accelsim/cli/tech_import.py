@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from accelsim.cli.options import parse_option
+from accelsim.cli.options import parse_bytes, parse_option
 from accelsim.errors import ConfigError, OutputError
 
 _CONDITIONS = {"node": "m", "temperature": "K"}
@@ -45,7 +45,7 @@ def import_command(
         if options[key] is not None:
             parse_option(f"--{key}", options[key], dimension)
     if options["capacity"] is not None:
-        options["capacity"] = _bytes(options["capacity"])
+        options["capacity"] = parse_bytes("--capacity", options["capacity"])
     target = out or Path(f"{name or files[0].stem}.yaml")
     if target.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"--out {target}: expected a name that ends in .yaml")
@@ -62,10 +62,3 @@ def import_command(
         more = [f"and {n} more"] if (n := len(written.unused) - _MOST_NAMES) > 0 else []
         named = ", ".join([*written.unused[:_MOST_NAMES], *more])
         click.echo(printable(f"not used: {named}"))
-
-
-def _bytes(text: str) -> int:
-    number = parse_option("--capacity", text, "B")
-    if not number.is_integer():
-        raise ConfigError(f"--capacity: expected a whole number of bytes, got '{text}'")
-    return int(number)

@@ -8,41 +8,35 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from accelsim.cli.options import (
-    Command,
+    Output,
+    all_of,
     cases_option,
     command_line,
     output_options,
-    quiet_option,
-    refuse_unused_media,
     set_option,
 )
-from accelsim.cli.output import show, write
 from accelsim.cli.sweep import study_progress
 
 if TYPE_CHECKING:
     from accelsim.workload.schema import Workload
 
 
-def _space_options(command: Command) -> Command:
-    """Add the options of what is drawn, and of how points are evaluated."""
-    for option in (
-        quiet_option,
-        output_options(),
-        click.option("--store", type=click.Path(path_type=Path), help="Keep rows there. [none]"),
-        click.option("--jobs", type=click.IntRange(0), help="Processes; 0: this one. [all]"),
-        click.option("--seed", type=click.IntRange(0), default=0, help="Of what is drawn."),
-        click.option(
-            "--inputs",
-            multiple=True,
-            metavar="FILE",
-            help="Quantities beside the shipped ones, or instead of those of the same name.",
-        ),
-        cases_option,
-        set_option,
-        click.argument("workload", type=click.Path(path_type=Path)),
-    ):
-        command = option(command)
-    return command
+# What is drawn, and how points are evaluated.
+_space_options = all_of(
+    click.argument("workload", type=click.Path(path_type=Path)),
+    set_option,
+    cases_option,
+    click.option(
+        "--inputs",
+        multiple=True,
+        metavar="FILE",
+        help="Quantities beside the shipped ones, or instead of those of the same name.",
+    ),
+    click.option("--seed", type=click.IntRange(0), default=0, help="Of what is drawn."),
+    click.option("--jobs", type=click.IntRange(0), help="Processes; 0: this one. [all]"),
+    click.option("--store", type=click.Path(path_type=Path), help="Keep rows there. [none]"),
+    output_options(quiet=True),
+)
 
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
@@ -62,9 +56,7 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
     default="latin_hypercube",
     help="How they fill the space.",
 )
-def uncertainty(
-    workload: Path, out: Path | None, media: str, as_json: bool, quiet: bool, **options: Any
-) -> None:
+def uncertainty(workload: Path, output: Output, **options: Any) -> None:
     """Draw what is not known for sure of a WORKLOAD: bands of all figures and gains.
 
     Figures of technologies, and of logic, and assumptions have low, typical and high values with
@@ -74,18 +66,13 @@ def uncertainty(
     \b
     accelsim uncertainty workloads/mti_mnli_mrpc_qnli.yaml --points 200
     """
-    from accelsim.report.media import chosen_media
     from accelsim.report.uncertainty import uncertainty_report
     from accelsim.study.uncertainty.bands import uncertainty as find
 
-    refuse_unused_media(out)
-    wanted, asked = chosen_media(media), _asked(options)
-    with study_progress(options["store"], shown=not quiet) as progress:
+    wanted, asked = output.chosen(), _asked(options)
+    with study_progress(options["store"], shown=not output.quiet) as progress:
         found = find(workload, progress=progress, **asked)
-    report = uncertainty_report(found, command_line())
-    paths = write(report, out, wanted) if out else []
-    if not quiet:
-        show(report, paths, as_json=as_json)
+    output.give(uncertainty_report(found, command_line()), wanted)
 
 
 @click.command()
@@ -108,15 +95,7 @@ def uncertainty(
     default=64,
     help="Trajectories of Morris, or blocks of Sobol (a power of 2).",
 )
-def sensitivity(
-    workload: Path,
-    of: tuple[str, ...],
-    out: Path | None,
-    media: str,
-    as_json: bool,
-    quiet: bool,
-    **options: Any,
-) -> None:
+def sensitivity(workload: Path, of: tuple[str, ...], output: Output, **options: Any) -> None:
     """Find what figures of a WORKLOAD follow, over all that is not known for sure of it.
 
     A tornado moves one quantity at a time from low to high; Morris and Sobol take SALib
@@ -127,20 +106,15 @@ def sensitivity(
     """
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point
-    from accelsim.report.media import chosen_media
     from accelsim.report.sensitivity import sensitivity_report
     from accelsim.study.uncertainty.sensitivity import sensitivity as find
 
-    refuse_unused_media(out)
-    wanted = chosen_media(media)
+    wanted = output.chosen()
     loaded = resolve(Point(workload, options["assignments"], options["cases"]))
     asked, figures = _asked(options), of or _gains(loaded)
-    with study_progress(options["store"], shown=not quiet) as progress:
+    with study_progress(options["store"], shown=not output.quiet) as progress:
         found = find(workload, figures, progress=progress, **asked)
-    report = sensitivity_report(loaded, found, command_line())
-    paths = write(report, out, wanted) if out else []
-    if not quiet:
-        show(report, paths, as_json=as_json)
+    output.give(sensitivity_report(loaded, found, command_line()), wanted)
 
 
 def _gains(workload: Workload) -> list[str]:

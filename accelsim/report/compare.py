@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from accelsim.report.origin import head
 from accelsim.report.table import Column, Heading, Prose, Report, Row, Section, Table
 from accelsim.report.text import Value, shortened, value_text
 from accelsim.study.compare import Compared, Line, View
-from accelsim.version import __version__
 
 SCHEMA_VERSION = 1
-# Lines that are shown of a view without --verbose.
-# [ours] The least share of a whole that is told without --verbose.
-_LEAST = 1e-6
-_MOST = 8
+# [ours] The least share of a whole, and the most lines of a view, that are told without --verbose.
+_LEAST, _MOST = 1e-6, 8
 
 
 def compare_report(
@@ -36,9 +34,7 @@ def compare_report(
         ),
         data=data,
         document={
-            "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "accelsim", "version": __version__},
-            "command": list(command),
+            **head(SCHEMA_VERSION, command),
             "study": "compare",
             "failed": list(failures),
             "comparisons": [_document(one) for one in found],

@@ -20,6 +20,8 @@ _DIGITS = 4
 _VARIES = math.log(1.02)
 # [ours] Parts that no change moves by more are left out of the table, not of the document.
 _SEEN = math.log(1.0005)
+_CHANGE = Column("change", "change")
+_RANGE = (Column("from", "range from", "x"), Column("to", "to", "x"))
 
 
 def explain_report(
@@ -81,6 +83,12 @@ def _gain(log: float) -> float:
     return math.exp(-log)
 
 
+def _ends_of(found: Explanation, change: str) -> tuple[float, float]:
+    """Return the least and the greatest factor of a change in any order."""
+    least, most = found.shares.range_of(change)
+    return _gain(most), _gain(least)
+
+
 def _ordered(found: Explanation) -> list[str]:
     """Return the changes, those that matter most first."""
     return sorted(found.changes, key=lambda change: -abs(found.shares.logs[change]))
@@ -102,10 +110,9 @@ def _waterfall(found: Explanation) -> Table:
     ordered, shares = _ordered(found), found.shares
     texts, ratio = consistent_factors([-shares.logs[change] for change in ordered])
     columns = (
-        Column("change", "change"),
+        _CHANGE,
         Column("factor_text", "factor"),
-        Column("from", "range from", "x"),
-        Column("to", "to", "x"),
+        *_RANGE,
         *(() if found.exact else (Column("error", "standard error", "%"),)),
         Column("left", _title(found), found.metric.unit),
         Column("rests_on", "depends most on"),
@@ -113,10 +120,9 @@ def _waterfall(found: Explanation) -> Table:
     rows: list[Row] = [("before", None, None, None, *_maybe(found, None), found.before, None)]
     left = found.before
     for change, text in zip(ordered, texts, strict=True):
-        least, most = shares.range_of(change)
         left *= math.exp(shares.logs[change])
         error = _maybe(found, shares.error[change])
-        own = (change, f"{text}x", _gain(most), _gain(least), *error, left)
+        own = (change, f"{text}x", *_ends_of(found, change), *error, left)
         rows.append((*own, _rests_on(found, change)))
     rows += [RULE, ("all", f"{ratio}x", None, None, *_maybe(found, None), found.after, None)]
     return Table("Where the ratio comes from", columns, tuple(rows))
@@ -124,15 +130,14 @@ def _waterfall(found: Explanation) -> Table:
 
 def _factors(found: Explanation) -> Chart:
     columns = (
-        Column("change", "change"),
+        _CHANGE,
         Column("factor", "factor: right of 1 it saves", "x"),
-        Column("from", "range from", "x"),
-        Column("to", "to", "x"),
+        *_RANGE,
     )
-    rows: list[Row] = []
-    for change in _ordered(found):
-        least, most = found.shares.range_of(change)
-        rows.append((change, _gain(found.shares.logs[change]), _gain(most), _gain(least)))
+    rows: list[Row] = [
+        (change, _gain(found.shares.logs[change]), *_ends_of(found, change))
+        for change in _ordered(found)
+    ]
     return Chart(
         title="Factor of each change, with its range over all orders",
         kind="points",
@@ -155,7 +160,7 @@ def _rests_on(found: Explanation, change: str) -> str | None:
 
 
 def _what(found: Explanation) -> Table:
-    columns = (Column("change", "change"), Column("what", "what it is"))
+    columns = (_CHANGE, Column("what", "what it is"))
     rows = [(name, each.text) for name in _ordered(found) for each in found.changes[name]]
     return Table("The changes", columns, tuple(rows))
 
@@ -258,8 +263,7 @@ def _document(workload: Workload, found: Explanation, command: Sequence[str]) ->
             {
                 "change": change,
                 "factor": _gain(shares.logs[change]),
-                "from": _gain(shares.range_of(change)[1]),
-                "to": _gain(shares.range_of(change)[0]),
+                **dict(zip(("from", "to"), _ends_of(found, change), strict=True)),
                 "standard_error_of_log": shares.error[change],
                 "differences": [each.text for each in found.changes[change]],
                 "factor_by_part": {p: _gain(log) for p, log in shares.parts[change].items()},

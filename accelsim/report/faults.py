@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import fsum
 
 from accelsim.machine.programming import ProgrammingCost
@@ -41,20 +42,19 @@ def _total(costs: Mapping[str, ProgrammingCost] | None, figure: str) -> float | 
     return fsum(getattr(cost, figure) for cost in costs.values()) if costs else None
 
 
+def _round(one: SchemeResult, figure: str) -> float | None:
+    """Return a figure of a round of everything; None where it was not simulated."""
+    return getattr(one.costs.run.scopes["system"], figure) if one.costs.run else None
+
+
 _SCHEME: Field[SchemeResult] = (Column("scheme", "scheme"), lambda one: one.scheme.name)
 _COSTS: tuple[Field[SchemeResult], ...] = (
     _SCHEME,
     (Column("cells", "cells", "#"), lambda one: one.costs.cell_count),
     (Column("capacity", "capacity", "MiB"), lambda one: one.costs.capacity),
     (Column("area", "area", "mm2"), lambda one: one.costs.area),
-    (
-        Column("round_energy", "energy", "J"),
-        lambda one: one.costs.run.system_energy if one.costs.run else None,
-    ),
-    (
-        Column("round_latency", "latency", "s"),
-        lambda one: one.costs.run.system_latency if one.costs.run else None,
-    ),
+    (Column("round_energy", "energy", "J"), lambda one: _round(one, "energy")),
+    (Column("round_latency", "latency", "s"), lambda one: _round(one, "latency")),
     (_write("writing_time", "s"), lambda one: _total(one.costs.programming, "seconds")),
     (_write("writing_energy", "J"), lambda one: _total(one.costs.programming, "joules")),
     (_write("built_writing_time", "s"), lambda one: _total(one.costs.written_as_built, "seconds")),
@@ -124,11 +124,11 @@ _COMPRESSION: tuple[Field[Compression], ...] = (
 
 def _compression(found: CompressionCosts) -> Table:
     title = "Compression alone, against the weights as given: as stated, and at other densities"
-    table = listed(title, _COMPRESSION, (found.stated, *found.others))
     room = f"The case's own non-volatile memories have {format_bytes(found.room)}"
     if found.fitting is not None:
         room += f": room for a density of {found.fitting:.2f}"
-    return Table(table.title, table.columns, table.rows, (f"{room}.",))
+    table = listed(title, _COMPRESSION, (found.stated, *found.others))
+    return replace(table, notes=(f"{room}.",))
 
 
 def _about(study: FaultStudy) -> Iterator[str]:
@@ -146,8 +146,7 @@ def _about(study: FaultStudy) -> Iterator[str]:
 
 def _damage_table(study: FaultStudy) -> Table:
     title = "Expected faults of a reading; relative errors of weights and logits; agreement"
-    table = listed(title, _DAMAGE, study.schemes)
-    return Table(table.title, table.columns, table.rows, (INTERVALS,))
+    return replace(listed(title, _DAMAGE, study.schemes), notes=(INTERVALS,))
 
 
 def _weights(damage: DamageSummary | None) -> float:
@@ -166,7 +165,7 @@ def _agreement(damage: DamageSummary | None) -> str:
 
 def with_error(estimate: Estimate) -> str:
     """Return a mean and half the width of its interval, where there is one."""
-    half = "" if estimate.half is None else f" ±{number(estimate.half)}"
+    half = "" if estimate.high is None else f" ±{number(estimate.high - estimate.mean)}"
     return number(estimate.mean) + half
 
 
@@ -296,11 +295,9 @@ def _exchange_line(exchange: Exchange) -> str:
     ratios = {"area": exchange.area, "energy": exchange.energy, "latency": exchange.latency}
     costs = [f"{name} {change(ratio)}" for name, ratio in ratios.items() if ratio is not None]
     arrow = " -> ".join
-    spared = (
-        ""
-        if exchange.spared is None
-        else (f"; without it {100 * exchange.spared:.3g} % of readings have a wrong mask cell")
-    )
+    spared = ""
+    if exchange.spared is not None:
+        spared = f"; without it {100 * exchange.spared:.3g} % of readings have a wrong mask cell"
     return (
         f"{exchange.scheme} against {exchange.against}: {', '.join(costs) or 'costs not known'}; "
         f"mask faults {arrow(map(number, reversed(exchange.mask_faults)))}, "

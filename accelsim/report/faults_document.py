@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from accelsim.account.metrics import DesignFigures
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.report.origin import origin
 from accelsim.study.faults.damage import DamageSummary
@@ -45,7 +46,7 @@ def faults_document(study: FaultStudy, command: Sequence[str]) -> dict[str, Any]
 
 
 def _scheme(result: SchemeResult) -> dict[str, Any]:
-    costs, run = result.costs, result.costs.run
+    costs = result.costs
     return {
         "scheme": asdict(result.scheme),
         "bits": costs.bits,
@@ -53,15 +54,7 @@ def _scheme(result: SchemeResult) -> dict[str, Any]:
         "cells": dict(costs.cells),
         "capacity_B": dict(costs.capacities),
         "parameter_memory_area_mm2": None if costs.area is None else 1e6 * costs.area,
-        "round": {
-            "system_energy_J": run.system_energy,
-            "system_latency_s": run.system_latency,
-            "memory_energy_J": run.memory_energy,
-            "memory_latency_s": run.memory_latency,
-            "inference_latency_s": run.inference,
-        }
-        if run
-        else None,
+        "round": _round(costs.run) if costs.run else None,
         "programming": _writing(costs.programming),
         "programming_as_built": _writing(costs.written_as_built),
         "not_known": costs.missing,
@@ -77,6 +70,14 @@ def _scheme(result: SchemeResult) -> dict[str, Any]:
         },
         "damage": _damage(result.damage),
     }
+
+
+def _round(run: DesignFigures) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in ("system", "memory"):
+        scope = run.scopes[name]
+        found |= {f"{name}_energy_J": scope.energy, f"{name}_latency_s": scope.latency}
+    return {**found, "inference_latency_s": run.inference_latency}
 
 
 def _writing(costs: Mapping[str, ProgrammingCost] | None) -> dict[str, Any] | None:

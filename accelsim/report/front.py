@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from accelsim.report.study_columns import ShortRow, Shown, axis_column
+from accelsim.report.study_columns import ShortRow, Shown, point_columns
 from accelsim.report.table import Column, Section, Table
 from accelsim.study.front import Front, front_of
 from accelsim.study.sweep.config import StudyConfig
@@ -34,11 +34,7 @@ def _best(front: Front[ShortRow], config: StudyConfig, objectives: Shown) -> Tab
     rows = [*((row, row.mark) for row in best[:_SHOWN]), *marked]
     marks = (Column("mark", "mark"),) if config.marks else ()
     columns = (
-        Column("number", "point", "1"),
-        *(
-            axis_column(name, [row.axes[at] for row, _ in rows])
-            for at, name in enumerate(config.axis_columns)
-        ),
+        *point_columns(config, [row for row, _ in rows]),
         *objectives.columns,
         *marks,
     )

@@ -14,11 +14,11 @@ from accelsim.machine.regions import Region
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
 from accelsim.program import Demand, Product, Range, Transfer, Use, Vectors, Words
+from accelsim.report.origin import head
 from accelsim.report.table import RULE, Column, Field, Report, Row, Table, listed, recorded
 from accelsim.report.text import Value
 from accelsim.units import format_bytes, to_seconds
 from accelsim.values import dataclass
-from accelsim.version import __version__
 
 SCHEMA_VERSION = 1
 # [ours] Long enough that what comes before the first word does not count.
@@ -71,9 +71,7 @@ def machine_report(
         ),
         data=table,
         document={
-            "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "accelsim", "version": __version__},
-            "command": list(command),
+            **head(SCHEMA_VERSION, command),
             "machine": hardware.name,
             "area_mm2": table.columns[3].plain(areas),
             "components": [_record(one) for one in shown],

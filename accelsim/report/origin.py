@@ -11,12 +11,16 @@ from accelsim.version import __version__
 from accelsim.workload.schema import Workload
 
 
-def origin(version: int, command: Sequence[str], workload: Workload) -> dict[str, Any]:
+def head(version: int, command: Sequence[str]) -> dict[str, Any]:
     """Return the head of a document whose layout has a version."""
+    tool = {"name": "accelsim", "version": __version__}
+    return {"schema_version": version, "tool": tool, "command": list(command)}
+
+
+def origin(version: int, command: Sequence[str], workload: Workload) -> dict[str, Any]:
+    """Return the head of a document that is of a workload."""
     return {
-        "schema_version": version,
-        "tool": {"name": "accelsim", "version": __version__},
-        "command": list(command),
+        **head(version, command),
         "workload": {
             "name": workload.config.name,
             "digest": workload.digest,

@@ -110,6 +110,13 @@ def axis_column(name: str, values: Sequence[Value]) -> Column:
     return Column(name, name, "1" if numeric and values else "", 4)
 
 
+def point_columns(config: StudyConfig, rows: Sequence[ShortRow]) -> list[Column]:
+    """Return the columns of a point's number and of its place on all axes."""
+    axes = enumerate(config.axis_columns)
+    found = (axis_column(name, [row.axes[at] for row in rows]) for at, name in axes)
+    return [Column("number", "point", "1"), *found]
+
+
 def cell(value: Any) -> Value:
     """Return a value of an axis or a formula as a cell shows it."""
     return flow(value) if isinstance(value, (list, dict)) else value

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from accelsim.report.front import front_sections
+from accelsim.report.origin import head
 from accelsim.report.study_charts import spans, study_charts
 from accelsim.report.study_columns import (
     USUAL,
     ShortRow,
     Shown,
-    axis_column,
     cases_of,
+    point_columns,
     short_rows,
     shown_columns,
 )
@@ -27,7 +28,6 @@ from accelsim.study.sweep.config import StudyConfig
 from accelsim.study.sweep.expressions import formula_of
 from accelsim.study.sweep.run import Changed
 from accelsim.study.sweep.table import StudyTable
-from accelsim.version import __version__
 
 SCHEMA_VERSION = 1
 # Rows on a terminal; all are in the data.
@@ -80,9 +80,7 @@ def sweep_report(
             *_quantile_charts(quantiles),
         ),
         document={
-            "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "accelsim", "version": __version__},
-            "command": list(command),
+            **head(SCHEMA_VERSION, command),
             "study": config.name,
             "points": len(table.study),
             "states": counts,
@@ -147,9 +145,7 @@ def studies_report(store: Store, command: Sequence[str]) -> Report:
         sections=(data,),
         data=data,
         document={
-            "schema_version": SCHEMA_VERSION,
-            "tool": {"name": "accelsim", "version": __version__},
-            "command": list(command),
+            **head(SCHEMA_VERSION, command),
             "rows": store.count(),
             "studies": data.records,
         },
@@ -174,15 +170,7 @@ def _about(table: StudyTable) -> Iterator[str]:
 
 
 def _data(config: StudyConfig, rows: Sequence[ShortRow], shown: Shown) -> Table:
-    columns = (
-        Column("number", "point", "1"),
-        *(
-            axis_column(name, [row.axes[at] for row in rows])
-            for at, name in enumerate(config.axis_columns)
-        ),
-        Column("state", "state"),
-        *shown.columns,
-    )
+    columns = (*point_columns(config, rows), Column("state", "state"), *shown.columns)
     return Table("", columns, tuple((row.number, *row.axes, row.state, *row.shown) for row in rows))
 
 

@@ -125,21 +125,17 @@ _SUMMARY: tuple[Field[GroupSummary], ...] = (
 def validation_report(outcome: Outcome, command: Sequence[str] = ()) -> Report:
     """Return the summary and what failed; every comparison as details."""
     failed = [check for check in outcome.checks if check.passed is False]
-    sections = [listed("", _SUMMARY, outcome.groups)]
-    if outcome.gaps:
-        title = "How far is each array from what was built?"
-        sections.append(replace(listed(title, _GAP, outcome.gaps), notes=_GAP_NOTES))
-    if outcome.witnesses:
-        title = "What does a MAC of built accelerators cost?"
-        sections.append(replace(listed(title, _WITNESS, outcome.witnesses), notes=_WITNESS_NOTES))
-    if outcome.measured:
-        title = "What does an inference take on a chip that was measured?"
-        sections.append(
-            replace(listed(title, _MEASURED, outcome.measured), notes=_MEASURED_NOTES, names=2)
-        )
+    arrays = listed("How far is each array from what was built?", _GAP, outcome.gaps)
+    macs = listed("What does a MAC of built accelerators cost?", _WITNESS, outcome.witnesses)
+    title = "What does an inference take on a chip that was measured?"
+    chips = replace(listed(title, _MEASURED, outcome.measured), notes=_MEASURED_NOTES, names=2)
+    beside = (
+        replace(arrays, notes=_GAP_NOTES),
+        replace(macs, notes=_WITNESS_NOTES),
+        chips,
+        listed("Failed", _GROUPED, failed),
+    )
     judged = [check for check in outcome.checks if check.allowed]
-    if failed:
-        sections.append(listed("Failed", _GROUPED, failed))
     verdict = (
         f"{outcome.compared} comparisons, {outcome.failed} failed; {outcome.reported} more "
         "figures (the paper's headline, arrays one by one, built accelerators, measured chips) "
@@ -148,7 +144,10 @@ def validation_report(outcome: Outcome, command: Sequence[str] = ()) -> Report:
     return Report(
         name="validation",
         title=f"accelsim {__version__}: validation",
-        sections=tuple(sections),
+        sections=(
+            listed("", _SUMMARY, outcome.groups),
+            *(table for table in beside if table.rows),
+        ),
         verdict=(Prose(verdict, "strong"), *_built(outcome.witnesses)),
         data=listed("", _GROUPED, outcome.checks),
         document={

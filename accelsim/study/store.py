@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from accelsim.errors import ConfigError, OutputError
 from accelsim.inputs.files import one_reading, unchanged
@@ -191,10 +192,7 @@ class Store:
 
     def study(self, source: str) -> tuple[bytes, ...]:
         """Return the points that a study had when it was last run."""
-        with self._reported():
-            (points,) = self._db.execute(
-                "select coalesce(max(points), x'') from studies where source=?", (source,)
-            ).fetchone()
+        points = self._one("select coalesce(max(points), x'') from studies where source=?", source)
         return tuple(points[at : at + _POINT] for at in range(0, len(points), _POINT))
 
     def remember(self, source: str, name: str, points: Sequence[bytes], made: str = "") -> None:
@@ -205,11 +203,7 @@ class Store:
 
     def made(self, source: str) -> str:
         """Return what was remembered of a study that is of no file, "" for others."""
-        with self._reported():
-            (made,) = self._db.execute(
-                "select coalesce(max(made), '') from studies where source=?", (source,)
-            ).fetchone()
-        return str(made)
+        return str(self._one("select coalesce(max(made), '') from studies where source=?", source))
 
     def studies(self) -> dict[str, tuple[str, int]]:
         """Return the studies by their sources: the name of each, and how many points it has."""
@@ -219,9 +213,7 @@ class Store:
 
     def count(self) -> int:
         """Return how many rows there are."""
-        with self._reported():
-            (rows,) = self._db.execute("select count(*) from rows").fetchone()
-        return int(rows)
+        return int(self._one("select count(*) from rows"))
 
     def clean(self, model: bytes, forget: str | None = None) -> int:
         """Remove rows of other models, of changed files and of no study; return how many.
@@ -258,19 +250,19 @@ class Store:
 
     # -- SQLite --------------------------------------------------------------------------------
 
+    def _one(self, question: str, *values: str) -> Any:
+        with self._reported():
+            return self._db.execute(question, values).fetchone()[0]
+
     def _id(self, table: str, column: str, digest: bytes, text: str | None = None) -> int:
         """Return the number of a text or digest that many rows have in common."""
         if (table, digest) not in self._known:
-            if text is None:
-                self._db.execute(f"insert or ignore into {table}(digest) values (?)", (digest,))
-            else:
-                self._db.execute(
-                    f"insert or ignore into {table}(digest, {column}) values (?, ?)", (digest, text)
-                )
-            (found,) = self._db.execute(
-                f"select id from {table} where digest=?", (digest,)
-            ).fetchone()
-            self._known[table, digest] = found
+            keys = {"digest": digest} if text is None else {"digest": digest, column: text}
+            marks = ", ".join("?" * len(keys))
+            insert = f"insert or ignore into {table}({', '.join(keys)}) values ({marks})"
+            self._db.execute(insert, [*keys.values()])
+            row = self._db.execute(f"select id from {table} where digest=?", (digest,)).fetchone()
+            self._known[table, digest] = row[0]
         return self._known[table, digest]
 
     @contextmanager

@@ -245,3 +245,12 @@ DOCUMENTS = st.recursive(
 @given(DOCUMENTS)
 def test_a_document_is_indented_as_json_does(document: object) -> None:
     assert _indented(document) == json.dumps(_finite(document), indent=1, allow_nan=False)
+
+
+def test_a_picture_draws_names_without_series() -> None:
+    columns = (Column("what", "what"), Column("gain", "gain", "x"))
+    table = Table("", columns, (("a", 2.0), ("b", 4.0)))
+    chart = Chart("Factors", "points", table, ("gain",), ("what",), logarithmic=("gain",))
+    text = drawn("svg", Report("r", "r", (chart,), table, {}))
+    assert "Factors" in text
+    assert "4.00x" in text

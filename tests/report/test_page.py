@@ -271,7 +271,7 @@ def test_a_missing_package_is_one_line_before_anything_is_computed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("accelsim.report.page.find_spec", lambda name: None)
-    monkeypatch.setattr("accelsim.report.page.check_template", lambda: None)
+    monkeypatch.setattr("accelsim.report.page.template", lambda: None)
     monkeypatch.setattr("accelsim.cli.run._simulate", None)
     assert run_command_line(["run", MAIN, "--report"]) == 2
     told = f"accelsim: a page needs plotly: {installation('plot')}\n"

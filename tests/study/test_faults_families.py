@@ -98,7 +98,7 @@ def test_a_study_has_costs_of_every_scheme(family: str) -> None:
     assert not found.compression.others
     (result,) = found.schemes
     assert result.costs.run is not None
-    assert result.costs.run.system_energy > 0
+    assert result.costs.run.scopes["system"].energy > 0
 
 
 def test_weights_without_masks_pay_for_no_memory_of_masks() -> None:

@@ -98,8 +98,8 @@ def test_the_run_is_that_of_the_case_on_its_own_machine() -> None:
     assert costs.capacities == {"rram_1bit": 65536}
     assert costs.area == scopes["memory"].area
     assert costs.run is not None
-    assert costs.run.system_latency == pytest.approx(scopes["system"].latency, rel=1e-3)
-    assert costs.run.system_energy == pytest.approx(scopes["system"].energy, rel=1e-3)
+    assert costs.run.scopes["system"].latency == pytest.approx(scopes["system"].latency, rel=1e-3)
+    assert costs.run.scopes["system"].energy == pytest.approx(scopes["system"].energy, rel=1e-3)
 
 
 def test_placement_counts_the_values_that_are_stored() -> None:
@@ -161,8 +161,8 @@ def test_protection_costs_an_eighth_of_the_bits_and_energy(name: str) -> None:
     assert other.check_bits == 0
     assert costs.run is not None
     assert other.run is not None
-    assert costs.run.memory_energy > other.run.memory_energy
-    assert costs.run.system_latency >= other.run.system_latency
+    assert costs.run.scopes["memory"].energy > other.run.scopes["memory"].energy
+    assert costs.run.scopes["system"].latency >= other.run.scopes["system"].latency
 
 
 def test_exchanges_hold_schemes_against_each_other() -> None:

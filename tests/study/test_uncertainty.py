@@ -275,3 +275,8 @@ def test_the_command_tells_bands_and_what_matters(
     assert f"; {band['as_is']:.2f}x (" in printed
     assert "energy (system), most by sram_leakage" in printed
     assert band["p5"] < band["p50"] < band["p95"]
+
+
+def test_more_quantities_than_sobol_knows_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^--method: sobol knows 21 dimensions, not [0-9]+; use"):
+        uncertainty(MAIN, 32, method="sobol", jobs=0)

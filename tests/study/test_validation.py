@@ -20,7 +20,7 @@ from accelsim.study.validation.logic import Witness, logic_checks, witnesses
 from accelsim.study.validation.measured import measured_checks, measurements
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
-from accelsim.study.validation.suite import Outcome, summarise
+from accelsim.study.validation.suite import Outcome
 from accelsim.study.validation.timing import (
     convolution_checks,
     edgebert_checks,
@@ -167,7 +167,7 @@ def test_deviation_and_verdict() -> None:
     assert check(0, 0.3, 0.4).passed
     assert check(5, 5, 0.0).passed
     assert check(5, 6, None).passed is None
-    [summary] = summarise([check(100, 101, 0.02), check(100, 103, 0.02), check(1, 2, None)])
+    [summary] = Outcome((check(100, 101, 0.02), check(100, 103, 0.02), check(1, 2, None))).groups
     assert (summary.count, summary.failed, summary.worst.value) == (2, 1, 103)
 
 

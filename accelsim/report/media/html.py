@@ -19,7 +19,7 @@ class Html(Medium):
     def __init__(self) -> None:
         from accelsim.report import page
 
-        page.check_template()
+        page.template()
         self._script = page.plotly_script()
 
     def render(self, report: Report) -> Iterable[str]:

@@ -91,10 +91,12 @@ def _dots(chart: Chart) -> Iterator[Text]:
     from rich.text import Text
 
     keys = {column.key: at for at, column in enumerate(chart.table.columns)}
-    of, what, x = (keys[key] for key in (chart.series, chart.y[0], chart.x[0]))
-    series = list(dict.fromkeys(str(row[of]) for row in chart.table.rows))
+    what, x = keys[chart.y[0]], keys[chart.x[0]]
+    owners = [str(row[keys[chart.series]]) if chart.series else "" for row in chart.table.rows]
+    series = list(dict.fromkeys(owners))
     marks = dict(zip(series, cycle(_MARKS), strict=False))
-    values = {(str(r[what]), str(r[of])): float(str(r[x])) for r in chart.table.rows}
+    pairs = zip(owners, chart.table.rows, strict=True)
+    values = {(str(row[what]), owner): float(str(row[x])) for owner, row in pairs}
     low, high = min(1.0, *values.values()), max(1.0, *values.values())
 
     def place(value: float) -> int:

@@ -43,7 +43,7 @@ def page(report: Report, plotly: bytes) -> str:
     }:
         inputs["machines"] = machines
     return str(
-        _template().render(
+        template().render(
             report=report,
             body=list(_numbered(chain(report.sections, map(_note, report.notes), report.pictures))),
             details=list(_numbered(report.details)),
@@ -122,13 +122,9 @@ def plotly_script() -> bytes:
     return (Path(found.submodule_search_locations[0]) / "package_data/plotly.min.js").read_bytes()
 
 
-def check_template() -> None:
-    """Raise ConfigError where pages cannot be made."""
-    _template()
-
-
 @lru_cache
-def _template() -> Any:
+def template() -> Any:
+    """Return Jinja's template of a page. Raises ConfigError where Jinja is not installed."""
     try:
         import jinja2
     except ImportError:

@@ -75,15 +75,14 @@ def plan_of(name: str, case: CaseResult, level: Level | None = None, usual: int 
     window shows nothing, and when there would be more than MOST slices.
     """
     shown = _drawable(name, case)
-    plan = Plan(case, shown, _levels(shown, usual) if level is None else ())
-    if level is not None:
-        plan = Plan(case, shown, (level,) * len(plan.parts))
-    if (count := _count(shown, plan.levels)) > MOST:
+    sizes = _sizes(Plan(case, shown, ()).parts)
+    levels = _levels(shown, sizes, usual) if level is None else (level,) * len(sizes)
+    if (count := _count(shown, sizes, levels)) > MOST:
         raise OutputError(
             f"cannot draw the timeline of '{name}': it would have {count:,} slices, expected at "
             f"most {MOST:,}; shorten the window or draw a coarser level"
         )
-    return plan
+    return Plan(case, shown, levels)
 
 
 def _drawable(name: str, case: CaseResult) -> View:
@@ -98,47 +97,37 @@ def _drawable(name: str, case: CaseResult) -> View:
     return case.view
 
 
-def _levels(shown: View, most: int) -> tuple[Level, ...]:
+# How many slices each level after the first adds to a part.
+_Size = tuple[int, ...]
+
+
+def _levels(shown: View, sizes: Sequence[_Size], most: int) -> tuple[Level, ...]:
     """Return the level of each part at which all slices are no more than so many."""
-    parts = [part for execution in shown.executions for part in execution.parts]
-    sizes = _sizes(parts)
-    base = max(
-        (level for level in list(Level)[: Level.PANEL] if _at(shown, sizes, level) <= most // 2),
-        default=Level.REQUEST,
-    )
-    left, levels = most - _at(shown, sizes, base), list[Level]()
+
+    def whole(level: Level) -> int:
+        return _count(shown, sizes, [level] * len(sizes))
+
+    fitting = (level for level in list(Level)[: Level.PANEL] if whole(level) <= most // 2)
+    base = max(fitting, default=Level.REQUEST)
+    left, levels = most - whole(base), list[Level]()
     for size in sizes:
-        left -= _slices(size, Level.USE) - _slices(size, base)
+        left -= sum(size[base : Level.USE])
         levels.append(Level.USE if left >= 0 else base)
     return tuple(levels)
 
 
-def _count(shown: View, levels: Sequence[Level]) -> int:
-    parts = [part for execution in shown.executions for part in execution.parts]
-    sizes = zip(_sizes(parts), levels, strict=True)
-    return _outer(shown) + sum(_slices(size, level) for size, level in sizes)
+def _count(shown: View, sizes: Sequence[_Size], levels: Sequence[Level]) -> int:
+    inner = (sum(size[:level]) for size, level in zip(sizes, levels, strict=True))
+    return len(shown.requests) + len(shown.stays) + sum(inner)
 
 
-def _at(shown: View, sizes: Sequence[tuple[int, ...]], level: Level) -> int:
-    return _outer(shown) + sum(_slices(size, level) for size in sizes)
-
-
-def _outer(shown: View) -> int:
-    return len(shown.requests) + len(shown.stays)
-
-
-def _slices(size: tuple[int, ...], level: Level) -> int:
-    return sum(size[:level])
-
-
-def _sizes(parts: Sequence[Part]) -> list[tuple[int, ...]]:
-    """Return how many slices each level after the first adds to each part."""
+def _sizes(parts: Sequence[Part]) -> list[_Size]:
     known = {id(part.record): part.record for part in parts}
     sizes = {key: _size(record) for key, record in known.items()}
     return [sizes[id(part.record)] for part in parts]
 
 
-def _size(record: SegmentRecord) -> tuple[int, ...]:
+def _size(record: SegmentRecord) -> _Size:
     tasks = record.segment.tasks
     queues: dict[str, list[str]] = {}
     for task in tasks:

@@ -135,7 +135,8 @@ def assignments(workload: Workload, case: Case, chosen: Iterable[Difference]) ->
         after = _with(after, each.path, each.after)
     for path, value in _settings((), before, after):
         own = path if path[0] in _OF_WORKLOAD else ("cases", case.name, *path)
-        yield f"{format_path(own)}={_flow(value)}"
+        # YAML takes JSON as it is.
+        yield f"{format_path(own)}={json.dumps(value)}"
 
 
 def _differing(path: KeyPath, before: Any, after: Any) -> Iterator[Difference]:
@@ -207,12 +208,7 @@ def _plain(value: Any) -> Any:
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 
-def _flow(value: Any) -> str:
-    """Return a value as YAML, which takes JSON as it is."""
-    return json.dumps(value)
-
-
 def _words(value: Any) -> str:
     if value is _MISSING:
         return "nothing"
-    return value if isinstance(value, str) else _flow(value)
+    return value if isinstance(value, str) else json.dumps(value)

@@ -121,17 +121,8 @@ class _Study:
             lattice, mixtures = self._lattice()
         shares = lattice.shares(self.question.orders, self.question.seed)
         pairs = lattice.interactions()
-        return Explanation(
-            self.question,
-            self.figure,
-            self.metric,
-            first,
-            last,
-            self.changes,
-            shares,
-            pairs,
-            mixtures,
-        )
+        asked, found = (self.question, self.figure, self.metric), (shares, pairs, mixtures)
+        return Explanation(*asked, first, last, self.changes, *found)
 
     # -- mixtures ------------------------------------------------------------------------------
 

@@ -100,17 +100,6 @@ class Lattice:
         self.changes, self._game, self._needs = tuple(changes), game, needs or {}
         self._seen: dict[Subset, Outcome | None] = {}
 
-    @property
-    def infeasible(self) -> list[Subset]:
-        """The subsets looked at that are not feasible, the smallest first."""
-        found = (subset for subset, outcome in self._seen.items() if outcome is None)
-        return sorted(found, key=lambda subset: (len(subset), sorted(subset)))
-
-    @property
-    def designs(self) -> int:
-        """How many subsets were looked at."""
-        return len(self._seen)
-
     def shares(self, orders: int = 100, seed: int = 0) -> Shares:
         """Return the share of each change: of all orders, or of ``orders`` drawn by ``seed``.
 
@@ -145,7 +134,11 @@ class Lattice:
         up, down = self._paths()
         total = down.get(_NOTHING, 0)
         if not total:
-            raise ConfigError(self._blocked(up, down))
+            reached = max(up, key=len)
+            missing = ", ".join(change for change in self.changes if change not in reached)
+            raise ConfigError(
+                f"no order of the changes is feasible: none of {missing} can be made alone"
+            )
         steps = [
             Step(change, subset, ways * down[subset | {change}] / total, self._log(subset, change))
             for subset, ways in up.items()
@@ -176,11 +169,6 @@ class Lattice:
             if ways:
                 down[subset] = ways
         return up, down
-
-    def _blocked(self, up: Mapping[Subset, int], down: Mapping[Subset, int]) -> str:
-        reached = max(up, key=len)
-        missing = ", ".join(change for change in self.changes if change not in reached)
-        return f"no order of the changes is feasible: none of {missing} can be made alone"
 
     def mergers(self) -> tuple[str, ...]:
         """Return the fewest changes that, made at once, let an order be feasible; none if one is.

@@ -37,23 +37,8 @@ _STEP = 64 * 1024
 
 
 @dataclass(frozen=True)
-class RunCosts:
-    """Figures of a simulated run of the case.
-
-    Energy [J] and latency [s] of a round, of everything (``system``) and of the parameter path
-    alone (``memory``); ``inference``, the mean latency of a sentence [s].
-    """
-
-    system_energy: float
-    system_latency: float
-    memory_energy: float
-    memory_latency: float
-    inference: float
-
-
-@dataclass(frozen=True)
 class SchemeCosts:
-    """What a scheme costs.
+    """What a scheme costs; ``run`` are the figures of a simulated run of the case.
 
     ``bits`` are those of values and masks, ``check_bits`` those of protection. ``cells`` and
     ``capacities`` [B] are by memory, ``area`` [m2] that of all parameter memories. ``programming``
@@ -68,13 +53,13 @@ class SchemeCosts:
     check_bits: int
     cells: Mapping[str, int]
     capacities: Mapping[str, int]
-    area: float | None
-    run: RunCosts | None
-    programming: Mapping[str, ProgrammingCost] | None
-    written_as_built: Mapping[str, ProgrammingCost] | None
-    missing: str | None
-    estimates: tuple[str, ...]
-    warnings: tuple[str, ...]
+    area: float | None = None
+    run: DesignFigures | None = None
+    programming: Mapping[str, ProgrammingCost] | None = None
+    written_as_built: Mapping[str, ProgrammingCost] | None = None
+    missing: str | None = None
+    estimates: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def cell_count(self) -> int:
@@ -96,6 +81,7 @@ def scheme_costs(subject: Subject, scheme: StorageScheme, stored: StoredModel) -
     """Return the costs of a scheme for the subject's tensors."""
     occupied = occupied_bits(stored, scheme)
     hardware = machine_of(subject, scheme, occupied)
+    taken = {_name(subject, kind): bits for kind, bits in sorted(occupied.items())}
     costs = SchemeCosts(
         bits=_data_bits(stored),
         check_bits=_check_bits(stored, scheme),
@@ -105,30 +91,12 @@ def scheme_costs(subject: Subject, scheme: StorageScheme, stored: StoredModel) -
             for name, memory in hardware.memories.items()
             if name not in subject.case.hardware.memories
         },
-        area=None,
-        run=None,
-        programming=None,
-        written_as_built=None,
-        missing=None,
-        estimates=(),
-        warnings=(),
     )
-    return _priced(subject, scheme, hardware, occupied, costs)
-
-
-def _priced(
-    subject: Subject,
-    scheme: StorageScheme,
-    hardware: HardwareConfig,
-    occupied: Counter[int],
-    costs: SchemeCosts,
-) -> SchemeCosts:
-    """Return the costs with what arrays and a simulation say, as far as they can."""
+    # What arrays and a simulation say, as far as they can.
     try:
         arrays = hardware.regions
     except ConfigError as error:
         return replace(costs, missing=str(error))
-    taken = {_name(subject, kind): bits for kind, bits in sorted(occupied.items())}
     programming = {name: programming_cost(arrays[name], bits) for name, bits in taken.items()}
     found = {name: arrays[name].array for name in taken}
     told = {name: array.device.warning for name, array in found.items()}
@@ -146,7 +114,7 @@ def _priced(
         why = "values whose groups have a scale do not lie in cells of two kinds: not simulated"
         return replace(costs, missing=why)
     figures = _simulate(subject, scheme, hardware)
-    return replace(costs, area=figures.scopes["memory"].area, run=_run_costs(figures))
+    return replace(costs, area=figures.scopes["memory"].area, run=figures)
 
 
 def _as_built(
@@ -160,13 +128,6 @@ def _as_built(
             return None
         found[name] = programming_cost(replace(region, array=array), bits)
     return found
-
-
-def _run_costs(figures: DesignFigures) -> RunCosts:
-    system, memory = figures.scopes["system"], figures.scopes["memory"]
-    return RunCosts(
-        system.energy, system.latency, memory.energy, memory.latency, figures.inference_latency
-    )
 
 
 def _simulate(subject: Subject, scheme: StorageScheme, hardware: HardwareConfig) -> DesignFigures:
@@ -202,13 +163,13 @@ def machine_of(
 
     Each is rounded up to 64 KiB for each of its banks, and composed of the table's arrays.
     """
-    hardware = subject.case.hardware
+    hardware, step = subject.case.hardware, _STEP * subject.home.banks
     sized = {
         _name(subject, kind): subject.home.model_copy(
             update={
                 "technology": _technology(subject, kind),
                 "bits_per_cell": kind,
-                "capacity": _capacity(subject, bits),
+                "capacity": ceil_div(bits, 8 * step) * step,
                 "extrapolate": True,
             }
         )
@@ -239,12 +200,6 @@ def machine_of(
 def _homes_of(placement: object) -> set[str]:
     homes = (getattr(placement, role) for role in ("embedding", "backbone", "task"))
     return {name for home in homes for name in (home.values, home.masks, home.high) if name}
-
-
-def _capacity(subject: Subject, bits: int) -> int:
-    """Return the bytes of a memory for so many bits."""
-    banks = subject.home.banks
-    return ceil_div(bits, 8 * _STEP * banks) * _STEP * banks
 
 
 def _name(subject: Subject, kind: int) -> str:

@@ -80,15 +80,13 @@ def savings(study: FaultStudy) -> list[Saving]:
 
 def _exchange(result: SchemeResult, other: SchemeResult) -> Exchange:
     mine, theirs = result.costs, other.costs
-    runs = (mine.run, theirs.run)
-    energies = [run.system_energy if run else None for run in runs]
-    latencies = [run.system_latency if run else None for run in runs]
+    systems = [run.scopes["system"] if run else None for run in (mine.run, theirs.run)]
     return Exchange(
         result.scheme.name,
         other.scheme.name,
         _ratio(mine.area, theirs.area),
-        _ratio(*energies),
-        _ratio(*latencies),
+        _ratio(*(one.energy if one else None for one in systems)),
+        _ratio(*(one.latency if one else None for one in systems)),
         (result.expected.values, other.expected.values),
         (result.expected.masks, other.expected.masks),
         (_logits(result), _logits(other)),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
@@ -61,75 +64,15 @@ class StorageScheme:
         return self.protect_values != "none" or self.protect_masks != "none"
 
 
-SCHEMES = {
-    scheme.name: scheme
-    for scheme in (
-        StorageScheme("slc", "values and masks single-level", 1, 1),
-        StorageScheme("mlc2", "values and masks 2 bits per cell", 2, 2),
-        StorageScheme("mixed2", "masks single-level, values 2 bits per cell", 2, 1),
-        StorageScheme("mixed3", "masks single-level, values 3 bits per cell", 3, 1),
-        StorageScheme("mlc3", "values and masks 3 bits per cell", 3, 3),
-        StorageScheme(
-            "mlc2-secded",
-            "2 bits per cell, Gray, SECDED on both",
-            2,
-            2,
-            "gray",
-            protect_values="secded",
-            protect_masks="secded",
-        ),
-        StorageScheme(
-            "mlc3-mask-secded",
-            "3 bits per cell, Gray, SECDED on masks",
-            3,
-            3,
-            "gray",
-            protect_masks="secded",
-        ),
-        StorageScheme(
-            "mlc3-secded",
-            "3 bits per cell, Gray, SECDED on both",
-            3,
-            3,
-            "gray",
-            protect_values="secded",
-            protect_masks="secded",
-        ),
-        StorageScheme(
-            "mixed3-secded",
-            "masks single-level; values 3 bits, Gray, SECDED",
-            3,
-            1,
-            "gray",
-            protect_values="secded",
-        ),
-        StorageScheme("slc-bch", "all single-level, BCH-6", 1, 1, "gray", False, "bch6", "bch6"),
-        StorageScheme(
-            "mixed2-mask-bch",
-            "masks single-level, BCH-6; values 2 bits, Gray",
-            2,
-            1,
-            "gray",
-            protect_masks="bch6",
-        ),
-        StorageScheme(
-            "mixed2-bch",
-            "masks single-level; values 2 bits, Gray; BCH-6 on both",
-            2,
-            1,
-            "gray",
-            protect_values="bch6",
-            protect_masks="bch6",
-        ),
-        StorageScheme("mlc2-bch", "2 bits, Gray, BCH-6", 2, 2, "gray", False, "bch6", "bch6"),
-        StorageScheme(
-            "high-mixed2", "masks, sign, exponent single-level; rest 2 bits", 2, 1, high=True
-        ),
-        StorageScheme(
-            "high-mixed3", "masks, sign, exponent single-level; rest 3 bits", 3, 1, high=True
-        ),
-    )
-}
+def _shipped() -> Iterator[StorageScheme]:
+    text = resources.files(__package__).joinpath("schemes.csv").read_text("utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        read: dict[str, Any] = {**row, "high": row["high"] == "yes"}
+        read |= {part: int(row[part]) for part in ("values", "masks")}
+        yield StorageScheme(**read)
+
+
+SCHEMES = {scheme.name: scheme for scheme in _shipped()}
 
 
 def find_schemes(names: Sequence[str]) -> list[StorageScheme]:

@@ -26,11 +26,6 @@ class Estimate:
     high: float | None
     seeds: int
 
-    @property
-    def half(self) -> float | None:
-        """Half the width of an interval around the mean."""
-        return None if self.high is None else self.high - self.mean
-
 
 def mean_of(values: Sequence[float]) -> Estimate:
     """Return the mean with Student's t interval, which assumes means that are about normal.

@@ -79,7 +79,7 @@ def study_faults(
     ``progress`` is called with what is being done. Raises ConfigError for unknown names, wrong
     weights, labels or densities, refused partial cells, and a technology without cell levels.
     """
-    step = progress or _silent
+    step = progress or (lambda _: None)
     schemes = find_schemes(options.schemes)
     subject = load_subject(workload, options)
     faults = {scheme.name: cell_faults(subject, scheme, options) for scheme in schemes}
@@ -107,19 +107,10 @@ def _check_cells(subject: Subject, schemes: Iterable[StorageScheme], options: Fa
             scheme.value_cells(bits, subject.numbers, partial=options.partial_cells).layout(bits)
 
 
-def _silent(text: str) -> None:
-    """Report no progress."""
-
-
 def write(subject: Subject, scheme: StorageScheme, options: FaultOptions) -> StoredModel:
     """Return the subject's non-volatile tensors in the cells of a scheme."""
-    return store_model(
-        subject.compressed,
-        subject.stored,
-        scheme,
-        subject.numbers,
-        partial=options.partial_cells,
-    )
+    model, names, partial = subject.compressed, subject.stored, options.partial_cells
+    return store_model(model, names, scheme, subject.numbers, partial=partial)
 
 
 def cell_faults(subject: Subject, scheme: StorageScheme, options: FaultOptions) -> CellFaults:

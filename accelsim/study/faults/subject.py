@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import field, replace
 from functools import cached_property
 from typing import Literal
@@ -101,7 +100,9 @@ def load_subject(workload: Workload, options: FaultOptions) -> Subject:
         original = original_weights(workload, case, graphs)[task]
     else:
         chosen = CaseWeights(seed=options.seed, numbers=NumberFormat(kind=options.numbers))
-        names = dict.fromkeys([task, *_known(workload, options.task_weights)])
+        # What is no task is refused on loading.
+        known = (name for name in options.task_weights if name in config.tasks)
+        names = dict.fromkeys([task, *known])
         graphs = {name: task_graph(config, case, name, length, memo) for name in names}
         own = config.model_of(task)
         if isinstance(own, OnnxModel) and not (options.weights or options.task_weights):
@@ -178,11 +179,6 @@ def _load(task: str, graphs: dict[str, LayerGraph], options: FaultOptions) -> We
     seed = None if options.labelled else options.seed
     files = (options.weights, options.task_weights)
     return load_task_weights(*files, graphs, options.folder, seed)[task]
-
-
-def _known(workload: Workload, names: Iterable[str]) -> list[str]:
-    """Return the tasks of the workload among names; what is no task is refused on loading."""
-    return [name for name in names if name in workload.config.tasks]
 
 
 def _sentences(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from accelsim.memory.faults.levels import Transitions
 from accelsim.study.faults.damage import DamageSummary, Judge
 from accelsim.study.faults.schemes import StorageScheme
-from accelsim.study.faults.stored_model import CellFaults, Reading, Resync, StoredModel
+from accelsim.study.faults.stored_model import CellFaults, Resync, StoredModel
 from accelsim.values import dataclass
 
 # The error of the logits at which the rates of values and masks are compared [ours].
@@ -125,25 +126,15 @@ def sweep_faults(
             expected = stored.expected(faults).total
             damage = None
             if expected >= rare:
-                damage = judge.judge_seeds(_reader(stored, faults, resync), seeds)
+                damage = judge.judge_seeds(partial(stored.read, faults, resync=resync), seeds)
             points.append(SweepPoint(rate, expected, damage))
             if damage and damage.logits.mean >= SATURATED:
                 break
         many = range(seeds[0], seeds[0] + _SINGLES * len(seeds))
-        one = judge.judge_seeds(_one_reader(stored, part, resync), many)
+        one = judge.judge_seeds(partial(stored.read_flipped, part, resync=resync), many)
         cells = stored.value_cells if part == "values" else stored.mask_cells
         curves.append(Curve(name, part, resync, cells, tuple(points), one, crossing(points)))
     return Sweep(scheme, tuple(curves), _resync_bits(stored), len(judge.sentences), len(seeds))
-
-
-def _reader(stored: StoredModel, faults: CellFaults, resync: Resync) -> Callable[[int], Reading]:
-    return lambda seed: stored.read(faults, seed, resync)
-
-
-def _one_reader(
-    stored: StoredModel, part: Literal["values", "masks"], resync: Resync
-) -> Callable[[int], Reading]:
-    return lambda seed: stored.read_flipped(part, seed, resync)
 
 
 def uniform_faults(rate: float, part: Literal["values", "masks"]) -> CellFaults:

@@ -147,8 +147,10 @@ def uncertainty(
         raise ConfigError(f"{points} points are too few for bands; ask for {_FEWEST} or more")
     base = Point(workload, set, cases)
     space = load_space(resolve(base), inputs)
-    sample = Sample(method=method, points=points, seed=seed)
-    places = sample.draw(len(space.quantities))
+    try:
+        places = Sample(method=method, points=points, seed=seed).draw(len(space.quantities))
+    except ValueError as error:
+        raise ConfigError(f"--method: {error}") from None
     asked = [base, *(base.with_assignments(*space.assignments(place)) for place in places)]
     first, *others = outcomes(asked, jobs, store, progress)
     if not first.whole:

@@ -49,14 +49,19 @@ def reference_folder() -> Path:
     return installed if installed.is_dir() else shipped_folder("tests") / "reference"
 
 
-def read_rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of a reference table; lines that begin with # are its source."""
+def read_reference(folder: Path, name: str) -> str:
+    """Return the text of a reference file. Raises ConfigError where it cannot be read."""
     path = folder / name
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); give the folder of the reference data "
             "with --reference"
         ) from None
+
+
+def read_rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a reference table; lines that begin with # are its source."""
+    lines = read_reference(folder, name).splitlines()
     yield from csv.DictReader(line for line in lines if not line.startswith("#"))

@@ -23,16 +23,11 @@ _DENSE = "{format: dense, bits: 8}"
 def llmcompass_checks(folder: Path) -> Iterator[Check]:
     """Compare one block of GPT's kind: what a second one adds to the first."""
     for row in read_rows(folder, "llmcompass_blocks.csv"):
-        yield Check(
-            "LLMCompass",
-            f"{row['phase']}, {row['hidden_size']} wide, {row['tokens']} tokens, "
-            f"{row['batch']} requests",
-            "s",
-            float(row["seconds"]),
-            _seconds(row, 2) - _seconds(row, 1),
-            _ALLOWED[row["phase"]],
-            _SOURCE,
-        )
+        phase, known = row["phase"], float(row["seconds"])
+        told = f"{phase}, {row['hidden_size']} wide, {row['tokens']} tokens"
+        ours = _seconds(row, 2) - _seconds(row, 1)
+        told += f", {row['batch']} requests"
+        yield Check("LLMCompass", told, "s", known, ours, _ALLOWED[phase], _SOURCE)
 
 
 def _seconds(row: Mapping[str, str], layers: int) -> float:

@@ -23,16 +23,8 @@ _LONG_READ = 8 * 2**20
 _FIGURES: dict[str, tuple[str, Callable[[DramTechnology], float], float]] = {
     "activate_pJ": ("activate energy", lambda part: part.activate_energy, 1e12),
     "refresh_nJ": ("refresh energy", lambda part: part.refresh_energy, 1e9),
-    "read_stream_pJ_per_byte": (
-        "read stream energy",
-        lambda part: part.stream_energy("read"),
-        1e12,
-    ),
-    "write_stream_pJ_per_byte": (
-        "write stream energy",
-        lambda part: part.stream_energy("write"),
-        1e12,
-    ),
+    "read_stream_pJ_per_byte": ("read stream energy", lambda p: p.stream_energy("read"), 1e12),
+    "write_stream_pJ_per_byte": ("write stream energy", lambda p: p.stream_energy("write"), 1e12),
     "peak_bandwidth_GBps": ("peak bandwidth", lambda part: part.peak_bandwidth, 1e-9),
 }
 
@@ -43,9 +35,8 @@ def dram_checks(folder: Path) -> Iterator[Check]:
     for row in read_rows(folder, "dram_energies.csv"):
         technology, part = load_dram(row["part"]), row["part"]
         for column, (name, of, scale) in _FIGURES.items():
-            quantity, value = f"{part} {name}", scale * of(technology)
-            unit = column.rpartition("_")[2]
-            yield Check("DRAM", quantity, unit, float(row[column]), value, 0.005, _CURRENTS)
+            told, known, unit = f"{part} {name}", float(row[column]), column.rpartition("_")[2]
+            yield Check("DRAM", told, unit, known, scale * of(technology), 0.005, _CURRENTS)
         for state in DRAM_STATES:
             watts = technology.standby_power(state, technology.power.core)
             quantity = f"{part} power in {state.replace('_', ' ')}"
@@ -98,9 +89,8 @@ def _latency_checks(part: str, technology: DramTechnology, ns: dict[str, float])
         ("a row conflict", conflict, ns["tRP"] + ns["tRCD"] + column),
         ("a refresh collision", collision, ns["tRFCab"] + ns["tRCD"] + column),
     ):
-        yield Check(
-            "DRAM", f"{part} latency of {name}", "ns", expected, ticks / 1e6, 1e-9, _TIMINGS
-        )
+        told = f"{part} latency of {name}"
+        yield Check("DRAM", told, "ns", expected, ticks / 1e6, 1e-9, _TIMINGS)
 
 
 def _long_read_checks(

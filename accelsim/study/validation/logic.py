@@ -74,18 +74,9 @@ def witnesses(folder: Path) -> Iterator[Witness]:
     for row in read_rows(folder, "accelerators.csv"):
         linear, other = _scaled(row)
         low, typical, high = (_simulated(row, grade) for grade in _GRADES)
-        yield Witness(
-            name=row["name"],
-            unit=row["unit"],
-            linear=linear,
-            stillmaker=other,
-            uncertainty=float(row["uncertainty"]),
-            low=low,
-            typical=typical,
-            high=high,
-            judged=row["scope"] not in _WHOLE_CHIP,
-            source=f"[{row['mark']}] {row['source']}",
-        )
+        published = (row["name"], row["unit"], linear, other, float(row["uncertainty"]))
+        judged, source = row["scope"] not in _WHOLE_CHIP, f"[{row['mark']}] {row['source']}"
+        yield Witness(*published, low, typical, high, judged, source)
 
 
 def logic_checks(found: Iterable[Witness]) -> Iterator[Check]:

@@ -25,12 +25,12 @@ _NVMEXPLORER = "lpentecost/NVMExplorer f091759, AE_dnn_output"
 _LEFT_OUT = f"{_NVSIM}: points left out, composed of the others"
 
 
-_FIGURES = {"area": 1e6, "read_latency": 1e9, "read_energy": 1e12, "leakage": 1e3}
-_COLUMNS = {
-    "area": "area_mm2",
-    "read_latency": "read_latency_ns",
-    "read_energy": "read_energy_pJ",
-    "leakage": "leakage_mW",
+# By figure its column of the reference, and the scale to the column's unit.
+_FIGURES = {
+    "area": ("area_mm2", 1e6),
+    "read_latency": ("read_latency_ns", 1e9),
+    "read_energy": ("read_energy_pJ", 1e12),
+    "leakage": ("leakage_mW", 1e3),
 }
 
 
@@ -55,25 +55,31 @@ def array_checks(folder: Path) -> Iterator[Check]:
             yield Check("arrays", quantity, "1", 0.0, value, allowed, _LEFT_OUT)
     for row in read_rows(folder, "composed_arrays.csv"):
         if row["target"] in ("ReadEDP", "Area"):
-            yield _composed_check(row)
+            yield _compared("arrays", row, "area", ", as two banks", 0.01)
     for row in read_rows(folder, "nvmexplorer_albert.csv"):
         yield from _account_checks(row)
     for row in read_rows(folder, "native_arrays.csv"):
-        yield from _native_reports(row)
+        for figure in ("area", "read_latency", "leakage"):
+            how = ", composed against built as one"
+            yield _compared("arrays, each", row, figure, how, None)
 
 
 def _point_checks(row: dict[str, str]) -> Iterator[Check]:
     """Compare one array without sensing corrections with NVSim's figures."""
-    array = _array_of(row)
-    for figure, scale in _FIGURES.items():
-        if row["bits_per_cell"] != "1" and figure.startswith("read"):
-            # Our figure has the cost of multi-level sensing, which NVSim leaves out.
-            continue
-        value, column = scale * getattr(array, figure), _COLUMNS[figure]
-        quantity = f"{figure} of {_name_of(row)}"
-        known = float(row[column])
-        unit = column.rpartition("_")[2]
-        yield Check("NVSim points", quantity, unit, known, value, 1e-6, _NVSIM)
+    for figure in _FIGURES:
+        # Ours has the cost of multi-level sensing, which NVSim leaves out.
+        if row["bits_per_cell"] == "1" or not figure.startswith("read"):
+            yield _compared("NVSim points", row, figure, "", 1e-6)
+
+
+def _compared(
+    group: str, row: dict[str, str], figure: str, how: str, allowed: float | None
+) -> Check:
+    """Compare a figure of a row's array with ours."""
+    column, scale = _FIGURES[figure]
+    value, unit = scale * getattr(_array_of(row), figure), column.rpartition("_")[2]
+    told = f"{figure} of {_name_of(row)}{how}"
+    return Check(group, told, unit, float(row[column]), value, allowed, _NVSIM)
 
 
 def _technology_reports() -> Iterator[Check]:
@@ -103,21 +109,6 @@ def _array_of(row: dict[str, str]) -> Array:
 def _name_of(row: dict[str, str]) -> str:
     cells = f"{row['technology']} {row['bits_per_cell']} b/cell"
     return f"{cells}, {format_bytes(int(row['capacity_B']))} x {row['word_b']} b, {row['target']}"
-
-
-def _composed_check(row: dict[str, str]) -> Check:
-    area = 1e6 * _array_of(row).area
-    quantity = f"area of {_name_of(row)}, as two banks"
-    return Check("arrays", quantity, "mm2", float(row["area_mm2"]), area, 0.01, _NVSIM)
-
-
-def _native_reports(row: dict[str, str]) -> Iterator[Check]:
-    array = _array_of(row)
-    for figure in ("area", "read_latency", "leakage"):
-        column = _COLUMNS[figure]
-        quantity = f"{figure} of {_name_of(row)}, composed against built as one"
-        value, unit = _FIGURES[figure] * getattr(array, figure), column.rpartition("_")[2]
-        yield Check("arrays, each", quantity, unit, float(row[column]), value, None, _NVSIM)
 
 
 def _account_checks(row: dict[str, str]) -> Iterator[Check]:

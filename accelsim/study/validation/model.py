@@ -12,7 +12,6 @@ from typing import Any
 
 from accelsim.accelerators.edgebert.parts import parts_of
 from accelsim.account.scopes import SCOPES
-from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import KINDS, find_gains
 from accelsim.evaluation.stages import run_workload
@@ -26,7 +25,7 @@ from accelsim.model.families.vision import Vision
 from accelsim.model.graph import LayerGraph
 from accelsim.model.importers.huggingface import hyperparameters_of
 from accelsim.model.tensors import Role
-from accelsim.study.validation.check import Check, read_rows
+from accelsim.study.validation.check import Check, read_reference, read_rows
 from accelsim.units import to_seconds
 from accelsim.workload.schema import load_workload
 
@@ -35,11 +34,7 @@ MAIN_WORKLOAD = shipped_file("workloads/mti_mnli_mrpc_qnli.yaml")
 
 def model_checks(folder: Path) -> Iterator[Check]:
     """Compare parameters module by module, and multiply-accumulates."""
-    path = folder / "huggingface_parameters.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); see --reference") from None
+    data = json.loads(read_reference(folder, "huggingface_parameters.json"))
     versions = data["versions"]
     source = f"transformers {versions['transformers']}, {data['date']}"
     for size, known in data["models"].items():
@@ -133,14 +128,10 @@ def _bounds(result: CaseResult) -> Iterator[tuple[str, float, float]]:
     makespan = to_seconds(result.run.makespan)
     rate, parts = hardware.clock.frequency, parts_of(hardware)
     macs = ledger.amount("pe_array", "mac")
-    yield (
-        "PE array",
-        macs / (parts.pe_array.vector_size**2 * rate),
-        _busy(result, "pe_array"),
-    )
+    size = parts.pe_array.vector_size
+    yield "PE array", macs / (size**2 * rate), _busy(result, "pe_array")
     moved = ledger.amount("bus", "transfer")
     yield "bus", moved / (parts.bus.width / 8 * rate), _busy(result, "bus")
-    size = parts.pe_array.vector_size
     elements = sum(n for key, n in ledger.amounts.items() if key.block == "sfu")
     yield "special functions", elements / (size * rate), _busy(result, "sfu")
     if isinstance(hardware.dram, DramConfig):
@@ -173,7 +164,7 @@ def headline_checks() -> Iterator[Check]:
             for metric in KINDS:
                 paper = getattr(published, metric)
                 for scope in SCOPES:
-                    if (metric, scope) in found and paper:
+                    value = found.get((metric, scope))
+                    if paper and value is not None:
                         text = f"{comparison.design} {metric}, {scope}, {grade}"
-                        value = found[metric, scope]
                         yield Check("headline", text, "x", paper, value, None, published.source)

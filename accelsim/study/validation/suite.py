@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from accelsim.study.validation.built import Gap, built_gaps
@@ -50,8 +49,12 @@ class Outcome:
 
     @property
     def groups(self) -> list[GroupSummary]:
-        """The summary of each group with a verdict."""
-        return summarise(self.checks)
+        """The summary of each group with a verdict, in order."""
+        judged = Outcome(tuple(check for check in self.checks if check.allowed is not None))
+        return [
+            GroupSummary(group, len(own), Outcome(tuple(own)).failed, max(own, key=_strain))
+            for group, own in judged.by_group.items()
+        ]
 
     @property
     def by_group(self) -> dict[str, list[Check]]:
@@ -96,20 +99,6 @@ def run_validation(folder: Path) -> Outcome:
         *headline_checks(),
     ]
     return Outcome(tuple(checks), tuple(built_gaps(folder)), built, measured)
-
-
-def summarise(checks: Sequence[Check]) -> list[GroupSummary]:
-    """Return one summary for each group with a verdict, in order."""
-    judged = Outcome(tuple(check for check in checks if check.allowed is not None))
-    return [
-        GroupSummary(
-            group,
-            len(members),
-            sum(check.passed is False for check in members),
-            max(members, key=_strain),
-        )
-        for group, members in judged.by_group.items()
-    ]
 
 
 def _strain(check: Check) -> float:
