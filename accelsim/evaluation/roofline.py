@@ -7,11 +7,12 @@ on any accelerator.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
 
-from accelsim.account.breakdown import CHIP, BreakdownRow
+from accelsim.account.breakdown import CHIP
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
@@ -95,36 +96,58 @@ class Roofline:
 
 def roofline(case: CaseResult) -> Roofline:
     """Return what bounds the operators of the inferences of a run; none of another program."""
-    rows: defaultdict[str, list[BreakdownRow]] = defaultdict(list)
-    for row in case.breakdown:
-        if row.program == ProgramKind.INFER and row.amount and row.busy and row.block != CHIP:
-            rows[row.operator].append(row)
     words = {name: float(one.region.word_bytes) for name, one in case.footprints.items()}
-    return Roofline(tuple(one for name in rows for one in _bounds(name, rows[name], words)))
+    known: dict[int, Mapping[str, _Share]] = {}
+    found: defaultdict[str, list[_Share]] = defaultdict(list)
+    for (_, program, *_), rest in case.sheets:
+        if program == ProgramKind.INFER:
+            if id(rest) not in known:
+                known[id(rest)] = _shares(rest, words)
+            for operator, share in known[id(rest)].items():
+                found[operator].append(share)
+    return Roofline(tuple(one for name in found for one in _bounds(name, found[name])))
 
 
-def _bounds(name: str, rows: list[BreakdownRow], words: dict[str, float]) -> Iterator[Bound]:
-    counted = {unit: sum(r.amount for r in rows if r.unit == unit) for unit in _OF_UNITS}
+class _Share(NamedTuple):
+    """What an operator does in one layer: operations by unit, and bytes from and to memories.
+
+    ``busy`` are seconds by resource, block, of buffers the direction, and whether it is a memory.
+    """
+
+    counted: Counter[str]
+    moved: list[float]
+    busy: list[tuple[tuple[str, str, str, bool], float]]
+
+
+def _shares(rest: Iterable[tuple[Any, ...]], words: Mapping[str, float]) -> Mapping[str, _Share]:
+    """Return the share of each operator in the rows of a sheet."""
+    found: defaultdict[str, _Share] = defaultdict(lambda: _Share(Counter(), [], []))
+    for operator, block, part, action, unit, amount, busy, *_ in rest:
+        if not amount or not busy or block == CHIP:
+            continue
+        share, crossed = found[operator], part in _CROSSED
+        share.counted[unit] += amount
+        if crossed:
+            share.moved.append(amount * (words[block] if unit == "words" else 1.0))
+        port = action if part == Part.BUFFERS.value else ""
+        resource = _OF_UNITS.get(unit) or _OF_PARTS[part]
+        share.busy.append(((resource, block, port, crossed), busy))
+    return found
+
+
+def _bounds(name: str, shares: list[_Share]) -> Iterator[Bound]:
+    counted = {unit: sum(each.counted[unit] for each in shares) for unit in _OF_UNITS}
     unit = MACS if counted[MACS] else ELEMENTS
-    crossed = [row for row in rows if row.part in _CROSSED]
-    moved = sum(row.amount * (words[row.block] if row.unit == "words" else 1.0) for row in crossed)
+    moved = sum(chain.from_iterable(each.moved for each in shares))
     if not counted[unit] or not moved:
         return
-    busy = _busy(rows)
+    busy: defaultdict[tuple[str, str, str, bool], float] = defaultdict(float)
+    for port, seconds in chain.from_iterable(each.busy for each in shares):
+        busy[port] += seconds
     most = max(busy.values())
     bound = min(
         (resource for (resource, *_), seconds in busy.items() if seconds >= _AS_BUSY * most),
         key=RESOURCES.index,
     )
-    memory = max(_busy(crossed).values())
+    memory = max(seconds for (*_, crossed), seconds in busy.items() if crossed)
     yield Bound(name, unit, counted[unit], moved, most, memory, bound)
-
-
-def _busy(rows: Iterable[BreakdownRow]) -> dict[tuple[str, str, str], float]:
-    """Return busy seconds by resource, block and, of buffers, direction."""
-    found: defaultdict[tuple[str, str, str], float] = defaultdict(float)
-    for row in rows:
-        resource = _OF_UNITS.get(row.unit) or _OF_PARTS[row.part]
-        port = row.action if row.part == Part.BUFFERS.value else ""
-        found[resource, row.block, port] += row.busy
-    return dict(found)

@@ -10,7 +10,7 @@ from accelsim.account.breakdown import MODEL, NOBODY, BreakdownRow
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.inputs.extras import installation
-from accelsim.report.media.csv import csv_lines
+from accelsim.report.media.csv import csv_lines, csv_rows
 
 PARQUET = "breakdown.parquet"
 COLUMNS = ("design", *BreakdownRow.columns().values())
@@ -26,9 +26,9 @@ def breakdown_lines(cases: Mapping[str, CaseResult]) -> Iterator[str]:
             # Most layers say the same behind the columns of their place.
             if (id(rest), model) not in known:
                 more = (model,) if models else ()
-                known[id(rest), model] = ["".join(csv_lines([(*row, *more)])) for row in rest]
+                known[id(rest), model] = ["", *csv_rows((*row, *more) for row in rest)]
             begin = "".join(csv_lines([(name, *place, "")])).removesuffix("\n")
-            yield "".join(begin + line for line in known[id(rest), model])
+            yield begin.join(known[id(rest), model])
 
 
 def _columns(cases: Mapping[str, CaseResult]) -> tuple[str, ...]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from accelsim.account.breakdown import CHIP, STANDING, BreakdownRow
+from accelsim.account.breakdown import CHIP, STANDING, Sheet
 from accelsim.account.memories import contents
 from accelsim.account.service import ALL
 from accelsim.evaluation.cases import CaseResult
@@ -89,7 +88,7 @@ def spending(result: Result) -> Iterator[Section]:
         "Where energy and time go",
         "of the whole run\nA bar that is chosen filters the other charts by what it stands for.",
     )
-    found = {design: _spent(case.breakdown) for design, case in result.cases.items()}
+    found = {design: _spent(case.sheets) for design, case in result.cases.items()}
     time, busy = Column("time", "time", "s", 6), Column("busy", "port time", "s", 6)
     blocks = _sums(("block", "part", "kind"), busy, {d: spent.blocks for d, spent in found.items()})
     layers = _sums(
@@ -120,26 +119,42 @@ class _Spent(NamedTuple):
     blocks: _Sums
 
 
-def _spent(rows: Iterable[BreakdownRow]) -> _Spent:
-    """Sum all up in one pass: there are thousands of rows a layer."""
-    found = _Spent(*(defaultdict(lambda: [0.0, 0.0]) for _ in _Spent._fields))
-    layers, tasks, blocks = found
-    places = cache(_place)
-    for row in rows:
-        program, task, layer, operator, block, part, action = row[1:8]
-        busy, elapsed, dynamic, leakage, clock, standby = row[10:]
-        joules = dynamic + leakage + clock + standby
-        what = part if block != CHIP else "elapsed time"
-        for both in (layers[places(program, layer), operator, what], tasks[task, program, what]):
-            both[0] += joules
-            both[1] += elapsed
-        own = blocks[block, part, "dynamic"]
-        own[0] += dynamic
-        own[1] += busy
-        if action == STANDING:
-            for kind, spent in zip(_STANDING, (leakage, clock, standby), strict=True):
-                blocks[block, part, kind][0] += spent
+def _spent(sheets: Iterable[Sheet]) -> _Spent:
+    """Sum all up; there are hundreds of rows a sheet, and most sheets share theirs."""
+    found, known = _nothing(), dict[int, _Spent]()
+    times = Counter[tuple[int, tuple[str, ...], int]]()
+    for (_, program, task, layer), rest in sheets:
+        if id(rest) not in known:
+            known[id(rest)] = _spent_in(rest)
+        for sums, place in enumerate(((_place(program, layer),), (task, program), ())):
+            times[sums, place, id(rest)] += 1
+    for (sums, place, shared), count in times.items():
+        for key, (joules, seconds) in known[shared][sums].items():
+            _add(found[sums][*place, *key], count * joules, count * seconds)
     return found
+
+
+def _spent_in(rest: Iterable[tuple[Any, ...]]) -> _Spent:
+    """Return what the rows of a sheet spend, by the same keys without layer, task and program."""
+    found = _nothing()
+    for operator, block, part, action, _, _, busy, elapsed, dynamic, *standing in rest:
+        what = part if block != CHIP else "elapsed time"
+        joules = dynamic + sum(standing)
+        _add(found.layers[operator, what], joules, elapsed)
+        _add(found.tasks[what,], joules, elapsed)
+        _add(found.blocks[block, part, "dynamic"], dynamic, busy)
+        for kind, spent in zip(_STANDING, standing, strict=True) if action == STANDING else ():
+            _add(found.blocks[block, part, kind], spent, 0.0)
+    return found
+
+
+def _nothing() -> _Spent:
+    return _Spent(*(defaultdict(lambda: [0.0, 0.0]) for _ in _Spent._fields))
+
+
+def _add(sums: list[float], energy: float, time: float) -> None:
+    sums[0] += energy
+    sums[1] += time
 
 
 def _sums(keys: tuple[str, ...], last: Column, found: dict[str, _Sums]) -> Table:

@@ -82,26 +82,30 @@ def packed_chart(chart: Chart) -> dict[str, Any]:
 def packed_table(table: Table) -> dict[str, Any]:
     """Return a table by column: values, or texts once each with the number of each row's."""
     rows = [row for row in table.rows if row]
+    columns = list(zip(*rows, strict=True)) or [()] * len(table.columns)
     return {
         "title": table.title,
         "columns": [asdict(column) for column in table.columns],
-        "values": [_column([row[n] for row in rows]) for n in range(len(table.columns))],
+        "values": [_column(each) for each in columns],
         "rules": [number for number, row in enumerate(table.rows) if not row],
         "notes": list(table.notes),
         "total": table.total,
     }
 
 
-def _column(values: Sequence[Value]) -> Any:
-    if values and all(isinstance(value, str) for value in values):
-        texts = dict.fromkeys((str(value), isinstance(value, Alert)) for value in values)
-        place = {text: number for number, text in enumerate(texts)}
+def _column(values: Sequence[Any]) -> Any:
+    kinds = set(map(type, values))
+    if kinds and all(issubclass(kind, str) for kind in kinds):
+        # An alert equals a text of the same letters.
+        told = list(zip(values, map(type, values), strict=True))
+        place = {text: number for number, text in enumerate(dict.fromkeys(told))}
         return {
-            "texts": [text for text, _ in texts],
-            "alerts": [n for (_, alert), n in place.items() if alert],
-            "of": [place[str(value), isinstance(value, Alert)] for value in values],
+            "texts": [text for text, _ in place],
+            "alerts": [n for (_, kind), n in place.items() if kind is Alert],
+            "of": [place[text] for text in told],
         }
-    return [_plain(value) for value in values]
+    exact = kinds == {float} and all(map(math.isfinite, values))
+    return list(values) if exact else [_plain(value) for value in values]
 
 
 def _plain(value: Value) -> Any:

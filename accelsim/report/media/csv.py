@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -33,15 +32,28 @@ def csv_lines(rows: Iterable[Iterable[Value]]) -> Iterator[str]:
     """
     left = iter(rows)
     while some := list(islice(left, _AT_A_TIME)):
-        text = _lines(some)
-        plain = text.replace("\n", "").isprintable()
-        yield text if plain else _lines(map(_spelled, row) for row in some)
+        yield "".join(csv_rows(some))
 
 
-def _lines(rows: Iterable[Iterable[Value]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+def csv_rows(rows: Iterable[Iterable[Value]]) -> list[str]:
+    """Return rows as a line of CSV each."""
+    some = list(rows)
+    lines = _written(some)
+    plain = all(line[:-1].isprintable() for line in lines)
+    return lines if plain else _written(map(_spelled, row) for row in some)
+
+
+class _Lines(list[str]):
+    """A file that keeps what is written: a writer of CSV writes a row at a time."""
+
+    def write(self, line: str) -> None:
+        self.append(line)
+
+
+def _written(rows: Iterable[Iterable[Value]]) -> list[str]:
+    lines = _Lines()
+    csv.writer(lines, lineterminator="\n").writerows(rows)
+    return lines
 
 
 def _spelled(value: Value) -> Value:

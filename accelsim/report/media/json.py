@@ -13,6 +13,7 @@ from accelsim.report.saved import REPORT, saved
 from accelsim.report.table import Report
 
 _CONTAINERS = (Mapping, list, tuple)
+_SCALARS = {str, int, float, bool, type(None)}
 
 
 class Json(Medium):
@@ -34,14 +35,21 @@ def _indented(value: Any, margin: str = "\n") -> str:
     """Return what ``json.dumps(value, indent=1)`` would, but for numbers that are not finite.
 
     With an indent that works in Python alone, value by value; here what holds no container is
-    written in C as a whole, the indent being part of the separator.
+    written in C as a whole, the indent being part of the separator; so is a list of such mappings.
     """
     if not isinstance(value, _CONTAINERS) or not value:
         return _encoded(value)
     inner, mapped = margin + " ", isinstance(value, Mapping)
     value = dict(value) if mapped else value
-    if not any(isinstance(each, _CONTAINERS) for each in (value.values() if mapped else value)):
+    if _is_flat(value.values() if mapped else value):
         text = _encoded(value, f",{inner}")[1:-1]
+    elif not mapped and all(
+        type(each) is dict and each and _is_flat(each.values()) for each in value
+    ):
+        # Within texts a line break is escaped: each one here stands between values.
+        text = _encoded(value, f",{inner} ")[2:-2]
+        text = text.replace(f"}},{inner} {{", f"{inner}}},{inner}{{{inner} ")
+        text = f"{{{inner} {text}{inner}}}"
     elif mapped:
         parts = (f"{_encoded(str(k))}: {_indented(each, inner)}" for k, each in value.items())
         text = f",{inner}".join(parts)
@@ -49,6 +57,10 @@ def _indented(value: Any, margin: str = "\n") -> str:
         text = f",{inner}".join(_indented(each, inner) for each in value)
     opened, closed = "{}" if mapped else "[]"
     return f"{opened}{inner}{text}{margin}{closed}"
+
+
+def _is_flat(values: Iterable[Any]) -> bool:
+    return _SCALARS.issuperset(map(type, values))
 
 
 def _encoded(value: Any, separator: str = ",") -> str:
