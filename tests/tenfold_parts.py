@@ -24,7 +24,7 @@ from accelsim.inputs.shipped import shipped_folder
 from accelsim.machine.components.burst_memory import BurstMemoryConfig
 from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.schema import load_hardware
-from accelsim.memory.burst_memory_files import list_burst_memories, load_burst_memory
+from accelsim.memory.burst_memory import list_burst_memories, load_burst_memory
 from accelsim.memory.dram import list_drams, load_dram
 from accelsim.program import Range, Use
 from accelsim.units import to_seconds, to_ticks

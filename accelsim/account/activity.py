@@ -81,10 +81,7 @@ def round_to_nanoseconds(tick: Tick) -> int:
 
 
 def activity(shown: View, ticks: Floats) -> dict[Source, Activity]:
-    """Return what each source does between edges [ticks]; sums over all steps are those booked.
-
-    What a span spends is spread evenly over it.
-    """
+    """Return what each source does between edges [ticks]; spans are spread evenly, sums kept."""
     finest = max(1, shown.active // (STEPS * _FINER))
     begun: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
     records: dict[int, SegmentRecord] = {}

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount
 from accelsim.account.prices import PriceList
-from accelsim.engine.ledger import BACKGROUND, Key
+from accelsim.engine.ledger import BACKGROUND
 from accelsim.engine.run import Run
 from accelsim.engine.work import Behalf, Work
 from accelsim.machine.chip_state import ChipState, PowerState
@@ -27,6 +27,7 @@ from accelsim.placement.placement import DRAM
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 BREAKDOWN = "breakdown.csv"
+_SECOND = float(TICKS_PER_SECOND)
 # In the place of a block: all of them; in that of a task or an operator: none.
 CHIP, NOBODY = "chip", "-"
 # The column that files have beside those of a row where there are several models.
@@ -91,6 +92,8 @@ _SUFFIXES = {
 Rows = Iterator[BreakdownRow]
 # State, program, task, layer, operator.
 _Place = tuple[str, str, str, int | None, str]
+# Ticks by block and port.
+_Booked = Mapping[tuple[str, str], Tick]
 # Block, part, action and unit; leakage and clock [J]; those of a clock that stops, by booked tick
 # of its port, else None; that port.
 _Spent = tuple[tuple[str, str, str, str], float, float, float | None, tuple[str, str]]
@@ -113,7 +116,7 @@ class _Breakdown:
         # Joules of a clock that stops, by state and block, for each booked tick.
         self.gated = self._gated_clocks()
         rest = run.makespan - sum(work.dram_ticks for work in run.work.values())
-        used = fsum(self._dram_joules(work) for work in run.work.values())
+        used = fsum(prices.standby(work.dram_residency) for work in run.work.values())
         self.rest = (fsum(account.standby.values()) - used) / rest if rest else 0.0
 
     def sheets(self) -> Iterator[Sheet]:
@@ -129,7 +132,8 @@ class _Breakdown:
     def _asleep(self) -> Rows:
         for key, amount in self.run.ledger.amounts.items():
             if key.program == IDLE:
-                yield from self._background(key, amount)
+                place = (IDLE, IDLE, NOBODY, None, BACKGROUND)
+                yield self._row(place, key.block, key.action, key.point, amount)
         for state, ticks in self.run.ledger.chip_states.items():
             if state.power is not PowerState.ACTIVE and ticks:
                 place = (str(state), IDLE, NOBODY, None, NOBODY)
@@ -139,20 +143,21 @@ class _Breakdown:
         head = (str(_state(behalf)), *behalf[1:])
         for (block, action, operator), amount in work.amounts.items():
             busy = to_seconds(work.busy[block, action, operator])
-            joules = amount * self.prices.unit(block, action, behalf.point)
-            own = (block, *self._kind(block, action))
-            yield BreakdownRow(*head, operator, *own, amount, busy, dynamic=joules)
+            yield self._row((*head, operator), block, action, behalf.point, amount, busy)
 
-    def _background(self, key: Key, amount: int) -> Rows:
-        joules = amount * self.prices.unit(key.block, key.action, key.point)
-        own = (key.block, *self._kind(key.block, key.action))
-        yield BreakdownRow(IDLE, IDLE, NOBODY, None, BACKGROUND, *own, amount, dynamic=joules)
+    def _row(
+        self, place: _Place, block: str, action: str, point: str, amount: int, busy: float = 0.0
+    ) -> BreakdownRow:
+        """Return what an action did at an operating point."""
+        sheet, joules = self.prices.sheets[block], amount * self.prices.unit(block, action, point)
+        own = (block, sheet.part.value, action, sheet.prices[action].unit)
+        return BreakdownRow(*place, *own, amount, busy, dynamic=joules)
 
     def _shared(self, behalf: Behalf, work: Work) -> Rows:
         """Yield what the operators of a layer bear of what is spent by the tick."""
         state, booked = _state(behalf), self.booked(work)
         busiest = {operator: max(ports.values()) for operator, ports in booked.items()}
-        total, standby = sum(busiest.values()), self._dram_joules(work)
+        total, standby = sum(busiest.values()), self.prices.standby(work.dram_residency)
         standby += self.rest * (work.ticks - work.dram_ticks)
         if not total and work.ticks:
             busiest, total, booked = {NOBODY: 1}, 1, {NOBODY: Counter()}
@@ -162,12 +167,7 @@ class _Breakdown:
             yield from self._standing(place, state, ticks, standby * most / total, booked[operator])
 
     def _standing(
-        self,
-        place: _Place,
-        state: ChipState,
-        ticks: float,
-        standby: float,
-        booked: Mapping[tuple[str, str], Tick],
+        self, place: _Place, state: ChipState, ticks: float, standby: float, booked: _Booked
     ) -> Rows:
         """Yield time, and what every block spends in it; ``booked`` are ticks by (block, port)."""
         yield BreakdownRow(*place, CHIP, CHIP, ELAPSED, "", elapsed=ticks / _SECOND)
@@ -209,18 +209,6 @@ class _Breakdown:
                     if self.prices.clocks.get(block) == port and self.prices.stops(block):
                         booked[_state(behalf), block] += ticks
         return {key: self.account.clock[key] / n for key, n in booked.items() if n}
-
-    def _dram_joules(self, work: Work) -> float:
-        watts = self.prices.dram_states
-        return fsum(to_seconds(ticks) * watts[s] for s, ticks in work.dram_residency.items())
-
-    def _kind(self, block: str, action: str) -> tuple[str, str, str]:
-        """Return what a block is for, the action and the unit in which it is counted."""
-        sheet = self.prices.sheets[block]
-        return sheet.part.value, action, sheet.prices[action].unit
-
-
-_SECOND = float(TICKS_PER_SECOND)
 
 
 def _sheet(rows: tuple[BreakdownRow, ...]) -> Sheet:

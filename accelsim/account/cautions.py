@@ -92,16 +92,15 @@ def reloading(design: Design, run: Run) -> Reloading | None:
     switches = sum(one.switched for one in run.requests)
     if switches <= len({one.task for one in run.requests}):
         return None
+    placements = design.placements.values()
+    bits = shared_bits(placements)
+    for placement in placements:
+        bits.update(placement.bits(task_specific=True))
     needed = {
-        name: ceil_div(_all_bits(design, name), 8)
+        name: ceil_div(bits[name], 8)
         for name, region in design.hardware.regions.items()
         if region.kind == "parameters"
     }
     short = {n: size for n, size in needed.items() if size > design.hardware.regions[n].capacity}
     rooms = {name: design.hardware.regions[name].capacity for name in short}
     return Reloading(len(run.requests), switches, short, rooms)
-
-
-def _all_bits(design: Design, memory: str) -> int:
-    own = (placement.bits(task_specific=True)[memory] for placement in design.placements.values())
-    return shared_bits(design.placements.values())[memory] + sum(own)

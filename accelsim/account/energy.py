@@ -125,10 +125,7 @@ def clock_joules(
 
 
 def chip_watts(prices: PriceList, state: ChipState) -> float:
-    """Return leakage and clocks of the chip in one of its states [W].
-
-    Clocks that stop count where they are booked.
-    """
+    """Return leakage and clocks of the chip in a state [W]; those that stop count where booked."""
     supplies = prices.supplies
     leakage = fsum(watts * supplies.leakage(state, block) for block, watts in prices.watts.items())
     if state.power not in CLOCKED:

@@ -50,17 +50,17 @@ def generation(design: Design, run: Run, account: EnergyAccount) -> Generation |
     answered = [each for each in run.requests if each.new_tokens and each.first_token is not None]
     if not answered:
         return None
-    steps = sum(run.steps.values())
+    steps, tokens = sum(run.steps.values()), sum(each.new_tokens or 0 for each in answered)
     further = sum(times * len(rows) for (_, rows), times in run.steps.items())
     dynamic = account.dynamic.items()
     inferring = fsum(joules for key, joules in dynamic if key.program == "infer")
     stepping = fsum(joules for key, joules in dynamic if is_of_step(key))
     return Generation(
-        tokens=sum(each.new_tokens or 0 for each in answered),
+        tokens=tokens,
         first_token=distribution((each.first_token or 0) - each.arrival for each in answered),
         step=run.step_ticks / (steps * TICKS_PER_SECOND) if steps else None,
         bound=_mean_bound(design, run) if steps else None,
-        energy=account.total / sum(each.new_tokens or 0 for each in answered),
+        energy=account.total / tokens,
         prompt_energy=(inferring - stepping) / len(answered),
         step_energy=stepping / max(1, further),
         moved=_moved(design, run, further) if steps else {},

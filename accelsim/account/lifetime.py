@@ -104,13 +104,11 @@ def _lifetime(design: Design, run: Run, region: Region, *, overlaid: bool) -> Re
     else:
         worst = words / max(1.0, run.ledger.peak_bytes(region.name) / region.word_bytes)
     even = words * region.word_bytes / region.capacity
-    device, holds = region.array.device, region.kind == "parameters"
-    seconds = to_seconds(run.makespan)
+    device, retention, seconds = region.array.device, dict[Grade, float](), to_seconds(run.makespan)
+    if region.kind == "parameters":
+        every, held = design.hardware.memories[region.name].rewritten_every, device.retention
+        retention = {g: s for g, holds in _by_grade(held).items() if (s := every(holds)) < math.inf}
     endurance = _by_grade(device.endurance)
-    retention = _by_grade(device.retention) if holds else {}
-    if holds:
-        every = design.hardware.memories[region.name].rewritten_every
-        retention = {g: s for g, held in retention.items() if (s := every(held)) < math.inf}
     return RegionLifetime(region, words, worst, even, endurance, retention, seconds)
 
 

@@ -11,6 +11,7 @@ from accelsim.accelerators.design import Design
 from accelsim.engine.run import Run
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import Region
+from accelsim.memory.storage import StoredTensor
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import Placement, by_model, kept_bits
 from accelsim.units import ceil_div
@@ -76,22 +77,19 @@ def contents(design: Design, run: Run) -> list[Content]:
 
     Of several tasks that lie there together the largest stands for all.
     """
-    return [
-        content
-        for one in footprints(design, run).values()
-        for content in (*_held(design, run, one), _rest(one))
-    ]
-
-
-def _rest(one: Footprint) -> Content:
-    return Content(one.region.name, "free", "", 0, one.region.capacity - one.held_bytes)
+    return [each for one in footprints(design, run).values() for each in _held(design, run, one)]
 
 
 def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
     name = one.region.name
     if one.region.kind != "parameters":
         yield Content(name, "activations", "dense", 8, one.held_bytes)
-        return
+    else:
+        yield from _parameters(design, run, name)
+    yield Content(name, "free", "", 0, one.region.capacity - one.held_bytes)
+
+
+def _parameters(design: Design, run: Run, name: str) -> Iterator[Content]:
     placements = design.placements.values()
     if turns := name in design.overlaid:
         # What lies there changes, and so may its formats.
@@ -100,15 +98,11 @@ def _held(design: Design, run: Run, one: Footprint) -> Iterator[Content]:
     own = largest.bits(task_specific=True)[name]
     copies = run.task_bits.get(name, 0) / own if own else 0.0
     found: defaultdict[tuple[str, str, int], float] = defaultdict(float)
-    shared = by_model(placements) | {largest.model: largest}
-    held = [
-        tensor
-        for each in shared.values()
-        if not (turns and each.swapped)
-        for tensor in (
-            each.tensors.values() if each is largest and not turns else each.shared_tensors
-        )
-    ]
+    held: list[StoredTensor] = []
+    for each in (by_model(placements) | {largest.model: largest}).values():
+        if not (turns and each.swapped):
+            whole = each is largest and not turns
+            held += each.tensors.values() if whole else each.shared_tensors
     for tensor in held:
         times = copies if tensor.parameter.role is Role.TASK else 1
         stored = "bitmask" if tensor.masked else "dense"

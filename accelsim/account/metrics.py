@@ -8,11 +8,11 @@ from math import fsum
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount, clock_joules, price
-from accelsim.account.first_loads import first_loads
 from accelsim.account.parts import GROUPS, REFRESH, ROUND_PARTS
 from accelsim.account.prices import PriceList, design_prices
 from accelsim.account.scopes import SCOPES, ScopeFigures, scopes_of
 from accelsim.engine.ledger import Group
+from accelsim.engine.residency import Missing, Residency
 from accelsim.engine.run import ProgramTotal, Run
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.components.base import Part
@@ -100,9 +100,8 @@ def _switch_parts(
 ) -> dict[str, float]:
     """Split what the switches of a run took, in the same way."""
     parts, seconds = dict.fromkeys(ROUND_PARTS, 0.0), to_seconds(switches.ticks)
-    for (program, part), joules in account.dynamic_by(
-        lambda group: (group.program, _part_of(prices, group))
-    ).items():
+    spent = account.dynamic_by(lambda group: (group.program, _part_of(prices, group)))
+    for (program, part), joules in spent.items():
         parts[part] += joules if program == ProgramKind.SWITCH else 0.0
     for block, watts in prices.watts.items():
         parts[_leakage_part(prices, block)] += watts * seconds
@@ -139,9 +138,7 @@ def round_costs(figures: DesignFigures) -> tuple[list[RoundCost], list[RoundCost
     The switches, left out where there are none, are a part of the others.
     """
     total = fsum(figures.parts.values())
-    parts = [
-        RoundCost(part, spent, spent / total) for part, spent in figures.parts.items() if spent
-    ]
+    parts = [RoundCost(part, n, n / total) for part, n in figures.parts.items() if n]
     sums = [RoundCost("all", total, 1.0, figures.scopes["system"].latency)]
     switch = figures.scopes.get("switch")
     if switch and figures.switches > figures.first_loads:
@@ -183,3 +180,22 @@ def chip_time(run: Run) -> ChipTime:
         state: ticks[ChipState(state)] / total for state in IDLE_STATES if ChipState(state) in ticks
     }
     return ChipTime(active, asleep, run.total(ProgramKind.POWER_UP).count)
+
+
+def first_loads(design: Design, run: Run, residency: ResidencyPolicy) -> float:
+    """Return how many switches of a closed run no further round would repeat.
+
+    Rounds after the first say so; after a single one, what lies on the chip does.
+    """
+    switches = run.total(ProgramKind.SWITCH).count
+    rounds = 1 + max(request.round for request in run.requests)
+    if rounds > 1:
+        later = sum(request.switched for request in run.requests if request.round)
+        return max(0.0, switches - later * rounds / (rounds - 1))
+    held, missed = Residency(design.hardware, design.placements, residency, design.pinned), 0
+    for again in (False, True):
+        for request in run.requests:
+            lacks = held.absent(request.task) or held.missing(request.task) is not Missing.NOTHING
+            missed += again and bool(lacks)
+            held.admit(request.task)
+    return max(0, switches - missed)

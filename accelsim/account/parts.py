@@ -60,11 +60,4 @@ PURPOSES = (
     "DRAM standby",
 )
 STATIC = "leakage and clock"
-POWER_PARTS = (
-    "compute",
-    "parameters",
-    "buffers and activations",
-    "bus and host",
-    "DRAM",
-    STATIC,
-)
+POWER_PARTS = ("compute", "parameters", "buffers and activations", "bus and host", "DRAM", STATIC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import fsum
 
 import numpy as np
@@ -101,7 +101,7 @@ def _standby(shown: View) -> Pieces:
             continue
         found.append((now, execution.start, unasked + refreshes))
         seconds = to_seconds(execution.duration)
-        drawn = _standby_joules(shown, execution.dram_residency) / seconds + refreshes
+        drawn = shown.prices.standby(execution.dram_residency) / seconds + refreshes
         found.append((execution.start, execution.end, drawn))
         now = execution.end
     return _pieces(shown, [*found, (now, shown.end, unasked + refreshes)])
@@ -125,13 +125,8 @@ def _unasked_watts(shown: View) -> tuple[float, float]:
         if key.program == "idle"
     )
     seconds = to_seconds(sum(rest.values()))
-    unasked = _standby_joules(shown, rest) / seconds if seconds else 0.0
+    unasked = shown.prices.standby(rest) / seconds if seconds else 0.0
     return unasked, refreshes / to_seconds(run.makespan)
-
-
-def _standby_joules(shown: View, residency: Mapping[str, Tick]) -> float:
-    watts = shown.prices.dram_states
-    return fsum(to_seconds(ticks) * watts[state] for state, ticks in residency.items())
 
 
 def _pieces(shown: View, rates: Sequence[tuple[Tick, Tick, float]]) -> Pieces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import fsum
 from types import MappingProxyType
 
 from accelsim.accelerators.design import Design
@@ -17,7 +18,7 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import Logic
 from accelsim.memory.protection import Code, codec_cost
 from accelsim.program import Segment
-from accelsim.units import Tick, period_of
+from accelsim.units import Tick, period_of, to_seconds
 from accelsim.values import dataclass
 
 
@@ -115,6 +116,10 @@ class PriceList:
         """Return what a block is for."""
         return self.sheets[block].part
 
+    def standby(self, residency: Mapping[str, Tick]) -> float:
+        """Return what the DRAM spends by the tick in ticks by state [J]."""
+        return fsum(to_seconds(n) * self.dram_states[state] for state, n in residency.items())
+
 
 def price_list(
     hardware: HardwareConfig,
@@ -131,18 +136,16 @@ def price_list(
     for name, code in sorted(codecs, key=lambda each: (each[0], each[1].name)):
         sheets[name] = _with_codec(sheets[name], code, logic, drawn)
     priced = {(n, a): price for n, sheet in sheets.items() for a, price in sheet.prices.items()}
-    joules = {key: 0.0 if each.paid_elsewhere else each.joules for key, each in priced.items()}
-    areas = {name: sheet.area for name, sheet in sheets.items() if sheet.area is not None}
     leaking = {name: sheet.leakage for name, sheet in sheets.items() if sheet.leakage is not None}
     watts = {name: leaked + rewriting.get(name, 0.0) for name, leaked in leaking.items()}
     shares = {name: own / watts[name] for name, own in rewriting.items() if own}
     return PriceList(
-        joules,
+        {key: 0.0 if each.paid_elsewhere else each.joules for key, each in priced.items()},
         frozenset(key for key, price in priced.items() if price.paid_elsewhere),
         watts,
         {name: sheet.cycle for name, sheet in sheets.items() if sheet.cycle},
         {name: _clocked_port(hardware, name) for name, sheet in sheets.items() if sheet.cycle},
-        areas,
+        {name: sheet.area for name, sheet in sheets.items() if sheet.area is not None},
         {state: w for sheet in sheets.values() for state, w in sheet.states.items()},
         {name: sheet.source for name, sheet in sheets.items() if sheet.source},
         _supplies_of(hardware, sheets, shares),

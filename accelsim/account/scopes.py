@@ -115,7 +115,11 @@ class ScopeAccount:
         energy = self.repeated * self._switch_energy(lambda group: group.block in self.path) / began
         seconds = self.repeated * self._seconds(ProgramKind.SWITCH) / began
         reading = fsum(n * self.reading_time(once[task]) for task, n in visits.items()) / visited
-        energy += fsum(n * self._reading_energy(once[task]) for task, n in visits.items()) / visited
+        joules = self.prices.joules
+        spent = {
+            task: fsum(n * joules[name, "read"] for name, n in once[task].items()) for task in once
+        }
+        energy += fsum(n * spent[task] for task, n in visits.items()) / visited
         energy += fsum(self.prices.watts[name] for name in self.memories) * (seconds + reading)
         return ScopeFigures("visit", energy + self.idle_watts * reading, seconds + reading)
 
@@ -155,9 +159,7 @@ class ScopeAccount:
         dynamic = self.account.dynamic_sum(
             lambda group: group.program == ProgramKind.SWITCH and keep(group)
         )
-        states = self.run.total(ProgramKind.SWITCH).dram_residency
-        standby = (to_seconds(n) * self.prices.dram_states[s] for s, n in states.items())
-        return dynamic + fsum(standby)
+        return dynamic + self.prices.standby(self.run.total(ProgramKind.SWITCH).dram_residency)
 
     def _path_energy(self) -> float:
         """Return what all switches take of the parameter path, leakage of memories included [J]."""
@@ -193,9 +195,6 @@ class ScopeAccount:
         """What the DRAM spends at rest."""
         rests_in = getattr(self.design.hardware.dram, "rests_in", None)
         return self.prices.dram_states[rests_in] if rests_in else 0.0
-
-    def _reading_energy(self, words: Counter[str]) -> float:
-        return fsum(n * self.prices.joules[name, "read"] for name, n in words.items())
 
     def slowest(self, words: Counter[str]) -> str:
         """Return the memory that takes longest to read its words."""

@@ -66,10 +66,7 @@ class TaskService:
 
 
 def service_statistics(run: Run) -> dict[str, TaskService]:
-    """Return the statistics by task, in the order of first service, and of ``all`` last.
-
-    Empty for a run without requests.
-    """
+    """Return the statistics by task, in the order of first service, and of ``all`` last, if any."""
     if run not in _known:
         _known[run] = _by_task(run)
     return _known[run]
@@ -115,18 +112,11 @@ def distribution(times: Iterable[Tick]) -> Distribution:
     ordered = sorted(times)
     if not ordered:
         raise ValueError("no times: expected at least one")
-    return Distribution(
-        mean=sum(ordered) / (len(ordered) * TICKS_PER_SECOND),
-        p50=to_seconds(nearest_rank(ordered, 50)),
-        p95=to_seconds(nearest_rank(ordered, 95)),
-        p99=to_seconds(nearest_rank(ordered, 99)),
-        maximum=to_seconds(ordered[-1]),
-    )
+    mean = sum(ordered) / (len(ordered) * TICKS_PER_SECOND)
+    ranks = (to_seconds(nearest_rank(ordered, percent)) for percent in (50, 95, 99, 100))
+    return Distribution(mean, *ranks)
 
 
 def nearest_rank(ordered: Sequence[Tick], percent: int) -> Tick:
-    """Return the smallest of ascending times that ``percent`` of them do not exceed.
-
-    ``percent`` is 1 to 100.
-    """
+    """Return the smallest of ascending times that ``percent`` (1 to 100) of them do not exceed."""
     return ordered[ceil_div(percent * len(ordered), 100) - 1]

@@ -101,18 +101,14 @@ def view_of(run: Run, prices: PriceList) -> View:
 
 def _stays(run: Run, start: Tick, end: Tick) -> Iterator[StateSpan]:
     """Yield the states of the chip in order; neighbours of one state are joined."""
-    active = (StateSpan(e.start, e.end, state_of(e)) for e in run.executions)
+    points = ((e.start, e.end, e.parts[0].point) for e in run.executions)
+    active = (StateSpan(s, e, ChipState(PowerState.ACTIVE, point)) for s, e, point in points)
     idle = (StateSpan(max(s.start, start), min(s.end, end), s.state) for s in run.states)
     spans = sorted((*active, *idle), key=lambda span: span.start)
     lasting = (span for span in spans if span.end > span.start)
     for state, same in groupby(lasting, key=lambda span: span.state):
         joined = list(same)
         yield StateSpan(joined[0].start, joined[-1].end, state)
-
-
-def state_of(execution: Execution) -> ChipState:
-    """Return the state of the chip while a program runs."""
-    return ChipState(PowerState.ACTIVE, execution.parts[0].point)
 
 
 def queue_lengths(shown: View) -> list[tuple[Tick, int]]:

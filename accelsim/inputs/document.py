@@ -75,14 +75,6 @@ def read_document(path: Path) -> Document:
     return _parsed(read_text(path, "YAML", _advice), path)
 
 
-@lru_cache(maxsize=64)
-def _parsed(text: str, path: Path) -> Document:
-    return parse_document(text, path)
-
-
-_GZIP = b"\x1f\x8b"
-
-
 def read_text(path: Path, kind: str, advice: Callable[[Path], str]) -> str:
     """Return the UTF-8 text of a file of a kind such as ``CSV``, a byte-order mark left out.
 
@@ -98,7 +90,7 @@ def read_text(path: Path, kind: str, advice: Callable[[Path], str]) -> str:
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
         found = f"not UTF-8 text (byte 0x{data[error.start]:02x})"
-        if data.startswith(_GZIP):
+        if data.startswith(b"\x1f\x8b"):
             raise ConfigError(f"{path}: packed with gzip; unpack it (gunzip)") from None
         raise ConfigError(f"{path}:{row}: {found}; save it as UTF-8") from None
     except (OSError, ValueError) as error:
@@ -128,6 +120,9 @@ def parse_document(text: str, path: Path) -> Document:
         )
     places = {key: Place(str(path), line) for key, line in read.lines.items()}
     return Document(read.data, places, path, [path])
+
+
+_parsed = lru_cache(maxsize=64)(parse_document)
 
 
 def at_key(file: Path, key: str) -> str:
@@ -175,12 +170,8 @@ def _merge_values(base: Any, over: Any) -> Any:
 def _paths(data: Any, path: KeyPath) -> Iterator[KeyPath]:
     """Yield the path of every value."""
     yield path
-    items: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(data, dict):
-        items = data.items()
-    elif isinstance(data, list):
-        items = enumerate(data)
-    for key, value in items:
+    listed: Iterable[tuple[str | int, Any]] = enumerate(data if isinstance(data, list) else ())
+    for key, value in data.items() if isinstance(data, dict) else listed:
         yield from _paths(value, (*path, key))
 
 
@@ -257,9 +248,8 @@ def _replace(
     if data is None:
         data = {}
     elif not isinstance(data, dict):
-        raise ConfigError(
-            f"{origin}: {format_path(done)} is {describe(data)}; nothing can be set below it"
-        )
+        where = f"{origin}: {format_path(done)}"
+        raise ConfigError(f"{where} is {describe(data)}; nothing can be set below it")
     elif rest and name not in data:
         raise ConfigError(f"{origin}: {_missing(data, name, (*done, name), rest)}")
     item, names = _replace(data.get(name), rest, (*done, name), value, origin)

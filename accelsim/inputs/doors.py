@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
@@ -23,52 +23,41 @@ _WEIGHTS = "name it in weights of a case of a workload"
 _BY_ENDING = (
     _Kind((".onnx",), "an ONNX model", "name it in model of a workload: {onnx: FILE}"),
     _Kind((".gguf", ".tflite", ".pb", ".h5"), "a model", f"no command reads it: {_MODEL}"),
-    _Kind(
-        (".pt", ".pth", ".bin", ".ckpt"),
-        "PyTorch weights",
-        f"save the tensors as .safetensors and {_WEIGHTS}",
-    ),
+    _Kind((".pt", ".pth", ".bin", ".ckpt"), "PyTorch weights",
+          f"save the tensors as .safetensors and {_WEIGHTS}"),
     _Kind((".safetensors", ".npz"), "a file of weights", _WEIGHTS),
-    _Kind(
-        (".csv", ".tsv", ".jsonl"),
-        "a table, such as a request trace",
-        "name it in requests of a workload: {pattern: file, path: FILE}",
-    ),
+    _Kind((".csv", ".tsv", ".jsonl"), "a table, such as a request trace",
+          "name it in requests of a workload: {pattern: file, path: FILE}"),
     _Kind((".py",), "Python", "load it with --plugins FILE"),
-)
+)  # fmt: skip
 _BY_KEY = {
     "workload": _Kind(("cases",), "a workload", "run it: accelsim run FILE"),
     "study": _Kind(("axes",), "a study", "run it: accelsim sweep FILE"),
     "machine": _Kind(
-        ("base", "accelerator", "memories"),
-        "a machine",
+        ("base", "accelerator", "memories"), "a machine",
         "name it in hardware of a case of a workload, or accelsim op matmul --hw FILE",
     ),
     "uncertainty": _Kind(
-        ("quantities",),
-        "a file of what is not known for sure",
+        ("quantities",), "a file of what is not known for sure",
         "accelsim uncertainty WORKLOAD --inputs FILE",
     ),
     "technology": _Kind(
-        ("kind",),
-        "a technology",
+        ("kind",), "a technology",
         "name it in technology of a machine's memory or dram, or accelsim tech FILE for an array",
     ),
     "adapter": _Kind(
-        ("peft_type",),
-        "the configuration of a PEFT adapter",
+        ("peft_type",), "the configuration of a PEFT adapter",
         "name it in adaptation of a case of a workload: {peft: FILE}",
     ),
     "model": _Kind(
-        ("model_type", "vocab_size"),
-        "a Hugging Face configuration",
+        ("model_type", "vocab_size"), "a Hugging Face configuration",
         "name it in model of a workload: {huggingface: FILE}",
     ),
     "results": _Kind(("schema_version",), "a report of accelsim", "run its workload again"),
     "memspec": _Kind(
         ("memspec",), "a DRAMSys memspec", "make a technology of it: accelsim tech import FILE"
     ),
-}
+}  # fmt: skip
 
 
 def check_ending(path: Path) -> None:
@@ -82,14 +71,10 @@ def check_keys(document: Document, wanted: str) -> None:
     """Raise ConfigError for a document of another kind than a ``workload``, for instance."""
     # A study names cases too.
     for name in ("study", wanted, *_BY_KEY):
-        if _has_mark(document.data, _BY_KEY[name]):
+        if any(mark in document.data for mark in _BY_KEY[name].marks):
             if name != wanted:
                 raise _error(document.path, _BY_KEY[name])
             return
-
-
-def _has_mark(data: Any, kind: _Kind) -> bool:
-    return any(mark in data for mark in kind.marks)
 
 
 def _error(path: Path, kind: _Kind) -> ConfigError:

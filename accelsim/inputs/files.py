@@ -170,13 +170,9 @@ def _content(path: str) -> bytes:
         return file.read()
 
 
-def _names(path: str) -> tuple[str, ...]:
-    return tuple(sorted(os.listdir(path)))
-
-
-_FINDERS = {
+_FINDERS: dict[str, Callable[[str], object]] = {
     "content": _digest,
     "is a file": os.path.isfile,
     "is there": os.path.exists,
-    "names": _names,
+    "names": lambda path: tuple(sorted(os.listdir(path))),
 }

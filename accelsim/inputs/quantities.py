@@ -1,4 +1,4 @@
-"""Field types for configuration values that carry a unit: ``read_latency: Seconds``.
+"""Field types for configuration values: with a unit, ``read_latency: Seconds``, and counts.
 
 Each has a range, far wider than anything built: a value outside it is a slip of the pen, and
 would end in an overflow somewhere in the middle of a simulation.
@@ -8,43 +8,34 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from accelsim.inputs.document import describe
 from accelsim.units import UnitError, parse_quantity, parse_whole
-from accelsim.values import dataclass
 
 # The context of values that are validated once more: their quantities are numbers in SI units.
 WORKED_OUT = "worked out"
 
 
-@dataclass(frozen=True)
-class _Range:
-    """The least and greatest value of a dimension, as one would write them, and an example."""
-
-    example: str
-    most: str
-    least: str | None = None
-
-
-_RANGES = {
+# An example of each dimension, the greatest and the least value, as one would write them.
+_RANGES: dict[str, tuple[str, str, str | None]] = {
     # The longest retention of a memory cell in NVMExplorer's survey is 1.3e10 s.
-    "s": _Range("1.5 ns", "1e11 s"),
-    "Hz": _Range("1 GHz", "100 GHz", "1 kHz"),
-    "J": _Range("0.3 pJ", "1 J"),
-    "J/B": _Range("75 pJ/B", "1 mJ/B"),
-    "W": _Range("1.2 mW", "1 MW"),
-    "V": _Range("0.8 V", "10 V", "0.1 V"),
-    "A": _Range("45 mA", "1000 A"),
-    "K": _Range("350 K", "1000 K", "1 K"),
-    "B": _Range("64 KiB", "1024 TiB"),
-    "b": _Range("64 b", "1024 Tib"),
-    "B/s": _Range("6.4 GB/s", "1000 TB/s"),
-    "m": _Range("22 nm", "1 m"),
-    "m2": _Range("0.5 mm2", "1 m2"),
-    "write": _Range("1e6 writes", "1e18 writes"),
-    "F2": _Range("53 F2", "1e6 F2"),
+    "s": ("1.5 ns", "1e11 s", None),
+    "Hz": ("1 GHz", "100 GHz", "1 kHz"),
+    "J": ("0.3 pJ", "1 J", None),
+    "J/B": ("75 pJ/B", "1 mJ/B", None),
+    "W": ("1.2 mW", "1 MW", None),
+    "V": ("0.8 V", "10 V", "0.1 V"),
+    "A": ("45 mA", "1000 A", None),
+    "K": ("350 K", "1000 K", "1 K"),
+    "B": ("64 KiB", "1024 TiB", None),
+    "b": ("64 b", "1024 Tib", None),
+    "B/s": ("6.4 GB/s", "1000 TB/s", None),
+    "m": ("22 nm", "1 m", None),
+    "m2": ("0.5 mm2", "1 m2", None),
+    "write": ("1e6 writes", "1e18 writes", None),
+    "F2": ("53 F2", "1e6 F2", None),
 }
 
 
@@ -62,8 +53,7 @@ def _quantity(
     ``least``, ``most`` and ``example`` take the place of those of the range.
     """
     limits = _RANGES[dimension]
-    most, least = most or limits.most, least or limits.least
-    example = example or limits.example
+    most, least, example = most or limits[1], least or limits[2], example or limits[0]
 
     def read(value: object, info: ValidationInfo) -> float | int:
         known = info.context == WORKED_OUT and type(value) in (int, float)
@@ -105,6 +95,11 @@ def _parse(text: str, dimension: str, example: str, *, whole: bool) -> float | i
 def _error(message: str) -> PydanticCustomError:
     return PydanticCustomError("quantity", "{reason}", {"reason": message})
 
+
+# Cycles, beats, tokens and the like: more than a million is a slip.
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 Seconds = Annotated[float, *_quantity("s", zero=True)]
 # A time that is simulated: 1e7 s are four months.

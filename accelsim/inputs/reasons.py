@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from accelsim.inputs.document import describe
 from accelsim.inputs.paths import KeyPath, suggest
-from accelsim.inputs.schema_keys import allows_null, expectation, known_keys
+from accelsim.inputs.plugins import loaded_plugins
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -40,7 +41,10 @@ def reason(data: Any, kind: type[BaseModel], path: KeyPath, problem: Any) -> str
     if name == "missing":
         return f"this key is missing; expected {expectation(kind, path)}"
     if name in _EXPECTED:
-        advice = _advice(name, given) or _null_advice(kind, path, given)
+        advice, word = _advice(name, given), given.strip().lower() if isinstance(given, str) else ""
+        # Null leaves a thing out, where a word says so and the schema allows it.
+        if not advice and word in _NOTHING and allows_null(kind, path):
+            advice = "; write null for none"
         return f"expected {_EXPECTED[name]}, got {describe(given)}{advice}"
     if name == "literal_error":
         return _choice(problem["ctx"]["expected"], given)
@@ -101,12 +105,6 @@ def _advice(name: str, given: Any) -> str:
     return ""
 
 
-def _null_advice(kind: type[BaseModel], path: KeyPath, given: Any) -> str:
-    """Return that null leaves a thing out, where a word says so and the schema allows it."""
-    meant = isinstance(given, str) and given.strip().lower() in _NOTHING
-    return "; write null for none" if meant and allows_null(kind, path) else ""
-
-
 def _number_advice(name: str, given: Any) -> str:
     if isinstance(given, float) and given.is_integer():
         return f"; write {int(given)}"
@@ -115,3 +113,85 @@ def _number_advice(name: str, given: Any) -> str:
     if re.fullmatch(pattern, plain):
         return f"; write {plain}"
     return ""
+
+
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list",
+    "null": "null",
+}
+
+
+def known_keys(kind: type[BaseModel], path: KeyPath, given: Any = None) -> list[str]:
+    """Return the keys that the schema knows at a path, over all branches of its unions.
+
+    A branch that has another name than the one ``given`` there, such as another ``pattern``, does
+    not count.
+    """
+    parts = [part for part in _parts_at(kind, path) if not _is_another(part, given)]
+    return sorted({key for part in parts for key in part.get("properties", {})})
+
+
+def _is_another(part: Any, given: Any) -> bool:
+    known = part.get("properties", {}).items() if isinstance(given, dict) else ()
+    named = {key: each["const"] for key, each in known if "const" in each}
+    return any(given.get(key, name) != name for key, name in named.items())
+
+
+def expectation(kind: type[BaseModel], path: KeyPath) -> str:
+    """Return what belongs at a path: ``a quantity such as '1 GHz'``, ``'serial' or ...``."""
+    found = dict.fromkeys(text for part in _parts_at(kind, path) if (text := _expected(part)))
+    return " or ".join(found) or "a value"
+
+
+def allows_null(kind: type[BaseModel], path: KeyPath) -> bool:
+    """Return whether null may stand at a path."""
+    return any(part.get("type") == "null" for part in _parts_at(kind, path))
+
+
+def _expected(part: Any) -> str:
+    if part.get("examples"):
+        return f"a value such as '{part['examples'][0]}'"
+    if "enum" in part:
+        *most, last = map(repr, part["enum"])
+        return f"{', '.join(most)} or {last}" if most else last
+    if "const" in part:
+        return repr(part["const"])
+    if "properties" in part:
+        return f"a mapping with {', '.join(part.get('required') or part['properties'])}"
+    return "a mapping" if part.get("type") == "object" else _TYPES.get(part.get("type"), "")
+
+
+@lru_cache(maxsize=16)
+def _schema(kind: type[BaseModel], plugins: tuple[str, ...]) -> dict[str, Any]:
+    return kind.model_json_schema()
+
+
+def _parts_at(kind: type[BaseModel], path: KeyPath) -> list[Any]:
+    schema = _schema(kind, loaded_plugins())
+    parts = _resolve(schema, schema)
+    for step in path:
+        parts = [part for node in _below(parts, step) for part in _resolve(node, schema)]
+    return parts
+
+
+def _resolve(node: Any, schema: Any) -> list[Any]:
+    if "$ref" in node:
+        return _resolve(schema["$defs"][node["$ref"].rsplit("/", 1)[-1]], schema)
+    branches = node.get("anyOf", []) + node.get("oneOf", []) + node.get("allOf", [])
+    return [node, *(part for branch in branches for part in _resolve(branch, schema))]
+
+
+def _below(parts: list[Any], step: str | int) -> list[Any]:
+    found = []
+    for part in parts:
+        if isinstance(step, int):
+            found += [part["items"]] if "items" in part else []
+        elif step in part.get("properties", {}):
+            found.append(part["properties"][step])
+        elif isinstance(part.get("additionalProperties"), dict):
+            found.append(part["additionalProperties"])
+    return found

@@ -15,8 +15,7 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, Place
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.quantities import WORKED_OUT
-from accelsim.inputs.reasons import guess_key, reason, value_at
-from accelsim.inputs.schema_keys import known_keys
+from accelsim.inputs.reasons import guess_key, known_keys, reason, value_at
 
 
 class ConfigModel(BaseModel):
@@ -51,10 +50,7 @@ class ConfigModel(BaseModel):
         return copied
 
     def checked(self) -> Self:
-        """Return the value validated anew: a copy may have been given anything.
-
-        Raises ValidationError.
-        """
+        """Return the value validated anew, as a copy may hold anything. Raises ValidationError."""
         fields = type(self).model_fields.items()
         own = {field.alias or name: checked(getattr(self, name)) for name, field in fields}
         return type(self).model_validate(own, context=WORKED_OUT)

@@ -38,10 +38,7 @@ _NOT_A_NUMBER = {".nan", ".NaN", ".NAN"}
 
 
 def read_scalar(text: str) -> Any:
-    """Return the value of a plain scalar by the YAML 1.2 core schema.
-
-    Raises ValueError for a whole number of more than 18 digits.
-    """
+    """Return a plain scalar by YAML 1.2's core schema. Raises ValueError for over 18 digits."""
     if text in _NULLS:
         return None
     if text in _BOOLEANS:
@@ -58,10 +55,8 @@ def read_scalar(text: str) -> Any:
 def _read_integer(text: str) -> int:
     digits = text.lstrip("+-").lstrip("0")
     if len(digits) > LONGEST_INTEGER:
-        raise ValueError(
-            f"a whole number of {len(digits)} digits is too large; "
-            f"expected at most {LONGEST_INTEGER} digits"
-        )
+        most = f"expected at most {LONGEST_INTEGER} digits"
+        raise ValueError(f"a whole number of {len(digits)} digits is too large; {most}")
     return int(text, _BASES.get(text[:2], 10))
 
 
@@ -117,7 +112,8 @@ class YamlReader:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path)
         if event.tag is not None:
-            message = f"tags such as '{_short_tag(event.tag)}' are not supported; remove it"
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            message = f"tags such as '{tag}' are not supported; remove it"
             raise self._error(_line(event), message, path)
         if event.anchor is None:
             return self._plain(event, events, path)
@@ -171,10 +167,8 @@ class YamlReader:
             key, line = self._key(event, path), _line(event)
             here = (*path, key)
             if key in items:
-                message = (
-                    f"this key stands twice; keep one (the other is in line {self.lines[here]})"
-                )
-                raise self._error(line, message, here)
+                other = f"the other is in line {self.lines[here]}"
+                raise self._error(line, f"this key stands twice; keep one ({other})", here)
             items[key] = self._value(next(events), events, here)
             self.lines[here] = line
         return items
@@ -224,10 +218,6 @@ class YamlReader:
 
 def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
-
-
-def _short_tag(tag: str) -> str:
-    return tag.replace("tag:yaml.org,2002:", "!!")
 
 
 # What libyaml says -> what it means to someone who writes a file.

@@ -59,10 +59,7 @@ def take_fits(document: Document) -> tuple[Document, dict[KeyPath, Fit]]:
 def load_unsized(
     path: Path | str, overrides: tuple[str, ...] = ()
 ) -> tuple[HardwareConfig, dict[KeyPath, Fit]]:
-    """Return the machine of a YAML file, and where a size in it only stands for a ``fit``.
-
-    Raises ConfigError with one line for each problem.
-    """
+    """Return a file's machine, and where sizes only stand for a ``fit``. Raises ConfigError."""
     document = hardware_document(Path(path), overrides)
     plain, fits = take_fits(document)
     machine = validate(plain, HardwareConfig)

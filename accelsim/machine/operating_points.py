@@ -48,10 +48,7 @@ class ProcessConfig(ConfigModel):
         return {name.removeprefix(start): by for name, by in found if name.startswith(start)}
 
     def adjusted(self, array: Array) -> Array:
-        """Return an array with the factors of all arrays and of its technology.
-
-        Retention leaks in proportion.
-        """
+        """Return an array with all factors on it; retention leaks in proportion."""
         if not self.factors:
             return array
         changed: dict[str, Any] = {}
@@ -99,10 +96,7 @@ class ClockLaw(ConfigModel):
         return self
 
     def fastest(self, voltage: float) -> float:
-        """Return the highest frequency at a voltage [Hz]: whole 5 MHz, but at the law's point.
-
-        It is 0 at the threshold and below.
-        """
+        """Return the fastest clock at a voltage [Hz], whole 5 MHz but at ``at``; 0 for none."""
         if voltage == self.at:
             return self.frequency
         above = max(0.0, voltage - self.threshold) / (self.at - self.threshold)
@@ -167,13 +161,9 @@ class ScalingConfig(ConfigModel):
 
     @model_validator(mode="after")
     def _ascending(self) -> ScalingConfig:
-        pairs = [(point.voltage, point.frequency) for point in self.points]
-        voltages, frequencies = zip(*pairs, strict=True)
-        names = {point.name for point in self.points}
-        ascending = list(voltages) == sorted(voltages) and list(frequencies) == sorted(frequencies)
-        if not ascending or len(names) < len(pairs):
-            raise ValueError(
-                "points must ascend in voltage, by 10 mV or more, and in frequency; sort them, "
-                "lowest first"
-            )
+        columns = [[getattr(p, of) for p in self.points] for of in ("voltage", "frequency")]
+        ascending = all(column == sorted(column) for column in columns)
+        if not ascending or len({point.name for point in self.points}) < len(self.points):
+            wanted = "ascend in voltage, by 10 mV or more, and in frequency"
+            raise ValueError(f"points must {wanted}; sort them, lowest first")
         return self

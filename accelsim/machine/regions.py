@@ -10,11 +10,10 @@ from accelsim.errors import AccelsimError, ConfigError
 from accelsim.machine.operating_points import ProcessConfig
 from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.nvsim_search import NvsimTechnology, Search, run_searches, searches
+from accelsim.memory.other_conditions import as_stated, floorplan
 from accelsim.memory.silicon import as_built
-from accelsim.memory.stated import as_stated
 from accelsim.memory.tables import Conditions
 from accelsim.memory.technology import MemoryTechnology, load_technology
-from accelsim.memory.temperatures import floorplan
 from accelsim.units import format_bytes
 from accelsim.values import dataclass
 
@@ -101,10 +100,7 @@ class Region:
 def find_region(
     machine: str, process: ProcessConfig, name: str, kind: str, query: ArrayQuery, where: str
 ) -> Region:
-    """Return the arrays of a memory.
-
-    ``machine`` and ``where`` are told in the ConfigError of a query that the table cannot answer.
-    """
+    """Return a memory's arrays. Raises ConfigError, with ``machine`` and ``where``, for none."""
     lanes = 1
     try:
         technology = load_technology(query.technology, process.bank_wires_file)

@@ -20,7 +20,7 @@ from accelsim.machine.regions import ArrayQuery
 from accelsim.machine.sections import BLOCK_NAME, MachineSections
 from accelsim.memory.arrays import find_conditions
 from accelsim.memory.bank_figures import Figures
-from accelsim.memory.bank_wires import load_wires
+from accelsim.memory.banks import load_wires
 from accelsim.memory.dram import load_dram
 from accelsim.memory.files import named_beside
 from accelsim.memory.logic import LEAKAGE, lines_of, load_logic

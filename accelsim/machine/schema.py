@@ -70,8 +70,5 @@ def resolved(machine: HardwareConfig) -> HardwareConfig:
 
 
 def load_hardware(path: Path | str, overrides: tuple[str, ...] = ()) -> HardwareConfig:
-    """Return the machine of a YAML file with ``path=value`` overrides applied.
-
-    Raises ConfigError with one line for each problem.
-    """
+    """Return a file's machine, overrides applied. Raises ConfigError, a line a problem."""
     return validate(hardware_document(Path(path), overrides), HardwareConfig)

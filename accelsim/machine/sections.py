@@ -126,9 +126,7 @@ class MachineSections(ConfigModel):
         """Leave null components and memories out, and spills to a DRAM that is null."""
         if not isinstance(data, dict):
             return data
-        found = {
-            k: value for k, value in data.items() if value is not None or k in cls.model_fields
-        }
+        found = {k: v for k, v in data.items() if v is not None or k in cls.model_fields}
         wrong = [
             ((key,), _no_component(key, value, cls.model_fields))
             for key, value in found.items()
@@ -141,9 +139,8 @@ class MachineSections(ConfigModel):
             found["memories"] = {n: memory for n, memory in memories.items() if memory is not None}
         if found.get("dram", "missing") is None and isinstance(placement, dict):
             spill = placement.get("activation_spill")
-            found["placement"] = {
-                **placement,
-                "activation_spill": None if spill == "dram" else spill,
+            found["placement"] = placement | {
+                "activation_spill": None if spill == "dram" else spill
             }
         return found
 

@@ -90,10 +90,7 @@ class Machine:
         return self._ports.get((block, action)) or self._ports[block, ANY]
 
     def move_to(self, point: OperatingPoint | None) -> None:
-        """Run the clock at an operating point (None: the nominal one) from now on.
-
-        Nothing may be booked beyond this tick.
-        """
+        """Run the clock at a point (None: nominal) from now on, when all booked has ended."""
         frequency = point.frequency if point else self.hardware.clock.frequency
         self.period = period_of(frequency)
         for server in self.blocks.values():

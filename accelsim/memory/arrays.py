@@ -13,10 +13,15 @@ from typing import get_args
 from accelsim.errors import ConfigError
 from accelsim.memory.bank_figures import Figures, added, corrected, joined
 from accelsim.memory.banks import compose
-from accelsim.memory.stated import with_tables
+from accelsim.memory.other_conditions import (
+    CARRIED,
+    at_temperature,
+    floorplan,
+    with_carried,
+    with_tables,
+)
 from accelsim.memory.tables import Columns, Conditions, Row
 from accelsim.memory.technology import Device, Grade, MemoryTechnology, technologies_with
-from accelsim.memory.temperatures import CARRIED, at_temperature, floorplan, with_carried
 from accelsim.units import format_bytes
 from accelsim.values import dataclass
 
@@ -145,52 +150,43 @@ def find_array(
     if technology.stated or technology.nvsim:
         technology = with_tables(technology, wanted, target, word, capacity)
         extrapolate, spare = True, True
-    ask = _Ask(technology, capacity, word, target, grade, extrapolate, spare, copies, laid_out)
-    found = [_array_at(ask, conditions) for conditions in find_conditions(technology, wanted)]
+    asked = (technology, capacity, word, target, grade, copies)
+    known = find_conditions(technology, wanted)
+    found = [
+        _array_at(each, *asked, above=extrapolate, below=spare, laid_out=laid_out) for each in known
+    ]
     return found[0] if len(found) == 1 else _between(found[0], found[1], temperature)
 
 
-@dataclass(frozen=True)
-class _Ask:
-    """What is asked of the tables of some conditions; see ``find_array``."""
-
-    technology: MemoryTechnology
-    capacity: int
-    word: int
-    target: str
-    grade: Grade
-    extrapolate: bool
-    spare: bool
-    copies: int
-    laid_out: bool
-
-
-def _array_at(ask: _Ask, conditions: Conditions) -> Array:
-    technology, capacity, word = ask.technology, ask.capacity, ask.word
+def _array_at(
+    conditions: Conditions, technology: MemoryTechnology, capacity: int, word: int, target: str,
+    grade: Grade, copies: int, *, above: bool, below: bool, laid_out: bool,
+) -> Array:  # fmt: skip
     plan = floorplan(technology, conditions)
-    rows = _find_rows(technology, plan, ask.target, word)
-    what = f"{technology.name}, {ask.target}, {conditions}, {rows[0].word} b"
-    _check_capacity(rows, capacity, what, above=ask.extrapolate, below=ask.spare)
+    rows = _find_rows(technology, plan, target, word)
+    what = f"{technology.name}, {target}, {conditions}, {rows[0].word} b"
+    _check_capacity(rows, capacity, what, above=above, below=below)
     banks = [at_temperature(technology, plan, conditions, row) for row in compose(rows, capacity)]
-    own, marks = _own_point(ask, conditions, rows[0].word), tuple[str, ...]()
-    if own and not ask.laid_out:
-        narrower = (_own_point(ask, conditions, each) for each in range(64, own.word, 64))
-        marks = (*_unlike([own], banks), *_dearer(own, [row for row in narrower if row]))
+    columns, marks = technology.tables[conditions].get(target, {}), tuple[str, ...]()
+    points = {w: row for w, each in columns.items() for row in each if row.capacity == capacity}
+    if (own := points.get(rows[0].word)) and not laid_out:
+        narrower = [points[w] for w in range(64, own.word, 64) if w in points]
+        marks = (*_unlike([own], banks), *_dearer(own, narrower))
         banks = [own]
-    device, grade = technology.devices[conditions.bits_per_cell], ask.grade
+    device = technology.devices[conditions.bits_per_cell]
     figures = [corrected(row, device, technology.simulated_cell, grade) for row in banks]
     return Array(
         technology=technology.name,
         bits_per_cell=conditions.bits_per_cell,
         capacity=capacity,
         word=word,
-        target=ask.target,
+        target=target,
         node=conditions.node,
         roadmap=conditions.roadmap,
         temperature=conditions.temperature,
         grade=grade,
         volatile=technology.volatile,
-        **joined(added(banks, figures), banks, word, ask.copies, conditions, technology)._asdict(),
+        **joined(added(banks, figures), banks, word, copies, conditions, technology)._asdict(),
         endurance=device.endurance.at(grade) if device.endurance else None,
         retention=device.retention.at(grade) if device.retention else None,
         source=_source(technology, banks, grade),
@@ -201,11 +197,6 @@ def _array_at(ask: _Ask, conditions: Conditions) -> Array:
         beyond=tuple(_beyond(rows, capacity, banks)),
         own=bool(technology.stated or technology.nvsim),
     )
-
-
-def _own_point(ask: _Ask, conditions: Conditions, word: int) -> Row | None:
-    rows = ask.technology.tables[conditions].get(ask.target, {}).get(word, ())
-    return next((row for row in rows if row.capacity == ask.capacity), None)
 
 
 def _unlike(banks: Sequence[Row], laid_out: Sequence[Row]) -> Iterator[str]:

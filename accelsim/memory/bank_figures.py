@@ -50,8 +50,7 @@ def added(banks: Sequence[Row], figures: Sequence[Figures]) -> Figures:
     size = sum(row.capacity for row in banks)
 
     def mean(energies: tuple[float, ...]) -> float:
-        each = zip(banks, energies, strict=True)
-        return fsum(row.capacity * joules for row, joules in each) / size
+        return fsum(row.capacity * each for row, each in zip(banks, energies, strict=True)) / size
 
     return Figures(fsum(area), max(reads), max(writes), mean(read), mean(write), fsum(leakage))
 

@@ -6,10 +6,12 @@ What is published of them is a latency, a bandwidth and a few currents; banks an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
+from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import (
     Amperes,
     Bytes,
@@ -19,7 +21,10 @@ from accelsim.inputs.quantities import (
     SimulatedSeconds,
     Volts,
 )
-from accelsim.inputs.validation import ConfigModel
+from accelsim.inputs.validation import ConfigModel, validate
+from accelsim.memory.burst_memory_rules import problems_of
+from accelsim.memory.files import load_file, shipped_technologies
+from accelsim.memory.no_such_part import refuse
 from accelsim.memory.temperature import Currents, at_temperature
 
 Source = Annotated[str, Field(min_length=1)]
@@ -142,3 +147,22 @@ class BurstMemoryTechnology(ConfigModel):
         bursts = 1 / self.access.burst if self.access.burst else 0.0
         seconds = self.access.latency * bursts + 1 / self.access.bandwidth
         return self.power.voltage * current * seconds + self.power.bus
+
+
+def load_burst_memory(name_or_path: str | Path) -> BurstMemoryTechnology:
+    """Return a shipped part such as ``psram_octal``, or the part in a YAML file.
+
+    Raises ConfigError when there is no such part or the file is wrong.
+    """
+    return load_file(name_or_path, _read, "memory off the chip", "burst_memory")
+
+
+def _read(document: Document) -> BurstMemoryTechnology:
+    part = validate(document, BurstMemoryTechnology)
+    refuse(document, problems_of(part))
+    return part
+
+
+def list_burst_memories() -> list[str]:
+    """Return the names of the shipped parts, sorted."""
+    return sorted(shipped_technologies("burst_memory"))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from accelsim.inputs.paths import KeyPath
-from accelsim.memory.burst_memory import BurstMemoryTechnology
 from accelsim.memory.dram_rules import LEAST_REFRESH, LEAST_REFRESH_SAID
 from accelsim.memory.no_such_part import (
     ROUNDING,
     Current,
-    Figures,
     Limit,
     Rule,
     Shape,
@@ -20,63 +19,40 @@ from accelsim.memory.no_such_part import (
     problems,
 )
 
+if TYPE_CHECKING:
+    from accelsim.memory.burst_memory import BurstMemoryTechnology
+
 # From the deepest: none draws more than those after it, nor is left faster.
 _DEPTHS = ("deep_power_down", "half_sleep", "self_refresh", "standby")
 _AWAKE = len(_DEPTHS)
 
 
-def _peak(figures: Figures) -> float:
-    """Return the bytes of a second on all pins."""
-    return figures["pins"] / 8 * figures["edges"] * figures["clock"]
-
-
-def _least_current(figures: Figures) -> float:
-    """Return the current whose power reads a byte for 12 pJ."""
-    return 12e-12 * figures["access.bandwidth"] / figures["power.voltage"]
-
-
-def _volatile(figures: Figures) -> bool:
-    return bool(figures["volatile"])
-
-
-def _retention(figures: Figures) -> float:
-    return LEAST_REFRESH * figures["capacity"] / figures["power.voltage"]
-
-
-def _keeps(figures: Figures) -> bool:
-    return bool(figures["volatile"] and figures["keeps"])
-
-
 def _sooner(deeper: str, other: str) -> Limit:
+    path = f"rests.{other}.exit"
     return Limit(
-        f"rests.{deeper}.exit",
-        "s",
-        f"that of {other}, which sleeps less deeply",
-        least=lambda f: f[f"rests.{other}.exit"],
-        applies=lambda f: f"rests.{other}.exit" in f,
-    )
+        f"rests.{deeper}.exit", "s", f"that of {other}, which sleeps less deeply",
+        least=lambda f: f[path], applies=lambda f: path in f,
+    )  # fmt: skip
 
 
 RULES: tuple[Rule, ...] = (
-    Limit("capacity", "B", "32 Gb of a channel (JESD209-5)", most=4 * 2**30, applies=_volatile),
+    Limit(
+        "capacity", "B", "32 Gb of a channel (JESD209-5)", most=4 * 2**30,
+        applies=lambda f: bool(f["volatile"]),
+    ),
     Limit("capacity", "B", "the largest parts of UFS (JESD220)", most=2**40),
     Shape("capacity", lambda size: size % 2**12 == 0, "whole blocks of 4 KiB (JESD216)"),
     one_of("access.pins", 1, 2, 4, 8, 16, 32),
     one_of("access.edges", 1, 2),
     Limit("access.clock", "Hz", "that of LPDDR5X-9600 (JESD209-5C)", 1e6, 4.808e9),
     Limit(
-        "access.bandwidth",
-        "B/s",
-        "what its pins carry at its clock",
-        most=_peak,
-        rounding=ROUNDING,
+        "access.bandwidth", "B/s", "what its pins carry at its clock",
+        most=lambda f: f["pins"] / 8 * f["edges"] * f["clock"], rounding=ROUNDING,
     ),
     Limit("access.latency", "s", "tRCD and tRL of DDR3-1600G (JESD79-3)", least=20e-9),
     Shape("access.transfer", power_of_two, "a power of two, as addresses have whole bits"),
     Limit(
-        "access.transfer",
-        "B",
-        "what its pins move in a clock",
+        "access.transfer", "B", "what its pins move in a clock",
         lambda f: f["pins"] * f["edges"] / 8,
     ),
     Limit("access.burst", "B", "a transfer", lambda f: f["transfer"]),
@@ -86,10 +62,9 @@ RULES: tuple[Rule, ...] = (
     Limit("power.bus", "J/B", "0.3 pJ/b of HBM on an interposer", least=2.4e-12),
     *(
         Limit(
-            f"power.{action}.{kind}",
-            "A",
+            f"power.{action}.{kind}", "A",
             "12 pJ/B at its voltage and bandwidth, half of what LPDDR5X takes",
-            _least_current,
+            lambda f: 12e-12 * f["access.bandwidth"] / f["power.voltage"],
         )
         for action in ("read", "write")
         for kind in ("typical", "maximum")
@@ -101,10 +76,14 @@ RULES: tuple[Rule, ...] = (
         for state in ("half_sleep", "deep_power_down")
     ),
     *(
-        Limit(f"rests.*.current.{kind}.*", "A", LEAST_REFRESH_SAID, _retention, applies=_keeps)
+        Limit(
+            f"rests.*.current.{kind}.*", "A", LEAST_REFRESH_SAID,
+            lambda f: LEAST_REFRESH * f["capacity"] / f["power.voltage"],
+            applies=lambda f: bool(f["volatile"] and f["keeps"]),
+        )
         for kind in ("typical", "maximum")
     ),
-)
+)  # fmt: skip
 
 
 def problems_of(part: BurstMemoryTechnology) -> Iterator[tuple[KeyPath, str]]:
@@ -140,7 +119,5 @@ def _contents(part: BurstMemoryTechnology) -> Iterator[tuple[KeyPath, str]]:
         keeps = by_definition.get(state, rest.keeps)
         if rest.keeps != keeps:
             said = "keeps its contents" if keeps else "loses them, by its definition (JESD209)"
-            yield (
-                ("rests", state),
-                f"a volatile part in {state} {said}; expected keeps: {str(keeps).lower()}",
-            )
+            wanted = f"expected keeps: {str(keeps).lower()}"
+            yield ("rests", state), f"a volatile part in {state} {said}; {wanted}"

@@ -71,10 +71,7 @@ class CellFormat(CellChoice):
     bits_per_cell: BitsPerCell = 1
 
     def layout(self, bits: int) -> CellLayout:
-        """Return the cells of a value of ``bits`` bits, no fewer than the high ones.
-
-        Raises ConfigError for a partial cell that is refused.
-        """
+        """Return the cells of a value, whose bits hold the high ones. Raises as ``cut``."""
         spans = [(span.bits, span.bits_per_cell) for span in self.high]
         spans.append((bits - self.high_bits, self.bits_per_cell))
         cells = [
@@ -84,10 +81,7 @@ class CellFormat(CellChoice):
 
 
 def cut(bits: int, kind: int, partial_cells: Partial) -> list[int]:
-    """Return the bits that each cell holds of a span, in cells of ``kind`` bits.
-
-    Raises ConfigError for a partial cell that is refused.
-    """
+    """Return the bits in each cell of a span, of ``kind`` bits. Raises ConfigError if refused."""
     whole, rest = divmod(bits, kind)
     if rest and partial_cells == "refuse":
         raise ConfigError(
@@ -133,18 +127,15 @@ def to_levels(codes: Codes, layout: CellLayout) -> tuple[Plane, ...]:
 
     ``codes`` are unsigned integers of ``layout.bits`` bits.
     """
-    fields = zip(layout.widths, layout.shifts, strict=True)
-    return tuple(
-        _level_of(((codes >> shift) & (2**width - 1)).astype("uint8"), layout.coding)
-        for width, shift in fields
+    planes = (
+        ((codes >> shift) & (2**width - 1)).astype("uint8")
+        for width, shift in zip(layout.widths, layout.shifts, strict=True)
     )
+    # Up to three bits: a Gray code is undone by its prefix parities.
+    gray = layout.coding == "gray"
+    return tuple(bits ^ (bits >> 1) ^ (bits >> 2) if gray else bits for bits in planes)
 
 
 def data_of(level: Any, coding: Coding) -> Any:
     """Return the bits that a level stands for, of an integer or an array."""
     return level if coding == "binary" else level ^ (level >> 1)
-
-
-def _level_of(data: Any, coding: Coding) -> Any:
-    """Return the level of up to three bits: a Gray code is undone by its prefix parities."""
-    return data if coding == "binary" else data ^ (data >> 1) ^ (data >> 2)

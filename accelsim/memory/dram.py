@@ -17,10 +17,9 @@ from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Amperes, PartKelvin, Volts
+from accelsim.inputs.quantities import Amperes, Bits, Bytes, PartKelvin, Seconds, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.dram_rules import ARRAY_SHARES, RULES, ArrayShare
-from accelsim.memory.dram_shape import Organisation, Source, Timing
 from accelsim.memory.files import load_file, shipped_technologies
 from accelsim.memory.no_such_part import problems, refuse
 from accelsim.memory.temperature import Currents, at_temperature
@@ -29,9 +28,69 @@ Direction = Literal["read", "write"]
 DramState = Literal["active_standby", "precharge_standby", "power_down", "self_refresh"]
 DRAM_STATES: tuple[DramState, ...] = get_args(DramState)
 _TRANSFERS_PER_CLOCK = 2  # Double data rate, by definition of the LPDDR families.
-_BITS_PER_BYTE = 8
 # An assumption for LPDDR2 and LPDDR3, so that it is told and not charged.
 _PINS = "pins without termination take some 17 to 29 pJ a byte"
+
+PositiveSeconds = Annotated[Seconds, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Source = Annotated[str, Field(min_length=1)]
+
+
+class Organisation(ConfigModel):
+    """Shape of one device: ``banks`` of ``rows`` of ``page_size``, ``device_width`` data pins."""
+
+    source: Source
+    device_width: Bits
+    burst_length: PositiveInt
+    banks: PositiveInt
+    page_size: Bytes
+    rows: PositiveInt
+
+    @property
+    def burst_size(self) -> int:
+        """Bytes that one burst of one device moves."""
+        return self.device_width * self.burst_length // 8
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of one device."""
+        return self.banks * self.rows * self.page_size
+
+
+class Timing(ConfigModel):
+    """Times between commands, in seconds; the JEDEC name of each is its key in the file.
+
+    What is not ``refreshed`` never forgets (MRAM): its tREFI is longer than any run.
+    """
+
+    source: Source
+    clock_period: PositiveSeconds = Field(alias="tCK")
+    activate_to_column: Seconds = Field(alias="tRCD")
+    precharge: Seconds = Field(alias="tRP", description="precharge of one bank")
+    precharge_all: Seconds | None = Field(
+        None, alias="tRPab", description="precharge of all banks; that of one bank if not given"
+    )
+    activate_to_precharge: Seconds = Field(alias="tRAS")
+    read_latency: Seconds = Field(alias="tRL")
+    write_latency: Seconds = Field(alias="tWL")
+    write_recovery: Seconds = Field(alias="tWR", description="end of write data to precharge")
+    read_to_precharge: Seconds = Field(alias="tRTP")
+    write_to_read: Seconds = Field(alias="tWTR", description="end of write data to read command")
+    column_to_column: Seconds = Field(alias="tCCD")
+    activate_to_activate: Seconds = Field(alias="tRRD", description="between two banks")
+    four_activates: Seconds = Field(alias="tFAW", description="holds at most four activates")
+    refreshed: bool = True
+    refresh_cycle: PositiveSeconds = Field(alias="tRFCab", description="all banks")
+    refresh_interval: PositiveSeconds = Field(alias="tREFI")
+    power_down_exit: Seconds = Field(alias="tXP")
+    power_down_minimum: Seconds = Field(alias="tCKE", description="shortest stay in power-down")
+    self_refresh_exit: Seconds = Field(alias="tXSR")
+    self_refresh_minimum: Seconds = Field(alias="tSR", description="shortest self refresh")
+
+    @property
+    def precharge_all_time(self) -> float:
+        """The time tRPab [s]; tRP where the source does not tell them apart."""
+        return self.precharge if self.precharge_all is None else self.precharge_all
 
 
 class Rail(ConfigModel):
@@ -47,22 +106,15 @@ class Rail(ConfigModel):
     refresh: Amperes = Field(alias="IDD5", description="during tRFCab, all banks")
     self_refresh: Amperes = Field(alias="IDD6")
 
-    def standby_power(self, state: DramState) -> float:
-        """Return V x the current of a state [W]."""
-        current: float = getattr(self, state)
-        return self.voltage * current
-
     def power_above_active(self, current: float) -> float:
         """Return V x (current - IDD3N): what a command adds to the open-row background [W]."""
         return self.voltage * (current - self.active_standby)
 
     def activate_energy(self, timing: Timing) -> float:
         """Return V [IDD0 tRC - (IDD3N tRAS + IDD2N tRP)], an activate with its precharge [J]."""
-        row_cycle = timing.activate_to_precharge + timing.precharge
-        total = self.activate_precharge * row_cycle
-        background = self.active_standby * timing.activate_to_precharge
-        background += self.precharge_standby * timing.precharge
-        return self.voltage * (total - background)
+        opened, closing = timing.activate_to_precharge, timing.precharge
+        background = self.active_standby * opened + self.precharge_standby * closing
+        return self.voltage * (self.activate_precharge * (opened + closing) - background)
 
 
 class Power(ConfigModel):
@@ -101,15 +153,11 @@ class SelfRefresh(ConfigModel):
 
     @model_validator(mode="after")
     def _less_of_less(self) -> SelfRefresh:
-        known = sorted(self.partial, key=ARRAY_SHARES.__getitem__)
+        known = sorted(self.partial.items(), key=lambda each: ARRAY_SHARES[each[0]])
         wrong = [
-            (
-                ("partial", small),
-                f"{self.partial[small]:g} is more than {self.partial[large]:g} "
-                f"of {large} of the array",
-            )
-            for small, large in pairwise(known)
-            if self.partial[small] > self.partial[large]
+            (("partial", small), f"{less:g} is more than {more:g} of {large} of the array")
+            for (small, less), (large, more) in pairwise(known)
+            if less > more
         ]
         if wrong:
             raise RuleError(*wrong)
@@ -169,17 +217,17 @@ class DramTechnology(ConfigModel):
     def peak_bandwidth(self) -> float:
         """Bytes per second on the data pins: device_width / 8 x 2 / tCK [B/s]."""
         data_rate = _TRANSFERS_PER_CLOCK / self.timing.clock_period
-        return self.organisation.device_width / _BITS_PER_BYTE * data_rate
+        return self.organisation.device_width / 8 * data_rate
 
     @property
     def activate_energy(self) -> float:
-        """One activate with its precharge: V [IDD0 tRC - (IDD3N tRAS + IDD2N tRP)] [J]."""
-        return fsum(rail.activate_energy(self.timing) for rail in self._rails())
+        """One activate with its precharge [J]; see ``Rail``."""
+        return fsum(rail.activate_energy(self.timing) for rail in self._rails)
 
     @property
     def refresh_energy(self) -> float:
         """One all-bank refresh above active standby: V (IDD5 - IDD3N) tRFCab [J]."""
-        power = fsum(rail.power_above_active(rail.refresh) for rail in self._rails())
+        power = fsum(rail.power_above_active(rail.refresh) for rail in self._rails)
         return power * self.timing.refresh_cycle
 
     def burst_energy(self, kind: Direction, *supplies: tuple[Rail, ...]) -> float:
@@ -192,7 +240,7 @@ class DramTechnology(ConfigModel):
     def standby_power(self, state: DramState, *supplies: tuple[Rail, ...]) -> float:
         """Return V x (IDD3N, IDD2N, IDD2P or IDD6), of core and data pins unless told [W]."""
         return fsum(
-            fsum(rail.standby_power(state) for rail in rails)
+            fsum(rail.voltage * getattr(rail, state) for rail in rails)
             for rails in supplies or (self.power.core, self.power.interface)
         )
 
@@ -225,6 +273,7 @@ class DramTechnology(ConfigModel):
         """Mean of the refreshes outside self-refresh, above the standby they interrupt [W]."""
         return self.refresh_energy / self.timing.refresh_interval
 
+    @property
     def _rails(self) -> tuple[Rail, ...]:
         return self.power.core + self.power.interface
 

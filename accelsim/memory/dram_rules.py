@@ -5,16 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal, get_args
 
-from accelsim.memory.no_such_part import (
-    MIB,
-    ROUNDING,
-    Figures,
-    Limit,
-    Rule,
-    Shape,
-    density,
-    one_of,
-)
+from accelsim.memory.no_such_part import MIB, ROUNDING, Figures, Limit, Rule, Shape, density, one_of
 
 ArrayShare = Literal["all", "1/2", "1/4", "1/8", "1/16"]
 # What self-refresh can be limited to (JESD209-4, PASR masks of banks and segments).
@@ -79,25 +70,12 @@ def _self_refresh(figures: Figures) -> float:
     return figures["IDD2P"] + 2 * share * max(0.0, figures["IDD5"] - figures["IDD3N"])
 
 
-def _resting(figures: Figures) -> float:
-    """Return what of IDD6 all of the array's cells take at least [A]."""
-    return LEAST_REFRESH * _bytes(figures) / figures["voltage"]
-
-
-def _stated(name: str) -> Limit:
-    """Return the rule that a current of VDD2 is not zero; of other rails a source may have none."""
-    return Limit(f"power.VDD2.{name}", "A", "nothing rests for free", least=0.0, above=True)
-
-
 def _deeper(name: str, deeper: str) -> Limit:
+    # 0 where the source has no such current of a rail; of VDD2 it is refused.
     return Limit(
-        f"power.*.{name}",
-        "A",
-        f"{deeper} of a deeper state",
-        least=lambda f: f[deeper],
-        # 0 where the source has no such current of a rail; of VDD2 it is refused.
-        applies=lambda f: f[name] > 0,
-    )
+        f"power.*.{name}", "A", f"{deeper} of a deeper state",
+        least=lambda f: f[deeper], applies=lambda f: f[name] > 0,
+    )  # fmt: skip
 
 
 def _command(name: str, *, rail: str = "*", above: bool = False) -> Limit:
@@ -117,9 +95,7 @@ RULES: tuple[Rule, ...] = (
     Shape("organisation.rows", density, "2^n or 3 x 2^n, densities of JESD209 and JESD79"),
     Limit("organisation.rows", "", "rows of JESD79-5 (R0 to R17)", least=1024, most=2**18),
     Limit(
-        "organisation.rows",
-        "",
-        "rows of 64 Gb, the largest device of JESD79-5",
+        "organisation.rows", "", "rows of 64 Gb, the largest device of JESD79-5",
         most=lambda f: 8 * 2**30 / (f["banks"] * f["page_size"]),
     ),
     *(
@@ -134,33 +110,27 @@ RULES: tuple[Rule, ...] = (
     Limit("timing.tRAS", "s", "tRCD within it", lambda f: f["tRCD"]),
     Limit("timing.tFAW", "s", "tRRD within it", lambda f: f["tRRD"]),
     Limit(
-        "timing.tCCD",
-        "s",
-        "a burst of BL/2 clocks",
-        lambda f: f["organisation.burst_length"] / 2 * f["tCK"],
-        rounding=ROUNDING,
+        "timing.tCCD", "s", "a burst of BL/2 clocks",
+        lambda f: f["organisation.burst_length"] / 2 * f["tCK"], rounding=ROUNDING,
     ),
     Limit(
-        "timing.tRFCab",
-        "s",
-        "that of the fastest part of its density (JESD79, 79-4, 79-5)",
-        _refresh_cycle,
-        applies=_refreshed,
-        rounding=ROUNDING,
+        "timing.tRFCab", "s", "that of the fastest part of its density (JESD79, 79-4, 79-5)",
+        _refresh_cycle, applies=_refreshed, rounding=ROUNDING,
     ),
     Limit("timing.tXSR", "s", "tRFCab within it", lambda f: f["tRFCab"]),
     Limit(
-        "timing.tREFI",
-        "s",
-        "the interval of the least demanding part (128 Mb, JESD209)",
-        most=15.625e-6,
-        applies=_refreshed,
+        "timing.tREFI", "s", "the interval of the least demanding part (128 Mb, JESD209)",
+        most=15.625e-6, applies=_refreshed,
     ),
     *(
         Limit(f"power.{rail}.voltage", "V", said, least, most)
         for rail, (least, most, said) in _SUPPLIES.items()
     ),
-    *map(_stated, ("IDD2P", "IDD2N", "IDD3N", "IDD6")),
+    # Of other rails a source may have none.
+    *(
+        Limit(f"power.VDD2.{name}", "A", "nothing rests for free", least=0.0, above=True)
+        for name in ("IDD2P", "IDD2N", "IDD3N", "IDD6")
+    ),
     Limit("power.*.IDD0", "A", f"{_IDD0} give energy", _activate, rounding=1 + 1e-9),
     Limit("power.VDD2.IDD0", "A", f"{_IDD0} be free", _activate, above=True),
     _deeper("IDD2N", "IDD2P"),
@@ -170,15 +140,16 @@ RULES: tuple[Rule, ...] = (
     # Pins with a price that is nothing would hide that they have none.
     *(_command(name, rail="VDDQ", above=True) for name in ("IDD4R", "IDD4W")),
     Limit(
-        "power.*.IDD6",
-        "A",
-        "IDD2P and refreshes twice as often as outside",
-        most=_self_refresh,
-        applies=lambda f: f["IDD2P"] > 0,
+        "power.*.IDD6", "A", "IDD2P and refreshes twice as often as outside",
+        most=_self_refresh, applies=lambda f: f["IDD2P"] > 0,
     ),
-    Limit("power.VDD2.IDD6", "A", LEAST_REFRESH_SAID, _resting, applies=_refreshed),
+    # What of it all of the array's cells take at least.
+    Limit(
+        "power.VDD2.IDD6", "A", LEAST_REFRESH_SAID,
+        lambda f: LEAST_REFRESH * _bytes(f) / f["voltage"], applies=_refreshed,
+    ),
     *(
         Limit(f"self_refresh.partial.{share}", "", "the share itself", least=float(part))
         for share, part in ARRAY_SHARES.items()
     ),
-)
+)  # fmt: skip

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from functools import partial
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
-from accelsim.memory.arrays import Array, find_array
+from accelsim.memory.arrays import find_array
 from accelsim.memory.files import load_file, named_beside
 from accelsim.memory.silicon import as_built
 from accelsim.memory.technology import Grade, load_technology
@@ -249,8 +249,11 @@ def scaled_logic(
     file, factors = load_logic(name), factors or {}
     for line in factors.keys() - {LEAKAGE}:
         file = _times(file, line.split("."), factors[line])
-    where = {"node": node, "temperature": temperature, "roadmap": roadmap}
-    smallest = _like(name, file.leakage.like, **where, grade=measured or "typical")
+    leaks = named_beside(name, file.leakage.like), named_beside(name, "bank_wires")
+    smallest = find_array(
+        load_technology(*leaks), capacity=64 * 1024, word=128, spare=True, node=node,
+        temperature=temperature, roadmap=roadmap, grade=measured or "typical",
+    )  # fmt: skip
     if measured:
         smallest = as_built(smallest, measurements)
     leakage = smallest.leakage / smallest.area * (voltage / file.leakage.voltage)
@@ -264,10 +267,7 @@ def scaled_logic(
     area = flip_flop.area * shrink**2
     return Logic(
         mac=_circuit(scaled(file.mac.energy), file.mac.area * shrink**2),
-        registers={
-            unit: _registers(bits, grade, clock, data, area)
-            for unit, bits in file.registers.items()
-        },
+        registers={u: _registers(b, grade, clock, data, area) for u, b in file.registers.items()},
         bank=file.banks.energy_per_bit.at(grade) * shrink,
         wire=wire,
         operand_wire=wire * file.wires.operand_length.at(grade),
@@ -289,12 +289,6 @@ def scaled_logic(
 LEAKAGE = "leakage"
 
 
-def _like(name: str, like: str, **conditions: Any) -> Array:
-    """Return the array that logic leaks like."""
-    technology = load_technology(named_beside(name, like), named_beside(name, "bank_wires"))
-    return find_array(technology, capacity=64 * 1024, word=128, spare=True, **conditions)
-
-
 def _registers(
     bits: RegisterBits, grade: Grade, clock: float, data: float, area: float
 ) -> Registers:
@@ -312,11 +306,10 @@ def _registers(
 def lines_of(section: ConfigModel) -> dict[str, Line[float]]:
     """Return the lines of a file of logic by name: ``mac.energy``, ``flip_flop.clock``."""
     found: dict[str, Line[float]] = {}
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        parts = value if isinstance(value, dict) else {"": value}
-        for key, part in parts.items():
-            path = f"{name}.{key}" if key else name
+    for name, value in section:
+        several = isinstance(value, dict)
+        parts = {f"{name}.{k}": v for k, v in value.items()} if several else {name: value}
+        for path, part in parts.items():
             if isinstance(part, Line):
                 found[path] = part
             elif isinstance(part, ConfigModel):
@@ -361,9 +354,8 @@ def _circuit(energy: float, area: float) -> Circuit:
 
 def _sources(file: LogicFile) -> dict[str, str]:
     """Return the source of every line by its name, those of registers by their unit."""
-    lines = {name: getattr(file, name) for name in type(file).model_fields}
-    found = {name: line.source for name, line in lines.items() if hasattr(line, "source")}
-    return found | {unit: bits.source for unit, bits in file.registers.items()}
+    lines = {**dict(file), **file.registers}
+    return {name: line.source for name, line in lines.items() if hasattr(line, "source")}
 
 
 def load_logic(name: str) -> LogicFile:
@@ -383,5 +375,4 @@ def _unpriced(file: LogicFile, grade: Grade) -> str:
     return f"no sourced energy of {free}; process.logic: high charges them" if free else ""
 
 
-def _read_logic(document: Document) -> LogicFile:
-    return validate(document, LogicFile)
+_read_logic = partial(validate, kind=LogicFile)

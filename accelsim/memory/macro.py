@@ -17,7 +17,7 @@ from accelsim.inputs.quantities import (
     SquareMeters,
     Watts,
     Writes,
-)  # fmt: skip
+)
 from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.memory.tables import ANY, Row, Stated
 from accelsim.units import format_bytes

@@ -7,6 +7,7 @@ is a slip of the pen; a tenth of what is stated, or ten times as much, mostly is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import product
 
 from accelsim.errors import ConfigError
@@ -22,15 +23,12 @@ ROUNDING = 1 + 1e-2
 _EXACT = 1 + 1e-9
 
 
+@dataclass(frozen=True)
 class Figures:
-    """The numbers of a part by path; a name stands for that of the nearest group around."""
+    """The numbers of a part by path; a name stands for that of the nearest ``group`` around."""
 
-    def __init__(self, known: Mapping[KeyPath, float], group: KeyPath = ()) -> None:
-        self.known, self._group = known, group
-
-    def near(self, path: KeyPath) -> Figures:
-        """Return the figures as they are named beside a path."""
-        return Figures(self.known, path[:-1])
+    known: Mapping[KeyPath, float]
+    group: KeyPath = ()
 
     def __contains__(self, name: str) -> bool:
         return self._path(name) is not None
@@ -42,7 +40,7 @@ class Figures:
 
     def _path(self, name: str) -> KeyPath | None:
         own = tuple(name.split("."))
-        around = (self._group[:length] + own for length in range(len(self._group), -1, -1))
+        around = (self.group[:length] + own for length in range(len(self.group), -1, -1))
         return next((path for path in around if path in self.known), None)
 
     def matching(self, pattern: str) -> Iterator[KeyPath]:
@@ -77,7 +75,7 @@ class Limit:
     def problems(self, figures: Figures) -> Iterator[tuple[KeyPath, str]]:
         """Yield the paths of what is beyond the limit, and what is wrong."""
         for path in figures.matching(self.path):
-            near = figures.near(path)
+            near = Figures(figures.known, path[:-1])
             if self.applies(near):
                 yield from ((path, text) for text in self._problem(near, figures.known[path]))
 
@@ -91,7 +89,8 @@ class Limit:
             yield self._text(value, "more", "at most", most)
 
     def _text(self, value: float, is_: str, wanted: str, limit: float) -> str:
-        given, known = (_shown(each, self.unit) for each in (value, limit))
+        shown = partial(format_si, unit=self.unit, digits=4) if self.unit else "{:g}".format
+        given, known = shown(value), shown(limit)
         return (
             f"{given} is {is_} than {known}, {self.said}; expected {wanted} {known}: "
             "correct it by the data sheet"
@@ -119,7 +118,7 @@ Rule = Limit | Shape
 
 def problems(part: ConfigModel, rules: Iterable[Rule]) -> Iterator[tuple[KeyPath, str]]:
     """Yield the path of each figure of a part that breaks a rule, and what is wrong."""
-    figures = figures_of(part)
+    figures = Figures(dict(_flat(part, ())))
     for rule in rules:
         yield from rule.problems(figures)
 
@@ -175,12 +174,8 @@ def current_problems(currents: tuple[Current, ...]) -> Iterator[tuple[KeyPath, s
             )
 
 
-def figures_of(part: ConfigModel) -> Figures:
-    """Return all numbers of a part by the path that they have in its file; true is 1."""
-    return Figures(dict(_flat(part, ())))
-
-
 def _flat(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, float]]:
+    """Yield all numbers of a part with the path that they have in its file; true is 1."""
     if isinstance(value, ConfigModel):
         for name, field in type(value).model_fields.items():
             yield from _flat(getattr(value, name), (*path, field.alias or name))
@@ -206,7 +201,3 @@ def refuse(document: Document, problems: Iterable[tuple[KeyPath, str]]) -> None:
 
 def _value(bound: Bound | None, figures: Figures) -> float | None:
     return bound(figures) if callable(bound) else bound
-
-
-def _shown(value: float, unit: str) -> str:
-    return format_si(value, unit, 4) if unit else f"{value:g}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -20,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from threading import Event, Timer
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
@@ -160,11 +161,8 @@ def open_nvsim(settings: NvsimProgram) -> Nvsim:
 
 def cell_value(nvsim: Nvsim, name: str) -> str | None:
     """Return the value of a line of the cell, such as ``-MemCellType: SRAM``."""
-    for line in nvsim.cell.splitlines():
-        key, colon, value = line.partition(":")
-        if colon and key.strip() == name:
-            return value.strip()
-    return None
+    found = re.search(rf"^\s*{re.escape(name)}\s*:(.*)$", nvsim.cell, re.MULTILINE)
+    return found[1].strip() if found else None
 
 
 def _content(path: Path, what: str) -> bytes:
@@ -221,13 +219,13 @@ def found_rows(wanted: Iterable[Search]) -> tuple[Row, ...]:
 def _row(search: Search, text: str) -> Row:
     point = read_nvsim(text, f"nvsim, {search}").points[0]
     bits = search.conditions.bits_per_cell
-    area, *figures = (float(point.figures[name].scaleb(FIGURES[name][1])) for name in COLUMNS)
-    read, write, reading, writing, leakage = figures
-    program = Path(search.nvsim.program).name
-    source = f"own {program} {search.nvsim.digest[:12]}, {Path(search.nvsim.settings.cell).name}"
-    capacity = search.cells // 8 * bits
-    size = (search.target, capacity, search.word * bits)
-    return Row(*size, area, read, write, reading, writing, leakage, source, ())
+    si: dict[str, Any] = {
+        FIGURES[n][0]: float(point.figures[n].scaleb(FIGURES[n][1])) for n in COLUMNS
+    }
+    program, cell = Path(search.nvsim.program).name, Path(search.nvsim.settings.cell).name
+    source = f"own {program} {search.nvsim.digest[:12]}, {cell}"
+    size = (search.target, search.cells // 8 * bits, search.word * bits)
+    return Row(*size, **si, source=source, interpolated=())
 
 
 def run_searches(wanted: Iterable[Search]) -> dict[Search, str]:
@@ -251,12 +249,10 @@ def run_searches(wanted: Iterable[Search]) -> dict[Search, str]:
 def _in_parallel(wanted: list[Search], jobs: int) -> Iterator[tuple[Search, str, float]]:
     running: dict[Search, Popen[bytes]] = {}
     # Threads are needed only here.
-    from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+    from concurrent.futures import ThreadPoolExecutor, as_completed
 
     with ThreadPoolExecutor(min(jobs, len(wanted))) as pool:
-        futures: dict[Future[tuple[str, float]], Search] = {
-            pool.submit(_run, search, running): search for search in wanted
-        }
+        futures = {pool.submit(_run, search, running): search for search in wanted}
         try:
             for future in as_completed(futures):
                 text, took = future.result()
@@ -296,12 +292,13 @@ def _run(search: Search, running: dict[Search, Popen[bytes]]) -> tuple[str, floa
             _end(process, Event())
             del running[search]
     text, took = output.decode("utf-8", "replace"), time.monotonic() - start
-    if len(output) == _MOST_OUTPUT:
-        raise _failed(search, f"printed more than {_MOST_OUTPUT >> 20} MB", text)
-    if late.is_set():
-        raise _failed(search, f"took longer than {nvsim.settings.timeout:g} s", text)
-    if process.returncode:
-        raise _failed(search, f"ended with exit code {process.returncode}", text)
+    for wrong, told in (
+        (len(output) == _MOST_OUTPUT, f"printed more than {_MOST_OUTPUT >> 20} MB"),
+        (late.is_set(), f"took longer than {nvsim.settings.timeout:g} s"),
+        (process.returncode, f"ended with exit code {process.returncode}"),
+    ):
+        if wrong:
+            raise _failed(search, told, text)
     try:
         read_nvsim(text, "what it printed")
     except ConfigError as error:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from accelsim.memory.burst_memory import BurstMemoryTechnology, CurrentKind
-from accelsim.memory.burst_memory_files import list_burst_memories, load_burst_memory
+from accelsim.memory.burst_memory import (
+    BurstMemoryTechnology,
+    CurrentKind,
+    list_burst_memories,
+    load_burst_memory,
+)
 from accelsim.memory.dram import DramTechnology, list_drams, load_dram
 from accelsim.memory.files import technology_kind
 from accelsim.values import dataclass
@@ -55,28 +59,21 @@ def _of_bursts(
     power, rest = part.power, part.rests[part.rests_in]
     doubts = part.doubts(part.rests_in, temperature, kind)
     return OffChipPart(
-        name,
-        kind,
-        part.access.bandwidth,
+        name, kind, part.access.bandwidth,
         part.stream_energy(power.read.of(kind)),
         None if power.write is None else part.stream_energy(power.write.of(kind)),
-        part.rests_in,
-        part.rest_power(part.rests_in, temperature, kind),
+        part.rests_in, part.rest_power(part.rests_in, temperature, kind),
         interface=True,
         source="; ".join((part.access.source, power.source, rest.source, *doubts)),
-    )
+    )  # fmt: skip
 
 
 def _of_rows(name: str, part: DramTechnology, temperature: float) -> OffChipPart:
     known = part.self_refresh
     return OffChipPart(
-        name,
-        "stated",
-        part.peak_bandwidth,
-        part.stream_energy("read"),
-        part.stream_energy("write"),
-        "self_refresh",
-        part.standby_power("self_refresh") * part.self_refresh_factor(temperature),
+        name, "stated", part.peak_bandwidth,
+        part.stream_energy("read"), part.stream_energy("write"),
+        "self_refresh", part.standby_power("self_refresh") * part.self_refresh_factor(temperature),
         interface=bool(part.power.interface),
         source=f"{part.power.source}; self-refresh by temperature: {known.source}",
-    )
+    )  # fmt: skip

@@ -16,7 +16,8 @@ Gray-coded cells are sure to be corrected.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import xor
 from typing import TYPE_CHECKING, Literal
 
 from accelsim.inputs.validation import ConfigModel
@@ -57,7 +58,9 @@ class Code:
     @property
     def check_bits(self) -> int:
         """Check bits of a word: 8 of SECDED for 64 bits of data, 40 of BCH-4 for 512."""
-        return _check_bits(self.scheme, self.word)
+        if self.scheme == "secded":
+            return next(r for r in range(2, self.word + 2) if 2**r >= self.word + r + 1) + 1
+        return _bch_generator(self.word, self.correctable).bit_length() - 1
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -95,13 +98,6 @@ class ProtectionConfig(ConfigModel):
         return Code(scheme, self.word or (64 if scheme == "secded" else 512))
 
 
-@lru_cache(maxsize=32)
-def _check_bits(scheme: Scheme, word: int) -> int:
-    if scheme == "secded":
-        return next(r for r in range(2, word + 2) if 2**r >= word + r + 1) + 1
-    return _bch_generator(word, Code(scheme, word).correctable).bit_length() - 1
-
-
 @lru_cache(maxsize=8)
 def _secded_columns(word: int) -> tuple[int, ...]:
     """Return columns of odd weight.
@@ -109,7 +105,7 @@ def _secded_columns(word: int) -> tuple[int, ...]:
     The low bits are the bit's position in the Hamming code (no power of two, 3, 5, 6, 7, 9 ...),
     the highest makes the weight odd: it is the parity of the whole code word.
     """
-    parity = 1 << (_check_bits("secded", word) - 1)
+    parity = 1 << (Code("secded", word).check_bits - 1)
     positions = (place for place in range(3, 2 * parity) if place & (place - 1))
     return tuple(
         place if place.bit_count() % 2 else place | parity
@@ -122,7 +118,7 @@ def _field_bits(word: int, correctable: int) -> int:
     return next(m for m in _PRIMITIVE if 2**m - 1 >= word + m * correctable)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _bch_generator(word: int, correctable: int) -> int:
     """Return the generator polynomial: the product of the minimal ones of a, a^3, a^5, ..."""
     bits = _field_bits(word, correctable)
@@ -141,21 +137,12 @@ def _bch_generator(word: int, correctable: int) -> int:
 
 def _power(bits: int, power: int) -> int:
     """Return a power of the primitive element."""
-    found = 1
-    for _ in range(power):
-        found = _product(found, 2, bits)
-    return found
+    return reduce(lambda found, _: _product(found, 2, bits), range(power), 1)
 
 
 def _carryless(first: int, second: int) -> int:
-    return _xor_of(first << place for place in range(second.bit_length()) if second >> place & 1)
-
-
-def _xor_of(values: Iterable[int]) -> int:
-    total = 0
-    for value in values:
-        total ^= value
-    return total
+    shifted = (first << place for place in range(second.bit_length()) if second >> place & 1)
+    return reduce(xor, shifted, 0)
 
 
 def _product(first: int, second: int, bits: int) -> int:
@@ -181,10 +168,7 @@ def _bch_columns(word: int, correctable: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class CodecCost:
-    """What encoding and decoding a word costs.
-
-    ``encode_energy`` and ``decode_energy`` in J a word, ``area`` of both in m2.
-    """
+    """What encoding and decoding a word costs [J a word], and the ``area`` of both [m2]."""
 
     encode_energy: float
     decode_energy: float

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from accelsim.inputs.document import Document
-from accelsim.inputs.quantities import Joules, Kelvin, Seconds, SquareMeters, Watts
+from accelsim.inputs.quantities import Fraction, Joules, Kelvin, Seconds, SquareMeters, Watts
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
 from accelsim.memory.arrays import Array
 from accelsim.memory.files import load_file
@@ -17,12 +16,9 @@ from accelsim.memory.technology import Grade
 
 Source = Literal["nvsim", "silicon"]
 Number = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Value = TypeVar("Value")
 _MIB = 2**20
 _WRITING = ("write_latency", "write_energy", "device")
-
-
 # What each line of a cell is a figure of.
 _FIGURES = {
     "area_multiplier": "area",
@@ -82,7 +78,7 @@ class SiliconCell(ConfigModel):
             for line, figure in _FIGURES.items()
             for grade in ("low", "high")
             if _at(getattr(self, line), "typical") is not None
-            and all(_at(getattr(self, name), grade) is None for name in _lines_of(figure))
+            and all(_at(getattr(self, n), grade) is None for n in _FIGURES if _FIGURES[n] == figure)
         ]
         if wrong:
             raise RuleError(*wrong)
@@ -168,18 +164,10 @@ def _said(array: Array, cell: SiliconCell, found: dict[str, Any]) -> dict[str, A
     kept = tuple(name.replace("_", " ") for name in figures if name not in found)
     unmeasured = ALL_FIGURES if len(kept) == len(figures) else kept
     more = (f"not measured, so NVSim's: {', '.join(kept)}",) if kept else ()
-    sources = "; ".join(dict.fromkeys(line.source for line in _lines(cell)))
+    lines = filter(None, (getattr(cell, line) for line in _FIGURES))
+    sources = "; ".join(dict.fromkeys(line.source for line in lines))
     source = f"silicon.yaml: {sources}; the rest: {array.source}"
     return {"warnings": (*array.warnings, *more), "unmeasured": unmeasured, "source": source}
-
-
-def _lines_of(figure: str) -> Iterator[str]:
-    return (line for line, known in _FIGURES.items() if known == figure)
-
-
-def _lines(cell: SiliconCell) -> Iterator[Measured[Any]]:
-    values = (getattr(cell, name) for name in type(cell).model_fields)
-    return (value for value in values if isinstance(value, Measured))
 
 
 def _cell_of(file: Silicon, array: Array) -> SiliconCell | None:
@@ -193,5 +181,4 @@ def _at(line: Measured[Any] | None, grade: Grade) -> float | None:
     return line.at(grade) if line else None
 
 
-def _read(document: Document) -> Silicon:
-    return validate(document, Silicon)
+_read = partial(validate, kind=Silicon)

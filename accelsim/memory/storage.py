@@ -78,10 +78,7 @@ class StorageFormat(ConfigModel):
 
 
 class CacheFormat(ConfigModel):
-    """Storage of keys and values that a decoder keeps.
-
-    Wider or narrower elements than activations are converted on their way, at no cost.
-    """
+    """Keys and values that a decoder keeps; other widths are converted on their way for free."""
 
     bits: Annotated[int, Field(ge=1, le=32)] = 8
 
@@ -214,10 +211,7 @@ class StoredTensor:
         return self.parameter.elements if self.masked else 0
 
     def nonzeros_between(self, start: int, stop: int) -> int:
-        """Stored values among the elements start..stop, non-zeros spread evenly.
-
-        Consecutive ranges add up exactly.
-        """
+        """Stored values among the elements start..stop, spread evenly; ranges add up exactly."""
         return self._stored_before(stop) - self._stored_before(start)
 
     def _stored_before(self, place: int) -> int:
@@ -244,10 +238,7 @@ class StoredTensor:
 
 
 def store(
-    parameter: Parameter,
-    how: StorageFormat,
-    homes: Iterable[Home],
-    measured: int | None = None,
+    parameter: Parameter, how: StorageFormat, homes: Iterable[Home], measured: int | None = None
 ) -> StoredTensor:
     """Return the stored form of a parameter in the homes of a matrix.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from pydantic import Field
 
@@ -42,10 +42,8 @@ class ArrayBlock(ConfigModel):
     @property
     def conditions(self) -> Conditions:
         """The conditions, all of which must be stated."""
-        assert self.node is not None
-        assert self.roadmap is not None
-        assert self.temperature is not None
-        return Conditions(self.bits_per_cell, self.node, self.roadmap, self.temperature)
+        assert not self.left_out
+        return Conditions(*cast(Conditions, self.stated))
 
     @property
     def left_out(self) -> list[str]:
@@ -149,11 +147,9 @@ def _by_target(rows: Mapping[Cells, Row]) -> dict[str, Columns]:
 
 
 def _add(rows: dict[Cells, Row], row: Row) -> None:
-    key = (row.target, row.word, row.capacity)
-    if key in rows:
+    if rows.setdefault((row.target, row.word, row.capacity), row) is not row:
         first = f"{row.target} {row.capacity // _KIB} {row.word}"
         raise ValueError(f"this row stands twice: {first}; keep one")
-    rows[key] = row
 
 
 _KIB = 1024
@@ -198,16 +194,14 @@ def _read_row(header: list[str], cells: list[str], source: str) -> Row:
         figure, scale = _COLUMNS[column]
         values[figure] = _read_cell(column, cell, scale)
     if "set_latency" in values:
-        slower = max(values.pop("set_latency"), values.pop("reset_latency"))
-        values["write_latency"] = slower
+        values["write_latency"] = max(values.pop("set_latency"), values.pop("reset_latency"))
     return Row(**values, interpolated=_interpolated(source))
 
 
 @lru_cache(maxsize=100)
 def _interpolated(source: str) -> tuple[str, ...]:
-    switches = ("read_latency", "write_latency")
-    stated = (name for name in switches if f"{name.replace('_', ' ')} interpolated" in source)
-    return tuple(stated)
+    kinds = ("read", "write")
+    return tuple(f"{each}_latency" for each in kinds if f"{each} latency interpolated" in source)
 
 
 def _read_cell(column: str, cell: str, scale: int) -> float | int:

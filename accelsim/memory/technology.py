@@ -25,7 +25,7 @@ Without device rows the tables' figures stand as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -37,7 +37,7 @@ from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import CellArea, Joules, Seconds, Writes
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
-from accelsim.memory.bank_wires import BankWires, load_wires
+from accelsim.memory.banks import BankWires, load_wires
 from accelsim.memory.faults.levels import CellLevels
 from accelsim.memory.faults.measured import MeasuredCells
 from accelsim.memory.files import load_file, shipped_technologies
@@ -152,14 +152,10 @@ class TechnologyFile(_Described):
     def _one_device_for_each_cell(self) -> TechnologyFile:
         wrong: list[tuple[KeyPath, str]] = []
         devices = {device.bits_per_cell for device in self.devices}
-        if len(devices) < len(self.devices):
-            message = "two devices have the same bits_per_cell; keep one"
-            wrong.append((("devices",), message))
-        for name in ("cell_levels", "measured_cells"):
-            entries = getattr(self, name)
+        for name in ("devices", "cell_levels", "measured_cells"):
+            entries, noun = getattr(self, name), "devices" if name == "devices" else "entries"
             if len({entry.bits_per_cell for entry in entries}) < len(entries):
-                message = "two entries have the same bits_per_cell; keep one"
-                wrong.append(((name,), message))
+                wrong.append(((name,), f"two {noun} have the same bits_per_cell; keep one"))
         for index, block in enumerate(self.arrays):
             if left_out := [] if self.as_stated else block.left_out:
                 message = f"{' and '.join(left_out)} must be stated, or the file used as_stated"
@@ -182,10 +178,10 @@ class MemoryTechnology(_Described):
     """
 
     devices: Mapping[int, Device]
-    tables: Mapping[Conditions, Mapping[str, Columns]]
-    stated: Mapping[Stated, Mapping[str, Columns]]
-    cell_levels: Mapping[int, CellLevels]
-    measured_cells: Mapping[int, MeasuredCells]
+    tables: Mapping[Conditions, Mapping[str, Columns]] = Field(default_factory=dict)
+    stated: Mapping[Stated, Mapping[str, Columns]] = Field(default_factory=dict)
+    cell_levels: Mapping[int, CellLevels] = Field(default_factory=dict)
+    measured_cells: Mapping[int, MeasuredCells] = Field(default_factory=dict)
     path: Path
     nvsim: Nvsim | None = None
     wires: BankWires
@@ -238,10 +234,7 @@ def _wired(technology: MemoryTechnology, wires: BankWires) -> MemoryTechnology:
 
 
 def list_technologies(kind: Literal["array", "estimate"] = "array") -> list[str]:
-    """Return the names of the array technologies that travel with accelsim, sorted.
-
-    Estimates are left out, or listed alone.
-    """
+    """Return the sorted names of shipped array technologies: all but estimates, or these alone."""
     return sorted(shipped_technologies(kind).values())
 
 
@@ -257,10 +250,13 @@ def read_technology(document: Document) -> MemoryTechnology:
         return _from_macro(validate(document, MacroFile), document.path)
     file = validate(document, TechnologyFile)
     stated, tables = (file.arrays, []) if file.as_stated else ([], file.arrays)
-    devices = [*file.devices, *_plain_devices(file)]
-    return MemoryTechnology.model_construct(
+    # A cell of which the file has figures and no device costs what they say.
+    devices = {device.bits_per_cell: device for device in file.devices}
+    for block in file.arrays:
+        devices.setdefault(block.bits_per_cell, Device(bits_per_cell=block.bits_per_cell))
+    return _unwired(
         **{name: getattr(file, name) for name in _Described.model_fields},
-        devices={device.bits_per_cell: device for device in devices},
+        devices=devices,
         tables=read_tables(tables, document, lambda block: block.conditions),
         stated=read_tables(stated, document, lambda block: block.stated),
         cell_levels={levels.bits_per_cell: levels for levels in file.cell_levels},
@@ -269,26 +265,18 @@ def read_technology(document: Document) -> MemoryTechnology:
     )
 
 
-def _plain_devices(file: TechnologyFile) -> Iterator[Device]:
-    """Yield a device for each cell of which the file has figures and no device."""
-    known = {device.bits_per_cell for device in file.devices}
-    for bits in dict.fromkeys(block.bits_per_cell for block in file.arrays):
-        if bits not in known:
-            yield Device(bits_per_cell=bits)
+def _unwired(**known: Any) -> MemoryTechnology:
+    return MemoryTechnology.model_construct(**known)
 
 
 def _from_macro(file: MacroFile, path: Path) -> MemoryTechnology:
-    def same(value: float | None) -> Graded[float] | None:
-        if value is None:
-            return None
-        return Graded[float](low=value, typical=value, high=value, source=file.source)
-
-    device = Device(bits_per_cell=file.bits_per_cell).model_copy(
-        update={"endurance": same(file.endurance), "retention": same(file.retention)}
-    )
-    figures: dict[str, Any] = {"tables": {}, "cell_levels": {}, "measured_cells": {}}
-    return MemoryTechnology.model_construct(
-        **figures,
+    kept = {
+        name: Graded[float](low=value, typical=value, high=value, source=file.source)
+        for name in ("endurance", "retention")
+        if (value := getattr(file, name)) is not None
+    }
+    device = Device(bits_per_cell=file.bits_per_cell).model_copy(update=kept)
+    return _unwired(
         name=file.name or path.stem,
         description=file.description,
         volatile=file.volatile,
@@ -304,9 +292,7 @@ def _on_demand(nvsim: Nvsim) -> MemoryTechnology:
     kind, path = cell_value(nvsim, "-MemCellType"), Path(nvsim.settings.cell)
     if kind is None:
         raise ConfigError(f"nvsim.cell: {path}: no line '-MemCellType: ...'; expected NVSim's cell")
-    figures: dict[str, Any] = {"tables": {}, "stated": {}, "cell_levels": {}, "measured_cells": {}}
-    return MemoryTechnology.model_construct(
-        **figures,
+    return _unwired(
         name=f"{path.stem} of NVSim",
         description=f"{kind}, arrays searched by {nvsim.program}",
         volatile=kind in VOLATILE_CELLS,

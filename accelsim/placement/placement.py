@@ -92,30 +92,22 @@ class Placement:
 
         On the chip array bits, check bits included; in DRAM bits of data. Not to be changed.
         """
-        return self._bits[task_specific]
+        return self._bits[task_specific][0]
 
     @cached_property
-    def _bits(self) -> tuple[Counter[str], Counter[str]]:
-        shared, own = (
-            _sum((home.memory, extent.array) for home, extent in self._parts(task_specific))
-            for task_specific in (False, True)
-        )
-        return shared, own
+    def _bits(self) -> list[tuple[Counter[str], Counter[str]]]:
+        """Array bits and bits of data, shared ones first."""
+        return [
+            (
+                _sum((home.memory, extent.array) for home, extent in self._parts(own)),
+                _sum((home.memory, extent.data) for home, extent in self._parts(own)),
+            )
+            for own in (False, True)
+        ]
 
     def data_bits(self, *, task_specific: bool) -> Counter[str]:
-        """Bits of data by memory: what travels, and what an image in DRAM holds.
-
-        Not to be changed.
-        """
-        return self._data_bits[task_specific]
-
-    @cached_property
-    def _data_bits(self) -> tuple[Counter[str], Counter[str]]:
-        shared, own = (
-            _sum((home.memory, extent.data) for home, extent in self._parts(task_specific))
-            for task_specific in (False, True)
-        )
-        return shared, own
+        """Bits of data by memory: what travels, and an image in DRAM holds. Not to be changed."""
+        return self._bits[task_specific][1]
 
     def code_words(self, *, task_specific: bool) -> Counter[tuple[str, Code]]:
         """Protected words by memory and code."""
@@ -167,15 +159,10 @@ def place(
     """
     roles = dict.fromkeys(parameter.kept_as for parameter in graph.parameters)
     homes = {role: _homes(role, getattr(storage, role.value), hardware) for role in roles}
-    tensors = {
-        parameter.name: store(
-            parameter,
-            getattr(storage, parameter.kept_as.value),
-            homes[parameter.kept_as],
-            measured.get(parameter.name) if measured else None,
-        )
-        for parameter in graph.parameters
-    }
+    tensors = {}
+    for each in graph.parameters:
+        how, counted = getattr(storage, each.kept_as.value), (measured or {}).get(each.name)
+        tensors[each.name] = store(each, how, homes[each.kept_as], counted)
     if measured is not None:
         _check_measured(tensors, measured)
     return Placement(tensors, _cache(graph, storage, hardware, rows, requests), model)
@@ -266,13 +253,9 @@ def shared_bits(placements: Iterable[Placement], overlaid: Collection[str] = ())
     """
     total: Counter[str] = Counter()
     for placement in by_model(placements).values():
-        total.update(
-            {
-                memory: bits
-                for memory, bits in placement.bits(task_specific=False).items()
-                if not (placement.swapped and memory in overlaid)
-            }
-        )
+        for memory, bits in placement.bits(task_specific=False).items():
+            if not (placement.swapped and memory in overlaid):
+                total[memory] += bits
     return total
 
 
@@ -353,14 +336,8 @@ def _together(
         }
         yield list(_parts({**shared, f"task {task}": _shared_first(placement), **others}))
     if not hardware.has_cold_home:
-        yield list(
-            _parts(
-                {
-                    f"task {task}; without dram all tasks stay on the chip": tensors
-                    for task, tensors in _all_resident(placements).items()
-                }
-            )
-        )
+        why, resident = "without dram all tasks stay on the chip", _all_resident(placements)
+        yield list(_parts({f"task {task}; {why}": tensors for task, tensors in resident.items()}))
 
 
 def _all_resident(placements: Mapping[str, Placement]) -> dict[str, list[StoredTensor]]:

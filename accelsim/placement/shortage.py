@@ -11,15 +11,12 @@ from accelsim.units import ceil_div, format_bytes
 def cache_does_not_fit(hardware: HardwareConfig, memory: str, bits: int) -> CapacityError:
     """Return the error for a cache of so many bits."""
     size, capacity = ceil_div(bits, 8), hardware.memories[memory].capacity
-    return CapacityError(
+    text = (
         f"the KV cache needs {format_bytes(size)}; memory '{memory}' has {format_bytes(capacity)}; "
         f"raise hardware.memories.{memory}.capacity, generate fewer tokens, lower "
-        "storage.cache.bits or place it elsewhere",
-        "cache",
-        memory,
-        bits,
-        8 * capacity,
+        "storage.cache.bits or place it elsewhere"
     )
+    return CapacityError(text, "cache", memory, bits, 8 * capacity)
 
 
 _PART_WORDS = {"values": "values", "masks": "mask", "high": "high bits"}
@@ -34,16 +31,13 @@ def does_not_fit(
     smaller = "density" if tensor.masked and home.part == "values" else "number of bits"
     advice = "store it dense" if home.part == "masks" else f"lower the {smaller}"
     name, role = tensor.parameter.name, tensor.parameter.role.value
-    return CapacityError(
+    text = (
         f"{name} ({_PART_WORDS[home.part]}, role {role}, {who}) needs {needed_text}; memory "
         f"'{home.memory}' has {free_text} free; raise hardware.memories.{home.memory}.capacity to "
         f"{ceil_div(total, 8 * 2**10)} KiB or more (or to fit), {advice} or place the role "
-        "elsewhere",
-        name,
-        home.memory,
-        bits,
-        free,
+        "elsewhere"
     )
+    return CapacityError(text, name, home.memory, bits, free)
 
 
 def _sizes(needed: int, free: int) -> tuple[str, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from accelsim.inputs.quantities import PositiveInt
 from accelsim.inputs.validation import ConfigModel
 from accelsim.policies.idle import IdlePolicyConfig
 from accelsim.policies.idle.break_even import BreakEven
@@ -47,7 +48,7 @@ class ServiceChanges(ConfigModel):
         return ServiceConfig.model_construct(**fields)
 
 
-PadTo = Annotated[int, Field(gt=0, le=1_000_000)] | Literal["sequence_length"]
+PadTo = PositiveInt | Literal["sequence_length"]
 
 
 def padded(tokens: int, pad_to: PadTo, sequence_length: int) -> int:

@@ -14,7 +14,7 @@ from pydantic import Field
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.plugins import broken_promise
-from accelsim.inputs.quantities import SimulatedSeconds
+from accelsim.inputs.quantities import PositiveInt, SimulatedSeconds
 from accelsim.inputs.validation import ConfigModel
 from accelsim.requests.lengths import Lengths, LengthsConfig, unknown_lengths
 from accelsim.requests.per_task import (
@@ -31,7 +31,6 @@ from accelsim.units import Tick, to_ticks
 # [ours] A day of them simulates in minutes; more is a slip of the pen.
 MAXIMUM_REQUESTS = 2_000_000
 
-PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -160,10 +159,8 @@ class ClosedLoop(RequestPattern):
 
 def too_many(count: float) -> str:
     """Return the message for more requests than are generated."""
-    return (
-        f"{count:,.0f} requests are too many; expected at most {MAXIMUM_REQUESTS:,}: ask less "
-        "often or for a shorter time"
-    )
+    most = f"expected at most {MAXIMUM_REQUESTS:,}: ask less often or for a shorter time"
+    return f"{count:,.0f} requests are too many; {most}"
 
 
 class OpenLoop(RequestPattern):
@@ -186,12 +183,10 @@ class OpenLoop(RequestPattern):
         """Yield what is wrong in this workload."""
         yield from super().problems(context)
         yield from other_tasks(self, ["deadline"], context.tasks)
-        if self.duration is not None and self.duration / self.rate_factor > LONGEST_SECONDS:
-            message = (
-                f"stretches the duration to {self.duration / self.rate_factor:,.0f} s; expected at "
-                f"most {LONGEST_SECONDS:,} s: raise it or shorten the duration"
-            )
-            yield ("rate_factor",), message
+        seconds = (self.duration or 0.0) / self.rate_factor
+        if seconds > LONGEST_SECONDS:
+            advice = f"expected at most {LONGEST_SECONDS:,} s: raise it or shorten the duration"
+            yield ("rate_factor",), f"stretches the duration to {seconds:,.0f} s; {advice}"
 
     @cached_property
     def _ratio(self) -> tuple[int, int]:

@@ -7,6 +7,7 @@ that layer, and the supply's voltage and frequency are set for it.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -34,6 +35,7 @@ Weight = Annotated[float, Field(ge=0, le=1e12)]
 # Entropy of a classifier's output in nats: at most ln 3 = 1.0986, for the three classes of MNLI.
 Threshold = Annotated[float, Field(gt=0, le=1.1)]
 LayerNumber = Annotated[int, Field(ge=1, le=1000)]
+_WHOLE = re.compile(r"[-+]\d{1,3}|\d{1,4}")
 
 
 class MeanLayer(ConfigModel):
@@ -64,16 +66,12 @@ class PredictionErrors(ConfigModel):
     @classmethod
     def _whole_layers(cls, errors: dict[str, float]) -> dict[str, float]:
         for layers in errors:
-            if not _is_whole(layers):
+            if not _WHOLE.fullmatch(layers):
                 message = "expected a whole number of layers as key, such as -1, 0 or 1"
                 raise RuleError(((layers,), message))
         if not sum(errors.values()):
             raise ValueError("all weights are 0; expected weights such as {-1: 1, 0: 7, 1: 2}")
         return errors
-
-
-def _is_whole(text: str) -> bool:
-    return text[text[:1] in ("+", "-") :].isdecimal() and len(text) <= 4
 
 
 def _form(value: object) -> str | None:
@@ -190,10 +188,7 @@ class EarlyExitConfig(ConfigModel):
         return None if source is None else self._measured(measured_exits, task, layers, path)
 
     def prediction_weights(self, task: str, layers: int) -> Mapping[int, Weights] | None:
-        """Return relative weights of a task's predicted layers by exit layer; None: no prediction.
-
-        Raises RuleError as ``exit_weights`` does.
-        """
+        """Return weights of predicted layers by exit layer, None for none. Raises RuleError."""
         prediction, path = self._of_task("prediction", task)
         if prediction in (None, "none"):
             return None
@@ -209,11 +204,9 @@ class EarlyExitConfig(ConfigModel):
     ) -> Found:
         threshold, at = self._of_task("threshold", task)
         if layers != MEASURED_LAYERS:
-            message = (
-                f"measured on {MEASURED_LAYERS} layers, and this model has {layers}; "
-                "give a mean or a histogram, and prediction errors, of your own"
-            )
-            raise RuleError((path, message))
+            known = f"measured on {MEASURED_LAYERS} layers, and this model has {layers}"
+            advice = "give a mean or a histogram, and prediction errors, of your own"
+            raise RuleError((path, f"{known}; {advice}"))
         if threshold is None:
             message = f"task '{task}' needs a threshold for what is measured, such as 0.28"
             raise RuleError((at, message))
@@ -266,13 +259,11 @@ class _Draws:
         leaves = request.exit_layer
         if leaves is None and self._exits:
             leaves = _pick(self._exits, first)
-        name = f"request {request.number} of task '{request.task}'"
-        if leaves is None:
-            message = "has no exit layer; give one with the request or in early_exit.exit_layer"
-            raise ConfigError(f"{name} {message}")
-        if leaves > self._layers:
-            message = f"leaves after layer {leaves}, and the model has {self._layers} layers"
-            raise ConfigError(f"{name} {message}")
+        if leaves is None or leaves > self._layers:
+            wrong = "has no exit layer; give one with the request or in early_exit.exit_layer"
+            if leaves is not None:
+                wrong = f"leaves after layer {leaves}, and the model has {self._layers} layers"
+            raise ConfigError(f"request {request.number} of task '{request.task}' {wrong}")
         predicted = request.predicted_layer
         if predicted is None and self._predictions:
             predicted = _pick(self._predictions[leaves], second)

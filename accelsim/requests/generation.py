@@ -9,11 +9,10 @@ from typing import Annotated
 from pydantic import Field
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.quantities import PositiveInt
 from accelsim.inputs.validation import ConfigModel
 from accelsim.requests.request import Request, Requests
 from accelsim.units import ceil_div
-
-_Tokens = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class GenerateConfig(ConfigModel):
@@ -35,9 +34,9 @@ class GenerateConfig(ConfigModel):
     alone, while the others wait (iteration-level scheduling: Yu et al., "Orca", OSDI 2022).
     """
 
-    new_tokens: _Tokens
+    new_tokens: PositiveInt
     batch: Annotated[int, Field(ge=1, le=256)] = 1
-    cache_block: _Tokens = 16
+    cache_block: PositiveInt = 16
     prompt_chunk: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
 
     def prompts(self, tokens: int, padded: int) -> Iterable[int]:
@@ -57,8 +56,12 @@ class GenerateConfig(ConfigModel):
         """
         for request in requests:
             most = positions.get(request.task)
+            if most is None and request.new_tokens is not None:
+                raise ConfigError(
+                    f"requests: number {request.number} says how many new_tokens to generate, but "
+                    f"the model of task {request.task} generates none; leave them out"
+                )
             if most is None:
-                _check_unanswered(request)
                 yield request
                 continue
             new = request.new_tokens or self.new_tokens
@@ -80,14 +83,6 @@ class GenerateConfig(ConfigModel):
             last = tokens + (new or self.new_tokens) - 1
             blocks |= set(range(ceil_div(tokens + 1, size), ceil_div(last, size) + 1))
         return tuple(sorted({min(block * size, most) for block in blocks}))
-
-
-def _check_unanswered(request: Request) -> None:
-    if request.new_tokens is not None:
-        raise ConfigError(
-            f"requests: number {request.number} says how many new_tokens to generate, but the "
-            f"model of task {request.task} generates none; leave them out"
-        )
 
 
 def check_unanswered(requests: Requests) -> None:

@@ -103,13 +103,9 @@ LengthsConfig = Annotated[
 
 def unknown_lengths(tasks: Iterable[str]) -> str:
     """Return what is wrong with GLUE's lengths for some tasks; nothing where all are GLUE's."""
-    other = [task for task in tasks if task not in GLUE_MEAN_TOKENS]
-    if not other:
-        return ""
-    return (
-        f"glue has no sentence lengths of {', '.join(other)}; expected full, {{mean: 30}} or "
-        "one of these for each task"
-    )
+    other = ", ".join(task for task in tasks if task not in GLUE_MEAN_TOKENS)
+    advice = "expected full, {mean: 30} or one of these for each task"
+    return f"glue has no sentence lengths of {other}; {advice}" if other else ""
 
 
 class Lengths:

@@ -41,9 +41,11 @@ def parse_time(text: str, unit: str | None = None) -> Tick:
     Without a unit a date is a time too, counted from 1970 (UTC unless it says otherwise):
     ``2023-11-16 18:15:46.68``. Raises UnitError with a message that says what was expected.
     """
-    date = _DATE.fullmatch(text) if unit is None else None
-    if date is not None:
-        return _ticks_of_date(*date.groups())
+    if unit is None and (date := _DATE.fullmatch(text)):
+        second, fraction, zone = date.groups()
+        return _second(second, zone or "Z") * TICKS_PER_SECOND + int(
+            (fraction or "").ljust(15, "0")
+        )
     match = _TIME.fullmatch(text)
     if match is None:
         expected = "a time such as 12.5 s" if unit is None else f"a number of {unit}"
@@ -70,10 +72,6 @@ def parse_time_from_zero(text: str, unit: str | None = None) -> Tick:
             "and Unix times from the first arrival"
         )
     return ticks
-
-
-def _ticks_of_date(second: str, fraction: str | None, zone: str | None) -> Tick:
-    return _second(second, zone or "Z") * TICKS_PER_SECOND + int((fraction or "0").ljust(15, "0"))
 
 
 @lru_cache(maxsize=64)

@@ -63,10 +63,8 @@ def wanted_columns(form: TraceFormat) -> set[str]:
 def _tokens(text: str, most: int, too_long: str) -> int:
     tokens = _whole(text)
     if tokens > most and too_long == "refuse":
-        raise ConfigError(
-            f"{tokens} tokens are more than the sequence_length of {most}; raise it, or set "
-            "requests.too_long to truncate, split or drop"
-        )
+        advice = "raise it, or set requests.too_long to truncate, split or drop"
+        raise ConfigError(f"{tokens} tokens are more than the sequence_length of {most}; {advice}")
     return tokens
 
 
@@ -172,8 +170,7 @@ class Columns:
             names = ",".join(head.name for head in self._heads)
             message = f"expected {len(self._heads)} cells, {names}; got {len(cells)}"
             return Row(line, **harmless), [message]
-        values: dict[str, Any] = {}
-        wrong = []
+        values, wrong = dict[str, Any](), list[str]()
         for place, column, reader in self._used:
             text = cells[place].strip()
             try:
@@ -202,13 +199,8 @@ def _wrong_order(values: dict[str, Any], latest: Tick | None) -> Iterator[str]:
     if arrival is None:
         return
     if latest is not None and arrival < latest:
-        text, above = seconds_text(arrival), seconds_text(latest)
-        yield (
-            f"arrival: {text} s is before {above} s, of a row above; sort the rows by arrival or "
-            "set requests.sort to true"
-        )
+        above = f"{seconds_text(arrival)} s is before {seconds_text(latest)} s, of a row above"
+        yield f"arrival: {above}; sort the rows by arrival or set requests.sort to true"
     if deadline is not None and deadline < arrival:
-        text, after = seconds_text(deadline), seconds_text(arrival)
-        yield (
-            f"deadline: {text} s is before the arrival, {after} s; deadlines count from the start"
-        )
+        before = f"{seconds_text(deadline)} s is before the arrival, {seconds_text(arrival)} s"
+        yield f"deadline: {before}; deadlines count from the start"

@@ -54,8 +54,7 @@ def read_requests(
         raise ConfigError(
             f"{path}: no request arrives before requests.duration; lengthen or remove it"
         )
-    long = sum(row.tokens > context.sequence_length for row in kept)
-    count = len(kept)
+    count, long = len(kept), sum(row.tokens > context.sequence_length for row in kept)
     rows.clear()
     requests = Requests(islice(_requests(kept, start, context, form), MAXIMUM_REQUESTS + 1))
     if long:
@@ -80,8 +79,7 @@ def _read_rows(
         raise ConfigError(f"{path}: the trace is empty; expected the header arrival,task,tokens")
     columns = Columns(headings, context, form)
     _refuse(path, [f"{header}: {message}" for message in columns.problems])
-    rows: list[Row] = []
-    latest: Tick | None = None
+    rows, latest = list[Row](), None
     for line, cells in lines:
         row, wrong = columns.read(line, cells, latest)
         problems += (f"{line}: {message}" for message in wrong)
@@ -99,11 +97,9 @@ def _too_late(rows: list[Row], start: Tick) -> Iterator[str]:
     for row in rows:
         for name, time in (("arrival", row.arrival), ("deadline", row.deadline)):
             if time is not None and time - start > LONGEST:
-                after = seconds_text(time - start)
-                yield (
-                    f"{row.line}: {name}: {after} s after the first arrival; expected at most "
-                    "1e7 s: check the unit, or keep fewer rows"
-                )
+                after = f"{seconds_text(time - start)} s after the first arrival"
+                advice = "expected at most 1e7 s: check the unit, or keep fewer rows"
+                yield f"{row.line}: {name}: {after}; {advice}"
 
 
 def _requests(

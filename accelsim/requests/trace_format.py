@@ -73,11 +73,8 @@ class TraceFormat(ConfigModel):
                 yield ("task", *at), str(error)
 
     def _named_tasks(self) -> list[tuple[KeyPath, str]]:
-        match self.task:
-            case str():
-                return [((), self.task)]
-            case None:
-                return []
+        if self.task is None or isinstance(self.task, str):
+            return [] if self.task is None else [((), self.task)]
         steps: Any = range(len(self.task)) if isinstance(self.task, list) else self.task
         return [((step,), name) for step, name in zip(steps, self.task, strict=True)]
 

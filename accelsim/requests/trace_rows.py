@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,8 @@ def _json_rows(lines: Iterator[str], wanted: Container[str], problems: list[str]
             continue
         row = _json_object(line)
         if row is None:
-            wrong = "not JSON, or a key stands twice; write one object a line, {...}"
-            problems.append(f"{number}: {wrong}")
+            advice = "write one object a line, {...}"
+            problems.append(f"{number}: not JSON, or a key stands twice; {advice}")
             return
         if not keys:
             keys = dict.fromkeys(row)
@@ -92,20 +92,15 @@ def _json_object(line: str) -> dict[str, Any] | None:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object, those within it spread out: ``{"a": {"b": 1}}`` is ``{"a.b": 1}``."""
-    spread = [each for key, value in pairs for each in _within(key, value)]
+    spread: list[tuple[str, Any]] = []
+    for key, value in pairs:
+        within = value.items() if isinstance(value, dict) else ()
+        spread += [(f"{key}.{own}", each) for own, each in within] or [(key, value)]
     found = dict(spread)
     if len(found) < len(spread):
         raise ValueError("a key stands twice")
     return found
 
 
-def _within(key: str, value: Any) -> Iterable[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        return ((f"{key}.{own}", each) for own, each in value.items())
-    return ((key, value),)
-
-
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else describe(value)
+    return (value or "") if isinstance(value, str | None) else describe(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, PositiveFloat
 
 from accelsim.errors import ConfigError
@@ -54,38 +56,36 @@ class CaseConfig(ServiceChanges):
 
     def adaptation_of(self, model: str) -> AdaptationConfig:
         """Return the adaptation of a model."""
-        own = self.models.get(model)
-        return own.adaptation if own and own.adaptation else self.adaptation
+        own: AdaptationConfig = self._own("adaptation", model)
+        return own
 
     def storage_of(self, model: str) -> StorageConfig:
         """Return how the parameters of a model are stored."""
-        own = self.models.get(model)
-        return own.storage if own and own.storage else self.storage
+        own: StorageConfig = self._own("storage", model)
+        return own
 
     def weights_of(self, model: str) -> CaseWeights | None:
         """Return the weights of a model, if it has any."""
-        own = self.models.get(model)
-        return own.weights if own and own.weights else self.weights
+        own: CaseWeights | None = self._own("weights", model)
+        return own
+
+    def _own(self, key: str, model: str) -> Any:
+        return getattr(self.models.get(model), key, None) or getattr(self, key)
 
     def swaps(self, model: str) -> bool:
         """Say whether a model may make room for others."""
-        own = self.models.get(model)
-        return bool(own and own.swapped)
+        return model in self.models and self.models[model].swapped
 
     def placement_of(self, model: str, machine: HardwareConfig) -> PlacementConfig:
-        """Return the homes of a model on the case's machine.
-
-        Raises ConfigError for a memory that it does not have.
-        """
+        """Return a model's homes on a machine. Raises ConfigError for an unknown memory."""
         found = machine.placement
         if (own := self.models.get(model)) is None:
             return found
         known = [*machine.memories, *(["dram"] if machine.dram else [])]
         given = {role: getattr(own.placement, role) for role in ModelHomes.model_fields}
-        homes = {role: home for role, home in given.items() if home is not None}
+        homes: dict[str, HomeConfig] = {r: home for r, home in given.items() if home is not None}
         for role, home in homes.items():
-            for part in HomeConfig.model_fields:
-                memory = getattr(home, part)
+            for part, memory in home:
                 if memory is not None and memory not in known:
                     hint = suggest(memory, known, "known memories")
                     where = f"models.{model}.placement.{role}.{part}"

@@ -103,8 +103,8 @@ _KINDS = {"huggingface": read_hyperparameters, "onnx": _onnx}
 
 
 def _has_weights(path: Path) -> bool:
-    folder = is_there(path) and not is_file(path)
-    return folder and any(name.endswith(".safetensors") for name in names_in(path))
+    names = names_in(path) if is_there(path) and not is_file(path) else ()
+    return any(name.endswith(".safetensors") for name in names)
 
 
 def _with_own_weights(cases: Any, model: str, folder: str) -> Any:

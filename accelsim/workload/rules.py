@@ -39,11 +39,8 @@ def wrong_spans(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
             continue
         heads = workload.model_of(task).attention_heads
         if len(spans) != heads or not any(spans):
-            yield (
-                path,
-                f"expected {heads} spans, one a head, not all of them 0; got {len(spans)} "
-                f"with {sum(map(bool, spans))} above 0",
-            )
+            got = f"got {len(spans)} with {sum(map(bool, spans))} above 0"
+            yield path, f"expected {heads} spans, one a head, not all of them 0; {got}"
 
 
 def wrong_length(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
@@ -53,22 +50,16 @@ def wrong_length(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
     if "sequence_length" not in workload.model_fields_set and read > 1:
         yield ("sequence_length",), "this key is missing; expected a whole number"
     elif given > read == 1:
-        names = ", ".join(model.name for model in models)
-        yield (
-            ("sequence_length",),
-            f"{names} reads one picture at a time, got {given}; leave this key out",
-        )
+        reads = f"{', '.join(model.name for model in models)} reads one picture at a time"
+        yield ("sequence_length",), f"{reads}, got {given}; leave this key out"
 
 
 def too_long(workload: WorkloadSections, model: Network) -> Iterator[tuple[KeyPath, str]]:
     """Yield what is wrong with sentences that a model of tokens has no positions for."""
     longest, given = model.longest, workload.sequence_length
     if given > longest > 1:
-        yield (
-            ("sequence_length",),
-            f"{given} tokens are more than the {longest} positions of {model.name}; "
-            "shorten it or raise model.maximum_positions",
-        )
+        more = f"{given} tokens are more than the {longest} positions of {model.name}"
+        yield ("sequence_length",), f"{more}; shorten it or raise model.maximum_positions"
 
 
 def wrong_generation(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
@@ -86,23 +77,14 @@ def wrong_generation(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]
 def _too_many_tokens(
     workload: WorkloadSections, asked: GenerateConfig, model: Network
 ) -> Iterator[tuple[KeyPath, str]]:
-    if workload.sequence_length + asked.new_tokens - 1 > model.longest:
-        yield (
-            ("generate", "new_tokens"),
-            f"{asked.new_tokens} tokens behind {workload.sequence_length} of a prompt are more "
-            f"than the {model.longest} positions of {model.name}; shorten either",
-        )
-    elif asked.prompt_chunk and _chunked(workload, asked.prompt_chunk) > model.longest:
-        yield (
-            ("generate", "prompt_chunk"),
-            f"whole chunks of {asked.prompt_chunk} tokens for {workload.sequence_length} are more "
-            f"than the {model.longest} positions of {model.name}; take shorter chunks",
-        )
-
-
-def _chunked(workload: WorkloadSections, chunk: int) -> int:
-    """Return the longest prompt in whole chunks [tokens]."""
-    return ceil_div(workload.sequence_length, chunk) * chunk
+    prompt, new, chunk = workload.sequence_length, asked.new_tokens, asked.prompt_chunk
+    most = f"are more than the {model.longest} positions of {model.name}"
+    if prompt + new - 1 > model.longest:
+        told = f"{new} tokens behind {prompt} of a prompt {most}; shorten either"
+        yield ("generate", "new_tokens"), told
+    elif chunk and ceil_div(prompt, chunk) * chunk > model.longest:
+        told = f"whole chunks of {chunk} tokens for {prompt} {most}; take shorter chunks"
+        yield ("generate", "prompt_chunk"), told
 
 
 def wrong_classes(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
@@ -148,10 +130,8 @@ def wrong_models(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
                 hint = suggest(name, models, "models") if models else wanted
                 yield ("cases", case, "models", name), f"there is no model '{name}'; {hint}"
             elif config.swaps(name) and len(models) < 2:
-                yield (
-                    ("cases", case, "models", name, "swapped"),
-                    "there is no other model to make room for; leave it out",
-                )
+                at = ("cases", case, "models", name, "swapped")
+                yield at, "there is no other model to make room for; leave it out"
 
 
 def wrong_choices(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
@@ -161,8 +141,8 @@ def wrong_choices(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
         for key in ("shared", "tasks"):
             if case.weights and getattr(case.weights, key):
                 where = f"cases.{name}.models.{first}.weights.{key}"
+                told = f"name them in {where}, and those of others likewise"
                 yield (
                     ("cases", name, "weights", key),
-                    f"files hold the weights of one model; name them in {where}, and those of "
-                    "others likewise",
+                    f"files hold the weights of one model; {told}",
                 )

@@ -19,12 +19,7 @@ from pydantic import model_validator
 
 from accelsim.accelerators import machine_of
 from accelsim.errors import ConfigError
-from accelsim.inputs.document import (
-    Document,
-    KeyPath,
-    Override,
-    parse_override,
-)
+from accelsim.inputs.document import Document, KeyPath, Override, parse_override
 from accelsim.inputs.files import digests, is_file, read_bytes, watching
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import format_path, suggest
@@ -204,8 +199,7 @@ def _load_cases(
     changes: list[tuple[str | None, Override]],
     memo: Memo,
 ) -> dict[str, Case]:
-    cases: dict[str, Case] = {}
-    problems: list[str] = []
+    cases, problems = dict[str, Case](), list[str]()
     for name, case in wanted.items():
         mine = tuple(change for of, change in changes if of in (None, name))
         try:
@@ -221,19 +215,13 @@ def _load_cases(
 
 
 def _load_machine(
-    name: str,
-    case: CaseConfig,
-    document: Document,
-    overrides: tuple[Override, ...],
-    memo: Memo,
+    name: str, case: CaseConfig, document: Document, overrides: tuple[Override, ...], memo: Memo
 ) -> _Machine:
     """Return a machine, the data that it was made from, and what is to fit."""
     path = find_beside(document.path.parent, case.hardware)
     if not is_file(path):
-        raise document.error(
-            ("cases", name, "hardware"),
-            f"no such file '{path}'; the path is relative to the workload file",
-        )
+        message = f"no such file '{path}'; the path is relative to the workload file"
+        raise document.error(("cases", name, "hardware"), message)
     files = known_files(path, memo)
     key = tuple((file.path, read_bytes(file.path)) for file in files)
 

@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from accelsim.inputs.document import (
-    describe,
-)
+from accelsim.inputs.document import describe
 from accelsim.inputs.plugin_key import Plugins
+from accelsim.inputs.quantities import Count, PositiveInt
 from accelsim.model.families import ModelConfig, Network
 from accelsim.policies.service import PadTo, ServiceConfig
 from accelsim.requests import RequestsConfig
@@ -19,11 +18,8 @@ from accelsim.requests.generation import GenerateConfig
 from accelsim.workload.cases import CaseConfig, PublishedGains
 from accelsim.workload.tasks import Tasks
 
-PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 _FOLDER_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
-
-
-Spans = Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(min_length=1)]
+Spans = Annotated[list[Count], Field(min_length=1)]
 
 
 class WorkloadSections(ServiceConfig):

@@ -29,7 +29,6 @@ class TaskConfig(ConfigModel):
     """
 
     model: str | None = None
-
     classes: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     adaptation: dict[str, Any] = Field(default_factory=dict)
     pinned: bool = False
@@ -38,9 +37,9 @@ class TaskConfig(ConfigModel):
         """Return a case's adaptation for this task. Raises ValidationError for a wrong value."""
         kind = type(adaptation)
         changes = {key: own for key, own in self.adaptation.items() if key in kind.model_fields}
-        return (
-            kind.model_validate({**adaptation.model_dump(), **changes}) if changes else adaptation
-        )
+        if not changes:
+            return adaptation
+        return kind.model_validate({**adaptation.model_dump(), **changes})
 
 
 def known_task(name: str) -> TaskConfig:

@@ -20,7 +20,7 @@ from accelsim.machine.components.dram import Dram, DramConfig
 from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.machine.components.simple_dram import SimpleDram, SimpleDramConfig
 from accelsim.machine.servers import Machine
-from accelsim.memory.burst_memory_files import load_burst_memory
+from accelsim.memory.burst_memory import load_burst_memory
 from accelsim.program import Command, Range, Segment, Task, Use
 from accelsim.units import Tick
 

@@ -18,8 +18,7 @@ from accelsim.errors import CapacityError, ConfigError, MappingError, ProgramErr
 from accelsim.evaluation.stages import run_workload
 from accelsim.machine.components.burst_memory import BurstMemory
 from accelsim.machine.schema import load_hardware
-from accelsim.memory.burst_memory import CurrentKind
-from accelsim.memory.burst_memory_files import list_burst_memories, load_burst_memory
+from accelsim.memory.burst_memory import CurrentKind, list_burst_memories, load_burst_memory
 from accelsim.memory.temperature import at_temperature
 from accelsim.program import Range, Use
 from accelsim.units import to_seconds, to_ticks

@@ -85,7 +85,7 @@ def test_the_wires_of_the_bus_cost_by_their_length(machine: str) -> None:
 def test_logic_scales_with_its_node_and_its_supply(monkeypatch: pytest.MonkeyPatch) -> None:
     # What it leaks like is an array of some node: here the same at any.
     like = SimpleNamespace(leakage=3.0, area=2.0)
-    monkeypatch.setattr("accelsim.memory.logic._like", lambda *_, **__: like)
+    monkeypatch.setattr("accelsim.memory.logic.find_array", lambda *_, **__: like)
 
     def at(nanometers: int, volts: float) -> dict[str, float]:
         logic = scaled_logic(

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
 from accelsim.memory.arrays import Array, find_array
-from accelsim.memory.bank_wires import load_wires
-from accelsim.memory.banks import compose, join, merit
+from accelsim.memory.banks import compose, join, load_wires, merit
+from accelsim.memory.other_conditions import leakage_slope
 from accelsim.memory.tables import Columns, Conditions, Row
 from accelsim.memory.technology import MemoryTechnology, list_technologies, load_technology
-from accelsim.memory.temperatures import leakage_slope
 
 KIB, MIB = 2**10, 2**20
 FIGURES = ("area", "read_latency", "write_latency", "read_energy", "write_energy", "leakage")

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.memory.faults.masks import decode_with_faulty_mask, row_counts
+from accelsim.memory.faults.stored import decode_with_faulty_mask, row_counts
 
 
 @st.composite

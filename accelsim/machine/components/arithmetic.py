@@ -12,10 +12,7 @@ PADDED = "padded_"
 
 
 def multipliers(count: int, unit: str, site: Site) -> Datasheet:
-    """Return the datasheet of multiply-accumulators with the registers of a kind of ``unit``.
-
-    Control is paid for each lane.
-    """
+    """Return the datasheet of multipliers with a ``unit``'s registers; control is paid by lane."""
     logic, registers = site.logic, site.logic.registers[unit]
     cycle = count * registers.cycle_per_mac
     cycle += site.lanes * (registers.cycle_per_lane + logic.control)

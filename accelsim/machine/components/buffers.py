@@ -33,10 +33,7 @@ _WIDEST = 256
 
 
 class BufferConfig(Block):
-    """An array one vector wide, next to the datapath.
-
-    Where it is smaller than the table's smallest array, that array stands for it.
-    """
+    """An array one vector wide, next to the datapath; the table's smallest stands for less."""
 
     element_bytes: ClassVar[int] = 1
     written_by_datapath: ClassVar[bool] = False

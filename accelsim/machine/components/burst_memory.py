@@ -10,11 +10,15 @@ from typing import Literal
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
-from accelsim.machine.components.off_chip import OffChipServer, Turn
+from accelsim.machine.components.off_chip import RestingServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
-from accelsim.memory.burst_memory import BurstMemoryTechnology, CurrentKind, RestName
-from accelsim.memory.burst_memory_files import load_burst_memory
+from accelsim.memory.burst_memory import (
+    BurstMemoryTechnology,
+    CurrentKind,
+    RestName,
+    load_burst_memory,
+)
 from accelsim.program import Range, Use
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, format_bytes, to_ticks
 
@@ -81,7 +85,7 @@ class BurstMemoryConfig(Component):
             follows_supply=False,
             states={ACCESS: 0.0, **rests},
             source=f"{part.name}: {access.source}; {power.source}",
-            unpriced="; ".join((*part.doubts(self.rests_in, kelvin, kind),)),
+            unpriced="; ".join(part.doubts(self.rests_in, kelvin, kind)),
         )
 
     def layout(self, name: str, site: Site) -> Hashable:
@@ -90,11 +94,8 @@ class BurstMemoryConfig(Component):
 
     def timing(self, name: str, site: Site) -> Hashable:
         """Times of accesses and of leaving the state in which it rests."""
-        return (self.part.capacity, self.part.access.digest, self.rests_in, self._exit)
-
-    @property
-    def _exit(self) -> float:
-        return self.part.rests[self.rests_in].exit
+        leaves = self.part.rests[self.rests_in].exit
+        return (self.part.capacity, self.part.access.digest, self.rests_in, leaves)
 
     @property
     def peak_bandwidth(self) -> float:
@@ -107,8 +108,7 @@ class BurstMemoryConfig(Component):
         Flash counts as if it were written as it is read: a plan that writes to it never runs.
         """
         power = self.part.power
-        writes = power.read if power.write is None else power.write
-        current = power.read if action == "read" else writes
+        current = (power.write if action == "write" else None) or power.read
         return self.part.stream_energy(current.of(self.currents))
 
     def in_rows(self, asked: Range, rows: int) -> Range:
@@ -116,28 +116,23 @@ class BurstMemoryConfig(Component):
         return asked
 
 
-class BurstMemory(OffChipServer):
+class BurstMemory(RestingServer):
     """Serves one access at a time.
 
     After one it stays in standby for as long as it takes to leave the state in which it rests, then
-    goes there: a shorter pause would not pay. Before tick 0 it has rested for long.
+    goes there: a shorter pause would not pay.
     """
 
-    changing = ("_end", "_counted", "_ticks", "_own")
+    changing = (*RestingServer.changing, "_own")
 
     def __init__(self, name: str, part: BurstMemoryTechnology, rests_in: RestName) -> None:
-        super().__init__(name)
         self._part, self._rests_in = part, rests_in
         self._exit = to_ticks(part.rests[rests_in].exit)
+        super().__init__(name, self._exit + 1)
         self._latency = to_ticks(part.access.latency)
-        self._burst = part.access.burst
-        self._transfer = ceil_div(
-            part.access.transfer * TICKS_PER_SECOND, int(part.access.bandwidth)
-        )
-        self._end: Tick = -self._exit - 1
-        self._counted: Tick = 0
-        self._ticks: Counter[str] = Counter()
-        self._own: Counter[str] = Counter()
+        self._burst, size = part.access.burst, part.access.transfer
+        self._transfer = ceil_div(size * TICKS_PER_SECOND, int(part.access.bandwidth))
+        self._own = Counter[str]()
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a range, one piece after the other. Raises CapacityError beyond."""
@@ -162,7 +157,7 @@ class BurstMemory(OffChipServer):
         return self._serve(action, commands, transfers, start)
 
     def _serve(self, action: str, commands: int, transfers: int, start: Tick) -> Tick:
-        self._settle(start)
+        self.count(start)
         woken = start + (self._exit if start > self._end + self._exit else 0)
         moving = commands * self._latency + transfers * self._transfer
         self._own = Counter({f"{action}_command": commands, f"{action}_transfer": transfers})
@@ -175,38 +170,18 @@ class BurstMemory(OffChipServer):
         """Return the commands and transfers of the last access."""
         return self._own
 
-    def take_background(self, now: Tick) -> Counter[str]:
-        """Settle; nothing happens that no access caused."""
-        self._settle(now)
-        return Counter()
-
-    @property
-    def residency(self) -> Counter[str]:
-        """Ticks in each state up to the last settlement."""
-        return Counter(self._ticks)
+    def states(self, now: Tick) -> tuple[tuple[str, Tick], ...]:
+        """Standby first, then rest."""
+        return (STANDBY, self._end + self._exit), (self._rests_in, now)
 
     def state_key(self, now: Tick) -> Hashable:
         """Return for how long it has been free, up to when it rests."""
-        self._settle(now)
+        self.count(now)
         return min(max(now, self._end) - self._end, self._exit + 1)
 
     def state_at(self, now: Tick) -> Tick:
         """Return the end of the last access, relative to now."""
         return self._end - now
-
-    def resume(self, state: Tick, now: Tick, residency: Counter[str]) -> None:
-        """Go on from a recorded end."""
-        self._end, self._counted = now + state, now
-        self._ticks += residency
-
-    def _settle(self, now: Tick) -> None:
-        """Count the time until now: standby first, then rest."""
-        if now <= self._counted:
-            return
-        rests = max(self._counted, self._end + self._exit)
-        self._ticks[STANDBY] += min(now, rests) - self._counted
-        self._ticks[self._rests_in] += max(0, now - rests)
-        self._counted = now
 
     def _check(self, asked: Range) -> None:
         end = asked.address + (asked.pieces - 1) * asked.stride + asked.size

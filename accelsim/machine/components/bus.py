@@ -8,18 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from accelsim.inputs.quantities import Bits
-from accelsim.machine.components.base import (
-    ANY,
-    ClockedBlock,
-    Datasheet,
-    Interconnect,
-    Part,
-    Price,
-)
+from accelsim.inputs.quantities import Bits, Count, PositiveInt
+from accelsim.machine.components.base import ANY, ClockedBlock, Datasheet, Interconnect, Part, Price
 from accelsim.machine.components.clocked import CycleServer
 from accelsim.machine.components.server import Server
-from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.program import Transfer, Use
 from accelsim.units import Tick, ceil_div

@@ -7,11 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from accelsim.inputs.quantities import Joules, Volts
+from accelsim.inputs.quantities import Count, Joules, PositiveInt, Volts
 from accelsim.inputs.validation import RuleError
 from accelsim.machine.components.base import Datasheet, Price
 from accelsim.machine.components.function_unit import FunctionUnit
-from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.model.operators import find_kind
 from accelsim.program import Command, Elements, Use
@@ -42,13 +41,9 @@ class CoreClusterConfig(FunctionUnit):
     @model_validator(mode="after")
     def _no_more_than_instructions(self) -> Self:
         if self.macs_per_cycle > (most := self.cores * _MACS_OF_INSTRUCTION):
-            raise RuleError(
-                (
-                    ("macs_per_cycle",),
-                    f"{self.macs_per_cycle:g} of {self.cores} cores, whose instructions multiply "
-                    f"four bytes at most; expected at most {most}",
-                )
-            )
+            given = f"{self.macs_per_cycle:g} of {self.cores} cores, whose instructions multiply"
+            message = f"{given} four bytes at most; expected at most {most}"
+            raise RuleError((("macs_per_cycle",), message))
         return self
 
     def instructions(self, asked: Elements, function: str) -> int:
@@ -80,24 +75,19 @@ class CoreClusterConfig(FunctionUnit):
         return self.cores
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Functions and products are paid for by their instructions; V^2 from where it is known.
-
-        Registers, their clock too.
-        """
+        """Instructions pay for functions, products, registers and clocks, by V^2."""
         arithmetic, logic = super().datasheet(name, site), site.logic
         area = (arithmetic.area or 0.0) + self.cores * _MACS_OF_INSTRUCTION * logic.mac.area
         joules = self.energy_per_instruction * (site.clock.voltage / self.at) ** 2
-        paid = {name: Price("elements", 0.0, paid_elsewhere=True) for name in self.functions}
+        prices = {name: Price("elements", 0.0, paid_elsewhere=True) for name in self.functions}
+        prices["mac"] = Price("macs", 0.0, paid_elsewhere=True)
+        prices[INSTRUCTION] = Price("instructions", joules)
         return replace(
             arithmetic,
             area=area,
             leakage=area * logic.leakage,
             cycle=0.0,
-            prices={
-                **paid,
-                "mac": Price("macs", 0.0, paid_elsewhere=True),
-                INSTRUCTION: Price("instructions", joules),
-            },
+            prices=prices,
             source=f"{joules * 1e12:.3g} pJ an instruction, from the machine's file; "
             + logic.sources_of("arithmetic", "mac", "leakage"),
             unpriced="area and leakage of the cores but for their arithmetic",

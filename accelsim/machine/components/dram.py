@@ -54,10 +54,7 @@ class DramConfig(Component):
         return {ANY: Dram(name, self)}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
-        """Bytes are paid by the commands that they cause; standby by the time in each state.
-
-        Controller and PHY on the chip are part of both.
-        """
+        """Commands pay for bytes, time in states for standby; controller and PHY are in both."""
         part, logic = load_dram(self.technology), site.logic
         kelvin = site.process.temperature
         cost = prices(part, self.devices, part.self_refresh_factor(kelvin, self.refreshed))
@@ -135,9 +132,7 @@ class Dram(OffChipServer):
         self._config, self.channel = config, config.channel()
         part = self.channel.technology
         self._part = (part.organisation.digest, part.timing.digest)
-        self._seen: Counter[str] = Counter()
-        self._own: Counter[str] = Counter()
-        self._background: Counter[str] = Counter()
+        self._seen, self._own, self._background = (Counter[str]() for _ in range(3))
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of a range, one piece after the other."""
@@ -167,10 +162,8 @@ class Dram(OffChipServer):
         if not follows:
             self.channel.settle(start)
             self._background += self._new_commands()
-        goes_on = follows and not turn.fresh
-        end = self.channel.access(
-            start, turn.address, turn.size, action == "write", goes_on=goes_on
-        )
+        asked = (start, turn.address, turn.size, action == "write")
+        end = self.channel.access(*asked, goes_on=follows and not turn.fresh)
         self._own = self._new_commands()
         return end - start
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from accelsim.inputs.quantities import Count, PositiveInt
 from accelsim.machine.components.base import ClockedBlock, Datasheet, Part, Price
-from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.program import Command, Use
 

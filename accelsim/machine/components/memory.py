@@ -12,11 +12,10 @@ from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.files import kept
-from accelsim.inputs.quantities import Bits, Bytes, Kelvin, Seconds
+from accelsim.inputs.quantities import Bits, Bytes, Kelvin, PositiveInt, Seconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
-from accelsim.machine.numbers import PositiveInt
 from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
 from accelsim.memory.nvsim_search import NvsimTechnology, Technology
@@ -97,10 +96,7 @@ class MemoryConfig(Component):
         banks = f"; {site.logic.sources_of('banks')}" if at_least_built(region) else ""
         return Datasheet(
             Part.PARAMETERS if parameters else Part.ACTIVATIONS,
-            {
-                "read": Price("words", read),
-                "write": Price("words", write),
-            },
+            {"read": Price("words", read), "write": Price("words", write)},
             area=region.area,
             leakage=region.leakage,
             follows_supply=follows_supply(region, site),
@@ -182,12 +178,9 @@ class Memory(ClockedServer):
     def __init__(self, name: str, region: Region, period: Tick, *, scales: bool = False) -> None:
         super().__init__(name, period)
         array = region.array
-        self._banks = region.banks
-        self._scales = scales
-        self._latencies = {
-            "read": to_ticks(array.read_latency),
-            "write": to_ticks(array.write_latency),
-        }
+        self._banks, self._scales = region.banks, scales
+        read, write = to_ticks(array.read_latency), to_ticks(array.write_latency)
+        self._latencies = {"read": read, "write": write}
         self.word_cycles = self._cycles()
 
     def retime(self, period: Tick) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from copy import copy
 from typing import Any, ClassVar
 
@@ -82,3 +82,40 @@ class OffChipServer(Server):
     @abstractmethod
     def resume(self, state: Any, now: Tick, residency: Counter[str]) -> None:
         """Go on from a recorded state, after the ticks in each state of what is replayed."""
+
+
+class RestingServer(OffChipServer):
+    """One whose states follow from the end of its last answer; before tick 0 it rests for long."""
+
+    changing: ClassVar[tuple[str, ...]] = ("_end", "_counted", "_ticks")
+
+    def __init__(self, name: str, awake: Tick) -> None:
+        super().__init__(name)
+        self._end, self._counted, self._ticks = -awake, 0, Counter[str]()
+
+    @abstractmethod
+    def states(self, now: Tick) -> Iterable[tuple[str, Tick]]:
+        """Return the states that follow one another since the last answer began, and their ends."""
+
+    def count(self, now: Tick) -> None:
+        """Count the time until now, state by state."""
+        now = max(now, self._counted)
+        for state, end in self.states(now):
+            until = min(now, max(end, self._counted))
+            self._ticks[state] += until - self._counted
+            self._counted = until
+
+    def take_background(self, now: Tick) -> Counter[str]:
+        """Settle; nothing happens that no access caused."""
+        self.count(now)
+        return Counter()
+
+    @property
+    def residency(self) -> Counter[str]:
+        """Ticks in each state up to the last settlement."""
+        return Counter(self._ticks)
+
+    def resume(self, state: Tick, now: Tick, residency: Counter[str]) -> None:
+        """Go on from a recorded end."""
+        self._end, self._counted = now + state, now
+        self._ticks += residency

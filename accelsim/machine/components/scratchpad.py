@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import ClassVar, Literal
 
-from accelsim.inputs.quantities import Bits
+from accelsim.inputs.quantities import Bits, PositiveInt
 from accelsim.machine.components.buffers import BufferConfig, Whole
-from accelsim.machine.numbers import PositiveInt
 from accelsim.machine.site import Site
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,7 +13,7 @@ from accelsim.inputs.quantities import Bytes, BytesPerSecond, SimulatedSeconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.burst_memory import BurstMemoryConfig
 from accelsim.machine.components.dram import DramConfig
-from accelsim.machine.components.off_chip import OffChipServer, Turn
+from accelsim.machine.components.off_chip import RestingServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.memory.dram import Direction, DramTechnology, load_dram, prices
@@ -57,10 +56,10 @@ class SimpleDramConfig(Component):
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """Bytes and the time in each state have the price of the parts, or none."""
-        part = self.part
+        part, bus = self.part, 8 * site.logic.interface_bit
         return Datasheet(
             Part.DRAM,
-            {a: Price("bytes", self._moved(part, a, site)) for a in _ACTIONS},
+            {a: Price("bytes", part.moved_energy(a) + bus if part else 0.0) for a in _ACTIONS},
             follows_supply=False,
             states=dict.fromkeys((_SERVES, _WAITS, _RESTS), 0.0) | self._states(part, site),
             source=f"a sequential stream of {part.name}: {part.power.source}" if part else "",
@@ -83,10 +82,7 @@ class SimpleDramConfig(Component):
         return self.bandwidth
 
     def byte_energy(self, action: Direction, site: Site) -> float:
-        """Return the energy of a byte of the stream, 0 without a price [J/B].
-
-        Its background is part of it, and so are controller and PHY.
-        """
+        """Return a byte of the stream with background, controller, PHY [J/B]; 0 without a price."""
         part = self.part
         return part.stream_energy(action) + 8 * site.logic.interface_bit if part else 0.0
 
@@ -94,9 +90,6 @@ class SimpleDramConfig(Component):
         """Return an access to equal rows that lie one behind the other: each in whole accesses."""
         row = ceil_div(asked.size, rows)
         return Range(asked.address, row, rows, row)
-
-    def _moved(self, part: DramTechnology | None, action: Direction, site: Site) -> float:
-        return part.moved_energy(action) + 8 * site.logic.interface_bit if part else 0.0
 
     def _states(self, part: DramTechnology | None, site: Site) -> dict[str, float]:
         if part is None:
@@ -120,20 +113,15 @@ class SimpleDramConfig(Component):
         return devices
 
 
-class SimpleDram(OffChipServer):
+class SimpleDram(RestingServer):
     """An access at a time; answers are under way beside later accesses."""
 
-    changing = ("_end", "_counted", "_residency")
-
     def __init__(self, name: str, config: SimpleDramConfig) -> None:
-        super().__init__(name)
-        self._access = config.access
-        self._ticks = max(1, round(config.access / config.bandwidth * TICKS_PER_SECOND))
-        self.lag = to_ticks(config.latency)
         self._hold = to_ticks(config.hold)
-        self._end: Tick = -self._hold
-        self._counted: Tick = 0
-        self._residency: Counter[str] = Counter()
+        super().__init__(name, self._hold)
+        self._access = config.access
+        self._served_in = max(1, round(config.access / config.bandwidth * TICKS_PER_SECOND))
+        self.lag = to_ticks(config.latency)
 
     def occupancy(self, use: Use, start: Tick) -> Tick:
         """Return the ticks of whole accesses, for each piece of a range."""
@@ -150,41 +138,23 @@ class SimpleDram(OffChipServer):
         return self._serve(ceil_div(turn.size, self._access), start)
 
     def _serve(self, accesses: int, start: Tick) -> Tick:
-        self._count(start)
-        ticks = accesses * self._ticks
+        self.count(start)
+        ticks = accesses * self._served_in
         self._end = start + ticks + self.lag
         return ticks
 
-    def take_background(self, now: Tick) -> Counter[str]:
-        """Settle; nothing happens that no access caused."""
-        self._count(now)
-        return Counter()
-
-    @property
-    def residency(self) -> Counter[str]:
-        """Ticks in each state up to the last settlement."""
-        return Counter(self._residency)
+    def states(self, now: Tick) -> tuple[tuple[str, Tick], ...]:
+        """Serving until the last answer, waiting, rest."""
+        return (_SERVES, self._end), (_WAITS, self._end + self._hold), (_RESTS, now)
 
     def state_key(self, now: Tick) -> Hashable:
         """Return when it has answered, relative to now, back to where it rests."""
-        self._count(now)
+        self.count(now)
         return self.state_at(now)
 
     def state_at(self, now: Tick) -> Tick:
         """Return the same; it must be settled to now."""
         return max(self._end - now, -self._hold)
-
-    def resume(self, state: Tick, now: Tick, residency: Counter[str]) -> None:
-        """Go on from a recorded end."""
-        self._end, self._counted = now + state, now
-        self._residency += residency
-
-    def _count(self, now: Tick) -> None:
-        """Count the time until now: serving until the last answer, waiting, rest."""
-        for state, end in ((_SERVES, self._end), (_WAITS, self._end + self._hold), (_RESTS, now)):
-            until = min(now, max(end, self._counted))
-            self._residency[state] += until - self._counted
-            self._counted = until
 
 
 def off_chip_kind(value: Any) -> str:

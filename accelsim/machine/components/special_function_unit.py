@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from accelsim.inputs.quantities import Count, PositiveInt
 from accelsim.inputs.validation import RuleError
 from accelsim.machine.components.base import ANY
 from accelsim.machine.components.clocked import CycleServer
 from accelsim.machine.components.function_unit import FunctionUnit, row_recipes, unknown_function
 from accelsim.machine.components.memory import Memory
 from accelsim.machine.components.server import Server
-from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.machine.timing.sfu_timing import Routine, routine_of
 from accelsim.model.operators import Recipe

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from accelsim.inputs.quantities import Joules, SimulatedSeconds, Volts
+from accelsim.inputs.quantities import Fraction, Joules, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
 from accelsim.machine.components.server import Server
@@ -16,8 +16,6 @@ from accelsim.machine.site import Site
 from accelsim.memory.silicon import load_silicon
 from accelsim.program import Command, Use
 from accelsim.units import Tick, to_ticks
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class WakeUpConfig(ConfigModel):
@@ -37,10 +35,7 @@ class RetentionConfig(WakeUpConfig):
 
 
 class LdoConfig(ConfigModel):
-    """A linear regulator: the current of the logic is drawn at the voltage of its ``input``.
-
-    Its own current, about 1 %, is left out.
-    """
+    """A linear regulator draws the logic's current at its ``input``; its own, 1 %, is left out."""
 
     kind: Literal["ldo"]
     input: Volts
@@ -98,10 +93,8 @@ class PowerConfig(Component, WakeUpConfig):
         if process.source == "nvsim":
             return self
         known, grade = load_silicon(process.silicon_file), process.grade
-        measured = {
-            "gated_leakage": known.gated_leakage.at(grade),
-            "wake_up_time": known.wake_up_time.at(grade),
-        }
+        names = ("gated_leakage", "wake_up_time")
+        measured = {name: getattr(known, name).at(grade) for name in names}
         return self.model_copy(update={k: v for k, v in measured.items() if v is not None})
 
     def changes(self, site: Site) -> dict[str, tuple[float, float]]:
@@ -142,13 +135,10 @@ class PowerConfig(Component, WakeUpConfig):
 
 def _beyond(site: Site) -> str:
     """Tell of a clock faster than any that the account of logic knows."""
-    known, clock = site.logic.frequency, site.clock.frequency
-    if clock <= known:
-        return ""
-    return (
-        f"a clock of {clock / 1e9:g} GHz, beyond the {known / 1e9:g} GHz of the account of logic: "
-        "what faster gates and registers cost more is left out"
-    )
+    known, clock = site.logic.frequency / 1e9, site.clock.frequency / 1e9
+    told = f"a clock of {clock:g} GHz, beyond the {known:g} GHz of the account of logic: "
+    more = "what faster gates and registers cost more is left out"
+    return told + more if clock > known else ""
 
 
 class Supply(Server):

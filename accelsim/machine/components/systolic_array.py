@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from accelsim.machine.components.arithmetic import PADDED, multipliers
 from accelsim.machine.components.base import ANY, Datapath, Datasheet
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
-from accelsim.machine.numbers import ArraySide
 from accelsim.machine.site import Site
 from accelsim.machine.timing.systolic import Dataflow, SystolicTiming
 from accelsim.program import Product, Use
 from accelsim.units import Tick
+
+ArraySide = Annotated[int, Field(gt=0, le=1024)]
 
 
 class SystolicArrayConfig(Datapath):

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from accelsim.inputs.quantities import Count
 from accelsim.inputs.validation import RuleError
 from accelsim.machine.components.arithmetic import PADDED, multipliers
 from accelsim.machine.components.base import ClockedBlock, Datapath, Datasheet
-from accelsim.machine.numbers import Count
 from accelsim.machine.site import Site
 from accelsim.machine.timing.pe_pipeline import PeTiming, Pipeline
 from accelsim.machine.timing.pe_timing import product_cycles
@@ -98,16 +98,14 @@ def loaded_cycles(
     if config.write_port != "shared":
         return cycles, 0
     size = config.vector_size
-    outputs, depth = ceil_div(asked.rows, size) * ceil_div(asked.columns, size), asked.depth
-    tiles = (outputs, ceil_div(depth, size))
-    timing = (_timing(config), *tiles, loads, arrival)
+    outputs = ceil_div(asked.rows, size) * ceil_div(asked.columns, size)
+    timing = (_timing(config), outputs, ceil_div(asked.depth, size), loads, arrival)
     product = Pipeline(*timing).run() + config.command_cycles
     return product, Pipeline(*timing).run_loads() - max(loads)
 
 
 def _timing(config: PeArrayConfig) -> PeTiming:
-    shared = config.write_port == "shared"
-    return PeTiming(config.vector_size, config.tile_schedule, shared)
+    return PeTiming(config.vector_size, config.tile_schedule, config.write_port == "shared")
 
 
 def port_vectors(config: PeArrayConfig, rows: int, columns: int, depth: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from accelsim.inputs.quantities import Count, PositiveInt
 from accelsim.machine.components.function_unit import FunctionUnit
-from accelsim.machine.numbers import Count, PositiveInt
 from accelsim.machine.site import Site
 from accelsim.model.operators import find_kind
 from accelsim.program import Elements, Use

@@ -246,10 +246,8 @@ class DramChannel:
         """Send column commands from ``first`` on; return the earliest tick of the next one."""
         ticks = self._ticks
         following = first + count * ticks.burst_gap
-        if write:
-            to_precharge = ticks.write_latency + ticks.burst + ticks.write_recovery
-        else:
-            to_precharge = ticks.read_to_precharge
+        written = ticks.write_latency + ticks.burst + ticks.write_recovery
+        to_precharge = written if write else ticks.read_to_precharge
         can_precharge = following - ticks.burst_gap + to_precharge
         self._can_precharge[bank] = max(self._can_precharge[bank], can_precharge)
         return following

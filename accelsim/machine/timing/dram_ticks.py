@@ -38,8 +38,8 @@ class DramTicks:
     def of(cls, technology: DramTechnology, idle_state: IdleState) -> DramTicks:
         """Return the ticks of a part; the exit and minimum stay are those of the idle state."""
         timing = technology.timing
-        names = [field.name for field in fields(cls) if field.name in type(timing).model_fields]
-        named = {name: to_ticks(getattr(timing, name)) for name in names}
+        own = {field.name for field in fields(cls)}
+        named = {name: to_ticks(time) for name, time in timing if name in own}
         burst = to_ticks(technology.burst_time)
         leave, stay = {
             "self_refresh": (timing.self_refresh_exit, timing.self_refresh_minimum),

@@ -70,10 +70,7 @@ class SystolicTiming:
         return product.groups * serial
 
     def slots(self, product: Product) -> int:
-        """Return the multiplications of all elements while a product streams through whole folds.
-
-        Bubbles between streams multiply nothing.
-        """
+        """Return the multiplications of all elements while a product streams, bubbles left out."""
         down, across, streamed = self._assign(product.rows, product.columns, product.depth)
         folds = ceil_div(down, self.rows) * ceil_div(across, self.columns)
         return product.groups * folds * self.rows * self.columns * streamed

@@ -72,10 +72,8 @@ def restore(
     taken for detected and stay as read. A true decoder takes some of them for correctable, 3 % of
     BCH-3 and 0.4 % of BCH-4 over 512 bits, and turns as many bits more.
     """
-    flipped = _BITS[words ^ written].sum(axis=1, dtype=np.int64)
-    flipped += _BITS[(checks ^ written_checks).view(np.uint8).reshape(-1, 8)].sum(
-        axis=1, dtype=np.int64
-    )
+    differing = (checks ^ written_checks).view(np.uint8).reshape(-1, 8)
+    flipped = _BITS[np.hstack((words ^ written, differing))].sum(axis=1, dtype=np.int64)
     right = (flipped > 0) & (flipped <= code.correctable)
     restored = np.where(right[:, None], written, words)
     return Corrected(restored, np.flatnonzero(right), np.flatnonzero(flipped > code.correctable))

@@ -62,10 +62,7 @@ def level_counts(levels: Plane, bits: int) -> tuple[int, ...]:
 
 
 def draw_faults(
-    levels: Plane,
-    transitions: Transitions,
-    generator: np.random.Generator,
-    counts: Sequence[int],
+    levels: Plane, transitions: Transitions, generator: np.random.Generator, counts: Sequence[int]
 ) -> Faults:
     """Return one draw of the misread cells of levels; ``counts`` are the cells at each level."""
     flat = levels.reshape(-1)

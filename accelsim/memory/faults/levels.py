@@ -51,10 +51,7 @@ def check_count(name: str, given: Sequence[float], wanted: int, bits_per_cell: i
 
 @dataclass(frozen=True)
 class Transitions:
-    """Probabilities that a level is taken for a neighbour.
-
-    ``up[i]``: level i is taken for i + 1; ``down[i]``: level i + 1 is taken for i.
-    """
+    """Probabilities of a misread: ``up[i]`` of level i for i + 1, ``down[i]`` of i + 1 for i."""
 
     up: tuple[float, ...]
     down: tuple[float, ...]
@@ -102,12 +99,8 @@ def thresholds(means: Sequence[float], sigmas: Sequence[float]) -> tuple[float, 
 
     Raises ConfigError where one density lies above the other all the way between the means.
     """
-    return tuple(
-        _crossing(level, *low, *high)
-        for level, (low, high) in enumerate(
-            itertools.pairwise(zip(means, sigmas, strict=True)),
-        )
-    )
+    pairs = itertools.pairwise(zip(means, sigmas, strict=True))
+    return tuple(_crossing(level, *low, *high) for level, (low, high) in enumerate(pairs))
 
 
 def _crossing(level: int, low: float, low_sigma: float, high: float, high_sigma: float) -> float:
@@ -134,15 +127,13 @@ def transitions_of(
 
     By the complementary error function, exact to the last digits down to 1e-300.
     """
+    lower, upper = (
+        zip(cuts, means, sigmas, strict=False),
+        zip(cuts, means[1:], sigmas[1:], strict=True),
+    )
     return Transitions(
-        up=tuple(
-            _tail((cut - mean) / sigma)
-            for cut, mean, sigma in zip(cuts, means[:-1], sigmas[:-1], strict=True)
-        ),
-        down=tuple(
-            _tail((mean - cut) / sigma)
-            for cut, mean, sigma in zip(cuts, means[1:], sigmas[1:], strict=True)
-        ),
+        up=tuple(_tail((cut - mean) / sigma) for cut, mean, sigma in lower),
+        down=tuple(_tail((mean - cut) / sigma) for cut, mean, sigma in upper),
     )
 
 

@@ -38,10 +38,7 @@ class MeasuredErrors(ConfigModel):
 
 
 class RetentionErrors(ConfigModel):
-    """Errors of bits that heat causes, by time at a ``temperature``.
-
-    They come ``acceleration`` times sooner for every 20 K more.
-    """
+    """Errors of bits by time at a ``temperature``, ``acceleration`` times sooner 20 K above."""
 
     temperature: Kelvin
     acceleration: Annotated[float, Field(ge=1)]
@@ -81,9 +78,8 @@ class MeasuredCells(ConfigModel):
 
     @model_validator(mode="after")
     def _one_for_each_level(self) -> MeasuredCells:
-        check_count(
-            "misread_levels", self.misread_levels, 2**self.bits_per_cell, self.bits_per_cell
-        )
+        bits = self.bits_per_cell
+        check_count("misread_levels", self.misread_levels, 2**bits, bits)
         if not sum(self.misread_levels):
             raise ValueError("misread_levels are all zero; some level is misread")
         if any(a.elapsed >= b.elapsed for a, b in itertools.pairwise(self.errors)):
@@ -124,12 +120,8 @@ class MeasuredCells(ConfigModel):
         error = self.cell_error(grade, elapsed, temperature)
         scale = error * len(self.misread_levels) / math.fsum(self.misread_levels)
         levels = [min(1.0, scale * share) for share in self.misread_levels]
-        top = len(levels) - 1
-        up = [each if level == 0 else each / 2 for level, each in enumerate(levels[:-1])]
-        down = [
-            each if level == top else each / 2 for level, each in enumerate(levels[1:], start=1)
-        ]
-        return Transitions(tuple(up), tuple(down))
+        inner = [each / 2 for each in levels[1:-1]]
+        return Transitions((levels[0], *inner), (*inner, levels[-1]))
 
 
 def _power_law(points: Sequence[tuple[float, float]], time: float) -> float:

@@ -119,11 +119,9 @@ class FaultConfig(ConfigModel):
         stated = [entry.bits_per_cell for entry in self.transitions]
         stated += [1] if self.one_bit_error_rate is not None else []
         for index, entry in enumerate(self.transitions):
-            if stated.count(entry.bits_per_cell) > 1:
-                message = (
-                    f"cells of {entry.bits_per_cell} bits are stated twice; keep one, or leave "
-                    "out one_bit_error_rate"
-                )
+            if stated.count(bits := entry.bits_per_cell) > 1:
+                advice = "keep one, or leave out one_bit_error_rate"
+                message = f"cells of {bits} bits are stated twice; {advice}"
                 raise RuleError((("transitions", index, "bits_per_cell"), message))
         return self
 
@@ -136,7 +134,7 @@ def fault_model(technology: MemoryTechnology, bits: int, config: FaultConfig) ->
     are stated, and where a probability grows beyond 1.
     """
     misread = _scaled(_misread(technology, bits, config), config.fault_scale)
-    return _disturbed(misread, config.read_disturb)
+    return _disturbed(misread, config.read_disturb) if config.read_disturb else misread
 
 
 def _misread(technology: MemoryTechnology, bits: int, config: FaultConfig) -> Transitions:
@@ -198,11 +196,12 @@ def _scaled(table: Transitions, scale: float) -> Transitions:
     return scaled
 
 
-def _disturbed(table: Transitions, disturb: ReadDisturbConfig | None) -> Transitions:
+def _disturbed(table: Transitions, disturb: ReadDisturbConfig) -> Transitions:
     """Add the cells that were disturbed, of those that are not misread anyway."""
-    if disturb is None:
-        return table
-    moved = _at_least_once(disturb.probability, disturb.reads)
+    # 1 - (1 - p)^n without losing small p.
+    moved = float(disturb.reads > 0)
+    if disturb.probability < 1:
+        moved = -math.expm1(disturb.reads * math.log1p(-disturb.probability))
     up, down = list(table.up), list(table.down)
     for level in range(len(up) + 1):
         left = max(0.0, 1 - math.fsum(table.of_level(level)))
@@ -211,10 +210,3 @@ def _disturbed(table: Transitions, disturb: ReadDisturbConfig | None) -> Transit
         elif disturb.toward == "down" and level:
             down[level - 1] += moved * left
     return Transitions(tuple(up), tuple(down))
-
-
-def _at_least_once(probability: float, times: int) -> float:
-    """Return 1 - (1 - p)^n without losing small p."""
-    if probability == 1:
-        return float(times > 0)
-    return -math.expm1(times * math.log1p(-probability))

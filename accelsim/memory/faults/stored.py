@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import fsum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.memory.cells import CellFormat
 from accelsim.memory.faults.hamming import correct, encode, pack_words, restore, unpack_words
@@ -43,12 +44,7 @@ class StoredPart:
         return fsum(array.expected_faults(model) for array in self.arrays)
 
 
-def store_part(
-    codes: Codes,
-    bits: int,
-    cells: CellFormat,
-    code: Code | None = None,
-) -> StoredPart:
+def store_part(codes: Codes, bits: int, cells: CellFormat, code: Code | None = None) -> StoredPart:
     """Return codes of ``bits`` bits, flattened, as they are stored.
 
     Check bits lie in cells of ``cells.bits_per_cell`` and ``cells.coding`` whatever ``cells.high``
@@ -97,3 +93,42 @@ def read_part(
         fixed = restore(words, checks.astype(np.uint64), written, encode(written, code), code)
     restored = unpack_words(fixed.words, part.bits, codes.size).astype(codes.dtype)
     return Readout(restored, faults + more, len(fixed.corrected), len(fixed.detected))
+
+
+Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+
+
+def row_counts(mask: Mask) -> npt.NDArray[np.int64]:
+    """Return the stored values of each row; rows are the last axis of the mask."""
+    counts: npt.NDArray[np.int64] = mask.reshape(-1, mask.shape[-1]).sum(axis=1, dtype=np.int64)
+    return counts
+
+
+def decode_with_faulty_mask(
+    mask: Mask, values: Values, counts: npt.NDArray[np.int64] | None = None
+) -> Values:
+    """Return the tensor that a reader makes of packed values and a mask with wrong bits.
+
+    Packed values are taken in order, so one bit shifts all that follow: one that reads 1 instead of
+    0 takes the value of a later element, one that reads 0 leaves a value to the next. EdgeBERT
+    packs the lanes of a vector apart in its operand buffers alone; parameter memories hold the
+    stream, and the mask is expanded on the way, so lanes do not limit the shift.
+    ``mask`` has the tensor's shape, ``values`` are the stored non-zeros in order. ``counts``, the
+    stored values of each row (``row_counts`` of the mask as written), let every row start afresh.
+    Where the mask asks for more values than there are, zeros are read; values that nobody asks
+    for are dropped. With the mask as written this is the exact decoder.
+    """
+    tensor = np.zeros(mask.shape, values.dtype)
+    taken = np.flatnonzero(mask)
+    if counts is None:
+        taken = taken[: values.size]
+        tensor.reshape(-1)[taken] = values[: taken.size]
+        return tensor
+    asked, ends = row_counts(mask), np.cumsum(counts)
+    # Row by row, the place of the values read as against a stream without new starts.
+    shift = (ends - counts) - (np.cumsum(asked) - asked)
+    source = np.arange(taken.size) + np.repeat(shift, asked)
+    served = source < np.repeat(ends, asked)
+    tensor.reshape(-1)[taken[served]] = values[source[served]]
+    return tensor

@@ -42,7 +42,7 @@ def read_cacti(text: str, file: str) -> Found:
         fields,
         area=area,
         leakage=leakage,
-        word=8 * int(fields.number("Block size (bytes)", whole=True)),
+        word=8 * fields.count("Block size (bytes)"),
         names=("Total cache size (bytes)", "Number of banks", "Technology size (nm)", MARK,
                "Total dynamic read energy per access (nJ)",
                "Total dynamic write energy per access (nJ)"),
@@ -74,12 +74,12 @@ def _point(
         "write_latency_ns": time,
         "read_energy_pJ": fields.number(read).scaleb(3),
         "write_energy_pJ": fields.number(write).scaleb(3),
-        "leakage_mW": leakage * int(fields.number(banks, whole=True)),
+        "leakage_mW": leakage * fields.count(banks),
     }
     return Point(
-        capacity=int(fields.number(capacity, whole=True)),
-        word=word,
-        figures=figures,
+        fields.count(capacity),
+        word,
+        figures,
         node=f"{plain(fields.number(node))} nm",
         roadmap=roadmap,
         temperature=f"{temperature} K" if temperature else None,
@@ -89,8 +89,7 @@ def _point(
 def _entries(text: str) -> tuple[dict[str, Entry], str]:
     """Return what is wanted and the other results by name, and how many more values there are."""
     found: dict[str, Entry] = {}
-    others = 0
-    results = False
+    others, results = 0, False
     for number, line in enumerate(text.splitlines(), 1):
         label, colon, value = line.partition(":")
         name = " ".join(label.split())
@@ -114,14 +113,13 @@ def _area(fields: Fields) -> Decimal:
 
 
 def _read_table(text: str, file: str) -> Found:
-    points = []
-    unused: dict[str, None] = {}
+    points, unused = list[Point](), dict[str, None]()
     for fields in table_rows(text, file):
         point = _point(
             fields,
             area=fields.number("Area (mm2)"),
             leakage=fields.number("Standby leakage per bank(mW)"),
-            word=int(fields.number("Output width (bits)", whole=True)),
+            word=fields.count("Output width (bits)"),
             names=("Capacity (bytes)", "Number of banks", TABLE_MARK, MARK,
                    "Dynamic read energy (nJ)", "Dynamic write energy (nJ)"),
         )  # fmt: skip

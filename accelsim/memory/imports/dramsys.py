@@ -28,6 +28,8 @@ _CURRENTS = ("IDD0", "IDD2P", "IDD2N", "IDD3N", "IDD4R", "IDD4W", "IDD5", "IDD6"
 # Rails of a part, and what a memspec appends to the name of a current on it.
 _RAILS = {"VDD1": "1", "VDD2": "2", "VDDQ": "q"}
 _LPDDR = ("LPDDR", "WIDEIO")
+_REFRESH = ("tRFCab", "tREFI")
+Part = dict[str, Any]
 
 
 def read_memspec(text: str, file: str) -> Mapping[str, Any]:
@@ -59,17 +61,16 @@ class Memspec:
         values = self.group(group)
         # A memspec says idd2nQ and idd0ql for what others call idd2nq and idd0q.
         known = {name.lower(): name for name in values}
-        for name in names:
-            own = known.get(name.lower())
-            if own is not None:
-                self._asked.add(f"{group}.{own}")
-                if not isinstance(values[own], Decimal) or not 0 <= values[own] < 10**12:
-                    raise ConfigError(
-                        f"{self._file}: {group}.{own}: expected a number, got {values[own]!r:.60}"
-                    )
-                return Decimal(values[own])
-        self._missing.append(f"{group}.{names[0]}")
-        return Decimal(1)
+        own = next((known[name.lower()] for name in names if name.lower() in known), None)
+        if own is None:
+            self._missing.append(f"{group}.{names[0]}")
+            return Decimal(1)
+        self._asked.add(f"{group}.{own}")
+        found = values[own]
+        if not isinstance(found, Decimal) or not 0 <= found < 10**12:
+            where = f"{self._file}: {group}.{own}"
+            raise ConfigError(f"{where}: expected a number, got {found!r:.60}")
+        return found
 
     def has(self, group: str, name: str) -> bool:
         """Return whether a group has a number of a name that is not zero."""
@@ -121,9 +122,6 @@ def read_dramsys(text: str, file: str, like: Mapping[str, Any]) -> tuple[Part, t
     return part, found.check()
 
 
-Part = dict[str, Any]
-
-
 def _organisation(found: Memspec) -> Part:
     def number(*names: str) -> int:
         return int(found.number("memarchitecturespec", *names))
@@ -142,8 +140,7 @@ def _timing(found: Memspec, kind: str) -> tuple[Part, list[str]]:
     group = "memtimingspec"
     old = found.has(group, "clkMhz")
     clock = 1000 / found.number(group, "clkMhz") if old else found.number(group, "tCK").scaleb(9)
-    clocks, notes = dict(_CLOCKS), []
-    never: Part = {}
+    clocks, notes, never = dict(_CLOCKS), list[str](), Part()
     if "MRAM" in kind and not found.has(group, "REFI"):
         # It never forgets: refreshed once in 30 years, at the price of nothing.
         clocks = {name: names for name, names in clocks.items() if name not in _REFRESH}
@@ -152,9 +149,6 @@ def _timing(found: Memspec, kind: str) -> tuple[Part, list[str]]:
     known = {name: found.number(group, *names) for name, names in clocks.items()}
     times = {name: f"{plain(count * clock)} ns" for name, count in known.items()}
     return {"tCK": f"{plain(clock)} ns", **times, **never}, notes
-
-
-_REFRESH = ("tRFCab", "tREFI")
 
 
 def _power(found: Memspec, kind: str, source: str, file: str, like: Mapping[str, Any]) -> Part:
@@ -171,9 +165,7 @@ def _power(found: Memspec, kind: str, source: str, file: str, like: Mapping[str,
     milli = Decimal(1) if found.has("memtimingspec", "clkMhz") else Decimal(1000)
     power: Part = {"source": source}
     for rail, suffix in rails.items():
-        voltage = {"VDD1": "vdd1", "VDD2": "vdd2", "VDDQ": "vddq"}[rail]
-        if not low_power:
-            voltage = "vpp" if rail == "VDD1" else "vdd"
+        voltage = rail.lower() if low_power else {"VDD1": "vpp", "VDD2": "vdd"}[rail]
         if rail != "VDD2" and not found.has(group, voltage):
             continue
         volts = found.number(group, voltage)

@@ -72,7 +72,7 @@ def _name(fields: Fields) -> str:
 
 
 def _point(fields: Fields) -> Point:
-    bits = int(fields.number(_BITS, whole=True)) if _BITS in fields.entries else 1
+    bits = fields.count(_BITS) if _BITS in fields.entries else 1
     goal = fields.text("OptimizationTarget")
     if goal is None:
         fields.missing.append("OptimizationTarget")
@@ -80,10 +80,9 @@ def _point(fields: Fields) -> Point:
         known = ", ".join(TARGETS)
         raise fields.wrong("OptimizationTarget", f"expected one of {known}, got '{goal[:60]}'")
     # NVSim counts cells: each holds that many bits of data.
-    capacity = fields.number("Capacity (MB)") * bits * 2**20
     return Point(
-        capacity=int(capacity),
-        word=int(fields.number("WordWidth (bit)", whole=True)) * bits,
+        capacity=int(fields.number("Capacity (MB)") * bits * 2**20),
+        word=fields.count("WordWidth (bit)") * bits,
         figures={column: fields.number(name) for column, name in _FIGURES.items()},
         target=TARGETS.get(goal or "", ANY),
         bits_per_cell=bits,

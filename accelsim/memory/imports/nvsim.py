@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
+from math import prod
 
 from accelsim.errors import ConfigError
 from accelsim.memory.imports.points import VOLATILE_CELLS, Entry, Fields, Found, Point
@@ -96,14 +97,10 @@ def read_nvsim_runs(text: str, file: str) -> Found:
 
 def with_cells(found: Found, bits_per_cell: int) -> Found:
     """Return arrays whose cells hold several bits: NVSim counts cells, so they hold more data."""
+    n = bits_per_cell
     points = tuple(
-        replace(
-            point,
-            bits_per_cell=bits_per_cell,
-            capacity=point.capacity * bits_per_cell,
-            word=point.word * bits_per_cell,
-        )
-        for point in found.points
+        replace(each, bits_per_cell=n, capacity=n * each.capacity, word=n * each.word)
+        for each in found.points
     )
     note = f"{found.tool} counts cells: capacity and word are {bits_per_cell} times what it says"
     return replace(found, points=points, notes=(*found.notes, note))
@@ -118,7 +115,8 @@ def _fields(text: str, file: str) -> tuple[Fields, int]:
             breakdown += 1
         # A cache has a summary, its data array and its tags: the first after RESULT is wanted.
         elif label == "RESULT":
-            entries = {name: each for name, each in entries.items() if name not in _SUMMED}
+            # Of a cache's summary, tags included.
+            entries.pop("Total Area", None)
             entries["RESULT"] = Entry("", number)
         elif label not in entries:
             entries[label] = Entry(value, number)
@@ -126,10 +124,6 @@ def _fields(text: str, file: str) -> tuple[Fields, int]:
             break
     entries.pop("RESULT", None)
     return Fields(file, entries), breakdown
-
-
-# What the summary of a cache, tags included, has in common with its arrays.
-_SUMMED = ("Total Area",)
 
 
 def _labelled(text: str) -> Iterator[tuple[int, str, str]]:
@@ -165,8 +159,8 @@ def _slower(fields: Fields, column: str, what: str) -> Decimal:
 
 def _word(fields: Fields) -> int:
     if "Cache Line Size" in fields.entries:
-        return 8 * int(fields.number("Cache Line Size", whole=True))
-    return int(fields.number("Data Width", whole=True))
+        return 8 * fields.count("Cache Line Size")
+    return fields.count("Data Width")
 
 
 def _capacity(fields: Fields) -> int:
@@ -175,11 +169,7 @@ def _capacity(fields: Fields) -> int:
     sizes = [_PAIR.match(fields.text(name) or "") for name in parts]
     text = fields.text("Capacity")
     if all(sizes):
-        cells = 1
-        for size in sizes:
-            assert size is not None
-            cells *= int(size[1]) * int(size[2])
-        return cells // 8
+        return prod(int(size[1]) * int(size[2]) for size in sizes if size) // 8
     if text is None:
         fields.missing.append("Capacity")
         return 1

@@ -97,35 +97,34 @@ class Fields:
 
     def text(self, *names: str) -> str | None:
         """Return the value of the first name that is there."""
-        for name in names:
-            if name in self.entries:
-                self.asked.add(name)
-                return self.entries[name].text
-        return None
+        name = next((each for each in names if each in self.entries), None)
+        self.asked |= {name} if name else set()
+        return self.entries[name].text if name else None
 
     def number(self, *names: str, whole: bool = False) -> Decimal:
         """Return a positive number; one that is missing is noted and taken as 1."""
-        text = self.text(*names)
-        if text is None:
-            self.missing.append(names[0])
-            return Decimal(1)
-        name = next(each for each in names if each in self.entries)
-        return self._positive(name, text, whole=whole)[0]
+        name = next((each for each in names if each in self.entries), names[0])
+        return self._positive(name, whole=whole)[0]
 
-    def quantity(self, column: str, *names: str) -> Decimal:
-        """Return a positive quantity in the unit of a table's column."""
-        text = self.text(*names)
-        if text is None:
-            self.missing.append(names[0])
-            return Decimal(1)
-        name = next(each for each in names if each in self.entries)
-        value, unit = self._positive(name, text)
+    def count(self, name: str) -> int:
+        """Return a positive whole number in the same way."""
+        return int(self.number(name, whole=True))
+
+    def quantity(self, column: str, name: str) -> Decimal:
+        """Return a positive quantity in the unit of a table's column, in the same way."""
+        value, unit = self._positive(name)
+        if unit is None:
+            return value
         if unit not in UNITS[column]:
             known = ", ".join(UNITS[column])
-            raise self.wrong(name, f"expected a unit of {known}, got '{text[:60]}'")
+            raise self.wrong(name, f"expected a unit of {known}, got '{self.text(name)!s:.60}'")
         return value.scaleb(UNITS[column][unit])
 
-    def _positive(self, name: str, text: str, *, whole: bool = False) -> tuple[Decimal, str]:
+    def _positive(self, name: str, *, whole: bool = False) -> tuple[Decimal, str | None]:
+        text = self.text(name)
+        if text is None:
+            self.missing.append(name)
+            return Decimal(1), None
         found = _NUMBER.match(text)
         value = Decimal(found[0]) if found else Decimal(0)
         if value <= 0 or (whole and value != value.to_integral_value()):

@@ -18,6 +18,7 @@ from accelsim.memory.files import technology_path
 from accelsim.memory.imports import cacti, dramsys, nvmexplorer, nvsim
 from accelsim.memory.imports.points import COLUMNS, Found, Point, plain
 from accelsim.memory.macro import MacroFile
+from accelsim.memory.tables import FIGURES
 from accelsim.memory.technology import read_technology
 from accelsim.values import dataclass
 
@@ -28,6 +29,10 @@ _MOST_PARSED = 1 << 18
 _MOST_POINTS = 10_000
 _PARSED = ("dramsys", "macro")
 _DEFAULT_DRAM = "lpddr4_3200"
+_AS_STATED = """\
+# Also for conditions, targets and capacities that are not in the table; each array says so.
+as_stated: true
+"""
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Written:
-    """The text of a technology file, its tool, and the fields that were passed over.
-
-    ``key`` is what of a machine takes the file.
-    """
+    """A technology file's text, tool, ``key`` in machines, and the fields that were passed over."""
 
     text: str
     tool: str
@@ -188,20 +190,13 @@ def _arrays(texts: Mapping[Path, str], form: str, given: Given) -> Written:
     return Written(text, first.tool, "memories.NAME", unused)
 
 
-_AS_STATED = """\
-# Also for conditions, targets and capacities that are not in the table; each array says so.
-as_stated: true
-"""
-
-
 def _completed(found: Found, given: Given) -> Found:
     """Return what was found with what the user adds; a size is that of a file of one array."""
     if given.bits_per_cell and found.tool in ("NVSim", "NS-Cache"):
         found = nvsim.with_cells(found, given.bits_per_cell)
-    stated = {"node": given.node, "roadmap": given.roadmap, "temperature": given.temperature}
-    sizes = {"capacity": given.capacity, "word": given.word}
-    changes: dict[str, Any] = {k: v for k, v in {**stated, **sizes}.items() if v is not None}
-    if len(found.points) > 1 and any(sizes.values()):
+    named = {n: getattr(given, n) for n in ("node", "roadmap", "temperature", "capacity", "word")}
+    changes = {name: value for name, value in named.items() if value is not None}
+    if len(found.points) > 1 and (given.capacity or given.word):
         raise ConfigError("--capacity and --word are of one array; this file has several")
     return replace(found, points=tuple(replace(point, **changes) for point in found.points))
 
@@ -234,14 +229,10 @@ def _cells(point: Point) -> Iterator[str]:
 def _read_macro(text: str, file: str) -> Found:
     sheet = validate(parse_document(text, Path(file)), MacroFile)
     row = sheet.row
-    si = (row.area, row.read_latency, row.write_latency, row.read_energy, row.write_energy,
-          row.leakage)  # fmt: skip
-    powers = (6, 9, 9, 12, 12, 3)
-    values = (Decimal(repr(value)).scaleb(power) for value, power in zip(si, powers, strict=True))
     point = Point(
         sheet.capacity,
         sheet.word,
-        dict(zip(COLUMNS, values, strict=True)),
+        {c: Decimal(repr(getattr(row, FIGURES[c][0]))).scaleb(-FIGURES[c][1]) for c in COLUMNS},
         bits_per_cell=sheet.bits_per_cell,
         node=_text(sheet.node, 9, "nm"),
         temperature=_text(sheet.temperature, 0, "K"),

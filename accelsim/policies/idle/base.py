@@ -89,13 +89,9 @@ def _is_sound(steps: object) -> bool:
     """Whether something is the steps of a plan."""
     if not (isinstance(steps, tuple) and steps):
         return False
-    last = None
-    for step in steps:
-        if not (isinstance(step, tuple) and len(step) == 2):
-            return False
-        time, state = step
-        typed = type(time) is int and type(state) is PowerState and state in IDLE_STATES
-        if not typed or (time != 0 if last is None else time < last):
-            return False
-        last = time
-    return True
+    if not all(isinstance(step, tuple) and len(step) == 2 for step in steps):
+        return False
+    times, states = zip(*steps, strict=True)
+    known = all(type(state) is PowerState and state in IDLE_STATES for state in states)
+    whole = known and all(type(time) is int for time in times)
+    return whole and times[0] == 0 and list(times) == sorted(times)

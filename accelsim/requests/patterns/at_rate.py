@@ -14,8 +14,8 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.files import read_bytes
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.plugins import Plugin, loaded_plugins
-from accelsim.inputs.quantities import RequestRate
-from accelsim.requests.base import PositiveInt, RequestPattern
+from accelsim.inputs.quantities import PositiveInt, RequestRate
+from accelsim.requests.base import RequestPattern
 from accelsim.requests.patterns import RequestsConfig
 from accelsim.requests.request import Request, RequestContext
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
@@ -30,24 +30,15 @@ class RequestShape:
     horizon: Tick
 
     def at(self, rate: float) -> tuple[list[Request], Tick]:
-        """Return the requests at a mean rate [1/s], with the new horizon.
-
-        Deadlines keep their distance from the arrival.
-        """
-        horizon = _horizon(len(self.requests), rate)
+        """Return requests at a rate [1/s], deadlines as far from arrivals, and a horizon."""
+        horizon = to_ticks(len(self.requests) / rate)
         return [self._moved(request, horizon) for request in self.requests], horizon
 
     def _moved(self, request: Request, horizon: Tick) -> Request:
-        arrival = request.arrival * horizon // self.horizon
-        if request.deadline is None:
-            return replace(request, arrival=arrival)
-        return replace(
-            request, arrival=arrival, deadline=arrival + request.deadline - request.arrival
-        )
-
-
-def _horizon(count: int, rate: float) -> Tick:
-    return to_ticks(count / rate)
+        arrival, deadline = request.arrival * horizon // self.horizon, request.deadline
+        if deadline is not None:
+            deadline += arrival - request.arrival
+        return replace(request, arrival=arrival, deadline=deadline)
 
 
 # A schema that has itself as a part has no end.
@@ -81,7 +72,7 @@ class AtRate(RequestPattern):
 
     def horizon(self) -> Tick:
         """Return the tick at which the stretched requests end to come."""
-        return _horizon(self.first, self.rate)
+        return to_ticks(self.first / self.rate)
 
     def make_requests(self, context: RequestContext) -> list[Request]:
         """Return the stretched requests. Raises ConfigError for fewer than are wanted."""

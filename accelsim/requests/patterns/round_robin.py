@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from accelsim.inputs.paths import KeyPath
-from accelsim.requests.base import MAXIMUM_REQUESTS, ClosedLoop, PositiveInt, Seed, too_many
+from accelsim.inputs.quantities import PositiveInt
+from accelsim.requests.base import MAXIMUM_REQUESTS, ClosedLoop, Seed, too_many
 from accelsim.requests.lengths import Lengths, LengthsConfig
 from accelsim.requests.request import Request, RequestContext
 

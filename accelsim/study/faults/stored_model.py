@@ -14,8 +14,13 @@ import numpy.typing as npt
 from accelsim.memory.cells import data_of
 from accelsim.memory.faults.injection import CellArray, fault_generator
 from accelsim.memory.faults.levels import BitFlips, Transitions
-from accelsim.memory.faults.masks import decode_with_faulty_mask, row_counts
-from accelsim.memory.faults.stored import StoredPart, read_part, store_part
+from accelsim.memory.faults.stored import (
+    StoredPart,
+    decode_with_faulty_mask,
+    read_part,
+    row_counts,
+    store_part,
+)
 from accelsim.memory.protection import Code, uncorrectable_probability
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.units import ceil_div

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from accelsim.machine.components.burst_memory import BurstMemory
 from accelsim.machine.timing.dram_channel import DramChannel
-from accelsim.memory.burst_memory import CurrentKind
-from accelsim.memory.burst_memory_files import load_burst_memory
+from accelsim.memory.burst_memory import CurrentKind, load_burst_memory
 from accelsim.memory.dram import DRAM_STATES, DramTechnology, load_dram, prices
 from accelsim.study.validation.check import Check, read_rows
 from accelsim.units import TICKS_PER_SECOND, to_ticks
