@@ -68,11 +68,12 @@ class EnergyAccount:
     def dynamic_by(self, name: Callable[[Group], Name]) -> dict[Name, float]:
         """Return dynamic energy summed by the name of a group [J]."""
         groups, members = self.ledger.groups
-        names = [name(group) for group in groups]
-        total: dict[Name, float] = dict.fromkeys(names, 0.0)
-        for group, joules in zip(members, self.spent, strict=True):
-            total[names[group]] += joules
-        return total
+        numbers: dict[Name, int] = {}
+        of_group = [numbers.setdefault(name(group), len(numbers)) for group in groups]
+        total = [0.0] * len(numbers)
+        for number, joules in zip(map(of_group.__getitem__, members), self.spent, strict=True):
+            total[number] += joules
+        return dict(zip(numbers, total, strict=True))
 
 
 def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:

@@ -177,7 +177,8 @@ def _supplies_of(
         periods[point.name] = period_of(point.frequency)
     scaled = frozenset(name for name, sheet in sheets.items() if sheet.follows_supply)
     power = hardware.power.measured(hardware.process)
-    gated = {name: _left(sheet, power, hardware.site.logic) for name, sheet in sheets.items()}
+    logic = hardware.site.logic
+    gated = {name: _left(sheet, power, logic) for name, sheet in sheets.items()}
     usual = dict.fromkeys(sheets, power.retention.leakage_fraction) if power.retention else gated
     retained = {
         name: usual[name] if sheet.kept is None else sheet.kept

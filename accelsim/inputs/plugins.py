@@ -177,6 +177,23 @@ def _entry_points(path: tuple[str, ...]) -> Any:
     return entry_points()
 
 
+@lru_cache(maxsize=32)
+def _points_of(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """Return those of a group: to select them takes longer than all else that finds a class."""
+    found: EntryPoints = _entry_points(path).select(group=group)
+    return found
+
+
+@lru_cache(maxsize=512)
+def _names(kind: Any, key: str) -> list[str]:
+    fields = getattr(kind, "model_fields", None)
+    if fields is None:
+        names: tuple[Any, ...] = (getattr(kind, key, None),)
+    else:
+        names = get_args(fields[key].annotation) if key in fields else ()
+    return [name for name in names if isinstance(name, str)]
+
+
 class Registry(Generic[Base]):
     """The classes of one kind by name: all concrete subclasses of ``base``.
 
@@ -215,7 +232,7 @@ class Registry(Generic[Base]):
         Where only the folder has classes, all of its files are imported for a name alone that is
         neither a file's nor of a class that is imported already.
         """
-        if not (loaded_plugins() or self._points):
+        if not (loaded_plugins() or _points_of(self._group, tuple(sys.path))):
             if name not in self._near:
                 self._near.update(self._beside(name))
             if name in self._near:
@@ -260,13 +277,8 @@ class Registry(Generic[Base]):
         found: list[type[Base]] = []
         for file in self.files:
             found += self._in(importlib.import_module(f"{self._package}.{file}"))
-        for point in sorted(self._points):
+        for point in sorted(_points_of(self._group, tuple(sys.path))):
             found += self._of(point)
-        return found
-
-    @property
-    def _points(self) -> EntryPoints:
-        found: EntryPoints = _entry_points(tuple(sys.path)).select(group=self._group)
         return found
 
     def _of(self, point: EntryPoint) -> Iterable[type[Base]]:
@@ -314,12 +326,7 @@ class Registry(Generic[Base]):
 
     def _names_of(self, new: Any) -> list[str]:
         """Return the names that a class has: one, if it is complete."""
-        fields = getattr(new, "model_fields", None)
-        if fields is None:
-            names: tuple[Any, ...] = (getattr(new, self.key, None),)
-        else:
-            names = get_args(fields[self.key].annotation) if self.key in fields else ()
-        return [name for name in names if isinstance(name, str)]
+        return _names(new, self.key)
 
     def _error(self, new: type, message: str) -> ConfigError:
         return ConfigError(f"{inspect.getfile(new)}: {new.__name__}: {message}")

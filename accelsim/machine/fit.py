@@ -69,10 +69,11 @@ def load_unsized(
 
 def _sections(data: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
     """Yield what may be a memory or a buffer, with its path."""
+    sections = HardwareConfig.model_fields
     for key, value in data.items() if isinstance(data, dict) else ():
         if key == "memories" and isinstance(value, dict):
             yield from (((key, n), one) for n, one in value.items() if isinstance(one, dict))
-        elif isinstance(value, dict) and key not in HardwareConfig.model_fields:
+        elif isinstance(value, dict) and key not in sections:
             yield (key,), value
 
 

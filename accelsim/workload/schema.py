@@ -23,7 +23,7 @@ from accelsim.inputs.document import Document, KeyPath, Override, parse_override
 from accelsim.inputs.files import digests, is_file, read_bytes, watching
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import format_path, suggest
-from accelsim.inputs.plugin_key import read_with_plugins
+from accelsim.inputs.plugin_key import KEY, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_beside, find_input
 from accelsim.inputs.validation import RuleError, validate
@@ -160,12 +160,21 @@ def _load_plugins_of_machines(document: Document, changes: Iterable[Override], m
     with suppress(ConfigError):
         for change in changes:
             document = change.apply(document) if change.path[0] == "cases" else document
-    cases = document.data.get("cases")
-    for case in cases.values() if isinstance(cases, dict) else ():
-        name = case.get("hardware") if isinstance(case, dict) else None
-        if isinstance(name, str) and is_file(path := find_beside(document.path.parent, name)):
-            with suppress(ConfigError):
-                known_files(path, memo)
+    cases, folder = document.data.get("cases"), document.path.parent
+    named = (each.get("hardware") for each in (cases or {}).values() if isinstance(each, dict))
+    names = tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
+
+    def load() -> bool:
+        """Return whether there was anything to load."""
+        files = list[Document]()
+        for name in names:
+            if is_file(path := find_beside(folder, name)):
+                with suppress(ConfigError):
+                    files += known_files(path, memo)
+        return any(KEY in each.data for each in files)
+
+    if memo.get("file", (folder, names), load):
+        load()
 
 
 def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document, WorkloadConfig]:

@@ -16,6 +16,8 @@ from accelsim.errors import AccelsimError
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.shipped import shipped_folder
 from accelsim.machine.components import dram
+from accelsim.machine.components.base import Facts
+from accelsim.machine.site import Site
 from accelsim.mapping import compiler
 
 CASES = ("adapter_mixed",)
@@ -185,3 +187,21 @@ def test_speeds_emit_nothing_anew(files: Files) -> None:
         assignments = (*BASE, f"hardware.{change}")
         accelsim.evaluate(accelsim.Point(files.workload, assignments, CASES), memo)
         assert memo.made["emitted"] == 1
+
+
+def test_a_length_asks_anew_what_reads_it_alone(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.restore()
+    memo, ask, asked = Memo(), Facts._ask, set[tuple[str, str]]()
+
+    def noted(self: Facts, what: str, site: Site) -> object:
+        asked.add((self._on[0], what))
+        return ask(self, what, site)
+
+    for length in ("1 mm", "2 mm"):
+        point = accelsim.Point(files.workload, (*BASE, f"hardware.bus.length={length}"), CASES)
+        accelsim.evaluate(point, memo)
+        monkeypatch.setattr(Facts, "_ask", noted)
+    assert {name for name, _ in asked} == {"bus", "host"}
+    assert {what for name, what in asked if name == "host"} == {"datasheet"}
