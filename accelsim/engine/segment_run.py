@@ -24,7 +24,7 @@ from accelsim.engine.turns import Item, TurnPort
 from accelsim.errors import ConservationError
 from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
-from accelsim.program import Segment, Task, Use
+from accelsim.program import Pairs, Segment, Task, Use
 from accelsim.units import Tick
 from accelsim.values import dataclass
 
@@ -116,7 +116,6 @@ class SegmentRun:
         self._servers = {id(use): _server(machine, use) for use in segment.distinct_uses}
         self._tasks, self._followers = segment.tasks, segment.followers
         self._kinds, self._waits_for = segment.kinds[1], list(segment.wait_counts)
-        self._ready: list[int] = []
         self._begun: list[int] = []
         self._left = len(segment.tasks)
         self._caused: dict[tuple[int, int], Mapping[str, int]] = {}
@@ -161,7 +160,6 @@ class SegmentRun:
         before = {name: (b.busy, b.idle) for name, b in self._machine.blocks.items()}
         self._plans = [self._plan(task) for task in self.record.segment.kinds[0]]
         if self._left:
-            self._ready = [n for n, waits in enumerate(self._waits_for) if not waits]
             next(self._numbers)
             self._env.reach(self._work_off())
             next(self._numbers)  # the event that a process would wait for
@@ -184,20 +182,31 @@ class SegmentRun:
 
     def _work_off(self) -> Tick:
         """Work all events off until no task is left; return the tick of the last one."""
-        now, events = self._env.now, self._events
+        now, events, numbers = self._env.now, self._events, self._numbers
+        tasks, followers, waits_for = self._tasks, self._followers, self._waits_for
+        ready = [task for task, waits in enumerate(waits_for) if not waits]
         while self._left:
-            if self._ready and not (events and events[0][0] == now):
-                ready, self._ready = self._ready, []
-                for task in sorted(ready):
+            if ready and not (events and events[0][0] == now):
+                beginning, ready = sorted(ready), []
+                for task in beginning:
                     self._begin(task, now)
                 continue
             if not events:
                 break
             now, _, task, port, changes = heappop(events)
-            if port is None:
-                self._finish(task, now)
-            elif port.changes == changes:
-                self._end_turn(port, now)
+            if port and (port.changes != changes or (task := self._end_turn(port, now)) < 0):
+                continue
+            if self._trace:
+                self.record.ended[task] = now - self._start
+            if releases := tasks[task].releases:
+                self._give_back(task, releases)
+            for follower in followers[task]:
+                waits_for[follower] -= 1
+                if not waits_for[follower]:
+                    if not ready:
+                        next(numbers)
+                    ready.append(follower)
+            self._left -= 1
         return now
 
     def _begin(self, number: int, now: Tick) -> None:
@@ -205,8 +214,8 @@ class SegmentRun:
         self._begun.append(number)
         if self._trace:
             self.record.begun[number] = now - self._start
-        for buffer, size in task.holds:
-            self._take(buffer, size)
+        if task.holds:
+            self._take(task.holds)
         booked, turns = self._plans[self._kinds[number]]
         for server, ticks, place in booked:
             if ticks is None:
@@ -240,8 +249,8 @@ class SegmentRun:
             self._note(server.name, task, number, start, server.free_at)
         return last
 
-    def _end_turn(self, port: TurnPort, now: Tick) -> None:
-        """Note that a port has served a use in turn; the last one may end the task."""
+    def _end_turn(self, port: TurnPort, now: Tick) -> int:
+        """Note that a port has served a use in turn; return the task if that ends now, or -1."""
         item, outcome, due = port.end()
         if due is not None:  # the next end, in place of the one expected before
             heappush(self._events, (due, next(self._numbers), -1, port, port.changes))
@@ -256,7 +265,8 @@ class SegmentRun:
         elif end > now:
             heappush(self._events, (end, next(self._numbers), task, None, 0))
         else:
-            self._finish(task, now)
+            return task
+        return -1
 
     def _note(self, port: str, task: Task, number: int, start: Tick, end: Tick) -> None:
         at, action = self._start, task.uses[number].action
@@ -268,36 +278,22 @@ class SegmentRun:
         times = (start - at, end - at, done, item.ticks)
         self.record.spans.append(Span(use.block, use.action, item.task.id, item.number, *times))
 
-    def _finish(self, task: int, now: Tick) -> None:
-        waits_for = self._waits_for
-        if self._trace:
-            self.record.ended[task] = now - self._start
-        for buffer, size in self._tasks[task].releases:
-            self._give_back(task, buffer, size)
-        free = []
-        for follower in self._followers[task]:
-            waits_for[follower] -= 1
-            if not waits_for[follower]:
-                free.append(follower)
-        if free:
-            if not self._ready:
-                next(self._numbers)
-            self._ready += free
-        self._left -= 1
+    def _take(self, holds: Pairs) -> None:
+        levels, peak = self._levels, self.record.peak
+        for buffer, size in holds:
+            levels[buffer] = level = levels.get(buffer, 0) + size
+            if level > peak.get(buffer, 0):
+                peak[buffer] = level
 
-    def _take(self, buffer: str, size: int) -> None:
-        level = self._levels.get(buffer, 0) + size
-        self._levels[buffer] = level
-        if level > self.record.peak.get(buffer, 0):
-            self.record.peak[buffer] = level
-
-    def _give_back(self, task: int, buffer: str, size: int) -> None:
-        self._levels[buffer] = self._levels.get(buffer, 0) - size
-        if self._levels[buffer] < 0:
-            name = self._tasks[task].operator
-            raise ConservationError(
-                f"{name}: releases {size} B of '{buffer}' that it does not hold"
-            )
+    def _give_back(self, task: int, releases: Pairs) -> None:
+        levels = self._levels
+        for buffer, size in releases:
+            levels[buffer] = level = levels.get(buffer, 0) - size
+            if level < 0:
+                name = self._tasks[task].operator
+                raise ConservationError(
+                    f"{name}: releases {size} B of '{buffer}' that it does not hold"
+                )
 
     # -- the end -------------------------------------------------------------------------------
 

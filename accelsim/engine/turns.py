@@ -55,18 +55,18 @@ class TurnPort:
 
         Returns the tick in which the next use ends, if it is another than before.
         """
+        if master in self._queues:
+            self._queues[master].append(item)
+            return None
         if not self._queues:
             self._server.idle += now - self._server.free_at
             self._since = now
         else:
             self._catch_up(now)
-        if master in self._queues:
-            self._queues[master].append(item)
-        elif self._since < now:
+        if self._since < now:
             self._joining.append((master, item))
             return None
-        else:
-            self._queues[master] = [item]
+        self._queues[master] = [item]
         self.changes += 1
         return self._next_end()
 

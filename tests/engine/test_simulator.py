@@ -277,7 +277,7 @@ def test_hash_seeds_change_nothing() -> None:
 # One event starts each wave of tasks of a tick and one ends each task; uses of a port that several
 # masters share end with one each, and with one for each arrival that cuts them; a segment adds one,
 # and a replayed one costs one. More tasks (smaller blocks or panels) mean more.
-@pytest.mark.parametrize(("case", "events"), [("vanilla_mixed", 4746), ("adapter_mixed", 4685)])
+@pytest.mark.parametrize(("case", "events"), [("vanilla_mixed", 4294), ("adapter_mixed", 4329)])
 def test_events_of_the_main_workload(case: str, events: int) -> None:
     result = run(case)
     assert result.event_count == events
