@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from accelsim.machine.components.arithmetic import PADDED
 from accelsim.machine.components.base import Datapath, Interconnect
@@ -174,12 +174,12 @@ class Part:
     elements: int
     offset: int = 0
 
-    @property
+    @cached_property
     def data_bytes(self) -> int:
         """Bytes of the values, high bits included, rounded up."""
         return ceil_div(sum(own.data for home, own in self.extents if home.part != "masks"), 8)
 
-    @property
+    @cached_property
     def mask_bytes(self) -> int:
         """Bytes of the mask, rounded up."""
         return ceil_div(sum(own.data for home, own in self.extents if home.part == "masks"), 8)

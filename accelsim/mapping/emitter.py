@@ -76,7 +76,7 @@ class Emitter(ABC):
     ``vector_size`` the elements that are decoded in a cycle. ``rereads`` says that every panel of a
     product reads what moves from its home again. ``reads_sizes`` says that what is emitted depends
     on sizes of buffers by more than what the plan compares and how products are cut; those that
-    were ``asked`` for are remembered.
+    were ``asked`` for are remembered. Activations lie in ``activation_memory``.
     """
 
     rereads: ClassVar[bool] = False
@@ -88,6 +88,7 @@ class Emitter(ABC):
         self.context = context
         self.hardware = hardware
         self.plan = plan
+        self.activation_memory = hardware.placement.activations
         self.values: dict[str, Value] = {}
         self.asked: Asked = {}
         self._tilings: dict[tuple[tuple[str, ...], int], Tiling] = {}
@@ -198,11 +199,6 @@ class Emitter(ABC):
 
     # -- activations ---------------------------------------------------------------------------
 
-    @property
-    def activation_memory(self) -> str:
-        """Name of the memory in which activations lie."""
-        return self.hardware.placement.activations
-
     def new_value(self, name: str, rows: int, columns: int) -> Value:
         """Register an activation that is about to be written and stays on the chip."""
         self.values[name] = Value(name, rows, columns)
@@ -269,9 +265,8 @@ class Emitter(ABC):
     ) -> list[Use]:
         if value.home:
             return self._access_home(value, action, rows, elements * passes)
-        kept, memory, uses = value.on_chip(rows, elements), self.activation_memory, list[Use]()
-        if kept:
-            uses.append(memory_use(self.hardware, memory, action, 8 * kept * passes))
+        kept, memory = value.on_chip(rows, elements), self.activation_memory
+        uses = [memory_use(self.hardware, memory, action, 8 * kept * passes)] if kept else []
         if away := elements - kept:
             place = Range(value.address_of(rows), away, passes)
             uses += [Use(DRAM, action, place), bus_use(self.hardware, away * passes)]

@@ -31,6 +31,7 @@ class UnitRun:
         self.emitter = emitter
         self.heads = heads
         self.parameters: dict[str, Operand] = {}
+        self._known: dict[str, tuple[list[Value], list[Value]]] = {}
 
     def unit(self, unit: Unit, rows: Rows) -> None:
         """Append the tasks of a unit on some rows."""
@@ -52,12 +53,20 @@ class UnitRun:
     def products(self, unit: Unit, rows: Rows, columns: Rows) -> None:
         """Append products and what follows them, panel by panel."""
         tiling = self.emitter.tiling(unit.products, rows[1] - rows[0])
+        beside = [self._inputs(product)[0] for product in unit.products]
+        panels = split_rows(columns[1] - columns[0], tiling.columns)
         for start, stop in split_rows(rows[1] - rows[0], tiling.rows):
             block = (rows[0] + start, rows[0] + stop)
-            for first, last in split_rows(columns[1] - columns[0], tiling.columns):
+            for first, last in panels:
                 panel = (columns[0] + first, columns[0] + last)
                 ends = last == columns[1] - columns[0] if self.emitter.rereads else first == 0
-                self._panel(unit, block, panel, tiling.groups, ends=ends)
+                for operator in unit.operators:
+                    if operator.kind.reach is not Reach.MATRIX:
+                        self.function(operator, block, last - first)
+                    elif operator.window:
+                        self._convolution(operator, block, panel, tiling.groups)
+                    else:
+                        self._product(operator, beside, block, panel, retire=ends)
 
     def whole_rows(self, operator: Operator, rows: Rows) -> None:
         """Append a function, a tile of rows at a time; the host reads what stays in registers."""
@@ -90,34 +99,29 @@ class UnitRun:
         heads = self.heads
         return self.emitter.output(operator) if heads is None else heads[operator.name]
 
+    def _values(self, operator: Operator) -> tuple[list[Value], list[Value]]:
+        """Return the inputs, and those that nothing reads after it; of heads, those within."""
+        if operator.name not in self._known:
+            heads, context = self.heads or {}, self.context
+            producers = context.producers[operator.name]
+            inputs = [heads.get(p.name) or self.emitter.values[p.name] for p in producers]
+            ending = [
+                value
+                for producer, value in zip(producers, inputs, strict=True)
+                if context.is_last(producer.name, operator)
+                and (self.heads is None or producer.name in self.heads)
+            ]
+            inputs = inputs if producers else self.emitter.outside(operator)
+            self._known[operator.name] = inputs, ending
+        return self._known[operator.name]
+
     def _inputs(self, operator: Operator) -> list[Value]:
-        heads = self.heads or {}
-        producers = self.context.producers[operator.name]
-        if not producers:
-            return self.emitter.outside(operator)
-        return [heads.get(p.name) or self.emitter.values[p.name] for p in producers]
+        return self._values(operator)[0]
 
     def _ending(self, operator: Operator) -> list[Value]:
-        """Return the inputs that nothing reads after the operator; of heads, those within."""
-        producers = self.context.producers[operator.name]
-        return [
-            value
-            for producer, value in zip(producers, self._inputs(operator), strict=bool(producers))
-            if self.context.is_last(producer.name, operator)
-            and (self.heads is None or producer.name in self.heads)
-        ]
+        return self._values(operator)[1]
 
     # -- operators -----------------------------------------------------------------------------
-
-    def _panel(self, unit: Unit, rows: Rows, columns: Rows, groups: int, *, ends: bool) -> None:
-        beside = [self._inputs(product)[0] for product in unit.products]
-        for operator in unit.operators:
-            if operator.kind.reach is not Reach.MATRIX:
-                self.function(operator, rows, columns[1] - columns[0])
-            elif operator.window:
-                self._convolution(operator, rows, columns, groups)
-            else:
-                self._product(operator, beside, rows, columns, retire=ends)
 
     def _product(
         self,
@@ -219,8 +223,10 @@ class UnitRun:
     def function(self, operator: Operator, rows: Rows, columns: int) -> None:
         """Append a function of some rows and columns."""
         emitter, out = self.emitter, self._out(operator)
-        inputs = [self._repeated(value, operator) for value in self._inputs(operator)]
-        ending = [value for value in self._ending(operator) if value.rows == operator.rows]
+        inputs, last = self._values(operator)
+        if operator.kind.reach is Reach.ELEMENT:
+            inputs = [self._repeated(value, operator) for value in inputs]
+        ending = [value for value in last if value.rows == operator.rows]
         # The output takes the place of an input that ends here, if they share homes. An older
         # input is preferred to the product's own panel, which is then free again at once.
         alike = [value for value in ending if value.spilled == out.spilled]
@@ -247,13 +253,13 @@ class UnitRun:
                 width = columns if alone else value.columns
                 emitter.retire(value, rows, count * width, task)
         if rows[1] == operator.rows:
-            for value in self._ending(operator):
+            for value in last:
                 if value.rows < operator.rows:
                     emitter.retire_whole(value, task)
 
     def _repeated(self, value: Value, operator: Operator) -> Value:
         """Return an input of fewer rows as it is read: anew for each row [ours]."""
-        if value.rows == operator.rows or operator.kind.reach is not Reach.ELEMENT:
+        if value.rows == operator.rows:
             return value
         tasks = {
             (0, operator.rows): {str(n): t for n, t in enumerate(value.writers((0, value.rows)))}

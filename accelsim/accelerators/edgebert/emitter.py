@@ -74,6 +74,7 @@ class EdgeBertEmitter(Emitter):
         self._ahead: dict[tuple[str, ...], bool] = {}
         self._products: dict[object, list[Use]] = {}
         self._commands: dict[object, tuple[list[Use], list[Use]]] = {}
+        self._writes: dict[int, Use] = {}
 
     def copy(self) -> Self:
         """Return an independent copy."""
@@ -101,21 +102,22 @@ class EdgeBertEmitter(Emitter):
 
         Without a command queue the host writes them when all that the task waits for has ended.
         """
-        host = self.parts.host
-        writes = register_use(self.hardware, commands * host.register_writes_per_command)
-        if queue == SFU and not self.parts.overlap.special_functions:
+        host, overlap, last = self.parts.host, self.parts.overlap, self.plan.last_in_queue
+        if commands not in self._writes:
+            number = commands * host.register_writes_per_command
+            self._writes[commands] = register_use(self.hardware, number)
+        writes = self._writes[commands]
+        if queue == SFU and not overlap.special_functions:
             queue = PE
-        waits = set(after)
-        alone = queue in (LOAD, MOVE) and not self.parts.overlap.double_buffering
-        if alone and PE in self.plan.last_in_queue:
+        if not overlap.double_buffering and queue in (LOAD, MOVE) and PE in last:
             # Loads wait for the array alone: the special functions read other memories.
-            waits.add(self.plan.last_in_queue[PE])
+            after = {*after, last[PE]}
         if host.command_queue or not writes.amount:
-            return self.plan.task(queue, operator, [*uses, writes], waits, holds)
-        if queue in self.plan.last_in_queue:
-            waits.add(self.plan.last_in_queue[queue])
-        waits = {self.plan.task(HOST, operator, [writes], waits)}
-        return self.plan.task(queue, operator, uses, waits, holds)
+            return self.plan.task(queue, operator, (*uses, writes), after, holds)
+        if queue in last:
+            after = {*after, last[queue]}
+        after = {self.plan.task(HOST, operator, [writes], after)}
+        return self.plan.task(queue, operator, uses, after, holds)
 
     # -- operand buffers -----------------------------------------------------------------------
 

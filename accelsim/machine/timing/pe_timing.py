@@ -34,8 +34,10 @@ def product_cycles(timing: PeTiming, rows: int, columns: int, depth: int) -> int
 def tile_cycles(timing: PeTiming, outputs: int, depth: int) -> int:
     """Return the same for ``outputs`` n x n tiles of the result, ``depth`` tiles deep each.
 
-    Both are at least one.
+    Both are at least one. Where sums have a port of their own nothing meets: one tile tells.
     """
+    if not timing.shared_port:
+        return _run(timing, 1, 1) + (outputs * depth - 1) * timing.tile_cycles
     shallow = min(depth, _eventful_depth(timing))
     period = _period(timing, shallow)
     fewer = _representative(timing, period, outputs, shallow)
