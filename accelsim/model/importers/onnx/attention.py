@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.parts import Made
 from accelsim.model.importers.onnx.values import UnsupportedError
 
@@ -62,8 +64,6 @@ LEAST_SEEN = -99.0
 
 def is_mask(values: Any) -> bool:
     """Say whether what is added to scores hides some, and leaves all others as they are."""
-    import numpy as np
-
     if values.dtype == bool:
         return True
     return bool((np.abs(np.where(values > LEAST_SEEN, values, 0)) <= 1e-6).all())

@@ -7,6 +7,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.attention import Probabilities, Scores, is_mask
 from accelsim.model.importers.onnx.functions import Function, is_identity, of_heads, probes
 from accelsim.model.importers.onnx.parts import (
@@ -208,8 +210,6 @@ def _along_columns(value: Value, constant: Constant) -> bool:
 
 def _counted(kind: str, value: Value, constant: Constant) -> Value:
     """Return rows of which some count, and their mean where sums are divided by the count."""
-    import numpy as np
-
     made, given = value.made, np.asarray(constant.value, np.float32)
     axis = value.row_axis
     if kind == "Mul" and axis is not None and np.isin(given, (0, 1)).all():
@@ -230,8 +230,6 @@ def _counted(kind: str, value: Value, constant: Constant) -> Value:
 
 def _table(value: Value, constant: Constant) -> Value:
     """Return the sum with a row of a table for each row: positions."""
-    import numpy as np
-
     made, shape = value.made, value.shape
 
     def read() -> Any:
@@ -274,8 +272,6 @@ def _of_scores(
 
 def _added(scores: Scores, value: Value, other: Constant) -> Scores:
     """Return scores with what is added to them: a mask, nothing, or a bias of pairs of tokens."""
-    import numpy as np
-
     if not other.outside and not other.value.any():
         return scores
     shape, values = (scores.heads, scores.query.rows, scores.key.rows), np.asarray(other.value)
@@ -295,8 +291,6 @@ def _added(scores: Scores, value: Value, other: Constant) -> Scores:
 
 def _seen(inputs: Sequence[Any], value: Value) -> Constant:
     """Return where scores are kept by a Where."""
-    import numpy as np
-
     condition, *branches = inputs
     away = next(each for each in branches if isinstance(each, Constant))
     if not (np.asarray(away.value) < -1e3).all():
@@ -308,8 +302,6 @@ def _seen(inputs: Sequence[Any], value: Value) -> Constant:
 
 def vector_of(constant: Constant, kind: str, width: int) -> Constant:
     """Return a vector as long as a row; what is subtracted or divided by is turned round."""
-    import numpy as np
-
     if constant.elements not in (1, width) or constant.outside:
         raise UnsupportedError(f"expected {width} values, got {constant.elements}")
 

@@ -16,6 +16,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.importers.onnx.fused import parts_of
@@ -183,8 +185,6 @@ class _Reader:
         return ConfigError(f"{self._path}: {text}".replace("\n", "\\n"))
 
     def _input(self, given: Any) -> Constant | Value:
-        import numpy as np
-
         kind, name = given.type.tensor_type.elem_type, given.name
         dims = given.type.tensor_type.shape.dim
         told = self._shapes.get(name)
@@ -303,8 +303,6 @@ class _Reader:
         return [self._known[each.name] for each in graph.output]
 
     def _constant(self, node: Any) -> Constant:
-        import numpy as np
-
         ((key, given),) = attributes_of(node).items()
         name = node.output[0]
         if key == "value":
@@ -317,8 +315,6 @@ class _Reader:
 
     def _folded(self, node: Any, inputs: Sequence[Constant | None]) -> list[Constant]:
         """Return what a node of constants makes; what keeps their number keeps their name."""
-        import numpy as np
-
         if node.op_type not in FOLDED:
             raise UnsupportedError("accelsim has no such operator")
         given = [each for each in inputs if each]
@@ -336,8 +332,6 @@ class _Reader:
         return found
 
     def _filled(self, node: Any, told: Constant) -> Constant:
-        import numpy as np
-
         name, shape = node.output[0], tuple(int(size) for size in told.value.reshape(-1))
         if any(size < 0 for size in shape) or prod(shape) > _MOST_FILLED:
             raise ConfigError(

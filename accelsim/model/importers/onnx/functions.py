@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.parts import Headed, Look, Made, Product, Value, samples
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
 from accelsim.model.operators import (
@@ -86,8 +88,6 @@ class Function(Made):
     @property
     def factor(self) -> float | None:
         """By what it multiplies, None if it does anything else."""
-        import numpy as np
-
         sample = samples(self.width)
         factor = float(np.ravel(self._probe)[0] / np.ravel(sample)[0])
         return factor if _error(self._probe, sample * np.float32(factor)) <= _TOLERANCE else None
@@ -95,8 +95,6 @@ class Function(Made):
     @property
     def line(self) -> tuple[float, float] | None:
         """The factor and the shift of all elements that it is, None if it does anything else."""
-        import numpy as np
-
         sample, made = samples(self.width).astype(np.float64), np.asarray(self._probe)
         if made.shape != sample.shape:
             return None
@@ -113,8 +111,6 @@ class Function(Made):
     @property
     def bounds(self) -> tuple[float, float] | None:
         """Between which two numbers it keeps elements, None if it does anything else."""
-        import numpy as np
-
         ends = float(np.min(self._probe)), float(np.max(self._probe))
         kept = np.array_equal(self._probe, samples(self.width).clip(*ends))
         return ends if kept else None
@@ -229,8 +225,6 @@ def probes(given: Sequence[Constant | Value]) -> list[Any]:
 @lru_cache(maxsize=256)
 def _computed(kind: OperatorKind, form: str, width: int) -> Any:
     """Return what a kind makes of the samples; norms without scale and shift."""
-    import numpy as np
-
     sample = samples(width)
     shape = (kind.vector_width(width),)
     vectors = tuple(Parameter(f"p{n}", shape, Role.BACKBONE) for n in range(kind.vectors))
@@ -242,8 +236,6 @@ def _computed(kind: OperatorKind, form: str, width: int) -> Any:
 
 def _error(value: Any, wanted: Any) -> float:
     """Return how far two results differ at most, of the greatest value of a row."""
-    import numpy as np
-
     if np.shape(value) != wanted.shape or np.asarray(value).dtype.kind != "f":
         return float("inf")
     size = np.abs(wanted).max(axis=-1, keepdims=True) + 1e-30

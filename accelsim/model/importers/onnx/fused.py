@@ -10,6 +10,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx import fused_attention
 from accelsim.model.importers.onnx.integers import number
 from accelsim.model.importers.onnx.pieces import MICROSOFT, Parts
@@ -25,8 +27,6 @@ def _biased_gelu(p: Parts) -> Any:
 
 
 def _quick_gelu(p: Parts) -> Any:
-    import numpy as np
-
     (value,) = p.inputs
     alpha = p.constant(np.float32(p.own.get("alpha", 1.702)))
     return p("Mul", value, p("Sigmoid", p("Mul", value, alpha)))
@@ -34,8 +34,6 @@ def _quick_gelu(p: Parts) -> Any:
 
 def _activated(p: Parts, value: Any) -> Any:
     """Return the function that a fused product ends in."""
-    import numpy as np
-
     kind, told = p.own.get("activation", b"").decode(), p.own.get("activation_params", [])
     if kind == "Clip":
         low, high = (p.constant(np.float32(each)) for each in told)
@@ -59,8 +57,6 @@ def _fused_gemm(p: Parts) -> Any:
 
 
 def _fused_matmul(p: Parts) -> Any:
-    import numpy as np
-
     sides = []
     for value, side in zip(p.inputs, "AB", strict=True):
         first, *batch, last = range(len(value.shape))
@@ -86,8 +82,6 @@ def _skipped_norm(p: Parts) -> list[Any]:
 
 def _embedded(p: Parts) -> list[Any]:
     """Return the norm of the sum of rows of words, places and segments, and lengths of masks."""
-    import numpy as np
-
     if p.node.op_type.startswith("Q"):
         words, segments, *stored, mask = p.inputs[:8]
         read = [
@@ -107,8 +101,6 @@ def _embedded(p: Parts) -> list[Any]:
 
 def _group_norm(p: Parts) -> Any:
     """Return the norm of groups of channels; until opset 20 scale and shift are of groups."""
-    import numpy as np
-
     value, scale, shift = p.inputs
     groups, (batch, channels, *pixels) = p.own["num_groups"], value.shape
     ones = [p.constant(np.full(groups, each, np.float32)) for each in (1, 0)]
@@ -174,8 +166,6 @@ def _blocks(p: Parts, given: Sequence[Constant | None], bits: int, size: int, wi
 
     The lowest bits are the first.
     """
-    import numpy as np
-
     packed, scales, zeros = (None if each is None else p.read(each) for each in given)
 
     assert packed is not None

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.integers import number
 from accelsim.model.importers.onnx.pieces import MICROSOFT, Parts
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
@@ -38,8 +40,6 @@ def _attended(
 
     ``heads`` are those of queries; keys and values are split, and with the past, already.
     """
-    import numpy as np
-
     query, key, value = given
     width = query.shape[-1]
     keys, values = (_shared(p, each, heads) for each in (key, value))
@@ -58,8 +58,6 @@ def _with_past(p: Parts, value: Any, past: Any) -> Any:
 
 def _causal(p: Parts, query: Any, key: Any, window: int = -1) -> Constant:
     """Return what hides later keys, and those further back than a ``window``."""
-    import numpy as np
-
     rows, columns = query.shape[2], key.shape[2]
     back = np.arange(columns - rows, columns)[:, None] - np.arange(columns)
     seen = (back >= 0) & (back < (window if window > 0 else columns))
@@ -68,8 +66,6 @@ def _causal(p: Parts, query: Any, key: Any, window: int = -1) -> Constant:
 
 def _padding(p: Parts, mask: Any, keys: int) -> Constant | None:
     """Return what hides keys: of lengths, or of ones for those that count."""
-    import numpy as np
-
     if mask is None:
         return None
     values = p.read(mask)
@@ -129,8 +125,6 @@ def heads_attention(p: Parts) -> list[Any]:
 
 def grouped_attention(p: Parts) -> list[Any]:
     """Return a causal attention whose heads share keys; the past is as long as its tensors."""
-    import numpy as np
-
     query, key, value, *past = p.given(5)
     cosines, sines, places, added, sink = p.given(12)[7:]
     heads, kept = p.own["num_heads"], p.own["kv_num_heads"]
@@ -154,8 +148,6 @@ def grouped_attention(p: Parts) -> list[Any]:
 
 def attention(p: Parts) -> list[Any]:
     """Return the attention of opset 23."""
-    import numpy as np
-
     query, key, value, mask, *past = p.given(6)
     p.refuse("softcap", 0.0)
     if len(p.inputs) > 6 or len(p.node.output) > 3:
@@ -185,8 +177,6 @@ def rotary(p: Parts) -> Any:
     )
     split = _heads(p, value, heads)
     if places is not None and places.elements == 1 and split.shape[2] > 1:
-        import numpy as np
-
         begin = int(p.read(places).reshape(-1)[0])
         places = p.constant(begin + np.arange(split.shape[2])[None], places)
     how = p.own.get("interleaved", 0)
@@ -196,8 +186,6 @@ def rotary(p: Parts) -> Any:
 
 def _rotated(p: Parts, value: Any, places: Any, cosines: Any, sines: Any, interleaved: int) -> Any:
     """Return heads with their positions; what is wider than the tables stays as it is."""
-    import numpy as np
-
     if cosines is None or sines is None:
         raise UnsupportedError("rotary positions without tables of cosines and sines")
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.elements import elements
 from accelsim.model.importers.onnx.parts import Input, Look, Value
 from accelsim.model.importers.onnx.placer import Placer
@@ -28,8 +30,6 @@ def dequantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Seque
 
 def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
     """Return the integers of a parameter; activations as they are."""
-    import numpy as np
-
     given, scale, *zeros = inputs
     zero = zeros[0] if zeros else None
     if not isinstance(given, Constant):
@@ -104,8 +104,6 @@ def _ranged(placer: Placer, node: Any, value: Any, told: Sequence[Constant | Non
 
 def _rounded(value: Value, scale: Constant, zero: Constant | None, bounds: Any) -> Value:
     """Return a value that is rounded where it is made."""
-    import numpy as np
-
     step = np.float32(scale.value.reshape(()))
     middle = np.float32(zero.value.reshape(())) if zero else np.float32(0)
 
@@ -124,8 +122,6 @@ def _rounded(value: Value, scale: Constant, zero: Constant | None, bounds: Any) 
 
 def _bounds(zero: Constant | None) -> tuple[int, int] | None:
     """Return the least and the greatest integer of a format, None for one of floats."""
-    import numpy as np
-
     kind = str(np.asarray(zero.value).dtype) if zero else "uint8"
     if not is_integer(kind):
         return None
@@ -142,8 +138,6 @@ def linear_pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Seque
 
 def number(given: Any, scale: Constant | None, zero: Constant | None, axis: int) -> Any:
     """Return what integers stand for; scales and zero points are those of an ``axis``, or one."""
-    import numpy as np
-
     if isinstance(given, Value) and isinstance(given.made, Look):
         look = given.made
         if is_integer(look.table.value.dtype):
@@ -161,7 +155,6 @@ def number(given: Any, scale: Constant | None, zero: Constant | None, axis: int)
 
 def _along(given: Constant, axis: int) -> Callable[[Constant], Any]:
     """Return what gives scales of an axis, or of blocks along it, the shape of what is scaled."""
-    import numpy as np
 
     def shaped(each: Constant) -> Any:
         values = np.asarray(each.value, np.float32)

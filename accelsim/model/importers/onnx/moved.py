@@ -10,6 +10,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any, NoReturn
 
+import numpy as np
+
 from accelsim.model.importers.onnx.attention import Probabilities, Scores
 from accelsim.model.importers.onnx.elements import made_of
 from accelsim.model.importers.onnx.parts import Made, Masked, Product, Value, gathered
@@ -43,8 +45,6 @@ class Moved:
 
     def _columns(self) -> tuple[int, ...]:
         """Return the last axis along which elements are of one row."""
-        import numpy as np
-
         starts = np.cumsum([0, *(each.base.size for each in self.sources)])
         at = np.searchsorted(starts, self.places, "right") - 1
         widths = np.array([each.width for each in self.sources])[at]
@@ -58,8 +58,6 @@ class Moved:
         return (found[-1],) if found else (1 if len(shape) == 4 else len(shape) - 1,)
 
     def _copied(self, placer: Placer, columns: tuple[int, ...]) -> Value:
-        import numpy as np
-
         sources, places = _needed(self.sources, self.places)
         order = [*(at for at in range(places.ndim) if at not in columns), *columns]
         turned = places.transpose(order)
@@ -78,8 +76,6 @@ class Moved:
 
 def _needed(sources: Sequence[Made], places: Any) -> tuple[list[Made], Any]:
     """Return what is read of sources: some columns of a product are one of their own."""
-    import numpy as np
-
     found, moved, start = list[Made](), np.full(places.shape, -1, np.int64), 0
     shift = 0
     for made in sources:
@@ -101,8 +97,6 @@ def _needed(sources: Sequence[Made], places: Any) -> tuple[list[Made], Any]:
 
 def moved_value(value: Value) -> Moved | None:
     """Return what a value sees of its matrix, None for a statistic or what is no matrix yet."""
-    import numpy as np
-
     made = value.made
     if value.statistic or isinstance(made, (Scores, Probabilities, Masked)):
         return None
@@ -161,8 +155,6 @@ def moved(
 
 
 def _array(values: Any) -> Any:
-    import numpy as np
-
     return np.array(values, np.int64)
 
 
@@ -175,8 +167,6 @@ def _check_zeros(own: Mapping[str, Any], inputs: Sequence[Any]) -> None:
 
 def _renumbered(given: Any, sources: Sequence[Made], node: Any) -> Any:
     """Return places among all sources; of a Concat constants may be zeros."""
-    import numpy as np
-
     if isinstance(given, Constant):
         if node.op_type != "Concat":
             return given.value
@@ -210,8 +200,6 @@ def scaled(
     node: Any, own: Mapping[str, Any], shape: Sequence[int], given: Sequence[Any]
 ) -> list[tuple[int, float]]:
     """Return the size of each axis behind a Resize, and its scale."""
-    import numpy as np
-
     told: Any = given[1] if len(given) == 2 else given[2] if len(given) > 2 else own["scales"]
     if len(given) > 3 and given[3] is not None:
         sizes = [int(size) for size in np.reshape(given[3], -1)]
@@ -226,8 +214,6 @@ def scaled(
 
 def coordinates(before: int, size: int, scale: float, own: Mapping[str, Any]) -> Any:
     """Return where along an axis each element is read."""
-    import numpy as np
-
     how = own.get("coordinate_transformation_mode", b"half_pixel").decode()
     at = np.arange(size)
     if how in ("half_pixel", "pytorch_half_pixel"):
@@ -240,8 +226,6 @@ def coordinates(before: int, size: int, scale: float, own: Mapping[str, Any]) ->
 
 
 def _nearest(before: int, size: int, scale: float, own: Mapping[str, Any]) -> Any:
-    import numpy as np
-
     at = coordinates(before, size, scale, own)
     how = own.get("nearest_mode", b"round_prefer_floor").decode()
     chosen = {

@@ -14,6 +14,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 from accelsim.model.importers.onnx.weights import rows_of, times
 from accelsim.model.operators import OperatorKind, Window
@@ -38,8 +40,6 @@ class Made:
     def __init__(
         self, rows: int, width: int, placing: Callable[[Placer], str | None] | None = None
     ) -> None:
-        import numpy as np
-
         self.rows, self.width = rows, width
         self.base = np.empty((rows, width), np.int8)  # never touched: a place in memory alone
         self.placing, self._placed, self._name = placing, False, ""
@@ -136,8 +136,6 @@ class Value:
 
     def with_view(self, seen: Any) -> Value:
         """Return another view of the same matrix; a copy is a flat row, or refused."""
-        import numpy as np
-
         self.check_plain()
         if self.order is not None or not seen.size:
             raise UnsupportedError("it takes a flattened picture apart")
@@ -170,8 +168,6 @@ def look_up(table: Constant, numbers: Constant) -> Value:
 
 
 def _strided(base: Any, shape: Sequence[int], strides: Sequence[int], offset: int = 0) -> Any:
-    import numpy as np
-
     flat = base.reshape(-1)[offset:]
     unit = base.itemsize
     return np.lib.stride_tricks.as_strided(flat, shape, [stride * unit for stride in strides])
@@ -197,8 +193,6 @@ def settled(value: Value, *, first: bool = False) -> Value:
 
 def _part(value: Value, made: Product) -> Value | None:
     """Return what is seen of some columns as a product of its own, None for a part of the rows."""
-    import numpy as np
-
     places = gathered(value, _numbered(made))
     rows, columns = places // made.width, places % made.width
     chosen = np.unique(columns)
@@ -217,15 +211,11 @@ def _part(value: Value, made: Product) -> Value | None:
 
 
 def _numbered(made: Made) -> Any:
-    import numpy as np
-
     return np.arange(made.base.size).reshape(made.base.shape)
 
 
 def matrix_of(value: Value, array: Any) -> Any:
     """Return the matrix of which a value sees an array."""
-    import numpy as np
-
     matrix = np.empty((value.made.rows, value.made.width), array.dtype)
     _strided(matrix, value.seen.shape, value.seen.strides)[...] = array
     return matrix
@@ -384,8 +374,6 @@ def joined(value: Any) -> Any:
 @lru_cache(maxsize=64)
 def samples(width: int) -> Any:
     """Return rows of numbers, of which some are so small that an epsilon is seen."""
-    import numpy as np
-
     rows = max(6, -(-256 // width))
     numbers = np.random.default_rng(7).uniform(-7, 7, (rows, width)).astype(np.float32)
     sizes = np.array([1, 1, 1e-2, 1e-4, 1e-6, 1], np.float32)

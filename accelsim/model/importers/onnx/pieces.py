@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError, attributes_of
 
 MICROSOFT = "com.microsoft"
@@ -36,16 +38,12 @@ class Parts:
 
     def read(self, given: Any) -> Any:
         """Return the array of a constant."""
-        import numpy as np
-
         if not isinstance(given, Constant):
             raise UnsupportedError("an input that must be a constant depends on activations")
         return np.asarray(given.value)
 
     def constant(self, values: Any, like: Any = "") -> Constant:
         """Return a constant; ``like`` another, it has its name and comes from where it does."""
-        import numpy as np
-
         array = np.asarray(values)
         if isinstance(like, Constant):
             return replace(like, shape=array.shape, read=lambda: array)
@@ -53,8 +51,6 @@ class Parts:
 
     def numbers(self, *values: int) -> Constant:
         """Return a constant of a shape or of axes."""
-        import numpy as np
-
         return self.constant(np.array(values, np.int64))
 
     def __call__(self, kind: str, *given: Any, **attributes: Any) -> Any:

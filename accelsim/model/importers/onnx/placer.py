@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.importers.onnx.attention import LEAST_SEEN, Scores, is_mask
@@ -78,8 +80,6 @@ class Placer:
 
     def parameter(self, given: Constant, role: Role = Role.BACKBONE, name: str = "") -> Parameter:
         """Return the one parameter of these values, whatever the file calls them."""
-        import numpy as np
-
         key = self._fingerprint(given)
         for known in self._alike.get(key, []) if key else []:
             if np.array_equal(self.values[known.name].value, given.value):
@@ -231,8 +231,6 @@ class Placer:
 
     def scalars(self, source: Made, factor: float, shift: float, name: str) -> str | None:
         """Place what multiplies all elements by one number, and adds another, where it does."""
-        import numpy as np
-
         told = [("scale", factor, 1.0), ("shift", shift, 0.0)]
         some = [(each, np.array([n], np.float32)) for each, n, usual in told if n != usual]
         if not some:
@@ -246,8 +244,6 @@ class Placer:
 
     def clipped(self, source: Made, low: float, high: float, name: str) -> str:
         """Place what keeps elements between two numbers."""
-        import numpy as np
-
         ends = [("low", np.array([low], np.float32)), ("high", np.array([high], np.float32))]
         own = tuple(
             self.parameter(Constant(f"{name}.{each}", (1,), partial(np.copy, one)))
@@ -349,8 +345,6 @@ class Placer:
 
     def _visible(self, mask: Constant, scores: Scores) -> Any:
         """Return (heads, rows, columns) of what is seen: masks are added, or say it."""
-        import numpy as np
-
         values = np.asarray(mask.value)
         seen = values if values.dtype == bool else values > LEAST_SEEN
         if not is_mask(values):
@@ -366,8 +360,6 @@ def _named(like: Made, name: str) -> Made:
 
 def checked(values: Mapping[str, Constant], path: Any) -> dict[str, Any]:
     """Return the parameters of a file as float32. Raises ConfigError for data that is damaged."""
-    import numpy as np
-
     try:
         return {name: np.asarray(each.value, np.float32) for name, each in values.items()}
     except (ValueError, OSError, TypeError) as error:

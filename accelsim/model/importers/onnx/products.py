@@ -8,6 +8,8 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.attention import Probabilities, Scores
 from accelsim.model.importers.onnx.elements import vector_of
 from accelsim.model.importers.onnx.functions import Function
@@ -124,8 +126,6 @@ def _linear(
 
 def _flat(placer: Placer, value: Value, weight: Constant, bias: Any, **how: Any) -> Value:
     """Return the product of a flattened picture: a convolution of one window."""
-    import numpy as np
-
     made = value.made
     if value.seen.size != made.base.size or value.shape[-1] != value.seen.size:
         raise UnsupportedError("it reads rows that are cut in another way")
@@ -192,8 +192,6 @@ def conv(
 
 def picture_of(placer: Placer, value: Value) -> tuple[Made, tuple[int, int]]:
     """Return a picture's matrix, and its height and width."""
-    import numpy as np
-
     made, shape = settled(value).made, value.shape
     picture = (shape[2] if len(shape) == 4 else 1, shape[-1])
     if len(shape) in (3, 4) and made.base.size == shape[1] * prod(picture):

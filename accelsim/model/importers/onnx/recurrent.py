@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.pieces import Parts
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 from accelsim.values import dataclass
@@ -57,8 +59,6 @@ def _rnn(cell: _Cell, step: int, state: Any, memory: Any) -> tuple[Any, Any]:
 
 
 def _gru(cell: _Cell, step: int, state: Any, memory: Any) -> tuple[Any, Any]:
-    import numpy as np
-
     p = cell.parts
     update, reset = (p("Sigmoid", cell.gate(gate, step, state)) for gate in range(2))
     if p.own.get("linear_before_reset"):
@@ -127,8 +127,6 @@ def _check(p: Parts, steps: int, batch: int, lengths: Any) -> None:
 
 def _cell(p: Parts, rows: Any, arrays: Sequence[Any]) -> _Cell:
     """Return a direction; biases are added once, but that of a state which a gate resets."""
-    import numpy as np
-
     weight, again, bias = arrays
     gates = _GATES[p.node.op_type]
     width = again.shape[1]

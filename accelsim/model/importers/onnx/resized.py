@@ -7,6 +7,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.elements import made_of, vector_of
 from accelsim.model.importers.onnx.moved import (
     FIRST_RESIZE,
@@ -31,8 +33,6 @@ def conv_transpose(
     The pixels of a phase read the same part of the weights, so that nothing is multiplied by the
     zeros between pixels; then they are put between each other, which is a copy [ours].
     """
-    import numpy as np
-
     value, weight, *bias = inputs
     if not isinstance(weight, Constant) or own.get("group", 1) != 1:
         raise UnsupportedError("expected constant weights, and one group")
@@ -123,8 +123,6 @@ def _bias(given: Sequence[Constant | None], outputs: int) -> Constant | None:
 
 def resize(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return a picture of another size, bilinear; one of nearest pixels is moved alone."""
-    import numpy as np
-
     if own.get("mode", b"nearest") == b"nearest":
         elsewhere(placer, node, own, inputs)
     if own["mode"] != b"linear" or own.get("antialias"):
@@ -154,8 +152,6 @@ def _weighed(
     before: int, size: int, scale: float, own: Mapping[str, Any]
 ) -> tuple[list[Any], list[Any]]:
     """Return the two pixels of an axis that each is made of, and their weights."""
-    import numpy as np
-
     at = coordinates(before, size, scale, own).clip(0, before - 1)
     low = np.floor(at).astype(int)
     high, part = np.minimum(low + 1, before - 1), at - low

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.elements import made_of, vector_of
 from accelsim.model.importers.onnx.functions import Function, of_heads
 from accelsim.model.importers.onnx.parts import Affine, Headed, Made, Masked, Value, settled
@@ -65,8 +67,6 @@ def _of_rows(placer: Placer, value: Value) -> Value:
 
 def batch_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return the scale and shift that a batch norm is at inference."""
-    import numpy as np
-
     value, gamma, beta, mean, variance = inputs
     value = settled(value)
     epsilon = np.float32(own.get("epsilon", 1e-5))
@@ -83,8 +83,6 @@ def batch_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequen
 
 def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return a statistic of each row, or the mean of all rows."""
-    import numpy as np
-
     value = settled(inputs[0])
     last = len(value.shape) - 1
     told = inputs[1].value if len(inputs) > 1 else own.get("axes", range(len(value.shape)))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.moved import MOVING, Moved, moved, moved_value
 from accelsim.model.importers.onnx.parts import Made, Product, Value, gathered, joined
 from accelsim.model.importers.onnx.placer import Placer
@@ -139,16 +141,12 @@ def _sampled(given: Any, which: int) -> Any:
 
 def _samples(made: Made) -> Sequence[Any]:
     """Return matrices: no two columns of the first two are in proportion."""
-    import numpy as np
-
     angles = np.broadcast_to(np.arange(made.width) * 2.39996, (made.rows, made.width))
     drawn = np.random.default_rng(5).uniform(1, 2, angles.shape)
     return [np.asarray(each, np.float32) for each in (np.cos(angles), np.sin(angles), drawn)]
 
 
 def _told(spelled: Turned) -> Value | None:
-    import numpy as np
-
     made, shape = spelled.sources[0].made, spelled.shape
     places = np.arange(made.base.size).reshape(made.base.shape)
     columns = np.unique(
@@ -188,8 +186,6 @@ def _rows_first(array: Any, rows: int, heads: tuple[int, int], heads_first: bool
 
 def _tables(made: Sequence[Any], given: Sequence[Any]) -> list[Any] | None:
     """Return cosines and sines of (rows, width of a head), and partners that are no halves."""
-    import numpy as np
-
     width = made[0].shape[-1]
     for partners in _partners(width):
         (a, pa), (b, pb), *_ = [(each[:, 0], each[:, 0, partners]) for each in given]
@@ -209,8 +205,6 @@ def _tables(made: Sequence[Any], given: Sequence[Any]) -> list[Any] | None:
 
 def _partners(width: int) -> Iterator[Any]:
     """Yield the columns that are turned with each: of halves, or neighbours, of all or a part."""
-    import numpy as np
-
     for part in dict.fromkeys([width, width // 2, width // 4, 3 * width // 4, *range(2, width, 2)]):
         half, rest = part // 2, np.arange(part, width)
         if part < 2 or part % 2:

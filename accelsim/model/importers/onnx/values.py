@@ -11,6 +11,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from accelsim.errors import ConfigError
 from accelsim.inputs.extras import installation
 from accelsim.inputs.files import is_file, read_bytes
@@ -85,7 +87,6 @@ def tensor_constant(path: Path, name: str, tensor: Any) -> Constant:
 
     Raises ConfigError for a shape that its data cannot fill, and for data outside the folder.
     """
-    import numpy as np
     import onnx
 
     shape, where = tuple(tensor.dims), f"{path}: tensor '{name}'"
@@ -195,8 +196,6 @@ def check_names(path: Path, graph: Any) -> None:
 
 def sparse_constant(path: Path, sparse: Any) -> Constant:
     """Return the constant of a tensor of which the values that are not 0 are stored."""
-    import numpy as np
-
     name, shape = sparse.values.name, tuple(sparse.dims)
     where = f"{path}: tensor '{name}'"
     if any(size < 0 for size in shape) or prod(shape) > _MOST_ELEMENTS:
@@ -223,8 +222,6 @@ def sparse_constant(path: Path, sparse: Any) -> Constant:
 
 def shape_of(node: Any, given: Any) -> Constant:
     """Return what a Shape or Size makes of what has a shape."""
-    import numpy as np
-
     own = attributes_of(node)
     shape = np.array(given.shape, np.int64)[own.get("start", 0) : own.get("end")]
     array = shape if node.op_type == "Shape" else np.array(prod(given.shape))
@@ -236,7 +233,6 @@ def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
 
     Raises UnsupportedError for what would be too large.
     """
-    import numpy as np
     import onnx
 
     _check_size(node, values)
@@ -264,8 +260,6 @@ def work_out(node: Any, values: Sequence[Any], opset: int) -> list[Any]:
 
 def _single(given: Any) -> Any:
     """Return an array as float32; an epsilon of float16 as the number that was rounded to it."""
-    import numpy as np
-
     array = np.asarray(given)
     tiny = array.dtype == np.float16 and array.size == 1 and abs(array).max() < 1e-3
     shortest = [float(str(each)) for each in array.reshape(-1)] if tiny else array
@@ -274,8 +268,6 @@ def _single(given: Any) -> Any:
 
 def _chosen(values: Any, numbers: Any, axis: int) -> Any:
     """Return what GatherElements chooses; the reference fails where other axes are cut short."""
-    import numpy as np
-
     cut = [slice(size) for size in np.shape(numbers)]
     cut[axis] = slice(None)
     try:
@@ -315,8 +307,6 @@ def _opset_with(kind: str, opset: int) -> int:
 
 def _check_size(node: Any, values: Sequence[Any]) -> None:
     """Refuse what would make more values than any graph needs."""
-    import numpy as np
-
     shapes = [np.shape(value) for value in values if value is not None]
     claimed = max((prod(shape) for shape in shapes), default=0)
     if node.op_type in ("Expand", "ConstantOfShape"):

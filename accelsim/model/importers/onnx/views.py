@@ -7,6 +7,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.elements import made_of
 from accelsim.model.importers.onnx.parts import (
     Input,
@@ -31,8 +33,6 @@ def as_input(shape: Sequence[int], array: Any) -> Value:
         made = Input(prod(shape[:-1]), shape[-1])
         value = Value(made, made.base.reshape(shape))
     if array is not None:
-        import numpy as np
-
         made.array = matrix_of(value, np.asarray(array, np.float32))[None]
     return value
 
@@ -44,8 +44,6 @@ def identity(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
 
 def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
     """Return the value, which products take rounded, the scale 1 and no zero point."""
-    import numpy as np
-
     scale, zero = np.ones((), np.float32), np.zeros((), np.uint8)
     name = node.output[-1]
     value = replace(inputs[0], rounding=_in_steps)
@@ -54,8 +52,6 @@ def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequenc
 
 def _in_steps(values: Any) -> Any:
     """Return values in the 255 steps between the least and the greatest, or 0."""
-    import numpy as np
-
     low, high = min(values.min(), 0), max(values.max(), 0)
     step = np.float32((high - low) / 255) or np.float32(1)
     zero = np.rint(-low / step)
@@ -127,23 +123,17 @@ def flatten(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[
 def squeeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return fewer axes."""
     value, axes = inputs[0], _axes(own, inputs, 1)
-    import numpy as np
-
     return _viewed(value, np.squeeze(value.seen, tuple(axes) if axes else None))
 
 
 def unsqueeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return more axes, of one element each."""
-    import numpy as np
-
     value, axes = inputs[0], _axes(own, inputs, 1)
     return _viewed(value, np.expand_dims(value.seen, tuple(axes)))
 
 
 def expand(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return the value where it only gets axes of one element."""
-    import numpy as np
-
     value: Value = inputs[0]
     told = _told(inputs, 1)
     shape = np.broadcast_shapes(value.shape, tuple(told))
@@ -245,8 +235,6 @@ def _prepended(placer: Placer, first: Constant, value: Value, axis: int) -> Valu
 
 def _kept(placer: Placer, past: Value, value: Value, axis: int) -> Value:
     """Return keys or values of heads behind those that were kept."""
-    import numpy as np
-
     heads = past.shape[3 - axis]
     rows, width = (past.shape[axis], heads * past.shape[3])
     made = Made(rows + value.made.rows, width)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from accelsim.model.importers.onnx.values import Constant
 
 
 def times(given: Constant, scale: Constant | float) -> Constant:
     """Return a parameter times a scale, or one of each row."""
-    import numpy as np
-
     if scale == 1:
         return given
 
