@@ -13,15 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.encoder import Encoder, preset
-from accelsim.model.families.huggingface import (
-    ENCODER_DEFAULTS,
-    ENCODER_DEMANDS,
-    ENCODER_KEYS,
-    ENCODER_LEFT_OUT,
-    HuggingFace,
-)
+from accelsim.model.families.huggingface import NORM, of_encoder
 
 _COMMON = {"vocabulary_size": 30_000, "embedding_size": 128, "shared_layers": True}
 
@@ -49,26 +42,17 @@ class Albert(Encoder):
     pooler_module = "pooler"
     projection, always_projects = "encoder.embedding_hidden_mapping_in", True
     usual: ClassVar[Mapping[str, Any]] = {"activation": "gelu_new", "norm_epsilon": 1e-12}
-    huggingface = HuggingFace(
-        types=("albert",),
-        keys={**ENCODER_KEYS, "embedding_size": "embedding_size"},
+    huggingface = of_encoder(
+        "albert",
+        keys={**NORM, "embedding_size": "embedding_size"},
         signs={"inner_group_num": 1},
-        defaults={
-            **ENCODER_DEFAULTS,
-            "embedding_size": 128,
-            "hidden_act": "gelu_new",
-            "num_hidden_groups": 1,
-        },
-        demands={**ENCODER_DEMANDS, "inner_group_num": 1},
-        prefixes=("albert.",),
-        left_out=("predictions.", "sop_classifier.", *ENCODER_LEFT_OUT),
+        defaults={"embedding_size": 128, "hidden_act": "gelu_new", "num_hidden_groups": 1},
+        demands={"inner_group_num": 1},
+        left_out=("predictions.", "sop_classifier."),
     )
+    add_embedding: ClassVar[Any] = Encoder.embed
 
     family: Annotated[Literal["albert"], Field(description="structure and parameter names")]
-
-    def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the embedding."""
-        return self.embed(graph)
 
     @classmethod
     def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,15 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.encoder import Encoder, preset
-from accelsim.model.families.huggingface import (
-    ENCODER_DEFAULTS,
-    ENCODER_DEMANDS,
-    ENCODER_KEYS,
-    ENCODER_LEFT_OUT,
-    HuggingFace,
-)
+from accelsim.model.families.huggingface import of_encoder
 
 _COMMON = {"vocabulary_size": 30_522, "shared_layers": False}
 
@@ -33,18 +26,7 @@ class Bert(Encoder):
         "bert-base": preset(12, 768, 12, 3072, **_COMMON),
         "bert-large": preset(24, 1024, 16, 4096, **_COMMON),
     }
-    huggingface = HuggingFace(
-        types=("bert",),
-        keys=ENCODER_KEYS,
-        signs={"type_vocab_size": 2},
-        defaults=ENCODER_DEFAULTS,
-        demands=ENCODER_DEMANDS,
-        prefixes=("bert.",),
-        left_out=ENCODER_LEFT_OUT,
-    )
+    huggingface = of_encoder("bert", signs={"type_vocab_size": 2})
+    add_embedding: ClassVar[Any] = Encoder.embed
 
     family: Annotated[Literal["bert"], Field(description="structure and parameter names")]
-
-    def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the embedding."""
-        return self.embed(graph)

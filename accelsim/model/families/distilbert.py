@@ -11,7 +11,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.encoder import Encoder, preset
 from accelsim.model.families.huggingface import ENCODER_LEFT_OUT, HuggingFace
 from accelsim.model.tensors import Role
@@ -59,12 +58,9 @@ class DistilBert(Encoder):
         prefixes=("distilbert.",),
         left_out=("vocab_transform.", "vocab_layer_norm.", "vocab_projector.", *ENCODER_LEFT_OUT),
     )
+    add_embedding: ClassVar[Any] = Encoder.embed
 
     family: Annotated[Literal["distilbert"], Field(description="structure and parameter names")]
-
-    def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the embedding."""
-        return self.embed(graph)
 
     @classmethod
     def translate(cls, config: Mapping[str, Any]) -> dict[str, Any]:

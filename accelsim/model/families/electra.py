@@ -12,15 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.encoder import Encoder, preset
-from accelsim.model.families.huggingface import (
-    ENCODER_DEFAULTS,
-    ENCODER_DEMANDS,
-    ENCODER_KEYS,
-    ENCODER_LEFT_OUT,
-    HuggingFace,
-)
+from accelsim.model.families.huggingface import NORM, of_encoder
 from accelsim.model.tensors import Role
 
 _COMMON = {"vocabulary_size": 30_522, "shared_layers": False}
@@ -40,18 +33,12 @@ class Electra(Encoder):
     pooler_module, pooler_activation = "classifier.dense", "gelu"
     pooler_role, logits = Role.TASK, ".out_proj"
     projection = "embeddings_project"
-    huggingface = HuggingFace(
-        types=("electra",),
-        keys={**ENCODER_KEYS, "embedding_size": "embedding_size"},
+    huggingface = of_encoder(
+        "electra",
+        keys={**NORM, "embedding_size": "embedding_size"},
         signs={"summary_activation": "gelu"},
-        defaults=ENCODER_DEFAULTS,
-        demands=ENCODER_DEMANDS,
-        prefixes=("electra.",),
-        left_out=("discriminator_predictions.", "generator_", *ENCODER_LEFT_OUT),
+        left_out=("discriminator_predictions.", "generator_"),
     )
+    add_embedding: ClassVar[Any] = Encoder.embed
 
     family: Annotated[Literal["electra"], Field(description="structure and parameter names")]
-
-    def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the embedding."""
-        return self.embed(graph)

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.decoder import Decoder, check_turned, rotary_of, rotary_tables
-from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.families.huggingface import SIZES, HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, ROTARY
 from accelsim.model.operators.activations import activation
@@ -59,12 +59,7 @@ class GptNeox(Decoder):
     huggingface = HuggingFace(
         types=("gpt_neox",),
         keys={
-            "vocabulary_size": "vocab_size",
-            "hidden_size": "hidden_size",
-            "layers": "num_hidden_layers",
-            "heads": "num_attention_heads",
-            "intermediate_size": "intermediate_size",
-            "maximum_positions": "max_position_embeddings",
+            **SIZES,
             "activation": "hidden_act",
             "norm_epsilon": "layer_norm_eps",
             "tied_embeddings": "tie_word_embeddings",

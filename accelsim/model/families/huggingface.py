@@ -37,26 +37,38 @@ class HuggingFace:
     batch_norm_epsilon: float = 1e-5
 
 
-# What encoders of the kind of BERT call their sizes.
-ENCODER_KEYS = {
+# What models of tokens call their sizes.
+SIZES = {
     "vocabulary_size": "vocab_size",
     "hidden_size": "hidden_size",
     "layers": "num_hidden_layers",
     "heads": "num_attention_heads",
     "intermediate_size": "intermediate_size",
     "maximum_positions": "max_position_embeddings",
-    "type_vocabulary_size": "type_vocab_size",
-    "activation": "hidden_act",
-    "norm_epsilon": "layer_norm_eps",
 }
-ENCODER_DEFAULTS = {"type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12}
-ENCODER_DEMANDS = {
-    "position_embedding_type": "absolute",
-    "is_decoder": False,
-    "add_cross_attention": False,
-}
-ENCODER_LEFT_OUT = (
-    "cls.",
-    "embeddings.position_ids",
-    "embeddings.token_type_ids",
-)
+PICTURE = {"channels": "num_channels", "image_height": "image_size", "image_width": "image_size"}
+NORM = {"norm_epsilon": "layer_norm_eps"}
+ENCODER_LEFT_OUT = ("cls.", "embeddings.position_ids", "embeddings.token_type_ids")
+
+
+def of_encoder(
+    *types: str,
+    signs: Mapping[str, Any],
+    keys: Mapping[str, str] = NORM,
+    defaults: Mapping[str, Any] | None = None,
+    demands: Mapping[str, Any] | None = None,
+    left_out: tuple[str, ...] = (),
+) -> HuggingFace:
+    """Return what an encoder of the kind of BERT is called, and what it has of its own."""
+    usual = {"type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12}
+    plain = {"position_embedding_type": "absolute", "is_decoder": False}
+    own = {"type_vocabulary_size": "type_vocab_size", "activation": "hidden_act"}
+    return HuggingFace(
+        types,
+        keys={**SIZES, **own, **keys},
+        signs=signs,
+        defaults={**usual, **(defaults or {})},
+        demands={**plain, "add_cross_attention": False, **(demands or {})},
+        prefixes=(f"{types[0]}.",),
+        left_out=(*left_out, *ENCODER_LEFT_OUT),
+    )

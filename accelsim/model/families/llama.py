@@ -20,7 +20,7 @@ from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import Count, Size
 from accelsim.model.families.decoder import Decoder, check_turned, rotary_of, rotary_tables
-from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.families.huggingface import SIZES, HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, MULTIPLY, RMS_NORM, ROTARY
 from accelsim.model.operators.activations import activation
@@ -100,12 +100,7 @@ class Llama(Decoder):
     huggingface = HuggingFace(
         types=("llama", "qwen2", "mistral", "qwen3", "phi3", "gemma", "smollm3"),
         keys={
-            "vocabulary_size": "vocab_size",
-            "hidden_size": "hidden_size",
-            "layers": "num_hidden_layers",
-            "heads": "num_attention_heads",
-            "intermediate_size": "intermediate_size",
-            "maximum_positions": "max_position_embeddings",
+            **SIZES,
             "activation": "hidden_act",
             "norm_epsilon": "rms_norm_eps",
             "tied_embeddings": "tie_word_embeddings",

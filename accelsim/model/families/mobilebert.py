@@ -16,18 +16,10 @@ from pydantic import Field, model_validator
 
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import ModelFamily, Size
-from accelsim.model.families.huggingface import (
-    ENCODER_DEFAULTS,
-    ENCODER_DEMANDS,
-    ENCODER_KEYS,
-    ENCODER_LEFT_OUT,
-    HuggingFace,
-)
+from accelsim.model.families.huggingface import of_encoder
 from accelsim.model.operators import ADD, AFFINE, TRIGRAM
 from accelsim.model.operators.activations import Activation, activation
 from accelsim.model.tensors import Role
-
-_KEYS = {ours: theirs for ours, theirs in ENCODER_KEYS.items() if ours != "norm_epsilon"}
 
 
 class MobileBert(ModelFamily):
@@ -48,18 +40,16 @@ class MobileBert(ModelFamily):
         }
     }
     usual: ClassVar[Mapping[str, Any]] = {"activation": "relu"}
-    huggingface = HuggingFace(
-        types=("mobilebert",),
+    huggingface = of_encoder(
+        "mobilebert",
         keys={
-            **_KEYS,
             "embedding_size": "embedding_size",
             "inner_size": "intra_bottleneck_size",
             "feed_forward_networks": "num_feedforward_networks",
         },
         signs={"use_bottleneck": True},
-        defaults={**ENCODER_DEFAULTS, "hidden_act": "relu"},
+        defaults={"hidden_act": "relu"},
         demands={
-            **ENCODER_DEMANDS,
             "normalization_type": "no_norm",
             "trigram_input": True,
             "use_bottleneck": True,
@@ -67,8 +57,6 @@ class MobileBert(ModelFamily):
             "use_bottleneck_attention": False,
             "classifier_activation": False,
         },
-        prefixes=("mobilebert.",),
-        left_out=ENCODER_LEFT_OUT,
     )
 
     family: Annotated[Literal["mobilebert"], Field(description="structure and parameter names")]

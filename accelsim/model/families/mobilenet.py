@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.families.huggingface import PICTURE, HuggingFace
 from accelsim.model.families.vision import Vision
 from accelsim.model.operators.window import Pair
 
@@ -45,10 +45,8 @@ class MobileNet(Vision):
     huggingface = HuggingFace(
         types=("mobilenet_v1",),
         keys={
-            "channels": "num_channels",
+            **PICTURE,
             "width_multiplier": "depth_multiplier",
-            "image_height": "image_size",
-            "image_width": "image_size",
             "tf_padding": "tf_padding",
         },
         signs={"tf_padding": True, "depth_multiplier": 1.0},

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.families.huggingface import PICTURE, HuggingFace
 from accelsim.model.families.vision import Vision
 from accelsim.model.operators import ADD
 from accelsim.model.operators.window import Pair
@@ -38,11 +38,9 @@ class MobileNetV2(Vision):
     huggingface = HuggingFace(
         types=("mobilenet_v2",),
         keys={
-            "channels": "num_channels",
+            **PICTURE,
             "width_multiplier": "depth_multiplier",
             "expansion": "expand_ratio",
-            "image_height": "image_size",
-            "image_width": "image_size",
             "tf_padding": "tf_padding",
         },
         signs={"finegrained_output": True},

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import Size
 from accelsim.model.families.decoder import Decoder
-from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.families.huggingface import SIZES, HuggingFace
 from accelsim.model.operators import ADD
 from accelsim.model.operators.activations import activation
 from accelsim.model.tensors import Role
@@ -47,12 +47,8 @@ class Opt(Decoder):
     huggingface = HuggingFace(
         types=("opt",),
         keys={
-            "vocabulary_size": "vocab_size",
-            "hidden_size": "hidden_size",
-            "layers": "num_hidden_layers",
-            "heads": "num_attention_heads",
+            **SIZES,
             "intermediate_size": "ffn_dim",
-            "maximum_positions": "max_position_embeddings",
             "activation": "activation_function",
             "tied_embeddings": "tie_word_embeddings",
             "biased": "enable_bias",

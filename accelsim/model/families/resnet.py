@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import Size
-from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.families.huggingface import PICTURE, HuggingFace
 from accelsim.model.families.vision import Vision
 from accelsim.model.operators import ADD, MAX_POOL, RELU, Window
 from accelsim.model.operators.window import Pair
@@ -63,13 +63,11 @@ class ResNet(Vision):
     huggingface = HuggingFace(
         types=("resnet",),
         keys={
-            "channels": "num_channels",
+            **PICTURE,
             "stem_width": "embedding_size",
             "widths": "hidden_sizes",
             "depths": "depths",
             "block": "layer_type",
-            "image_height": "image_size",
-            "image_width": "image_size",
         },
         signs={"layer_type": "bottleneck", "downsample_in_first_stage": False},
         defaults={"num_channels": 3, "embedding_size": 64, "image_size": 224},

@@ -12,15 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.encoder import Encoder, preset
-from accelsim.model.families.huggingface import (
-    ENCODER_DEFAULTS,
-    ENCODER_DEMANDS,
-    ENCODER_KEYS,
-    ENCODER_LEFT_OUT,
-    HuggingFace,
-)
+from accelsim.model.families.huggingface import of_encoder
 from accelsim.model.tensors import Role
 
 _COMMON = {"vocabulary_size": 50_265, "type_vocabulary_size": 1, "shared_layers": False}
@@ -39,18 +32,12 @@ class Roberta(Encoder):
     pooler_module, pooler_role, logits = "classifier.dense", Role.TASK, ".out_proj"
     first_position = 2
     usual: ClassVar[Mapping[str, Any]] = {"activation": "gelu", "norm_epsilon": 1e-5}
-    huggingface = HuggingFace(
-        types=("roberta", "xlm-roberta", "camembert"),
-        keys=ENCODER_KEYS,
+    huggingface = of_encoder(
+        *("roberta", "xlm-roberta", "camembert"),
         signs={"type_vocab_size": 1},
-        defaults={**ENCODER_DEFAULTS, "layer_norm_eps": 1e-5},
-        demands={**ENCODER_DEMANDS, "pad_token_id": 1},
-        prefixes=("roberta.",),
-        left_out=ENCODER_LEFT_OUT,
+        defaults={"layer_norm_eps": 1e-5},
+        demands={"pad_token_id": 1},
     )
+    add_embedding: ClassVar[Any] = Encoder.embed
 
     family: Annotated[Literal["roberta"], Field(description="structure and parameter names")]
-
-    def add_embedding(self, graph: GraphBuilder) -> str:
-        """Place the embedding."""
-        return self.embed(graph)

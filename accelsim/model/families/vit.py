@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import Size
-from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.families.huggingface import PICTURE, HuggingFace
 from accelsim.model.families.vision import Vision
 from accelsim.model.operators import ADD, GATHER, PREPEND, Window
 from accelsim.model.operators.activations import Activation, activation
@@ -70,10 +70,8 @@ class Vit(Vision):
             "intermediate_size": "intermediate_size",
             "activation": "hidden_act",
             "norm_epsilon": "layer_norm_eps",
-            "channels": "num_channels",
+            **PICTURE,
             "patch_size": "patch_size",
-            "image_height": "image_size",
-            "image_width": "image_size",
         },
         signs={"qkv_bias": True},
         defaults={"hidden_act": "gelu", "layer_norm_eps": 1e-12, "num_channels": 3},
