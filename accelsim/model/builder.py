@@ -20,7 +20,9 @@ from accelsim.model.operators import (
     OperatorKind,
     Window,
 )
+from accelsim.model.operators.activations import activation
 from accelsim.model.operators.attention_scores import CAUSAL
+from accelsim.model.operators.epsilon import form_of
 from accelsim.model.tensors import Parameter, Role, Shape
 
 # What stands before the labels of the work on a token that is generated behind others.
@@ -90,6 +92,11 @@ class GraphBuilder:
         self._operators[full] = Operator(full, kind, label=self._label + name, **sizes)
         self._edges += [(source, full) for source in sources]
         return full
+
+    def function(self, named: str, source: str, name: str = "{}") -> str:
+        """Place an activation function that configurations call so; {} in its name is its kind."""
+        kind, form = activation(named)
+        return self.place(name.format(kind), kind, source, form=form)
 
     def gather(
         self,
@@ -185,13 +192,15 @@ class GraphBuilder:
         role: Role,
         kind: OperatorKind = LAYER_NORM,
         vectors: tuple[str, ...] = ("weight", "bias"),
-        form: str = "",
+        epsilon: float | None = None,
         width: int | None = None,
     ) -> str:
         """Place a norm of every row, or of every ``width`` columns of it.
 
-        Its parameters are vectors as long as what is normalised.
+        Its parameters are vectors as long as what is normalised; ``epsilon`` is what it adds to a
+        variance, the kind's own unless given.
         """
+        form = "" if epsilon is None else form_of(epsilon, kind)
         row = (width or self.width(source),)
         parameters = tuple(self.parameter(f"{module}.{each}", row, role) for each in vectors)
         return self.place(name, kind, source, parameters=parameters, form=form)

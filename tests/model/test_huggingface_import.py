@@ -136,7 +136,10 @@ def test_biases_are_those_of_the_types_that_read_the_keys(
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"model_type": "bert", "layer_norm_eps": 0.1}, ": model_family: norm_epsilon is 0.1; exp"),
+        (
+            {"model_type": "bert", "layer_norm_eps": 0.1},
+            ": model_family.norm_epsilon: expected one of 1e-12, ",
+        ),
         (
             {"model_type": "vit", "image_size": 8, "patch_size": 4, "head_dim": 3},
             ":1: head_dim: heads are 6 wide together; expected hidden_size 8, for which",

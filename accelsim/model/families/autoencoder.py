@@ -5,15 +5,14 @@ MLPerf Tiny: mlcommons/tiny, benchmark/training/anomaly_detection/keras_model.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import Exits, OneInput, Size
+from accelsim.model.families.base import OneInput, Size
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import MATMUL, RELU
 from accelsim.model.tensors import Role
@@ -26,6 +25,7 @@ class Autoencoder(OneInput):
         "autoencoder": {"frame": 640, "width": 128, "bottleneck": 8, "layers": 4}
     }
     classifies: ClassVar[bool] = False
+    reads: ClassVar[str] = "frame"
 
     family: Annotated[Literal["autoencoder"], Field(description="structure and parameter names")]
     frame: Annotated[Size, Field(description="values of an input")]
@@ -36,18 +36,8 @@ class Autoencoder(OneInput):
         """Say what an input is."""
         return f"frames of {self.frame} values"
 
-    def build(
-        self,
-        *,
-        sequence_length: int = 1,
-        classes: int = 1,
-        padding_mask: bool = True,
-        exits: Exits = "none",
-        attention_spans: Sequence[int] | None = None,
-    ) -> LayerGraph:
-        """Return the graph of one frame. Raises ConfigError for exits."""
-        if sequence_length != 1 or exits != "none" or attention_spans is not None:
-            raise ConfigError(f"{self.name} reads one frame at a time, without early exits")
+    def graph(self, classes: int) -> LayerGraph:
+        """Return the graph of one frame."""
         graph, hidden = GraphBuilder(1), ""
         widths = [self.width] * self.layers
         sizes = [self.frame, *widths, self.bottleneck, *widths, self.frame]

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
@@ -14,6 +14,7 @@ from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ENTROPY
+from accelsim.model.operators.epsilon import known_epsilon
 from accelsim.model.tensors import Role
 
 # No published encoder has larger sizes, and the deepest has 1000 layers: Wang et al., "DeepNet:
@@ -21,6 +22,7 @@ from accelsim.model.tensors import Role
 Size = Annotated[int, Field(gt=0, le=1_000_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Layers = Annotated[int, Field(gt=0, le=1000)]
+Epsilon = Annotated[float, AfterValidator(known_epsilon)]
 
 Exits = Literal["none", "shared", "per_layer"]
 
@@ -112,7 +114,30 @@ class Network(ConfigModel):
 
 
 class OneInput(Network):
-    """A network that reads one input at a time: a picture, a frame; without heads unless told."""
+    """A network that reads one input at a time, ``reads``; without heads unless told."""
+
+    reads: ClassVar[str] = "input"
+
+    @abstractmethod
+    def graph(self, classes: int) -> LayerGraph:
+        """Return the graph of one input, with so many outputs of a classifier."""
+
+    def build(
+        self,
+        *,
+        sequence_length: int = 1,
+        classes: int = 1,
+        padding_mask: bool = True,
+        exits: Exits = "none",
+        attention_spans: Sequence[int] | None = None,
+    ) -> LayerGraph:
+        """Return the graph of one input. Raises ConfigError for exits, and for more than one."""
+        if sequence_length != 1 or exits != "none" or attention_spans is not None:
+            raise ConfigError(
+                f"{self.name} reads one {self.reads} at a time, without early exits or attention "
+                "spans; leave them and the sequence length out"
+            )
+        return self.graph(classes)
 
     @property
     def longest(self) -> int:
@@ -259,6 +284,14 @@ class ModelFamily(Network):
         graph.enter()
         self.add_classifier(graph, "classifier", hidden, classes)
         return graph.build()
+
+    def check_heads(self, key: str = "hidden_size") -> None:
+        """Raise ValueError for heads that differ in their width, where all have that of a key."""
+        if getattr(self, key) % self.heads:
+            raise ValueError(
+                f"{key} {getattr(self, key)} is not divisible by heads {self.heads}; every head "
+                "must have the same width"
+            )
 
     def _check_sizes(self, sequence_length: int, classes: int) -> None:
         if sequence_length < 1:

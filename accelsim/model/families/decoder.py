@@ -12,17 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import describe
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import ModelFamily, Size
+from accelsim.model.families.base import Epsilon, ModelFamily, Size
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ROTARY
 from accelsim.model.operators.activations import Activation
-from accelsim.model.operators.epsilon import form_of
-from accelsim.model.operators.layer_norm import USUAL_EPSILON
 from accelsim.model.operators.matmul import LAST
 from accelsim.model.tensors import Role
 
@@ -79,27 +77,22 @@ class Decoder(ModelFamily):
 
     classifies: ClassVar[bool] = False
     generates: ClassVar[bool] = True
+    usual: ClassVar[Mapping[str, Any]] = {"norm_epsilon": 1e-5, "type_vocabulary_size": 0}
     table: ClassVar[str]
 
     intermediate_size: Annotated[Size, Field(description="width inside the feed-forward network")]
     tied_embeddings: Annotated[bool, Field(description="one table for tokens and the head")]
     activation: Annotated[Activation, Field(description="function inside the feed-forward network")]
-    norm_epsilon: Annotated[float, Field(description="added to the variance of a norm")]
+    norm_epsilon: Annotated[Epsilon, Field(description="added to the variance of a norm")]
 
-    def check_heads(self) -> Self:
-        """Return the model. Raises ValueError for heads that differ in width, and a norm's form."""
-        if self.hidden_size % self.heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not divisible by heads {self.heads}; every "
-                "head must have the same width"
-            )
-        form_of(self.norm_epsilon, USUAL_EPSILON)
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self.check_heads()
         return self
 
     def norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
         """Place a layer norm."""
-        form = form_of(self.norm_epsilon, USUAL_EPSILON)
-        return graph.norm(name, module, source, Role.BACKBONE, form=form)
+        return graph.norm(name, module, source, Role.BACKBONE, epsilon=self.norm_epsilon)
 
     def add_embedding(self, graph: GraphBuilder) -> str:
         """Place the look-up of tokens, the only one where positions turn queries and keys."""

@@ -13,11 +13,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import ModelFamily, Size
+from accelsim.model.families.base import Epsilon, ModelFamily, Size
 from accelsim.model.operators import ADD
-from accelsim.model.operators.activations import Activation, activation
-from accelsim.model.operators.epsilon import form_of
-from accelsim.model.operators.layer_norm import USUAL_EPSILON
+from accelsim.model.operators.activations import Activation
 from accelsim.model.tensors import Role
 
 
@@ -70,7 +68,7 @@ class Encoder(ModelFamily):
     shared_layers: Annotated[bool, Field(description="one set of parameters for all layers")]
     pooler: Annotated[bool, Field(description="dense and an activation on the first token")]
     activation: Annotated[Activation, Field(description="function inside the feed-forward network")]
-    norm_epsilon: Annotated[float, Field(description="added to the variance of a norm")]
+    norm_epsilon: Annotated[Epsilon, Field(description="added to the variance of a norm")]
 
     @classmethod
     def complete(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -87,18 +85,13 @@ class Encoder(ModelFamily):
 
     @model_validator(mode="after")
     def _check_widths(self) -> Encoder:
-        if self.hidden_size % self.heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not divisible by heads {self.heads}; "
-                "every head must have the same width"
-            )
+        self.check_heads()
         if not self.projection and self.embedding_size != self.hidden_size:
             raise ValueError(
                 f"embedding_size {self.embedding_size} differs from hidden_size "
                 f"{self.hidden_size}, but family {self.family} has no projection between them; "
                 "make them equal or choose family albert"
             )
-        form_of(self.norm_epsilon, USUAL_EPSILON)
         return self
 
     def embed(self, graph: GraphBuilder) -> str:
@@ -124,8 +117,7 @@ class Encoder(ModelFamily):
 
     def norm(self, graph: GraphBuilder, name: str, module: str, source: str, role: Role) -> str:
         """Place a layer norm."""
-        form = form_of(self.norm_epsilon, USUAL_EPSILON)
-        return graph.norm(name, module, source, role, form=form)
+        return graph.norm(name, module, source, role, epsilon=self.norm_epsilon)
 
     def add_layer(
         self, graph: GraphBuilder, layer: int, hidden: str, heads: int, masked: bool
@@ -152,8 +144,7 @@ class Encoder(ModelFamily):
         output = linear("output", context, square, used=(width, attended))
         middle = close("attention", output, hidden)
         wide = linear("ffn1", middle, (inner, width))
-        kind, form = activation(self.activation)
-        wide = graph.place(kind.name, kind, wide, form=form)
+        wide = graph.function(self.activation, wide)
         return close("ffn", linear("ffn2", wide, (width, inner)), middle)
 
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
@@ -163,6 +154,5 @@ class Encoder(ModelFamily):
             pooled = graph.linear(
                 "pooler", self.pooler_module, hidden, shape, self.pooler_role, rows=1
             )
-            kind, form = activation(self.pooler_activation)
-            hidden = graph.place(f"pooler.{kind}", kind, pooled, form=form)
+            hidden = graph.function(self.pooler_activation, pooled, "pooler.{}")
         return super().add_classifier(graph, module, hidden, classes)

@@ -12,13 +12,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.decoder import Decoder
 from accelsim.model.families.huggingface import HuggingFace
 from accelsim.model.operators import ADD
-from accelsim.model.operators.activations import activation
 from accelsim.model.tensors import Role
 
 # Tensors of a checkpoint, with or without the prefix of a model with a head.
@@ -45,8 +44,7 @@ class Gpt2(Decoder):
     }
     usual: ClassVar[Mapping[str, Any]] = {
         "activation": "gelu_new",
-        "norm_epsilon": 1e-5,
-        "type_vocabulary_size": 0,
+        **Decoder.usual,
     }
     table = "wte"
     huggingface = HuggingFace(
@@ -107,10 +105,6 @@ class Gpt2(Decoder):
             for number, part in enumerate(("query", "key", "value"))
         }
 
-    @model_validator(mode="after")
-    def _check(self) -> Gpt2:
-        return self.check_heads()
-
     def add_embedding(self, graph: GraphBuilder) -> str:
         """Place the look-ups and their sum."""
         role, width = Role.EMBEDDING, self.hidden_size
@@ -139,8 +133,7 @@ class Gpt2(Decoder):
         middle = graph.place("attention_add", ADD, output, hidden)
         normal = self.norm(graph, "ffn_layer_norm", f"{prefix}ln_2", middle)
         wide = linear("ffn1", "mlp.c_fc", normal, inner, width)
-        kind, form = activation(self.activation)
-        wide = graph.place(kind.name, kind, wide, form=form)
+        wide = graph.function(self.activation, wide)
         return graph.place("ffn_add", ADD, linear("ffn2", "mlp.c_proj", wide, width, inner), middle)
 
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:

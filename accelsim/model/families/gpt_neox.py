@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,7 +20,6 @@ from accelsim.model.families.decoder import Decoder, check_turned, rotary_of, ro
 from accelsim.model.families.huggingface import SIZES, HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, ROTARY
-from accelsim.model.operators.activations import activation
 from accelsim.model.tensors import Role
 
 # Constants that old checkpoints hold.
@@ -47,8 +46,7 @@ class GptNeox(Decoder):
     }
     usual: ClassVar[Mapping[str, Any]] = {
         "activation": "gelu",
-        "norm_epsilon": 1e-5,
-        "type_vocabulary_size": 0,
+        **Decoder.usual,
         "rotary_base": 1e4,
         "rotary_share": 0.25,
         "rotary_scaled": False,
@@ -103,9 +101,10 @@ class GptNeox(Decoder):
         return {} if _CONSTANT.fullmatch(name) else {_HEADS.get(name, name): values}
 
     @model_validator(mode="after")
-    def _check(self) -> GptNeox:
+    def _check(self) -> Self:
+        self.check_heads()
         check_turned(self.hidden_size // self.heads, self.turned)
-        return self.check_heads()
+        return self
 
     @property
     def turned(self) -> int:
@@ -136,8 +135,7 @@ class GptNeox(Decoder):
         normal = self.norm(graph, "ffn_layer_norm", module, source)
         module = f"{prefix}mlp.dense_"
         wide = graph.linear("ffn1", f"{module}h_to_4h", normal, (inner, width), role)
-        kind, form = activation(self.activation)
-        wide = graph.place(kind.name, kind, wide, form=form)
+        wide = graph.function(self.activation, wide)
         narrow = graph.linear("ffn2", f"{module}4h_to_h", wide, (width, inner), role)
         return graph.place("ffn_add", ADD, narrow, middle)
 

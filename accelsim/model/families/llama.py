@@ -12,7 +12,7 @@ multiplies its embedding by a constant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,9 +23,6 @@ from accelsim.model.families.decoder import Decoder, check_turned, rotary_of, ro
 from accelsim.model.families.huggingface import SIZES, HuggingFace
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, MULTIPLY, RMS_NORM, ROTARY
-from accelsim.model.operators.activations import activation
-from accelsim.model.operators.epsilon import form_of
-from accelsim.model.operators.rms_norm import USUAL_EPSILON
 from accelsim.model.tensors import Role
 
 
@@ -82,19 +79,13 @@ class Llama(Decoder):
     }
     usual: ClassVar[Mapping[str, Any]] = {
         "activation": "silu",
-        "norm_epsilon": 1e-5,
         "rotary_base": 1e4,
-        "rotary_scaled": False,
         "rotary_share": 1.0,
         "unturned": [],
-        "query_bias": False,
-        "output_bias": False,
-        "ffn_bias": False,
-        "head_norm": False,
-        "fused": False,
-        "gemma": False,
+        **dict.fromkeys(("query_bias", "output_bias", "ffn_bias", "head_norm"), False),
+        **dict.fromkeys(("rotary_scaled", "fused", "gemma"), False),
         "sliding_window": None,
-        "type_vocabulary_size": 0,
+        **Decoder.usual,
     }
     table = "embed_tokens"
     huggingface = HuggingFace(
@@ -186,14 +177,13 @@ class Llama(Decoder):
         return self.sliding_window
 
     @model_validator(mode="after")
-    def _check(self) -> Llama:
+    def _check(self) -> Self:
         if self.heads % self.key_heads:
             raise ValueError(
                 f"heads {self.heads} are not divisible by key_heads {self.key_heads}; as many "
                 "heads must share each key"
             )
         check_turned(self.head_size, self.turned)
-        form_of(self.norm_epsilon, USUAL_EPSILON)
         return self
 
     @property
@@ -234,8 +224,7 @@ class Llama(Decoder):
         normal = self._norm(graph, "ffn_norm", f"{prefix}post_attention_layernorm", middle)
         both, bias = "mlp.gate_up_proj", self.ffn_bias
         gate = linear("gate", "mlp.gate_proj", normal, inner, width, bias, both)
-        kind, form = activation(self.activation)
-        gate = graph.place(kind.name, kind, gate, form=form)
+        gate = graph.function(self.activation, gate)
         up = linear("up", "mlp.up_proj", normal, inner, width, bias, both)
         wider = graph.place("multiply", MULTIPLY, gate, up)
         down = linear("down", "mlp.down_proj", wider, width, inner, bias, "")
@@ -253,8 +242,8 @@ class Llama(Decoder):
     def _norm(
         self, graph: GraphBuilder, name: str, module: str, source: str, width: int | None = None
     ) -> str:
-        form, vectors = form_of(self.norm_epsilon, USUAL_EPSILON), ("weight",)
-        return graph.norm(name, module, source, Role.BACKBONE, RMS_NORM, vectors, form, width)
+        own = (Role.BACKBONE, RMS_NORM, ("weight",), self.norm_epsilon, width)
+        return graph.norm(name, module, source, *own)
 
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
         """Place the last norm and the head."""

@@ -18,7 +18,7 @@ from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import ModelFamily, Size
 from accelsim.model.families.huggingface import of_encoder
 from accelsim.model.operators import ADD, AFFINE, TRIGRAM
-from accelsim.model.operators.activations import Activation, activation
+from accelsim.model.operators.activations import Activation
 from accelsim.model.tensors import Role
 
 
@@ -67,12 +67,8 @@ class MobileBert(ModelFamily):
     activation: Annotated[Activation, Field(description="function of feed-forward networks")]
 
     @model_validator(mode="after")
-    def _check_heads(self) -> MobileBert:
-        if self.inner_size % self.heads:
-            raise ValueError(
-                f"inner_size {self.inner_size} is not divisible by heads {self.heads}; every head "
-                "must have the same width"
-            )
+    def _check(self) -> MobileBert:
+        self.check_heads("inner_size")
         return self
 
     def add_embedding(self, graph: GraphBuilder) -> str:
@@ -119,8 +115,7 @@ class MobileBert(ModelFamily):
             wide = linear(
                 f"{name}_1", f"{module}intermediate.dense", source, self.intermediate_size, inner
             )
-            kind, form = activation(self.activation)
-            wide = graph.place(f"{name}_{kind}", kind, wide, form=form)
+            wide = graph.function(self.activation, wide, f"{name}_{{}}")
             narrow = linear(
                 f"{name}_2", f"{module}output.dense", wide, inner, self.intermediate_size
             )

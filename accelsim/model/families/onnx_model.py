@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from accelsim.errors import ConfigError
-from accelsim.model.families.base import Exits, OneInput
+from accelsim.model.families.base import OneInput
 from accelsim.model.graph import LayerGraph
 
 
@@ -36,23 +36,13 @@ class OnnxModel(OneInput):
         """Say what an input is."""
         return "one input at a time"
 
-    def build(
-        self,
-        *,
-        sequence_length: int = 1,
-        classes: int = 1,
-        padding_mask: bool = True,
-        exits: Exits = "none",
-        attention_spans: Sequence[int] | None = None,
-    ) -> LayerGraph:
+    def graph(self, classes: int) -> LayerGraph:
         """Return the graph of the file.
 
-        Raises ConfigError as ``read_graph``, for exits, and for classes that no output has.
+        Raises ConfigError as ``import_onnx``, and for classes that no output has.
         """
         from accelsim.model.importers.onnx.file import import_onnx
 
-        if exits != "none" or attention_spans is not None:
-            raise ConfigError(f"{self.path}: a graph of ONNX has no early exits or attention spans")
         found = import_onnx(Path(self.path), self.shapes)
         widths = sorted({found.graph[name].columns for name in found.ends})
         if classes > 1 and classes not in widths:

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.families.base import Size
 from accelsim.model.families.decoder import Decoder
 from accelsim.model.families.huggingface import SIZES, HuggingFace
 from accelsim.model.operators import ADD
-from accelsim.model.operators.activations import activation
 from accelsim.model.tensors import Role
 
 
@@ -36,8 +35,7 @@ class Opt(Decoder):
     }
     usual: ClassVar[Mapping[str, Any]] = {
         "activation": "relu",
-        "norm_epsilon": 1e-5,
-        "type_vocabulary_size": 0,
+        **Decoder.usual,
         "norms_behind": False,
         "last_norm": True,
         "biased": True,
@@ -87,10 +85,6 @@ class Opt(Decoder):
             "last_norm": not config.get("_remove_final_layer_norm", False),
         }
 
-    @model_validator(mode="after")
-    def _check(self) -> Opt:
-        return self.check_heads()
-
     def add_embedding(self, graph: GraphBuilder) -> str:
         """Place the look-ups and their sum, a wider embedding first."""
         role, width, narrow = Role.EMBEDDING, self.hidden_size, self.embedding_size
@@ -127,8 +121,7 @@ class Opt(Decoder):
         middle = norm(*names, graph.place("attention_add", ADD, output, hidden), not before)
         names = ("ffn_layer_norm", "final_layer_norm")
         wide = linear("ffn1", "fc1", norm(*names, middle, before), inner, width)
-        kind, form = activation(self.activation)
-        wide = graph.place(kind.name, kind, wide, form=form)
+        wide = graph.function(self.activation, wide)
         narrow = linear("ffn2", "fc2", wide, width, inner)
         return norm(*names, graph.place("ffn_add", ADD, narrow, middle), not before)
 

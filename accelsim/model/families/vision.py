@@ -8,14 +8,12 @@ it is part of the weights and of a bias.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from accelsim.errors import ConfigError
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import Exits, OneInput, Size
+from accelsim.model.families.base import OneInput, Size
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import AFFINE, AVERAGE_POOL, RELU, Window
 from accelsim.model.operators.window import Pair
@@ -27,6 +25,8 @@ class Vision(OneInput):
 
     ``tf_padding`` pads as TensorFlow does, below and right first; otherwise all around.
     """
+
+    reads: ClassVar[str] = "picture"
 
     image_height: Annotated[Size, Field(description="pixels from top to bottom")]
     image_width: Annotated[Size, Field(description="pixels from left to right")]
@@ -49,21 +49,8 @@ class Vision(OneInput):
     def add_layers(self, graph: GraphBuilder) -> str:
         """Place all up to what the classifier reads, one row; return its name."""
 
-    def build(
-        self,
-        *,
-        sequence_length: int = 1,
-        classes: int,
-        padding_mask: bool = True,
-        exits: Exits = "none",
-        attention_spans: Sequence[int] | None = None,
-    ) -> LayerGraph:
-        """Return the graph of one picture. Raises ConfigError for exits and for more than one."""
-        if sequence_length != 1 or exits != "none" or attention_spans is not None:
-            raise ConfigError(
-                f"{self.name} reads one picture at a time, without early exits or attention spans; "
-                "leave them and the sequence length out"
-            )
+    def graph(self, classes: int) -> LayerGraph:
+        """Return the graph of one picture."""
         graph = GraphBuilder(self.tokens)
         hidden = self.add_layers(graph)
         graph.enter()

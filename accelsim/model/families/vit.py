@@ -15,13 +15,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from accelsim.model.builder import GraphBuilder
-from accelsim.model.families.base import Size
+from accelsim.model.families.base import Epsilon, Size
 from accelsim.model.families.huggingface import PICTURE, HuggingFace
 from accelsim.model.families.vision import Vision
 from accelsim.model.operators import ADD, GATHER, PREPEND, Window
-from accelsim.model.operators.activations import Activation, activation
-from accelsim.model.operators.epsilon import form_of
-from accelsim.model.operators.layer_norm import USUAL_EPSILON
+from accelsim.model.operators.activations import Activation
 from accelsim.model.tensors import Parameter, Role
 
 
@@ -88,7 +86,7 @@ class Vit(Vision):
     intermediate_size: Annotated[Size, Field(description="width inside the feed-forward network")]
     patch_size: Annotated[Size, Field(description="pixels of the side of a patch")]
     activation: Annotated[Activation, Field(description="function inside the feed-forward network")]
-    norm_epsilon: Annotated[float, Field(description="added to the variance of a norm")]
+    norm_epsilon: Annotated[Epsilon, Field(description="added to the variance of a norm")]
     distillation_token: Annotated[bool, Field(description="a second token before the patches")]
 
     @classmethod
@@ -111,7 +109,6 @@ class Vit(Vision):
                 f"patch_size {self.patch_size} must divide {sides[0]} x {sides[1]} pixels, and "
                 f"heads {self.heads} hidden_size {self.hidden_size}"
             )
-        form_of(self.norm_epsilon, USUAL_EPSILON)
         return self
 
     @property
@@ -170,13 +167,11 @@ class Vit(Vision):
         middle = graph.place("attention_add", ADD, output, hidden)
         normal = self._norm(graph, "ffn_layer_norm", f"{prefix}layernorm_after", middle)
         wide = linear("ffn1", "mlp.fc1", normal, inner, width)
-        kind, form = activation(self.activation)
-        wide = graph.place(kind.name, kind, wide, form=form)
+        wide = graph.function(self.activation, wide)
         return graph.place("ffn_add", ADD, linear("ffn2", "mlp.fc2", wide, width, inner), middle)
 
     def _norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
-        form = form_of(self.norm_epsilon, USUAL_EPSILON)
-        return graph.norm(name, module, source, Role.BACKBONE, form=form)
+        return graph.norm(name, module, source, Role.BACKBONE, epsilon=self.norm_epsilon)
 
     def add_classifier(self, graph: GraphBuilder, hidden: str, classes: int) -> str:
         """Place the classifier of the class token."""

@@ -80,7 +80,8 @@ class OperatorKind(ABC):
     ``forms`` are the definitions of the function that an operator chooses from. ``vectors`` are
     the parameters as long as a row, or of one element for all columns (``vectors_of_one``);
     those at the positions ``ones`` begin as 1 rather than 0.
-    ``taps`` are the elements that one element reads of inputs with rows of their own.
+    ``taps`` are the elements that one element reads of inputs with rows of their own;
+    ``epsilon`` is what a norm adds to a variance, unless its form is another.
     """
 
     name: ClassVar[str]
@@ -98,6 +99,7 @@ class OperatorKind(ABC):
     vectors_of_one: ClassVar[bool] = False
     ones: ClassVar[frozenset[int]] = frozenset()
     taps: ClassVar[int] = 1
+    epsilon: ClassVar[float] = 0.0
 
     _object: ClassVar[Any]
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from accelsim.model.operators.base import Operator
+    from accelsim.model.operators.base import Operator, OperatorKind
 
 _EPSILONS = (1e-12, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3)
 EPSILON_FORMS = frozenset({"", *map(str, _EPSILONS)})
 
 
-def form_of(epsilon: float, usual: float) -> str:
-    """Return the form that stands for an epsilon, "" for a kind's ``usual`` one.
-
-    Raises ValueError for one that no published model has.
-    """
+def known_epsilon(epsilon: float) -> float:
+    """Return an epsilon. Raises ValueError for one that no published model has."""
     if epsilon not in _EPSILONS:
-        known = ", ".join(map(str, _EPSILONS))
-        raise ValueError(f"norm_epsilon is {epsilon}; expected one of {known}")
-    return "" if epsilon == usual else str(epsilon)
+        raise ValueError(f"expected one of {', '.join(map(str, _EPSILONS))}, got {epsilon}")
+    return epsilon
 
 
-def epsilon_of(form: str, usual: float) -> float:
-    """Return the epsilon of a form."""
-    return float(form or usual)
+def form_of(epsilon: float, kind: OperatorKind) -> str:
+    """Return the form of a norm that stands for an epsilon. Raises as ``known_epsilon``."""
+    return "" if known_epsilon(epsilon) == kind.epsilon else str(epsilon)
+
+
+def epsilon_of(operator: Operator) -> float:
+    """Return the epsilon of a norm."""
+    return float(operator.form or operator.kind.epsilon)
 
 
 def head_width(operator: Operator) -> int:

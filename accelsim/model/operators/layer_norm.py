@@ -6,9 +6,6 @@ from accelsim.model.operators.base import Array, Arrays, Held, Operator, Operato
 from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of, head_width
 from accelsim.model.tensors import Shape
 
-# `layer_norm_eps` of AlbertConfig and BertConfig of Hugging Face transformers.
-USUAL_EPSILON = 1e-12
-
 
 class LayerNorm(OperatorKind):
     """Gives each row, or each head of it, the mean 0 and the variance 1, then scales and shifts it.
@@ -22,6 +19,7 @@ class LayerNorm(OperatorKind):
     vectors = 2  # scale and shift
     ones = frozenset({0})
     forms = EPSILON_FORMS
+    epsilon = 1e-12  # `layer_norm_eps` of AlbertConfig and BertConfig of Hugging Face transformers
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
         """Return scale and shift as long as a row or one of its heads, scale alone, and none."""
@@ -35,7 +33,7 @@ class LayerNorm(OperatorKind):
         value = inputs[0].reshape(*inputs[0].shape[:-1], -1, head_width(operator))
         centred: Array = value - value.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
-        centred /= np.sqrt(variance + np.float32(epsilon_of(operator.form, USUAL_EPSILON)))
+        centred /= np.sqrt(variance + np.float32(epsilon_of(operator)))
         for scale in parameters[:1]:
             centred *= scale
         for shift in parameters[1:]:

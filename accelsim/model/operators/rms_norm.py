@@ -6,9 +6,6 @@ from accelsim.model.operators.base import Array, Arrays, Held, Operator, Operato
 from accelsim.model.operators.epsilon import EPSILON_FORMS, epsilon_of, head_width
 from accelsim.model.tensors import Shape
 
-# `rms_norm_eps` of LlamaConfig of Hugging Face transformers.
-USUAL_EPSILON = 1e-6
-
 
 class RmsNorm(OperatorKind):
     """Gives each row, or each head of it, the mean square 1, then scales it.
@@ -23,6 +20,7 @@ class RmsNorm(OperatorKind):
     vectors = 1  # scale
     ones = frozenset({0})
     forms = EPSILON_FORMS
+    epsilon = 1e-6  # `rms_norm_eps` of LlamaConfig of Hugging Face transformers
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
         """Return a scale as long as a row, or as one of the heads side by side in it, and none."""
@@ -34,9 +32,7 @@ class RmsNorm(OperatorKind):
 
         value = inputs[0].reshape(*inputs[0].shape[:-1], -1, head_width(operator))
         square = np.square(value).mean(axis=-1, keepdims=True)
-        normal: Array = value / np.sqrt(
-            square + np.float32(epsilon_of(operator.form, USUAL_EPSILON))
-        )
+        normal: Array = value / np.sqrt(square + np.float32(epsilon_of(operator)))
         for scale in parameters:
             normal *= scale
         return normal.reshape(inputs[0].shape)

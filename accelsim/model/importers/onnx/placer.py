@@ -47,8 +47,6 @@ from accelsim.model.operators import (
 )
 from accelsim.model.operators.attention_scores import UNSCALED
 from accelsim.model.operators.epsilon import form_of
-from accelsim.model.operators.layer_norm import USUAL_EPSILON
-from accelsim.model.operators.rms_norm import USUAL_EPSILON as RMS_EPSILON
 from accelsim.model.tensors import Parameter, Role
 
 # Names that an exporter made up; the node's own says more.
@@ -270,11 +268,9 @@ class Placer:
     def norm_form(self, kind: OperatorKind, epsilon: float) -> str:
         """Return the form of an epsilon."""
         try:
-            return form_of(
-                float(f"{epsilon:.3g}"), USUAL_EPSILON if kind is LAYER_NORM else RMS_EPSILON
-            )
+            return form_of(float(f"{epsilon:.3g}"), kind)
         except ValueError as error:
-            raise UnsupportedError(str(error)) from None
+            raise UnsupportedError(f"epsilon: {error}") from None
 
     def look_up(self, table: Constant, numbers: Any) -> str:
         """Place the look-up of rows."""
