@@ -28,6 +28,11 @@ class Window:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: Pair = (1, 1)
 
+    @classmethod
+    def of_all(cls, rows: int) -> Window:
+        """Return the one window of all rows."""
+        return cls((rows, 1), (rows, 1), (rows, 1))
+
     @property
     def span(self) -> Pair:
         """Height and width from the first to the last pixel of a window."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from accelsim.model.importers.onnx.parts import Made
 from accelsim.model.importers.onnx.values import UnsupportedError
-
-if TYPE_CHECKING:
-    from accelsim.model.importers.onnx.placer import Placer
 
 
 class Scores(Made):
@@ -18,6 +15,8 @@ class Scores(Made):
 
     So many ``groups`` of heads share keys; ``biases`` are added before the softmax.
     """
+
+    unfinished = "it multiplies two activations, but no softmax follows"
 
     def __init__(
         self,
@@ -41,21 +40,15 @@ class Scores(Made):
         whole = self.scale * scale
         return Scores(self.query, self.key, self.heads, whole, more, self.groups, own)
 
-    def made(self, placer: Placer) -> str | None:
-        """Only an attention multiplies two activations."""
-        raise UnsupportedError("it multiplies two activations, but no softmax follows")
-
 
 class Probabilities(Made):
     """The softmax of scores."""
 
+    unfinished = "a softmax of scores, but no product with values follows"
+
     def __init__(self, scores: Scores) -> None:
         super().__init__(scores.rows, scores.width)
         self.scores = scores
-
-    def made(self, placer: Placer) -> str | None:
-        """Only an attention has them."""
-        raise UnsupportedError("a softmax of scores, but no product with values follows")
 
 
 # What is added to scores that count, at least; others are at -100, -10,000 or far below.

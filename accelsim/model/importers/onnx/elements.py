@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -26,7 +26,7 @@ from accelsim.model.importers.onnx.parts import (
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.spread import spread
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
-from accelsim.model.operators import AVERAGE_POOL, Window
+from accelsim.model.operators import AVERAGE_POOL, PRELU, Window
 
 Seen = Constant | Value
 _SAMPLED, _ENDLESS = 7, 1e4  # bounds within the samples, and those that bound nothing
@@ -86,8 +86,7 @@ def _of_numbers(
             raise UnsupportedError("its slopes are of other axes than channels")
         count = 1 if slopes.elements == 1 else made.width
         vector = vector_of(slopes, "Mul", count)
-        found = made_of(placer, made.rows, made.width, [made])
-        found.placing = lambda placer: placer.sloped(made, vector)
+        found = made_of(placer, [made], lambda p: p.function(PRELU, made, [vector]))
         found.signed = True
         return found.view(value)
     bounding = kind in ("Clip", "Min", "Max") and not value.statistic
@@ -97,8 +96,8 @@ def _of_numbers(
     if len(ends) < 2 or max(map(abs, ends)) >= _ENDLESS:
         raise UnsupportedError("it has one bound alone, other than 0")
     low, high = ends
-    found = made_of(placer, made.rows, made.width, [made])
-    found.placing = lambda placer: placer.clipped(made, low, high, str(node.output[0]))
+    name = str(node.output[0])
+    found = made_of(placer, [made], lambda p: p.clipped(made, low, high, name))
     found.signed = low < 0
     return found.view(value)
 
@@ -164,17 +163,26 @@ def _combined(
         row = kind == "Mul" and each.made.rows == 1 and each.made.width == like.made.width
         if not each.alike(like) and not (row and _broadcasts(each, like)):
             raise UnsupportedError("its inputs differ in their shapes, or in their order")
-    made = made_of(placer, like.made.rows, like.made.width, [each.made for each in full])
+    sources, sizes = [each.made for each in full], (like.made.rows, like.made.width)
+    made = made_of(placer, sources, lambda p: p.combined(kind, sources), *sizes)
     made.signed = kind != "Mul"
-    made.placing = lambda placer: placer.combined(kind, [each.made for each in full])
     return made.view(like)
 
 
-def made_of(placer: Placer, rows: int, width: int, sources: Sequence[Made]) -> Made:
-    """Return what another operator makes; those that it reads are complete."""
+def made_of(
+    placer: Placer,
+    sources: Sequence[Made],
+    placing: Callable[[Placer], str | None],
+    rows: int = 0,
+    width: int = 0,
+) -> Made:
+    """Return what another operator makes, as large as the first source unless told.
+
+    Those that it reads are complete.
+    """
     for each in sources:
         each.place(placer)
-    return Made(rows, width)
+    return Made(rows or sources[0].rows, width or sources[0].width, placing)
 
 
 def _vector(kind: str, value: Value, constant: Constant, *, alone: bool) -> Value:
@@ -220,10 +228,10 @@ def _counted(kind: str, value: Value, constant: Constant) -> Value:
     if kind == "Div" and isinstance(made, Masked) and made.summed:
         count = made.mask.value.sum()
         if np.allclose(given, max(count, 1e-9)):
-            inner, pixels = made.inner, (made.inner.rows, 1)
-            window = Window(pixels, pixels, pixels)
-            mean = Made(1, made.width)
-            mean.placing = lambda placer: placer.pool(AVERAGE_POOL, inner, window, "", made.mask)
+            inner, window = made.inner, Window.of_all(made.inner.rows)
+            how: dict[str, Any] = {"rows": 1, "window": window, "layer": True}
+            how["outside"] = [made.mask.value]
+            mean = Made(1, made.width, lambda p: p.place(AVERAGE_POOL, [inner], **how))
             return mean.view(value)
     raise UnsupportedError("it combines an activation with values from outside the graph")
 
@@ -238,9 +246,8 @@ def _table(value: Value, constant: Constant) -> Value:
     table = Constant(constant.name, (made.rows, made.width), read)
     numbers = np.arange(made.rows)
     looked = Look(table, Constant("", (made.rows,), lambda: numbers))
-    total = Made(made.rows, made.width)
-    total.placing = lambda placer: placer.combined("Add", [made, looked])
-    return total.view(value)
+    sizes = (made.rows, made.width)
+    return Made(*sizes, lambda placer: placer.combined("Add", [made, looked])).view(value)
 
 
 def _broadcasts(value: Value, like: Value) -> bool:

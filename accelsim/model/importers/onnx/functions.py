@@ -57,7 +57,7 @@ class Function(Made):
         how: Callable[[Any], Any] | None = None,
     ) -> None:
         super().__init__(root.rows, root.width)
-        self.node, self.operands, self._root, self._probe = node, tuple(operands), root, probe
+        self.node, self.operands, self.root, self._probe = node, tuple(operands), root, probe
         self.given, self.how = tuple(given), how
         self.alone = alone and all(each.made is root or _alone(each.made) for each in operands)
 
@@ -74,11 +74,6 @@ class Function(Made):
         values = [each for each in given if isinstance(each, Value)]
         probe = work_out(self.node, probes(given), placer.opset)[0]
         return Function(self.node, values, values[0].made.root, probe, given)
-
-    @property
-    def root(self) -> Made:
-        """What it is a function of."""
-        return self._root
 
     @property
     def probe(self) -> Any:
@@ -159,7 +154,7 @@ class Function(Made):
                 return scaled.place(placer)
         norm = self.norm(placer)
         if norm and not isinstance(self.root, Headed):
-            return placer.norm(norm[0], norm[2], None, None, norm[1])
+            return placer.function(norm[0], norm[2], form=norm[1])
         split = self._split(placer)
         if split:
             return split.made(placer)

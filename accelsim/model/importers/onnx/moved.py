@@ -17,6 +17,7 @@ from accelsim.model.importers.onnx.elements import made_of
 from accelsim.model.importers.onnx.parts import Made, Masked, Product, Value, gathered
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
+from accelsim.model.operators import REARRANGE
 
 # Nodes that read channels of a picture, and those that read the last axis.
 _POOLS = ("AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
@@ -68,8 +69,12 @@ class Moved:
         if same and (matrix.reshape(-1) == np.arange(matrix.size)).all():
             made = first
         else:
-            made = made_of(placer, rows, width, sources)
-            made.placing = lambda placer: placer.rearranged(sources, matrix)
+            shapes = tuple((each.rows, each.width) for each in sources)
+            how: dict[str, Any] = {"rows": rows, "columns": width, "depth": width, "batch": 1}
+            how |= {"sources": shapes, "outside": [matrix]}
+            made = made_of(
+                placer, sources, lambda p: p.place(REARRANGE, sources, **how), rows, width
+            )
         back = [order.index(at) for at in range(places.ndim)]
         return Value(made, made.base.reshape(turned.shape).transpose(back))
 

@@ -31,9 +31,11 @@ class Made:
     """A matrix of ``rows`` x ``width`` that ``placing`` makes an operator of, when it is asked to.
 
     ``placing`` returns the operator's name, None for an input of the graph. ``signed`` says that
-    nothing keeps it from being below zero; ``rounding`` is what an integer format does to it.
+    nothing keeps it from being below zero; ``rounding`` is what an integer format does to it;
+    ``unfinished`` is why it is no operator until others follow, ``root`` what a function is one of.
     """
 
+    unfinished = ""
     signed = False
     rounding: Callable[[Any], Any] | None = None
 
@@ -42,7 +44,8 @@ class Made:
     ) -> None:
         self.rows, self.width = rows, width
         self.base = np.empty((rows, width), np.int8)  # never touched: a place in memory alone
-        self.placing, self._placed, self._name = placing, False, ""
+        self.placing, self.is_placed, self.name = placing, False, ""
+        self.root: Made = self
         self._headed: dict[int, Headed] = {}
         self.moved: dict[Any, Any] = {}  # copies of what was seen of it
 
@@ -51,30 +54,21 @@ class Made:
         return self._headed.setdefault(width, Headed(self, width))
 
     @property
-    def root(self) -> Made:
-        """What a function is one of; itself where it is none."""
-        return self
-
-    @property
     def probe(self) -> Any:
         """Samples of the root, or what a function makes of them."""
         return samples(self.width)
 
-    @property
-    def is_placed(self) -> bool:
-        """Whether something read it."""
-        return self._placed
-
     def place(self, placer: Placer) -> str | None:
         """Return the name of the operator, which is placed if it is not yet."""
-        if not self._placed:
-            self._name, self._placed = self.made(placer) or "", True
-            placer.note_rounding(self._name, self.rounding)
-        return self._name or None
+        if not self.is_placed:
+            self.name, self.is_placed = self.made(placer) or "", True
+            placer.note_rounding(self.name, self.rounding)
+        return self.name or None
 
     def made(self, placer: Placer) -> str | None:
-        """Place the operator."""
-        assert self.placing
+        """Place the operator. Raises UnsupportedError for what is none yet."""
+        if self.placing is None:
+            raise UnsupportedError(self.unfinished)
         return self.placing(placer)
 
     def norm(self, placer: Placer) -> tuple[OperatorKind, str, Made] | None:
@@ -237,12 +231,6 @@ class Input(Made):
         """No operator makes it."""
         return None
 
-    def take(self, placer: Placer) -> str:
-        """Place what brings it to operators that combine it with others."""
-        if not self._name:
-            self._name, self._placed = placer.taken(self), True
-        return self._name
-
 
 class Headed(Made):
     """The heads of another matrix's rows, one below the other: where norms are of heads."""
@@ -330,13 +318,11 @@ class Product(Made):
 class Masked(Made):
     """Rows of which only those count that a mask from outside says; ``summed`` over all rows."""
 
+    unfinished = "it multiplies rows by a mask, but no mean over them follows"
+
     def __init__(self, inner: Made, mask: Constant, *, summed: bool = False) -> None:
         super().__init__(1 if summed else inner.rows, inner.width)
         self.inner, self.mask, self.summed = inner, mask, summed
-
-    def made(self, placer: Placer) -> str | None:
-        """Only a mean over the rows has an operator."""
-        raise UnsupportedError("it multiplies rows by a mask, but no mean over them follows")
 
 
 class Affine(Made):

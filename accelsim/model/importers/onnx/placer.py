@@ -26,19 +26,14 @@ from accelsim.model.operators import (
     ATTENTION_CONTEXT,
     ATTENTION_SCORES,
     CLIP,
-    CONCAT,
     CONVOLUTION,
     GATHER,
-    INTERPOLATE,
     KV_CACHE,
     LAYER_NORM,
     MATMUL,
     MULTIPLY,
-    PRELU,
     PREPEND,
-    REARRANGE,
     RMS_NORM,
-    ROTARY,
     SCORE_BIAS,
     SOFTMAX,
     TAKE,
@@ -104,18 +99,22 @@ class Placer:
 
     # -- operators -----------------------------------------------------------------------------
 
-    def _place(
+    def place(
         self,
-        name: str,
         kind: OperatorKind,
         sources: Sequence[Made],
         /,
         *,
+        name: str = "",
         layer: bool = False,
+        outside: Sequence[Any] = (),
         **sizes: Any,
     ) -> str:
-        """Place an operator; those that gather pixels or normalise rows begin a layer."""
-        names = [each.place(self) for each in sources]
+        """Place an operator, called after its kind unless told, with what it takes from outside.
+
+        Those that gather pixels or normalise rows begin a ``layer``.
+        """
+        name, names = name or kind.name, [each.place(self) for each in sources]
         if layer:
             self._layer, self._count = self._layer + 1, 0
         part = max(0, self._layer)
@@ -133,18 +132,28 @@ class Placer:
             raise UnsupportedError("it combines an activation with itself")
         made = self.builder.place(f"{name}{self._count}", kind, *given, **sizes)
         arrays = [each.array for each in sources if isinstance(each, Input)]
-        self.outside[made] = [] if given else arrays
+        self.outside[made] = [*([] if given else arrays), *outside]
         return made
 
     def _brought(self, source: Made) -> str:
+        """Return what brings an input of the graph to operators that combine it with others."""
         assert isinstance(source, Input)
-        return source.take(self)
+        sizes: dict[str, Any] = {"rows": source.rows, "columns": source.width, "name": "input"}
+        source.name = source.name or self.place(TAKE, [], outside=[source.array], **sizes)
+        return source.name
 
-    def function(self, kind: OperatorKind, source: Made, **sizes: Any) -> str:
-        """Place a function of one input."""
+    def function(
+        self,
+        kind: OperatorKind,
+        source: Made,
+        vectors: Sequence[Constant | None] = (),
+        form: str = "",
+    ) -> str:
+        """Place a function of one input, or a norm of heads as wide as its vectors."""
         if isinstance(source, Scores):
             raise UnsupportedError(f"{kind.name} of scores of an attention")
-        return self._place(kind.name, kind, [source], layer=kind in (LAYER_NORM, RMS_NORM), **sizes)
+        own, layer = tuple(self.parameter(e) for e in vectors if e), kind in (LAYER_NORM, RMS_NORM)
+        return self.place(kind, [source], layer=layer, parameters=own, form=form)
 
     def combined(self, how: str, sources: Sequence[Made]) -> str:
         """Place a sum, or the products of two."""
@@ -152,30 +161,7 @@ class Placer:
         row = kind is MULTIPLY and len({each.rows for each in sources}) > 1
         if row:
             sources = sorted(sources, key=lambda each: -each.rows)
-        return self._place(kind.name, kind, sources, form="row" if row else "")
-
-    def joined(self, sources: Sequence[Made]) -> str:
-        """Place what puts inputs side by side."""
-        widths = tuple(each.width for each in sources)
-        sizes: dict[str, Any] = {"columns": sum(widths), "depth": sum(widths), "parts": widths}
-        return self._place("concat", CONCAT, sources, **sizes)
-
-    def rearranged(self, sources: Sequence[Made], places: Any) -> str:
-        """Place what puts elements of matrices elsewhere, each at its place."""
-        rows, columns = places.shape
-        shapes = tuple((each.rows, each.width) for each in sources)
-        sizes: dict[str, Any] = {"rows": rows, "columns": columns, "batch": 1, "sources": shapes}
-        made = self._place("rearrange", REARRANGE, sources, depth=columns, **sizes)
-        self.outside[made] += [places]
-        return made
-
-    def interpolated(self, source: Made, given: Sequence[Any]) -> str:
-        """Place what weighs rows, of numbers and weights."""
-        rows, shapes = given[0].shape[1], ((source.rows, source.width),)
-        sizes: dict[str, Any] = {"rows": rows, "batch": 1, "sources": shapes}
-        made = self._place("interpolate", INTERPOLATE, [source], **sizes)
-        self.outside[made] += given
-        return made
+        return self.place(kind, sources, form="row" if row else "")
 
     def product(self, product: Product) -> str:
         """Place a product with weights, or a convolution."""
@@ -188,10 +174,10 @@ class Placer:
         sizes: dict[str, Any] = {"rows": product.rows, "columns": outputs, "depth": depth}
         sizes |= {"batch": 1, "parameters": tuple(own), "form": product.form}
         if window is None:
-            made = self._place("matmul", MATMUL, [source], **sizes)
+            made = self.place(MATMUL, [source], **sizes)
         else:
             sizes |= {"window": window, "groups": product.groups}
-            made = self._place("convolution", CONVOLUTION, [source], layer=True, **sizes)
+            made = self.place(CONVOLUTION, [source], layer=True, **sizes)
         if product.source.rounding:
             self.read_as[made] = product.source.rounding
         return made
@@ -201,69 +187,28 @@ class Placer:
         if name and rounding:
             self.rounded[name] = rounding
 
-    def pool(
-        self,
-        kind: OperatorKind,
-        source: Made,
-        window: Window,
-        form: str,
-        counted: Constant | None = None,
-    ) -> str:
-        """Place a pooling, of rows that are ``counted`` where a mask says which."""
-        sizes = {"rows": window.rows, "window": window, "form": form}
-        made = self._place(kind.name, kind, [source], layer=True, **sizes)
-        self.outside[made] += [counted.value] if counted else []
-        return made
-
     def affine(self, affine: Affine) -> str:
         """Place a norm, or what scales and shifts."""
         inner, scale, shift = affine.inner, affine.scale, affine.shift
         norm = inner.norm(self)
         if norm and scale and (shift is None or norm[0] is LAYER_NORM):
             whole = norm[2].inner if isinstance(norm[2], Headed) else norm[2]
-            return self.norm(norm[0], whole, scale, shift, norm[1])
-        vectors = [each for each in (scale, shift) if each]
-        form = "" if len(vectors) == 2 else "scale" if scale else "shift"
-        own = tuple(self.parameter(each) for each in vectors)
-        return self.function(AFFINE, inner, parameters=own, form=form)
+            return self.function(norm[0], whole, (scale, shift), norm[1])
+        form = "" if scale and shift else "scale" if scale else "shift"
+        return self.function(AFFINE, inner, (scale, shift), form)
 
     def scalars(self, source: Made, factor: float, shift: float, name: str) -> str | None:
         """Place what multiplies all elements by one number, and adds another, where it does."""
-        told = [("scale", factor, 1.0), ("shift", shift, 0.0)]
-        some = [(each, np.array([n], np.float32)) for each, n, usual in told if n != usual]
+        told = (("scale", factor, 1.0), ("shift", shift, 0.0))
+        some = {each: number for each, number, usual in told if number != usual}
         if not some:
             return source.place(self)
-        own = tuple(
-            self.parameter(Constant(f"{name}.{each}", (1,), partial(np.copy, one)))
-            for each, one in some
-        )
-        form = "" if len(some) == 2 else some[0][0]
-        return self.function(AFFINE, source, parameters=own, form=form)
+        form = "" if len(some) == 2 else next(iter(some))
+        return self.function(AFFINE, source, _numbers(name, **some), form)
 
     def clipped(self, source: Made, low: float, high: float, name: str) -> str:
         """Place what keeps elements between two numbers."""
-        ends = [("low", np.array([low], np.float32)), ("high", np.array([high], np.float32))]
-        own = tuple(
-            self.parameter(Constant(f"{name}.{each}", (1,), partial(np.copy, one)))
-            for each, one in ends
-        )
-        return self.function(CLIP, source, parameters=own)
-
-    def sloped(self, source: Made, slopes: Constant) -> str:
-        """Place what multiplies elements below 0 by slopes of columns, or one number."""
-        return self.function(PRELU, source, parameters=(self.parameter(slopes),))
-
-    def norm(
-        self,
-        kind: OperatorKind,
-        source: Made,
-        scale: Constant | None,
-        shift: Constant | None,
-        form: str,
-    ) -> str:
-        """Place a norm of rows, or of heads as wide as the scale."""
-        own = tuple(self.parameter(each) for each in (scale, shift) if each)
-        return self.function(kind, source, parameters=own, form=form)
+        return self.function(CLIP, source, _numbers(name, low=low, high=high))
 
     def norm_form(self, kind: OperatorKind, epsilon: float) -> str:
         """Return the form of an epsilon."""
@@ -274,46 +219,28 @@ class Placer:
 
     def look_up(self, table: Constant, numbers: Any) -> str:
         """Place the look-up of rows."""
-        most = table.shape[0]
+        most, columns = table.shape
         if (numbers >= most).any() or (numbers < -most).any():
             raise UnsupportedError(f"it looks up what a table of {most} rows does not have")
-        own = self.parameter(table, Role.EMBEDDING)
-        rows, columns = numbers.size, table.shape[1]
-        sizes: dict[str, Any] = {"rows": rows, "columns": columns, "depth": 1}
-        made = self._place("gather", GATHER, [], parameters=(own,), **sizes)
-        self.outside[made] = [numbers.reshape(1, -1)]
-        return made
+        own = (self.parameter(table, Role.EMBEDDING),)
+        sizes = {"rows": numbers.size, "columns": columns, "depth": 1}
+        return self.place(GATHER, [], parameters=own, outside=[numbers.reshape(1, -1)], **sizes)
 
-    def taken(self, source: Input) -> str:
-        """Place what brings in an input of the graph."""
-        made = self._place("input", TAKE, [], rows=source.rows, columns=source.width)
-        self.outside[made] = [source.array]
-        return made
-
-    def rotary(self, source: Made, tables: Sequence[Any]) -> str:
-        """Place rotary positions, with cosines and sines, and partners where they are others."""
-        made = self._place("rotary", ROTARY, [source])
-        self.outside[made] += tables
-        return made
-
-    def cache(self, source: Made, kept: Made, array: Any) -> str:
+    def cache(self, source: Made, kept: int, array: Any) -> str:
         """Place what puts rows behind those that were kept."""
-        made = self._place("kv_cache", KV_CACHE, [source], rows=source.rows, kept=kept.rows)
+        made = self.place(KV_CACHE, [source], rows=source.rows, kept=kept)
         self.state[made] = array
         return made
 
     def prepend(self, first: Constant, source: Made) -> str:
         """Place learned rows before others."""
-        learned = first.elements // source.width
+        rows, own = source.rows + first.elements // source.width, (self.parameter(first),)
         moved = Window((source.rows, 1), (1, 1))
-        sizes: dict[str, Any] = {"rows": source.rows + learned, "window": moved}
-        return self._place(
-            "prepend", PREPEND, [source], parameters=(self.parameter(first),), **sizes
-        )
+        return self.place(PREPEND, [source], rows=rows, window=moved, parameters=own)
 
     def attention(self, scores: Scores, value: Made, rounding: Rounding | None) -> str:
         """Place scores, softmax and context of an attention; of probabilities that are rounded."""
-        heads, query = scores.heads, scores.query
+        heads, query, groups = scores.heads, scores.query, scores.groups
         width = query.width // heads
         scaled = abs(scores.scale * width**0.5 - 1) <= 1e-3
         if not scaled and abs(scores.scale - 1) > 1e-3:
@@ -322,22 +249,21 @@ class Placer:
                 f"{width**-0.5:.4g} or 1"
             )
         value.place(self)
-        groups = scores.groups
         sizes: dict[str, Any] = {"columns": scores.key.rows, "depth": width, "batch": heads}
         sizes |= {"groups": groups, "form": "" if scaled else UNSCALED}
-        made = self._place("scores", ATTENTION_SCORES, [query, scores.key], **sizes)
+        made = self.place(ATTENTION_SCORES, [query, scores.key], name="scores", **sizes)
         self.note_rounding(made, scores.rounding)
         placed = _named(scores, made)
         for bias in scores.biases:
             own = (self.parameter(bias),)
-            placed = _named(scores, self._place("score_bias", SCORE_BIAS, [placed], parameters=own))
-        soft = self._place("softmax", SOFTMAX, [placed], masked=bool(scores.masks))
+            placed = _named(scores, self.place(SCORE_BIAS, [placed], parameters=own))
+        seen = [self._visible(mask, scores) for mask in scores.masks]
+        soft = self.place(SOFTMAX, [placed], masked=bool(scores.masks), outside=seen)
         self.note_rounding(soft, rounding)
-        self.outside[soft] = [self._visible(mask, scores) for mask in scores.masks]
         probabilities = _named(scores, soft)
         width = value.width * groups // heads
         sizes = {"rows": query.rows, "columns": width, "depth": value.rows, "groups": groups}
-        return self._place("context", ATTENTION_CONTEXT, [probabilities, value], **sizes)
+        return self.place(ATTENTION_CONTEXT, [probabilities, value], name="context", **sizes)
 
     def _visible(self, mask: Constant, scores: Scores) -> Any:
         """Return (heads, rows, columns) of what is seen: masks are added, or say it."""
@@ -347,6 +273,14 @@ class Placer:
             raise UnsupportedError("it adds values of its own to the scores of an attention")
         shape = (scores.heads, scores.query.rows, scores.key.rows)
         return np.broadcast_to(seen, (1, *shape))[0]
+
+
+def _numbers(name: str, **told: float) -> list[Constant]:
+    """Return parameters of one number each, called after what they belong to."""
+    return [
+        Constant(f"{name}.{each}", (1,), partial(np.full, 1, number, np.float32))
+        for each, number in told.items()
+    ]
 
 
 def _named(like: Made, name: str) -> Made:

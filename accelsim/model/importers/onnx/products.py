@@ -91,8 +91,7 @@ def _context(placer: Placer, soft: Probabilities, left: Value, right: Value, gro
         kept * width,
     ):
         raise UnsupportedError("it multiplies probabilities by what is not values of heads")
-    made = Made(rows, heads * width)
-    made.placing = lambda placer: placer.attention(scores, value, soft.rounding)
+    made = Made(rows, heads * width, lambda placer: placer.attention(scores, value, soft.rounding))
     made.place(placer)
     seen = made.base.reshape(rows, heads, width).swapaxes(0, 1)
     return Value(made, seen.reshape(*left.shape[:-1], width))
@@ -138,9 +137,8 @@ def _flat(placer: Placer, value: Value, weight: Constant, bias: Any, **how: Any)
         return values
 
     made.place(placer)
-    pixels = (made.rows, 1)
-    window = Window(pixels, pixels, pixels)
-    product = Product(value, replace(weight, read=read), bias, rows=1, window=window, **how)
+    how |= {"rows": 1, "window": Window.of_all(made.rows)}
+    product = Product(value, replace(weight, read=read), bias, **how)
     return Value(product, product.base.reshape(*value.shape[:-1], product.width))
 
 
@@ -152,7 +150,7 @@ def gemm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any
     if own.get("transA"):
         value = value.with_view(value.seen.T)
     weight = times(weight if own.get("transB") else _turned(weight), own.get("alpha", 1.0))
-    shift = _bias(bias, weight.shape[0])
+    shift = bias_of(bias, weight.shape[0])
     return _linear(placer, node, value, weight, shift and times(shift, own.get("beta", 1.0)))
 
 
@@ -183,10 +181,10 @@ def conv(
     source = replace(made.view(), rounding=value.rounding)
     plain = window.kernel == window.stride == (1, 1) and not any(window.padding)
     if plain and groups == 1:
-        product = Product(source, weight, _bias(bias, outputs), rows=window.rows, **how)
+        product = Product(source, weight, bias_of(bias, outputs), rows=window.rows, **how)
     else:
         how |= {"window": window, "groups": groups}
-        product = Product(source, weight, _bias(bias, outputs), rows=window.rows, **how)
+        product = Product(source, weight, bias_of(bias, outputs), rows=window.rows, **how)
     return as_picture(product, window.made, len(value.shape))
 
 
@@ -239,7 +237,8 @@ def _turned(weight: Constant) -> Constant:
     return replace(weight, shape=tuple(shape[::-1]), read=lambda: weight.value.reshape(shape).T)
 
 
-def _bias(given: Sequence[Constant | None], outputs: int) -> Constant | None:
+def bias_of(given: Sequence[Constant | None], outputs: int) -> Constant | None:
+    """Return the bias of so many outputs, if one is given."""
     bias = given[0] if given else None
     return None if bias is None else vector_of(bias, "Add", outputs)
 

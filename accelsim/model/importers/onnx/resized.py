@@ -20,9 +20,9 @@ from accelsim.model.importers.onnx.moved import (
 )
 from accelsim.model.importers.onnx.parts import Affine, Made, Product, Value
 from accelsim.model.importers.onnx.placer import Placer
-from accelsim.model.importers.onnx.products import as_picture, picture_of
+from accelsim.model.importers.onnx.products import as_picture, bias_of, picture_of
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
-from accelsim.model.operators import LAYER_NORM, Window
+from accelsim.model.operators import INTERPOLATE, LAYER_NORM, Window
 
 
 def conv_transpose(
@@ -51,7 +51,7 @@ def conv_transpose(
     sizes, sources = (lines[0].size, lines[1].size), list[Made]()
     places, start = np.empty((outputs, *sizes), np.int64), 0
     made.place(placer)
-    held = _bias(bias, outputs)
+    held = bias_of(bias, outputs)
     for down in lines[0].phases:
         for across in lines[1].phases:
             window = Window(
@@ -116,11 +116,6 @@ def _part(
     return Constant(f"{weight.name}[{down[0]},{across[0]}]", shape, read)
 
 
-def _bias(given: Sequence[Constant | None], outputs: int) -> Constant | None:
-    bias = given[0] if given else None
-    return None if bias is None else vector_of(bias, "Add", outputs)
-
-
 def resize(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return a picture of another size, bilinear; one of nearest pixels is moved alone."""
     if own.get("mode", b"nearest") == b"nearest":
@@ -143,8 +138,9 @@ def resize(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     rows = [(above[a][:, None] * picture[1] + left[b]).reshape(-1) for a, b in pairs]
     weights = [(low[a][:, None] * right[b]).reshape(-1) for a, b in pairs]
     arrays = [np.array(rows), np.array(weights, np.float32)]
-    grown = made_of(placer, prod(size), made.width, [made])
-    grown.placing = lambda placer: placer.interpolated(made, arrays)
+    sizes: dict[str, Any] = {"rows": prod(size), "batch": 1, "outside": arrays}
+    sizes["sources"] = ((made.rows, made.width),)
+    grown = made_of(placer, [made], lambda p: p.place(INTERPOLATE, [made], **sizes), prod(size))
     return as_picture(grown, size, len(shape))
 
 
@@ -168,8 +164,7 @@ def instance_norm(
         raise UnsupportedError("it normalises what is no picture")
     source = moved.told(placer, range(2, len(value.shape))).made
     form = placer.norm_form(LAYER_NORM, own.get("epsilon", 1e-5))
-    made = made_of(placer, source.rows, source.width, [source])
-    made.placing = lambda placer: placer.norm(LAYER_NORM, source, None, None, form)
+    made = made_of(placer, [source], lambda p: p.function(LAYER_NORM, source, form=form))
     seen = Value(made, made.base.reshape(value.shape))
     if (scale.value == 1).all() and not shift.value.any():
         return seen

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.model.importers.onnx.elements import made_of, vector_of
+from accelsim.model.importers.onnx.elements import vector_of
 from accelsim.model.importers.onnx.functions import Function, of_heads
 from accelsim.model.importers.onnx.parts import Affine, Headed, Made, Masked, Value, settled
 from accelsim.model.importers.onnx.placer import Placer
@@ -32,9 +32,8 @@ def pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any
 def _pooled(placer: Placer, kind: Any, source: Made, window: Window, form: str = "") -> Made:
     if source.place(placer) is None:
         raise UnsupportedError("it pools the input of the graph itself")
-    made = Made(window.rows, source.width)
-    made.placing = lambda placer: placer.pool(kind, source, window, form)
-    return made
+    how: dict[str, Any] = {"rows": window.rows, "window": window, "form": form, "layer": True}
+    return Made(window.rows, source.width, lambda placer: placer.place(kind, [source], **how))
 
 
 def layer_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
@@ -51,9 +50,9 @@ def layer_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequen
     if kind is RMS_NORM and second:
         raise UnsupportedError("an RMS norm with a shift")
     whole = source.inner if isinstance(source, Headed) else source
-    made = made_of(placer, whole.rows, whole.width, [source])
-    made.placing = lambda placer: placer.norm(kind, whole, first, second, form)
-    return made.view(value)
+    source.place(placer)
+    how = (kind, whole, (first, second), form)
+    return Made(whole.rows, whole.width, lambda placer: placer.function(*how)).view(value)
 
 
 def _of_rows(placer: Placer, value: Value) -> Value:
@@ -103,8 +102,7 @@ def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
         return _summed(value.made, value, axes, keeps)
     rest = [at for at, size in enumerate(value.shape) if size > 1 and at != row]
     if node.op_type == "ReduceMean" and row is not None and set(rest) <= set(axes) - {row}:
-        pixels = (value.made.rows, 1)
-        pooled = _pooled(placer, AVERAGE_POOL, value.made, Window(pixels, pixels, pixels))
+        pooled = _pooled(placer, AVERAGE_POOL, value.made, Window.of_all(value.made.rows))
         return _reduced(pooled, value, axes, keeps)
     raise UnsupportedError("it reduces other axes than rows, or to anything but their mean")
 

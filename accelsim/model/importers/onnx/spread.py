@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from accelsim.model.importers.onnx.parts import Affine, Made, Value
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.values import Constant
 
 
 class Spread(Made):
     """A number of each row times one of each column, and a shift of each column."""
+
+    unfinished = "it combines numbers of rows with others of columns, but in no norm"
 
     def __init__(self, number: Value, scale: Constant, shift: Constant | None = None) -> None:
         super().__init__(number.made.rows, number.made.width)
@@ -23,10 +25,6 @@ class Spread(Made):
     def seen(self) -> Value:
         """Return all of it."""
         return Value(self, self.base.reshape(*self.number.shape[:-1], self.width))
-
-    def made(self, placer: Any) -> str | None:
-        """Only a norm consists of it."""
-        raise UnsupportedError("it combines numbers of rows with others of columns, but in no norm")
 
 
 def spread(kind: str, inputs: Sequence[Constant | Value], make: Callable[..., Any]) -> Value | None:

@@ -20,6 +20,7 @@ from accelsim.model.importers.onnx.values import (
     attributes_of,
     work_out,
 )
+from accelsim.model.operators import ROTARY
 
 _MOVED = ("Cast", "Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze")
 _LINEAR = frozenset({*_MOVED, "Add", "Mul", "Neg", "Sub", "Transpose", "Unsqueeze"})
@@ -173,7 +174,7 @@ def _told(spelled: Turned) -> Value | None:
 
 
 def _positions(made: Made, tables: Sequence[Any], heads: tuple[int, int], first: bool) -> Value:
-    end = Made(made.rows, made.width, lambda placer: placer.rotary(made, tables))
+    end = Made(made.rows, made.width, lambda p: p.place(ROTARY, [made], outside=tables))
     seen = end.base.reshape(made.rows, *heads)
     return Value(end, seen.swapaxes(0, 1) if first else seen)
 

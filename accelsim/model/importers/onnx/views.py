@@ -21,6 +21,7 @@ from accelsim.model.importers.onnx.parts import (
 )
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.model.operators import CONCAT
 
 
 def as_input(shape: Sequence[int], array: Any) -> Value:
@@ -212,8 +213,9 @@ def concat(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     if any(each.row_axis != axis or each.made.rows != values[0].made.rows for each in values):
         raise UnsupportedError("it joins rows of activations, or other axes than columns")
     sources = [each.made for each in values]
-    made = made_of(placer, sources[0].rows, sum(each.width for each in sources), sources)
-    made.placing = lambda placer: placer.joined(sources)
+    parts = tuple(each.width for each in sources)
+    sizes: dict[str, Any] = {"columns": sum(parts), "depth": sum(parts), "parts": parts}
+    made = made_of(placer, sources, lambda p: p.place(CONCAT, sources, **sizes), width=sum(parts))
     order = sorted(range(len(values[0].shape)), key=lambda at: -values[0].seen.strides[at])
     rest = [at for at in order if at != axis]
     shape = [*(values[0].shape[at] for at in rest), made.width]
@@ -228,8 +230,8 @@ def _prepended(placer: Placer, first: Constant, value: Value, axis: int) -> Valu
     learned = first.elements // width
     shape = (width,) if learned == 1 else (learned, width)
     rows = Constant(first.name, shape, lambda: first.value.reshape(shape))
-    made = made_of(placer, value.made.rows + learned, width, [value.made])
-    made.placing = lambda placer: placer.prepend(rows, value.made)
+    whole = value.made.rows + learned
+    made = made_of(placer, [value.made], lambda p: p.prepend(rows, value.made), whole)
     return Value(made, made.base.reshape(*value.shape[:axis], made.rows, width))
 
 
@@ -248,7 +250,7 @@ def _kept(placer: Placer, past: Value, value: Value, axis: int) -> Value:
     if given is not None:
         array = np.swapaxes(gathered(past, given[0]), 1, axis).reshape(1, rows, width)
     value.made.place(placer)
-    made.placing = lambda placer: placer.cache(value.made, Made(rows, width), array)
+    made.placing = lambda placer: placer.cache(value.made, rows, array)
     return Value(made, seen)
 
 
