@@ -5,21 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from accelsim.model import operators
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import (
-    ATTENTION_CONTEXT,
-    ATTENTION_SCORES,
-    CONVOLUTION,
-    GATHER,
-    KV_CACHE,
-    LAYER_NORM,
-    MATMUL,
-    REARRANGE,
-    SOFTMAX,
-    Operator,
-    OperatorKind,
-    Window,
-)
+from accelsim.model.operators import Operator, OperatorKind, Window
 from accelsim.model.operators.activations import activation
 from accelsim.model.operators.attention_scores import CAUSAL
 from accelsim.model.operators.epsilon import form_of
@@ -104,7 +92,7 @@ class GraphBuilder:
         table: str,
         shape: tuple[int, int],
         role: Role,
-        kind: OperatorKind = GATHER,
+        kind: OperatorKind = operators.GATHER,
         rows: int = 1,
     ) -> str:
         """Place the look-up of so many ``rows`` of a table of (entries, width) for every token."""
@@ -131,7 +119,9 @@ class GraphBuilder:
         columns, depth = used or shape
         sizes = {"columns": columns, "depth": depth, "batch": 1, **sizes}
         partial = (columns, depth) != shape
-        return self.place(name, MATMUL, source, parameters=tuple(weights), partial=partial, **sizes)
+        return self.place(
+            name, operators.MATMUL, source, parameters=tuple(weights), partial=partial, **sizes
+        )
 
     def part(
         self,
@@ -150,7 +140,7 @@ class GraphBuilder:
             for vector, each in (("weight", shape), ("bias", shape[:1]))[: 1 + bias]
         )
         sizes = {"columns": shape[0], "depth": shape[1]}
-        return self.place(name, MATMUL, source, **sizes, parameters=parameters)
+        return self.place(name, operators.MATMUL, source, **sizes, parameters=parameters)
 
     def convolution(
         self,
@@ -171,7 +161,7 @@ class GraphBuilder:
         sources = () if source is None else (source,)
         sizes = {"rows": window.rows, "columns": outputs, "depth": depth, "groups": groups}
         own = {"parameters": tuple(weights), "window": window}
-        return self.place(name, CONVOLUTION, *sources, **sizes, **own)
+        return self.place(name, operators.CONVOLUTION, *sources, **sizes, **own)
 
     def pool(self, name: str, kind: OperatorKind, source: str, window: Window) -> str:
         """Place a pooling."""
@@ -182,7 +172,7 @@ class GraphBuilder:
         given = [self._operators[each] for each in sources]
         shapes = tuple((each.seen_rows, prod(each.seen)) for each in given)
         sizes = {"rows": rows, "columns": columns, "batch": 1, "sources": shapes}
-        return self.place(name, REARRANGE, *sources, **sizes)
+        return self.place(name, operators.REARRANGE, *sources, **sizes)
 
     def norm(
         self,
@@ -190,7 +180,7 @@ class GraphBuilder:
         module: str,
         source: str,
         role: Role,
-        kind: OperatorKind = LAYER_NORM,
+        kind: OperatorKind = operators.LAYER_NORM,
         vectors: tuple[str, ...] = ("weight", "bias"),
         epsilon: float | None = None,
         width: int | None = None,
@@ -230,11 +220,11 @@ class GraphBuilder:
         # what is computed at a time not all keys are kept.
         ordered = self.requests == 1 and rows >= self._operators[query].rows
         form = CAUSAL if causal and ordered else ""
-        scores = self.place("scores", ATTENTION_SCORES, query, key, **sizes, form=form)
-        softmax = self.place("softmax", SOFTMAX, scores, masked=masked or causal)
+        scores = self.place("scores", operators.ATTENTION_SCORES, query, key, **sizes, form=form)
+        softmax = self.place("softmax", operators.SOFTMAX, scores, masked=masked or causal)
         width = self._operators[value].columns * groups // heads
         context = {"columns": width, "depth": rows, "groups": groups}
-        return self.place("context", ATTENTION_CONTEXT, softmax, value, **context)
+        return self.place("context", operators.ATTENTION_CONTEXT, softmax, value, **context)
 
     def _keep(self, name: str, source: str) -> str:
         """Place the cache of what is kept for later tokens."""
@@ -242,4 +232,6 @@ class GraphBuilder:
         if self._window is not None:
             rows = min(rows, self._window)
             kept = min(kept, self._window - rows)
-        return self.place(name, KV_CACHE, source, rows=rows, kept=kept, batch=self.requests)
+        return self.place(
+            name, operators.KV_CACHE, source, rows=rows, kept=kept, batch=self.requests
+        )

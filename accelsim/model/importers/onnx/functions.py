@@ -9,30 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accelsim.model import operators
 from accelsim.model.importers.onnx.parts import Headed, Look, Made, Product, Value, samples
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
-from accelsim.model.operators import (
-    ELU,
-    GELU,
-    LAYER_NORM,
-    LEAKY_RELU,
-    RELU,
-    RMS_NORM,
-    SIGMOID,
-    SILU,
-    SOFTMAX,
-    SOFTPLUS,
-    TANH,
-    Operator,
-    OperatorKind,
-)
+from accelsim.model.operators import Operator, OperatorKind
 from accelsim.model.tensors import Parameter, Role
 
 if TYPE_CHECKING:
     from accelsim.model.importers.onnx.placer import Placer
 
-_CURVES = (TANH, SIGMOID, RELU, LEAKY_RELU, SILU, GELU, ELU, SOFTPLUS, SOFTMAX)
-_NORMS = (LAYER_NORM, RMS_NORM)
+_CURVES = (
+    operators.TANH,
+    operators.SIGMOID,
+    operators.RELU,
+    operators.LEAKY_RELU,
+    operators.SILU,
+    operators.GELU,
+    operators.ELU,
+    operators.SOFTPLUS,
+    operators.SOFTMAX,
+)
+_NORMS = (operators.LAYER_NORM, operators.RMS_NORM)
 # Of the greatest value of a row; constants of float16 are 1e-4 beside the ones that are meant.
 _TOLERANCE = 2e-4
 _ROUNDING = 2e-6  # of the greatest value, where float32 is multiplied and added a few times
@@ -59,7 +56,10 @@ class Function(Made):
         super().__init__(root.rows, root.width)
         self.node, self.operands, self.root, self._probe = node, tuple(operands), root, probe
         self.given, self.how = tuple(given), how
-        self.alone = alone and all(each.made is root or _alone(each.made) for each in operands)
+        inner = (each.made for each in operands if each.made is not root)
+        self.alone: bool = alone and all(
+            isinstance(each, Function) and each.alone for each in inner
+        )
 
     def of_heads(self, placer: Placer, width: int) -> Function:
         """Return the same function of heads of so many columns."""
@@ -74,11 +74,6 @@ class Function(Made):
         values = [each for each in given if isinstance(each, Value)]
         probe = work_out(self.node, probes(given), placer.opset)[0]
         return Function(self.node, values, values[0].made.root, probe, given)
-
-    @property
-    def probe(self) -> Any:
-        """What it makes of samples of its root."""
-        return self._probe
 
     @property
     def factor(self) -> float | None:
@@ -199,10 +194,6 @@ class Function(Made):
         seen = probes(given)
         probe = self.how(*seen) if self.how else work_out(self.node, seen, placer.opset)[0]
         return Function(self.node, values, root, probe, given, how=self.how)
-
-
-def _alone(made: Made) -> bool:
-    return isinstance(made, Function) and made.alone
 
 
 def of_heads(placer: Placer, made: Made, width: int) -> Made:

@@ -107,7 +107,7 @@ def moved_value(value: Value) -> Moved | None:
         return None
     (axis, times), padding = value.repeated, value.padding
     plain = replace(value, repeated=(0, 1), padding=())
-    places = gathered(plain, np.arange(made.base.size).reshape(made.base.shape))
+    places = gathered(plain, made.numbered)
     places = places.repeat(times, axis) if times > 1 else places
     if padding:
         places = np.pad(places, padding, constant_values=-1)

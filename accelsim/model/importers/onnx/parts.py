@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError
-from accelsim.model.importers.onnx.weights import rows_of, times
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, rows_of, times
 from accelsim.model.operators import OperatorKind, Window
 from accelsim.values import dataclass
 
@@ -38,6 +37,7 @@ class Made:
     unfinished = ""
     signed = False
     rounding: Callable[[Any], Any] | None = None
+    _probe: Any = None
 
     def __init__(
         self, rows: int, width: int, placing: Callable[[Placer], str | None] | None = None
@@ -56,7 +56,12 @@ class Made:
     @property
     def probe(self) -> Any:
         """Samples of the root, or what a function makes of them."""
-        return samples(self.width)
+        return samples(self.width) if self._probe is None else self._probe
+
+    @property
+    def numbered(self) -> Any:
+        """The number of each element."""
+        return np.arange(self.base.size).reshape(self.base.shape)
 
     def place(self, placer: Placer) -> str | None:
         """Return the name of the operator, which is placed if it is not yet."""
@@ -187,7 +192,7 @@ def settled(value: Value, *, first: bool = False) -> Value:
 
 def _part(value: Value, made: Product) -> Value | None:
     """Return what is seen of some columns as a product of its own, None for a part of the rows."""
-    places = gathered(value, _numbered(made))
+    places = gathered(value, made.numbered)
     rows, columns = places // made.width, places % made.width
     chosen = np.unique(columns)
     moved = rows * len(chosen) + np.searchsorted(chosen, columns)
@@ -200,12 +205,8 @@ def _part(value: Value, made: Product) -> Value | None:
     ]
     part = made.part(chosen.tolist())
     seen = _strided(part.base, moved.shape, steps) if not moved[corner] else None
-    same = seen is not None and (gathered(Value(part, seen), _numbered(part)) == moved).all()
+    same = seen is not None and (gathered(Value(part, seen), part.numbered) == moved).all()
     return Value(part, seen) if same else None
-
-
-def _numbered(made: Made) -> Any:
-    return np.arange(made.base.size).reshape(made.base.shape)
 
 
 def matrix_of(value: Value, array: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import ConfigError
+from accelsim.model import operators
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.importers.onnx.attention import LEAST_SEEN, Scores, is_mask
 from accelsim.model.importers.onnx.parts import (
@@ -20,26 +21,7 @@ from accelsim.model.importers.onnx.parts import (
     Product,
 )
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
-from accelsim.model.operators import (
-    ADD,
-    AFFINE,
-    ATTENTION_CONTEXT,
-    ATTENTION_SCORES,
-    CLIP,
-    CONVOLUTION,
-    GATHER,
-    KV_CACHE,
-    LAYER_NORM,
-    MATMUL,
-    MULTIPLY,
-    PREPEND,
-    RMS_NORM,
-    SCORE_BIAS,
-    SOFTMAX,
-    TAKE,
-    OperatorKind,
-    Window,
-)
+from accelsim.model.operators import OperatorKind, Window
 from accelsim.model.operators.attention_scores import UNSCALED
 from accelsim.model.operators.epsilon import form_of
 from accelsim.model.tensors import Parameter, Role
@@ -139,7 +121,7 @@ class Placer:
         """Return what brings an input of the graph to operators that combine it with others."""
         assert isinstance(source, Input)
         sizes: dict[str, Any] = {"rows": source.rows, "columns": source.width, "name": "input"}
-        source.name = source.name or self.place(TAKE, [], outside=[source.array], **sizes)
+        source.name = source.name or self.place(operators.TAKE, [], outside=[source.array], **sizes)
         return source.name
 
     def function(
@@ -152,13 +134,16 @@ class Placer:
         """Place a function of one input, or a norm of heads as wide as its vectors."""
         if isinstance(source, Scores):
             raise UnsupportedError(f"{kind.name} of scores of an attention")
-        own, layer = tuple(self.parameter(e) for e in vectors if e), kind in (LAYER_NORM, RMS_NORM)
+        own, layer = (
+            tuple(self.parameter(e) for e in vectors if e),
+            kind in (operators.LAYER_NORM, operators.RMS_NORM),
+        )
         return self.place(kind, [source], layer=layer, parameters=own, form=form)
 
     def combined(self, how: str, sources: Sequence[Made]) -> str:
         """Place a sum, or the products of two."""
-        kind = MULTIPLY if how == "Mul" else ADD
-        row = kind is MULTIPLY and len({each.rows for each in sources}) > 1
+        kind = operators.MULTIPLY if how == "Mul" else operators.ADD
+        row = kind is operators.MULTIPLY and len({each.rows for each in sources}) > 1
         if row:
             sources = sorted(sources, key=lambda each: -each.rows)
         return self.place(kind, sources, form="row" if row else "")
@@ -174,10 +159,10 @@ class Placer:
         sizes: dict[str, Any] = {"rows": product.rows, "columns": outputs, "depth": depth}
         sizes |= {"batch": 1, "parameters": tuple(own), "form": product.form}
         if window is None:
-            made = self.place(MATMUL, [source], **sizes)
+            made = self.place(operators.MATMUL, [source], **sizes)
         else:
             sizes |= {"window": window, "groups": product.groups}
-            made = self.place(CONVOLUTION, [source], layer=True, **sizes)
+            made = self.place(operators.CONVOLUTION, [source], layer=True, **sizes)
         if product.source.rounding:
             self.read_as[made] = product.source.rounding
         return made
@@ -191,11 +176,11 @@ class Placer:
         """Place a norm, or what scales and shifts."""
         inner, scale, shift = affine.inner, affine.scale, affine.shift
         norm = inner.norm(self)
-        if norm and scale and (shift is None or norm[0] is LAYER_NORM):
+        if norm and scale and (shift is None or norm[0] is operators.LAYER_NORM):
             whole = norm[2].inner if isinstance(norm[2], Headed) else norm[2]
             return self.function(norm[0], whole, (scale, shift), norm[1])
         form = "" if scale and shift else "scale" if scale else "shift"
-        return self.function(AFFINE, inner, (scale, shift), form)
+        return self.function(operators.AFFINE, inner, (scale, shift), form)
 
     def scalars(self, source: Made, factor: float, shift: float, name: str) -> str | None:
         """Place what multiplies all elements by one number, and adds another, where it does."""
@@ -204,11 +189,11 @@ class Placer:
         if not some:
             return source.place(self)
         form = "" if len(some) == 2 else next(iter(some))
-        return self.function(AFFINE, source, _numbers(name, **some), form)
+        return self.function(operators.AFFINE, source, _numbers(name, **some), form)
 
     def clipped(self, source: Made, low: float, high: float, name: str) -> str:
         """Place what keeps elements between two numbers."""
-        return self.function(CLIP, source, _numbers(name, low=low, high=high))
+        return self.function(operators.CLIP, source, _numbers(name, low=low, high=high))
 
     def norm_form(self, kind: OperatorKind, epsilon: float) -> str:
         """Return the form of an epsilon."""
@@ -224,11 +209,13 @@ class Placer:
             raise UnsupportedError(f"it looks up what a table of {most} rows does not have")
         own = (self.parameter(table, Role.EMBEDDING),)
         sizes = {"rows": numbers.size, "columns": columns, "depth": 1}
-        return self.place(GATHER, [], parameters=own, outside=[numbers.reshape(1, -1)], **sizes)
+        return self.place(
+            operators.GATHER, [], parameters=own, outside=[numbers.reshape(1, -1)], **sizes
+        )
 
     def cache(self, source: Made, kept: int, array: Any) -> str:
         """Place what puts rows behind those that were kept."""
-        made = self.place(KV_CACHE, [source], rows=source.rows, kept=kept)
+        made = self.place(operators.KV_CACHE, [source], rows=source.rows, kept=kept)
         self.state[made] = array
         return made
 
@@ -236,7 +223,7 @@ class Placer:
         """Place learned rows before others."""
         rows, own = source.rows + first.elements // source.width, (self.parameter(first),)
         moved = Window((source.rows, 1), (1, 1))
-        return self.place(PREPEND, [source], rows=rows, window=moved, parameters=own)
+        return self.place(operators.PREPEND, [source], rows=rows, window=moved, parameters=own)
 
     def attention(self, scores: Scores, value: Made, rounding: Rounding | None) -> str:
         """Place scores, softmax and context of an attention; of probabilities that are rounded."""
@@ -251,19 +238,21 @@ class Placer:
         value.place(self)
         sizes: dict[str, Any] = {"columns": scores.key.rows, "depth": width, "batch": heads}
         sizes |= {"groups": groups, "form": "" if scaled else UNSCALED}
-        made = self.place(ATTENTION_SCORES, [query, scores.key], name="scores", **sizes)
+        made = self.place(operators.ATTENTION_SCORES, [query, scores.key], name="scores", **sizes)
         self.note_rounding(made, scores.rounding)
         placed = _named(scores, made)
         for bias in scores.biases:
             own = (self.parameter(bias),)
-            placed = _named(scores, self.place(SCORE_BIAS, [placed], parameters=own))
+            placed = _named(scores, self.place(operators.SCORE_BIAS, [placed], parameters=own))
         seen = [self._visible(mask, scores) for mask in scores.masks]
-        soft = self.place(SOFTMAX, [placed], masked=bool(scores.masks), outside=seen)
+        soft = self.place(operators.SOFTMAX, [placed], masked=bool(scores.masks), outside=seen)
         self.note_rounding(soft, rounding)
         probabilities = _named(scores, soft)
         width = value.width * groups // heads
         sizes = {"rows": query.rows, "columns": width, "depth": value.rows, "groups": groups}
-        return self.place(ATTENTION_CONTEXT, [probabilities, value], name="context", **sizes)
+        return self.place(
+            operators.ATTENTION_CONTEXT, [probabilities, value], name="context", **sizes
+        )
 
     def _visible(self, mask: Constant, scores: Scores) -> Any:
         """Return (heads, rows, columns) of what is seen: masks are added, or say it."""

@@ -24,8 +24,7 @@ from accelsim.model.importers.onnx.parts import (
     settled,
 )
 from accelsim.model.importers.onnx.placer import Placer
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError
-from accelsim.model.importers.onnx.weights import times
+from accelsim.model.importers.onnx.values import Constant, UnsupportedError, times
 from accelsim.model.operators import Window
 
 
@@ -128,7 +127,7 @@ def _flat(placer: Placer, value: Value, weight: Constant, bias: Any, **how: Any)
     made = value.made
     if value.seen.size != made.base.size or value.shape[-1] != value.seen.size:
         raise UnsupportedError("it reads rows that are cut in another way")
-    places = gathered(value, np.arange(made.base.size).reshape(made.base.shape)).reshape(-1)
+    places = gathered(value, made.numbered).reshape(-1)
     columns = places % made.width * made.rows + places // made.width
 
     def read() -> Any:

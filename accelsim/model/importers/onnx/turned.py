@@ -149,12 +149,8 @@ def _samples(made: Made) -> Sequence[Any]:
 
 def _told(spelled: Turned) -> Value | None:
     made, shape = spelled.sources[0].made, spelled.shape
-    places = np.arange(made.base.size).reshape(made.base.shape)
-    columns = np.unique(
-        [gathered(each, places).reshape(-1) % made.width for each in spelled.sources[:1]]
-    )
-    for each in spelled.sources[1:]:
-        columns = np.union1d(columns, gathered(each, places) % made.width)
+    read = [gathered(each, made.numbered).reshape(-1) for each in spelled.sources]
+    columns = np.unique(np.concatenate(read) % made.width)
     samples = [each[:, columns] for each in _samples(made)]
     if len(columns) < made.width:
         if not isinstance(made, Product):

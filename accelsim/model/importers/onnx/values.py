@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
@@ -218,6 +218,26 @@ def sparse_constant(path: Path, sparse: Any) -> Constant:
             f"{where}: its places lie outside its shape {shape}; it is damaged"
         ) from None
     return Constant(name, shape, read)
+
+
+def times(given: Constant, scale: Constant | float) -> Constant:
+    """Return a parameter times a scale, or one of each row."""
+    if scale == 1:
+        return given
+
+    def read() -> Any:
+        factor = np.asarray(scale.value if isinstance(scale, Constant) else scale, np.float32)
+        wide = factor.reshape(-1, *[1] * (len(given.shape) - 1))
+        return np.asarray(given.value, np.float32) * wide
+
+    return replace(given, read=read)
+
+
+def rows_of(constant: Constant, chosen: Sequence[int]) -> Constant:
+    """Return some rows of a parameter, as one of its own."""
+    name = f"{constant.name}[{chosen[0]}:{chosen[-1] + 1}]"
+    shape = (len(chosen), *constant.shape[1:])
+    return Constant(name, shape, lambda: constant.value[list(chosen)])
 
 
 def shape_of(node: Any, given: Any) -> Constant:
