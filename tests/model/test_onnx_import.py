@@ -13,7 +13,7 @@ import pytest
 from accelsim.errors import ConfigError
 from accelsim.inference.imported import forward_onnx
 from accelsim.model.families import find_model
-from accelsim.model.importers.onnx.file import read_graph
+from accelsim.model.importers.onnx.file import import_onnx
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
@@ -26,7 +26,7 @@ GRAPHS = {"zigzag_resnet8": (12_501_632, 77_360), "zigzag_ds_cnn": (2_656_768, 2
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_published_graphs_have_their_counts(name: str) -> None:
-    graph = read_graph(REFERENCE / f"{name}.onnx", {})
+    graph = import_onnx(REFERENCE / f"{name}.onnx", {}).graph
     weights = sum(p.elements for p in graph.parameters if len(p.shape) == 2)
     assert (graph.macs, weights) == GRAPHS[name]
 
@@ -45,9 +45,9 @@ def test_dynamic_axes_take_the_shape_that_is_given(tmp_path: Path) -> None:
         tmp_path,
         made([node("Conv", "x w", "y", **pads)], ["n", 3, "h", "w"], drawn("w", 4, 3, 3, 3)),
     )
-    assert read_graph(file, {"x": [1, 3, 8, 6]}).macs == 4 * 3 * 4 * 27
+    assert import_onnx(file, {"x": [1, 3, 8, 6]}).graph.macs == 4 * 3 * 4 * 27
     with pytest.raises(ConfigError, match=r"input 'x' has axes without a value; give all, such as"):
-        read_graph(file, {})
+        import_onnx(file, {})
 
 
 def test_classes_that_no_output_has_are_told() -> None:
@@ -64,15 +64,15 @@ def test_a_first_axis_that_may_be_a_batch_or_rows_is_asked_for(tmp_path: Path) -
     with pytest.raises(
         ConfigError, match=r"5 on its first axis: .* \{x: \[1, 4\]\} or \{x: \[5, 4\]"
     ):
-        read_graph(file, {})
-    assert [read_graph(file, {"x": [rows, 4]}).macs for rows in (1, 5)] == [12, 60]
+        import_onnx(file, {})
+    assert [import_onnx(file, {"x": [rows, 4]}).graph.macs for rows in (1, 5)] == [12, 60]
     (found,) = forward_onnx(file, {"x": np.ones((5, 4), np.float32)}).values()
     assert found.shape == (5, 3)
     pictures = saved(
         tmp_path, made([node("Conv", "x w", "y")], [2, 3, 4, 4], drawn("w", 4, 3, 1, 1))
     )
     with pytest.raises(ConfigError, match=r"the shape \[2, 3, 4, 4\]; one picture at a time"):
-        read_graph(pictures, {"x": [2, 3, 4, 4]})
+        import_onnx(pictures, {"x": [2, 3, 4, 4]})
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_shapes_that_are_of_no_input_are_told(
 ) -> None:
     file = saved(tmp_path, made([node("MatMul", "x w", "y")], [1, 4], drawn("w", 4, 3)))
     with pytest.raises(ConfigError, match=told):
-        read_graph(file, shapes)
+        import_onnx(file, shapes)
 
 
 def external(location: str, offset: str = "0") -> Any:
@@ -164,7 +164,7 @@ MESSAGES = {
 def test_a_file_that_gives_no_network_is_one_message(name: str, tmp_path: Path) -> None:
     file = saved(tmp_path, BROKEN[name]())
     with pytest.raises(ConfigError) as caught:
-        read_graph(file, {})
+        import_onnx(file, {})
     assert str(caught.value).startswith(f"{file}: {MESSAGES[name]}")
     assert "\n" not in str(caught.value)
 

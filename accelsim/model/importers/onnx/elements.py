@@ -161,7 +161,7 @@ def _combined(
     like = max(full, key=lambda each: (each.seen.size, each.seen.ndim))
     for each in full:
         row = kind == "Mul" and each.made.rows == 1 and each.made.width == like.made.width
-        if not each.alike(like) and not (row and _broadcasts(each, like)):
+        if not each.alike(like) and not (row and _along_columns(like, each)):
             raise UnsupportedError("its inputs differ in their shapes, or in their order")
     sources, sizes = [each.made for each in full], (like.made.rows, like.made.width)
     made = made_of(placer, sources, lambda p: p.combined(kind, sources), *sizes)
@@ -206,8 +206,9 @@ def _vector(kind: str, value: Value, constant: Constant, *, alone: bool) -> Valu
     raise UnsupportedError("it combines an activation with values of another shape")
 
 
-def _along_columns(value: Value, constant: Constant) -> bool:
-    shape = (1,) * (len(value.shape) - len(constant.shape)) + constant.shape
+def _along_columns(value: Value, other: Seen) -> bool:
+    """Say whether one row is repeated along all axes but that of columns."""
+    shape = (1,) * (len(value.shape) - len(other.shape)) + other.shape
     axis = value.row_axis
     return (
         axis is not None
@@ -248,13 +249,6 @@ def _table(value: Value, constant: Constant) -> Value:
     looked = Look(table, Constant("", (made.rows,), lambda: numbers))
     sizes = (made.rows, made.width)
     return Made(*sizes, lambda placer: placer.combined("Add", [made, looked])).view(value)
-
-
-def _broadcasts(value: Value, like: Value) -> bool:
-    """Say whether one row is repeated along all axes but that of columns."""
-    axis = like.row_axis
-    shape = (1,) * (len(like.shape) - len(value.shape)) + value.shape
-    return all(size == (like.made.width if at == axis else 1) for at, size in enumerate(shape))
 
 
 def _of_scores(

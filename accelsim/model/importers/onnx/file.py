@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -94,14 +95,6 @@ class Imported:
         return frozenset(operator for operator, _ in self._outputs.values())
 
 
-def read_graph(path: Path, shapes: Mapping[str, Sequence[int]]) -> LayerGraph:
-    """Return the graph of a file; ``shapes`` are those of inputs with dynamic axes, by name.
-
-    Raises ConfigError as ``import_onnx``.
-    """
-    return import_onnx(path, shapes).graph
-
-
 def onnx_parameters(path: Path) -> dict[str, Any]:
     """Return the arrays of a file's parameters, by name; dynamic axes take sizes that are usual.
 
@@ -113,7 +106,9 @@ def onnx_parameters(path: Path) -> dict[str, Any]:
 def import_onnx(
     path: Path, shapes: Mapping[str, Sequence[int]], inputs: Mapping[str, Any] | None = None
 ) -> Imported:
-    """Return what a file holds; ``inputs`` are arrays for a forward pass, by name.
+    """Return what a file holds; ``shapes`` are those of inputs with dynamic axes, by name.
+
+    ``inputs`` are arrays for a forward pass, by name.
 
     Raises ConfigError for a file that is none, data outside its folder, an axis without a value, a
     node that reads what nothing before it makes, and all nodes at once that are not supported.
@@ -309,8 +304,7 @@ class _Reader:
             return tensor_constant(self._path, name, given)
         if key == "sparse_value":
             return replace(sparse_constant(self._path, given), name=name)
-        kinds = {"value_float": np.float32, "value_floats": np.float32}
-        array = np.asarray(given, kinds.get(key))
+        array = np.asarray(given, np.float32 if key in ("value_float", "value_floats") else None)
         return Constant(name, array.shape, lambda: array)
 
     def _folded(self, node: Any, inputs: Sequence[Constant | None]) -> list[Constant]:
@@ -328,7 +322,7 @@ class _Reader:
         for name, array in zip(node.output, map(np.asarray, made), strict=True):
             same = largest and largest.elements == array.size > 1 and array.dtype.kind == "f"
             own = largest.name if same and largest else name
-            found.append(Constant(own, array.shape, _always(array), outside))
+            found.append(Constant(own, array.shape, partial(np.asarray, array), outside))
         return found
 
     def _filled(self, node: Any, told: Constant) -> Constant:
@@ -337,15 +331,11 @@ class _Reader:
             raise ConfigError(
                 f"{self._path}: tensor '{name}' claims the shape {shape}; it is damaged"
             )
-        value = attributes_of(node).get("value")
-        one = (
-            np.zeros(1, np.float32)
-            if value is None
-            else tensor_constant(self._path, name, value).value
-        )
-        return Constant(
-            name, shape, _always(np.broadcast_to(one.reshape(-1)[0], shape)), told.outside
-        )
+        one, value = np.zeros(1, np.float32), attributes_of(node).get("value")
+        if value is not None:
+            one = tensor_constant(self._path, name, value).value
+        filled = np.broadcast_to(one.reshape(-1)[0], shape)
+        return Constant(name, shape, lambda: filled, told.outside)
 
     def _outputs(self) -> dict[str, tuple[str, Value]]:
         found = {}
@@ -381,7 +371,3 @@ _ABSENT = Constant("", (0,), lambda: None)
 _BOOL = 9
 _INTEGERS = {2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 12: "u4", 13: "u8"}
 _MOST_INPUT, _MOST_FILLED = 1 << 28, 1 << 31
-
-
-def _always(array: Any) -> Callable[[], Any]:
-    return lambda: array

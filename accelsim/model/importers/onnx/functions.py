@@ -18,17 +18,9 @@ from accelsim.model.tensors import Parameter, Role
 if TYPE_CHECKING:
     from accelsim.model.importers.onnx.placer import Placer
 
-_CURVES = (
-    operators.TANH,
-    operators.SIGMOID,
-    operators.RELU,
-    operators.LEAKY_RELU,
-    operators.SILU,
-    operators.GELU,
-    operators.ELU,
-    operators.SOFTPLUS,
-    operators.SOFTMAX,
-)
+_SMOOTH = (operators.SILU, operators.GELU, operators.ELU, operators.SOFTPLUS, operators.SOFTMAX)
+_BENT = (operators.RELU, operators.LEAKY_RELU)
+_CURVES = (operators.TANH, operators.SIGMOID, *_BENT, *_SMOOTH)
 _NORMS = (operators.LAYER_NORM, operators.RMS_NORM)
 # Of the greatest value of a row; constants of float16 are 1e-4 beside the ones that are meant.
 _TOLERANCE = 2e-4

@@ -42,18 +42,14 @@ def _activated(p: Parts, value: Any) -> Any:
     return p(kind, value, **dict(zip(names, told, strict=False))) if kind else value
 
 
-def _without(own: Mapping[str, Any], *prefixes: str) -> dict[str, Any]:
-    return {name: each for name, each in own.items() if not name.startswith(prefixes)}
-
-
-def _fused_conv(p: Parts) -> Any:
+def _fused_product(p: Parts) -> Any:
+    kind = p.node.op_type.removeprefix("Fused")
+    own = {name: each for name, each in p.own.items() if not name.startswith("activation")}
+    if kind == "Gemm":
+        return _activated(p, p(kind, *p.inputs, **own))
     *given, added = p.given(4)
-    made = p("Conv", *given[: 2 + (given[2] is not None)], **_without(p.own, "activation"))
+    made = p(kind, *given[: 2 + (given[2] is not None)], **own)
     return _activated(p, p.total(made, added))
-
-
-def _fused_gemm(p: Parts) -> Any:
-    return _activated(p, p("Gemm", *p.inputs, **_without(p.own, "activation")))
 
 
 def _fused_matmul(p: Parts) -> Any:
@@ -210,47 +206,38 @@ def _block_rows(p: Parts) -> Any:
     return p("Gather", replace(table, shape=(rows, width), read=read), numbers)
 
 
-def _same(p: Parts) -> Any:
-    """Return what the node of ONNX with this name is."""
-    return p(p.node.op_type, *p.inputs, **p.own)
-
-
-FUSED: Mapping[tuple[str, str], Callable[[Parts], Any]] = {
-    ("", "Attention"): fused_attention.attention,
-    ("", "Einsum"): _einsum,
-    ("", "GRU"): recurrent,
-    ("", "GroupNormalization"): _group_norm,
-    ("", "LSTM"): recurrent,
-    ("", "RNN"): recurrent,
-    ("", "RotaryEmbedding"): fused_attention.rotary,
-    (MICROSOFT, "Attention"): fused_attention.packed_attention,
-    (MICROSOFT, "BiasGelu"): _biased_gelu,
-    (MICROSOFT, "DequantizeLinear"): _same,
-    (MICROSOFT, "DynamicQuantizeMatMul"): _integer_matmul,
-    (MICROSOFT, "EmbedLayerNormalization"): _embedded,
-    (MICROSOFT, "FastGelu"): _biased_gelu,
-    (MICROSOFT, "FusedConv"): _fused_conv,
-    (MICROSOFT, "FusedGemm"): _fused_gemm,
-    (MICROSOFT, "FusedMatMul"): _fused_matmul,
-    (MICROSOFT, "GatherBlockQuantized"): _block_rows,
-    (MICROSOFT, "Gelu"): _biased_gelu,
-    (MICROSOFT, "GroupQueryAttention"): fused_attention.grouped_attention,
-    (MICROSOFT, "MatMulIntegerToFloat"): _integer_matmul,
-    (MICROSOFT, "MatMulNBits"): _block_matmul,
-    (MICROSOFT, "MultiHeadAttention"): fused_attention.heads_attention,
-    (MICROSOFT, "QAttention"): fused_attention.packed_attention,
-    (MICROSOFT, "QEmbedLayerNormalization"): _embedded,
-    (MICROSOFT, "QuantizeLinear"): _same,
-    (MICROSOFT, "QuickGelu"): _quick_gelu,
-    (MICROSOFT, "RotaryEmbedding"): fused_attention.rotary,
-    (MICROSOFT, "SkipLayerNormalization"): _skipped_norm,
-    (MICROSOFT, "SkipSimplifiedLayerNormalization"): _skipped_norm,
+Make = Callable[[Parts], Any]
+_OWN: Mapping[str, Make] = {
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), recurrent),
+    "Attention": fused_attention.attention,
+    "Einsum": _einsum,
+    "GroupNormalization": _group_norm,
+    "RotaryEmbedding": fused_attention.rotary,
 }
+_OF_MICROSOFT: Mapping[str, Make] = {
+    **dict.fromkeys(("Attention", "QAttention"), fused_attention.packed_attention),
+    **dict.fromkeys(("BiasGelu", "FastGelu", "Gelu"), _biased_gelu),
+    **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), _integer_matmul),
+    **dict.fromkeys(("EmbedLayerNormalization", "QEmbedLayerNormalization"), _embedded),
+    **dict.fromkeys(("FusedConv", "FusedGemm"), _fused_product),
+    **dict.fromkeys(
+        ("QuantizeLinear", "DequantizeLinear"), lambda p: p(p.node.op_type, *p.inputs, **p.own)
+    ),
+    **dict.fromkeys(("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"), _skipped_norm),
+    "FusedMatMul": _fused_matmul,
+    "GatherBlockQuantized": _block_rows,
+    "GroupQueryAttention": fused_attention.grouped_attention,
+    "MatMulNBits": _block_matmul,
+    "MultiHeadAttention": fused_attention.heads_attention,
+    "QuickGelu": _quick_gelu,
+    "RotaryEmbedding": fused_attention.rotary,
+}
+FUSED: Mapping[str, Mapping[str, Make]] = {"": _OWN, "ai.onnx": _OWN, MICROSOFT: _OF_MICROSOFT}
 
 
 def parts_of(node: Any, inputs: Sequence[Any], run: Callable[..., list[Any]]) -> list[Any] | None:
     """Return what a fused node makes, made of its parts by ``run``; None for one that is none."""
-    make = FUSED.get((node.domain.replace("ai.onnx", ""), node.op_type))
+    make = FUSED.get(node.domain, {}).get(node.op_type)
     if make is None:
         return None
     made = make(Parts(node, inputs, run))

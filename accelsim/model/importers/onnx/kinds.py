@@ -72,6 +72,6 @@ def is_supported(node: Any) -> bool:
     """Say whether nodes of this kind may be operators, or worked out."""
     kind, domain = node.op_type, node.domain
     if domain in OWN_DOMAIN:
-        return kind in _PLAIN or ("", kind) in FUSED
+        return kind in _PLAIN or kind in FUSED[domain]
     ranged = domain == MICROSOFT and kind.startswith("Q") and kind in MAKERS
-    return ranged or (domain, kind) in FUSED
+    return ranged or kind in FUSED.get(domain, {})

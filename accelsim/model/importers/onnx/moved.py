@@ -151,22 +151,19 @@ def moved(
     if node.op_type in ("Resize", "Upsample"):
         return [Moved(sources, _enlarged(placer, node, own, given))]
     if node.op_type == "Pad":
-        _check_zeros(own, inputs)
+        check_zeros(own, inputs)
         filled = given[1].tolist() if len(given) > 1 else own["pads"]
-        given = [given[0], _array(filled), _array(-1)]
+        given = [given[0], np.array(filled, np.int64), np.array(-1, np.int64)]
         own = {}
     made = work_out(node, given, placer.opset)
     return [Moved(sources, places) for places in made]
 
 
-def _array(values: Any) -> Any:
-    return np.array(values, np.int64)
-
-
-def _check_zeros(own: Mapping[str, Any], inputs: Sequence[Any]) -> None:
-    filled = inputs[2] if len(inputs) > 2 else None
+def check_zeros(own: Mapping[str, Any], inputs: Sequence[Any]) -> None:
+    """Raise UnsupportedError for a Pad of other values, or of axes of its choice."""
+    filled, axes = [*inputs, None, None, None][2:4]
     some = filled.value.any() if filled is not None else own.get("value", 0.0)
-    if some or len(inputs) > 3 or own.get("mode", b"constant") != b"constant":
+    if some or axes is not None or own.get("mode", b"constant") != b"constant":
         raise UnsupportedError("it pads with anything but zeros, or chosen axes")
 
 

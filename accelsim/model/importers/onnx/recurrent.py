@@ -134,20 +134,12 @@ def _cell(p: Parts, rows: Any, arrays: Sequence[Any]) -> _Cell:
     first, second = both.reshape(2, gates, width)
     late = p.node.op_type == "GRU" and p.own.get("linear_before_reset")
     early = first + second * np.array([[1]] * 2 + [[0 if late else 1]] * (gates - 2))[:gates]
-    inputs, recurrent_ = p.given(3)[1:]
-    own = weight.reshape(gates, width, -1)
-    made = [
-        p(
-            "Gemm",
-            rows,
-            p.constant(own[gate], inputs),
-            p.constant(early[gate].astype(np.float32), p.given(4)[3] or ""),
-            transB=1,
-        )
-        for gate in range(gates)
-    ]
+    inputs, recurrent_, named = p.given(4)[1:]
+    own = [p.constant(each, inputs) for each in weight.reshape(gates, width, -1)]
+    shifts = [p.constant(each.astype(np.float32), named or "") for each in early]
+    made = [p("Gemm", rows, *each, transB=1) for each in zip(own, shifts, strict=True)]
     weights = [p.constant(each, recurrent_) for each in again.reshape(gates, width, width)]
-    biases = [p.constant(each, p.given(4)[3] or "") for each in second]
+    biases = [p.constant(each, named or "") for each in second]
     return _Cell(p, made, weights, biases)
 
 

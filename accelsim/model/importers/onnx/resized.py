@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,18 +72,21 @@ def conv_transpose(
     return Moved(sources, whole).told(placer, [1])
 
 
-class _Phase:
+class _Phase(NamedTuple):
     """Pixels ``first``, and each a stride behind: weights that they read, zeros that they need."""
 
-    def __init__(self, first: int, taps: Sequence[int], before: int, after: int) -> None:
-        self.first, self.taps, self.before, self.after = first, tuple(taps), before, after
+    first: int
+    taps: Sequence[int]
+    before: int
+    after: int
 
 
-class _Phases:
+class _Phases(NamedTuple):
     """The phases of one axis of a transposed convolution, and the ``size`` of what it makes."""
 
-    def __init__(self, size: int, stride: int, phases: Sequence[_Phase]) -> None:
-        self.size, self.stride, self.phases = size, stride, tuple(phases)
+    size: int
+    stride: int
+    phases: Sequence[_Phase]
 
     @classmethod
     def of(cls, pixels: int, kernel: int, stride: int, first: int, last: int, more: int) -> _Phases:

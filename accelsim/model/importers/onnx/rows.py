@@ -89,7 +89,7 @@ def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     value = _of_rows(placer, value) if axes == [last] else value
     keeps, row = own.get("keepdims", 1), value.row_axis
     if axes == [row] and keeps:
-        reducer = getattr(np, _REDUCERS[node.op_type])
+        reducer = getattr(np, node.op_type.removeprefix("Reduce").lower())
 
         def how(rows: Any) -> Any:
             return reducer(rows, axis=-1, keepdims=True).astype(np.float32)
@@ -99,7 +99,10 @@ def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
         cut = tuple(slice(0, 1) if at == row else slice(None) for at in range(seen.ndim))
         return Value(made, seen[cut], None, True)
     if node.op_type == "ReduceSum" and isinstance(value.made, Masked) and row not in axes:
-        return _summed(value.made, value, axes, keeps)
+        if any(size > 1 and at != row and at not in axes for at, size in enumerate(value.shape)):
+            raise UnsupportedError("it sums some of the rows")
+        summed = Masked(value.made.inner, value.made.mask, summed=True)
+        return _reduced(summed, value, axes, keeps)
     rest = [at for at, size in enumerate(value.shape) if size > 1 and at != row]
     if node.op_type == "ReduceMean" and row is not None and set(rest) <= set(axes) - {row}:
         pooled = _pooled(placer, AVERAGE_POOL, value.made, Window.of_all(value.made.rows))
@@ -107,22 +110,7 @@ def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     raise UnsupportedError("it reduces other axes than rows, or to anything but their mean")
 
 
-def _summed(made: Masked, value: Value, axes: Sequence[int], keeps: int) -> Value:
-    rest = [at for at, size in enumerate(value.shape) if size > 1 and at != value.row_axis]
-    if not set(rest) <= set(axes):
-        raise UnsupportedError("it sums some of the rows")
-    return _reduced(Masked(made.inner, made.mask, summed=True), value, axes, keeps)
-
-
 def _reduced(made: Made, value: Value, axes: Sequence[int], keeps: int) -> Value:
     sizes = [1 if at in axes else size for at, size in enumerate(value.shape)]
     kept = [size for at, size in enumerate(sizes) if keeps or at not in axes]
     return Value(made, made.base.reshape(kept))
-
-
-_REDUCERS = {
-    "ReduceMax": "max",
-    "ReduceMean": "mean",
-    "ReduceMin": "min",
-    "ReduceSum": "sum",
-}

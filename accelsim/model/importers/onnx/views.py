@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.model.importers.onnx.elements import made_of
+from accelsim.model.importers.onnx.moved import check_zeros
 from accelsim.model.importers.onnx.parts import (
     Input,
     Made,
@@ -100,10 +101,7 @@ def pad(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
     value: Value = inputs[0]
     axes = len(value.shape)
     told = _told(inputs, 1) if len(inputs) > 1 else list(own.get("pads", []))
-    filled = inputs[2] if len(inputs) > 2 else None
-    zero = not (filled.value.any() if filled else own.get("value", 0.0))
-    if (len(inputs) > 3 and inputs[3]) or own.get("mode", b"constant") != b"constant" or not zero:
-        raise UnsupportedError("it pads with anything but zeros, or chosen axes")
+    check_zeros(own, inputs)
     before, after = told[:axes], told[axes:]
     if not any(told):
         return value
@@ -123,13 +121,13 @@ def flatten(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[
 
 def squeeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return fewer axes."""
-    value, axes = inputs[0], _axes(own, inputs, 1)
+    value, axes = inputs[0], _axes(own, inputs)
     return _viewed(value, np.squeeze(value.seen, tuple(axes) if axes else None))
 
 
 def unsqueeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
     """Return more axes, of one element each."""
-    value, axes = inputs[0], _axes(own, inputs, 1)
+    value, axes = inputs[0], _axes(own, inputs)
     return _viewed(value, np.expand_dims(value.seen, tuple(axes)))
 
 
@@ -266,5 +264,5 @@ def _told(inputs: Sequence[Any], at: int) -> list[int]:
     return [int(size) for size in inputs[at].value.reshape(-1)]
 
 
-def _axes(own: Mapping[str, Any], inputs: Sequence[Any], at: int) -> list[int]:
-    return _told(inputs, at) if len(inputs) > at else list(own.get("axes", []))
+def _axes(own: Mapping[str, Any], inputs: Sequence[Any]) -> list[int]:
+    return _told(inputs, 1) if len(inputs) > 1 else list(own.get("axes", []))
