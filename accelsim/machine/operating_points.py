@@ -13,8 +13,7 @@ from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SimulatedSeconds, Volts
 from accelsim.inputs.validation import ConfigModel, RuleError
 from accelsim.memory.arrays import Array
-from accelsim.memory.silicon import Source
-from accelsim.memory.technology import Grade
+from accelsim.memory.technology import Grade, Source
 from accelsim.units import format_si
 
 

@@ -11,7 +11,6 @@ from accelsim.machine.operating_points import ProcessConfig
 from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.nvsim_search import NvsimTechnology, Search, run_searches, searches
 from accelsim.memory.other_conditions import as_stated, floorplan
-from accelsim.memory.silicon import as_built
 from accelsim.memory.tables import Conditions
 from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.units import format_bytes
@@ -138,8 +137,11 @@ def _find_bank(
         )
 
     def built(array: Array) -> Array:
-        silicon = process.source == "silicon"
-        return process.adjusted(as_built(array, process.silicon_file) if silicon else array)
+        if process.source == "silicon":
+            from accelsim.memory.silicon import as_built
+
+            array = as_built(array, process.silicon_file)
+        return process.adjusted(array)
 
     bank, banks = find(query.banks), query.banks
     if banks == 1:

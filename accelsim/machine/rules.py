@@ -24,7 +24,6 @@ from accelsim.memory.banks import load_wires
 from accelsim.memory.dram import load_dram
 from accelsim.memory.files import named_beside
 from accelsim.memory.logic import LEAKAGE, lines_of, load_logic
-from accelsim.memory.silicon import load_silicon
 from accelsim.memory.technology import load_technology
 
 # The name of the chip as a whole in ledgers.
@@ -107,6 +106,8 @@ def _wrong_files(machine: MachineSections) -> Iterator[tuple[KeyPath, str]]:
         (("process", "bank_wires_file"), process.bank_wires_file, load_wires),
     ]
     if process.source == "silicon":
+        from accelsim.memory.silicon import load_silicon
+
         named.append((("process", "silicon_file"), process.silicon_file, load_silicon))
     for name, memory in machine.memories.items():
         named.append((("memories", name, "technology"), memory.technology, find))

@@ -29,6 +29,8 @@ from accelsim.values import dataclass
 _SPARE = 0.05
 # [ours] A memory of more banks than this is a slip of the pen.
 _MOST_BANKS = 16384
+# What of an array nobody measured where nobody measured anything.
+ALL_FIGURES = ("all figures",)
 
 
 @dataclass(frozen=True)

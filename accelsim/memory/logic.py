@@ -13,7 +13,6 @@ from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SquareMete
 from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
 from accelsim.memory.files import load_file, named_beside
-from accelsim.memory.silicon import as_built
 from accelsim.memory.technology import Grade, load_technology
 from accelsim.values import dataclass
 
@@ -255,6 +254,8 @@ def scaled_logic(
         temperature=temperature, roadmap=roadmap, grade=measured or "typical",
     )  # fmt: skip
     if measured:
+        from accelsim.memory.silicon import as_built
+
         smallest = as_built(smallest, measurements)
     leakage = smallest.leakage / smallest.area * (voltage / file.leakage.voltage)
     shrink, supply = node / file.node, (voltage / file.voltage) ** 2

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from threading import Event, Timer
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
@@ -30,11 +30,12 @@ from accelsim.inputs.files import read_bytes
 from accelsim.inputs.progress import tell
 from accelsim.inputs.quantities import Seconds
 from accelsim.inputs.validation import ConfigModel
-from accelsim.memory.imports.nvsim import read_nvsim
-from accelsim.memory.imports.points import COLUMNS, TARGETS
-from accelsim.memory.tables import FIGURES, Conditions, Row
+from accelsim.memory.tables import FIGURES, TARGETS, Conditions, Row
 from accelsim.units import format_bytes
 from accelsim.values import dataclass
+
+if TYPE_CHECKING:
+    from accelsim.memory.imports.points import Point
 
 
 class NvsimProgram(ConfigModel):
@@ -217,10 +218,12 @@ def found_rows(wanted: Iterable[Search]) -> tuple[Row, ...]:
 
 
 def _row(search: Search, text: str) -> Row:
-    point = read_nvsim(text, f"nvsim, {search}").points[0]
+    from accelsim.memory.imports.points import COLUMNS
+
+    figures = _point(text, f"nvsim, {search}").figures
     bits = search.conditions.bits_per_cell
     si: dict[str, Any] = {
-        FIGURES[n][0]: float(point.figures[n].scaleb(FIGURES[n][1])) for n in COLUMNS
+        FIGURES[n][0]: float(figures[n].scaleb(FIGURES[n][1])) for n in COLUMNS
     }
     program, cell = Path(search.nvsim.program).name, Path(search.nvsim.settings.cell).name
     source = f"own {program} {search.nvsim.digest[:12]}, {cell}"
@@ -300,10 +303,17 @@ def _run(search: Search, running: dict[Search, Popen[bytes]]) -> tuple[str, floa
         if wrong:
             raise _failed(search, told, text)
     try:
-        read_nvsim(text, "what it printed")
+        _point(text, "what it printed")
     except ConfigError as error:
         raise _failed(search, str(error), text) from None
     return text, took
+
+
+def _point(text: str, name: str) -> Point:
+    """Return the array of an answer. Raises ConfigError for a text that is none."""
+    from accelsim.memory.imports.nvsim import read_nvsim
+
+    return read_nvsim(text, name).points[0]
 
 
 def _failed(search: Search, what: str, text: str) -> ConfigError:
@@ -332,7 +342,7 @@ def _kept(search: Search) -> str | None:
     """Return an answer that was kept; one that is damaged is none."""
     try:
         text = (_folder() / f"{search.key}.txt").read_text(encoding="utf-8")
-        read_nvsim(text, "kept")
+        _point(text, "kept")
     except (OSError, ValueError, ConfigError):
         return None
     return text

@@ -10,11 +10,10 @@ from pydantic import Field, model_validator
 
 from accelsim.inputs.quantities import Fraction, Joules, Kelvin, Seconds, SquareMeters, Watts
 from accelsim.inputs.validation import ConfigModel, RuleError, validate
-from accelsim.memory.arrays import Array
+from accelsim.memory.arrays import ALL_FIGURES, Array
 from accelsim.memory.files import load_file
 from accelsim.memory.technology import Grade
 
-Source = Literal["nvsim", "silicon"]
 Number = Annotated[float, Field(gt=0)]
 Value = TypeVar("Value")
 _MIB = 2**20
@@ -94,10 +93,6 @@ class Silicon(ConfigModel):
     gated_leakage: Measured[Fraction]
     wake_up_time: Measured[Seconds]
     cells: list[SiliconCell]
-
-
-# What of an array nobody measured where nobody measured anything.
-ALL_FIGURES = ("all figures",)
 
 
 def load_silicon(name: str = "silicon") -> Silicon:

@@ -18,6 +18,18 @@ from accelsim.values import dataclass
 
 # What a table without the column ``target`` is optimised for: whatever is asked.
 ANY = ""
+# What NVSim's configurations and CACTI's cells call what our tables have.
+TARGETS = {
+    "ReadLatency": "ReadLatency",
+    "WriteLatency": "WriteLatency",
+    "ReadDynamicEnergy": "ReadEnergy",
+    "WriteDynamicEnergy": "WriteEnergy",
+    "ReadEDP": "ReadEDP",
+    "WriteEDP": "WriteEDP",
+    "LeakagePower": "Leakage",
+    "Area": "Area",
+}
+VOLATILE_CELLS = ("SRAM", "DRAM", "eDRAM", "Embedded DRAM")
 Key = TypeVar("Key")
 
 

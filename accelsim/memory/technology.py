@@ -41,12 +41,19 @@ from accelsim.memory.banks import BankWires, load_wires
 from accelsim.memory.faults.levels import CellLevels
 from accelsim.memory.faults.measured import MeasuredCells
 from accelsim.memory.files import load_file, shipped_technologies
-from accelsim.memory.imports.points import VOLATILE_CELLS
-from accelsim.memory.macro import MacroFile
 from accelsim.memory.nvsim_search import Nvsim, NvsimTechnology, cell_value, open_nvsim
-from accelsim.memory.tables import ArrayBlock, Columns, Conditions, Stated, read_tables
+from accelsim.memory.tables import (
+    VOLATILE_CELLS,
+    ArrayBlock,
+    Columns,
+    Conditions,
+    Stated,
+    read_tables,
+)
 
 Grade = Literal["low", "typical", "high"]
+# Whose figures of arrays: simulated ones, or those of what was built.
+Source = Literal["nvsim", "silicon"]
 
 Multiplier = Annotated[float, Field(gt=0)]
 Steps = Annotated[int, Field(ge=1)]
@@ -247,7 +254,7 @@ def technologies_with(bits_per_cell: int) -> list[str]:
 def read_technology(document: Document) -> MemoryTechnology:
     """Return the technology of a document, its wires not yet known. Raises ConfigError."""
     if document.data["kind"] == "macro":
-        return _from_macro(validate(document, MacroFile), document.path)
+        return _read_macro(document)
     file = validate(document, TechnologyFile)
     stated, tables = (file.arrays, []) if file.as_stated else ([], file.arrays)
     # A cell of which the file has figures and no device costs what they say.
@@ -269,7 +276,10 @@ def _unwired(**known: Any) -> MemoryTechnology:
     return MemoryTechnology.model_construct(**known)
 
 
-def _from_macro(file: MacroFile, path: Path) -> MemoryTechnology:
+def _read_macro(document: Document) -> MemoryTechnology:
+    from accelsim.memory.macro import MacroFile
+
+    file = validate(document, MacroFile)
     kept = {
         name: Graded[float](low=value, typical=value, high=value, source=file.source)
         for name in ("endurance", "retention")
@@ -277,13 +287,13 @@ def _from_macro(file: MacroFile, path: Path) -> MemoryTechnology:
     }
     device = Device(bits_per_cell=file.bits_per_cell).model_copy(update=kept)
     return _unwired(
-        name=file.name or path.stem,
+        name=file.name or document.path.stem,
         description=file.description,
         volatile=file.volatile,
         cell_area=file.cell_area,
         devices={file.bits_per_cell: device},
         stated={file.stated: {file.row.target: {file.word: (file.row,)}}},
-        path=path,
+        path=document.path,
     )
 
 

@@ -19,7 +19,7 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.homes import lost_for_good
 from accelsim.evaluation.result import Result
 from accelsim.machine.chip_state import PowerState
-from accelsim.memory.silicon import ALL_FIGURES
+from accelsim.memory.arrays import ALL_FIGURES
 from accelsim.memory.storage import StorageConfig
 from accelsim.placement.placement import by_model
 from accelsim.report.text import duration, number, percent, years

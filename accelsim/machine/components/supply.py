@@ -13,7 +13,6 @@ from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Pr
 from accelsim.machine.components.server import Server
 from accelsim.machine.operating_points import ProcessConfig
 from accelsim.machine.site import Site
-from accelsim.memory.silicon import load_silicon
 from accelsim.program import Command, Use
 from accelsim.units import Tick, to_ticks
 
@@ -92,6 +91,8 @@ class PowerConfig(Component, WakeUpConfig):
         """Return the supply with what the process has measured."""
         if process.source == "nvsim":
             return self
+        from accelsim.memory.silicon import load_silicon
+
         known, grade = load_silicon(process.silicon_file), process.grade
         names = ("gated_leakage", "wake_up_time")
         measured = {name: getattr(known, name).at(grade) for name in names}

@@ -10,16 +10,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from accelsim.errors import ConfigError
-from accelsim.memory.imports.points import (
-    TARGETS,
-    VOLATILE_CELLS,
-    Fields,
-    Found,
-    Point,
-    plain,
-    table_rows,
-)
-from accelsim.memory.tables import ANY
+from accelsim.memory.imports.points import Fields, Found, Point, plain, table_rows
+from accelsim.memory.tables import ANY, TARGETS, VOLATILE_CELLS
 
 MARK = "MemCellType"
 _FIGURES = {

@@ -24,8 +24,8 @@ from itertools import pairwise
 from math import prod
 
 from accelsim.errors import ConfigError
-from accelsim.memory.imports.points import VOLATILE_CELLS, Entry, Fields, Found, Point
-from accelsim.memory.tables import ANY
+from accelsim.memory.imports.points import Entry, Fields, Found, Point
+from accelsim.memory.tables import ANY, VOLATILE_CELLS
 
 MARK = "- Total Area ="
 _GOALS = {

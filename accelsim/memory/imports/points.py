@@ -26,18 +26,6 @@ UNITS: Mapping[str, Mapping[str, int]] = {
     "leakage_mW": {"pW": -9, "nW": -6, "uW": -3, "mW": 0, "W": 3},
 }
 COLUMNS = tuple(UNITS)
-# What NVSim's configurations and CACTI's cells call what our tables have.
-TARGETS = {
-    "ReadLatency": "ReadLatency",
-    "WriteLatency": "WriteLatency",
-    "ReadDynamicEnergy": "ReadEnergy",
-    "WriteDynamicEnergy": "WriteEnergy",
-    "ReadEDP": "ReadEDP",
-    "WriteEDP": "WriteEDP",
-    "LeakagePower": "Leakage",
-    "Area": "Area",
-}
-VOLATILE_CELLS = ("SRAM", "DRAM", "eDRAM", "Embedded DRAM")
 
 _MOST_ROWS = 30_000
 # Bounded: digits beyond these are no figure of a memory.
