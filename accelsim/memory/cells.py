@@ -48,7 +48,7 @@ class CellChoice(ConfigModel):
 
     coding: Coding = "binary"
     partial_cells: Partial = "allow"
-    high: list[CellSpan] = Field(default_factory=list)
+    high: list[CellSpan] = Field(default=[])
 
     @model_validator(mode="after")
     def _one_home(self) -> Self:

@@ -128,7 +128,7 @@ class _Described(ConfigModel):
     volatile: bool
     cell_area: CellArea | None = None
     default_roadmap: str = "LOP"
-    notes: list[str] = Field(default_factory=list)
+    notes: list[str] = Field(default=[])
     simulated_cell: SimulatedCell | None = None
 
 
@@ -140,10 +140,10 @@ class TechnologyFile(_Described):
 
     kind: Literal["array", "estimate"]
     as_stated: bool = False
-    devices: list[Device] = Field(default_factory=list)
+    devices: list[Device] = Field(default=[])
     arrays: list[ArrayBlock] = Field(min_length=1)
-    cell_levels: list[CellLevels] = Field(default_factory=list)
-    measured_cells: list[MeasuredCells] = Field(default_factory=list)
+    cell_levels: list[CellLevels] = Field(default=[])
+    measured_cells: list[MeasuredCells] = Field(default=[])
 
     @model_validator(mode="after")
     def _pulses_replace_something(self) -> TechnologyFile:

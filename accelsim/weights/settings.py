@@ -76,7 +76,7 @@ class CaseWeights(ConfigModel):
     ``numbers``; what is then measured takes the place of the stated densities.
     """
 
-    shared: list[str] = Field(default_factory=list)
+    shared: list[str] = Field(default=[])
     tasks: dict[str, str] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0)] | None = None
     numbers: NumberFormat = NumberFormat()

@@ -95,7 +95,7 @@ class FaultConfig(ConfigModel):
     fault_scale: Annotated[float, Field(ge=0)] = 1.0
     sigma_scale: Annotated[float, Field(gt=0)] = 1.0
     one_bit_error_rate: Probability | None = None
-    transitions: list[StatedTransitions] = Field(default_factory=list)
+    transitions: list[StatedTransitions] = Field(default=[])
     relaxation: RelaxationConfig | None = None
     read_disturb: ReadDisturbConfig | None = None
 

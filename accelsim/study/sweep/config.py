@@ -55,10 +55,10 @@ class StudyConfig(ConfigModel):
     axes: Annotated[dict[str, AxisConfig], Field(min_length=1)]
     sample: Sample | None = None
     columns: dict[str, Formula] = Field(default_factory=dict)
-    constraints: list[Formula] = Field(default_factory=list)
+    constraints: list[Formula] = Field(default=[])
     objectives: dict[str, Objective] = Field(default_factory=dict)
-    show: list[Formula] = Field(default_factory=list)
-    quantiles: list[Formula] = Field(default_factory=list)
+    show: list[Formula] = Field(default=[])
+    quantiles: list[Formula] = Field(default=[])
     marks: dict[str, Formula] = Field(default_factory=dict)
 
     @field_validator("settings")
