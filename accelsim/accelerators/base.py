@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from accelsim.errors import ConservationError, MappingError
 from accelsim.inputs.paths import KeyPath
@@ -14,17 +14,11 @@ from accelsim.machine.components.base import Component
 from accelsim.machine.components.host import HostConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.sections import MappingConfig
-from accelsim.mapping.accesses import buffer_use, supply_use
-from accelsim.mapping.attention import staircases
-from accelsim.mapping.cache import InferenceProgram, SegmentCache
-from accelsim.mapping.cutting import attentions, unpaired_products
-from accelsim.mapping.emitter import LOAD
-from accelsim.model.graph import LayerGraph
+from accelsim.mapping.accesses import LOAD, buffer_use, supply_use
 from accelsim.model.operators import Operator, Reach, find_kind
 from accelsim.model.operators.attention_scores import CAUSAL
 from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Role
-from accelsim.placement.placement import Placement
 from accelsim.program import (
     Product,
     Program,
@@ -35,6 +29,11 @@ from accelsim.program import (
     Use,
 )
 from accelsim.values import dataclass
+
+if TYPE_CHECKING:
+    from accelsim.mapping.cache import InferenceProgram, SegmentCache
+    from accelsim.model.graph import LayerGraph
+    from accelsim.placement.placement import Placement
 
 
 @dataclass(frozen=True)
@@ -138,6 +137,8 @@ def missing(
 
     ``cache`` is the home of keys and values that are kept, if it has one.
     """
+    from accelsim.mapping.cutting import unpaired_products
+
     functionless = (
         Gap(operator.label, f"its {unit} has no '{operator.kind}'")
         for operator in graph.operators
@@ -186,6 +187,9 @@ def _causal_shares(
 
     Raises ConservationError unless the scores of each layer are a staircase.
     """
+    from accelsim.mapping.attention import staircases
+    from accelsim.mapping.cutting import attentions
+
     ordered = [each for each in graph.operators if each.form == CAUSAL and each.rows > 1]
     found = dict[str, Fraction]()
     for label in dict.fromkeys(each.label for each in ordered):

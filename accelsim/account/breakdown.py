@@ -22,8 +22,8 @@ from accelsim.engine.ledger import BACKGROUND
 from accelsim.engine.run import Run
 from accelsim.engine.work import Behalf, Work
 from accelsim.machine.chip_state import ChipState, PowerState
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.servers import Machine
-from accelsim.placement.placement import DRAM
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 
 BREAKDOWN = "breakdown.csv"

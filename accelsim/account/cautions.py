@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from accelsim.accelerators.design import Design
-from accelsim.account.energy import DRAM, EnergyAccount
+from accelsim.account.energy import EnergyAccount
 from accelsim.account.service import ALL, service_statistics
 from accelsim.engine.run import Run
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.placement.placement import shared_bits
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, ceil_div, to_seconds

@@ -16,8 +16,6 @@ from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
 from accelsim.values import dataclass
 
-DRAM = "dram"
-
 Name = TypeVar("Name", bound=Hashable)
 
 

@@ -12,11 +12,11 @@ from accelsim.account.service import Distribution, distribution
 from accelsim.engine.ledger import Key
 from accelsim.engine.run import Run
 from accelsim.machine.components.base import ANY
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.builder import DECODE
 from accelsim.model.operators import Reach
-from accelsim.placement.placement import DRAM
 from accelsim.program import Use, Words
 from accelsim.units import TICKS_PER_SECOND, ceil_div, to_seconds
 from accelsim.values import dataclass

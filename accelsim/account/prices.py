@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import fsum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from accelsim.accelerators.design import Design
-from accelsim.account.memories import rewriting
 from accelsim.errors import ConfigError, ProgramError
 from accelsim.machine.chip_state import NOMINAL, ChipState, PowerState
 from accelsim.machine.components.base import Datasheet, Part, Price
@@ -20,6 +19,9 @@ from accelsim.memory.protection import Code, codec_cost
 from accelsim.program import Segment
 from accelsim.units import Tick, period_of, to_seconds
 from accelsim.values import dataclass
+
+if TYPE_CHECKING:
+    from accelsim.accelerators.design import Design
 
 
 @dataclass(frozen=True)
@@ -240,4 +242,6 @@ def design_prices(design: Design) -> PriceList:
     """Return the prices of a design's machine with the codecs that its tensors need."""
     placements = design.placements.values()
     codecs = {codec for each in placements for codec in each.codecs}
+    from accelsim.account.memories import rewriting
+
     return price_list(design.hardware, codecs, rewriting(design))

@@ -27,9 +27,10 @@ from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group
 from accelsim.engine.run import Run
 from accelsim.machine.components.base import Part
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.graph import LayerGraph
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import Placement
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
 from accelsim.values import dataclass

@@ -14,7 +14,7 @@ from accelsim.account.prices import PriceList
 from accelsim.engine.run import Execution, RequestOutcome, Run, StateSpan
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.machine.chip_state import ChipState, PowerState
-from accelsim.placement.placement import DRAM
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.units import Tick
 from accelsim.values import dataclass
 

@@ -91,7 +91,6 @@ def matmul(
 ) -> OperatorResult:
     """C[rows x columns] = A[rows x depth] W[columns x depth]^T."""
     from accelsim.evaluation import single
-    from accelsim.program import Product
 
     if dram_bandwidth is None:
         segment = single.matmul(hardware, rows, columns, depth, density, activation_density)
@@ -100,13 +99,16 @@ def matmul(
         return single.run_beside(hardware, segment, *_load_of(beside))
     if beside is not None:
         raise ConfigError("--beside: operands that stream load anyway; leave --dram-bandwidth out")
-    via = single.Streaming(
+    from accelsim.evaluation import streamed
+    from accelsim.program import Product
+
+    via = streamed.Streaming(
         _quantity("--dram-bandwidth", dram_bandwidth, "B/s"),
         _quantity("--dram-latency", dram_latency, "s"),
         _bytes("--scratchpad", scratchpad),
         _bytes("--accumulator", accumulator),
     )
-    return single.streamed_matmul(hardware, Product(rows, columns, depth), via)
+    return streamed.streamed_matmul(hardware, Product(rows, columns, depth), via)
 
 
 def _load_of(text: str) -> tuple[str, int]:

@@ -18,10 +18,10 @@ from accelsim.engine.segment_run import SegmentRecord, SegmentRun
 from accelsim.engine.work import Behalf
 from accelsim.inputs.memo import Memo
 from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState, PowerState
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
-from accelsim.placement.placement import DRAM
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import Tick
 from accelsim.values import dataclass

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 from functools import lru_cache
 
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.switching import volatile_bits
 from accelsim.placement.overlaid import overlaid_memories
-from accelsim.placement.placement import DRAM, Placement, kept_bits, shared_bits
+from accelsim.placement.placement import Placement, kept_bits, shared_bits
 from accelsim.policies.service import ResidencyPolicy
 
 

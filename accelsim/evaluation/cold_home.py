@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.mapping.accesses import whole_pages
-from accelsim.placement.placement import DRAM, Placement, by_model
+from accelsim.placement.placement import Placement, by_model
 from accelsim.units import ceil_div
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from accelsim.errors import MappingError
 from accelsim.machine.chip_state import PowerState
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.switching import volatile_bits
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import Placement
 from accelsim.policies.idle import StateCost
 from accelsim.policies.service import ServiceConfig
 

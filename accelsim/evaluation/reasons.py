@@ -6,10 +6,10 @@ from math import fsum
 from typing import NamedTuple
 
 from accelsim.account.cautions import saturated
-from accelsim.account.energy import DRAM
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.comparison import Comparison
 from accelsim.evaluation.result import Result
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.program import ProgramKind
 from accelsim.values import dataclass
 

@@ -21,22 +21,12 @@ from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.function_unit import FunctionUnit
 from accelsim.machine.components.host import HostConfig
-from accelsim.machine.components.scratchpad import AccumulatorConfig, ScratchpadConfig
-from accelsim.machine.components.simple_dram import SimpleDramConfig
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.components.vector_mac_array import PeArrayConfig, loaded_cycles
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
-from accelsim.machine.sections import HomeConfig
 from accelsim.machine.servers import Machine
-from accelsim.mapping.accesses import register_use
-from accelsim.mapping.cache import SegmentCache
-from accelsim.mapping.emitter import HOST, LOAD
-from accelsim.memory.storage import StorageConfig
-from accelsim.model.builder import GraphBuilder
-from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import MATMUL
-from accelsim.model.tensors import Role
-from accelsim.placement.placement import DRAM, place
+from accelsim.mapping.accesses import HOST, LOAD, register_use
 from accelsim.program import (
     Product,
     Program,
@@ -52,8 +42,6 @@ from accelsim.values import dataclass
 
 # Random accesses fall into the first 256 MiB.
 _DRAM_BYTES = 2**28
-# Holds no activation: all of them stream.
-_NO_ROOM = 1
 
 
 @dataclass(frozen=True)
@@ -101,7 +89,7 @@ def run_beside(
     the bus is set up. It goes into the memory that takes the sums. Raises ConfigError for a machine
     whose array is none of EdgeBERT's.
     """
-    _check_positive(beside=vectors)
+    check_positive(beside=vectors)
     array, lanes = hardware.further.get("pe_array"), hardware.datapath.lanes
     if not isinstance(array, PeArrayConfig):
         raise ConfigError(
@@ -117,21 +105,21 @@ def run_beside(
         [task] = one.tasks
         builder.add(task.queue, task.operator, task.uses)
     asked = next(u.demand for u in segment.tasks[0].uses if isinstance(u.demand, Product))
-    _check_work(words + asked.amount // lanes**2, "cycles")
+    check_work(words + asked.amount // lanes**2, "cycles")
     host = hardware.component(hardware.name_of(HostConfig), HostConfig)
     arrival = host.register_write_cycles + bus.setup_cycles
     loads = (0, words) if kind == "data" else (words, 0)
     cycles, delay = loaded_cycles(array, asked, loads, arrival)
     loaded = run_alone(hardware, loading).cycles + delay
     least = max(cycles, loaded) * hardware.site.period
-    result, _, _ = _run(hardware, builder.build(), trace=False, least=least)
+    result, _, _ = run_segments(hardware, builder.build(), trace=False, least=least)
     told = f"the product takes {cycles} cycles, the load of {kind} beside it {loaded}"
     return replace(result, notes=(*result.notes, *_taken_to_lie(hardware, segment), told))
 
 
 def run_alone(hardware: HardwareConfig, segment: Segment) -> OperatorResult:
     """Run a segment on an otherwise idle machine."""
-    result = _run(hardware, segment, trace=False)[0]
+    result = run_segments(hardware, segment, trace=False)[0]
     return replace(result, notes=(*result.notes, *_taken_to_lie(hardware, segment)))
 
 
@@ -157,10 +145,10 @@ def run_program(
     hardware: HardwareConfig, program: Program, point: OperatingPoint | None = None
 ) -> OperatorResult:
     """Run a program on an otherwise idle machine, at an operating point below the nominal one."""
-    return _run(hardware, *program.segments, trace=False, point=point)[0]
+    return run_segments(hardware, *program.segments, trace=False, point=point)[0]
 
 
-def _run(
+def run_segments(
     hardware: HardwareConfig,
     *segments: Segment,
     trace: bool,
@@ -213,7 +201,7 @@ def matmul(
 
     Operands lie next to the array, with the given shares of non-zeros.
     """
-    _check_positive(rows=rows, columns=columns, depth=depth)
+    check_positive(rows=rows, columns=columns, depth=depth)
     for share in (density, activation_density):
         if not 0 <= share <= 1:
             raise ConfigError(f"--density: expected a share from 0 to 1, got {share}")
@@ -232,7 +220,7 @@ def check_function(hardware: HardwareConfig, function: str, others: Iterable[str
 
 def special_function(hardware: HardwareConfig, function: str, rows: int, columns: int) -> Segment:
     """Return one command of the unit that computes functions of rows x columns elements."""
-    _check_positive(rows=rows, columns=columns)
+    check_positive(rows=rows, columns=columns)
     check_function(hardware, function)
     return accelerator_of(hardware).function(hardware, function, rows, columns)
 
@@ -248,7 +236,7 @@ def store(hardware: HardwareConfig, kind: str, size: int) -> Segment:
 
 
 def _transfer(hardware: HardwareConfig, action: str, kind: str, size: int) -> Segment:
-    _check_positive(bytes=size)
+    check_positive(bytes=size)
     vectors = ceil_div(8 * size, hardware.datapath.lanes)
     moved = Transfer(size) if kind == "data" else Transfer(0, size, vectors)
     segment = accelerator_of(hardware).transfer(hardware, action, moved)
@@ -275,11 +263,11 @@ def dram_reads(
 
     ``sequential`` reads one address after the other, ``random`` at seeded aligned addresses.
     """
-    _check_positive(bytes=size, access=access)
+    check_positive(bytes=size, access=access)
     if hardware.dram is None:
         raise ConfigError("op dram: the machine has no dram; choose another with --hw")
     count = ceil_div(size, access)
-    _check_work(count, "accesses")
+    check_work(count, "accesses")
     generator = random.Random(seed)
     if access > _DRAM_BYTES:
         raise ConfigError(f"--access: expected at most {_DRAM_BYTES} bytes, got {access}")
@@ -296,93 +284,8 @@ def dram_reads(
     return builder.build()
 
 
-@dataclass(frozen=True)
-class Streaming:
-    """A DRAM of one port to stream a product's operands from.
-
-    ``bandwidth`` in B/s, ``latency`` in s; buffers in bytes, the machine's own where None.
-    """
-
-    bandwidth: float
-    latency: float
-    scratchpad: int | None = None
-    accumulator: int | None = None
-
-
-def streamed_matmul(hardware: HardwareConfig, asked: Product, via: Streaming) -> OperatorResult:
-    """Return a product compiled as a graph of its own, its operands and results in DRAM.
-
-    Raises ConfigError for a machine without a scratchpad.
-    """
-    _check_positive(rows=asked.rows, columns=asked.columns, depth=asked.depth)
-    lanes = hardware.datapath.lanes
-    sizes = (asked.rows, asked.columns, asked.depth)
-    _check_work(math.prod(ceil_div(size, lanes) for size in sizes), "tiles")
-    machine, graph = _streaming(hardware, via), _graph_of(asked)
-    dense = {"format": "dense", "bits": 8}
-    storage = StorageConfig.model_validate({role.value: dense for role in Role})
-    placement = place(graph, storage, machine)
-    accelerator = accelerator_of(machine)
-    made = accelerator.infer(graph, placement, machine, 0, SegmentCache())
-    (segment,) = made.program.segments
-    result, record, servers = _run(machine, segment, trace=True)
-    computed = max(
-        span.end + servers.blocks[span.port].lag for span in record.spans if span.action == "mac"
-    )
-    watts = price_list(hardware).watts
-    return replace(
-        result,
-        duration=computed,
-        written=record.duration,
-        leakage=to_seconds(record.duration) * math.fsum(watts.values()),
-    )
-
-
-def _streaming(hardware: HardwareConfig, via: Streaming) -> HardwareConfig:
-    """Return the machine with everything in a DRAM of one port."""
-    kinds = {ScratchpadConfig: via.scratchpad, AccumulatorConfig: via.accumulator}
-    buffers = {n: each for n, each in hardware.further.items() if type(each) in kinds}
-    if not buffers:
-        raise ConfigError(
-            f"--dram-bandwidth: machine '{hardware.name}' has no scratchpad to stream through; "
-            "take --hw hwconfigs/systolic_npu.yaml"
-        )
-    sized = {
-        name: each.model_copy(update={"capacity": size})
-        for name, each in buffers.items()
-        if (size := kinds[type(each)]) is not None
-    }
-    # An access of 32 bytes, as ONNXim's; a byte costs what it does on the machine's own part.
-    own = hardware.dram
-    priced = own.priced_like if isinstance(own, SimpleDramConfig) else own and own.technology
-    dram = SimpleDramConfig.model_validate(
-        {
-            "kind": "simple_dram",
-            "access": "32 B",
-            "bandwidth": f"{via.bandwidth} B/s",
-            "latency": f"{via.latency} s",
-            "priced_like": priced,
-        }
-    )
-    home = HomeConfig(values=DRAM, masks=DRAM)
-    homes = {role.value: home for role in Role} | {"activation_spill": DRAM}
-    name = hardware.placement.activations
-    small = {"capacity": _NO_ROOM, "banks": 1, "extrapolate": True}
-    memories = {**hardware.memories, name: hardware.memories[name].model_copy(update=small)}
-    placement = hardware.placement.model_copy(update=homes)
-    return hardware.changed(dram=dram, placement=placement, memories=memories, **sized)
-
-
-def _graph_of(asked: Product) -> LayerGraph:
-    """Return the graph of a product whose activations come from outside."""
-    graph = GraphBuilder(asked.rows)
-    weight = graph.parameter("matmul.weight", (asked.columns, asked.depth), Role.BACKBONE)
-    sizes = {"rows": asked.rows, "columns": asked.columns, "depth": asked.depth}
-    graph.place("matmul", MATMUL, parameters=(weight,), **sizes)
-    return graph.build()
-
-
-def _check_positive(**sizes: int) -> None:
+def check_positive(**sizes: int) -> None:
+    """Raise ConfigError for an option that is not 1 or more."""
     for name, size in sizes.items():
         if size < 1:
             raise ConfigError(f"--{name}: expected 1 or more, got {size}")
@@ -392,7 +295,8 @@ def _check_positive(**sizes: int) -> None:
 _MOST_WORK = 10**6
 
 
-def _check_work(amount: int, what: str) -> None:
+def check_work(amount: int, what: str) -> None:
+    """Raise ConfigError for more than one command may do."""
     if amount > _MOST_WORK:
         raise ConfigError(
             f"{amount} {what} are more than the {_MOST_WORK} of one command; use less"

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from accelsim.machine.components.arithmetic import PADDED
 from accelsim.machine.components.base import Datapath, Interconnect
 from accelsim.machine.components.bit_mask_codec import CodecConfig
 from accelsim.machine.components.host import HostConfig
 from accelsim.machine.components.memory import NARROWEST
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
-from accelsim.memory.protection import Code
-from accelsim.memory.storage import Extent, Home, StoredTensor
 from accelsim.model.operators import Operator, OperatorKind
-from accelsim.placement.placement import DRAM
 from accelsim.program import (
     CodeWords,
     Command,
@@ -30,6 +29,12 @@ from accelsim.program import (
 from accelsim.units import ceil_div
 from accelsim.values import dataclass
 
+if TYPE_CHECKING:
+    from accelsim.memory.protection import Code
+    from accelsim.memory.storage import Extent, Home, StoredTensor
+
+# Queues that accelerators have in common.
+LOAD, MOVE, HOST = "load", "move", "host"
 # Tensors in DRAM begin at page boundaries of any part.
 _PAGE_BYTES = 4096
 

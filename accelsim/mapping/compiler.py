@@ -18,6 +18,7 @@ from typing import ClassVar, Generic
 
 from accelsim.errors import CapacityError
 from accelsim.machine.components.buffers import BufferConfig
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.cache import CompiledSegment, InferenceProgram, SegmentCache
 from accelsim.mapping.context import Context
@@ -28,7 +29,7 @@ from accelsim.mapping.plan import NoRoomError, Plan
 from accelsim.mapping.spilling import NOTHING, Spills, spill_levels
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import Placement
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import format_bytes
 from accelsim.values import dataclass

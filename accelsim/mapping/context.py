@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
 
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.mapping.accesses import Part, part_of, whole_pages
 from accelsim.mapping.cutting import Stage
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, Reach
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import Placement
 from accelsim.units import ceil_div
 from accelsim.values import dataclass
 

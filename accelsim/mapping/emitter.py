@@ -8,8 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import field
 from typing import ClassVar, Literal, Self
 
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import (
+    HOST,
+    LOAD,
+    MOVE,
     Part,
     bus_use,
     decode_use,
@@ -24,12 +28,9 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator, Reach
-from accelsim.placement.placement import DRAM
 from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
 from accelsim.values import dataclass
-
-LOAD, MOVE, HOST = "load", "move", "host"
 
 # A read of a configuration register takes 8 to 9 cycles, a write 4 (EdgeBERT's SystemC).
 _WRITES_AS_LONG_AS_A_READ = 2

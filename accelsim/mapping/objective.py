@@ -7,8 +7,8 @@ from functools import cached_property
 from math import fsum
 
 from accelsim.machine.components.base import Part
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
-from accelsim.placement.placement import DRAM
 from accelsim.program import CodeWords, Use
 
 

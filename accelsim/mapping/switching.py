@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from accelsim.machine.chip_state import PowerState
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
-from accelsim.mapping.accesses import bus_use, codec_use, memory_use, merge_uses, supply_use
-from accelsim.mapping.emitter import HOST, LOAD
+from accelsim.mapping.accesses import (
+    HOST,
+    LOAD,
+    bus_use,
+    codec_use,
+    memory_use,
+    merge_uses,
+    supply_use,
+)
 from accelsim.memory.protection import Code
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import Placement
 from accelsim.program import (
     Program,
     ProgramKind,

@@ -222,9 +222,7 @@ def _row(search: Search, text: str) -> Row:
 
     figures = _point(text, f"nvsim, {search}").figures
     bits = search.conditions.bits_per_cell
-    si: dict[str, Any] = {
-        FIGURES[n][0]: float(figures[n].scaleb(FIGURES[n][1])) for n in COLUMNS
-    }
+    si: dict[str, Any] = {FIGURES[n][0]: float(figures[n].scaleb(FIGURES[n][1])) for n in COLUMNS}
     program, cell = Path(search.nvsim.program).name, Path(search.nvsim.settings.cell).name
     source = f"own {program} {search.nvsim.digest[:12]}, {cell}"
     size = (search.target, search.cells // 8 * bits, search.word * bits)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from accelsim.errors import CapacityError, ConfigError
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.protection import Code
 from accelsim.memory.storage import (
@@ -27,7 +28,6 @@ from accelsim.placement.shortage import cache_does_not_fit, does_not_fit
 from accelsim.units import ceil_div
 from accelsim.values import dataclass
 
-DRAM = "dram"
 Key = TypeVar("Key")
 
 

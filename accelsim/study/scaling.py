@@ -20,9 +20,10 @@ from accelsim.evaluation.examine import point_of
 from accelsim.evaluation.stages import design_of
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.model.tasks import GLUE_TASKS
-from accelsim.placement.placement import DRAM, Placement, shared_bits
+from accelsim.placement.placement import Placement, shared_bits
 from accelsim.requests.patterns.round_robin import RoundRobin
 from accelsim.study.identity import model_id
 from accelsim.study.outcome import Outcome, number_of

@@ -15,6 +15,7 @@ from accelsim.errors import ConfigError
 from accelsim.evaluation import single
 from accelsim.evaluation.design import compile_design
 from accelsim.evaluation.stages import run_workload
+from accelsim.evaluation.streamed import Streaming, streamed_matmul
 from accelsim.machine.schema import load_hardware
 from accelsim.machine.servers import Machine
 from accelsim.program import Product, ProgramKind
@@ -40,7 +41,7 @@ def size(side: int) -> tuple[str, str]:
 
 def streamed(asked: Product, bandwidth: float) -> single.OperatorResult:
     """Compile a product as a graph of its own and run it on the machine of ONNXim."""
-    return single.streamed_matmul(STREAMED, asked, single.Streaming(bandwidth, 3200 / bandwidth))
+    return streamed_matmul(STREAMED, asked, Streaming(bandwidth, 3200 / bandwidth))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from small_workload import small_results
 
-from accelsim.account.energy import DRAM, EnergyAccount, price
+from accelsim.account.energy import EnergyAccount, price
 from accelsim.account.memories import rewriting
 from accelsim.account.parts import PURPOSES
 from accelsim.account.purposes import (
@@ -19,6 +19,7 @@ from accelsim.account.purposes import (
 )
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.chip_state import PowerState
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.units import to_seconds, to_ticks
 
 POISSON = "requests={pattern: poisson, mean_interval: 2 ms, duration: 40 ms}"

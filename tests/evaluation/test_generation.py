@@ -15,9 +15,9 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics import case_figures
 from accelsim.evaluation.stages import run_workload
 from accelsim.inputs.memo import Memo
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.model.families import find_model
 from accelsim.model.operators import Reach
-from accelsim.placement.placement import DRAM
 from accelsim.units import Tick, to_seconds
 from accelsim.workload.schema import Workload, load_workload
 from tests.small_workload import MAIN

@@ -10,8 +10,8 @@ import pytest
 from accelsim.account.generation import generation, step_bound
 from accelsim.engine.pieces import run_program
 from accelsim.evaluation.cases import CaseResult
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.model.families import find_model
-from accelsim.placement.placement import DRAM
 from accelsim.units import to_seconds
 from tests.evaluation.test_generation import BOTH, CORE, KEPT, NEW, PROMPT, VOCABULARY, WIDTH
 from tests.evaluation.test_generation import generated as run_of

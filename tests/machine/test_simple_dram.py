@@ -6,7 +6,7 @@ import pytest
 
 from accelsim.accelerators import load_machine
 from accelsim.errors import ConfigError
-from accelsim.evaluation.single import Streaming, streamed_matmul
+from accelsim.evaluation.streamed import Streaming, streamed_matmul
 from accelsim.machine.components.simple_dram import SimpleDram, SimpleDramConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.dram import load_dram, prices

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import load_hardware
 from accelsim.mapping.accesses import (
     bus_use,
@@ -23,7 +24,7 @@ from accelsim.mapping.switching import compile_wake_ups
 from accelsim.memory.protection import Code
 from accelsim.memory.storage import Home, Packing, StoredTensor
 from accelsim.model.tensors import Parameter, Role
-from accelsim.placement.placement import DRAM, Placement
+from accelsim.placement.placement import Placement
 from accelsim.program import CodeWords, Range, Words
 from accelsim.units import ceil_div
 

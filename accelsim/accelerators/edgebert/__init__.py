@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from accelsim.accelerators.base import Accelerator, Gap, missing
 from accelsim.accelerators.edgebert import commands
-from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
 from accelsim.accelerators.edgebert.parts import COMPONENTS, SFU, parts_of
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import MEASURED
 from accelsim.mapping.accesses import register_use, supply_use
-from accelsim.mapping.cache import InferenceProgram, SegmentCache
-from accelsim.mapping.compiler import compile_inference
-from accelsim.model.graph import LayerGraph
-from accelsim.placement.placement import Placement
 from accelsim.program import (
     Elements,
     Product,
@@ -23,6 +20,11 @@ from accelsim.program import (
     Transfer,
     Use,
 )
+
+if TYPE_CHECKING:
+    from accelsim.mapping.cache import InferenceProgram, SegmentCache
+    from accelsim.model.graph import LayerGraph
+    from accelsim.placement.placement import Placement
 
 
 class EdgeBert(Accelerator):
@@ -53,6 +55,9 @@ class EdgeBert(Accelerator):
         cache: SegmentCache,
     ) -> InferenceProgram:
         """Return the program of one inference."""
+        from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
+        from accelsim.mapping.compiler import compile_inference
+
         return compile_inference(EdgeBertMapper(), graph, placement, machine, base_address, cache)
 
     def start(self, machine: HardwareConfig) -> tuple[Use, ...]:

@@ -22,6 +22,9 @@ from accelsim.machine.components.vector_mac_array import operand_passes, port_ve
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import routine_of
 from accelsim.mapping.accesses import (
+    HOST,
+    LOAD,
+    MOVE,
     Part,
     buffer_use,
     bus_use,
@@ -38,7 +41,7 @@ from accelsim.mapping.accesses import (
     shared_use,
 )
 from accelsim.mapping.context import Context
-from accelsim.mapping.emitter import HOST, LOAD, MOVE, Emitter, Operand, Tiling, groups_together
+from accelsim.mapping.emitter import Emitter, Operand, Tiling, groups_together
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
 from accelsim.model.operators import Operator

@@ -15,6 +15,7 @@ from math import fsum
 
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
 from accelsim.accelerators.edgebert.parts import PE_ARRAY, SFU
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.components.vector_mac_array import panel_cycles
 from accelsim.mapping.accesses import bus_use, function_use, mac_uses, padded_to
 from accelsim.mapping.attention import AttentionStage, AttentionVariant
@@ -24,7 +25,6 @@ from accelsim.mapping.spilling import bus_passes
 from accelsim.mapping.units import Unit
 from accelsim.mapping.values import split_rows
 from accelsim.model.operators import Operator, Reach
-from accelsim.placement.placement import DRAM
 from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
 from accelsim.values import dataclass

@@ -16,6 +16,7 @@ from accelsim.machine.components.core_cluster import INSTRUCTION
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.ne16 import Filtered
 from accelsim.mapping.accesses import (
+    LOAD,
     accessed,
     buffer_use,
     bus_use,
@@ -27,7 +28,6 @@ from accelsim.mapping.accesses import (
     shared_use,
 )
 from accelsim.mapping.context import Context
-from accelsim.mapping.emitter import LOAD
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, split_rows
 from accelsim.model.operators import Operator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from accelsim.accelerators.base import (
     Accelerator,
@@ -12,7 +13,6 @@ from accelsim.accelerators.base import (
     settled_by_host,
 )
 from accelsim.accelerators.systolic_npu import commands
-from accelsim.accelerators.systolic_npu.mapper import NpuMapper
 from accelsim.accelerators.systolic_npu.parts import (
     BUS,
     COMPONENTS,
@@ -24,10 +24,6 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.schema import HardwareConfig
 from accelsim.mapping.accesses import register_use
-from accelsim.mapping.cache import InferenceProgram, SegmentCache
-from accelsim.mapping.compiler import compile_inference
-from accelsim.model.graph import LayerGraph
-from accelsim.placement.placement import Placement
 from accelsim.program import (
     Product,
     Program,
@@ -35,6 +31,11 @@ from accelsim.program import (
     Transfer,
     Use,
 )
+
+if TYPE_CHECKING:
+    from accelsim.mapping.cache import InferenceProgram, SegmentCache
+    from accelsim.model.graph import LayerGraph
+    from accelsim.placement.placement import Placement
 
 
 class SystolicNpu(Accelerator):
@@ -62,6 +63,9 @@ class SystolicNpu(Accelerator):
         cache: SegmentCache,
     ) -> InferenceProgram:
         """Return the program of one inference."""
+        from accelsim.accelerators.systolic_npu.mapper import NpuMapper
+        from accelsim.mapping.compiler import compile_inference
+
         return compile_inference(NpuMapper(), graph, placement, machine, base_address, cache)
 
     def start(self, machine: HardwareConfig) -> tuple[Use, ...]:

@@ -23,9 +23,11 @@ from accelsim.accelerators.systolic_npu.tiles import (
     product_uses,
     sums,
 )
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.systolic import SUM_BYTES
 from accelsim.mapping.accesses import (
+    LOAD,
     Part,
     buffer_use,
     bus_use,
@@ -36,12 +38,11 @@ from accelsim.mapping.accesses import (
     register_use,
 )
 from accelsim.mapping.context import Context
-from accelsim.mapping.emitter import LOAD, Emitter, Operand, Tiling, groups_together
+from accelsim.mapping.emitter import Emitter, Operand, Tiling, groups_together
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator
-from accelsim.placement.placement import DRAM
 from accelsim.program import Product, Range, Use, Vectors
 from accelsim.units import ceil_div
 

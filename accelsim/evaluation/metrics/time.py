@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from accelsim.account.energy import DRAM
 from accelsim.account.metrics import active_ticks
 from accelsim.engine.run import ProgramTotal
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics.base import Metric, MetricFamily
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.units import Tick, to_seconds
 
 

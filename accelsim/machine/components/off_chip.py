@@ -13,6 +13,9 @@ from accelsim.program import Range
 from accelsim.units import Tick, ceil_div
 from accelsim.values import dataclass
 
+DRAM = "dram"
+"""The component's name, whatever it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:

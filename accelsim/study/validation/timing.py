@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from accelsim.accelerators.edgebert.parts import parts_of
-from accelsim.evaluation import single
+from accelsim.evaluation import single, streamed
 from accelsim.inputs.shipped import shipped_file
 from accelsim.machine.schema import HardwareConfig, load_hardware
 from accelsim.model.operators import Window
@@ -120,8 +120,8 @@ def onnxim_checks(folder: Path) -> Iterator[Check]:
         asked = Product(int(row["rows"]), int(row["columns"]), int(row["depth"]))
         bandwidth = 1e9 * float(row["bandwidth_gb_per_s"])
         # 100 cycles of a DRAM that gives 32 bytes a cycle.
-        via = single.Streaming(bandwidth, 100 * 32 / bandwidth)
-        made = single.streamed_matmul(hardware, asked, via)
+        via = streamed.Streaming(bandwidth, 100 * 32 / bandwidth)
+        made = streamed.streamed_matmul(hardware, asked, via)
         cycles = made.cycles if row["moment"] == "computed" else made.written_cycles
         told = f"{row['name']} at {row['bandwidth_gb_per_s']} GB/s ({row['moment']})"
         yield Check("ONNXim", told, "cycles", float(row["cycles"]), cycles, _NEAR, _ONNXIM)

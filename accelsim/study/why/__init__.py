@@ -15,7 +15,7 @@ from accelsim.evaluation.examine import examine_workload
 from accelsim.evaluation.metrics import all_metrics, case_figures
 from accelsim.evaluation.result import Result
 from accelsim.inputs.paths import suggest, suggest_figures
-from accelsim.placement.placement import DRAM
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.study.why.joules import energy_entries, moved_entries, one_pass_entries
 from accelsim.study.why.origins import code_place, origins
 from accelsim.study.why.times import time_entries

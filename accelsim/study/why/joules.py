@@ -13,7 +13,7 @@ from accelsim.account.scopes import PATH
 from accelsim.engine.ledger import BACKGROUND
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.components.base import Part
-from accelsim.placement.placement import DRAM
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.program import ProgramKind
 from accelsim.study.why.trail import ROUNDS, Entry, scope_account
 from accelsim.units import TICKS_PER_SECOND

@@ -14,10 +14,10 @@ from accelsim.evaluation.result import Result
 from accelsim.inputs.document import read_document
 from accelsim.inputs.shipped import find_beside, known_as
 from accelsim.machine.components.clocked import ClockedServer
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.files import hardware_document
 from accelsim.machine.servers import Machine
 from accelsim.memory.arrays import Array
-from accelsim.placement.placement import DRAM
 from accelsim.study.why.trail import Origin
 from accelsim.units import format_si, to_seconds
 
