@@ -78,7 +78,7 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
     """Return the energy of a ledger, of which every action has a price."""
     groups, members = ledger.groups
     units = [prices.unit(group.block, group.action, group.point) for group in groups]
-    spent = list(map(mul, ledger.amounts.values(), map(units.__getitem__, members)))
+    spent = list(map(mul, ledger.counts, map(units.__getitem__, members)))
     seconds = {state: to_seconds(ticks) for state, ticks in ledger.chip_states.items()}
     leakage = {
         (state, block): watts * prices.supplies.leakage(state, block) * time

@@ -87,6 +87,11 @@ class Ledger:
         return tuple(numbers), members
 
     @cached_property
+    def counts(self) -> list[float]:
+        """The amounts of all keys, as prices multiply them."""
+        return list(map(float, self.amounts.values()))
+
+    @cached_property
     def positions(self) -> tuple[list[int], ...]:
         """Where the keys of each group stand among all."""
         groups, members = self.groups

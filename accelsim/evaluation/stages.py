@@ -158,7 +158,7 @@ def design_of(workload: Workload, case: Case, memo: Memo | None = None) -> Desig
 
 def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     config, memo = workload.config, memo or Memo()
-    lengths, rows = lengths_of(workload, memo), rows_of(workload, memo)
+    lengths, rows = sizes_of(workload, memo)
     weighed = any(map(case.config.weights_of, config.networks))
     if case.measured is not None or not weighed:
         return compile_design(config, case, lengths, case.measured, memo, rows)
@@ -170,16 +170,20 @@ def _compiled(workload: Workload, case: Case, memo: Memo | None) -> Design:
     return replace(design, weights=weights_origin(models))
 
 
-def lengths_of(workload: Workload, memo: Memo) -> dict[str, tuple[int, ...]]:
-    """Return the lengths of the sentences after padding [tokens], chunks apart, by model.
+def sizes_of(workload: Workload, memo: Memo) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
+    """Return the lengths of the sentences after padding [tokens], chunks apart, by model; then the
+    rows that caches have in the steps of the workload's requests.
 
-    A model that nobody asks has those of its longest.
+    A model that nobody asks has the lengths of its longest.
     """
-    config = workload.config
+    config, requests = workload.config, requests_of(workload, memo)
     asked: dict[str, set[int]] = {name: set() for name in config.networks}
-    for task, tokens in {(each.task, each.tokens) for each in requests_of(workload, memo)}:
+    for task, tokens in {(each.task, each.tokens) for each in requests}:
         asked[config.name_of_model(task)].add(tokens)
-    return {name: _padded(config, name, tokens) for name, tokens in asked.items()}
+    lengths = {name: _padded(config, name, tokens) for name, tokens in asked.items()}
+    decoders = {task for task in config.tasks if config.model_of(task).generates}
+    kept = ((one.tokens, one.new_tokens) for one in requests if one.task in decoders)
+    return lengths, rows_kept(config, set(kept) if decoders else ())
 
 
 def _padded(config: WorkloadConfig, name: str, asked: Iterable[int]) -> tuple[int, ...]:
@@ -189,15 +193,6 @@ def _padded(config: WorkloadConfig, name: str, asked: Iterable[int]) -> tuple[in
         chunked = config.generate if model.generates else None
         found |= {*chunked.prompts(tokens, alone)} if chunked else {alone}
     return tuple(sorted(found or longest_of(config, name)))
-
-
-def rows_of(workload: Workload, memo: Memo) -> tuple[int, ...]:
-    """Return the rows that caches have in the steps of the workload's requests."""
-    config, asked = workload.config, requests_of(workload, memo)
-    decoders = {task for task in config.tasks if config.model_of(task).generates}
-    return rows_kept(
-        config, {(one.tokens, one.new_tokens) for one in asked if one.task in decoders}
-    )
 
 
 def _oracle_energy(workload: Workload, case: Case, design: Design, memo: Memo) -> float:
@@ -238,7 +233,7 @@ def simulation_key(workload: Workload, memo: Memo) -> Hashable:
 
     Raises AccelsimError for a machine that there cannot be.
     """
-    lengths, rows = lengths_of(workload, memo), rows_of(workload, memo)
+    lengths, rows = sizes_of(workload, memo)
     return tuple(
         _run_key(
             workload,
