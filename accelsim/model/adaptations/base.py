@@ -19,7 +19,8 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator
 from accelsim.model.tensors import Parameter, Role
 
-Edge = tuple[str, str]
+# What is added behind an operator, and the edges into it.
+Branch = tuple[Sequence[Operator], Sequence[tuple[str, str]]]
 Patterns = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=1)
 ]
@@ -123,44 +124,34 @@ def nothing_called(
     return ConfigError(f"{what} is called '{pattern}'; {hint}")
 
 
-def assign_roles(
-    operators: Iterable[Operator], choose: Callable[[Operator, Parameter], Role]
-) -> list[Operator]:
-    """Return the operators with new roles; those that share a parameter go on sharing it."""
+def with_roles(graph: LayerGraph, choose: Callable[[Operator, Parameter], Role]) -> LayerGraph:
+    """Return a graph with new roles; operators that share a parameter go on sharing it."""
 
     def changed(operator: Operator, parameter: Parameter) -> Parameter:
         role = choose(operator, parameter)
         return parameter if role is parameter.role else replace(parameter, role=role)
 
-    return change_parameters(operators, changed)
+    return with_parameters(graph, changed)
 
 
-def with_roles(graph: LayerGraph, choose: Callable[[Operator, Parameter], Role]) -> LayerGraph:
-    """Return a graph with new roles."""
-    operators = assign_roles(graph.operators, choose)
-    return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)
-
-
-def change_parameters(
-    operators: Iterable[Operator], change: Callable[[Operator, Parameter], Parameter]
-) -> list[Operator]:
-    """Return the operators with changed parameters, each by the first operator that has it."""
+def with_parameters(
+    graph: LayerGraph, change: Callable[[Operator, Parameter], Parameter]
+) -> LayerGraph:
+    """Return a graph with changed parameters, each by the first operator that has it."""
     made: dict[str, Parameter] = {}
     changed = []
-    for operator in operators:
+    for operator in graph.operators:
         for parameter in operator.parameters:
             if parameter.name not in made:
                 made[parameter.name] = change(operator, parameter)
         mine = tuple(made[parameter.name] for parameter in operator.parameters)
         same = all(map(is_, mine, operator.parameters))
         changed.append(operator if same else replace(operator, parameters=mine))
-    return changed
+    return LayerGraph(changed, graph.edges, sequence_length=graph.sequence_length)
 
 
-def extend(
-    graph: LayerGraph, branches: Mapping[str, tuple[Sequence[Operator], Sequence[Edge]]]
-) -> tuple[list[Operator], list[Edge]]:
-    """Return the operators and edges of a graph with branches behind some operators.
+def extend(graph: LayerGraph, branches: Mapping[str, Branch]) -> LayerGraph:
+    """Return a graph with branches behind some operators.
 
     A branch is what stands behind its host, in order, with the edges into it. Who read a host then
     reads the end of its branch; but for the branch itself. Branches that are named after the part
@@ -173,7 +164,7 @@ def extend(
         added, own = branches.get(operator.name, ((), ()))
         operators += [operator, *(_labelled(each, operator) for each in added)]
         edges += [(a if a == operator.name else ends.get(a, a), b) for a, b in own]
-    return operators, edges
+    return LayerGraph(operators, edges, sequence_length=graph.sequence_length)
 
 
 def _labelled(added: Operator, host: Operator) -> Operator:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
-from accelsim.model.adaptations.base import assign_roles, extend
+from accelsim.model.adaptations.base import extend, with_roles
 from accelsim.model.adaptations.bottlenecks import Bottlenecks
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import GELU, LAYER_NORM, RMS_NORM, Operator
@@ -33,9 +33,7 @@ class Houlsby(Bottlenecks):
         for host, _, added in self.adapters(graph, GELU, _gelu_form(graph)):
             chain = [host.name, *(operator.name for operator in added)]
             branches[host.name] = (added, [*pairwise(chain), (host.name, chain[-1])])
-        operators, edges = extend(graph, branches)
-        roles = assign_roles(operators, _role)
-        return LayerGraph(roles, edges, sequence_length=graph.sequence_length)
+        return with_roles(extend(graph, branches), _role)
 
 
 def _role(operator: Operator, parameter: Parameter) -> Role:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptations.base import Edge, extend, with_roles
+from accelsim.model.adaptations.base import Branch, extend, with_roles
 from accelsim.model.adaptations.targets import (
     Chosen,
     Expression,
@@ -30,7 +30,6 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, AFFINE, MATMUL, Operator
 from accelsim.model.tensors import Parameter, Role
 
-Branch = tuple[list[Operator], list[Edge]]
 Alpha = Annotated[float, Field(gt=0, le=1e6)]
 Rank = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -104,15 +103,14 @@ class Lora(Targeted):
         return Role.TASK if every or parameter.name in own else parameter.role
 
     def _beside(self, graph: LayerGraph, targets: list[tuple[Operator, str]]) -> LayerGraph:
-        branches: dict[str, Branch] = {}
         shared: dict[tuple[str, ...], Operator] = {}
-        for target, module in targets:
-            branches[target.name] = self._branch(graph, target, module, shared)
-        operators, edges = extend(graph, branches)
-        if self.dora:  # whose rows are scaled before their bias
-            unbiased = {o.name: replace(o, parameters=o.parameters[:1]) for o, _ in targets}
-            operators = [unbiased.get(each.name, each) for each in operators]
-        return LayerGraph(operators, edges, sequence_length=graph.sequence_length)
+        extended = extend(graph, {t.name: self._branch(graph, t, m, shared) for t, m in targets})
+        if not self.dora:
+            return extended
+        # Rows are scaled before their bias.
+        unbiased = {o.name: replace(o, parameters=o.parameters[:1]) for o, _ in targets}
+        operators = [unbiased.get(each.name, each) for each in extended.operators]
+        return LayerGraph(operators, extended.edges, sequence_length=graph.sequence_length)
 
     def _branch(
         self,

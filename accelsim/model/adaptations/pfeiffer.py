@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptations.base import Edge, extend
+from accelsim.model.adaptations.base import Branch, extend
 from accelsim.model.adaptations.bottlenecks import HALVES, Bottlenecks
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, RELU, Operator
@@ -34,12 +34,12 @@ class Pfeiffer(Bottlenecks):
             if half != HALVES[0]:
                 host, branch = _behind(graph, product, adapter)
                 branches[host.name] = branch
-        return LayerGraph(*extend(graph, branches), sequence_length=graph.sequence_length)
+        return extend(graph, branches)
 
 
 def _behind(
     graph: LayerGraph, product: Operator, adapter: list[Operator]
-) -> tuple[Operator, tuple[list[Operator], list[Edge]]]:
+) -> tuple[Operator, Branch]:
     """Return what an adapter reads, and what stands behind that with the edges into it."""
     total, *others = graph.successors(product)
     if others or total.kind is not ADD:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptations.base import Adaptation, extend
+from accelsim.model.adaptations.base import Adaptation
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import GATHER, PREPEND
 from accelsim.model.operators.base import Reach
@@ -65,6 +65,8 @@ class Prompt(Adaptation):
             parameters=(learned,),
             window=Window((rows, 1), (1, 1)),
         )
-        operators, edges = extend(graph, {_TOKEN: ([prompt], [(_TOKEN, name)])})
-        shorter = [replace(each, rows=rows) if each is token else each for each in operators]
-        return LayerGraph(shorter, edges, sequence_length=graph.sequence_length)
+        shorter = {_TOKEN: [replace(token, rows=rows), prompt]}
+        operators = [new for each in graph.operators for new in shorter.get(each.name, [each])]
+        edges = [(name if a == _TOKEN else a, b) for a, b in graph.edges]
+        edges.append((_TOKEN, name))
+        return LayerGraph(operators, edges, sequence_length=graph.sequence_length)

@@ -11,12 +11,10 @@ from __future__ import annotations
 from typing import Literal
 
 from accelsim.errors import ConfigError
-from accelsim.model.adaptations.base import Adaptation, Edge, assign_roles, extend
+from accelsim.model.adaptations.base import Adaptation, Branch, extend, with_roles
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ADD, AFFINE, CONVOLUTION, MATMUL, Operator, Window
 from accelsim.model.tensors import Parameter, Role
-
-Branch = tuple[list[Operator], list[Edge]]
 
 
 class Residual(Adaptation):
@@ -50,9 +48,8 @@ class Residual(Adaptation):
         if f"{hosts[0].name}_adapter.add" in graph:
             raise ConfigError("the graph has residual adapters already; adapt the unadapted graph")
         make = _series if self.form == "series" else _parallel
-        operators, edges = extend(graph, {host.name: make(graph, host) for host in hosts})
-        roles = assign_roles(operators, _role)
-        return LayerGraph(roles, edges, sequence_length=graph.sequence_length)
+        extended = extend(graph, {host.name: make(graph, host) for host in hosts})
+        return with_roles(extended, _role)
 
 
 def _role(operator: Operator, parameter: Parameter) -> Role:
@@ -87,11 +84,7 @@ def _parallel(graph: LayerGraph, host: Operator) -> Branch:
     own = Parameter(f"adapters.{host.parameters[0].module}.weight", (width, inputs), Role.TASK)
     plain = window.stride == (1, 1)
     one = None if plain else Window(window.picture, (1, 1), window.stride)
-    kind, product, total = (
-        MATMUL if plain else CONVOLUTION,
-        f"{name}.product",
-        f"{name}.add",
-    )
+    kind, product, total = MATMUL if plain else CONVOLUTION, f"{name}.product", f"{name}.add"
     edges = [(source.name, product) for source in graph.predecessors(host)]
     return [
         Operator(product, kind, rows, width, inputs, 1, (own,), host.layer, window=one),

@@ -13,9 +13,9 @@ from accelsim.errors import ConfigError
 from accelsim.model.adaptations.base import (
     Adaptation,
     Patterns,
-    change_parameters,
     is_called,
     nothing_called,
+    with_parameters,
 )
 from accelsim.model.families import name_prefixes
 from accelsim.model.graph import LayerGraph
@@ -179,8 +179,7 @@ def merged(graph: LayerGraph, weights: set[str]) -> LayerGraph:
             return parameter
         return replace(parameter, role=Role.TASK, home=parameter.role)
 
-    operators = change_parameters(graph.operators, change)
-    return LayerGraph(operators, graph.edges, sequence_length=graph.sequence_length)
+    return with_parameters(graph, change)
 
 
 def _may_be_target(operator: Operator) -> bool:

@@ -31,15 +31,17 @@ class DsCnn(Vision):
         """Place the first convolution, the pairs and the mean pixel."""
         graph.enter("stem")
         window = self.window((self.image_height, self.image_width), (10, 4), 2)
-        square, names = (self.width, self.width), ("stem.convolution", "stem.normalization")
-        channels = (self.width, self.channels)
-        hidden = self.convolution(graph, "convolution", names, None, channels, window)
+        square, channels = (self.width, self.width), (self.width, self.channels)
+        hidden = self.convolution(graph, "convolution", "stem", None, channels, window)
         picture = window.made
         for layer in range(self.layers):
             graph.enter("pair", layer, layer=layer)
             for name, size, groups in (("depthwise", 3, self.width), ("pointwise", 1, 1)):
-                module = f"layer.{layer}.{name}."
-                names = (f"{module}convolution", f"{module}normalization")
-                window = self.window(picture, (size, size), 1)
-                hidden = self.convolution(graph, name, names, hidden, square, window, groups=groups)
+                at = (
+                    f"layer.{layer}.{name}",
+                    hidden,
+                    square,
+                    self.window(picture, (size, size), 1),
+                )
+                hidden = self.convolution(graph, name, *at, groups=groups)
         return self.mean_pixel(graph, hidden, picture)

@@ -78,9 +78,8 @@ class MobileNet(Vision):
         form, inner = "6" if self.relu6 else "", self._channels(32)
         graph.enter("stem")
         window = self.window((self.image_height, self.image_width), (3, 3), 2)
-        names = ("conv_stem.convolution", "conv_stem.normalization")
-        channels = (inner, self.channels)
-        hidden = self.convolution(graph, "convolution", names, None, channels, window, relu=form)
+        stem = ("conv_stem", None, (inner, self.channels), window)
+        hidden = self.convolution(graph, "convolution", *stem, relu=form)
         picture: Pair = window.made
         for layer, (width, stride) in enumerate(zip(_WIDTHS, _STRIDES, strict=True)):
             graph.enter(f"pair{layer}", layer, layer=layer)
@@ -89,10 +88,8 @@ class MobileNet(Vision):
                 (2 * layer, "depthwise", (inner, inner), one, inner),
                 (2 * layer + 1, "pointwise", (out, inner), self.window(one.made, (1, 1), 1), 1),
             ):
-                names = (f"layer.{number}.convolution", f"layer.{number}.normalization")
-                hidden = self.convolution(
-                    graph, name, names, hidden, pair, window, groups=groups, relu=form
-                )
+                at = (f"layer.{number}", hidden, pair, window)
+                hidden = self.convolution(graph, name, *at, groups=groups, relu=form)
             picture, inner = one.made, out
         return self.mean_pixel(graph, hidden, picture)
 

@@ -86,23 +86,23 @@ class MobileNetV2(Vision):
         graph.enter("stem")
         window, first = self.window((self.image_height, self.image_width), (3, 3), 2), "conv_stem."
         channels = (_whole(32 * self.width_multiplier), self.channels)
-        names = self._names(f"{first}first_conv")
-        hidden = self.convolution(graph, "first", names, None, channels, window, relu="6")
+        stem = (f"{first}first_conv", None, channels, window)
+        hidden = self.convolution(graph, "first", *stem, relu="6")
         hidden, picture = self._narrow(graph, first, hidden, window.made, widths[0], 1)
         for layer, (width, stride) in enumerate(zip(widths[1:], _STRIDES, strict=True)):
             graph.enter(f"bottleneck{layer}", layer, layer=layer)
             module, before = f"layer.{layer}.", graph.width(hidden)
             sizes, one = (_whole(before * self.expansion), before), self.window(picture, (1, 1), 1)
-            names = self._names(f"{module}expand_1x1")
-            wide = self.convolution(graph, "expand", names, hidden, sizes, one, relu="6")
+            expand = (f"{module}expand_1x1", hidden, sizes, one)
+            wide = self.convolution(graph, "expand", *expand, relu="6")
             made, picture = self._narrow(graph, module, wide, picture, width, stride)
             alike = stride == 1 and width == before
             hidden = graph.place("add", ADD, hidden, made) if alike else made
         graph.enter()
         # As published, the last convolution is not narrowed.
         sizes = (max(1280, _whole(1280 * self.width_multiplier)), widths[-1])
-        one, names = self.window(picture, (1, 1), 1), self._names("conv_1x1")
-        hidden = self.convolution(graph, "last", names, hidden, sizes, one, relu="6")
+        one = self.window(picture, (1, 1), 1)
+        hidden = self.convolution(graph, "last", "conv_1x1", hidden, sizes, one, relu="6")
         return self.mean_pixel(graph, hidden, picture)
 
     def _narrow(
@@ -110,17 +110,10 @@ class MobileNetV2(Vision):
     ) -> tuple[str, Pair]:
         """Place a depthwise convolution and a narrowing one without an activation."""
         wide, window = graph.width(source), self.window(picture, (3, 3), stride)
-        names = self._names(f"{module}conv_3x3")
-        deep = self.convolution(
-            graph, "depthwise", names, source, (wide, wide), window, groups=wide, relu="6"
-        )
-        one, names = self.window(window.made, (1, 1), 1), self._names(f"{module}reduce_1x1")
-        made = self.convolution(graph, "reduce", names, deep, (width, wide), one, relu=None)
-        return made, window.made
-
-    @staticmethod
-    def _names(module: str) -> tuple[str, str]:
-        return f"{module}.convolution", f"{module}.normalization"
+        at = (f"{module}conv_3x3", source, (wide, wide), window)
+        deep = self.convolution(graph, "depthwise", *at, groups=wide, relu="6")
+        reduce = (f"{module}reduce_1x1", deep, (width, wide), self.window(window.made, (1, 1), 1))
+        return self.convolution(graph, "reduce", *reduce, relu=None), window.made
 
 
 def _whole(channels: float) -> int:

@@ -129,9 +129,8 @@ class ResNet(Vision):
         graph.enter("stem")
         picture, wide = (self.image_height, self.image_width), self.stem == "imagenet"
         window = self.window(picture, (7, 7) if wide else (3, 3), 2 if wide else 1)
-        modules = ("embedder.embedder.convolution", "embedder.embedder.normalization")
-        channels = (self.stem_width, self.channels)
-        hidden = self.convolution(graph, "convolution", modules, None, channels, window)
+        stem = ("embedder.embedder", None, (self.stem_width, self.channels), window)
+        hidden = self.convolution(graph, "convolution", *stem)
         if not wide:
             return hidden, window.made
         pooled = self.window(window.made, (3, 3), 2)
@@ -154,10 +153,9 @@ class ResNet(Vision):
             last = number == len(kernels) - 1
             strides = stride if number == (1 if len(kernels) == 3 else 0) else 1
             window = self.window(size, (kernel, kernel), strides)
-            names = (f"{module}layer.{number}.convolution", f"{module}layer.{number}.normalization")
             pair = (out if last else inner, graph.width(made))
-            relu = None if last else ""
-            made = self.convolution(graph, f"conv{number}", names, made, pair, window, relu=relu)
+            at = (f"{module}layer.{number}", made, pair, window)
+            made = self.convolution(graph, f"conv{number}", *at, relu=None if last else "")
             size = window.made
         if stride != 1 or out != width:
             window = Window(picture, (1, 1), (stride, stride))
@@ -167,7 +165,8 @@ class ResNet(Vision):
     def _shortcut(
         self, graph: GraphBuilder, module: str, hidden: str, channels: tuple[int, int], at: Window
     ) -> str:
-        names = (f"{module}shortcut.convolution", f"{module}shortcut.normalization")
+        inner = f"{module}shortcut"
         if self.norm_shortcuts:
-            return self.convolution(graph, "shortcut", names, hidden, channels, at, relu=None)
-        return graph.convolution("shortcut", names[0], hidden, channels, at, bias=True)
+            return self.convolution(graph, "shortcut", inner, hidden, channels, at, relu=None)
+        inner = f"{inner}.convolution"
+        return graph.convolution("shortcut", inner, hidden, channels, at, bias=True)

@@ -8,7 +8,7 @@ it is part of the weights and of a bias.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -79,7 +79,7 @@ class Vision(OneInput):
         self,
         graph: GraphBuilder,
         name: str,
-        modules: tuple[str, str],
+        module: str,
         source: str | None,
         channels: tuple[int, int],
         window: Window,
@@ -89,17 +89,17 @@ class Vision(OneInput):
     ) -> str:
         """Place a convolution of (outputs, inputs), its batch norm, and a ReLU of a form.
 
-        ``modules`` are those of the weights and of the norm.
+        Both are called so in their ``module``: ``convolution`` and ``normalization``.
         """
-        folded = self.batch_norm == "folded"
+        folded, inner = self.batch_norm == "folded", f"{module}.convolution"
         if source is not None and window.kernel == window.stride == (1, 1) and groups == 1:
-            made = graph.linear(name, modules[0], source, channels, Role.BACKBONE, bias=folded)
+            made = graph.linear(name, inner, source, channels, Role.BACKBONE, bias=folded)
         else:
-            made = graph.convolution(
-                name, modules[0], source, channels, window, bias=folded, groups=groups
-            )
+            sizes: dict[str, Any] = {"bias": folded, "groups": groups}
+            made = graph.convolution(name, inner, source, channels, window, **sizes)
         if not folded:
-            made = graph.norm(f"{name}_norm", modules[1], made, Role.BACKBONE, AFFINE)
+            norm = f"{module}.normalization"
+            made = graph.norm(f"{name}_norm", norm, made, Role.BACKBONE, AFFINE)
         return made if relu is None else graph.place(f"{name}_relu", RELU, made, form=relu)
 
     def mean_pixel(self, graph: GraphBuilder, source: str, picture: Pair) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 
 class AveragePool(OperatorKind):
@@ -17,13 +16,7 @@ class AveragePool(OperatorKind):
     reach = Reach.ELEMENT
     windowed = True
     recipe = Recipe(1, 0, 1)  # an addition for each pixel; the division is a scale of what follows
-
     forms = frozenset({"", "inside"})
-
-    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
-        """Return the picture."""
-        assert operator.window
-        return ((operator.window.pixels, operator.columns),)
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return a row for each window."""

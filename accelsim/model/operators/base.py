@@ -72,7 +72,8 @@ class OperatorKind(ABC):
     A new kind is one new file here. There is one object of each class: ``Softmax() is Softmax()``.
     It prints its ``name``, which is also what ledgers call it. ``recipe`` is the work on a row,
     nothing where ``macs`` and look-ups say it all. ``operands`` are the inputs of one shape, and
-    ``repeats`` says that more may follow; ``first_rows`` that an operator may read the first rows
+    ``repeats`` says that more may follow, and ``one_turn`` that the recipe is for all of
+    them; ``first_rows`` that an operator may read the first rows
     of a longer input; ``keeps_width`` that a row of the output is as long as one of the input;
     ``side_by_side`` that its inputs are ``parts`` of a row of the output;
     ``windowed`` that it reads a window of a picture; ``joins_heads`` that readers see the outputs
@@ -89,6 +90,7 @@ class OperatorKind(ABC):
     recipe: ClassVar[Recipe] = Recipe(0, 0, 0)
     operands: ClassVar[int] = 1
     repeats: ClassVar[bool] = False
+    one_turn: ClassVar[bool] = False
     first_rows: ClassVar[bool] = False
     keeps_width: ClassVar[bool] = True
     side_by_side: ClassVar[bool] = False
@@ -135,6 +137,10 @@ class OperatorKind(ABC):
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
         """Return (rows, width over the whole batch) of each input, in order."""
+        if self.windowed and operator.window:
+            return ((operator.window.pixels, operator.columns),)
+        if operator.sources:
+            return operator.sources
         return ((operator.rows, operator.batch * operator.depth),) * self.operands
 
     def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
@@ -155,7 +161,7 @@ class OperatorKind(ABC):
 
     def turns(self, inputs: int) -> int:
         """Return how often the recipe is gone through: each input beyond ``operands`` is one."""
-        return max(1, inputs - self.operands + 1)
+        return 1 if self.one_turn else max(1, inputs - self.operands + 1)
 
     def state(self, operator: Operator) -> tuple[StateAccess, ...]:
         """Return what the operator reads and writes of tensors that persist between programs."""

@@ -18,14 +18,11 @@ class Concat(OperatorKind):
     recipe = Recipe(1, 0, 1)  # a copy, counted as an addition
     repeats = True
     side_by_side = True
+    one_turn = True  # all inputs together are one row
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
         """Return the inputs, each of its own columns."""
         return tuple((operator.rows, columns) for columns in operator.parts)
-
-    def turns(self, inputs: int) -> int:
-        """All inputs together are one row."""
-        return 1
 
     def check(self, operator: Operator) -> None:
         """Raise ConfigError for parts that are not the columns."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 
 class Interpolate(OperatorKind):
@@ -17,14 +16,7 @@ class Interpolate(OperatorKind):
     reach = Reach.ELEMENT
     recipe = Recipe(1, 4, 4)  # four products, added
     taps = 4
-
-    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
-        """Return the input, of its own rows."""
-        return operator.sources or ((operator.rows, operator.columns),)
-
-    def turns(self, inputs: int) -> int:
-        """The recipe is for all four rows."""
-        return 1
+    one_turn = True
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the weighed sums."""

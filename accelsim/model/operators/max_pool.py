@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 
 class MaxPool(OperatorKind):
@@ -13,11 +12,6 @@ class MaxPool(OperatorKind):
     reach = Reach.ELEMENT
     windowed = True
     recipe = Recipe(1, 0, 1)  # a comparison for each pixel
-
-    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
-        """Return the picture."""
-        assert operator.window
-        return ((operator.window.pixels, operator.columns),)
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return a row for each window."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from accelsim.errors import ConfigError
 from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach, Recipe
-from accelsim.model.tensors import Shape
 
 
 class Rearrange(OperatorKind):
@@ -21,14 +20,7 @@ class Rearrange(OperatorKind):
     reach = Reach.ELEMENT
     recipe = Recipe(1, 0, 1)  # a copy, counted as an addition
     repeats = True
-
-    def inputs(self, operator: Operator) -> tuple[Shape, ...]:
-        """Return the inputs, of their own rows and columns."""
-        return operator.sources or ((operator.rows, operator.columns),)
-
-    def turns(self, inputs: int) -> int:
-        """An element comes from one input."""
-        return 1
+    one_turn = True  # an element comes from one input
 
     def check(self, operator: Operator) -> None:
         """Raise ConfigError for inputs without elements."""

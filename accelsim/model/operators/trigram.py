@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from accelsim.model.operators.base import Array, Arrays, Held, Operator
 from accelsim.model.operators.gather import Gather
-from accelsim.model.tensors import Shape
 
 
 class Trigram(Gather):
@@ -16,15 +15,7 @@ class Trigram(Gather):
     """
 
     name = "trigram"
-
-    def parameters(self, operator: Operator) -> tuple[tuple[Shape, ...], ...]:
-        """Return a table of any number of rows, a third as wide."""
-        entries = operator.parameters[0].shape[0] if operator.parameters else 1
-        return (((entries, operator.columns // 3),),)
-
-    def used(self, operator: Operator) -> tuple[Shape, ...]:
-        """Return the rows that the tokens can ask for at most."""
-        return ((min(operator.rows, operator.parameters[0].shape[0]), operator.columns // 3),)
+    beside = 3
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the rows of the numbers (sentences, rows) and of their neighbours."""
