@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,10 +51,8 @@ class Sentences:
         real = np.ones_like(numbers) if mask is None else _to_integers("mask", mask, numbers.shape)
         if not np.isin(real, (0, 1)).all():
             raise ConfigError("mask has values other than 0 and 1; use 1 for real tokens")
-        if token_types is None:
-            types = np.zeros_like(numbers)
-        else:
-            types = _to_integers("token_types", token_types, numbers.shape)
+        kinds = np.zeros_like(numbers) if token_types is None else token_types
+        types = _to_integers("token_types", kinds, numbers.shape)
         return cls(numbers, real.astype(bool), types)
 
     def __len__(self) -> int:
@@ -105,16 +104,12 @@ def random_sentences(model: ModelFamily, *, sentences: int, tokens: int, seed: i
     for name, value in (("sentences", sentences), ("tokens", tokens)):
         if value < 1:
             raise ConfigError(f"{name} is {value}, must be 1 or more")
-    rows = [_random_row(model, tokens, f"{seed}/sentence/{n}") for n in range(sentences)]
-    drawn = Sentences.of(rows)
+    streams = (random.Random(f"{seed}/sentence/{n}") for n in range(sentences))
+    size = model.vocabulary_size
+    drawn = Sentences.of([[each.randrange(size) for _ in range(tokens)] for each in streams])
     check_sentences(model, drawn)
     origin = f"{sentences} sentences of {tokens} random tokens (not text), seed {seed}"
-    return Sentences(drawn.tokens, drawn.mask, drawn.token_types, None, origin)
-
-
-def _random_row(model: ModelFamily, tokens: int, seed: str) -> list[int]:
-    stream = random.Random(seed)
-    return [stream.randrange(model.vocabulary_size) for _ in range(tokens)]
+    return replace(drawn, origin=origin)
 
 
 def check_sentences(model: ModelFamily, sentences: Sentences) -> None:
@@ -122,12 +117,8 @@ def check_sentences(model: ModelFamily, sentences: Sentences) -> None:
 
     Raises ConfigError, one line for each of the first sentences that it cannot (counted from 0).
     """
-    rows = zip(
-        sentences.tokens.tolist(),
-        sentences.mask.tolist(),
-        sentences.token_types.tolist(),
-        strict=True,
-    )
+    arrays = (sentences.tokens, sentences.mask, sentences.token_types)
+    rows = zip(*(each.tolist() for each in arrays), strict=True)
     found = ((n, find_problem(model, *row)) for n, row in enumerate(rows))
     report([f"sentence {n}: {problem}" for n, problem in found if problem])
 

@@ -38,17 +38,8 @@ _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _STATISTICS, _COUNTERS = (".running_mean", ".running_var"), (".num_batches_tracked",)
 # Everything that numpy and zipfile raise for damaged files, as found by spoiling bytes.
 _UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    MemoryError,
-    OverflowError,
-    RuntimeError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
+    *(OSError, EOFError, ValueError, TypeError, SyntaxError, MemoryError, OverflowError),
+    *(RuntimeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 
 _Raw = tuple[str, "np.ndarray[Any, Any] | str"]
@@ -74,7 +65,9 @@ def load_weights(paths: str | Path | Sequence[str | Path]) -> WeightSet:
     origin = ", ".join(str(file) for file in files)
     tensors: dict[str, Values] = {}
     wrong, twice = [], []
-    _, left_out = _names_of_families()
+    known = [each.huggingface for each in MODEL_FAMILIES.all().values() if each.huggingface]
+    # What is of no use to a classifier.
+    left_out = tuple(dict.fromkeys(begins for each in known for begins in each.left_out))
     for file in (file for file in files if file.suffix == ".onnx"):
         tensors |= {name: _as_float32(each) for name, each in onnx_parameters(file).items()}
     raw = [pair for file in files if file.suffix != ".onnx" for pair in _read(file)]
@@ -130,34 +123,23 @@ def _scaled_norms(tensors: dict[str, Values], epsilon: float) -> dict[str, Value
     return made
 
 
-def _names_of_families() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what models with a head put before names, and what is of no use to a classifier."""
-    known = [each.huggingface for each in MODEL_FAMILIES.all().values() if each.huggingface]
-    left_out = dict.fromkeys(begins for each in known for begins in each.left_out)
-    return name_prefixes(), tuple(left_out)
-
-
 def _adopted(name: str, values: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
     """Return the parameters that a tensor holds, as the families that know it have them."""
     found = {name: values}
     for family in MODEL_FAMILIES.all().values():
-        found = {
-            own: each
-            for at, given in found.items()
-            for own, each in family.adopt(at, given).items()
-        }
+        pairs = (family.adopt(at, given).items() for at, given in found.items())
+        found = {own: each for adopted in pairs for own, each in adopted}
     return found
 
 
 def own_name(name: str) -> str:
     """Return our name of a tensor or module of a checkpoint."""
-    prefixes, _ = _names_of_families()
     if name.startswith(_PEFT_PREFIXES):
         for prefix in _PEFT_PREFIXES:
             name = name.removeprefix(prefix)
         for wrapper in _PEFT_WRAPPERS:
             name = name.replace(wrapper, ".")
-    for prefix in prefixes:
+    for prefix in name_prefixes():
         name = name.removeprefix(prefix)
     for old, new in _OLD_ENDINGS.items():
         if name.endswith(old):
@@ -241,12 +223,9 @@ def _guarded(reader: Callable[[Path], list[_Raw]], path: Path) -> list[_Raw]:
 
 
 def _read_safetensors(path: Path) -> list[_Raw]:
-    return [(name, _view(entry)) for name, entry in _deserialise(read_bytes(path))]
-
-
-def _deserialise(content: bytes) -> list[tuple[str, dict[str, Any]]]:
     # The library checks that header and data fit together; its numpy loader lacks bfloat16.
-    return safetensors.deserialize(content)  # type: ignore[no-any-return, no-untyped-call]
+    entries = safetensors.deserialize(read_bytes(path))  # type: ignore[no-untyped-call]
+    return [(name, _view(entry)) for name, entry in entries]
 
 
 def _view(entry: dict[str, Any]) -> np.ndarray[Any, Any] | str:

@@ -90,13 +90,9 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
         )
         drawn.flags.writeable = False
         tensors[name] = drawn
-    return WeightSet(tensors, _origin(seed, task, encoder, graph))
-
-
-def _origin(seed: int, task: str, encoder: str, graph: LayerGraph) -> str:
     whose = f" for task {task}" if task else ""
     how = f"statistics of a trained encoder ({encoder})" if encoder else "as an untrained model"
-    return f"synthetic, seed {seed}{whose}, {how}"
+    return WeightSet(tensors, f"synthetic, seed {seed}{whose}, {how}")
 
 
 def _closest_encoder(graph: LayerGraph) -> tuple[str, Mapping[str, Tails]]:
@@ -118,11 +114,8 @@ def _encoders() -> dict[str, dict[str, Tails]]:
     encoders: dict[str, dict[str, Tails]] = {}
     for row in csv.DictReader(lines):
         elements, deviation = int(row["elements"]), float(row["std"])
-        known = [
-            (chance, float(row[column]))
-            for column, chance in _CHANCES.items()
-            if chance * elements > 1
-        ]
+        chances = [each for each in _CHANCES.items() if each[1] * elements > 1]
+        known = [(chance, float(row[column])) for column, chance in chances]
         known.append((1 / elements, float(row["greatest"])))
         encoders.setdefault(row["encoder"], {})[row["kind"]] = Tails(
             mean=deviation * float(row["mean"]),

@@ -153,19 +153,11 @@ def merge(shared: WeightSet, own: WeightSet, graph: LayerGraph) -> WeightSet:
 
 def _check_equal(first: WeightSet, second: WeightSet, graph: LayerGraph) -> None:
     """Check that what tasks share is the same in two sets."""
+    names = [p.name for p in graph.parameters if p.role is not Role.TASK]
     both = first.tensors.keys() & second.tensors.keys()
-    different = [
-        parameter.name
-        for parameter in graph.parameters
-        if parameter.role is not Role.TASK
-        and parameter.name in both
-        and not _same(first.tensors[parameter.name], second.tensors[parameter.name])
-    ]
+    pairs = ((n, first.tensors[n], second.tensors[n]) for n in names if n in both)
+    different = [n for n, one, other in pairs if not (one is other or np.array_equal(one, other))]
     report(
         f"{first.origin}; {second.origin}",
         ("that tasks share, but with other values", different, "share one or adapt with 'full'"),
     )
-
-
-def _same(one: Values, other: Values) -> bool:
-    return one is other or np.array_equal(one, other)

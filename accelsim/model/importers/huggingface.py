@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +16,12 @@ from accelsim.inputs.files import is_file, is_there
 from accelsim.model.families import MODEL_FAMILIES, find_model
 from accelsim.model.families.base import Network
 from accelsim.model.families.huggingface import HuggingFace
+from accelsim.model.importers.unknown import why_unknown
 
 Known = Mapping[str, tuple[type[Network], HuggingFace]]
 
 # The class of a model: its family, and what it does.
 _ARCHITECTURE = re.compile(r"(.+?)(Model|LMHeadModel|DoubleHeadsModel|For[A-Z]\w*)")
-
-
-# What published families have that no graph here has, by patterns of their names: modeling_*.py of
-# Hugging Face transformers 5. The first that fits counts.
-_DIFFERENT = {
-    "*moe*": "a router chooses experts for each token",
-    "mixtral*": "a router chooses experts for each token",
-    "deepseek*": "a router chooses experts, and keys and values are made of a latent vector",
-    "deberta*": "attention reads content and relative positions apart",
-    "mpnet*": "attention adds a bias by relative position",
-    "*t5*": "an encoder and a decoder that attends to it, with biases by relative position",
-    "*bart*": "an encoder and a decoder that attends to it",
-    "whisper*": "an encoder and a decoder that attends to it",
-    "marian*": "an encoder and a decoder that attends to it",
-    "longformer*": "attention in windows, with tokens that all see",
-    "bigbird*": "attention in blocks",
-    "xlnet*": "attention over permuted, relative positions",
-    "nomicbert*": "rotary positions and gated feed-forward networks in an encoder",
-    "modernbert*": "rotary positions and gated feed-forward networks in an encoder",
-    "*prelayernorm*": "norms before attention and feed-forward network",
-    "xlmrobertaxl*": "norms before attention and feed-forward network",
-    "bloom*": "attention adds a bias by distance (ALiBi)",
-    "mpt*": "attention adds a bias by distance (ALiBi)",
-    "falcon*": "attention and feed-forward network side by side, one head of keys",
-    "gptbigcode*": "one head of keys in layers of GPT-2",
-    "gptneo": "layers of GPT-2 whose every second attention is local, without scaling of scores",
-    "gptj*": "attention and feed-forward network side by side",
-    "phi": "attention and feed-forward network side by side",
-    "gemma[23]*": "norms before and behind both halves of a layer, windows in some layers",
-    "olmo*": "norms without parameters, or behind both halves of a layer",
-    "cohere*": "attention and feed-forward network side by side, scaled logits",
-    "granite*": "constant factors at embedding, scores, residual sums and logits",
-    "stablelm*": "layer norms in layers of Llama, of whose heads a part is turned",
-    "starcoder2*": "layer norms and plain feed-forward networks in layers of Llama",
-    "mamba*": "a state-space recurrence takes the place of attention",
-    "rwkv*": "a recurrence takes the place of attention",
-    "swin*": "attention in shifted windows of pictures, merged between stages",
-    "beit*": "attention adds a bias by relative position, layers are scaled",
-    "dinov2*": "layers are scaled by a vector",
-    "convnext*": "depthwise convolutions of 7 x 7 with layer norms",
-    "*clip*": "an encoder of pictures and one of texts",
-}
 
 
 def read_model(path: Path | str, **changes: Any) -> Any:
@@ -89,7 +47,8 @@ def read_hyperparameters(path: Path) -> dict[str, Any]:
 
 def hyperparameters_of(config: dict[str, Any], file: Path) -> dict[str, Any]:
     """Return the hyperparameters of a model that a configuration describes, as of a file."""
-    families = dict(_families())
+    each_family = MODEL_FAMILIES.all().items()
+    families = {name: (each, each.huggingface) for name, each in each_family if each.huggingface}
     by_type = {each: name for name, (_, words) in families.items() for each in words.types}
     kind = _type_of(file, config, families, by_type)
     family, words = families[name := by_type[kind]]
@@ -124,12 +83,6 @@ def _name(file: Path) -> str:
     return f"{known.parent.name}/{known.name}" if known.name == "config.json" else known.name
 
 
-def _families() -> Iterator[tuple[str, tuple[type[Network], HuggingFace]]]:
-    for name, family in MODEL_FAMILIES.all().items():
-        if family.huggingface:
-            yield name, (family, family.huggingface)
-
-
 def _read(file: Path) -> dict[str, Any]:
     text = read_text(file, "JSON", lambda _: "name a config.json, or a folder with one")
     try:
@@ -152,12 +105,10 @@ def _unknown(file: Path, config: Mapping[str, Any], what: str, known: str) -> Co
     """Return the error for a family that there is none of, with how it differs."""
     named = [config.get("model_type"), *_listed(config)]
     words = [re.sub("[-_]|(Model|For[A-Z]).*", "", str(each)).lower() for each in named]
-    why = next(
-        (s for each, s in _DIFFERENT.items() if any(fnmatchcase(w, each) for w in words)), ""
-    )
+    why = why_unknown("transformers", words)
     nested = [key for key, value in config.items() if key.endswith("_config") and _sizes(value)]
     hint = f"; {nested[0]} holds one model of several: give it a file of its own" if nested else ""
-    return ConfigError(f"{file}: {what}{f' ({why})' if why else ''}{hint}; known: {known}")
+    return ConfigError(f"{file}: {what}{why}{hint}; known: {known}")
 
 
 def _listed(config: Mapping[str, Any]) -> list[Any]:

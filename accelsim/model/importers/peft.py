@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import at_key, describe
 from accelsim.inputs.files import is_file, is_there, read_bytes
+from accelsim.model.importers.unknown import why_unknown
 
 SETTINGS = "adapter_config.json"
 _SAVED = "modules_to_save"
@@ -30,23 +32,6 @@ _ABOUT = frozenset(
         *("prompt_tuning_init_state_dict_path", "velora_config"),
     }
 )
-# What methods of PEFT that no adaptation here is have, by patterns of their names.
-_DIFFERENT = {
-    "ADALORA": "ranks are cut in training, and a diagonal stands between A and B",
-    "MULTITASK_PROMPT_TUNING": "prompts are products of one that tasks share; save the task's own",
-    "ADAPTION_PROMPT": "gated prompts within attention",
-    "LOHA": "products of two matrices of low rank, element by element",
-    "LOKR": "Kronecker products",
-    "OFT": "rotations of weights",
-    "BOFT": "rotations of weights",
-    "HRA": "reflections of weights",
-    "VERA": "random matrices that all layers share",
-    "VBLORA": "vectors from a bank that all layers share",
-    "RANDLORA": "random matrices that all layers share",
-    "FOURIERFT": "spectra of weights",
-    "XLORA": "a router that mixes adapters",
-    "TRAINABLE_TOKENS": "single rows of the table of tokens",
-}
 Keys = dict[str, Any]
 
 
@@ -80,11 +65,20 @@ def read_adaptation(path: Path) -> Keys:
     """
     file = path if is_file(path) or not is_there(path) else path / SETTINGS
     said = {key: value for key, value in read_settings(file).items() if value is not None}
-    if "peft_type" not in said and isinstance(said.get("config"), dict):
-        return _adapters(file, said)
+    library = "peft_type" not in said and isinstance(said.get("config"), dict)
+    read = partial(_adapters, file) if library else _reader(file, said)
+    try:
+        return read(said)
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise _unreadable(file, what) from None
+
+
+def _reader(file: Path, said: Keys) -> Callable[[Keys], Keys]:
+    """Return what reads settings of PEFT. Raises ConfigError for what no adaptation here is."""
     kind = said.get("peft_type")
     if kind not in _METHODS:
-        why = f" ({_DIFFERENT[kind]})" if kind in _DIFFERENT else ""
+        why = why_unknown("peft", [str(kind)])
         raise ConfigError(
             f"{file}: peft_type: {kind} is not known{why}, expected {', '.join(_METHODS)}; merge "
             "the adapter into its model (merge_and_unload of peft) and give that"
@@ -97,12 +91,7 @@ def read_adaptation(path: Path) -> Keys:
             f"{file}: {told}: not known of {kind}; expected {', '.join(known)} and nothing else "
             "that changes what is computed"
         )
-    try:
-        found = read(said)
-    except (ValueError, KeyError, TypeError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise _unreadable(file, what) from None
-    return found
+    return read
 
 
 def _unreadable(file: Path, what: str) -> ConfigError:
@@ -222,27 +211,20 @@ _NORMS = {"gpt2": ["ln_?"]}
 def _adapters(file: Path, said: Keys) -> Keys:
     """Return the keys of an adaptation of the library ``adapters``."""
     config = said["config"]
-    try:
-        kind = config.get("architecture")
-        if kind is None and "reduction_factor" in config:
-            return _bottlenecks(file, said, config)
-        if kind == "prefix_tuning":
-            _expect(file, config, {"leave_out": [], "use_gating": False})
-            # The library has one module for all layers of ALBERT.
-            shared = {"shared_across_layers": True} if said.get("model_type") == "albert" else {}
-            return {"method": "prefix", "length": config["prefix_length"], **shared}
-        if kind == "lora":
-            _expect(file, config, _PLAIN_LORA)
-            targets = [_ATTENTION[each] for each in config["attn_matrices"]]
-            found = {"method": "lora", "rank": config["r"], "alpha": config["alpha"]}
-            return {
-                **found,
-                "targets": targets,
-                **({"dora": True} if config.get("use_dora") else {}),
-            }
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise _unreadable(file, what) from None
+    kind = config.get("architecture")
+    if kind is None and "reduction_factor" in config:
+        return _bottlenecks(file, said, config)
+    if kind == "prefix_tuning":
+        _expect(file, config, {"leave_out": [], "use_gating": False})
+        # The library has one module for all layers of ALBERT.
+        shared = {"shared_across_layers": True} if said.get("model_type") == "albert" else {}
+        return {"method": "prefix", "length": config["prefix_length"], **shared}
+    if kind == "lora":
+        _expect(file, config, _PLAIN_LORA)
+        targets = [_ATTENTION[each] for each in config["attn_matrices"]]
+        found = {"method": "lora", "rank": config["r"], "alpha": config["alpha"]}
+        dora = {"dora": True} if config.get("use_dora") else {}
+        return {**found, "targets": targets, **dora}
     raise ConfigError(
         f"{file}: config.architecture: {json.dumps(kind)} of the library adapters is not known; "
         "expected bottlenecks (double_seq_bn, seq_bn), prefix_tuning or lora"

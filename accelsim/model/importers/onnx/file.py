@@ -48,15 +48,8 @@ from accelsim.values import dataclass
 
 _LISTED = 20
 _DAMAGED = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    MemoryError,
-    RuntimeError,
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError),
+    *(AssertionError, MemoryError, RuntimeError),
 )
 
 
