@@ -13,9 +13,7 @@ from accelsim.model.operators.base import Array
 
 
 def forward_onnx(
-    path: Path,
-    inputs: Mapping[str, ArrayLike],
-    parameters: Mapping[str, Array] | None = None,
+    path: Path, inputs: Mapping[str, ArrayLike], parameters: Mapping[str, Array] | None = None
 ) -> dict[str, Array]:
     """Return the outputs of a file by name, of arrays for its inputs by name.
 

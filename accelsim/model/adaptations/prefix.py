@@ -13,13 +13,7 @@ from pydantic import Field
 from accelsim.errors import ConfigError
 from accelsim.model.adaptations.base import Adaptation
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import (
-    ATTENTION_CONTEXT,
-    ATTENTION_SCORES,
-    PREPEND,
-    Operator,
-    Window,
-)
+from accelsim.model.operators import ATTENTION_CONTEXT, ATTENTION_SCORES, PREPEND, Operator, Window
 from accelsim.model.tensors import Parameter, Role
 
 

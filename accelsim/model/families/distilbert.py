@@ -21,13 +21,7 @@ class DistilBert(Encoder):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "distilbert-base": preset(
-            6,
-            768,
-            12,
-            3072,
-            vocabulary_size=30_522,
-            type_vocabulary_size=0,
-            shared_layers=False,
+            6, 768, 12, 3072, vocabulary_size=30_522, type_vocabulary_size=0, shared_layers=False
         )
     }
     layer_prefix = "transformer.layer.{}."

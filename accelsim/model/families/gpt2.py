@@ -42,10 +42,7 @@ class Gpt2(Decoder):
         "gpt2-large": _preset(36, 1280, 20),
         "gpt2-xl": _preset(48, 1600, 25),
     }
-    usual: ClassVar[Mapping[str, Any]] = {
-        "activation": "gelu_new",
-        **Decoder.usual,
-    }
+    usual: ClassVar[Mapping[str, Any]] = {"activation": "gelu_new", **Decoder.usual}
     table = "wte"
     huggingface = HuggingFace(
         types=("gpt2",),

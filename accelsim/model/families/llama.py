@@ -34,12 +34,8 @@ def _preset(
 
 
 _SMOL = {"vocabulary_size": 49_152, "maximum_positions": 2048}
-_QWEN = {
-    "vocabulary_size": 151_936,
-    "query_bias": True,
-    "norm_epsilon": 1e-6,
-    "rotary_base": 1e6,
-}
+_TINY = {"vocabulary_size": 32_000, "maximum_positions": 2048, "tied_embeddings": False}
+_QWEN = {"vocabulary_size": 151_936, "query_bias": True, "norm_epsilon": 1e-6, "rotary_base": 1e6}
 # The types that read a key for biases; others have none whatever it says.
 _BIASED = {
     "attention_bias": ("llama", "qwen3", "gemma", "smollm3"),
@@ -66,16 +62,7 @@ class Llama(Decoder):
             **_preset(28, 1024, 16, 8, 3072, maximum_positions=40_960, **_QWEN),
             **{"query_bias": False, "head_norm": True, "head_size": 128},
         },
-        "tinyllama-1.1b": _preset(
-            22,
-            2048,
-            32,
-            4,
-            5632,
-            vocabulary_size=32_000,
-            maximum_positions=2048,
-            tied_embeddings=False,
-        ),
+        "tinyllama-1.1b": _preset(22, 2048, 32, 4, 5632, **_TINY),
     }
     usual: ClassVar[Mapping[str, Any]] = {
         "activation": "silu",

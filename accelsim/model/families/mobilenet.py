@@ -44,11 +44,7 @@ class MobileNet(Vision):
     }
     huggingface = HuggingFace(
         types=("mobilenet_v1",),
-        keys={
-            **PICTURE,
-            "width_multiplier": "depth_multiplier",
-            "tf_padding": "tf_padding",
-        },
+        keys={**PICTURE, "width_multiplier": "depth_multiplier", "tf_padding": "tf_padding"},
         signs={"tf_padding": True, "depth_multiplier": 1.0},
         defaults={
             "num_channels": 3,

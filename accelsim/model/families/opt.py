@@ -52,11 +52,7 @@ class Opt(Decoder):
             "biased": "enable_bias",
         },
         signs={"do_layer_norm_before": True},
-        defaults={
-            "activation_function": "relu",
-            "tie_word_embeddings": True,
-            "enable_bias": True,
-        },
+        defaults={"activation_function": "relu", "tie_word_embeddings": True, "enable_bias": True},
         demands={"layer_norm_elementwise_affine": True},
         prefixes=("model.decoder.", "decoder."),
     )

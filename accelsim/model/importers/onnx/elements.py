@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -25,7 +25,7 @@ from accelsim.model.importers.onnx.parts import (
 )
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.spread import spread
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
+from accelsim.model.importers.onnx.values import Constant, Own, UnsupportedError, work_out
 from accelsim.model.operators import AVERAGE_POOL, PRELU, Window
 
 Seen = Constant | Value
@@ -33,7 +33,7 @@ _SAMPLED, _ENDLESS = 7, 1e4  # bounds within the samples, and those that bound n
 _FLOATS = (1, 10, 11, 16)  # float, float16, double, bfloat16 of TensorProto
 
 
-def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Seen]) -> Seen:
+def elements(placer: Placer, node: Any, own: Own, inputs: Sequence[Seen]) -> Seen:
     """Return a function of elements: of one value, of scores, of columns, or of several."""
     values = [each for each in inputs if isinstance(each, Value)]
     constants = [each for each in inputs if isinstance(each, Constant)]
@@ -47,7 +47,7 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
             return replace(found, repeated=values[0].repeated)
     if kind == "Cast" and (own.get("to") in _FLOATS or isinstance(values[0].made, Product)):
         return values[0]
-    scores = _of_scores(placer, node, own, inputs) if isinstance(values[0].made, Scores) else None
+    scores = _of_scores(node, own, inputs) if isinstance(values[0].made, Scores) else None
     if scores:
         return scores
     if kind in ("Softmax", "LogSoftmax"):
@@ -76,7 +76,7 @@ def elements(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence
 
 
 def _of_numbers(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Seen], value: Value
+    placer: Placer, node: Any, own: Own, inputs: Sequence[Seen], value: Value
 ) -> Value | None:
     """Return what slopes, or bounds that samples do not reach, make of elements; else None."""
     made, kind = value.made, node.op_type
@@ -102,7 +102,7 @@ def _of_numbers(
     return found.view(value)
 
 
-def _bounds(own: Mapping[str, Any], inputs: Sequence[Seen]) -> list[float]:
+def _bounds(own: Own, inputs: Sequence[Seen]) -> list[float]:
     """Return the bounds of a Clip, Min or Max that are given."""
     told = [own[each] for each in ("min", "max") if each in own]
     given = [each for each in inputs if isinstance(each, Constant) and each.elements == 1]
@@ -251,9 +251,7 @@ def _table(value: Value, constant: Constant) -> Value:
     return Made(*sizes, lambda placer: placer.combined("Add", [made, looked])).view(value)
 
 
-def _of_scores(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Seen]
-) -> Value | None:
+def _of_scores(node: Any, own: Own, inputs: Sequence[Seen]) -> Value | None:
     """Return scores that are scaled or masked, or their softmax; None for all else."""
     value = next(each for each in inputs if isinstance(each, Value))
     made, kind = value.made, node.op_type
@@ -314,7 +312,7 @@ def vector_of(constant: Constant, kind: str, width: int) -> Constant:
     return replace(constant, shape=(width,), read=read)
 
 
-def _check_last(placer: Placer, node: Any, own: Mapping[str, Any], value: Value) -> Any:
+def _check_last(placer: Placer, node: Any, own: Own, value: Value) -> Any:
     """Return a softmax of rows, whatever axis of the value they are."""
     import onnx
 

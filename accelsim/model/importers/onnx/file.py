@@ -30,6 +30,7 @@ from accelsim.model.importers.onnx.turned import Turned
 from accelsim.model.importers.onnx.values import (
     FOLDED,
     Constant,
+    Inputs,
     UnsupportedError,
     attributes_of,
     check_names,
@@ -247,7 +248,7 @@ class _Reader:
         kind = node.op_type if node.domain in OWN_DOMAIN else f"{node.domain}.{node.op_type}"
         self._unsupported[node.output[0]] = f"{name_of(node)} ({kind}): {reason}"
 
-    def _made(self, node: Any, inputs: Sequence[Any]) -> list[Any]:
+    def _made(self, node: Any, inputs: Inputs) -> list[Any]:
         kind = node.op_type
         if not is_supported(node):
             raise UnsupportedError(REASONS.get(node.domain, "accelsim has no such operator"))

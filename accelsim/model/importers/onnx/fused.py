@@ -16,7 +16,7 @@ from accelsim.model.importers.onnx import fused_attention
 from accelsim.model.importers.onnx.integers import number
 from accelsim.model.importers.onnx.pieces import MICROSOFT, Parts
 from accelsim.model.importers.onnx.recurrent import recurrent
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.values import Constant, Inputs, UnsupportedError
 
 # -- functions, norms, products ----------------------------------------------------------------
 
@@ -235,7 +235,7 @@ _OF_MICROSOFT: Mapping[str, Make] = {
 FUSED: Mapping[str, Mapping[str, Make]] = {"": _OWN, "ai.onnx": _OWN, MICROSOFT: _OF_MICROSOFT}
 
 
-def parts_of(node: Any, inputs: Sequence[Any], run: Callable[..., list[Any]]) -> list[Any] | None:
+def parts_of(node: Any, inputs: Inputs, run: Callable[..., list[Any]]) -> list[Any] | None:
     """Return what a fused node makes, made of its parts by ``run``; None for one that is none."""
     make = FUSED.get(node.domain, {}).get(node.op_type)
     if make is None:

@@ -33,9 +33,7 @@ def _shared(p: Parts, value: Any, heads: int) -> Any:
     return p.shaped(repeated, 1, heads, rows, width)
 
 
-def _attended(
-    p: Parts, given: Sequence[Any], heads: int, masks: Sequence[Any], past: Sequence[Any] = ()
-) -> list[Any]:
+def _attended(p: Parts, given: Sequence[Any], heads: int, masks: Sequence[Any]) -> list[Any]:
     """Return an attention of queries, keys and values, and keys and values with the past.
 
     ``heads`` are those of queries; keys and values are split, and with the past, already.

@@ -7,7 +7,7 @@ they are not [ours]. A range that begins at zero is a ReLU.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,17 +18,17 @@ from accelsim.model.importers.onnx.parts import Input, Look, Value
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.products import conv, gemm, matmul
 from accelsim.model.importers.onnx.rows import pool
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError, is_integer
+from accelsim.model.importers.onnx.values import Constant, Inputs, Own, UnsupportedError, is_integer
 from accelsim.model.importers.onnx.views import concat
 
 
-def dequantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+def dequantised(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Any:
     """Return what integers of a parameter, or of a table, stand for; activations as they are."""
     value, scale, *zero = inputs
     return number(value, scale, zero[0] if zero else None, own.get("axis", 1))
 
 
-def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+def quantised(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Any:
     """Return the integers of a parameter; activations as they are."""
     given, scale, *zeros = inputs
     zero = zeros[0] if zeros else None
@@ -45,9 +45,7 @@ def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequenc
     return replace(given, read=read)
 
 
-def integer_product(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
-) -> Any:
+def integer_product(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Any:
     """Return the product of MatMulInteger or ConvInteger, whose scales are multiplied behind it."""
     value, weight, *zeros = inputs
     zero = zeros[1] if len(zeros) > 1 else None
@@ -55,7 +53,7 @@ def integer_product(
     return make(placer, node, own, [value, number(weight, None, zero, axis)], integer=True)
 
 
-def linear_product(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+def linear_product(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Any:
     """Return the product of QLinearConv, QLinearMatMul or QGemm."""
     value, scale, _, weight, weight_scale, zero, *rest = inputs
     convolves, general = node.op_type == "QLinearConv", node.op_type == "QGemm"
@@ -69,9 +67,7 @@ def linear_product(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Se
     return _ranged(placer, node, made, rest[1:] if general else rest)
 
 
-def linear_function(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
-) -> Any:
+def linear_function(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Any:
     """Return what QLinearAdd, QLinearConcat, QLinearSoftmax and their kind are of numbers."""
     import onnx
 
@@ -129,7 +125,7 @@ def _bounds(zero: Constant | None) -> tuple[int, int] | None:
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
-def linear_pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def linear_pool(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return the pooling that QLinearGlobalAveragePool or QLinearAveragePool is."""
     if own.get("channels_last"):
         raise UnsupportedError("channels_last 1, expected 0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from accelsim.model.importers.onnx import integers, products, resized, rows, views
@@ -16,9 +16,11 @@ from accelsim.model.importers.onnx.values import (
     FUNCTIONS,
     REDUCTIONS,
     WORKED_OUT_TOGETHER,
+    Inputs,
+    Own,
 )
 
-Maker = Callable[[Placer, Any, Mapping[str, Any], Sequence[Any]], Any]
+Maker = Callable[[Placer, Any, Own, Inputs], Any]
 MAKERS: Mapping[str, Maker] = {
     **dict.fromkeys([*WORKED_OUT_TOGETHER, *FUNCTIONS, "Sum"], elements),
     **dict.fromkeys(REDUCTIONS, rows.reduce),
@@ -32,8 +34,7 @@ MAKERS: Mapping[str, Maker] = {
     **dict.fromkeys(("QLinearAveragePool", "QLinearGlobalAveragePool"), integers.linear_pool),
     **dict.fromkeys(("AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool"), rows.pool),
     **dict.fromkeys(
-        ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"),
-        rows.layer_norm,
+        ("LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"), rows.layer_norm
     ),
     **dict.fromkeys(("DepthToSpace", "SpaceToDepth", "Tile"), elsewhere),
     **dict.fromkeys(("Resize", "Upsample"), resized.resize),
@@ -64,7 +65,7 @@ OWN_DOMAIN = ("", "ai.onnx")
 _PLAIN = frozenset({*MAKERS, *FOLDED, "Constant", "If", "Shape", "Size"})
 REASONS = {
     "com.microsoft.nchwc": "it holds pictures as one processor's blocks; save the optimised graph "
-    "at ORT_ENABLE_EXTENDED",
+    "at ORT_ENABLE_EXTENDED"
 }
 
 

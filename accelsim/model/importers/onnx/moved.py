@@ -5,7 +5,7 @@ Each is made into one copy when an operator reads it, in the layout that the rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, NoReturn
@@ -16,7 +16,7 @@ from accelsim.model.importers.onnx.attention import Probabilities, Scores
 from accelsim.model.importers.onnx.elements import made_of
 from accelsim.model.importers.onnx.parts import Made, Masked, Product, Value, gathered
 from accelsim.model.importers.onnx.placer import Placer
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError, work_out
+from accelsim.model.importers.onnx.values import Constant, Inputs, Own, UnsupportedError, work_out
 from accelsim.model.operators import REARRANGE
 
 # Nodes that read channels of a picture, and those that read the last axis.
@@ -114,7 +114,7 @@ def moved_value(value: Value) -> Moved | None:
     return Moved([made], places)
 
 
-def wanted_columns(node: Any, inputs: Sequence[Any], at: int) -> list[int] | None:
+def wanted_columns(node: Any, inputs: Inputs, at: int) -> list[int] | None:
     """Return the axes that a node wants to be the columns of one of its inputs, None for any."""
     if node.op_type in _CHANNELS or node.op_type in _LAST:
         return [1 if node.op_type in _CHANNELS else -1]
@@ -137,9 +137,7 @@ def wanted_columns(node: Any, inputs: Sequence[Any], at: int) -> list[int] | Non
     return long[0] if long and len(long[0]) == 1 else None
 
 
-def moved(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
-) -> list[Moved] | None:
+def moved(placer: Placer, node: Any, own: Own, inputs: Inputs) -> list[Moved] | None:
     """Return what a node moves; ``inputs`` are constants and what is moved. None if it does not."""
     blurs = own.get("mode", b"nearest") != b"nearest" and node.op_type in ("Resize", "Upsample")
     if blurs or not any(isinstance(each, Moved) for each in inputs):
@@ -159,7 +157,7 @@ def moved(
     return [Moved(sources, places) for places in made]
 
 
-def check_zeros(own: Mapping[str, Any], inputs: Sequence[Any]) -> None:
+def check_zeros(own: Own, inputs: Inputs) -> None:
     """Raise UnsupportedError for a Pad of other values, or of axes of its choice."""
     filled, axes = [*inputs, None, None, None][2:4]
     some = filled.value.any() if filled is not None else own.get("value", 0.0)
@@ -186,7 +184,7 @@ def _renumbered(given: Any, sources: Sequence[Made], node: Any) -> Any:
     return made
 
 
-def _enlarged(placer: Placer, node: Any, own: Mapping[str, Any], given: Sequence[Any]) -> Any:
+def _enlarged(placer: Placer, node: Any, own: Own, given: Sequence[Any]) -> Any:
     """Return a picture of which each pixel is the nearest of another one."""
     places, *_ = given
     for axis, (size, scale) in enumerate(scaled(node, own, places.shape, given)):
@@ -199,7 +197,7 @@ FIRST_RESIZE = {"coordinate_transformation_mode": b"asymmetric", "nearest_mode":
 
 
 def scaled(
-    node: Any, own: Mapping[str, Any], shape: Sequence[int], given: Sequence[Any]
+    node: Any, own: Own, shape: Sequence[int], given: Sequence[Any]
 ) -> list[tuple[int, float]]:
     """Return the size of each axis behind a Resize, and its scale."""
     told: Any = given[1] if len(given) == 2 else given[2] if len(given) > 2 else own["scales"]
@@ -214,7 +212,7 @@ def scaled(
     return list(zip(sizes, scales, strict=True))
 
 
-def coordinates(before: int, size: int, scale: float, own: Mapping[str, Any]) -> Any:
+def coordinates(before: int, size: int, scale: float, own: Own) -> Any:
     """Return where along an axis each element is read."""
     how = own.get("coordinate_transformation_mode", b"half_pixel").decode()
     at = np.arange(size)
@@ -227,7 +225,7 @@ def coordinates(before: int, size: int, scale: float, own: Mapping[str, Any]) ->
     return at / scale
 
 
-def _nearest(before: int, size: int, scale: float, own: Mapping[str, Any]) -> Any:
+def _nearest(before: int, size: int, scale: float, own: Own) -> Any:
     at = coordinates(before, size, scale, own)
     how = own.get("nearest_mode", b"round_prefer_floor").decode()
     chosen = {
@@ -239,7 +237,7 @@ def _nearest(before: int, size: int, scale: float, own: Mapping[str, Any]) -> An
     return chosen.clip(0, before - 1).astype(np.int64)
 
 
-def copies(placer: Placer, node: Any, inputs: Sequence[Any]) -> list[Any] | None:
+def copies(placer: Placer, node: Any, inputs: Inputs) -> list[Any] | None:
     """Return inputs of which those that no operator reads as they are seen are copied for it.
 
     None where that changes nothing.
@@ -263,6 +261,6 @@ def _copy(placer: Placer, value: Value, columns: Sequence[int] | None) -> Value:
     return value if made.made is value.made else replace(made, rounding=value.rounding)
 
 
-def elsewhere(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> NoReturn:
+def elsewhere(placer: Placer, node: Any, own: Own, inputs: Inputs) -> NoReturn:
     """Refuse to see it as a view: what only moves data is taken as such."""
     raise UnsupportedError("it moves data to another order, for which there is no operator")

@@ -11,10 +11,10 @@ from accelsim.model.importers.onnx.moved import MOVING, copies, wanted_columns
 from accelsim.model.importers.onnx.parts import Value
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.turned import Turned, turned
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError, attributes_of
+from accelsim.model.importers.onnx.values import Constant, Inputs, UnsupportedError, attributes_of
 
 
-def operated(placer: Placer, maker: Maker, node: Any, inputs: Sequence[Any]) -> list[Any]:
+def operated(placer: Placer, maker: Maker, node: Any, inputs: Inputs) -> list[Any]:
     """Return what a maker makes, or what is a step of something that several nodes spell out.
 
     Where a maker cannot read its inputs as they are seen, it reads copies. Raises UnsupportedError.
@@ -44,7 +44,7 @@ def operated(placer: Placer, maker: Maker, node: Any, inputs: Sequence[Any]) -> 
     return made if isinstance(made, list) else [made]
 
 
-def _maker_first(node: Any, inputs: Sequence[Any]) -> bool:
+def _maker_first(node: Any, inputs: Inputs) -> bool:
     """Say whether a node may end what others began, or begin anew."""
     begun = [each for each in inputs if isinstance(each, Turned)]
     moved = all(each.moved for each in begun)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError, attributes_of
+from accelsim.model.importers.onnx.values import (
+    Constant,
+    Inputs,
+    Own,
+    UnsupportedError,
+    attributes_of,
+)
 
 MICROSOFT = "com.microsoft"
 
@@ -19,10 +25,10 @@ class Parts:
     """
 
     def __init__(
-        self, node: Any, inputs: Sequence[Any], run: Callable[[Any, Sequence[Any]], list[Any]]
+        self, node: Any, inputs: Inputs, run: Callable[[Any, Sequence[Any]], list[Any]]
     ) -> None:
         self.node, self.inputs, self._run = node, inputs, run
-        self.own: Mapping[str, Any] = attributes_of(node)
+        self.own: Own = attributes_of(node)
         self._kept: list[Any] = []
         self._names = {id(each): name for each, name in zip(inputs, node.input, strict=True)}
 

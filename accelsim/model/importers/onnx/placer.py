@@ -13,13 +13,7 @@ from accelsim.errors import ConfigError
 from accelsim.model import operators
 from accelsim.model.builder import GraphBuilder
 from accelsim.model.importers.onnx.attention import LEAST_SEEN, Scores, is_mask
-from accelsim.model.importers.onnx.parts import (
-    Affine,
-    Headed,
-    Input,
-    Made,
-    Product,
-)
+from accelsim.model.importers.onnx.parts import Affine, Headed, Input, Made, Product
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 from accelsim.model.operators import OperatorKind, Window
 from accelsim.model.operators.attention_scores import UNSCALED

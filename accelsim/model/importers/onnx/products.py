@@ -24,7 +24,7 @@ from accelsim.model.importers.onnx.parts import (
     settled,
 )
 from accelsim.model.importers.onnx.placer import Placer
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError, times
+from accelsim.model.importers.onnx.values import Constant, Inputs, Own, UnsupportedError, times
 from accelsim.model.operators import Window
 
 
@@ -141,7 +141,7 @@ def _flat(placer: Placer, value: Value, weight: Constant, bias: Any, **how: Any)
     return Value(product, product.base.reshape(*value.shape[:-1], product.width))
 
 
-def gemm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def gemm(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a product with a bias."""
     value, weight, *bias = inputs
     if not isinstance(value, Value) or not isinstance(weight, Constant):
@@ -153,9 +153,7 @@ def gemm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any
     return _linear(placer, node, value, weight, shift and times(shift, own.get("beta", 1.0)))
 
 
-def conv(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any], **how: Any
-) -> Value:
+def conv(placer: Placer, node: Any, own: Own, inputs: Inputs, **how: Any) -> Value:
     """Return a convolution; of one pixel it is a product."""
     value, weight, *bias = inputs
     if not isinstance(weight, Constant) or not 3 <= len(weight.shape) <= 4:

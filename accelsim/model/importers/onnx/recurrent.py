@@ -16,11 +16,7 @@ from accelsim.model.importers.onnx.pieces import Parts
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
 from accelsim.values import dataclass
 
-_USUAL = {
-    "GRU": (b"Sigmoid", b"Tanh"),
-    "LSTM": (b"Sigmoid", b"Tanh", b"Tanh"),
-    "RNN": (b"Tanh",),
-}
+_USUAL = {"GRU": (b"Sigmoid", b"Tanh"), "LSTM": (b"Sigmoid", b"Tanh", b"Tanh"), "RNN": (b"Tanh",)}
 _GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
 _MOST_STEPS = 2000
 

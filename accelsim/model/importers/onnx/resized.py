@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
@@ -21,13 +21,11 @@ from accelsim.model.importers.onnx.moved import (
 from accelsim.model.importers.onnx.parts import Affine, Made, Product, Value
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.products import as_picture, bias_of, picture_of
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.values import Constant, Inputs, Own, UnsupportedError
 from accelsim.model.operators import INTERPOLATE, LAYER_NORM, Window
 
 
-def conv_transpose(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
-) -> Value:
+def conv_transpose(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a transposed convolution, as one convolution for each phase of its stride.
 
     The pixels of a phase read the same part of the weights, so that nothing is multiplied by the
@@ -119,7 +117,7 @@ def _part(
     return Constant(f"{weight.name}[{down[0]},{across[0]}]", shape, read)
 
 
-def resize(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def resize(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a picture of another size, bilinear; one of nearest pixels is moved alone."""
     if own.get("mode", b"nearest") == b"nearest":
         elsewhere(placer, node, own, inputs)
@@ -147,9 +145,7 @@ def resize(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     return as_picture(grown, size, len(shape))
 
 
-def _weighed(
-    before: int, size: int, scale: float, own: Mapping[str, Any]
-) -> tuple[list[Any], list[Any]]:
+def _weighed(before: int, size: int, scale: float, own: Own) -> tuple[list[Any], list[Any]]:
     """Return the two pixels of an axis that each is made of, and their weights."""
     at = coordinates(before, size, scale, own).clip(0, before - 1)
     low = np.floor(at).astype(int)
@@ -157,9 +153,7 @@ def _weighed(
     return [low, high], [1 - part, part]
 
 
-def instance_norm(
-    placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
-) -> Value:
+def instance_norm(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return the norm of each channel, or group of them: rows of a copy, then copied back."""
     value, scale, shift = inputs
     moved = moved_value(value)

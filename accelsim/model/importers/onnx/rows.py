@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +13,11 @@ from accelsim.model.importers.onnx.functions import Function, of_heads
 from accelsim.model.importers.onnx.parts import Affine, Headed, Made, Masked, Value, settled
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.products import as_picture, picture_of, window_of
-from accelsim.model.importers.onnx.values import UnsupportedError
+from accelsim.model.importers.onnx.values import Inputs, Own, UnsupportedError
 from accelsim.model.operators import AVERAGE_POOL, LAYER_NORM, MAX_POOL, RMS_NORM, Window
 
 
-def pool(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def pool(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a pooling."""
     value = inputs[0]
     made, picture = picture_of(placer, value)
@@ -36,7 +36,7 @@ def _pooled(placer: Placer, kind: Any, source: Made, window: Window, form: str =
     return Made(window.rows, source.width, lambda placer: placer.place(kind, [source], **how))
 
 
-def layer_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def layer_norm(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return the norm of rows."""
     value, scale, *shift = inputs
     value = _of_rows(placer, settled(value))
@@ -64,7 +64,7 @@ def _of_rows(placer: Placer, value: Value) -> Value:
     return replace(value, made=of_heads(placer, made, width))
 
 
-def batch_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def batch_norm(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return the scale and shift that a batch norm is at inference."""
     value, gamma, beta, mean, variance = inputs
     value = settled(value)
@@ -80,7 +80,7 @@ def batch_norm(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequen
     return Affine(value.made, first, second).view(value)
 
 
-def reduce(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def reduce(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a statistic of each row, or the mean of all rows."""
     value = settled(inputs[0])
     last = len(value.shape) - 1

@@ -16,6 +16,7 @@ from accelsim.model.importers.onnx.parts import Made, Product, Value, gathered, 
 from accelsim.model.importers.onnx.placer import Placer
 from accelsim.model.importers.onnx.values import (
     Constant,
+    Inputs,
     UnsupportedError,
     attributes_of,
     work_out,
@@ -69,7 +70,7 @@ class Turned:
 
 
 def turned(
-    placer: Placer, node: Any, inputs: Sequence[Any], error: UnsupportedError | None
+    placer: Placer, node: Any, inputs: Inputs, error: UnsupportedError | None
 ) -> list[Turned] | None:
     """Return what a node makes of parts of one matrix, None if it is not of this kind."""
     inputs = [joined(each) for each in inputs]
@@ -83,7 +84,7 @@ def turned(
     return linear or made or None
 
 
-def _moved(placer: Placer, node: Any, inputs: Sequence[Any]) -> list[Moved] | None:
+def _moved(placer: Placer, node: Any, inputs: Inputs) -> list[Moved] | None:
     """Return what a node moves that does nothing else."""
     if node.op_type not in MOVING:
         return None
@@ -101,7 +102,7 @@ def _moved(placer: Placer, node: Any, inputs: Sequence[Any]) -> list[Moved] | No
 
 
 def _linear(
-    placer: Placer, node: Any, inputs: Sequence[Any], error: UnsupportedError | None
+    placer: Placer, node: Any, inputs: Inputs, error: UnsupportedError | None
 ) -> list[Turned] | None:
     """Return what a node makes of the samples of one matrix, None if it is not of this kind."""
     if node.op_type not in _LINEAR:
@@ -124,7 +125,7 @@ def _sources(value: Value | Turned) -> Sequence[Value]:
     return value.sources if isinstance(value, Turned) else [value]
 
 
-def _worked_out(placer: Placer, node: Any, inputs: Sequence[Any], which: int) -> list[Any]:
+def _worked_out(placer: Placer, node: Any, inputs: Inputs, which: int) -> list[Any]:
     if node.op_type == "Cast":
         return [_sampled(inputs[0], which)]
     return work_out(node, [each and _sampled(each, which) for each in inputs], placer.opset)

@@ -18,6 +18,10 @@ from accelsim.inputs.extras import installation
 from accelsim.inputs.files import is_file, read_bytes
 from accelsim.model.tensors import Shape
 
+# The attributes of a node by name, and what it reads.
+Own = Mapping[str, Any]
+Inputs = Sequence[Any]
+
 _MOST_NODES, _MOST_ELEMENTS = 100_000, 1 << 31
 # No shape arithmetic and no mask is larger; parameters are stored, not worked out.
 _MOST_MADE = 1 << 28

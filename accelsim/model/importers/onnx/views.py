@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -21,7 +21,7 @@ from accelsim.model.importers.onnx.parts import (
     settled,
 )
 from accelsim.model.importers.onnx.placer import Placer
-from accelsim.model.importers.onnx.values import Constant, UnsupportedError
+from accelsim.model.importers.onnx.values import Constant, Inputs, Own, UnsupportedError
 from accelsim.model.operators import CONCAT
 
 
@@ -39,12 +39,12 @@ def as_input(shape: Sequence[int], array: Any) -> Value:
     return value
 
 
-def identity(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+def identity(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Any:
     """Return the value: a number format that it passes through costs nothing [ours]."""
     return inputs[0]
 
 
-def quantised(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+def quantised(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Any:
     """Return the value, which products take rounded, the scale 1 and no zero point."""
     scale, zero = np.ones((), np.float32), np.zeros((), np.uint8)
     name = node.output[-1]
@@ -60,7 +60,7 @@ def _in_steps(values: Any) -> Any:
     return ((np.rint(values / step) + zero).clip(0, 255) - zero) * step
 
 
-def transpose(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def transpose(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return the axes in another order."""
     (value,) = inputs
     perm = own.get("perm", range(len(value.shape))[::-1])
@@ -71,7 +71,7 @@ def transpose(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequenc
     return replace(made, repeated=(list(perm).index(axis), times), padding=padding)
 
 
-def reshape(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def reshape(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return another shape of the same elements."""
     value, told = inputs[0], _told(inputs, 1)
     whole = bool(own.get("allowzero"))
@@ -96,7 +96,7 @@ def _merged(value: Value, sizes: list[int]) -> Value:
     raise UnsupportedError("it repeats an activation")
 
 
-def pad(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def pad(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a picture with zeros around it, which the convolution behind takes in."""
     value: Value = inputs[0]
     axes = len(value.shape)
@@ -110,7 +110,7 @@ def pad(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
     return replace(value, padding=tuple(zip(before, after, strict=True)))
 
 
-def flatten(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def flatten(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a matrix."""
     (value,) = inputs
     axis = own.get("axis", 1)
@@ -119,19 +119,19 @@ def flatten(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[
     return _viewed(value, value.seen.reshape(rows, value.seen.size // rows))
 
 
-def squeeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def squeeze(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return fewer axes."""
     value, axes = inputs[0], _axes(own, inputs)
     return _viewed(value, np.squeeze(value.seen, tuple(axes) if axes else None))
 
 
-def unsqueeze(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def unsqueeze(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return more axes, of one element each."""
     value, axes = inputs[0], _axes(own, inputs)
     return _viewed(value, np.expand_dims(value.seen, tuple(axes)))
 
 
-def expand(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def expand(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return the value where it only gets axes of one element."""
     value: Value = inputs[0]
     told = _told(inputs, 1)
@@ -145,7 +145,7 @@ def expand(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     return _viewed(value, value.seen.reshape(shape))
 
 
-def cut(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def cut(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return a part of the elements."""
     value = inputs[0]
     if len(inputs) > 1:
@@ -161,7 +161,7 @@ def cut(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]
     return _viewed(value, value.seen[tuple(chosen)])
 
 
-def split(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> list[Value]:
+def split(placer: Placer, node: Any, own: Own, inputs: Inputs) -> list[Value]:
     """Return parts along an axis."""
     value, axis, count = inputs[0], own.get("axis", 0), len(node.output)
     size = value.shape[axis]
@@ -176,7 +176,7 @@ def split(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[An
     return found
 
 
-def gather(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def gather(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return rows of a table, or one element of an axis, or some that follow each other."""
     data, numbers = inputs
     if isinstance(data, Constant) or isinstance(numbers, Value):
@@ -192,7 +192,7 @@ def gather(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[A
     return _viewed(data, data.seen[tuple(chosen)])
 
 
-def concat(placer: Placer, node: Any, own: Mapping[str, Any], inputs: Sequence[Any]) -> Value:
+def concat(placer: Placer, node: Any, own: Own, inputs: Inputs) -> Value:
     """Return columns side by side, or learned rows before others."""
     inputs = [each for each in inputs if prod(each.shape)] or inputs[:1]
     if len(inputs) == 1:
@@ -264,5 +264,5 @@ def _told(inputs: Sequence[Any], at: int) -> list[int]:
     return [int(size) for size in inputs[at].value.reshape(-1)]
 
 
-def _axes(own: Mapping[str, Any], inputs: Sequence[Any]) -> list[int]:
+def _axes(own: Own, inputs: Inputs) -> list[int]:
     return _told(inputs, 1) if len(inputs) > 1 else list(own.get("axes", []))
