@@ -9,7 +9,7 @@ a switch to a task, one inference, a change of the operating point.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
@@ -210,6 +210,7 @@ class Use:
 
 
 Pairs = tuple[tuple[str, int], ...]
+Counted = tuple[str, str, str]  # block, action, operator
 
 
 class Task(NamedTuple):
@@ -306,27 +307,27 @@ class Segment:
         return tuple({id(use): use for task in self.kinds[0] for use in task.uses}.values())
 
     @cached_property
-    def use_counts(self) -> tuple[tuple[Use, str, int], ...]:
-        """Each distinct use with an operator, and how often it stands in the operator's tasks."""
-        found: dict[tuple[int, str], tuple[Use, str, int]] = {}
-        for task, times in self._repeated:
-            for use in task.uses:
-                key = (id(use), task.operator)
-                found[key] = use, task.operator, times + (found[key][2] if key in found else 0)
-        return tuple(found.values())
-
-    @property
-    def _repeated(self) -> Iterator[tuple[Task, int]]:
-        """The first task of each kind, and how many there are."""
-        return zip(self.kinds[0], Counter(self.kinds[1]).values(), strict=True)
+    def keys(self) -> tuple[tuple[Counted, ...], ...]:
+        """What counts each use of the tasks of each kind."""
+        every = (((u.block, u.action, task.operator) for u in task.uses) for task in self.kinds[0])
+        return tuple(map(tuple, every))
 
     @cached_property
-    def amounts(self) -> Counter[tuple[str, str, str]]:
-        """Amounts by (block, action, operator) of one execution."""
-        total: Counter[tuple[str, str, str]] = Counter()
-        for task, times in self._repeated:
-            for use in task.uses:
-                total[use.block, use.action, task.operator] += use.amount * times
+    def use_counts(self) -> tuple[tuple[Use, Counted, int], ...]:
+        """Each distinct use with what counts it, and how often it stands in the tasks of that."""
+        times, uses = Counter[tuple[int, Counted]](), {id(use): use for use in self.distinct_uses}
+        repeated = Counter(self.kinds[1]).values()
+        for task, keys, count in zip(self.kinds[0], self.keys, repeated, strict=True):
+            for use, key in zip(task.uses, keys, strict=True):
+                times[id(use), key] += count
+        return tuple((uses[use], key, count) for (use, key), count in times.items())
+
+    @cached_property
+    def amounts(self) -> Counter[Counted]:
+        """Amounts of one execution."""
+        total: Counter[Counted] = Counter()
+        for use, key, times in self.use_counts:
+            total[key] += use.amount * times
         return total
 
     @cached_property

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Hashable, Mapping
 from dataclasses import field, replace
-from functools import cached_property
 from heapq import heappop, heappush
 from math import gcd
 from typing import Any
@@ -96,8 +95,16 @@ class SegmentRecord:
 class SegmentRun:
     """One execution of a segment; ``levels`` are bytes held by buffer and are brought forward.
 
-    The DRAM must be settled and its background taken when the object is made.
+    The DRAM must be settled and its background taken when the object is made. ``unit`` is what all
+    times are multiples of; 1 where they depend on a state.
     """
+
+    # An instance with a dictionary is a sixth slower: most of a run looks up its own attributes.
+    __slots__ = (
+        *("_begun", "_bursts", "_caused", "_dram_before", "_env", "_events", "_followers"),
+        *("_kinds", "_left", "_levels", "_machine", "_numbers", "_pending", "_plans", "_servers"),
+        *("_start", "_tasks", "_trace", "_turns", "_waits_for", "record", "unit"),
+    )
 
     def __init__(
         self,
@@ -114,18 +121,20 @@ class SegmentRun:
         self._trace = trace
         self._start = env.now
         self._servers = {id(use): _server(machine, use) for use in segment.distinct_uses}
+        self._bursts = machine.bursts
+        self.unit = self._unit()
         self._tasks, self._followers = segment.tasks, segment.followers
         self._kinds, self._waits_for = segment.kinds[1], list(segment.wait_counts)
         self._begun: list[int] = []
         self._left = len(segment.tasks)
-        self._caused: dict[tuple[int, int], Mapping[str, int]] = {}
+        self._caused: dict[int, dict[int, Mapping[str, int]]] = {}
         self._events: list[_Event] = []
         self._numbers = env.numbers()
         watch = self._note_turn if trace else None
         shared = {block for block, masters in segment.masters.items() if len(masters) > 1}
         self._turns = {
             block: TurnPort(machine.blocks[block], burst, watch)
-            for block, burst in machine.bursts.items()
+            for block, burst in self._bursts.items()
             if block in shared
         }
         if machine.dram_turn and machine.dram and machine.dram.name in shared:
@@ -135,13 +144,11 @@ class SegmentRun:
         self._dram_before = machine.dram.residency if machine.dram else Counter[str]()
         self.record = SegmentRecord(segment, peak=dict(levels))
 
-    @cached_property
-    def unit(self) -> Tick:
-        """What all times of the segment are multiples of; 1 where they depend on a state."""
+    def _unit(self) -> Tick:
         times = [ticks for _, ticks in self._servers.values()]
         if None in times:
             return 1
-        return gcd(*filter(None, times), *self._machine.bursts.values()) or 1
+        return gcd(*filter(None, times), *self._bursts.values()) or 1
 
     @property
     def bookings(self) -> Hashable:
@@ -149,7 +156,7 @@ class SegmentRun:
 
         In units: an outcome of as many others is the same at another pace.
         """
-        unit, bursts = self.unit, self._machine.bursts.items()
+        unit, bursts = self.unit, self._bursts.items()
         booked = tuple((s.name, t and t // unit) for s, t in self._servers.values())
         return (*booked, *((n, t // unit) for n, t in bursts), self._machine.dram_turn)
 
@@ -243,7 +250,8 @@ class SegmentRun:
         """Book a use that takes as long as a state says; return the tick of its outcome."""
         use = task.uses[number]
         start, last = server.book(use, now)
-        self._caused[task.id, number] = server.extra_amounts()
+        if extra := server.extra_amounts():
+            self._caused.setdefault(task.id, {})[number] = extra
         self.record.busy[use.block, use.action, task.operator] += server.free_at - start
         if self._trace:
             self._note(server.name, task, number, start, server.free_at)
@@ -259,7 +267,7 @@ class SegmentRun:
         if outcome > end:
             end = outcome
         if item.caused:
-            self._caused[task, item.number] = item.caused
+            self._caused.setdefault(task, {})[item.number] = item.caused
         if left > 1:
             self._pending[task] = left - 1, end
         elif end > now:
@@ -303,10 +311,10 @@ class SegmentRun:
         # A port in turns tells of a use when it ends, of all its stretches.
         record.spans.sort(key=_times_of)
         self._count()
-        for use, operator, times in record.segment.use_counts:
+        for use, key, times in record.segment.use_counts:
             server, ticks = self._servers[id(use)]
             if ticks:
-                record.busy[use.block, use.action, operator] += ticks * times
+                record.busy[key] += ticks * times
                 if use.block not in self._turns:
                     server.busy += ticks * times
         for name in {s.name for plan, _ in self._plans for s, t, _ in plan if t is not None}:
@@ -322,22 +330,19 @@ class SegmentRun:
 
     def _count(self) -> None:
         """Count what the tasks that began asked for and caused, in the order of their beginning."""
-        segment, amounts, seen = self.record.segment, self.record.amounts, set[int]()
+        segment, amounts = self.record.segment, self.record.amounts
         if sorted(self._begun) != list(range(len(segment.tasks))):
             raise ConservationError(f"segment '{segment.name}': not every task began exactly once")
-        causes = {task for task, _ in self._caused}
-        for number in self._begun:
-            kind = self._kinds[number]
-            if kind in seen and number not in causes:
-                continue
-            task = self._tasks[number]
-            for place, use in enumerate(task.uses):
-                key = (use.block, use.action, task.operator)
+        # Of a kind, which is of one queue, the first task begins first.
+        wanted = self._caused.keys() | {task.id for task in segment.kinds[0]}
+        asked, keys = segment.amounts, segment.keys
+        for number in filter(wanted.__contains__, self._begun):
+            caused = self._caused.get(number, {})
+            for place, key in enumerate(keys[self._kinds[number]]):
                 if key not in amounts:
-                    amounts[key] = segment.amounts[key]
-                for action, amount in self._caused.get((number, place), {}).items():
-                    amounts[use.block, action, task.operator] += amount
-            seen.add(kind)
+                    amounts[key] = asked[key]
+                for action, amount in caused[place].items() if place in caused else ():
+                    amounts[key[0], action, key[2]] += amount
 
     def _close_dram(self) -> None:
         dram, segment = self._machine.dram, self.record.segment
