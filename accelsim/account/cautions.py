@@ -97,11 +97,8 @@ def reloading(design: Design, run: Run) -> Reloading | None:
     bits = shared_bits(placements)
     for placement in placements:
         bits.update(placement.bits(task_specific=True))
-    needed = {
-        name: ceil_div(bits[name], 8)
-        for name, region in design.hardware.regions.items()
-        if region.kind == "parameters"
-    }
-    short = {n: size for n, size in needed.items() if size > design.hardware.regions[n].capacity}
-    rooms = {name: design.hardware.regions[name].capacity for name in short}
+    rooms = {n: r.capacity for n, r in design.hardware.regions.items() if r.kind == "parameters"}
+    needed = {name: ceil_div(bits[name], 8) for name in rooms}
+    short = {name: size for name, size in needed.items() if size > rooms[name]}
+    rooms = {name: rooms[name] for name in short}
     return Reloading(len(run.requests), switches, short, rooms)

@@ -89,10 +89,8 @@ def price(ledger: Ledger, prices: PriceList) -> EnergyAccount:
     for (block, _, state), ticks in ledger.clocks.items():
         if block in prices.cycles:
             clock[state, block] += cycle_joules(prices, block, ticks, state.point)
-    standby = {
-        state: to_seconds(ledger.dram_states[state]) * watts
-        for state, watts in prices.dram_states.items()
-    }
+    dram = ledger.dram_states
+    standby = {state: to_seconds(dram[state]) * w for state, w in prices.dram_states.items()}
     return EnergyAccount(ledger, spent, leakage, dict(clock), standby)
 
 

@@ -96,12 +96,8 @@ def step_bound(design: Design, task: str, rows: Sequence[int]) -> float:
     Of a table each reads a row of its own.
     """
     placement, found = design.placements[task], Counter[str]()
-    whole = {
-        parameter.name
-        for operator in design.graphs[task].operators
-        if operator.kind.reach is not Reach.TABLE
-        for parameter in operator.parameters
-    }
+    read = (one for one in design.graphs[task].operators if one.kind.reach is not Reach.TABLE)
+    whole = {parameter.name for operator in read for parameter in operator.parameters}
     for name, tensor in placement.tensors.items():
         for _ in rows[:1] if name in whole else rows:
             found += _bits(tensor, whole=name in whole)

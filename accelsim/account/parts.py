@@ -32,32 +32,13 @@ REFRESH = "refresh"
 # Each in the order of reports. What no part is called comes from leakage, clock, standby and, for
 # the purposes, from the program that ran.
 ROUND_PARTS = (
-    "compute",
-    "buffers",
-    "activation memory",
-    "parameter memories",
-    "bus and host",
-    "DRAM transfers",
-    "DRAM refresh",
-    "DRAM standby",
-    "leakage of parameter memories",
-    "leakage of the rest",
-    "clock",
-    "wake-up",
-)
+    "compute", "buffers", "activation memory", "parameter memories", "bus and host",
+    "DRAM transfers", "DRAM refresh", "DRAM standby", "leakage of parameter memories",
+    "leakage of the rest", "clock", "wake-up",
+)  # fmt: skip
 PURPOSES = (
-    "compute",
-    "memory accesses",
-    "bus and host",
-    "DRAM transfers",
-    "switch",
-    "wake-up",
-    "voltage scaling",
-    "memory leakage",
-    "logic leakage",
-    "clock",
-    "DRAM refresh",
-    "DRAM standby",
-)
+    "compute", "memory accesses", "bus and host", "DRAM transfers", "switch", "wake-up",
+    "voltage scaling", "memory leakage", "logic leakage", "clock", "DRAM refresh", "DRAM standby",
+)  # fmt: skip
 STATIC = "leakage and clock"
 POWER_PARTS = ("compute", "parameters", "buffers and activations", "bus and host", "DRAM", STATIC)

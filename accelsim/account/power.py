@@ -119,11 +119,8 @@ def _unasked_watts(shown: View) -> tuple[float, float]:
     for total in run.totals.values():
         for state, ticks in total.dram_residency.items():
             rest[state] -= ticks
-    refreshes = fsum(
-        amount * shown.prices.joules[key.block, key.action]
-        for key, amount in run.ledger.amounts.items()
-        if key.program == "idle"
-    )
+    idle = ((key, n) for key, n in run.ledger.amounts.items() if key.program == "idle")
+    refreshes = fsum(n * shown.prices.joules[key.block, key.action] for key, n in idle)
     seconds = to_seconds(sum(rest.values()))
     unasked = shown.prices.standby(rest) / seconds if seconds else 0.0
     return unasked, refreshes / to_seconds(run.makespan)

@@ -182,11 +182,8 @@ def _supplies_of(
     logic = hardware.site.logic
     gated = {name: _left(sheet, power, logic) for name, sheet in sheets.items()}
     usual = dict.fromkeys(sheets, power.retention.leakage_fraction) if power.retention else gated
-    retained = {
-        name: usual[name] if sheet.kept is None else sheet.kept
-        for name, sheet in sheets.items()
-        if sheet.retained
-    }
+    kept = {name: sheet.kept for name, sheet in sheets.items() if sheet.retained}
+    retained = {name: usual[name] if left is None else left for name, left in kept.items()}
     always_on = frozenset(name for name, sheet in sheets.items() if sheet.always_on)
     return Supplies(power, gated, voltages, losses, periods, scaled, retained, always_on, rewriting)
 

@@ -114,10 +114,8 @@ def parse_document(text: str, path: Path) -> Document:
     if read.empty:
         raise ConfigError(f"{path}:1: the file is empty; expected a YAML mapping")
     if not isinstance(read.data, dict):
-        raise ConfigError(
-            f"{path}:{read.lines[()]}: expected a YAML mapping ('key: value'), "
-            f"got {describe(read.data)}"
-        )
+        wanted = "expected a YAML mapping ('key: value')"
+        raise ConfigError(f"{path}:{read.lines[()]}: {wanted}, got {describe(read.data)}")
     places = {key: Place(str(path), line) for key, line in read.lines.items()}
     return Document(read.data, places, path, [path])
 

@@ -96,11 +96,8 @@ def kept(store: dict[str, Any], what: str, key: object, make: Callable[[], Made]
 
 def digests(seen: Seen) -> dict[str, str]:
     """Return the SHA-256 of every file that was read, by its path."""
-    return {
-        path: found.hex()
-        for (what, path), found in seen.items()
-        if what == "content" and isinstance(found, bytes)
-    }
+    read = ((path, found) for (what, path), found in seen.items() if what == "content")
+    return {path: found.hex() for path, found in read if isinstance(found, bytes)}
 
 
 def read_bytes(path: Path) -> bytes:

@@ -26,7 +26,5 @@ def check_whole(folder: Path) -> None:
     """Raise ConfigError for a folder whose files may be of two runs: a kill while they changed."""
     between = sorted(name for name, digests in written(folder).items() if len(set(digests)) != 1)
     if between:
-        raise ConfigError(
-            f"{folder}: a run was killed while it replaced {', '.join(between)}; the files may be "
-            "of two runs: run it again into this folder"
-        )
+        wrong = f"{folder}: a run was killed while it replaced {', '.join(between)}"
+        raise ConfigError(f"{wrong}; the files may be of two runs: run it again into this folder")

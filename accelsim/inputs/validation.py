@@ -100,11 +100,8 @@ def validate(
         return kind.model_validate({**document.data, **known} if known else document.data)
     except ValidationError as error:
         problems = [(_path_in(document.data, each), each) for each in error.errors()]
-        renamed = {
-            (*path[:-1], guess_key(document.data, kind, path))
-            for path, problem in problems
-            if problem["type"] == "extra_forbidden"
-        }
+        unknown = (path for path, problem in problems if problem["type"] == "extra_forbidden")
+        renamed = {(*path[:-1], guess_key(document.data, kind, path)) for path in unknown}
         found = [
             (place.file, place.line or 0, f"{place}: {format_path(at)}: {' '.join(text.split())}")
             for path, problem in problems

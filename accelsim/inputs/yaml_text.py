@@ -184,10 +184,8 @@ class YamlReader:
         if not key:
             raise self._error(_line(event), "a key is empty; expected 'key: value'", path)
         if key == "<<" and not event.style:
-            message = (
-                "merge keys ('<<') are not part of YAML 1.2; write the keys out, "
-                "or let an alias stand for the whole value"
-            )
+            advice = "write the keys out, or let an alias stand for the whole value"
+            message = f"merge keys ('<<') are not part of YAML 1.2; {advice}"
             raise self._error(_line(event), message, path)
         return key
 

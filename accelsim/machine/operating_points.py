@@ -117,11 +117,8 @@ class ClockLaw(ConfigModel):
             most = self.fastest(voltage)
             if frequency > most or not most:
                 allowed = f"at most {format_si(most, 'Hz')}" if most else self._no_clock
-                yield (
-                    path,
-                    f"{format_si(frequency, 'Hz')} does not go with {voltage:g} V, where clock.law "
-                    f"allows {allowed}; change one of the two",
-                )
+                wrong = f"{format_si(frequency, 'Hz')} does not go with {voltage:g} V"
+                yield path, f"{wrong}, where clock.law allows {allowed}; change one of the two"
 
 
 class ClockConfig(ConfigModel):

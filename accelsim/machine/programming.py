@@ -40,10 +40,8 @@ def programming_cost(region: Region, bits: int) -> ProgrammingCost:
     for more bits than the memory holds.
     """
     if bits > 8 * region.capacity:
-        raise ConfigError(
-            f"{bits} bits do not fit memory '{region.name}' of {8 * region.capacity} bits; "
-            "enlarge it or place less there"
-        )
+        wrong = f"{bits} bits do not fit memory '{region.name}' of {8 * region.capacity} bits"
+        raise ConfigError(f"{wrong}; enlarge it or place less there")
     array, device = region.array, region.array.device
     steps = device.verify_steps.at(array.grade) if device.verify_steps else 1
     words = ceil_div(bits, array.word * region.lanes)

@@ -172,10 +172,8 @@ class MachineSections(ConfigModel):
             return ""
         wanted = _names_of(kind)
         has = "has none" if found is None else f"has one of kind {found.model_dump()['kind']}"
-        return (
-            f"{self.accelerator} needs a component '{name}' of kind {wanted}, the machine {has}; "
-            f"write '{name}: {{kind: {wanted}, ...}}'"
-        )
+        wrong = f"{self.accelerator} needs a component '{name}' of kind {wanted}, the machine {has}"
+        return f"{wrong}; write '{name}: {{kind: {wanted}, ...}}'"
 
     def changed(self, **parts: Any) -> Self:
         """Return the machine with other sections or components; None removes one.

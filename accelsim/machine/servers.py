@@ -34,10 +34,8 @@ class Machine:
         self.blocks: dict[str, Server] = {}
         for (name, _), server in self._ports.items():
             if server.name in self.blocks:
-                raise ConfigError(
-                    f"component '{name}' calls a server '{server.name}', as another is called; "
-                    f"begin its name with '{name}'"
-                )
+                wrong = f"component '{name}' calls a server '{server.name}', as another is called"
+                raise ConfigError(f"{wrong}; begin its name with '{name}'")
             self.blocks[server.name] = server
         for server in self.blocks.values():
             server.connect(self.port)

@@ -224,10 +224,8 @@ def _between(colder: Array, hotter: Array, temperature: float) -> Array:
     at most (SEAL-UCSB/NVSim 4bc8fbb, Technology.cpp).
     """
     share = (temperature - colder.temperature) / (hotter.temperature - colder.temperature)
-    figures = {
-        name: getattr(colder, name) ** (1 - share) * getattr(hotter, name) ** share
-        for name in Figures._fields
-    }
+    ends = {name: (getattr(colder, name), getattr(hotter, name)) for name in Figures._fields}
+    figures = {name: cold ** (1 - share) * hot**share for name, (cold, hot) in ends.items()}
     said = f"{temperature:g} K lies between the table's {colder.temperature:g} and "
     warnings = (*hotter.warnings, f"{said}{hotter.temperature:g} K")
     beyond = (*hotter.beyond, warnings[-1])
@@ -244,10 +242,8 @@ def find_conditions(technology: MemoryTechnology, wanted: Conditions) -> tuple[C
         others = [] if bits in known else technologies_with(bits)
         has = f"{', '.join(others)} {'have' if others[1:] else 'has'} such cells"
         hint = f"{has}: name it as technology; " if others else ""
-        raise ConfigError(
-            f"{technology.name}: no arrays of {wanted}; {hint}{technology.path.name} has: "
-            f"{'; '.join(map(str, technology.tables))}"
-        )
+        advice = f"{hint}{technology.path.name} has: {'; '.join(map(str, technology.tables))}"
+        raise ConfigError(f"{technology.name}: no arrays of {wanted}; {advice}")
     return conditions
 
 
@@ -271,10 +267,8 @@ def _find_columns(technology: MemoryTechnology, conditions: Conditions, target: 
         return targets[target]
     close = difflib.get_close_matches(target, targets, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
-    raise ConfigError(
-        f"{technology.name}: no arrays optimised for '{target}' with {conditions}: "
-        f"{hint}known: {', '.join(targets)}"
-    )
+    wrong = f"no arrays optimised for '{target}' with {conditions}"
+    raise ConfigError(f"{technology.name}: {wrong}: {hint}known: {', '.join(targets)}")
 
 
 def _check_capacity(

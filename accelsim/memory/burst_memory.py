@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar, cast
 
 from pydantic import Field, model_validator
 
@@ -47,12 +47,9 @@ class Stated(ConfigModel, Generic[Value]):
 
     def of(self, kind: CurrentKind) -> Value:
         """Return the current of a kind, or the other where the source has one kind alone."""
-        asked, other = self.typical, self.maximum
-        if kind == "maximum":
-            asked, other = other, asked
-        found = other if asked is None else asked
-        assert found is not None
-        return found
+        asked: Value | None = getattr(self, kind)
+        only = self.maximum if self.typical is None else self.typical
+        return cast(Value, only if asked is None else asked)
 
 
 class Access(ConfigModel):

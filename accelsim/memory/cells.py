@@ -53,10 +53,8 @@ class CellChoice(ConfigModel):
     @model_validator(mode="after")
     def _one_home(self) -> Self:
         if len(self.high) > 1:
-            raise ValueError(
-                f"high has {len(self.high)} spans, but a role has one memory for leading bits; "
-                "keep one span"
-            )
+            wrong = f"high has {len(self.high)} spans, but a role has one memory for leading bits"
+            raise ValueError(f"{wrong}; keep one span")
         return self
 
     @property
@@ -84,10 +82,8 @@ def cut(bits: int, kind: int, partial_cells: Partial) -> list[int]:
     """Return the bits in each cell of a span, of ``kind`` bits. Raises ConfigError if refused."""
     whole, rest = divmod(bits, kind)
     if rest and partial_cells == "refuse":
-        raise ConfigError(
-            f"{bits} bits do not divide into cells of {kind} bits: the last would hold {rest}; "
-            "choose other bits_per_cell or set partial_cells: allow"
-        )
+        wrong = f"{bits} bits do not divide into cells of {kind} bits: the last would hold {rest}"
+        raise ConfigError(f"{wrong}; choose other bits_per_cell or set partial_cells: allow")
     return [kind] * whole + ([rest] if rest else [])
 
 

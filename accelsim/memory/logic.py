@@ -51,71 +51,69 @@ class Circuit(ConfigModel):
     area: SquareMeters
 
 
-class Mac(ConfigModel):
+class Sourced(ConfigModel):
+    """Figures, and where they come from."""
+
+    source: str
+
+
+class Mac(Sourced):
     """A multiplier with its share of the adders."""
 
     energy: EnergyRange
     area: SquareMeters
-    source: str
 
 
-class FlipFlop(ConfigModel):
+class FlipFlop(Sourced):
     """A bit of a register: each cycle, each change of its content, its share of the clock tree."""
 
     clock: EnergyRange
     data: EnergyRange
     clock_tree: EnergyRange
     area: SquareMeters
-    source: str
 
 
-class RegisterBits(ConfigModel):
+class RegisterBits(Sourced):
     """Bits of registers for each MAC and each lane; bits that change in a useful operation."""
 
     bits_per_mac: Line[Number]
     bits_per_lane: Line[Number]
     changes: Line[Number]
-    source: str
 
 
-class Banks(ConfigModel):
+class Banks(Sourced):
     """The least energy of a bit of a buffer."""
 
     energy_per_bit: EnergyRange
-    source: str
 
 
-class Wires(ConfigModel):
+class Wires(Sourced):
     """Energy of one bit over one millimetre; the way from a buffer to the datapath [m]."""
 
     energy_per_bit_mm: EnergyRange
     operand_length: Line[Meters]
-    source: str
 
 
-class LaneControl(ConfigModel):
+class LaneControl(Sourced):
     """Control of a datapath: energy of a cycle for each lane."""
 
     energy_per_lane: EnergyRange
-    source: str
 
 
-class PerCycle(ConfigModel):
+class PerCycle(Sourced):
     """Energy of a cycle."""
 
     energy: EnergyRange
-    source: str
 
 
-class DramInterface(ConfigModel):
+class DramInterface(Sourced):
     """Controller and PHY of a DRAM channel: energy of a bit; power while their clocks run [W]."""
 
     energy_per_bit: EnergyRange
     power: Line[Watts]
-    source: str
 
 
-class Arithmetic(ConfigModel):
+class Arithmetic(Sourced):
     """Circuits of one node and supply; ``factor`` on their energies once they are scaled."""
 
     node: Meters
@@ -125,18 +123,16 @@ class Arithmetic(ConfigModel):
     multiply_8_bit: Circuit
     multiply_32_bit: Circuit
     factor: Line[Number]
-    source: str
 
 
-class LogicLeakage(ConfigModel):
+class LogicLeakage(Sourced):
     """Leakage per area at a supply, taken from an array technology."""
 
     like: str
     voltage: Volts
-    source: str
 
 
-class PowerSwitch(ConfigModel):
+class PowerSwitch(Sourced):
     """Open switches, a ``share`` as wide as the transistors that they switch, and their leakage."""
 
     share: Annotated[float, Field(ge=0, le=1)]
@@ -144,7 +140,6 @@ class PowerSwitch(ConfigModel):
     temperature: Kelvin
     leakage_per_um: Watts
     doubling: Kelvin
-    source: str
 
     def leakage(self, temperature: float) -> float:
         """Return what the switches of a square meter leak at a temperature [K], in W/m2."""

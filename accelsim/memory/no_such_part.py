@@ -91,10 +91,8 @@ class Limit:
     def _text(self, value: float, is_: str, wanted: str, limit: float) -> str:
         shown = partial(format_si, unit=self.unit, digits=4) if self.unit else "{:g}".format
         given, known = shown(value), shown(limit)
-        return (
-            f"{given} is {is_} than {known}, {self.said}; expected {wanted} {known}: "
-            "correct it by the data sheet"
-        )
+        advice = f"expected {wanted} {known}: correct it by the data sheet"
+        return f"{given} is {is_} than {known}, {self.said}; {advice}"
 
 
 @dataclass(frozen=True)
@@ -191,10 +189,8 @@ def refuse(document: Document, problems: Iterable[tuple[KeyPath, str]]) -> None:
     first: dict[KeyPath, str] = {}
     for path, text in problems:
         first.setdefault(path, text)
-    lines = [
-        (document.place(path).line or 0, str(document.error(path, text)))
-        for path, text in first.items()
-    ]
+    known = first.items()
+    lines = [(document.place(at).line or 0, str(document.error(at, text))) for at, text in known]
     if lines:
         raise ConfigError("\n".join(text for _, text in sorted(lines)))
 

@@ -50,10 +50,8 @@ def as_stated(technology: MemoryTechnology, wanted: Conditions, target: str) -> 
     known = technology.stated.items()
     stated, targets = min(known, key=lambda each: _distance(each[0], each[1], wanted, target))
     own = next((name for name in (target, ANY) if name in targets), min(targets))
-    columns = {
-        word: tuple(replace(row, target=target) for row in rows)
-        for word, rows in targets[own].items()
-    }
+    words = targets[own].items()
+    columns = {word: tuple(replace(row, target=target) for row in rows) for word, rows in words}
     said = list(_differences(stated, wanted))
     said += [f"optimised for {own}, not {target}"] if own not in (target, ANY) else []
     device = technology.devices[stated.bits_per_cell]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache, reduce
+from itertools import islice
 from operator import xor
 from typing import TYPE_CHECKING, Literal
 
@@ -107,10 +108,8 @@ def _secded_columns(word: int) -> tuple[int, ...]:
     """
     parity = 1 << (Code("secded", word).check_bits - 1)
     positions = (place for place in range(3, 2 * parity) if place & (place - 1))
-    return tuple(
-        place if place.bit_count() % 2 else place | parity
-        for place, _ in zip(positions, range(word), strict=False)
-    )
+    places = islice(positions, word)
+    return tuple(place if place.bit_count() % 2 else place | parity for place in places)
 
 
 def _field_bits(word: int, correctable: int) -> int:
@@ -217,9 +216,6 @@ def uncorrectable_probability(cells: Iterable[tuple[BitFlips, int]], correctable
         wrong = flips.one + flips.more
         for _ in range(count):
             more += wrong_bits[-1] * flips.one + sum(wrong_bits) * flips.more
-            fewer = [0.0, *wrong_bits[:-1]]
-            wrong_bits = [
-                own * (1 - wrong) + below * flips.one
-                for own, below in zip(wrong_bits, fewer, strict=True)
-            ]
+            fewer = zip(wrong_bits, [0.0, *wrong_bits[:-1]], strict=True)
+            wrong_bits = [own * (1 - wrong) + below * flips.one for own, below in fewer]
     return more

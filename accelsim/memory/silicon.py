@@ -18,16 +18,16 @@ Number = Annotated[float, Field(gt=0)]
 Value = TypeVar("Value")
 _MIB = 2**20
 _WRITING = ("write_latency", "write_energy", "device")
-# What each line of a cell is a figure of.
+# What each line of a cell is a figure of, and what it is stated for.
 _FIGURES = {
-    "area_multiplier": "area",
-    "area_per_bit": "area",
-    "read_latency": "read_latency",
-    "read_energy_per_bit": "read_energy",
-    "write_time_per_bit": "write_latency",
-    "write_energy_per_bit": "write_energy",
-    "leakage_per_mebibyte": "leakage",
-    "retention_per_mebibyte": "retained_leakage",
+    "area_multiplier": ("area", "NVSim's area"),
+    "area_per_bit": ("area", "bits"),
+    "read_latency": ("read_latency", "array"),
+    "read_energy_per_bit": ("read_energy", "word"),
+    "write_time_per_bit": ("write_latency", "word"),
+    "write_energy_per_bit": ("write_energy", "word"),
+    "leakage_per_mebibyte": ("leakage", "mebibytes"),
+    "retention_per_mebibyte": ("retained_leakage", "mebibytes"),
 }
 
 
@@ -74,10 +74,12 @@ class SiliconCell(ConfigModel):
         """Refuse a figure with a typical value and no other grade: NVSim's would stand in."""
         wrong = [
             ((line,), f"no '{grade}' of '{figure}'; repeat the nearest that was measured")
-            for line, figure in _FIGURES.items()
+            for line, (figure, _) in _FIGURES.items()
             for grade in ("low", "high")
             if _at(getattr(self, line), "typical") is not None
-            and all(_at(getattr(self, n), grade) is None for n in _FIGURES if _FIGURES[n] == figure)
+            and all(
+                _at(getattr(self, n), grade) is None for n in _FIGURES if _FIGURES[n][0] == figure
+            )
         ]
         if wrong:
             raise RuleError(*wrong)
@@ -129,24 +131,21 @@ def written_as_built(array: Array, measurements: str = "silicon") -> Array | Non
 
 def _found(file: Silicon, cell: SiliconCell, array: Array) -> dict[str, Any]:
     """Return the figures of an array that were measured, at its grade and temperature."""
-    bits, size, grade = 8 * array.capacity, array.capacity / _MIB, array.grade
+    grade = array.grade
     doubling = file.leakage.doubling.at(grade)
     heat = 2 ** ((array.temperature - file.leakage.temperature) / doubling) if doubling else 1.0
     scales = {
-        "area_multiplier": array.area,
-        "area_per_bit": bits,
-        "read_latency": 1,
-        "read_energy_per_bit": array.word,
-        "write_time_per_bit": array.word,
-        "write_energy_per_bit": array.word,
-        "leakage_per_mebibyte": size * heat,
-        "retention_per_mebibyte": size * heat,
+        "NVSim's area": array.area,
+        "bits": 8 * array.capacity,
+        "array": 1,
+        "word": array.word,
+        "mebibytes": array.capacity / _MIB * heat,
     }
     found: dict[str, Any] = {}
-    for line, scale in scales.items():
+    for line, (figure, per) in _FIGURES.items():
         value = _at(getattr(cell, line), grade)
         if value is not None:
-            found[_FIGURES[line]] = value * scale
+            found[figure] = value * scales[per]
     if "write_energy" in found:
         # The measured write has its pulses and verifying reads in it.
         changes = {"write_pulse": None, "verify_steps": None, "write_energy": None}

@@ -61,19 +61,15 @@ class StorageFormat(ConfigModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.cells.high_bits >= self.bits:
-            raise ValueError(
-                f"cells.high takes {self.cells.high_bits} of {self.bits} bits; leave one or more "
-                "for the other memory"
-            )
+            wrong = f"cells.high takes {self.cells.high_bits} of {self.bits} bits"
+            raise ValueError(f"{wrong}; leave one or more for the other memory")
         if self.format == "dense" and self.density != 1.0:
             raise ValueError(
                 f"density {self.density} has no effect on a dense tensor; use format: bitmask"
             )
         if self.groups and (self.format != "dense" or self.cells.high_bits):
-            raise ValueError(
-                "groups of values with a scale are known of dense tensors in cells of one kind; "
-                "use format: dense, and leave cells.high out"
-            )
+            wrong = "groups of values with a scale are known of dense tensors in cells of one kind"
+            raise ValueError(f"{wrong}; use format: dense, and leave cells.high out")
         return self
 
 
@@ -157,20 +153,16 @@ def packing(
     """
     high = how.cells.high_bits
     unit = {"values": how.bits - high, "masks": 1, "high": high}[part]
-    if bits_per_cell is None:
-        return Packing(
-            unit, unit, groups=how.groups, scale_array=how.groups.bits if how.groups else 0
-        )
-    taken = unit
+    kind, taken = bits_per_cell or 1, unit
     if part != "masks":
-        taken = bits_per_cell * len(cut(unit, bits_per_cell, how.cells.partial_cells))
-    scale = ceil_div(how.groups.bits, bits_per_cell) * bits_per_cell if how.groups else 0
+        taken = kind * len(cut(unit, kind, how.cells.partial_cells))
+    scale = ceil_div(how.groups.bits, kind) * kind if how.groups else 0
     plain = Packing(unit, taken, groups=how.groups, scale_array=scale)
     scheme = how.protection.masks if part == "masks" else how.protection.values
     code = how.protection.code(scheme)
-    if code is None:
+    if bits_per_cell is None or code is None:
         return plain
-    checks = ceil_div(code.check_bits, bits_per_cell) * bits_per_cell
+    checks = ceil_div(code.check_bits, kind) * kind
     return replace(plain, code=code, check_array=checks, decoder_cycles=decoder_cycles)
 
 

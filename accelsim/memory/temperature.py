@@ -16,10 +16,8 @@ def _rising(figures: dict[float, float]) -> dict[float, float]:
     known = sorted(figures.items())
     for (cold, more), (hot, less) in pairwise(known):
         if less < more:
-            raise ValueError(
-                f"{less:g} A at {hot:g} K is less than {more:g} A at {cold:g} K; "
-                "expected no less of a hotter part"
-            )
+            wrong = f"{less:g} A at {hot:g} K is less than {more:g} A at {cold:g} K"
+            raise ValueError(f"{wrong}; expected no less of a hotter part")
     return figures
 
 

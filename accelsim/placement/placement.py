@@ -324,16 +324,10 @@ def _together(
     """Yield what must lie on the chip at a time."""
     models = by_model(placements.values())
     for task, placement in placements.items():
-        shared = {
-            f"model {name}": other.shared_tensors
-            for name, other in models.items()
-            if name != placement.model and not other.swapped
-        }
-        others = {
-            f"task {other}, pinned": list(placements[other].task_tensors)
-            for other in pinned
-            if other != task
-        }
+        rest = (m for m in models.values() if m.model != placement.model and not m.swapped)
+        shared = {f"model {each.model}": each.shared_tensors for each in rest}
+        tensors = {other: list(placements[other].task_tensors) for other in pinned if other != task}
+        others = {f"task {other}, pinned": each for other, each in tensors.items()}
         yield list(_parts({**shared, f"task {task}": _shared_first(placement), **others}))
     if not hardware.has_cold_home:
         why, resident = "without dram all tasks stay on the chip", _all_resident(placements)

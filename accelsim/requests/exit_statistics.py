@@ -76,10 +76,8 @@ def _interpolated_mean(task: str, threshold: float) -> float:
     means = sorted((at / 1000, row["mean"]) for (name, at), (row,) in table.items() if name == task)
     if not means:
         tasks = dict.fromkeys(name for name, _ in (*_table("edgebert_exit_layers.csv"), *table))
-        raise ValueError(
-            f"no exit layers of task '{task}' were measured, only of {', '.join(tasks)}; give its "
-            "mean, such as {mean: 6}"
-        )
+        wrong = f"no exit layers of task '{task}' were measured, only of {', '.join(tasks)}"
+        raise ValueError(f"{wrong}; give its mean, such as {{mean: 6}}")
     for (low, first), (high, last) in pairwise(means):
         if low <= threshold <= high:
             return first + (last - first) * (threshold - low) / (high - low)

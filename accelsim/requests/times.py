@@ -67,10 +67,8 @@ def parse_time_from_zero(text: str, unit: str | None = None) -> Tick:
     if ticks < 0:
         raise UnitError(f"{text} is negative; times count from the start, 0 s")
     if ticks > LONGEST:
-        raise UnitError(
-            f"{text} is too large; expected at most 1e7 s; requests.origin: first counts dates "
-            "and Unix times from the first arrival"
-        )
+        advice = "requests.origin: first counts dates and Unix times from the first arrival"
+        raise UnitError(f"{text} is too large; expected at most 1e7 s; {advice}")
     return ticks
 
 

@@ -110,19 +110,11 @@ def _requests(
     rows.reverse()
     while rows:
         row, task = rows.pop(), next(tasks)
-        deadline = None if row.deadline is None else row.deadline - start
+        arrival, deadline = row.arrival - start, row.deadline
+        deadline = None if deadline is None else deadline - start
+        more = (row.exit_layer, row.predicted_layer, deadline, row.new_tokens)
         for tokens in _lengths(row.tokens, context.sequence_length, form.too_long):
-            yield Request(
-                number,
-                task or row.task,
-                row.arrival - start,
-                tokens,
-                0,
-                row.exit_layer,
-                row.predicted_layer,
-                deadline,
-                row.new_tokens,
-            )
+            yield Request(number, task or row.task, arrival, tokens, 0, *more)
             number += 1
 
 

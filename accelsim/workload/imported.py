@@ -61,10 +61,8 @@ def with_adapters(document: Document) -> Document:
     data = dict(document.data)
     for section in ("cases", "tasks"):
         if isinstance(owners := data.get(section), dict):
-            data[section] = {
-                name: _with_adapter(document, (section, name), owner)
-                for name, owner in owners.items()
-            }
+            known = owners.items()
+            data[section] = {n: _with_adapter(document, (section, n), each) for n, each in known}
     return replace(document, data=data)
 
 
@@ -109,27 +107,23 @@ def _has_weights(path: Path) -> bool:
 
 def _with_own_weights(cases: Any, model: str, folder: str) -> Any:
     """Return cases of several models in which one has the weights of its folder, if any."""
-    if not isinstance(cases, dict):
-        return cases
-    found = {}
-    for name, case in cases.items():
+    found = dict(cases) if isinstance(cases, dict) else cases
+    for name, case in found.items() if isinstance(cases, dict) else ():
         models = case.get("models", {}) if isinstance(case, dict) else None
         own = models.get(model, {}) if isinstance(models, dict) else None
         if isinstance(models, dict) and isinstance(own, dict):
-            asked = own.get("weights", case.get("weights"))
-            if isinstance(asked, dict):
-                own = {**own, "weights": {"shared": [folder], **asked}}
-                case = {**case, "models": {**models, model: own}}
-        found[name] = case
+            new = _given({**own, "weights": own.get("weights", case.get("weights"))}, folder)
+            if isinstance(new["weights"], dict):
+                found[name] = {**case, "models": {**models, model: new}}
     return found
 
 
 def _with_weights(cases: Any, folder: str) -> Any:
-    if not isinstance(cases, dict):
-        return cases
-    return {
-        name: {**case, "weights": {"shared": [folder], **case["weights"]}}
-        if isinstance(case, dict) and isinstance(case.get("weights"), dict)
-        else case
-        for name, case in cases.items()
-    }
+    known = cases.items() if isinstance(cases, dict) else ()
+    return {name: _given(case, folder) for name, case in known} or cases
+
+
+def _given(owner: Any, folder: str) -> Any:
+    """Return who asks for weights with those of a folder, unless it names others."""
+    asked = owner.get("weights") if isinstance(owner, dict) else None
+    return {**owner, "weights": {"shared": [folder], **asked}} if isinstance(asked, dict) else owner

@@ -142,7 +142,5 @@ def wrong_choices(workload: WorkloadSections) -> Iterator[tuple[KeyPath, str]]:
             if case.weights and getattr(case.weights, key):
                 where = f"cases.{name}.models.{first}.weights.{key}"
                 told = f"name them in {where}, and those of others likewise"
-                yield (
-                    ("cases", name, "weights", key),
-                    f"files hold the weights of one model; {told}",
-                )
+                path = ("cases", name, "weights", key)
+                yield path, f"files hold the weights of one model; {told}"

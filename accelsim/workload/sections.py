@@ -43,10 +43,8 @@ class WorkloadSections(ServiceConfig):
     @classmethod
     def _names_a_folder(cls, name: str) -> str:
         if not _FOLDER_NAME.fullmatch(name):
-            raise ValueError(
-                f"{describe(name)} cannot name the folder of the results; expected up to 100 "
-                "letters, digits, '_', '-' and '.', not beginning with '.'"
-            )
+            advice = "expected up to 100 letters, digits, '_', '-' and '.', not beginning with '.'"
+            raise ValueError(f"{describe(name)} cannot name the folder of the results; {advice}")
         return name
 
     @model_validator(mode="before")

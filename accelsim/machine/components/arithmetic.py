@@ -28,11 +28,5 @@ def logic_datasheet(
     prices: Mapping[str, Price], area: float, cycle: float, lines: Iterable[str], site: Site
 ) -> Datasheet:
     """Return the datasheet of logic: area [m2], J of a clock cycle, lines of the account."""
-    return Datasheet(
-        Part.COMPUTE,
-        prices,
-        area=area,
-        leakage=area * site.logic.leakage,
-        cycle=cycle,
-        source=site.logic.sources_of(*lines, "leakage"),
-    )
+    leakage, source = area * site.logic.leakage, site.logic.sources_of(*lines, "leakage")
+    return Datasheet(Part.COMPUTE, prices, area, leakage, cycle, source=source)

@@ -82,10 +82,8 @@ class BufferConfig(Block):
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return a server for each direction: loads go to the half that is not read."""
         region, scales = self.region(name, site), follows_supply(self.region(name, site), site)
-        return {
-            port: BufferPort(f"{name}.{port}", region, site.period, scales=scales)
-            for port in ("read", "write")
-        }
+        ports = {port: f"{name}.{port}" for port in ("read", "write")}
+        return {p: BufferPort(n, region, site.period, scales=scales) for p, n in ports.items()}
 
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A vector costs a whole access; buffers count bytes, as zero lanes are not accessed.

@@ -60,10 +60,8 @@ class DramConfig(Component):
         cost = prices(part, self.devices, part.self_refresh_factor(kelvin, self.refreshed))
         bytes_moved = Price("bytes", 0.0, paid_elsewhere=True)
         burst = 8 * part.organisation.burst_size * self.devices * logic.interface_bit
-        commands = {
-            action: Price("commands", joules + burst * (action in _BURSTS))
-            for action, joules in cost["joules"].items()
-        }
+        joules = cost["joules"].items()
+        commands = {a: Price("commands", j + burst * (a in _BURSTS)) for a, j in joules}
         return Datasheet(
             Part.DRAM,
             {"read": bytes_moved, "write": bytes_moved, **commands},

@@ -30,9 +30,5 @@ class HostConfig(ClockedBlock):
     def datasheet(self, name: str, site: Site) -> Datasheet:
         """A register write charges 32 wires of the bus's length; the processor takes its cycles."""
         write = Price("register_writes", _REGISTER_BITS * (site.logic.wire * site.wire_length))
-        return Datasheet(
-            Part.HOST,
-            {"register_write": write},
-            cycle=site.logic.host,
-            source=site.logic.sources_of("host", "wires"),
-        )
+        source = site.logic.sources_of("host", "wires")
+        return Datasheet(Part.HOST, {"register_write": write}, cycle=site.logic.host, source=source)

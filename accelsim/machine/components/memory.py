@@ -49,10 +49,8 @@ class MemoryConfig(Component):
     @model_validator(mode="after")
     def _whole_banks(self) -> MemoryConfig:
         if self.capacity % self.banks:
-            raise ValueError(
-                f"capacity of {self.capacity} B does not divide into {self.banks} equal banks; "
-                "change one of the two"
-            )
+            wrong = f"capacity of {self.capacity} B does not divide into {self.banks} equal banks"
+            raise ValueError(f"{wrong}; change one of the two")
         return self
 
     def rewritten_every(self, retention: float | None) -> float:

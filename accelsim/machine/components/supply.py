@@ -55,10 +55,8 @@ class BuckConfig(ConfigModel):
     def _has_no_input(cls, given: Any) -> Any:
         """Tell of a kind that was changed alone as one problem."""
         if isinstance(given, dict) and "input" in given and "efficiency" not in given:
-            raise ValueError(
-                "a buck has an efficiency where an ldo has an input; write the whole section, "
-                "such as regulator={kind: buck, efficiency: 0.88}"
-            )
+            advice = "write the whole section, such as regulator={kind: buck, efficiency: 0.88}"
+            raise ValueError(f"a buck has an efficiency where an ldo has an input; {advice}")
         return given
 
     def drawn(self, voltage: float) -> float:

@@ -384,10 +384,8 @@ class DramChannel:
 
     def _check_range(self, address: int, size: int) -> None:
         if address < 0 or size < 1:
-            raise ProgramError(
-                f"DRAM access of {size} B at address {address}: expected at least 1 B at address "
-                "0 or above"
-            )
+            where = f"DRAM access of {size} B at address {address}"
+            raise ProgramError(f"{where}: expected at least 1 B at address 0 or above")
         excess = address + size - self._capacity
         if excess > 0:
             kept = "" if self._share == "all" else f", of which {self._share} is refreshed"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from accelsim.memory.imports.points import Entry, Fields, Found, Point, plain, table_rows
+from accelsim.memory.tables import ANY
 
 MARK, TABLE_MARK = "Access time (ns)", "Tech node (nm)"
 _ROADMAPS = {"0": "HP", "1": "LSTP", "2": "LOP"}
@@ -76,14 +77,8 @@ def _point(
         "write_energy_pJ": fields.number(write).scaleb(3),
         "leakage_mW": leakage * fields.count(banks),
     }
-    return Point(
-        fields.count(capacity),
-        word,
-        figures,
-        node=f"{plain(fields.number(node))} nm",
-        roadmap=roadmap,
-        temperature=f"{temperature} K" if temperature else None,
-    )
+    nanometers, kelvin = f"{plain(fields.number(node))} nm", temperature and f"{temperature} K"
+    return Point(fields.count(capacity), word, figures, ANY, 1, nanometers, roadmap, kelvin)
 
 
 def _entries(text: str) -> tuple[dict[str, Entry], str]:

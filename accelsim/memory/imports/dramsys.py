@@ -169,13 +169,10 @@ def _power(found: Memspec, kind: str, source: str, file: str, like: Mapping[str,
         if rail != "VDD2" and not found.has(group, voltage):
             continue
         volts = found.number(group, voltage)
-        currents = {
-            name: found.number(group, *_names(name, suffix, low_power=low_power)) * milli
-            for name in _CURRENTS
-        }
-        power[rail] = {"voltage": f"{plain(volts)} V"} | {
-            name: f"{plain(current)} mA" for name, current in currents.items()
-        }
+        power[rail] = {"voltage": f"{plain(volts)} V"}
+        for name in _CURRENTS:
+            current = found.number(group, *_names(name, suffix, low_power=low_power)) * milli
+            power[rail][name] = f"{plain(current)} mA"
     return power
 
 

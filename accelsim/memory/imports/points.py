@@ -128,10 +128,8 @@ class Fields:
     def check(self, tool: str, unused: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the names that nobody asked for. Raises ConfigError that names all missing."""
         if self.missing:
-            raise ConfigError(
-                f"{self.file}: no {', no '.join(dict.fromkeys(self.missing))}; expected the whole "
-                f"output of {tool}"
-            )
+            wrong = f"{self.file}: no {', no '.join(dict.fromkeys(self.missing))}"
+            raise ConfigError(f"{wrong}; expected the whole output of {tool}")
         return tuple(name for name in self.entries if name not in self.asked) + tuple(unused)
 
 

@@ -24,11 +24,8 @@ class Oracle(IdlePolicy):
 
     def plan(self, gap: Tick | None, costs: Mapping[PowerState, StateCost]) -> IdlePlan:
         """Return one step: the best state for this gap."""
-        states = [
-            state
-            for state in IDLE_STATES
-            if state in costs and (gap is None or costs[state].wake_time <= gap)
-        ]
+        known = (state for state in IDLE_STATES if state in costs)
+        states = [s for s in known if gap is None or costs[s].wake_time <= gap]
         best = min(states, key=lambda state: _price(costs[state], gap), default=PowerState.IDLE)
         return IdlePlan(((0, best),), wakes_early=True)
 

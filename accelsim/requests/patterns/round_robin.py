@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import ClassVar, Literal
 
 from accelsim.inputs.paths import KeyPath
@@ -42,13 +43,6 @@ class RoundRobin(ClosedLoop):
     def make_requests(self, context: RequestContext) -> list[Request]:
         """Return the requests of all rounds."""
         lengths = Lengths(self.lengths, self.seed, context)
-        order = [
-            (turn, task)
-            for turn in range(self.rounds)
-            for task in context.tasks
-            for _ in range(self.sentences_per_task)
-        ]
-        return [
-            Request(number, task, 0, lengths.draw(task), turn)
-            for number, (turn, task) in enumerate(order)
-        ]
+        order = product(range(self.rounds), context.tasks, range(self.sentences_per_task))
+        asked = enumerate((turn, task) for turn, task, _ in order)
+        return [Request(n, task, 0, lengths.draw(task), turn) for n, (turn, task) in asked]
