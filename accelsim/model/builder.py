@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from accelsim.model import operators
@@ -106,7 +105,7 @@ class GraphBuilder:
         module: str,
         source: str,
         shape: tuple[int, int],
-        role: Role,
+        role: Role = Role.BACKBONE,
         *,
         bias: bool = True,
         used: tuple[int, int] | None = None,
@@ -166,13 +165,6 @@ class GraphBuilder:
     def pool(self, name: str, kind: OperatorKind, source: str, window: Window) -> str:
         """Place a pooling."""
         return self.place(name, kind, source, rows=window.rows, window=window)
-
-    def rearrange(self, name: str, *sources: str, rows: int, columns: int) -> str:
-        """Place what puts elements elsewhere; a forward pass takes places from outside."""
-        given = [self._operators[each] for each in sources]
-        shapes = tuple((each.seen_rows, prod(each.seen)) for each in given)
-        sizes = {"rows": rows, "columns": columns, "batch": 1, "sources": shapes}
-        return self.place(name, operators.REARRANGE, *sources, **sizes)
 
     def norm(
         self,

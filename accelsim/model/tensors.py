@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import StrEnum
 
 from accelsim.errors import ConfigError
@@ -85,3 +86,8 @@ class Activation:
 def format_shape(shape: Shape) -> str:
     """Return ``128 x 768`` for (128, 768)."""
     return " x ".join(map(str, shape)) or "()"
+
+
+def format_shapes(shapes: Sequence[Shape]) -> str:
+    """Return ``[6 x 5, 6]`` for (6, 5) and (6,)."""
+    return f"[{', '.join(map(format_shape, shapes))}]"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,9 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
     32-bit little-endian words of the SHA-256 of its name. The name of a parameter of role ``task``
     is put behind ``task`` and a slash, so tasks differ in these alone.
     """
-    encoder, trained = _closest_encoder(graph)
+    kinds = {_kind(parameter.name) for parameter in graph.parameters}
+    encoder, trained = max(_encoders().items(), key=lambda pair: len(kinds & pair[1].keys()))
+    encoder = encoder if kinds & trained.keys() else ""
     ones = {
         operator.parameters[position].name
         for operator in graph.operators
@@ -93,13 +94,6 @@ def synthetic_weights(graph: LayerGraph, seed: int, task: str = "") -> WeightSet
     whose = f" for task {task}" if task else ""
     how = f"statistics of a trained encoder ({encoder})" if encoder else "as an untrained model"
     return WeightSet(tensors, f"synthetic, seed {seed}{whose}, {how}")
-
-
-def _closest_encoder(graph: LayerGraph) -> tuple[str, Mapping[str, Tails]]:
-    """Return the name and statistics of the trained encoder with most kinds of the graph's."""
-    kinds = {_kind(parameter.name) for parameter in graph.parameters}
-    name, found = max(_encoders().items(), key=lambda pair: len(kinds & pair[1].keys()))
-    return (name, found) if kinds & found.keys() else ("", {})
 
 
 def _kind(name: str) -> str:

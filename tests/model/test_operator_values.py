@@ -12,6 +12,7 @@ from operator_examples import compute, example, random_operands
 from accelsim.model.error_function import erf
 from accelsim.model.operators import (
     ADD,
+    ATTENTION_CONTEXT,
     ENTROPY,
     GELU,
     LAYER_NORM,
@@ -22,7 +23,6 @@ from accelsim.model.operators import (
     SOFTMAX,
     Operator,
 )
-from accelsim.model.operators.attention_context import join_heads
 from accelsim.model.operators.attention_scores import split_heads
 from accelsim.model.operators.gelu import gelu_erf, gelu_tanh, in_blocks
 
@@ -98,7 +98,9 @@ def test_heads_are_split_and_joined_without_loss(
     split = split_heads(value, heads)
     assert split.shape == (batch, heads, rows, width)
     assert_array_equal(split[:, heads - 1], value[:, :, -width:])
-    assert_array_equal(join_heads(split), value)
+    context = Operator("context", ATTENTION_CONTEXT, rows, width, rows, batch=heads)
+    alone = np.broadcast_to(np.eye(rows, dtype=np.float32), (batch, heads, rows, rows))
+    assert_array_equal(context.kind.compute(context, [alone, value], [], {}), value)
 
 
 def test_layer_norm_gives_rows_of_mean_0_and_variance_1() -> None:

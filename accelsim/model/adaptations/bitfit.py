@@ -11,7 +11,6 @@ from typing import Literal
 from accelsim.errors import ConfigError
 from accelsim.model.adaptations.base import Adaptation, with_roles
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Operator
 from accelsim.model.tensors import Parameter, Role
 
 
@@ -28,12 +27,8 @@ class Bitfit(Adaptation):
         """Return the graph with other roles. Raises ConfigError when it has no bias."""
         if not any(map(_is_bias, graph.parameters)):
             raise ConfigError("bitfit trains biases, but no parameter of the graph is one")
-        return with_roles(graph, _role)
+        return with_roles(graph, lambda _, p: Role.TASK if _is_bias(p) else p.role)
 
 
 def _is_bias(parameter: Parameter) -> bool:
     return parameter.role is not Role.TASK and parameter.name.rpartition(".")[2] == "bias"
-
-
-def _role(operator: Operator, parameter: Parameter) -> Role:
-    return Role.TASK if _is_bias(parameter) else parameter.role

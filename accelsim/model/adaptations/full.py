@@ -6,8 +6,7 @@ from typing import Literal
 
 from accelsim.model.adaptations.base import Adaptation, with_roles
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import Operator
-from accelsim.model.tensors import Parameter, Role
+from accelsim.model.tensors import Role
 
 
 class Full(Adaptation):
@@ -23,8 +22,4 @@ class Full(Adaptation):
 
     def adapt(self, graph: LayerGraph) -> LayerGraph:
         """Return the graph with other roles."""
-        return with_roles(graph, _role)
-
-
-def _role(operator: Operator, parameter: Parameter) -> Role:
-    return Role.TASK if parameter.role is Role.BACKBONE else parameter.role
+        return with_roles(graph, lambda _, p: Role.TASK if p.role is Role.BACKBONE else p.role)

@@ -12,8 +12,8 @@ from typing import Literal
 from accelsim.model.adaptations.base import extend, with_roles
 from accelsim.model.adaptations.bottlenecks import Bottlenecks
 from accelsim.model.graph import LayerGraph
-from accelsim.model.operators import GELU, LAYER_NORM, RMS_NORM, Operator
-from accelsim.model.tensors import Parameter, Role
+from accelsim.model.operators import GELU, LAYER_NORM, RMS_NORM
+from accelsim.model.tensors import Role
 
 
 class Houlsby(Bottlenecks):
@@ -30,16 +30,11 @@ class Houlsby(Bottlenecks):
     def adapt(self, graph: LayerGraph) -> LayerGraph:
         """Return the graph with adapters. Raises ConfigError as ``adapters``."""
         branches = {}
-        for host, _, added in self.adapters(graph, GELU, _gelu_form(graph)):
+        # The form of the model's own GELUs, as in the code that Houlsby et al. released.
+        form = next((each.form for each in graph.operators if each.kind is GELU), "")
+        for host, _, added in self.adapters(graph, GELU, form):
             chain = [host.name, *(operator.name for operator in added)]
             branches[host.name] = (added, [*pairwise(chain), (host.name, chain[-1])])
-        return with_roles(extend(graph, branches), _role)
-
-
-def _role(operator: Operator, parameter: Parameter) -> Role:
-    return Role.TASK if operator.kind in (LAYER_NORM, RMS_NORM) else parameter.role
-
-
-def _gelu_form(graph: LayerGraph) -> str:
-    """Return the form of the model's own GELUs, as in the code that Houlsby et al. released."""
-    return next((operator.form for operator in graph.operators if operator.kind is GELU), "")
+        norms = (LAYER_NORM, RMS_NORM)
+        extended = extend(graph, branches)
+        return with_roles(extended, lambda o, p: Role.TASK if o.kind in norms else p.role)

@@ -49,11 +49,7 @@ class Residual(Adaptation):
             raise ConfigError("the graph has residual adapters already; adapt the unadapted graph")
         make = _series if self.form == "series" else _parallel
         extended = extend(graph, {host.name: make(graph, host) for host in hosts})
-        return with_roles(extended, _role)
-
-
-def _role(operator: Operator, parameter: Parameter) -> Role:
-    return Role.TASK if operator.kind is AFFINE else parameter.role
+        return with_roles(extended, lambda o, p: Role.TASK if o.kind is AFFINE else p.role)
 
 
 def _is_host(operator: Operator) -> bool:

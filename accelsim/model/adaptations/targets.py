@@ -112,7 +112,8 @@ class Targeted(Adaptation):
 def _matching(chosen: Chosen, graph: LayerGraph, products: list[Operator]) -> dict[str, str]:
     """Return the operators that are chosen by one expression or pattern, with their modules."""
     if chosen in (ALL_LINEAR, [ALL_LINEAR]):
-        return {o.name: o.parameters[0].module for o in products if _is_inner(o, graph)}
+        inner = (o for o in products if o.kind is MATMUL and graph.successors(o))
+        return {o.name: o.parameters[0].module for o in inner}
     tables = {p.name for o in graph.operators if o.kind.reach is Reach.TABLE for p in o.parameters}
     # A head that shares the table of tokens has no module that is called so.
     named = (each for each in products if each.parameters[0].name not in tables)
@@ -126,9 +127,9 @@ def _matching(chosen: Chosen, graph: LayerGraph, products: list[Operator]) -> di
 
 def is_chosen(chosen: Chosen, module: str) -> bool:
     """Say whether a regular expression, or one of some patterns, is of a module."""
-    if isinstance(chosen, str):
-        return _is_named(chosen, module)
     names = _full_names(module)
+    if isinstance(chosen, str):
+        return any(re.fullmatch(chosen, name) for name in names)
     return any(is_called(name, pattern) for pattern in chosen for name in names)
 
 
@@ -185,14 +186,6 @@ def merged(graph: LayerGraph, weights: set[str]) -> LayerGraph:
 def _may_be_target(operator: Operator) -> bool:
     product = operator.kind is MATMUL or (operator.kind is CONVOLUTION and operator.groups == 1)
     return product and operator.parameters[0].role is not Role.TASK
-
-
-def _is_inner(operator: Operator, graph: LayerGraph) -> bool:
-    return operator.kind is MATMUL and bool(graph.successors(operator))
-
-
-def _is_named(expression: str, module: str) -> bool:
-    return any(re.fullmatch(expression, name) for name in _full_names(module))
 
 
 def _number(module: str, lists: list[str] | None) -> int | None:

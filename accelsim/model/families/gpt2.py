@@ -115,23 +115,19 @@ class Gpt2(Decoder):
     ) -> str:
         """Place attention and feed-forward network, each behind a norm."""
         prefix, width, inner = f"h.{layer}.", self.hidden_size, self.intermediate_size
-
-        def linear(name: str, module: str, source: str, outputs: int, inputs: int) -> str:
-            shape = (outputs, inputs)
-            return graph.linear(name, prefix + module, source, shape, Role.BACKBONE)
-
         normal = self.norm(graph, "attention_layer_norm", f"{prefix}ln_1", hidden)
         query, key, value = (
             graph.part(name, f"{prefix}attn.c_attn", normal, (width, width), Role.BACKBONE)
             for name in ("query", "key", "value")
         )
         context = graph.attention(query, key, value, heads, causal=True)
-        output = linear("output", "attn.c_proj", context, width, width)
+        output = graph.linear("output", f"{prefix}attn.c_proj", context, (width, width))
         middle = graph.place("attention_add", ADD, output, hidden)
         normal = self.norm(graph, "ffn_layer_norm", f"{prefix}ln_2", middle)
-        wide = linear("ffn1", "mlp.c_fc", normal, inner, width)
+        wide = graph.linear("ffn1", f"{prefix}mlp.c_fc", normal, (inner, width))
         wide = graph.function(self.activation, wide)
-        return graph.place("ffn_add", ADD, linear("ffn2", "mlp.c_proj", wide, width, inner), middle)
+        narrow = graph.linear("ffn2", f"{prefix}mlp.c_proj", wide, (width, inner))
+        return graph.place("ffn_add", ADD, narrow, middle)
 
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:
         """Place the last norm and the head."""

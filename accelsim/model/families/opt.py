@@ -101,7 +101,7 @@ class Opt(Decoder):
 
         def linear(name: str, module: str, source: str, outputs: int, inputs: int) -> str:
             shape, module = (outputs, inputs), prefix + module
-            return graph.linear(name, module, source, shape, Role.BACKBONE, bias=self.biased)
+            return graph.linear(name, module, source, shape, bias=self.biased)
 
         def norm(name: str, module: str, source: str, here: bool) -> str:
             return self.norm(graph, name, prefix + module, source) if here else source

@@ -152,23 +152,19 @@ class Vit(Vision):
 
     def _layer(self, graph: GraphBuilder, prefix: str, hidden: str) -> str:
         width, inner = self.hidden_size, self.intermediate_size
-
-        def linear(name: str, module: str, source: str, outputs: int, inputs: int) -> str:
-            shape = (outputs, inputs)
-            return graph.linear(name, prefix + module, source, shape, Role.BACKBONE)
-
         normal = self._norm(graph, "attention_layer_norm", f"{prefix}layernorm_before", hidden)
         query, key, value = (
-            linear(name, f"attention.{name[0]}_proj", normal, width, width)
+            graph.linear(name, f"{prefix}attention.{name[0]}_proj", normal, (width, width))
             for name in ("query", "key", "value")
         )
         context = graph.attention(query, key, value, self.heads)
-        output = linear("output", "attention.o_proj", context, width, width)
+        output = graph.linear("output", f"{prefix}attention.o_proj", context, (width, width))
         middle = graph.place("attention_add", ADD, output, hidden)
         normal = self._norm(graph, "ffn_layer_norm", f"{prefix}layernorm_after", middle)
-        wide = linear("ffn1", "mlp.fc1", normal, inner, width)
+        wide = graph.linear("ffn1", f"{prefix}mlp.fc1", normal, (inner, width))
         wide = graph.function(self.activation, wide)
-        return graph.place("ffn_add", ADD, linear("ffn2", "mlp.fc2", wide, width, inner), middle)
+        narrow = graph.linear("ffn2", f"{prefix}mlp.fc2", wide, (width, inner))
+        return graph.place("ffn_add", ADD, narrow, middle)
 
     def _norm(self, graph: GraphBuilder, name: str, module: str, source: str) -> str:
         return graph.norm(name, module, source, Role.BACKBONE, epsilon=self.norm_epsilon)

@@ -25,10 +25,5 @@ class AttentionContext(OperatorKind):
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the context of all heads (sentences, rows, heads x columns)."""
         probabilities, value = inputs
-        return join_heads(probabilities @ heads_of(value, operator))
-
-
-def join_heads(value: Array) -> Array:
-    """Return (sentences, heads, rows, width) as (sentences, rows, heads x width)."""
-    sentences, _, rows, _ = value.shape
-    return value.swapaxes(1, 2).reshape(sentences, rows, -1)
+        context: Array = (probabilities @ heads_of(value, operator)).swapaxes(1, 2)
+        return context.reshape(*context.shape[:2], -1)

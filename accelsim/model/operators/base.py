@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from accelsim.errors import ConfigError
 from accelsim.model.operators.window import Window
-from accelsim.model.tensors import Parameter, Shape, format_shape
+from accelsim.model.tensors import Parameter, Shape, format_shapes
 from accelsim.values import dataclass
 
 if TYPE_CHECKING:
@@ -317,8 +317,3 @@ class Operator:
     def rowwise(self) -> bool:
         """Whether an output row depends on the same row of its inputs only."""
         return self.kind.reach is not Reach.MATRIX or len(self.kind.inputs(self)) == 1
-
-
-def format_shapes(shapes: Sequence[Shape]) -> str:
-    """Return ``[6 x 5, 6]`` for (6, 5) and (6,)."""
-    return f"[{', '.join(map(format_shape, shapes))}]"

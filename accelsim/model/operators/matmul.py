@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from accelsim.errors import ConfigError
-from accelsim.model.operators.base import (
-    Array,
-    Arrays,
-    Held,
-    Operator,
-    OperatorKind,
-    Reach,
-    format_shapes,
-)
-from accelsim.model.tensors import Shape, format_shape
+from accelsim.model.operators.base import Array, Arrays, Held, Operator, OperatorKind, Reach
+from accelsim.model.tensors import Shape, format_shape, format_shapes
 
 LAST = "last"
 

@@ -162,24 +162,19 @@ def _told(spelled: Turned) -> Value | None:
     heads = (made.width // shape[-1], shape[-1])
     given = [each.reshape(made.rows, *heads).astype(np.float64) for each in samples]
     for first in (True, False):
-        seen = [_rows_first(each, made.rows, heads, first) for each in spelled.samples]
+        wide = (heads[0], made.rows, heads[1]) if first else (made.rows, *heads)
+        order = (1, 0, 2) if first else (0, 1, 2)
+        seen = [each.reshape(wide).transpose(order) for each in spelled.samples]
         tables = _tables(seen, given)
         if tables:
-            found = _positions(made, tables, heads, first)
-            return Value(found.made, found.seen.reshape(shape))
+            return _positions(made, tables, heads, order, shape)
     return None
 
 
-def _positions(made: Made, tables: Sequence[Any], heads: tuple[int, int], first: bool) -> Value:
+def _positions(made: Made, tables: Any, heads: Any, order: Any, shape: Any) -> Value:
+    """Return rotary positions of a matrix, seen with heads or rows first."""
     end = Made(made.rows, made.width, lambda p: p.place(ROTARY, [made], outside=tables))
-    seen = end.base.reshape(made.rows, *heads)
-    return Value(end, seen.swapaxes(0, 1) if first else seen)
-
-
-def _rows_first(array: Any, rows: int, heads: tuple[int, int], heads_first: bool) -> Any:
-    if heads_first:
-        return array.reshape(heads[0], rows, heads[1]).swapaxes(0, 1)
-    return array.reshape(rows, *heads)
+    return Value(end, end.base.reshape(made.rows, *heads).transpose(order).reshape(shape))
 
 
 def _tables(made: Sequence[Any], given: Sequence[Any]) -> list[Any] | None:
