@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from accelsim.model.importers.onnx.parts import Made
 from accelsim.model.importers.onnx.values import UnsupportedError
+from accelsim.values import dataclass
 
 
+@dataclass(eq=False)
 class Scores(Made):
     """Queries times keys of heads, times ``scale``; ``masks`` of those that see others.
 
@@ -18,27 +22,23 @@ class Scores(Made):
 
     unfinished = "it multiplies two activations, but no softmax follows"
 
-    def __init__(
-        self,
-        query: Made,
-        key: Made,
-        heads: int,
-        scale: float,
-        masks: Any = (),
-        groups: int = 1,
-        biases: Any = (),
-    ) -> None:
-        super().__init__(heads * query.rows, key.rows)
-        self.query, self.key, self.heads, self.groups = query, key, heads, groups
-        self.scale, self.masks, self.biases = scale, tuple(masks), tuple(biases)
+    query: Made
+    key: Made
+    heads: int
+    scale: float
+    groups: int = 1
+    masks: Sequence[Any] = ()
+    biases: Sequence[Any] = ()
+
+    def __post_init__(self) -> None:
+        super().__init__(self.heads * self.query.rows, self.key.rows)
 
     def changed(self, scale: float = 1.0, masks: Any = (), biases: Any = ()) -> Scores:
         """Return the scores with another factor, and further masks or biases."""
         if self.biases and scale != 1:
             raise UnsupportedError("it scales scores behind what is added to them")
         more, own = (*self.masks, *masks), (*self.biases, *biases)
-        whole = self.scale * scale
-        return Scores(self.query, self.key, self.heads, whole, more, self.groups, own)
+        return replace(self, scale=self.scale * scale, masks=more, biases=own)
 
 
 class Probabilities(Made):

@@ -262,6 +262,7 @@ class Look(Made):
         return Look(times(self.table, scale), self.numbers) if alone else None
 
 
+@dataclass(eq=False)
 class Product(Made):
     """A product with a ``weight`` of (outputs, depth) and a bias or none; with a ``window``, a
     convolution.
@@ -271,35 +272,27 @@ class Product(Made):
 
     signed = True
 
-    def __init__(
-        self,
-        source: Value,
-        weight: Constant,
-        bias: Constant | None = None,
-        *,
-        rows: int,
-        window: Window | None = None,
-        groups: int = 1,
-        form: str = "",
-        integer: bool = False,
-    ) -> None:
-        super().__init__(rows, weight.shape[0])
-        self.source, self.weight, self.bias, self.window = source, weight, bias, window
-        self.groups, self.form, self.integer = groups, form, integer
-        self._parts: dict[tuple[int, ...], Product] = {}
+    source: Value
+    weight: Constant
+    bias: Constant | None
+    rows: int
+    window: Window | None = None
+    groups: int = 1
+    form: str = ""
+    integer: bool = False
 
-    def _with(self, weight: Constant, bias: Constant | None, *, integer: bool) -> Product:
-        more = {"window": self.window, "groups": self.groups, "form": self.form}
-        return Product(self.source, weight, bias, rows=self.rows, integer=integer, **more)  # type: ignore[arg-type]
+    def __post_init__(self) -> None:
+        super().__init__(self.rows, self.weight.shape[0])
+        self._parts: dict[tuple[int, ...], Product] = {}
 
     def scaled(self, scale: Constant | float, readers: Any = None) -> Product:
         """Return the product of weights and bias times scales, of the tensor or of each output."""
         bias = self.bias and times(self.bias, scale)
-        return self._with(times(self.weight, scale), bias, integer=False)
+        return replace(self, weight=times(self.weight, scale), bias=bias, integer=False)
 
     def biased(self, bias: Constant) -> Product:
         """Return the product with a bias."""
-        return self._with(self.weight, bias, integer=False)
+        return replace(self, bias=bias, integer=False)
 
     def part(self, columns: Sequence[int]) -> Product:
         """Return the product of some outputs alone."""
@@ -307,7 +300,7 @@ class Product(Made):
         if chosen not in self._parts:
             parts = [each and rows_of(each, chosen) for each in (self.weight, self.bias)]
             assert parts[0]
-            self._parts[chosen] = self._with(parts[0], parts[1], integer=self.integer)
+            self._parts[chosen] = replace(self, weight=parts[0], bias=parts[1])
             self._parts[chosen].rounding = self.rounding
         return self._parts[chosen]
 

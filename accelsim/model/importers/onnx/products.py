@@ -64,7 +64,7 @@ def _scores(placer: Placer, left: Value, right: Value, groups: int) -> Value:
         raise UnsupportedError("it multiplies two activations, but not queries by keys of heads")
     for each in (query, key):
         each.place(placer)
-    made = Scores(query, key, heads, first * second, groups=groups)
+    made = Scores(query, key, heads, first * second, groups)
     return Value(made, made.base.reshape(*left.shape[:-1], key.rows))
 
 

@@ -22,12 +22,14 @@ from accelsim.model.importers.onnx.values import (
     work_out,
 )
 from accelsim.model.operators import ROTARY
+from accelsim.values import dataclass
 
 _MOVED = ("Cast", "Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze")
 _LINEAR = frozenset({*_MOVED, "Add", "Mul", "Neg", "Sub", "Transpose", "Unsqueeze"})
 _TOLERANCE = 2e-4
 
 
+@dataclass(eq=False)
 class Turned:
     """What nodes make of the elements of one matrix, as three samples of it say.
 
@@ -36,17 +38,12 @@ class Turned:
     several matrices, without samples.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[Value],
-        samples: Sequence[Any],
-        error: UnsupportedError,
-        moved: Moved | None = None,
-    ) -> None:
-        self.sources, self.samples, self.error = tuple(sources), tuple(samples), error
-        self.moved = moved
-        self.again: Callable[[], Value] | None = None
-        self._found: Value | None = None
+    sources: Sequence[Value]
+    samples: Sequence[Any]
+    error: UnsupportedError
+    moved: Moved | None = None
+    again: Callable[[], Value] | None = None
+    _found: Value | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
