@@ -221,8 +221,7 @@ def _check_inputs(
 def _within(spans: Sequence[int], tokens: int) -> NDArray[np.bool_]:
     """Return which tokens each head lets each token see, (heads, tokens, tokens)."""
     position, reach = np.arange(tokens), np.array(spans)[:, None, None]
-    seen: NDArray[np.bool_] = (abs(position[:, None] - position) <= reach) & (reach > 0)
-    return seen
+    return (abs(position[:, None] - position) <= reach) & (reach > 0)
 
 
 def _looked_up(

@@ -177,8 +177,7 @@ def fit(
 
 def _scale(span: NDArray[np.floating[Any]], steps: int) -> Values:
     """Return the size of a step; where all values are zero any will do."""
-    scale: Values = np.maximum(span / steps, np.finfo(np.float32).tiny).astype(np.float32)
-    return scale
+    return np.maximum(span / steps, np.finfo(np.float32).tiny).astype(np.float32)
 
 
 def _steps(values: Values, scale: Values) -> Values:

@@ -22,8 +22,7 @@ def prune(values: Values, density: float | Fraction) -> Values:
     if keep == values.size:
         return values
     kept = _largest(values.reshape(-1), keep).reshape(values.shape)
-    pruned: Values = np.where(kept, values, np.float32(0))
-    return pruned
+    return np.where(kept, values, np.float32(0))
 
 
 def prune_together(tensors: Mapping[str, Values], density: float | Fraction) -> dict[str, Values]:

@@ -31,5 +31,4 @@ class Affine(OperatorKind):
         if operator.form == "scale":
             return inputs[0] * parameters[0]
         scale, shift = parameters
-        result: Array = inputs[0] * scale + shift
-        return result
+        return inputs[0] * scale + shift

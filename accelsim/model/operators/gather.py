@@ -30,5 +30,4 @@ class Gather(OperatorKind):
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the rows of the numbers (sentences, rows)."""
-        rows: Array = parameters[0][inputs[0]]
-        return rows
+        return parameters[0][inputs[0]]

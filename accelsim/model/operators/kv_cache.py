@@ -41,5 +41,4 @@ class KvCache(OperatorKind):
         import numpy as np
 
         kept = [state[operator.name]] if operator.name in state else []
-        rows: Array = np.concatenate([*kept, inputs[0]], axis=1)
-        return rows
+        return np.concatenate([*kept, inputs[0]], axis=1)

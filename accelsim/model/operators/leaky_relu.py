@@ -17,5 +17,4 @@ class LeakyRelu(OperatorKind):
         """Return max(x, slope x)."""
         import numpy as np
 
-        leaky: Array = np.maximum(inputs[0], inputs[0] * np.float32(operator.form or 0.01))
-        return leaky
+        return np.maximum(inputs[0], inputs[0] * np.float32(operator.form or 0.01))

@@ -25,5 +25,4 @@ class Multiply(OperatorKind):
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the product of both inputs."""
-        product: Array = inputs[0] * inputs[1]
-        return product
+        return inputs[0] * inputs[1]

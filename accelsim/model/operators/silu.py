@@ -28,8 +28,7 @@ class Silu(OperatorKind):
             hard: Array = value * (value + 3).clip(0, 6) / 6
             return hard
         if operator.form == "mish":
-            mish: Array = value * np.tanh(np.logaddexp(value, np.float32(0)))
-            return mish
+            return value * np.tanh(np.logaddexp(value, np.float32(0)))
         with np.errstate(over="ignore"):
             denominator: Array = np.exp(-value * np.float32(operator.form or 1))
         denominator += 1

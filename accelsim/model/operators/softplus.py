@@ -16,5 +16,4 @@ class Softplus(OperatorKind):
         """Return ln(e^0 + e^x), which does not overflow."""
         import numpy as np
 
-        soft: Array = np.logaddexp(inputs[0], np.float32(0))
-        return soft
+        return np.logaddexp(inputs[0], np.float32(0))

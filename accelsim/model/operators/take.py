@@ -14,5 +14,4 @@ class Take(OperatorKind):
 
     def compute(self, operator: Operator, inputs: Arrays, parameters: Arrays, state: Held) -> Array:
         """Return the input."""
-        taken: Array = inputs[0]
-        return taken
+        return inputs[0]

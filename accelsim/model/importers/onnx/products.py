@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
@@ -177,11 +177,9 @@ def conv(placer: Placer, node: Any, own: Own, inputs: Inputs, **how: Any) -> Val
     )
     source = replace(made.view(), rounding=value.rounding)
     plain = window.kernel == window.stride == (1, 1) and not any(window.padding)
-    if plain and groups == 1:
-        product = Product(source, weight, bias_of(bias, outputs), rows=window.rows, **how)
-    else:
+    if not plain or groups > 1:
         how |= {"window": window, "groups": groups}
-        product = Product(source, weight, bias_of(bias, outputs), rows=window.rows, **how)
+    product = Product(source, weight, bias_of(bias, outputs), rows=window.rows, **how)
     return as_picture(product, window.made, len(value.shape))
 
 
@@ -246,14 +244,9 @@ def as_picture(made: Made, picture: tuple[int, int], axes: int) -> Value:
     return Value(made, seen[:, :, 0] if axes == 3 else seen)
 
 
-def window_of(
-    picture: Any, kernel: Any, about: Mapping[str, Any], padding: Sequence[int] = (0, 0, 0, 0)
-) -> Window:
+def window_of(inner: Any, kernel: Any, about: Own, padding: Any = (0, 0, 0, 0)) -> Window:
     """Return the window of a node's attributes, and of zeros around the picture besides."""
-    inner, picture = (
-        picture,
-        (picture[0] + padding[0] + padding[2], picture[1] + padding[1] + padding[3]),
-    )
+    picture = (inner[0] + padding[0] + padding[2], inner[1] + padding[1] + padding[3])
     stride = (1, *about.get("strides", (1, 1)))[-2:]
     dilation = (1, *about.get("dilations", (1, 1)))[-2:]
     kernel = tuple(kernel)
