@@ -122,6 +122,43 @@ def test_a_run_without_a_timeline_imports_no_libraries_of_numbers_and_graphs(
     assert run_python(code).endswith("[]\n")
 
 
+# What a run of two tasks on EdgeBERT with an LPDDR has no use for.
+NOT_OF_THIS_RUN = (
+    "accelerators.ne16_cluster", "accelerators.systolic_npu", "cli.sweep", "evaluation.single",
+    "inference", "machine.components.burst_memory", "machine.components.ne16",
+    "machine.components.simple_dram", "machine.components.systolic_array", "memory.burst_memory",
+    "memory.imports", "memory.macro", "memory.silicon", "model.adaptations.lora",
+    "model.families.bert", "model.families.llama", "model.families.resnet",
+    "model.importers.onnx", "report.timeline", "requests.patterns.poisson", "requests.times",
+    "study", "weights.files",
+)  # fmt: skip
+
+
+def test_a_run_imports_what_it_names_alone(tmp_path: Path) -> None:
+    code = (
+        "import sys; from accelsim.cli.main import run_command_line as r; "
+        "r(['run', 'workloads/mti_mnli_mrpc_qnli.yaml', '--cases', 'adapter_mixed', '--quiet', "
+        f"'--no-trace', '--out', {str(tmp_path)!r}]); "
+        f"print(sorted({{f'accelsim.{{name}}' for name in {NOT_OF_THIS_RUN}}} & set(sys.modules)))"
+    )
+    assert run_python(code).endswith("[]\n")
+    for name in NOT_OF_THIS_RUN:
+        assert (PACKAGE / name.replace(".", "/")).is_dir() or (
+            PACKAGE / f"{name.replace('.', '/')}.py"
+        ).is_file(), name
+
+
+def test_an_operator_alone_imports_no_mapper() -> None:
+    code = (
+        "import sys; from accelsim.cli.main import run_command_line as r; "
+        "r(['op', 'matmul', '--rows=16', '--columns=16', '--depth=16']); "
+        "rooms = {name.split('.')[1] for name in sys.modules if name.startswith('accelsim.')}; "
+        "print(sorted(rooms & {'placement', 'workload', 'policies', 'requests', 'study'}), "
+        "'accelsim.mapping.compiler' in sys.modules)"
+    )
+    assert run_python(code).endswith("[] False\n")
+
+
 def test_public_names_exist() -> None:
     import accelsim
 

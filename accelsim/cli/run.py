@@ -23,7 +23,6 @@ from accelsim.cli.options import (
     workload_options,
 )
 from accelsim.cli.output import show, without_markup, write
-from accelsim.cli.sweep import quick_study, run_sweep
 from accelsim.errors import INTERRUPTED, ConfigError
 from accelsim.values import dataclass
 from accelsim.version import __version__
@@ -110,6 +109,8 @@ def run(
     if page:
         output = replace(output, media=f"{output.media},html")
     if sweeps:
+        from accelsim.cli.sweep import quick_study, run_sweep
+
         study = quick_study(workload, sweeps, assignments, cases=cases)
         refuse_options("--sweep", "strict", *_Asked.__dataclass_fields__)
         output.refuse_unused_media()
@@ -170,7 +171,6 @@ class _Asked:
         """Return what makes each file beside the report, by name."""
         from accelsim.account.breakdown import BREAKDOWN
         from accelsim.report.breakdown import PARQUET, breakdown_lines, breakdown_parquet
-        from accelsim.report.request_rows import request_rows
 
         found: dict[str, Callable[[Result, Plans], Pieces]] = {
             BREAKDOWN: lambda result, _: breakdown_lines(result.cases)
@@ -180,6 +180,8 @@ class _Asked:
         if not self.no_trace:
             found[f"timeline.{self.timeline_format}"] = partial(_timeline, self.timeline_format)
         if self.per_request:
+            from accelsim.report.request_rows import request_rows
+
             found[_REQUESTS] = lambda result, _: request_rows(result.cases)
         return found
 

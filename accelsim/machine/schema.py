@@ -14,8 +14,8 @@ from pydantic import model_validator
 
 from accelsim.errors import AccelsimError
 from accelsim.inputs.validation import RuleError, validate
-from accelsim.machine.components.simple_dram import off_chip_kind
 from accelsim.machine.files import hardware_document
+from accelsim.machine.off_chip import off_chip_kind
 from accelsim.machine.rules import broken_rules
 from accelsim.machine.sections import MachineSections
 

@@ -28,8 +28,8 @@ from accelsim.machine.components.base import (
 )
 from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.memory import MemoryConfig
-from accelsim.machine.components.simple_dram import OffChip
 from accelsim.machine.components.supply import PowerConfig
+from accelsim.machine.off_chip import OffChip
 from accelsim.machine.operating_points import (
     ClockConfig,
     OperatingPoint,

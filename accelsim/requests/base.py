@@ -24,8 +24,7 @@ from accelsim.requests.per_task import (
     unequal_tasks,
     value_of,
 )
-from accelsim.requests.request import Request, RequestContext, Requests
-from accelsim.requests.times import LONGEST_SECONDS
+from accelsim.requests.request import LONGEST_SECONDS, Request, RequestContext, Requests
 from accelsim.units import Tick, to_ticks
 
 # [ours] A day of them simulates in minutes; more is a slip of the pen.

@@ -10,6 +10,9 @@ from accelsim.inputs.paths import suggest
 from accelsim.units import Tick
 from accelsim.values import dataclass
 
+# [ours] As long as any simulated time may be (SimulatedSeconds): four months.
+LONGEST_SECONDS = 10**7
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

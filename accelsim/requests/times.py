@@ -9,10 +9,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 from accelsim.inputs.document import describe
+from accelsim.requests.request import LONGEST_SECONDS
 from accelsim.units import TICKS_PER_SECOND, Tick, UnitError, parse_unit
 
-# [ours] As long as any simulated time may be (SimulatedSeconds): four months.
-LONGEST_SECONDS = 10**7
 LONGEST = LONGEST_SECONDS * TICKS_PER_SECOND
 # [ours] Seconds from 1970: a Unix time of milliseconds is later.
 _LATEST = 10**11 * TICKS_PER_SECOND

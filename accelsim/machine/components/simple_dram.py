@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.quantities import Bytes, BytesPerSecond, SimulatedSeconds
 from accelsim.machine.components.base import ANY, Component, Datasheet, Part, Price
-from accelsim.machine.components.burst_memory import BurstMemoryConfig
-from accelsim.machine.components.dram import DramConfig
 from accelsim.machine.components.off_chip import RestingServer, Turn
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.memory.dram import Direction, DramTechnology, load_dram, prices
-from accelsim.memory.files import technology_kind
 from accelsim.program import Range, Use
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_ticks
 
@@ -155,24 +152,3 @@ class SimpleDram(RestingServer):
     def state_at(self, now: Tick) -> Tick:
         """Return the same; it must be settled to now."""
         return max(self._end - now, -self._hold)
-
-
-def off_chip_kind(value: Any) -> str:
-    """Return the name of the class that a value is of, or that the mapping of a file is read as."""
-    if isinstance(value, Component):
-        return type(value).__name__
-    given = value if isinstance(value, dict) else {}
-    if "kind" in given:
-        return SimpleDramConfig.__name__
-    technology = given.get("technology")
-    kind = technology_kind(technology) if isinstance(technology, str) else None
-    return (BurstMemoryConfig if kind == "burst_memory" else DramConfig).__name__
-
-
-OffChip = Annotated[
-    Annotated[DramConfig, Tag("DramConfig")]
-    | Annotated[BurstMemoryConfig, Tag("BurstMemoryConfig")]
-    | Annotated[SimpleDramConfig, Tag("SimpleDramConfig")],
-    Discriminator(off_chip_kind),
-]
-"""What a machine may have off its chip: a part of the technology table, or the simple one."""
