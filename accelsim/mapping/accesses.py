@@ -169,15 +169,26 @@ def codec_use(memory: str, action: str, code: Code, code_words: int, cycles: int
 
 @dataclass(frozen=True)
 class Part:
-    """A contiguous part of a stored tensor: extents of values, masks, high bits, and elements.
-
-    ``offset`` is the byte of the tensor's values at which the part starts.
-    """
+    """The elements start..stop of a stored tensor, in storage order."""
 
     tensor: StoredTensor
-    extents: tuple[tuple[Home, Extent], ...]
-    elements: int
-    offset: int = 0
+    start: int
+    stop: int
+
+    @cached_property
+    def extents(self) -> tuple[tuple[Home, Extent], ...]:
+        """Those of values, masks, and high bits."""
+        return self.tensor.parts_between(self.start, self.stop)
+
+    @property
+    def elements(self) -> int:
+        """How many there are."""
+        return self.stop - self.start
+
+    @property
+    def offset(self) -> int:
+        """The byte of the tensor's values at which the part starts."""
+        return self.tensor.value_bits_between(0, self.start) // 8
 
     @cached_property
     def data_bytes(self) -> int:
@@ -188,12 +199,6 @@ class Part:
     def mask_bytes(self) -> int:
         """Bytes of the mask, rounded up."""
         return ceil_div(sum(own.data for home, own in self.extents if home.part == "masks"), 8)
-
-
-def part_of(tensor: StoredTensor, start: int, stop: int) -> Part:
-    """Return the part of the elements start..stop, in storage order."""
-    offset = tensor.value_bits_between(0, start) // 8 if start else 0
-    return Part(tensor, tensor.parts_between(start, stop), stop - start, offset)
 
 
 def read_part(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field, replace
 
 from accelsim.machine.components.off_chip import DRAM
-from accelsim.mapping.accesses import Part, part_of, whole_pages
+from accelsim.mapping.accesses import Part, whole_pages
 from accelsim.mapping.cutting import Stage
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.graph import LayerGraph
@@ -77,7 +77,7 @@ class Context:
         if key not in self._parts:
             if len(self._parts) >= _MOST_PARTS:
                 self._parts.clear()
-            self._parts[key] = part_of(tensor, start, stop)
+            self._parts[key] = Part(tensor, start, stop)
         return self._parts[key]
 
     def address(self, name: str) -> int:

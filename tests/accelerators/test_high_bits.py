@@ -8,7 +8,7 @@ from small_workload import small_workload
 from accelsim.errors import ConfigError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.stages import design_of, run_workload
-from accelsim.mapping.accesses import part_of, read_part
+from accelsim.mapping.accesses import Part, read_part
 
 CASE = "adapter_mixed"
 HIGH = f"cases.{CASE}.storage.%s.cells={{high: [{{bits: 4, bits_per_cell: 1}}]}}"
@@ -40,7 +40,7 @@ def test_a_part_is_read_from_both_memories_and_crosses_the_bus_once() -> None:
     workload = small_workload(*APART)
     design = design_of(workload, workload.cases[CASE])
     tensor = next(t for t in design.placements["MNLI"].tensors.values() if len(t.homes) == 3)
-    part = part_of(tensor, 0, tensor.parameter.elements)
+    part = Part(tensor, 0, tensor.parameter.elements)
     uses = {use.block: use.amount for use in read_part(design.hardware, part, 0)}
     nonzeros = tensor.nonzeros_between(0, tensor.parameter.elements)
     assert uses["rram"] == -(-4 * nonzeros // 128)

@@ -12,7 +12,7 @@ from accelsim.accelerators.edgebert.panels import WIDEST_PANEL, operand_rows, pa
 from accelsim.accelerators.edgebert.parts import Parts, parts_of
 from accelsim.errors import CapacityError
 from accelsim.machine.schema import load_hardware
-from accelsim.mapping.accesses import part_of
+from accelsim.mapping.accesses import Part
 from accelsim.memory.storage import StorageFormat, StoredTensor, store
 from accelsim.model.tensors import Parameter, Role
 from accelsim.units import ceil_div
@@ -58,7 +58,7 @@ def panel_bytes(weights: list[StoredTensor], first: int, last: int, tile: int) -
     data = masks = 0
     for tensor in weights:
         depth = tensor.parameter.shape[1]
-        data += part_of(tensor, first * depth, last * depth).data_bytes
+        data += Part(tensor, first * depth, last * depth).data_bytes
         data += ceil_div((last - first) * tensor.bits, 8)
         masks += (last - first) * ceil_div(depth, tile) * tile * tensor.masked
     return data, ceil_div(masks, 8)

@@ -13,9 +13,9 @@ from accelsim.errors import ConfigError
 from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import load_hardware
 from accelsim.mapping.accesses import (
+    Part,
     bus_use,
     decode_use,
-    part_of,
     read_part,
     register_use,
     whole_pages,
@@ -62,7 +62,7 @@ def test_parts_in_dram_follow_one_another(
     # Two parts may share the byte in which one ends and the other begins; it is read once.
     shared, at = tensor.bits % 8 != 0, address
     for start, stop in pairwise(places):
-        for use in read_part(MACHINE, part_of(tensor, start, stop), address):
+        for use in read_part(MACHINE, Part(tensor, start, stop), address):
             assert isinstance(use.demand, Range)
             assert at - shared <= use.demand.address <= at
             at = use.demand.address + use.demand.size
@@ -74,8 +74,8 @@ def test_equal_pieces_are_read_one_by_one(
     tensor: StoredTensor, pieces: int, data: st.DataObject
 ) -> None:
     start, stop = sorted(data.draw(st.tuples(*[st.integers(0, tensor.parameter.elements)] * 2)))
-    one = read_part(MACHINE, part_of(tensor, start, stop), 0)
-    many = read_part(MACHINE, part_of(tensor, start, stop), 0, pieces)
+    one = read_part(MACHINE, Part(tensor, start, stop), 0)
+    many = read_part(MACHINE, Part(tensor, start, stop), 0, pieces)
     assert [use.action for use in many] == [use.action for use in one]
     for before, after in zip(one, many, strict=True):
         assert isinstance(after.demand, (Words, CodeWords))

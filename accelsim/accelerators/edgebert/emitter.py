@@ -18,6 +18,7 @@ from accelsim.accelerators.edgebert.parts import (
     parts_of,
 )
 from accelsim.accelerators.edgebert.parts import SFU as SFU_BLOCK
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.components.vector_mac_array import operand_passes, port_vectors
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.timing.sfu_timing import routine_of
@@ -44,6 +45,7 @@ from accelsim.mapping.context import Context
 from accelsim.mapping.emitter import Emitter, Operand, Tiling, groups_together
 from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value
+from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator
 from accelsim.program import Product, Transfer, Use, Vectors
 from accelsim.units import ceil_div
@@ -73,6 +75,7 @@ class EdgeBertEmitter(Emitter):
         self._moved: dict[tuple[str, Rows], Operand] = {}
         # What was worked out before is the same for every block of rows and every copy.
         self._panels: dict[tuple[str, Rows], Load] = {}
+        self._loads: dict[object, Load] = {}
         self._columns: dict[tuple[str, ...], int] = {}
         self._ahead: dict[tuple[str, ...], bool] = {}
         self._products: dict[object, list[Use]] = {}
@@ -166,14 +169,24 @@ class EdgeBertEmitter(Emitter):
         weight, *bias = context.stored(product)
         panel = context.part(weight, first * product.depth, last * product.depth)
         parts = [panel, *(context.part(tensor, first, last) for tensor in bias)]
-        data, masks = sum(part.data_bytes for part in parts), panel.mask_bytes
-        vectors = (last - first) * ceil_div(product.depth, self.vector_size) if masks else 0
+        # Elsewhere than in DRAM it does not matter where a panel lies.
+        place = columns if any(DRAM in each.memories for each in (weight, *bias)) else last - first
+        key = (product.name, place, *(own for part in parts for _, own in part.extents))
+        if key not in self._loads:
+            self._loads[key] = self._load(product, last - first, (weight, *bias), parts)
+        return self._loads[key]
+
+    def _load(
+        self, product: Operator, columns: int, tensors: Sequence[StoredTensor], parts: list[Part]
+    ) -> Load:
+        data, masks = sum(part.data_bytes for part in parts), parts[0].mask_bytes
+        vectors = columns * ceil_div(product.depth, self.vector_size) if masks else 0
         room = ceil_div(vectors * self.vector_size, 8)
-        uses = self.reads((weight, *bias), parts)
+        uses = self.reads(tensors, parts)
         moved = Transfer(data, masks, vectors)
         into = encoded_use(self.vector_size, BUS, WEIGHT_BUFFER, "write", moved)
         path = (*merge_uses(uses), bus_use(self.hardware, data, masks, vectors, uses), into)
-        return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), panel)
+        return Load(path, ((WEIGHT_BUFFER, data), (WEIGHT_MASKS, room)), parts[0])
 
     def vectors(self, function: Operator, span: Rows | None = None) -> Operand:
         """Load the parameters of a function into the auxiliary memory."""
