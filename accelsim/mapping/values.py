@@ -72,11 +72,8 @@ class Value:
 
 def _tasks_of(by_rows: dict[Rows, Tasks], rows: Rows) -> set[int]:
     start, stop = rows
-    found = set[int]()
-    for (first, last), tasks in by_rows.items():
-        if first < stop and start < last:
-            found.update(tasks.values())
-    return found
+    met = (tasks for (first, last), tasks in by_rows.items() if first < stop and start < last)
+    return {task for tasks in met for task in tasks.values()}
 
 
 def split_rows(rows: int, block: int) -> list[Rows]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 import pytest
 from engine.engine_gold import PORTS, QUEUES, run_segment
@@ -95,6 +96,20 @@ def test_delays_of_any_task_cannot_overfill_a_buffer(planned: Planned, delays: l
     assert all(peak[buffer] <= size for buffer, size in CAPACITIES.items() if buffer in peak)
 
 
+@settings(max_examples=100)
+@given(plans(), st.integers(0, 12))
+def test_a_plan_is_good_for_all_sizes_in_which_it_fits(planned: Planned, more: int) -> None:
+    fitting = {name: peak for name, (peak, _) in planned.plan.bounds.items()}
+    least = {name: max(fitting[name], planned.held[name]) for name in fitting}
+    sizes = {name: size + more for name, size in least.items()}
+    segment, bounds = planned.plan.built(sizes)
+    peak, _ = checked_run(segment, planned.held)
+    assert all(peak[buffer] <= size for buffer, size in sizes.items() if buffer in peak)
+    alike = {name: max(low, least[name]) for name, (low, _) in bounds.items()}
+    assert all(low <= sizes[name] < beyond for name, (low, beyond) in bounds.items())
+    assert planned.plan.built(alike)[0].tasks == segment.tasks
+
+
 def test_without_the_waits_of_a_plan_a_buffer_overflows() -> None:
     plan = Plan("two", {"left": 10}, {})
     use = [Use("alpha", "work", Command(3))]
@@ -110,7 +125,9 @@ def test_without_the_waits_of_a_plan_a_buffer_overflows() -> None:
 
 def test_room_is_found_to_the_last_byte_and_no_further() -> None:
     plan = Plan("tight", {"left": 10}, {"left": 4})
-    plan.copy().task("pe", "fits", [], holds=[("left", 6)])
+    other = plan.copy()
+    other.task("pe", "fits", [], holds=[("left", 6)])
+    assert other.bounds["left"] == (10, inf)
     with pytest.raises(NoRoomError) as caught:
         plan.copy().task("pe", "too much", [], holds=[("left", 7)])
     assert caught.value.args == ("too much", "left", 7, 6, 10)
