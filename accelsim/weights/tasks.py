@@ -110,15 +110,9 @@ def _folded(tensors: Mapping[str, Values], wanted: Mapping[str, Parameter]) -> d
 
 
 # What a backbone's own file must hold; the rest are adapters and heads.
-_BACKBONE = frozenset(
-    {
-        *("embeddings", "embeddings_project", "encoder", "transformer"),
-        *("embed_tokens", "layers", "norm", "lm_head", "layernorm"),
-        *("wte", "wpe", "h", "ln_f"),
-        *("embed_positions", "project_in", "project_out", "final_layer_norm"),
-        "embed_in",
-    }
-)
+_PARTS = """embeddings embeddings_project encoder transformer embed_tokens layers norm lm_head
+    layernorm wte wpe h ln_f embed_positions project_in project_out final_layer_norm embed_in"""
+_BACKBONE = frozenset(_PARTS.split())
 
 
 def _with_heads(weights: WeightSet, graph: LayerGraph, seed: int, task: str) -> WeightSet:

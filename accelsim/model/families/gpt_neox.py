@@ -128,15 +128,13 @@ class GptNeox(Decoder):
             for name, source in (("query", query), ("key", key))
         )
         context = graph.attention(query, key, value, heads, masked=True)
-        module = f"{prefix}attention.dense"
-        output = graph.linear("output", module, context, square, role, bias=bias)
+        output = graph.linear("output", f"{prefix}attention.dense", context, square, bias=bias)
         middle = graph.place("attention_add", ADD, output, hidden)
         module, source = f"{prefix}post_attention_layernorm", hidden if self.parallel else middle
         normal = self.norm(graph, "ffn_layer_norm", module, source)
-        module = f"{prefix}mlp.dense_"
-        wide = graph.linear("ffn1", f"{module}h_to_4h", normal, (inner, width), role)
+        wide = graph.linear("ffn1", f"{prefix}mlp.dense_h_to_4h", normal, (inner, width))
         wide = graph.function(self.activation, wide)
-        narrow = graph.linear("ffn2", f"{module}4h_to_h", wide, (width, inner), role)
+        narrow = graph.linear("ffn2", f"{prefix}mlp.dense_4h_to_h", wide, (width, inner))
         return graph.place("ffn_add", ADD, narrow, middle)
 
     def add_classifier(self, graph: GraphBuilder, module: str, hidden: str, classes: int) -> str:

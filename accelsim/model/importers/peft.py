@@ -19,19 +19,14 @@ _SAVED = "modules_to_save"
 # Heads, which are always of a task's own; PEFT names both for any classifier.
 _HEADS = frozenset({"classifier", "score"})
 # What is said of training, of the library and of where the model is: an inference is the same.
-_ABOUT = frozenset(
-    {
-        *("auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "task_type"),
-        *("peft_version", "peft_type", "megatron_config", "megatron_core", "runtime_config"),
-        *("lora_dropout", "fan_in_fan_out", "init_lora_weights", "loftq_config", "eva_config"),
-        *("corda_config", "lora_ga_config", "qalora_group_size", "ensure_weight_tying"),
-        *("init_ia3_weights", "prompt_tuning_init", "prompt_tuning_init_text", "token_dim"),
-        *("tokenizer_name_or_path", "tokenizer_kwargs", "num_transformer_submodules"),
-        *("num_attention_heads", "num_layers", "encoder_hidden_size", "encoder_num_layers"),
-        *("encoder_reparameterization_type", "encoder_dropout", "prefix_projection"),
-        *("prompt_tuning_init_state_dict_path", "velora_config"),
-    }
-)
+_SAID = """auto_mapping base_model_name_or_path revision inference_mode task_type peft_version
+    peft_type megatron_config megatron_core runtime_config lora_dropout fan_in_fan_out
+    init_lora_weights loftq_config eva_config corda_config lora_ga_config qalora_group_size
+    ensure_weight_tying init_ia3_weights prompt_tuning_init prompt_tuning_init_text token_dim
+    tokenizer_name_or_path tokenizer_kwargs num_transformer_submodules num_attention_heads
+    num_layers encoder_hidden_size encoder_num_layers encoder_reparameterization_type
+    encoder_dropout prefix_projection prompt_tuning_init_state_dict_path velora_config"""
+_ABOUT = frozenset(_SAID.split())
 Keys = dict[str, Any]
 
 
