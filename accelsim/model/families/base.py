@@ -134,8 +134,8 @@ class OneInput(Network):
         """Return the graph of one input. Raises ConfigError for exits, and for more than one."""
         if sequence_length != 1 or exits != "none" or attention_spans is not None:
             raise ConfigError(
-                f"{self.name} reads one {self.reads} at a time, without early exits or attention "
-                "spans; leave them and the sequence length out"
+                f"{self.name} reads one {self.reads} at a time, without early exits, attention "
+                "spans or virtual tokens; leave them and the sequence length out"
             )
         return self.graph(classes)
 
