@@ -146,10 +146,7 @@ def _coarser(pieces: Pieces, duration: Tick, most: int) -> Pieces:
 
 
 def spread(edges: Floats, pieces: Pieces) -> Floats:
-    """Return what is spent between consecutive edges, each piece spread evenly over its length.
-
-    All pieces lie between the first and the last edge.
-    """
+    """Return what is spent between edges, which hold all pieces, each spread evenly over itself."""
     spent = np.cumsum(pieces[:, 2])
     before = np.concatenate([[0.0], spent[:-1]])
     times = pieces[:, :2].ravel()

@@ -100,9 +100,7 @@ def _advice(name: str, given: Any) -> str:
         return f"; write [{given}]"
     if name == "bool_type" and isinstance(given, str):
         return _WORDS.get(given.strip().lower(), "")
-    if name in ("int_type", "float_type"):
-        return _number_advice(name, given)
-    return ""
+    return _number_advice(name, given) if name in ("int_type", "float_type") else ""
 
 
 def _number_advice(name: str, given: Any) -> str:
@@ -110,9 +108,7 @@ def _number_advice(name: str, given: Any) -> str:
         return f"; write {int(given)}"
     plain = given.strip().replace("_", "") if isinstance(given, str) else ""
     pattern = r"[-+]?[0-9]+" if name == "int_type" else r"[-+]?[0-9]*\.?[0-9]+"
-    if re.fullmatch(pattern, plain):
-        return f"; write {plain}"
-    return ""
+    return f"; write {plain}" if re.fullmatch(pattern, plain) else ""
 
 
 _TYPES = {

@@ -86,9 +86,8 @@ def _put(data: Any, path: KeyPath, value: Any) -> Any:
 def check_fits(document: Document, machine: HardwareConfig, fits: Mapping[KeyPath, Fit]) -> None:
     """Raise ConfigError for a ``fit`` of something whose filling nobody plans."""
     for path, fit in fits.items():
-        if path[0] != "memories" and not isinstance(
-            machine.further.get(str(path[0])), BufferConfig
-        ):
+        owner = machine.further.get(str(path[0]))
+        if path[0] != "memories" and not isinstance(owner, BufferConfig):
             raise document.error(path, f"'{fit}' is for memories and buffers; give a size")
 
 

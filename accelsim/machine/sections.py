@@ -145,10 +145,7 @@ class MachineSections(ConfigModel):
         return found
 
     def component(self, name: str, kind: type[T]) -> T:
-        """Return a component that the machine's accelerator relies on.
-
-        Raises ConfigError when there is none of this name, or it is of another kind.
-        """
+        """Return a component that the accelerator needs. Raises ConfigError for none or another."""
         found = self.further.get(name)
         if isinstance(found, kind):
             return found

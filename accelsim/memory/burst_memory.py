@@ -147,10 +147,7 @@ class BurstMemoryTechnology(ConfigModel):
 
 
 def load_burst_memory(name_or_path: str | Path) -> BurstMemoryTechnology:
-    """Return a shipped part such as ``psram_octal``, or the part in a YAML file.
-
-    Raises ConfigError when there is no such part or the file is wrong.
-    """
+    """Return a part, shipped or of a YAML file. Raises ConfigError for none or a wrong one."""
     return load_file(name_or_path, _read, "memory off the chip", "burst_memory")
 
 

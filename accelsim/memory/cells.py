@@ -119,10 +119,7 @@ class CellLayout:
 
 
 def to_levels(codes: Codes, layout: CellLayout) -> tuple[Plane, ...]:
-    """Return the levels of each cell: one array of the codes' shape for every cell of a value.
-
-    ``codes`` are unsigned integers of ``layout.bits`` bits.
-    """
+    """Return the levels of each cell of values, in the shape of ``codes`` of as many bits."""
     planes = (
         ((codes >> shift) & (2**width - 1)).astype("uint8")
         for width, shift in zip(layout.widths, layout.shifts, strict=True)

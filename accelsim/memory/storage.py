@@ -172,10 +172,7 @@ Measured = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A parameter with its storage and the homes of its parts.
-
-    ``density`` is exact, so that the parts of a tensor add up to the tensor to the bit.
-    """
+    """A parameter in its homes; ``density`` is exact, so that parts add up to the bit."""
 
     parameter: Parameter
     bits: int

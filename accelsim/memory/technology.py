@@ -133,10 +133,7 @@ class _Described(ConfigModel):
 
 
 class TechnologyFile(_Described):
-    """A memory technology as its YAML file states it.
-
-    ``kind``: an ``estimate`` is used by its name alone and is left out of lists and checks.
-    """
+    """A technology's YAML file; an ``estimate`` is used by name alone, in no list or check."""
 
     kind: Literal["array", "estimate"]
     as_stated: bool = False

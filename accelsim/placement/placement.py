@@ -97,12 +97,10 @@ class Placement:
     @cached_property
     def _bits(self) -> list[tuple[Counter[str], Counter[str]]]:
         """Array bits and bits of data, shared ones first."""
+        parts = [list(self._parts(own)) for own in (False, True)]
         return [
-            (
-                _sum((home.memory, extent.array) for home, extent in self._parts(own)),
-                _sum((home.memory, extent.data) for home, extent in self._parts(own)),
-            )
-            for own in (False, True)
+            (_sum((h.memory, e.array) for h, e in each), _sum((h.memory, e.data) for h, e in each))
+            for each in parts
         ]
 
     def data_bits(self, *, task_specific: bool) -> Counter[str]:

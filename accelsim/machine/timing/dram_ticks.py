@@ -58,10 +58,7 @@ class DramTicks:
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """All that a channel's future depends on, times relative to some tick.
-
-    When it is ``quiet`` it sleeps, and none of its times binds any more.
-    """
+    """What a channel's future depends on, from some tick; nothing of it binds when ``quiet``."""
 
     times: dict[str, Tick]
     flags: dict[str, object]

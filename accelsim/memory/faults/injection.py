@@ -131,10 +131,7 @@ def program(codes: Codes, layout: CellLayout) -> CellArray:
 def misread(
     cells: CellArray, model: Mapping[int, Transitions], generator: np.random.Generator
 ) -> tuple[Codes, int]:
-    """Return the codes as read once with faults, and the number of misread cells.
-
-    ``model`` has the transitions of cells by the bits that they hold.
-    """
+    """Return codes read once, and misread cells; ``model`` is by the bits that a cell holds."""
     layout, codes, faulty = cells.layout, cells.codes.copy(), 0
     for plane, counts, width, shift in zip(
         cells.planes, cells.counts, layout.widths, layout.shifts, strict=True

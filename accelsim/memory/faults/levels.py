@@ -123,10 +123,7 @@ def _crossing(level: int, low: float, low_sigma: float, high: float, high_sigma:
 def transitions_of(
     means: Sequence[float], sigmas: Sequence[float], cuts: Sequence[float]
 ) -> Transitions:
-    """Return the probabilities that levels lie beyond the thresholds ``cuts``.
-
-    By the complementary error function, exact to the last digits down to 1e-300.
-    """
+    """Return how likely levels lie beyond ``cuts``, by erfc: all digits hold down to 1e-300."""
     lower, upper = (
         zip(cuts, means, sigmas, strict=False),
         zip(cuts, means[1:], sigmas[1:], strict=True),

@@ -75,10 +75,7 @@ class Readout:
 def read_part(
     part: StoredPart, model: Mapping[int, Transitions], generator: np.random.Generator
 ) -> Readout:
-    """Return a part read with faults, its words corrected where it is protected.
-
-    ``model`` has the transitions of cells by the bits that they hold.
-    """
+    """Return a part read with faults and corrected; ``model`` is by the bits that a cell holds."""
     codes, faults = misread(part.data, model, generator)
     if part.checks is None or part.code is None:
         return Readout(codes, faults, 0, 0)

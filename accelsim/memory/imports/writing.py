@@ -76,9 +76,7 @@ def import_files(paths: list[Path], form: str | None, given: Given) -> Written:
     (form,) = forms
     for path, text in texts.items() if form in _PARSED else ():
         _check_length(path, text, _MOST_PARSED)
-    if form == "dramsys":
-        return _dram(texts, given)
-    return _arrays(texts, form, given)
+    return _dram(texts, given) if form == "dramsys" else _arrays(texts, form, given)
 
 
 def _read(path: Path) -> str:
