@@ -84,6 +84,7 @@ def examine(
         )
 
 
+@one_reading()
 @plugin_errors()
 def examine_workload(
     workload: Workload,

@@ -6,7 +6,6 @@ Of another temperature, of figures used as they are stated, and of a user's own 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from math import isclose
 from statistics import median
@@ -51,7 +50,7 @@ def as_stated(technology: MemoryTechnology, wanted: Conditions, target: str) -> 
     stated, targets = min(known, key=lambda each: _distance(each[0], each[1], wanted, target))
     own = next((name for name in (target, ANY) if name in targets), min(targets))
     words = targets[own].items()
-    columns = {word: tuple(replace(row, target=target) for row in rows) for word, rows in words}
+    columns = {w: tuple(row._replace(target=target) for row in rows) for w, rows in words}
     said = list(_differences(stated, wanted))
     said += [f"optimised for {own}, not {target}"] if own not in (target, ANY) else []
     device = technology.devices[stated.bits_per_cell]
@@ -127,14 +126,14 @@ def at_temperature(
     columns = technology.tables[conditions].get(row.target, {})
     for own in columns.get(row.word, ()):
         if own.capacity == row.capacity and isclose(own.area, row.area, rel_tol=_ALIKE):
-            return replace(own, area=row.area)
+            return own._replace(area=row.area)
     return _carried(row, plan, leakage_slope(technology, plan, conditions))
 
 
 def _carried(row: Row, origin: Conditions, slope: float) -> Row:
     said = f"{row.source}; leakage carried from {origin.temperature:g} K"
     own = (*row.interpolated, CARRIED)
-    return replace(row, leakage=row.leakage * slope, source=said, interpolated=own)
+    return row._replace(leakage=row.leakage * slope, source=said, interpolated=own)
 
 
 @lru_cache(maxsize=256)

@@ -14,7 +14,6 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document
 from accelsim.inputs.quantities import Kelvin, Meters
 from accelsim.inputs.validation import ConfigModel
-from accelsim.values import dataclass
 
 # What a table without the column ``target`` is optimised for: whatever is asked.
 ANY = ""
@@ -94,8 +93,7 @@ class Conditions(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One computed array, in SI units: capacity [B] of data, word [b], energies per access.
 
     ``interpolated`` names the latencies that the source declares to be interpolated between

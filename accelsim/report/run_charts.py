@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -177,6 +178,7 @@ def _place(program: str, layer: int | None) -> str:
     return program.replace("_", " ")
 
 
+@lru_cache(maxsize=1024)
 def _short(value: float, digits: int = 6) -> float:
     """Return a number of some significant digits: a page needs no more."""
     return float(f"{value:.{digits}g}")

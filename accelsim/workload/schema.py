@@ -20,7 +20,7 @@ from pydantic import model_validator
 from accelsim.accelerators import machine_of
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import Document, KeyPath, Override, parse_override
-from accelsim.inputs.files import digests, is_file, read_bytes, watching
+from accelsim.inputs.files import digests, is_file, one_reading, read_bytes, watching
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import format_path, suggest
 from accelsim.inputs.plugin_key import KEY, read_with_plugins
@@ -126,7 +126,7 @@ def load_workload(
     Of several cases only ``cases`` are kept, their machines alone are read. Raises ConfigError with
     one line for each problem.
     """
-    with watching() as seen:
+    with one_reading(), watching() as seen:
         found = _load_workload(find_input(Path(path)), overrides, cases, memo or Memo())
     return replace(found, files=digests(seen))
 
