@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from accelsim.model.families import find_model
     from accelsim.study.compare import compare
     from accelsim.study.saved_run import load_run
-    from accelsim.study.search.search import optimize
+    from accelsim.study.search import optimize
     from accelsim.study.sweep.run import sweep
     from accelsim.study.uncertainty.bands import uncertainty
     from accelsim.study.uncertainty.sensitivity import sensitivity
@@ -45,7 +45,7 @@ _HOMES = {
     "load_technology": "accelsim.memory.technology",
     "load_workload": "accelsim.workload.schema",
     "sensitivity": "accelsim.study.uncertainty.sensitivity",
-    "optimize": "accelsim.study.search.search",
+    "optimize": "accelsim.study.search",
     "sweep": "accelsim.study.sweep.run",
     "uncertainty": "accelsim.study.uncertainty.bands",
 }

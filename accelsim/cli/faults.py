@@ -15,7 +15,7 @@ from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from accelsim.memory.faults.model import FaultConfig
-    from accelsim.study.faults.options import FaultOptions
+    from accelsim.study.faults.subject import FaultOptions
 
 
 def _choice(option: str, values: list[str], text: str) -> Decorator:
@@ -116,7 +116,7 @@ def faults(
 
 
 def _options(choices: dict[str, Any]) -> FaultOptions:
-    from accelsim.study.faults.options import FaultOptions
+    from accelsim.study.faults.subject import FaultOptions
 
     scales = ("levels", "grade", "elapsed", "fault_scale", "sigma_scale", "one_bit_error_rate")
     faults = _fault_config(choices.pop("faults"), {key: choices.pop(key) for key in scales})

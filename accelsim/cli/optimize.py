@@ -59,7 +59,7 @@ def optimize(
     accelsim optimize workloads/studies/memory_search.yaml --budget 300 --near 5%
     """
     from accelsim.report.sweep import sweep_report
-    from accelsim.study.search.search import Search, check_search, search_study
+    from accelsim.study.search import Search, check_search, search_study
     from accelsim.study.store import Store
     from accelsim.study.sweep.space import load_study
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from math import fsum
 
 from accelsim.account.breakdown import CHIP, MODEL, NOBODY, BreakdownRow
@@ -63,7 +62,8 @@ def with_groupings(report: Report, result: Result, groupings: Sequence[str]) -> 
 
 def _tables(name: str, case: CaseResult, groupings: Sequence[str]) -> Iterator[Table]:
     """Yield a table of a case for each grouping; energies and times are those of the whole run."""
-    rows = list(case.breakdown)
+    rows, models = list(case.breakdown), case.design.models
+    keys = {**_KEYS, MODEL: lambda row: models.get(row.task, NOBODY)}
     for by in groupings:
         if by == "memory":
             seconds = to_seconds(case.run.makespan)
@@ -71,12 +71,7 @@ def _tables(name: str, case: CaseResult, groupings: Sequence[str]) -> Iterator[T
             told = "of buffers and DRAM a read or write is a byte, of other memories a word"
             yield replace(listed(f"{name} by memory", _TRAFFIC, found), notes=(told,))
         else:
-            key = _KEYS.get(by, partial(_model, case.design.models))
-            yield _grouped(name, by, key, rows)
-
-
-def _model(models: Mapping[str, str], row: BreakdownRow) -> str:
-    return models.get(row.task, NOBODY)
+            yield _grouped(name, by, keys[by], rows)
 
 
 def _grouped(

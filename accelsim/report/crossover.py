@@ -140,6 +140,6 @@ def crossover_verdict(found: Crossover) -> Iterator[str]:
 def _crossing_line(crossing: Crossing) -> str:
     return (
         f"crossover at {rate(crossing.rate)} (a request every "
-        f"{format_si(crossing.interval, 's')}, {format_si(crossing.energy, 'J')}): below, "
+        f"{format_si(1 / crossing.rate, 's')}, {format_si(crossing.energy, 'J')}): below, "
         f"{crossing.below} costs less, above, {crossing.above}"
     )

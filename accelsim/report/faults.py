@@ -50,8 +50,8 @@ def _round(one: SchemeResult, figure: str) -> float | None:
 _SCHEME: Field[SchemeResult] = (Column("scheme", "scheme"), lambda one: one.scheme.name)
 _COSTS: tuple[Field[SchemeResult], ...] = (
     _SCHEME,
-    (Column("cells", "cells", "#"), lambda one: one.costs.cell_count),
-    (Column("capacity", "capacity", "MiB"), lambda one: one.costs.capacity),
+    (Column("cells", "cells", "#"), lambda one: sum(one.costs.cells.values())),
+    (Column("capacity", "capacity", "MiB"), lambda one: sum(one.costs.capacities.values())),
     (Column("area", "area", "mm2"), lambda one: one.costs.area),
     (Column("round_energy", "energy", "J"), lambda one: _round(one, "energy")),
     (Column("round_latency", "latency", "s"), lambda one: _round(one, "latency")),
@@ -329,7 +329,7 @@ def faults_notes(study: FaultStudy) -> Iterator[str]:
         if result.scheme.protected:
             yield (
                 f"{result.scheme.name}: {number(result.expected.detected)} words beyond correction "
-                f"expected, {100 * result.costs.check_share:.1f} % check bits"
+                f"expected, {100 * result.costs.check_bits / result.costs.bits:.1f} % check bits"
             )
         if result.costs.missing:
             yield f"{result.scheme.name}: {result.costs.missing}"

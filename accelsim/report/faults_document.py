@@ -85,16 +85,8 @@ def _writing(costs: Mapping[str, ProgrammingCost] | None) -> dict[str, Any] | No
 
 
 def _programming(cost: ProgrammingCost) -> dict[str, Any]:
-    return {
-        "cells": cost.cells,
-        "pulses": cost.pulses,
-        "seconds": cost.seconds,
-        "joules": cost.joules,
-        "verify_seconds": cost.verify_seconds,
-        "verify_joules": cost.verify_joules,
-        "endurance_writes": cost.endurance,
-        "grade": cost.grade,
-    }
+    names = {"endurance": "endurance_writes"}
+    return {names.get(k, k): value for k, value in asdict(cost).items() if k != "words"}
 
 
 def _damage(damage: DamageSummary | None) -> dict[str, Any] | None:

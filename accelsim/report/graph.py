@@ -112,8 +112,11 @@ def _fields(placement: Placement) -> tuple[Field[_Line], ...]:
         (Column("depth", "depth", "1"), lambda one: one.only and one.only.depth),
         (Column("macs", "MACs", "#"), lambda one: one.macs or None),
         (Column("parameters", "weights", "#"), lambda one: _elements(one) or None),
-        (Column("stored", "stored", "B"), lambda one: _bytes(one, placement) or None),
-        (Column("placement", "lies in"), lambda one: _places(one, placement)),
+        (
+            Column("stored", "stored", "B"),
+            lambda one: sum(_stored(one, placement).values()) or None,
+        ),
+        (Column("placement", "lies in"), lambda one: ", ".join(_stored(one, placement)) or None),
         (Column("reads", "reads", dotted=True), lambda one: one.reads or None),
     )
 
@@ -129,14 +132,6 @@ def _stored(line: _Line, placement: Placement) -> Counter[str]:
         for home, extent in placement.tensors[name].parts:
             bits[home.memory] += extent.array
     return Counter({memory: -(-size // 8) for memory, size in bits.items()})
-
-
-def _bytes(line: _Line, placement: Placement) -> int:
-    return sum(_stored(line, placement).values())
-
-
-def _places(line: _Line, placement: Placement) -> str | None:
-    return ", ".join(_stored(line, placement)) or None
 
 
 def _lines(graph: LayerGraph, placement: Placement, *, whole: bool) -> Iterator[_Line]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from accelsim.report.front import front_sections
 from accelsim.report.origin import head
 from accelsim.report.study_charts import spans, study_charts
 from accelsim.report.study_columns import (
@@ -21,7 +20,7 @@ from accelsim.report.study_columns import (
 from accelsim.report.table import Chart, Column, Prose, Report, Row, Section, Table
 from accelsim.report.text import duration
 from accelsim.study.evaluator import Tally
-from accelsim.study.front import front_of
+from accelsim.study.front import Front, front_of
 from accelsim.study.outcome import STATES
 from accelsim.study.store import Store
 from accelsim.study.sweep.config import StudyConfig
@@ -279,3 +278,54 @@ def _saved(tally: Tally) -> str:
         made, asked = tally.made[stage], tally.asked[stage]
         parts.append(f"{made:,} {noun} made, {asked - made:,} saved")
     return "; ".join(parts)
+
+
+# Best rows on a terminal; all are in the data.
+_SHOWN = 30
+# Values of an axis in one cell.
+_LISTED = 8
+
+
+def front_sections(
+    rows: Sequence[ShortRow], config: StudyConfig, objectives: Shown, slack: float = 0.0
+) -> Iterator[Section]:
+    """Yield the best rows with those that are marked, and what the axes are near them."""
+    front = front_of(rows, slack)
+    if not front.best:
+        return
+    yield _best_table(front, config, objectives)
+    if slack:
+        yield _near_table(front, config, slack)
+
+
+def _best_table(front: Front[ShortRow], config: StudyConfig, objectives: Shown) -> Table:
+    """Return the best rows, and behind them those that are marked."""
+    marked = [(row, f"{row.mark}, beaten") for row in front.others if row.mark]
+    best = sorted(front.best, key=lambda row: row.costs or ())
+    rows = [*((row, row.mark) for row in best[:_SHOWN]), *marked]
+    marks = (Column("mark", "mark"),) if config.marks else ()
+    columns = (
+        *point_columns(config, [row for row, _ in rows]),
+        *objectives.columns,
+        *marks,
+    )
+    cells = ((row.number, *row.axes, *row.objectives, *([mark] * len(marks))) for row, mark in rows)
+    left, count = len(best) - _SHOWN, len(front.best) + len(front.others)
+    title = f"Best in {' and '.join(config.objectives)}: {len(best):,} of {count:,} feasible points"
+    return Table(title, columns, tuple(cells), (f"and {left:,} more",) if left > 0 else ())
+
+
+def _near_table(front: Front[ShortRow], config: StudyConfig, slack: float) -> Table:
+    """Return what the axes are among all rows near the best."""
+    columns = (Column("axis", "axis"), Column("values", "values among them"))
+    rows = (
+        (name, _listed(list(dict.fromkeys(str(row.axes[at]) for row in front.near))))
+        for at, name in enumerate(config.axis_columns)
+    )
+    title = f"Within {100 * slack:.3g} % of the best in every objective: {len(front.near):,} points"
+    return Table(title, columns, tuple(rows))
+
+
+def _listed(texts: Sequence[str]) -> str:
+    left = len(texts) - _LISTED
+    return ", ".join(texts[:_LISTED]) + (f" and {left} more" if left > 0 else "")

@@ -82,14 +82,10 @@ def bands_verdict(found: Uncertainty) -> Iterator[str]:
             name = next((name for name in names if name in found.bands), None)
             if name is not None:
                 scope = name.rpartition(".")[2].replace("_", " ")
-                told.append(f"{banded(found.bands[name])} {kind} ({scope}){_because(found, name)}")
+                most = [f", most by {quantity}" for quantity, _ in _matters(found, name)[:1]]
+                told.append("".join([f"{banded(found.bands[name])} {kind} ({scope})", *most]))
         if told:
             yield f"{case} over {each.baseline} (5 to 95 %): {'; '.join(told)}."
-
-
-def _because(found: Uncertainty, name: str) -> str:
-    matters = _matters(found, name)
-    return f", most by {matters[0][0]}" if matters else ""
 
 
 def banded(band: Band) -> str:
@@ -177,7 +173,8 @@ def _table(found: Uncertainty, case: str, names: Sequence[str]) -> Table:
 def _row(found: Uncertainty, case: str, name: str) -> Row:
     unit = figure_unit(name, (case,))
     values = (value_text(each, unit, 3) for each in found.bands[name][1:])
-    return (name.removeprefix(f"{case}."), *values, _matters_text(found, name))
+    follows = ", ".join(f"{quantity} {by:+.2f}" for quantity, by in _matters(found, name))
+    return (name.removeprefix(f"{case}."), *values, follows)
 
 
 def _matters(found: Uncertainty, name: str) -> list[tuple[str, float]]:
@@ -186,10 +183,6 @@ def _matters(found: Uncertainty, name: str) -> list[tuple[str, float]]:
     ordered = sorted(each, key=lambda one: one.share, reverse=True)
     sure = [(one.quantity, one.correlation) for one in ordered if abs(one.correlation) > chance]
     return sure[:_MOST]
-
-
-def _matters_text(found: Uncertainty, name: str) -> str:
-    return ", ".join(f"{quantity} {by:+.2f}" for quantity, by in _matters(found, name))
 
 
 def _data(found: Uncertainty) -> Table:

@@ -16,10 +16,8 @@ from accelsim.report.table import (
     listed,
     recorded,
 )
-from accelsim.study.validation.built import Gap
 from accelsim.study.validation.check import Check
-from accelsim.study.validation.logic import Witness
-from accelsim.study.validation.measured import Measurement
+from accelsim.study.validation.silicon import Gap, Measurement, Witness
 from accelsim.study.validation.suite import GroupSummary, Outcome
 from accelsim.units import format_si
 from accelsim.version import __version__

@@ -122,13 +122,10 @@ def _turns(result: Result, one: Reasons) -> str:
             else "neither inferences nor switches take less time"
         )
     if not result.closed_loop:
-        busy = [result[name].statistics["all"].utilisation for name in _names(one)]
-        clauses.append(f"the chips are busy {percent(busy[1])} and {percent(busy[0])} of the time")
+        names = (one.comparison.design, one.comparison.baseline)
+        busy = (percent(result[name].statistics["all"].utilisation) for name in names)
+        clauses.append(f"the chips are busy {' and '.join(busy)} of the time")
     return f"What would change it: {'; '.join(clauses)}."
-
-
-def _names(one: Reasons) -> tuple[str, str]:
-    return one.comparison.baseline, one.comparison.design
 
 
 # -- designs without a baseline --------------------------------------------------------------------
@@ -154,11 +151,11 @@ def _alone(result: Result) -> Iterator[str]:
     many = len(result.cases) > 1
     least = min(figures["energy"], key=figures["energy"].__getitem__)
     yield ("; ".join(said) if many else _only(least, figures, unit)) + "."
-    parts = _sorted_parts(result[least], closed_loop=result.closed_loop)
-    total = fsum(parts.values())
-    shares = [f"{part} ({percent(joules / total)})" for part, joules in list(parts.items())[:3]]
+    spent = energy_parts(result[least], closed_loop=result.closed_loop).items()
+    parts, total = sorted(spent, key=lambda part: -part[1]), fsum(joules for _, joules in spent)
+    shares = [f"{part} ({percent(joules / total)})" for part, joules in parts[:3]]
     yield f"Why: {least} spends its energy on {', '.join(shares)}."
-    yield f"What would change it: {_without(result, least, next(iter(parts)), unit)}."
+    yield f"What would change it: {_without(result, least, parts[0][0], unit)}."
 
 
 def _only(name: str, figures: dict[str, dict[str, float]], unit: str) -> str:
@@ -172,11 +169,6 @@ def _figure(key: str, case: CaseResult) -> float:
     value = of(case)
     assert isinstance(value, float)
     return value
-
-
-def _sorted_parts(case: CaseResult, *, closed_loop: bool) -> dict[str, float]:
-    parts = energy_parts(case, closed_loop=closed_loop)
-    return dict(sorted(parts.items(), key=lambda part: -part[1]))
 
 
 def _without(result: Result, least: str, largest: str, unit: str) -> str:

@@ -84,11 +84,6 @@ class Crossing:
     below: str
     above: str
 
-    @property
-    def interval(self) -> float:
-        """Mean time between two requests [s]."""
-        return 1 / self.rate
-
 
 @dataclass(frozen=True)
 class Crossover:

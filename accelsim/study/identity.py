@@ -23,6 +23,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _ABOVE = ("cli", "report", "study", "shipped")
 # Bytes of a name.
 _NAME = 16
+# Raised with every change of how figures are kept.
+_FIGURES = "figures 2"
 _LIBRARIES = ("numpy", "simpy", "networkx")
 
 
@@ -99,4 +101,4 @@ def _code() -> list[str]:
         for point in points.select(group=group)
     }
     libraries = [f"{name} {version(name)}" for name in _LIBRARIES]
-    return [__version__, content.hexdigest(), *libraries, *sorted(added)]
+    return [_FIGURES, __version__, content.hexdigest(), *libraries, *sorted(added)]

@@ -6,20 +6,52 @@ import hashlib
 import json
 import time
 import traceback
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from typing import Any, Literal, get_args
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, get_args
 
 from accelsim.errors import AccelsimError, CapacityError, ConfigError, MappingError
 from accelsim.evaluation.examine import evaluate
 from accelsim.evaluation.point import Figure, Point, Row
 from accelsim.inputs.files import Seen, watching
 from accelsim.inputs.memo import Memo
-from accelsim.study.packing import Packed, pack, unpack
 from accelsim.values import dataclass
 
 State = Literal["ok", "infeasible", "failed", "killed"]
 STATES: tuple[State, ...] = get_args(State)
+
+
+class Packed(NamedTuple):
+    """Figures exact to the last bit: their names as JSON, once for all rows that have them, and
+    their values as JSON that is compressed.
+    """
+
+    layout: str
+    body: bytes
+
+
+def pack(figures: Mapping[str, Figure]) -> Packed:
+    """Return figures packed."""
+    values = json.dumps([*figures.values()], separators=(",", ":"))
+    return Packed(_layout(tuple(figures)), zlib.compress(values.encode(), 1))
+
+
+def unpack(packed: Packed) -> dict[str, Figure]:
+    """Return the figures."""
+    values = json.loads(zlib.decompress(packed.body))
+    return dict(zip(_names(packed.layout), values, strict=True))
+
+
+@lru_cache(maxsize=256)
+def _layout(names: tuple[str, ...]) -> str:
+    return json.dumps(names)
+
+
+@lru_cache(maxsize=256)
+def _names(layout: str) -> tuple[str, ...]:
+    return tuple(json.loads(layout))
 
 
 @dataclass(frozen=True)

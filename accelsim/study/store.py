@@ -18,8 +18,7 @@ from typing import Any
 
 from accelsim.errors import ConfigError, OutputError
 from accelsim.inputs.files import one_reading, unchanged
-from accelsim.study.outcome import Outcome, Reason, State, digest_of, read_seen
-from accelsim.study.packing import Packed
+from accelsim.study.outcome import Outcome, Packed, Reason, State, digest_of, read_seen
 
 DEFAULT = Path("out") / "studies.sqlite"
 IN_MEMORY = ":memory:"

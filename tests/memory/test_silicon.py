@@ -22,8 +22,8 @@ from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.silicon import as_built, load_silicon, written_as_built
 from accelsim.memory.technology import Grade, load_technology
 from accelsim.report.cautions import remarks
-from accelsim.study.validation.built import built_gaps
 from accelsim.study.validation.check import reference_folder
+from accelsim.study.validation.silicon import built_gaps
 from accelsim.workload.schema import load_workload
 
 MIB = 2**20

@@ -26,7 +26,7 @@ sys.path += [str(HERE.parent), str(HERE.parent / "study")]
 
 from searched import ISHIGAMI_SEED, PLACES, SEARCH, dropped, ishigami, searched_study  # noqa: E402
 
-from accelsim.study.search import search as searching  # noqa: E402
+from accelsim.study import search as searching  # noqa: E402
 from accelsim.study.store import IN_MEMORY, Store  # noqa: E402
 from accelsim.study.sweep.run import Evaluation  # noqa: E402
 from accelsim.study.uncertainty import sensitivity as sensing  # noqa: E402

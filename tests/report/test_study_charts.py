@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.report.scatter import scatter
+from accelsim.report.console import scatter
 from accelsim.report.study_charts import FRONT, study_charts
 from accelsim.report.table import Chart, Column, Table
 from accelsim.study.front import front

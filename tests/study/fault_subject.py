@@ -7,11 +7,10 @@ from functools import lru_cache
 from small_workload import small_workload
 
 from accelsim.study.faults.damage import Judge
-from accelsim.study.faults.options import FaultOptions
 from accelsim.study.faults.schemes import SCHEMES
 from accelsim.study.faults.stored_model import StoredModel
 from accelsim.study.faults.study import write
-from accelsim.study.faults.subject import Subject, load_subject
+from accelsim.study.faults.subject import FaultOptions, Subject, load_subject
 
 OPTIONS = FaultOptions(seeds=3, sentences=8, tokens=8)
 

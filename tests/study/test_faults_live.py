@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from small_workload import MAIN
 
-from accelsim.study.faults.options import FaultOptions
 from accelsim.study.faults.study import FaultStudy, study_faults
+from accelsim.study.faults.subject import FaultOptions
 from accelsim.workload.schema import load_workload
 
 # The weights of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), without code of the package.

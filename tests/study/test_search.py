@@ -19,12 +19,20 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.shipped import shipped_folder
 from accelsim.report.sweep import sweep_report
 from accelsim.report.table import Table
+from accelsim.study import search as searching
 from accelsim.study.evaluator import Tally
 from accelsim.study.front import Costs, costs_of, front_of, with_objectives
 from accelsim.study.identity import model_id
-from accelsim.study.search import search as searching
-from accelsim.study.search.search import Search, check_search, search_study
-from accelsim.study.search.space import choose, grid_size, key_of, unseen, without_sample
+from accelsim.study.search import (
+    Search,
+    check_search,
+    choose,
+    grid_size,
+    key_of,
+    search_study,
+    unseen,
+    without_sample,
+)
 from accelsim.study.store import IN_MEMORY, Store
 from accelsim.study.sweep.config import Objective
 from accelsim.study.sweep.run import Evaluation, study_of
@@ -234,7 +242,7 @@ def test_a_search_asks_what_it_asked_of_optuna_and_tells_it_the_same(
 
 
 def test_what_breaks_a_constraint_more_is_told_to_be_worse() -> None:
-    from accelsim.study.search.search import _violation
+    from accelsim.study.search import _violation
 
     limits = {"constraints": ["adaptation_bottleneck <= 4"]}
     table = accelsim.sweep(study({BOTTLENECK: [4, 8, 16]}, **limits), store=None, jobs=0)

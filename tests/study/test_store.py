@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError, OutputError
 from accelsim.inputs.files import read_bytes, watching
-from accelsim.study.outcome import KILLED, Outcome, Reason, _text
-from accelsim.study.packing import pack, unpack
+from accelsim.study.outcome import KILLED, Outcome, Reason, _text, pack, unpack
 from accelsim.study.store import IN_MEMORY, Store, is_remote
 
 MODEL = b"m" * 16
@@ -176,7 +175,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from accelsim.study.outcome import Outcome
-from accelsim.study.packing import pack
+from accelsim.study.outcome import pack
 from accelsim.study.store import Store
 first, path = int(sys.argv[1]), sys.argv[2]
 with Store(path) as store:

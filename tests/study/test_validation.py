@@ -14,16 +14,21 @@ from accelsim.cli.main import run_command_line
 from accelsim.report.media.html import Html
 from accelsim.report.validation import validation_report
 from accelsim.study.validation.check import Check, reference_folder
-from accelsim.study.validation.decoding import llmcompass_checks
 from accelsim.study.validation.dram import dram_checks
-from accelsim.study.validation.logic import Witness, logic_checks, witnesses
-from accelsim.study.validation.measured import measured_checks, measurements
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
+from accelsim.study.validation.silicon import (
+    Witness,
+    logic_checks,
+    measured_checks,
+    measurements,
+    witnesses,
+)
 from accelsim.study.validation.suite import Outcome
 from accelsim.study.validation.timing import (
     convolution_checks,
     edgebert_checks,
+    llmcompass_checks,
     onnxim_checks,
     scalesim_checks,
 )

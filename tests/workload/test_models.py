@@ -22,8 +22,8 @@ from accelsim.report.breakdown import breakdown_lines
 from accelsim.report.by import with_groupings
 from accelsim.report.request_rows import request_rows
 from accelsim.report.run import run_report
-from accelsim.study.faults.options import FaultOptions
 from accelsim.study.faults.study import study_faults
+from accelsim.study.faults.subject import FaultOptions
 from accelsim.units import ceil_div
 from accelsim.workload.schema import Workload, load_workload
 

@@ -79,11 +79,9 @@ def _is_named(chart: Chart) -> bool:
     rows, x, y = chart.table.rows, keys.index(chart.x[0]), chart.y and keys.index(chart.y[0])
     if chart.kind != "points" or chart.x[0] not in chart.logarithmic or not rows:
         return False
-    return all(isinstance(row[y or 0], str) and _above_zero(row[x]) for row in rows)
-
-
-def _above_zero(value: object) -> bool:
-    return isinstance(value, int | float) and value > 0
+    values = [row[x] for row in rows]
+    positive = all(isinstance(value, int | float) and value > 0 for value in values)
+    return positive and all(isinstance(row[y or 0], str) for row in rows)
 
 
 def _dots(chart: Chart) -> Iterator[Text]:

@@ -34,7 +34,7 @@ def page(report: Report, plotly: bytes) -> str:
     sections = [*report.sections, *report.pictures]
     for chart in (each for each in sections if isinstance(each, Chart)):
         charts.append(packed_chart(chart))
-    document = report.document
+    document, notes = report.document, (Last(note, "note") for note in report.notes)
     inputs = {key: document[key] for key in _INPUTS if key in document}
     if machines := {
         name: case["machine_configuration"]
@@ -45,7 +45,7 @@ def page(report: Report, plotly: bytes) -> str:
     return str(
         template().render(
             report=report,
-            body=list(_numbered(chain(report.sections, map(_note, report.notes), report.pictures))),
+            body=list(_numbered(chain(report.sections, notes, report.pictures))),
             details=list(_numbered(report.details)),
             charts=_squeezed(_json({"charts": charts, "designs": _designs(document)})),
             inputs=json.dumps(inputs, indent=1, default=str),
@@ -73,10 +73,6 @@ def _designs(document: Mapping[str, Any]) -> list[str]:
 
 class Last(Prose):
     """A note on all that stands before it."""
-
-
-def _note(text: str) -> Prose:
-    return Last(text, "note")
 
 
 def _numbered(sections: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
-from accelsim.report.timeline.marks import Begin, End, Facts, Mark, Track
+from accelsim.report.timeline.marks import Begin, End, Mark, Track
 
 # Viewers take thread 0, and a thread with the number of its process, for the process itself.
 _FIRST_THREAD = 100_000
@@ -42,7 +42,7 @@ class _Tracks:
         if isinstance(mark, Begin):
             yield (
                 f'{{"ph":"B",{place},"cat":"{mark.level}","name":{json.dumps(mark.name)},'
-                f'"args":{_facts(mark.facts)}}}'
+                f'"args":{json.dumps(dict(mark.facts))}}}'
             )
             for phase, arrows in (('"s"', mark.sends), ('"f","bp":"e"', mark.receives)):
                 for arrow in arrows:
@@ -75,10 +75,6 @@ def _metadata(
             f'{{"ph":"M","pid":{process},"tid":{thread},"name":"{kind}_{what}",'
             f'"args":{json.dumps(args)}}}'
         )
-
-
-def _facts(facts: Facts) -> str:
-    return json.dumps(dict(facts))
 
 
 def _microseconds(nanoseconds: int) -> str:

@@ -15,8 +15,7 @@ from accelsim.account.window import View, queue_lengths
 from accelsim.engine.run import Part
 from accelsim.machine.components.base import Part as Role
 from accelsim.report.timeline.levels import Level, Plan
-from accelsim.report.timeline.marks import Mark, Sample
-from accelsim.report.timeline.rows import Rows
+from accelsim.report.timeline.marks import Mark, Rows, Sample
 from accelsim.report.timeline.segments import bytes_of
 from accelsim.units import TICKS_PER_SECOND, Tick
 from accelsim.values import dataclass

@@ -17,8 +17,7 @@ from accelsim.program import ProgramKind
 from accelsim.report.text import duration, printable
 from accelsim.report.timeline.counters import Counters, lanes
 from accelsim.report.timeline.levels import Level, Plan
-from accelsim.report.timeline.marks import Begin, End, Facts, Mark
-from accelsim.report.timeline.rows import Rows
+from accelsim.report.timeline.marks import Begin, End, Facts, Mark, Rows
 from accelsim.report.timeline.segments import Painter, Picture
 from accelsim.units import Tick, to_seconds
 from accelsim.values import dataclass

@@ -105,7 +105,8 @@ class _Study:
         self.question, self.memo, self.progress = question, memo, progress
         self.before, self.after = (self._design(p) for p in (question.before, question.after))
         _check_work(self.before, self.after)
-        self.figure = question.metric or _usual_metric(self.before[0])
+        scope = "system" if self.before[0].config.requests.closed_loop else "request"
+        self.figure = question.metric or f"energy.{scope}"
         self.metric = _metric_of(self.figure)
         self.changes: Changes = grouped(differences(self.before, self.after), question.groups)
         self.needs = _checked_needs(question.needs, self.changes)
@@ -210,10 +211,6 @@ def _check_work(before: tuple[Workload, Case], after: tuple[Workload, Case]) -> 
     one, other = (each[0].config.model_dump(mode="json") for each in (before, after))
     if found := different_work(one, other):
         raise ConfigError(f"the designs do different work: {'; '.join(found)}")
-
-
-def _usual_metric(workload: Workload) -> str:
-    return "energy.system" if workload.config.requests.closed_loop else "energy.request"
 
 
 def _metric_of(figure: str) -> Metric:

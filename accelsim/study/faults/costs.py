@@ -61,29 +61,15 @@ class SchemeCosts:
     estimates: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
-    @property
-    def cell_count(self) -> int:
-        """All cells."""
-        return sum(self.cells.values())
-
-    @property
-    def capacity(self) -> int:
-        """Bytes of all memories."""
-        return sum(self.capacities.values())
-
-    @property
-    def check_share(self) -> float:
-        """Check bits over bits of data."""
-        return self.check_bits / self.bits
-
 
 def scheme_costs(subject: Subject, scheme: StorageScheme, stored: StoredModel) -> SchemeCosts:
     """Return the costs of a scheme for the subject's tensors."""
     occupied = occupied_bits(stored, scheme)
     hardware = machine_of(subject, scheme, occupied)
     taken = {_name(subject, kind): bits for kind, bits in sorted(occupied.items())}
+    held = (one.tensor for one in stored.tensors.values())
     costs = SchemeCosts(
-        bits=_data_bits(stored),
+        bits=sum(one.value_bits + one.mask_bits + one.scale_bits for one in held),
         check_bits=_check_bits(stored, scheme),
         cells={_name(subject, kind): bits // kind for kind, bits in sorted(occupied.items())},
         capacities={
@@ -189,17 +175,14 @@ def machine_of(
         for role in subject.roles
     }
     placement = hardware.placement.model_copy(update=homes)
+    every = (getattr(placement, role.value) for role in Role)
+    named = {name for home in every for name in (home.values, home.masks, home.high)}
     kept = {
         name: memory
         for name, memory in hardware.memories.items()
-        if name in (*_homes_of(placement), placement.activations, placement.cache)
+        if name in (*named, placement.activations, placement.cache)
     }
     return hardware.model_copy(update={"memories": {**sized, **kept}, "placement": placement})
-
-
-def _homes_of(placement: object) -> set[str]:
-    homes = (getattr(placement, role) for role in ("embedding", "backbone", "task"))
-    return {name for home in homes for name in (home.values, home.masks, home.high) if name}
 
 
 def _name(subject: Subject, kind: int) -> str:
@@ -263,8 +246,3 @@ def _protected(stored: StoredModel, scheme: StorageScheme) -> Iterator[tuple[int
             yield scheme.values, one.tensor.value_bits, one.values.code
         if one.masks and one.masks.code:
             yield scheme.masks, one.tensor.mask_bits, one.masks.code
-
-
-def _data_bits(stored: StoredModel) -> int:
-    held = (one.tensor for one in stored.tensors.values())
-    return sum(one.value_bits + one.mask_bits + one.scale_bits for one in held)

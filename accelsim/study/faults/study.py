@@ -9,10 +9,9 @@ from accelsim.memory.faults.model import fault_model
 from accelsim.study.faults.compression import CompressionCosts, compression_costs
 from accelsim.study.faults.costs import SchemeCosts, scheme_costs
 from accelsim.study.faults.damage import DamageSummary, Judge
-from accelsim.study.faults.options import FaultOptions
 from accelsim.study.faults.schemes import SCHEMES, StorageScheme, find_schemes
 from accelsim.study.faults.stored_model import CellFaults, FaultCounts, StoredModel, store_model
-from accelsim.study.faults.subject import Subject, load_subject
+from accelsim.study.faults.subject import FaultOptions, Subject, load_subject
 from accelsim.study.faults.sweep import Sweep, sweep_faults
 from accelsim.values import dataclass
 from accelsim.workload.schema import Workload

@@ -215,17 +215,8 @@ class AxisConfig(ConfigModel):
         if self.start is not None:
             return self._choice(name, self._quantile(place))
         assert self.size is not None
-        return self._at_step(name, self._weighted(place, self.size))
-
-    def _weighted(self, place: float, size: int) -> int:
-        if self.weights is None:
-            return int(place * size)
-        edge, total = 0.0, math.fsum(self.weights)
-        for step, weight in enumerate(self.weights):
-            edge += weight / total
-            if place < edge:
-                return step
-        return max(step for step, weight in enumerate(self.weights) if weight)
+        step = int(place * self.size) if self.weights is None else weighted(self.weights, place)
+        return self._at_step(name, step)
 
     def _at_step(self, name: str, step: int) -> Choice:
         if self.zip is not None:
@@ -261,6 +252,16 @@ class AxisConfig(ConfigModel):
         else:
             value = low + (high - low) * place
         return _written(math.exp(value) if logarithmic else value, self.start, self.end)
+
+
+def weighted(weights: Sequence[float], place: float) -> int:
+    """Return the number of the one of some weights in which a place in [0, 1) lies."""
+    edge, total = 0.0, math.fsum(weights)
+    for step, weight in enumerate(weights):
+        edge += weight / total
+        if place < edge:
+            return step
+    return max(step for step, weight in enumerate(weights) if weight)
 
 
 def _dimension(value: Any) -> str | None:

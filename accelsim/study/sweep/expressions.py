@@ -229,7 +229,7 @@ def _says(node: ast.expr, known: Callable[[str], bool]) -> bool:
 
 
 def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
-    name = _quoted(node) if isinstance(node, ast.Call) else _dotted(node)
+    name = _name(node)
     if name is not None:
         if known.get(name) is None:
             raise _NoValueError
@@ -238,7 +238,8 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
         case ast.Constant():
             return si(node.value)
         case ast.BoolOp():
-            return _logical(node, known)
+            values = (bool(_value(part, known)) for part in node.values)
+            return all(values) if isinstance(node.op, ast.And) else any(values)
         case ast.IfExp():
             return _value(node.body if _value(node.test, known) else node.orelse, known)
         case ast.List() | ast.Tuple():
@@ -257,11 +258,6 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
     raise AssertionError(node)
 
 
-def _logical(node: ast.BoolOp, known: Mapping[str, Any]) -> bool:
-    values = (bool(_value(part, known)) for part in node.values)
-    return all(values) if isinstance(node.op, ast.And) else any(values)
-
-
 def _compared(op: ast.cmpop, left: Any, right: Any) -> bool:
     try:
         return bool(_COMPARISONS[type(op)](left, right))
@@ -270,7 +266,6 @@ def _compared(op: ast.cmpop, left: Any, right: Any) -> bool:
 
 
 def _number(value: Any) -> float:
-    """Return an operand of arithmetic."""
     if not isinstance(value, (int, float)):
         raise _NoValueError
     return value

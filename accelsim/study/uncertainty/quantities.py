@@ -21,6 +21,7 @@ from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.machine.rules import known_factors
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import lines_of, load_logic
+from accelsim.study.sweep.axes import weighted
 from accelsim.values import dataclass
 from accelsim.workload.schema import Workload
 
@@ -116,7 +117,7 @@ class Quantity:
     def at(self, place: float) -> float | Any:
         """Return its value at a place in (0, 1): a number in its unit, or one of its values."""
         if self.points is None:
-            return self.values[self.step(place)]
+            return self.values[weighted(self.weights, place)]
         low, typical, high = self.points
         if low > 0:
             distance = NormalDist().inv_cdf(min(max(place, 1e-9), 1 - 1e-9)) / _TO_TAIL
@@ -124,18 +125,9 @@ class Quantity:
         side = 2 * place - 1
         return typical + (side * (high - typical) if side > 0 else side * (typical - low))
 
-    def step(self, place: float) -> int:
-        """Return which of its values it has at a place."""
-        edge, total = 0.0, sum(self.weights)
-        for step, weight in enumerate(self.weights):
-            edge += weight / total
-            if place < edge:
-                return step
-        return len(self.weights) - 1
-
     def number(self, place: float) -> float:
         """Return what stands for its value where numbers are compared."""
-        return float(self.at(place)) if self.points else float(self.step(place))
+        return float(self.at(place)) if self.points else float(weighted(self.weights, place))
 
     @property
     def where(self) -> str:

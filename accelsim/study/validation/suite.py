@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from accelsim.study.validation.built import Gap, built_gaps
 from accelsim.study.validation.check import Check
-from accelsim.study.validation.decoding import llmcompass_checks
 from accelsim.study.validation.dram import cold_home_checks, dram_checks
-from accelsim.study.validation.logic import Witness, logic_checks, witnesses
-from accelsim.study.validation.measured import Measurement, measured_checks, measurements
 from accelsim.study.validation.memory import array_checks
 from accelsim.study.validation.model import headline_checks, model_checks, theory_checks
+from accelsim.study.validation.silicon import (
+    Gap,
+    Measurement,
+    Witness,
+    built_gaps,
+    logic_checks,
+    measured_checks,
+    measurements,
+    witnesses,
+)
 from accelsim.study.validation.timing import (
     convolution_checks,
     edgebert_checks,
+    llmcompass_checks,
     onnxim_checks,
     scalesim_checks,
 )

@@ -1,1 +1,0 @@
-"""Looking for the best points of a space that is too large to evaluate whole."""
