@@ -102,8 +102,7 @@ class RestingServer(OffChipServer):
 
     def count(self, now: Tick) -> None:
         """Count the time until now, state by state."""
-        now = max(now, self._counted)
-        for state, end in self.states(now):
+        for state, end in self.states(now) if now > self._counted else ():
             until = min(now, max(end, self._counted))
             self._ticks[state] += until - self._counted
             self._counted = until
