@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import model_validator
 
 from accelsim.errors import AccelsimError
+from accelsim.inputs.plugins import is_outside
 from accelsim.inputs.validation import RuleError, validate
 from accelsim.machine.files import hardware_document
 from accelsim.machine.off_chip import off_chip_kind
@@ -40,10 +41,12 @@ def same_sections(
 ) -> dict[str, Any]:
     """Return the sections of a machine's data which are the very ones that another was made of.
 
-    ``was`` is the data of that one. What they are validated to depends on nothing else.
+    ``was`` is the data of that one. What they are validated to depends on nothing else, but for
+    components of plug-ins, which may read files and wires.
     """
     alone = ("process", "clock", "scaling", "power", "overlap", "mapping")
-    own = {**{name: getattr(machine, name) for name in alone}, **machine.further}
+    own = {name: getattr(machine, name) for name in alone}
+    own |= {n: each for n, each in machine.further.items() if not is_outside(type(each))}
     if off_chip_kind(data.get("dram")) == off_chip_kind(machine.dram):
         own["dram"] = machine.dram
     found = {n: own[n] for n, each in data.items() if n in own and each is was.get(n, machine)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_workload import SMALL
+from small_workload import MAIN, SMALL
 
 import accelsim
 from accelsim.errors import AccelsimError
@@ -177,6 +177,21 @@ def test_an_edited_file_is_seen(files: Files, name: str) -> None:
     assert figures(point, memo) != before
     files.restore()
     assert figures(point, memo) == before
+
+
+def test_an_edited_memory_off_the_chip_is_seen(tmp_path: Path) -> None:
+    shipped = shipped_folder("hwconfigs") / "technologies"
+    slow = (shipped / "psram_octal.yaml").read_text()
+    texts = (slow, slow.replace("latency: 60 ns", "latency: 80 ns"))
+    texts = (*texts, slow, (shipped / "lpddr3_1600.yaml").read_text(), texts[1])
+    file, memo, rows = tmp_path / "part.yaml", Memo(), []
+    for text in texts:
+        file.write_text(text)
+        os.utime(file, ns=(1, 1))
+        point = accelsim.Point(MAIN, (*BASE, f"hardware.dram={{technology: {file}}}"), CASES)
+        rows.append(figures(point, memo))
+        assert rows[-1] == anew(point)
+    assert rows[0] == rows[2] != rows[1] == rows[4] != rows[3]
 
 
 def test_speeds_emit_nothing_anew(files: Files) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,67 @@ class Wary(EdgeBert):
     def compile(self, *given):
         return compile_inference(Mapper(), *given)
 """
+# Blocks that leak what a file or a wire says, told of in several ways.
+LEAKS = """
+from abc import abstractmethod
+from functools import cached_property
+from typing import Literal
+from pydantic import model_validator
+from accelsim.evaluation.metrics import Metric
+from accelsim.evaluation.metrics.time import Time
+from accelsim.inputs.files import read_bytes
+from accelsim.machine.components.base import Block, Datasheet, Part
+
+class Leaky(Block):
+    file: str
+
+    def servers(self, name, site):
+        return {}
+
+    def datasheet(self, name, site):
+        return Datasheet(Part.HOST, {}, leakage=self.watts(site), follows_supply=False)
+
+    def timing(self, name, site):
+        return ()
+
+    @abstractmethod
+    def watts(self, site):
+        ...
+
+class Kept(Leaky):
+    kind: Literal["kept"]
+
+    @cached_property
+    def read(self):
+        return float(read_bytes(self.file))
+
+    def watts(self, site):
+        return self.read
+
+class Checked(Leaky):
+    kind: Literal["checked"]
+    found: float = 0.0
+
+    @model_validator(mode="after")
+    def look(self):
+        object.__setattr__(self, "found", float(read_bytes(self.file)))
+        return self
+
+    def watts(self, site):
+        return self.found
+
+class Wired(Leaky):
+    kind: Literal["wired"]
+
+    def watts(self, site):
+        return site.once("mine", lambda: site.wire_length)
+
+class Mine(Time):
+    name = "mine"
+    metrics = (
+        Metric("mine.spent", "", "J", lambda case: sum(case.figures.account.leakage.values())),
+    )
+"""
 BASE = (*SMALL, "sequence_length=16")
 
 
@@ -85,4 +147,21 @@ def test_a_key_of_a_plugin_is_seen(
         row = accelsim.evaluate(point, memo)
         assert row.figures == accelsim.evaluate(point, Memo()).figures
         found.append(row["adapter_mixed.latency.system"])
+    assert found[0] == found[2] != found[1]
+
+
+@pytest.mark.parametrize("kind", ["kept", "checked", "wired"])
+def test_what_a_component_of_a_plugin_reads_is_seen(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "mine.py").write_text(LEAKS)
+    load_plugins([tmp_path / "mine.py"])
+    file, memo, found = tmp_path / "watts", Memo(), []
+    for number in (1, 2, 1):
+        file.write_text(f"0.00{number}")
+        os.utime(file, ns=(1, 1))
+        leaky = [f"hardware.{name}={{kind: {kind}, file: {file}}}" for name in ("one", "two")]
+        length = f"hardware.bus.length={number if kind == 'wired' else 1} mm"
+        point = accelsim.Point(MAIN, (*BASE, *leaky, length), ("adapter_mixed",))
+        row = accelsim.evaluate(point, memo)
+        assert row.figures == accelsim.evaluate(point, Memo()).figures
+        found.append(row["adapter_mixed.mine.spent"])
     assert found[0] == found[2] != found[1]

@@ -85,6 +85,7 @@ class MetricFamily(ABC):
 
     Those of a family that is ``unpriced`` read the run and the memories of a case and nothing that
     is spent: they are worked out once for cases that have both in common, as points of a study do.
+    What inherits from one must say so of itself.
     """
 
     name: ClassVar[str]
@@ -97,7 +98,8 @@ class MetricFamily(ABC):
 
     def figures(self, case: CaseResult) -> Figures:
         """Return (metric, name, figure) of a case."""
-        known: dict[MetricFamily, Figures] = case.unpriced if self.unpriced else {}
+        says_so = vars(type(self)).get("unpriced", False)
+        known: dict[MetricFamily, Figures] = case.unpriced if says_so else {}
         if self not in known:
             every = ((metric, metric.figures(case)) for metric in self.metrics)
             known[self] = [(metric, *one) for metric, named in every for one in named.items()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Mapping
-from functools import cached_property
 from typing import Literal
 
 from accelsim.errors import CapacityError, ConfigError
@@ -36,7 +35,7 @@ class BurstMemoryConfig(Component):
     idle_state: RestName | None = None
     currents: CurrentKind = "maximum"
 
-    @cached_property
+    @property
     def part(self) -> BurstMemoryTechnology:
         """What the technology table says. Raises ConfigError for a state that it lacks."""
         part = load_burst_memory(self.technology)
