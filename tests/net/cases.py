@@ -152,12 +152,16 @@ _NPU_VARIANTS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# The shipped workloads that are short enough to be run as they are.
+_WHOLE = ("chime", "lora_assistant", "memti", "resnet8", "siracusa", "yoloc")
+
 RUNS = [
     *(Case(name, MAIN, assignments) for name, assignments in _MAIN_VARIANTS.items()),
     *(Case(f"npu{name}", NPU, assignments) for name, assignments in _NPU_VARIANTS.items()),
     Case("poisson_half_hour", DAY, ("requests.duration=30 min",)),
     Case("voice_assistant_day", VOICE),
     Case("voice_gate", "workloads/voice_gate.yaml", ("requests.duration=2 min",)),
+    *(Case(name, f"workloads/{name}.yaml") for name in _WHOLE),
     Case("no_dram", VOICE, ("requests.duration=12 h", *NO_DRAM)),
     Case("early_exit", EXITS),
     Case("early_exit_short", EXITS, ("requests.duration=5 s", "pad_to=16", "sequence_length=64")),
