@@ -1,7 +1,8 @@
 """``dataclass`` of the standard library, made sooner: a short command makes two hundred.
 
 The library compiles each method of each class, six of a frozen one. Here ``__init__`` alone is
-compiled; the others are closures over the fields and do the same.
+compiled, comparison and hash when they are first asked for; the others are closures over the fields
+and do the same.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, FrozenInstanceError
-from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +30,16 @@ def _dataclass(
         methods: dict[str, Any] = {"__init__": _init(made, fields, frozen)}
         methods["__repr__"] = _repr(fields)
         if eq:
-            methods["__eq__"] = _eq(fields)
-            methods["__hash__"] = _hash(fields) if frozen else None
-        for name, method in methods.items():
-            if own.get(name) is None:  # Python's __hash__ of what has an __eq__ of its own is None
-                setattr(made, name, method)
+            methods["__eq__"] = _eq(made, fields)
+            methods["__hash__"] = _hash(made, fields) if frozen else None
         if frozen:
-            made.__setattr__, made.__delattr__ = _refusals(made, fields)
-            if slots:
-                made.__getstate__, made.__setstate__ = _state(fields)
+            methods["__setattr__"], methods["__delattr__"] = _refusals(made, fields)
+        if frozen and slots:
+            methods["__getstate__"], methods["__setstate__"] = _state(fields)
+        if own.get("__hash__", ...) is None and "__eq__" in own:
+            del own["__hash__"]  # Python has set it
+        for name in methods.keys() - own.keys():
+            setattr(made, name, methods[name])
         return made
 
     return make if kind is None else make(kind)
@@ -62,6 +63,7 @@ def _init(made: type, fields: Fields, frozen: bool) -> Method:
         name, default, value = field.name, f"_default_{field.name}", field.name
         if field.default is not MISSING:
             known[default] = field.default
+            value = name if field.init else default
         elif field.default_factory is not MISSING:
             known[default] = field.default_factory
             value = f"{default}()"
@@ -70,7 +72,7 @@ def _init(made: type, fields: Fields, frozen: bool) -> Method:
         if field.init:
             given = "_not_given" if field.default_factory is not MISSING else default
             takes.append(f"{name}={given}" if default in known else name)
-        if field.init or field.default_factory is not MISSING:
+        if field.init or default in known:
             does.append(f"_set(self, '{name}', {value})" if frozen else f"self.{name} = {value}")
     if hasattr(made, "__post_init__"):
         does.append("self.__post_init__()")
@@ -91,27 +93,33 @@ def _repr(fields: Fields) -> Method:
     return recursive_repr()(shown)
 
 
-def _eq(fields: Fields) -> Method:
-    values = _values(field.name for field in fields if field.compare)
-
-    def same(self: object, other: object) -> bool:
-        return values(self) == values(other) if type(other) is type(self) else NotImplemented
-
-    return same
+def _eq(made: type, fields: Fields) -> Method:
+    names = [field.name for field in fields if field.compare]
+    same = f"{_values('self', names)} == {_values('other', names)}"
+    alike = "other.__class__ is self.__class__"
+    return _later(made, "__eq__", "self, other", f"{same} if {alike} else NotImplemented")
 
 
-def _hash(fields: Fields) -> Method:
+def _hash(made: type, fields: Fields) -> Method:
     hashed = (field.compare if field.hash is None else field.hash for field in fields)
-    values = _values(f.name for f, is_hashed in zip(fields, hashed, strict=True) if is_hashed)
-    return lambda self: hash(values(self))
+    names = [f.name for f, is_hashed in zip(fields, hashed, strict=True) if is_hashed]
+    return _later(made, "__hash__", "self", f"hash({_values('self', names)})")
 
 
-def _values(names: Iterable[str]) -> Method:
-    """Return what finds the tuple of some fields' values."""
-    wanted = tuple(names)
-    if len(wanted) > 1:
-        return attrgetter(*wanted)
-    return lambda each: tuple([getattr(each, name) for name in wanted])
+def _values(of: str, names: Iterable[str]) -> str:
+    return f"({''.join(f'{of}.{name},' for name in names)})"
+
+
+def _later(made: type, name: str, takes: str, returns: str) -> Method:
+    """Return a method that is compiled, and takes its own place, when it is first called."""
+
+    def first(self: object, *given: object) -> object:
+        known: dict[str, Any] = {}
+        exec(f"def {name}({takes}): return {returns}", known)
+        setattr(made, name, known[name])
+        return known[name](self, *given)
+
+    return first
 
 
 def _refusals(made: Any, fields: Fields) -> tuple[Method, Method]:

@@ -52,6 +52,26 @@ class Own:
         return "own"
 
 
+class Fixed:
+    only: object = None
+    always: int = field(default=3, init=False)
+
+
+class Unhashed:
+    only: object = None
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Stated:
+    only: object = None
+
+    def __getstate__(self) -> object:
+        return "mine"
+
+    def __setstate__(self, state: object) -> None:
+        object.__setattr__(self, "only", state)
+
+
 def outcome(call: Callable[..., object], *given: object, **named: object) -> object:
     try:
         return call(*given, **named)
@@ -80,7 +100,9 @@ def tell(decorate: Any, shape: type, how: dict[str, bool]) -> list[object]:
 
 
 @pytest.mark.parametrize("how", KINDS, ids=str)
-@pytest.mark.parametrize("shape", [Written, Short, Own], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "shape", [Written, Short, Own, Fixed, Unhashed, Stated], ids=lambda each: each.__name__
+)
 def test_ours_does_what_the_librarys_does(shape: type, how: dict[str, bool]) -> None:
     ours, librarys = accelsim.values._dataclass, dataclasses.dataclass
     assert tell(ours, shape, how) == tell(librarys, shape, how)
