@@ -81,7 +81,7 @@ class Choice(Generic[Base]):
 
 def unknown(given: dict[str, Any], key: str, known: Iterable[str]) -> RuleError:
     """Return the error for a mapping that lacks a key, or gives it nothing known."""
-    *most, last = map(repr, known)
+    *most, last = map(repr, sorted(known))
     expected = f"{', '.join(most)} or {last}" if most else last
     if key not in given:
         return RuleError(((key,), f"this key is missing; expected {expected}"))

@@ -48,6 +48,11 @@ def reason(data: Any, kind: type[BaseModel], path: KeyPath, problem: Any) -> str
         return f"expected {_EXPECTED[name]}, got {describe(given)}{advice}"
     if name == "literal_error":
         return _choice(problem["ctx"]["expected"], given)
+    if name.startswith("union_tag"):
+        key = problem["ctx"]["discriminator"].strip("'")
+        known = expectation(kind, (*path, key))
+        wrong = _choice(known, given[key]) if key in given else f"expected {known}"
+        return f"{key}: {wrong}"
     if name == "too_short":
         return "this is empty; expected at least one entry"
     message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")

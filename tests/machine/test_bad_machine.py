@@ -289,3 +289,23 @@ def test_arrays_of_its_own_that_there_are_not_are_told_at_their_key(
     message = f"^--set {setting}={value}: {setting}: .* no arrays of "
     with pytest.raises(ConfigError, match=message):
         load_hardware("hwconfigs/edgebert_overlapped.yaml", (f"{setting}={value}",))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "sfu.kind=special_functon_unit",
+            "sfu.kind: expected 'accumulator', .*, 'special_function_unit', 'systolic_array', "
+            "'vector_mac_array' or 'vector_unit', got .*; did you mean 'special_function_unit'\\?",
+        ),
+        (
+            "power.regulator.kind=buk",
+            "kind: expected 'ldo' or 'buck', got the text 'buk'; did you mean 'buck'\\?",
+        ),
+        ("power.regulator={efficiency: 0.9}", "kind: expected 'ldo' or 'buck'"),
+    ],
+)
+def test_an_unknown_kind_is_told_with_the_known_ones(change: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=f"{message}$"):
+        load_hardware("hwconfigs/edgebert_overlapped.yaml", (change,))
