@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Set
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 from accelsim.errors import ProgramError
-from accelsim.values import dataclass
 
 
 class Demand(Protocol):

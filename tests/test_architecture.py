@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "__main__", "cli", "report", "study", "evaluation", "workload", "account", "engine",
     "accelerators", "mapping", "placement", "inference", "policies", "requests", "machine",
-    "program", "weights", "memory", "model", "inputs", "errors", "units", "version", "values",
+    "program", "weights", "memory", "model", "inputs", "errors", "units", "version",
 )  # fmt: skip
 OWNERS = {
     "simpy": {"engine"},

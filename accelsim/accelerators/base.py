@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,7 +29,6 @@ from accelsim.program import (
     Transfer,
     Use,
 )
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.mapping.cache import InferenceProgram, SegmentCache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from accelsim.machine.chip_state import PowerState
@@ -14,7 +14,6 @@ from accelsim.model.graph import LayerGraph
 from accelsim.placement.overlaid import overlaid_memories
 from accelsim.placement.placement import Placement, shared_bits
 from accelsim.program import Program, Segment
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
 from accelsim.account.energy import EnergyAccount
@@ -12,7 +13,6 @@ from accelsim.machine.components.off_chip import DRAM
 from accelsim.placement.placement import shared_bits
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, ceil_div, to_seconds
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from accelsim.accelerators.design import Design
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, compress
 from math import fsum
@@ -14,7 +15,6 @@ from accelsim.account.prices import PriceList
 from accelsim.engine.ledger import Group, Key, Ledger
 from accelsim.machine.chip_state import CLOCKED, NOMINAL, ChipState
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
-from accelsim.values import dataclass
 
 Name = TypeVar("Name", bound=Hashable)
 

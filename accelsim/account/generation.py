@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import fsum
 
 from accelsim.accelerators.design import Design
@@ -19,7 +20,6 @@ from accelsim.model.builder import DECODE
 from accelsim.model.operators import Reach
 from accelsim.program import Use, Words
 from accelsim.units import TICKS_PER_SECOND, ceil_div, to_seconds
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import get_args
 
 from accelsim.accelerators.design import Design
@@ -31,7 +32,6 @@ from accelsim.placement.placement import Placement, by_model
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
-from accelsim.values import dataclass
 
 # [ours] What a device in the field is expected to last [years].
 REQUIRED_YEARS = 10.0

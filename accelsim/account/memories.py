@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
@@ -15,7 +16,6 @@ from accelsim.memory.storage import StoredTensor
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import Placement, by_model, kept_bits
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

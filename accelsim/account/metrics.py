@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from math import fsum
 
@@ -20,7 +21,6 @@ from accelsim.policies.idle import IDLE_STATES
 from accelsim.policies.service import ResidencyPolicy
 from accelsim.program import ProgramKind
 from accelsim.units import Tick, to_seconds
-from accelsim.values import dataclass
 
 
 class Scopes(dict[str, ScopeFigures]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import fsum
 
 import numpy as np
@@ -22,7 +23,6 @@ from accelsim.account.parts import GROUPS, POWER_PARTS, STATIC
 from accelsim.account.window import View
 from accelsim.engine.run import Execution
 from accelsim.units import TICKS_PER_SECOND, Tick, to_seconds
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

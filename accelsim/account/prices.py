@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import fsum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from accelsim.memory.logic import Logic
 from accelsim.memory.protection import Code, codec_cost
 from accelsim.program import Segment
 from accelsim.units import Tick, period_of, to_seconds
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.accelerators.design import Design

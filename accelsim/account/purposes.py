@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import fsum
 
 from accelsim.account.energy import EnergyAccount
@@ -13,7 +14,6 @@ from accelsim.engine.run import Run
 from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
 from accelsim.units import TICKS_PER_SECOND, to_ticks
-from accelsim.values import dataclass
 
 # The name under which all purposes together stand.
 ALL = "all"

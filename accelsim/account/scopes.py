@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from math import fsum, prod
@@ -33,7 +34,6 @@ from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement
 from accelsim.program import ProgramKind
 from accelsim.units import ceil_div, to_seconds
-from accelsim.values import dataclass
 
 SCOPES = ("switch", "memory_one_pass", "memory", "system")
 PATH = (Part.PARAMETERS, Part.BUS, Part.DRAM)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from accelsim.engine.run import RequestOutcome, Run
 from accelsim.units import TICKS_PER_SECOND, Tick, ceil_div, to_seconds
-from accelsim.values import dataclass
 
 # The name under which the statistics of all tasks together stand.
 ALL = "all"

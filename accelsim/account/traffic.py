@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from accelsim.account.breakdown import BreakdownRow
 from accelsim.machine.components.base import Part
 from accelsim.machine.regions import Region
-from accelsim.values import dataclass
 
 _MEMORIES = tuple(part.value for part in Part if part.is_memory or part is Part.DRAM)
 

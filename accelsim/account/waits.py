@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from accelsim.engine.segment_run import SegmentRecord, Span
 from accelsim.program import Task
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 # What a use waits for whose port is free: the block's own way to it.
 LEAD = "lead time of the block"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from math import fsum
@@ -16,7 +17,6 @@ from accelsim.engine.segment_run import SegmentRecord
 from accelsim.machine.chip_state import ChipState, PowerState
 from accelsim.machine.components.off_chip import DRAM
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 
 class Booking(NamedTuple):

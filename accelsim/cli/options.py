@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from accelsim.cli.output import show, status, write
 from accelsim.errors import ConfigError
 from accelsim.inputs.progress import silenced
 from accelsim.units import UnitError, parse_quantity
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.report.media.base import Medium

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,6 @@ from accelsim.cli.options import (
 )
 from accelsim.cli.output import show, without_markup, write
 from accelsim.errors import INTERRUPTED, ConfigError
-from accelsim.values import dataclass
 from accelsim.version import __version__
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.clock import CountingEnvironment
@@ -15,7 +15,6 @@ from accelsim.engine.streams import Stream, WaitingRequests
 from accelsim.program import Program
 from accelsim.requests.request import Request
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

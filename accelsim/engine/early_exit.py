@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from accelsim.machine.chip_state import NOMINAL
 from accelsim.machine.operating_points import OperatingPoint
 from accelsim.requests.exits import EarlyExitConfig
 from accelsim.requests.request import Request
 from accelsim.units import Tick, ceil_div, period_of
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

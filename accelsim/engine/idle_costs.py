@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import fsum
 
@@ -12,7 +12,6 @@ from accelsim.errors import MappingError, ProgramError
 from accelsim.machine.chip_state import PowerState
 from accelsim.policies.idle import IdlePlan, IdlePolicy, StateCost
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

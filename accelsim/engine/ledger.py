@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from accelsim.errors import ConservationError
 from accelsim.machine.chip_state import CLOCKED, ChipState
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 
 class Key(NamedTuple):

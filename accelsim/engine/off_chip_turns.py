@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from accelsim.engine.turns import Item, Served, TurnPort
 from accelsim.machine.components.off_chip import OffChipServer, Turn
 from accelsim.program import Range
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 
 @dataclass(slots=True)

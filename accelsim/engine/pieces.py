@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Hashable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from accelsim.engine.clock import CountingEnvironment
@@ -24,7 +24,6 @@ from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 Process = Generator[Any, Any, Any]
 Layers = tuple[int | None, ...]

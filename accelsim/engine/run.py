@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,6 @@ from accelsim.engine.work import Behalf, Work
 from accelsim.machine.chip_state import NOMINAL, ChipState
 from accelsim.program import ProgramKind
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.policies.idle import IdlePlan

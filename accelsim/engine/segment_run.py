@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Hashable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import gcd
 from typing import Any
@@ -25,7 +25,6 @@ from accelsim.machine.components.server import Server
 from accelsim.machine.servers import Machine
 from accelsim.program import Pairs, Segment, Task, Use
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 # An event is the end of a task, or the one that a port expected when its count of changes was so.
 _Event = tuple[Tick, Any, int, TurnPort | None, int]

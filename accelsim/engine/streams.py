@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import takewhile
 from typing import Protocol, TypeGuard
@@ -12,7 +12,6 @@ from accelsim.inputs.plugins import broken_promise
 from accelsim.policies.scheduling import SchedulingPolicy
 from accelsim.requests.request import Request
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 
 class Stream(Protocol):

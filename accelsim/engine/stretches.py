@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from accelsim.engine.pieces import Account, PieceRecord, PieceRunner
 from accelsim.engine.run import ProgramTotal
 from accelsim.machine.chip_state import ChipState
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 # Stretches known at a time, of some kilobytes each; those that come later are run.
 _MOST = 10_000

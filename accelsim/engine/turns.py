@@ -8,11 +8,11 @@ it at the end of the burst that is being served.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from accelsim.machine.components.server import Server
 from accelsim.program import Task, Use
 from accelsim.units import Tick, ceil_div
-from accelsim.values import dataclass
 
 
 @dataclass(slots=True)

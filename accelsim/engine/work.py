@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 
 class Behalf(NamedTuple):

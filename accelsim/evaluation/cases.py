@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -18,7 +19,6 @@ from accelsim.engine.run import Run
 from accelsim.inputs.files import kept
 from accelsim.machine.programming import ProgrammingCost
 from accelsim.policies.service import ServiceConfig
-from accelsim.values import dataclass
 from accelsim.workload.schema import Case
 
 if TYPE_CHECKING:

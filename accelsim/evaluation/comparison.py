@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics import Metric, all_metrics
 from accelsim.evaluation.result import Result
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from accelsim.accelerators import Accelerator, accelerator_of
@@ -33,7 +33,6 @@ from accelsim.placement.placement import (
 )
 from accelsim.policies.service import ServiceConfig
 from accelsim.program import Program, ProgramKind, Segment
-from accelsim.values import dataclass
 from accelsim.workload.schema import Case, WorkloadConfig
 
 _Programs = dict[tuple[str, int], InferenceProgram]

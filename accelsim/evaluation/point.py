@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from accelsim.errors import CapacityError, ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.machine.schema import HardwareConfig
-from accelsim.values import dataclass
 
 Figure = float | int | str | None
 

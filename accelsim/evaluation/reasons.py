@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import fsum
 from typing import NamedTuple
 
@@ -11,7 +12,6 @@ from accelsim.evaluation.comparison import Comparison
 from accelsim.evaluation.result import Result
 from accelsim.machine.components.off_chip import DRAM
 from accelsim.program import ProgramKind
-from accelsim.values import dataclass
 
 
 class Change(NamedTuple):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from html import escape
 
 from accelsim.errors import CapacityError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics import case_figures
 from accelsim.units import format_si
-from accelsim.values import dataclass
 from accelsim.workload.schema import Workload
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,7 +17,6 @@ from accelsim.account.breakdown import CHIP
 from accelsim.evaluation.cases import CaseResult
 from accelsim.machine.components.base import Part
 from accelsim.program import ProgramKind
-from accelsim.values import dataclass
 
 MACS, ELEMENTS = "macs", "elements"
 # What may bound an operator, the first of those that are equally busy: buffers follow what they

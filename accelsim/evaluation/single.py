@@ -6,7 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from accelsim.accelerators import accelerator_of
@@ -38,7 +38,6 @@ from accelsim.program import (
     Use,
 )
 from accelsim.units import Tick, ceil_div, format_bytes, to_seconds
-from accelsim.values import dataclass
 
 # Random accesses fall into the first 256 MiB.
 _DRAM_BYTES = 2**28

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accelsim.accelerators import accelerator_of
 from accelsim.account.prices import price_list
@@ -23,7 +23,6 @@ from accelsim.model.tensors import Role
 from accelsim.placement.placement import place
 from accelsim.program import Product
 from accelsim.units import ceil_div, to_seconds
-from accelsim.values import dataclass
 
 # Holds no activation: all of them stream.
 _NO_ROOM = 1

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from accelsim.errors import ConfigError
 from accelsim.model.families import ModelFamily
-from accelsim.values import dataclass
 
 # `pad_token_id` of AlbertConfig and BertConfig. The mask hides it: any number would do.
 PADDING = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import ENTROPY, Operator
 from accelsim.model.operators.base import Array
 from accelsim.model.tensors import format_shape
-from accelsim.values import dataclass
 
 # Tokens that go through the encoder together [ours]: 128 of them multiply 15 % faster than 64, more
 # gain little, and the widest activation of ALBERT-base, 1024 x 3072 values of 4 B, takes 12.6 MB.

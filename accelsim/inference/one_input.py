@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -20,7 +20,6 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.importers.onnx.file import import_onnx
 from accelsim.model.operators import GATHER
 from accelsim.model.operators.base import Array, Operator
-from accelsim.values import dataclass
 
 # Sides of the patches [pixels] whose normal values a random picture is the sum of, so that pictures
 # differ in more than noise, which the mean over all pixels takes away [ours].

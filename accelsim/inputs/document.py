@@ -6,7 +6,7 @@ import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from accelsim.inputs.paths import format_path as format_path
 from accelsim.inputs.paths import parse_path as parse_path
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.yaml_text import YamlReader
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

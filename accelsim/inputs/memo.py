@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from accelsim.inputs.files import Seen, unchanged, watching
 from accelsim.inputs.plugins import loaded_plugins
-from accelsim.values import dataclass
 
 Made = TypeVar("Made")
 

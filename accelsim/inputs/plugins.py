@@ -13,7 +13,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from itertools import chain
@@ -25,7 +25,6 @@ from typing import Any, Generic, TypeVar, get_args
 from accelsim.errors import AccelsimError, ConfigError, PluginError
 from accelsim.inputs.files import names_in, read_bytes
 from accelsim.inputs.paths import suggest
-from accelsim.values import dataclass
 
 Base = TypeVar("Base")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.files import hardware_document
 from accelsim.machine.schema import HardwareConfig
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 _FIT = re.compile(r"\s*fit\s*(?:\+\s*(\d{1,6}(?:\.\d{1,6})?)\s*%)?\s*(in\s+banks)?\s*")
 _SIZES = ("capacity", "data", "masks")

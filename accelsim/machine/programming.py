@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from accelsim.errors import ConfigError
 from accelsim.machine.regions import Region
 from accelsim.memory.technology import Grade
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

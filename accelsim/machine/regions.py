@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from accelsim.errors import AccelsimError, ConfigError
@@ -14,7 +14,6 @@ from accelsim.memory.other_conditions import as_stated, floorplan
 from accelsim.memory.tables import Conditions
 from accelsim.memory.technology import MemoryTechnology, load_technology
 from accelsim.units import format_bytes
-from accelsim.values import dataclass
 
 Target = Literal[
     "ReadLatency", "WriteLatency", "ReadEnergy", "WriteEnergy",

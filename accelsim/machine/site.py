@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -13,7 +13,6 @@ from accelsim.machine.operating_points import ClockConfig, ProcessConfig, Scalin
 from accelsim.machine.regions import ArrayQuery, Region, find_region
 from accelsim.memory.logic import Logic, scaled_logic
 from accelsim.units import Tick, period_of
-from accelsim.values import dataclass
 
 Made = TypeVar("Made")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,6 @@ from accelsim.program import (
     Words,
 )
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.memory.protection import Code

@@ -8,7 +8,7 @@ the machine maps them so: what lies behind is neither computed nor normalised no
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accelsim.machine.sections import MappingConfig
 from accelsim.mapping.context import Context
@@ -19,7 +19,6 @@ from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator, Reach
 from accelsim.model.operators.attention_scores import CAUSAL
 from accelsim.program import Product
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from accelsim.mapping.emission import Emitted
 from accelsim.program import Program, Segment
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

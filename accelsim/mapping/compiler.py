@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import groupby, takewhile
 from math import inf
@@ -32,7 +32,6 @@ from accelsim.model.operators import Operator
 from accelsim.placement.placement import Placement
 from accelsim.program import Program, ProgramKind, Segment
 from accelsim.units import format_bytes
-from accelsim.values import dataclass
 
 Stages = tuple[Stage, ...]
 Segments = tuple[Stages, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from accelsim.machine.components.off_chip import DRAM
 from accelsim.mapping.accesses import Part, whole_pages
@@ -13,7 +13,6 @@ from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, Reach
 from accelsim.placement.placement import Placement
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 # A context outlives its machine; few ways to cut products have more parts together.
 _MOST_PARTS = 5_000

@@ -9,14 +9,13 @@ behind is the same work however long the cache is.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import groupby
 
 from accelsim.mapping.units import Unit, units_of
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, Reach
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
 from accelsim.mapping.emitter import Asked, Emitter
 from accelsim.mapping.plan import Bounds, NoRoomError, Plan
 from accelsim.program import Segment
-from accelsim.values import dataclass
 
 AnyEmitter = TypeVar("AnyEmitter", bound=Emitter)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
 from accelsim.machine.components.off_chip import DRAM
@@ -30,7 +30,6 @@ from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator, Reach
 from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 # A read of a configuration register takes 8 to 9 cycles, a write 4 (EdgeBERT's SystemC).
 _WRITES_AS_LONG_AS_A_READ = 2

@@ -10,11 +10,10 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from accelsim.program import Pairs, Segment, Task, Use
-from accelsim.values import dataclass
 
 
 class NoRoomError(Exception):

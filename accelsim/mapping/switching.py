@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from accelsim.machine.chip_state import PowerState
 from accelsim.machine.components.off_chip import DRAM
@@ -26,7 +27,6 @@ from accelsim.program import (
     Use,
 )
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 Uses = tuple[Use, ...]
 

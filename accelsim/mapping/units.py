@@ -7,10 +7,10 @@ of what it reads ever waits for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from accelsim.model.operators import Operator, Reach
-from accelsim.values import dataclass
 
 Producers = Callable[[Operator], tuple[Operator, ...]]
 

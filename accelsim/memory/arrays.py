@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import fsum, isclose
 from typing import get_args
@@ -23,7 +23,6 @@ from accelsim.memory.other_conditions import (
 from accelsim.memory.tables import Columns, Conditions, Row
 from accelsim.memory.technology import Device, Grade, MemoryTechnology, technologies_with
 from accelsim.units import format_bytes
-from accelsim.values import dataclass
 
 # [ours] What a memory holds beyond what was asked is said above this share.
 _SPARE = 0.05

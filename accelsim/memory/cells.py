@@ -9,13 +9,13 @@ High bits may lie in cells of their own kind, for instance sign and exponent in 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -14,7 +15,6 @@ from accelsim.inputs.validation import ConfigModel, validate
 from accelsim.memory.arrays import find_array
 from accelsim.memory.files import load_file, named_beside
 from accelsim.memory.technology import Grade, load_technology
-from accelsim.values import dataclass
 
 Number = Annotated[float, Field(ge=0)]
 Q = TypeVar("Q", bound=float)

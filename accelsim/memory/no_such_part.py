@@ -7,6 +7,7 @@ is a slip of the pen; a tenth of what is stated, or ten times as much, mostly is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
@@ -15,7 +16,6 @@ from accelsim.inputs.document import Document
 from accelsim.inputs.paths import KeyPath
 from accelsim.inputs.validation import ConfigModel
 from accelsim.units import format_si
-from accelsim.values import dataclass
 
 MIB = 2**20
 # Clocks are rounded, in data sheets as in the files of simulators.

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, Popen
 from threading import Event, Timer
@@ -32,7 +33,6 @@ from accelsim.inputs.quantities import Seconds
 from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.tables import FIGURES, TARGETS, Conditions, Row
 from accelsim.units import format_bytes
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.memory.imports.points import Point

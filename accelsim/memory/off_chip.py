@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import get_args
 
 from accelsim.memory.burst_memory import (
@@ -13,7 +14,6 @@ from accelsim.memory.burst_memory import (
 )
 from accelsim.memory.dram import DramTechnology, list_drams, load_dram
 from accelsim.memory.files import technology_kind
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

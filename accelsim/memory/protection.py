@@ -16,6 +16,7 @@ Gray-coded cells are sure to be corrected.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from itertools import islice
 from operator import xor
@@ -24,7 +25,6 @@ from typing import TYPE_CHECKING, Literal
 from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.faults.levels import BitFlips
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.memory.logic import Logic

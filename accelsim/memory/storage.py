@@ -11,7 +11,7 @@ is data alone; check bits are made when it is written into a memory of the chip.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -23,7 +23,6 @@ from accelsim.memory.cells import CellChoice, cut
 from accelsim.memory.protection import Code, ProtectionConfig
 from accelsim.model.tensors import Parameter
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 
 class Groups(ConfigModel):

@@ -6,7 +6,7 @@ Understanding", ICLR 2019, table 1 and section 3.
 
 from __future__ import annotations
 
-from accelsim.values import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from accelsim.errors import ConfigError
-from accelsim.values import dataclass
 
 Shape = tuple[int, ...]
 

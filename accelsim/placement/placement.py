@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -26,7 +27,6 @@ from accelsim.model.operators import Reach
 from accelsim.model.tensors import Role
 from accelsim.placement.shortage import cache_does_not_fit, does_not_fit
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 Key = TypeVar("Key")
 

@@ -15,11 +15,11 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.errors import OutputError
 from accelsim.inputs.manifest import MANIFEST, Written, written
-from accelsim.values import dataclass
 
 _STAGE = re.compile(r"\.accelsim-([0-9]{1,10})-[0-9a-f]{8}")
 Pieces = Iterable[str] | Iterable[bytes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from accelsim.model.graph import LayerGraph
@@ -12,7 +13,6 @@ from accelsim.model.tensors import Parameter, format_shape
 from accelsim.placement.placement import Placement
 from accelsim.report.origin import origin
 from accelsim.report.table import RULE, Column, Field, Report, Row, Table, listed
-from accelsim.values import dataclass
 from accelsim.workload.schema import Workload
 
 SCHEMA_VERSION = 1

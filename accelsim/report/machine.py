@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
@@ -18,7 +19,6 @@ from accelsim.report.origin import head
 from accelsim.report.table import RULE, Column, Field, Report, Row, Table, listed, recorded
 from accelsim.report.text import Value
 from accelsim.units import format_bytes, to_seconds
-from accelsim.values import dataclass
 
 SCHEMA_VERSION = 1
 # [ours] Long enough that what comes before the first word does not count.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from accelsim.report.table import Column
@@ -14,7 +15,6 @@ from accelsim.study.sweep.axes import flow
 from accelsim.study.sweep.config import StudyConfig, figure_unit
 from accelsim.study.sweep.expressions import Expression
 from accelsim.study.sweep.table import StudyRow, StudyTable
-from accelsim.values import dataclass
 
 # What is shown of every case where the study does not say.
 USUAL = ("energy.request", "latency.request", "area.system")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from accelsim.report.text import Value, heads_column, in_unit, value_text
-from accelsim.values import dataclass
 
 # What stands for a unit where there is none.
 _BARE = ("", "1", "#", "%", "x", "year")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import describe
 from accelsim.inputs.paths import suggest
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 # [ours] As long as any simulated time may be (SimulatedSeconds): four months.
 LONGEST_SECONDS = 10**7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from accelsim.errors import ConfigError
 from accelsim.inputs.paths import suggest
 from accelsim.study.saved_run import SavedRun, load_run
 from accelsim.study.work import different_work
-from accelsim.values import dataclass
 
 # Columns of a breakdown by which runs are told apart.
 GROUPINGS = ("scope", "block", "operator", "layer", "task", "program")

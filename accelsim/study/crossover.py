@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from accelsim.errors import ConfigError
@@ -24,7 +24,6 @@ from accelsim.study.sweep.axes import flow
 from accelsim.study.sweep.run import Evaluation, study_of
 from accelsim.study.sweep.space import Study
 from accelsim.units import to_seconds, to_ticks
-from accelsim.values import dataclass
 from accelsim.workload.request_rules import request_context
 from accelsim.workload.schema import Workload
 

@@ -6,14 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from accelsim.evaluation.point import Point
 from accelsim.study.executors.base import Executor, Pending
 from accelsim.study.identity import model_id, point_ids
 from accelsim.study.outcome import Outcome, State
 from accelsim.study.store import Store
-from accelsim.values import dataclass
 
 Groups = Sequence[Sequence[int]]
 _FAILURES: tuple[State, ...] = ("failed", "killed")

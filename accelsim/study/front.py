@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -14,7 +14,6 @@ from accelsim.study.sweep.config import Objective
 from accelsim.study.sweep.expressions import parse
 from accelsim.study.sweep.space import Study
 from accelsim.study.sweep.table import StudyRow, StudyTable
-from accelsim.values import dataclass
 
 Costs = tuple[float, ...]
 """The values of all objectives, those to maximise negated: less is better in each."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Literal, get_args
@@ -32,7 +32,6 @@ from accelsim.memory.storage import StorageConfig
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement, place
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 from accelsim.workload.schema import Case, Workload
 
 Style = Literal["shipped", "bus SRAM", "ReadEnergy"]

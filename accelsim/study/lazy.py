@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar, overload
-
-from accelsim.values import dataclass
 
 Made = TypeVar("Made", covariant=True)
 

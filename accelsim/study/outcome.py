@@ -8,7 +8,7 @@ import time
 import traceback
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -17,7 +17,6 @@ from accelsim.evaluation.examine import evaluate
 from accelsim.evaluation.point import Figure, Point, Row
 from accelsim.inputs.files import Seen, watching
 from accelsim.inputs.memo import Memo
-from accelsim.values import dataclass
 
 State = Literal["ok", "infeasible", "failed", "killed"]
 STATES: tuple[State, ...] = get_args(State)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from accelsim.account.breakdown import BREAKDOWN, MODEL, BreakdownRow
 from accelsim.errors import ConfigError
 from accelsim.inputs.document import read_text
 from accelsim.inputs.manifest import check_whole
-from accelsim.values import dataclass
 
 RESULTS = "results.json"
 _ADVICE = "name a folder that accelsim run wrote"

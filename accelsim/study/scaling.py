@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from math import fsum
 from typing import Any
 
@@ -31,7 +31,6 @@ from accelsim.study.store import IN_MEMORY, Store
 from accelsim.study.sweep.run import Evaluation, run_study, study_of
 from accelsim.study.sweep.space import Study
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 from accelsim.workload.schema import Case, Workload
 from accelsim.workload.tasks import TaskConfig, known_task
 

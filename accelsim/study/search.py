@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -33,7 +33,6 @@ from accelsim.study.sweep.run import Evaluation, given_store, given_study, run_s
 from accelsim.study.sweep.space import MOST_POINTS, Picks, Study
 from accelsim.study.sweep.table import StudyRow, StudyTable, row_of
 from accelsim.units import UnitError, parse_any
-from accelsim.values import dataclass
 
 
 class Search(ConfigModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from accelsim.memory.storage import Groups, StorageConfig
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Parameter, Role
-from accelsim.values import dataclass
 from accelsim.weights.number_formats import Codes, Grouped, Numbers, fit, grouped
 from accelsim.weights.pruning import prune_together
 from accelsim.weights.settings import NumberFormat

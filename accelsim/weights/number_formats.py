@@ -6,12 +6,12 @@ value zero, so a mask over the non-zero codes loses nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.values import dataclass
 from accelsim.weights.settings import NumberFormat
 from accelsim.weights.weight_set import Values
 

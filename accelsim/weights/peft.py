@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from accelsim.model.adaptations.prefix import Prefix
 from accelsim.model.adaptations.targets import is_chosen
 from accelsim.model.graph import LayerGraph
 from accelsim.model.importers.peft import is_head, read_adaptation, read_settings, settings_of
-from accelsim.values import dataclass
 from accelsim.weights.files import load_weights, parted
 from accelsim.weights.weight_set import Values, WeightSet
 

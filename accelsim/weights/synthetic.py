@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ import numpy as np
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import LAYER_NORM, RMS_NORM
 from accelsim.model.tensors import Parameter, Role
-from accelsim.values import dataclass
 from accelsim.weights.weight_set import Values, WeightSet
 
 _STATISTICS = Path(__file__).parent / "trained_encoders.csv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from accelsim.errors import ConfigError
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import format_shape
-from accelsim.values import dataclass
 
 Values = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +31,6 @@ from accelsim.machine.files import known_files, merged
 from accelsim.machine.fit import Fit, check_fits, take_fits
 from accelsim.machine.schema import HardwareConfig, resolved
 from accelsim.memory.storage import Measured
-from accelsim.values import dataclass
 from accelsim.workload.cases import CaseConfig
 from accelsim.workload.imported import with_adapters, with_model
 from accelsim.workload.request_rules import check_requests

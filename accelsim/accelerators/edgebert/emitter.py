@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Self
 
@@ -49,7 +49,6 @@ from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator
 from accelsim.program import Product, Transfer, Use, Vectors
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 PE, SFU = "pe", "sfu"
 

@@ -11,6 +11,7 @@ activation memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import fsum
 
 from accelsim.accelerators.edgebert.emitter import EdgeBertEmitter
@@ -27,7 +28,6 @@ from accelsim.mapping.values import split_rows
 from accelsim.model.operators import Operator, Reach
 from accelsim.program import Product, Range, Use
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

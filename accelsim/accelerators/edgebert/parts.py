@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from accelsim.machine.components.base import Component
@@ -13,7 +14,6 @@ from accelsim.machine.components.special_function_unit import SfuConfig
 from accelsim.machine.components.vector_mac_array import PeArrayConfig
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.sections import OverlapConfig
-from accelsim.values import dataclass
 
 PE_ARRAY = "pe_array"
 SFU = "sfu"

@@ -7,6 +7,7 @@ between layers; the next tile comes while the present one is worked on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from accelsim.accelerators.ne16_cluster.layers import Layer
 from accelsim.accelerators.ne16_cluster.parts import CORES, DMA, ENGINE, L1, Parts
@@ -32,7 +33,6 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, split_rows
 from accelsim.model.operators import Operator
 from accelsim.program import Command, Elements, Product, Transfer, Use, Vectors
-from accelsim.values import dataclass
 
 STORE = "store"
 

@@ -5,6 +5,7 @@ A tile is so many lines of the picture that is made, of so many of its channels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 from accelsim.errors import CapacityError
@@ -13,7 +14,6 @@ from accelsim.mapping.values import Rows
 from accelsim.model.graph import LayerGraph
 from accelsim.model.operators import Operator, Reach
 from accelsim.units import ceil_div, format_bytes
-from accelsim.values import dataclass
 
 # [ours] Channels that tiles are cut into: what the engine makes at a time.
 _CHANNELS = 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from accelsim.machine.components.base import Component
@@ -11,7 +12,6 @@ from accelsim.machine.components.host import HostConfig
 from accelsim.machine.components.ne16 import Ne16Config
 from accelsim.machine.components.scratchpad import ScratchpadConfig
 from accelsim.machine.schema import HardwareConfig
-from accelsim.values import dataclass
 
 ENGINE, CORES, L1, DMA = "engine", "cores", "l1", "dma"
 

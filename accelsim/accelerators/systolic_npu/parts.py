@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from accelsim.accelerators.base import not_followed
@@ -21,7 +22,6 @@ from accelsim.machine.timing.systolic import tile_extents
 from accelsim.memory.arrays import Array
 from accelsim.program import Product
 from accelsim.units import format_si, to_ticks
-from accelsim.values import dataclass
 
 PE_ARRAY = "pe_array"
 SCRATCHPAD = "scratchpad"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from accelsim.accelerators.systolic_npu.parts import ACCUMULATOR, PE_ARRAY, SCRATCHPAD
 from accelsim.machine.components.systolic_array import SystolicArrayConfig
@@ -13,7 +13,6 @@ from accelsim.mapping.emitter import Operand
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.model.operators import Operator
 from accelsim.program import Product, Use, Vectors
-from accelsim.values import dataclass
 
 
 @dataclass

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from accelsim.errors import PluginError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.inputs.plugins import broken_promise
-from accelsim.values import dataclass
 
 Figure = float | int | str | None
 

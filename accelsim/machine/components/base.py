@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -23,7 +23,6 @@ from accelsim.machine.components.clocked import CycleServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.site import Site
 from accelsim.program import Product, Use
-from accelsim.values import dataclass
 
 ANY = ""
 """The port that serves all actions of a component which has no port of their own for them."""

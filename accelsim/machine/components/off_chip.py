@@ -6,12 +6,12 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from copy import copy
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from accelsim.machine.components.server import Server
 from accelsim.program import Range
 from accelsim.units import Tick, ceil_div
-from accelsim.values import dataclass
 
 DRAM = "dram"
 """The component's name, whatever it is."""

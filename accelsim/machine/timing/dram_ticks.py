@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from accelsim.memory.dram import DramState, DramTechnology
 from accelsim.units import Tick, to_ticks
-from accelsim.values import dataclass
 
 IdleState = Literal["self_refresh", "power_down", "standby"]
 

@@ -13,9 +13,9 @@ strides, pulp-platform/pulp-nnx@2223af9, ne16/hal/ne16_task.c.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 PATCH, STRIDED_PATCH = 3, 2
 _PIXELS = PATCH**2

@@ -15,9 +15,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
-
-from accelsim.values import dataclass
 
 TileSchedule = Literal["serial", "overlapped"]
 

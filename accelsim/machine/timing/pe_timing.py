@@ -7,11 +7,11 @@ so that most calls cost microseconds.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from accelsim.machine.timing.pe_pipeline import VECTORS_UNDER_WAY, PeTiming, Pipeline
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 # A flush of n sums meets at most one read for each, and waits once for the operands to move on.
 _TILES_OF_A_FLUSH = 4

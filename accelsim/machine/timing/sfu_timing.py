@@ -9,8 +9,9 @@ A function that is not in that code has a routine like the others, by the recipe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from accelsim.model.operators import find_kind
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

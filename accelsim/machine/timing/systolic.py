@@ -7,13 +7,12 @@ that the array holds at once.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from accelsim.errors import ConfigError
 from accelsim.program import Product
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 Dataflow = Literal["weight_stationary", "output_stationary", "input_stationary"]
 

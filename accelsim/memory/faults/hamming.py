@@ -6,13 +6,13 @@ linear: the check bits of a word are the XOR of those of its bytes, looked up in
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.memory.protection import Code
-from accelsim.values import dataclass
 
 Words = npt.NDArray[np.uint8]
 Checks = npt.NDArray[np.uint64]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ import numpy.typing as npt
 
 from accelsim.memory.cells import CellLayout, data_of, to_levels
 from accelsim.memory.faults.levels import Transitions
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.memory.cells import Codes, Plane

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -18,7 +19,6 @@ from pydantic import Field, model_validator
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
 from accelsim.memory.cells import BitsPerCell, Coding, data_of
-from accelsim.values import dataclass
 
 Sigma = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from accelsim.memory.faults.hamming import correct, encode, pack_words, restore,
 from accelsim.memory.faults.injection import CellArray, misread, program
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.protection import Code
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.memory.cells import Codes

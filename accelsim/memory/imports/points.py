@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import Any, NamedTuple
 
 from accelsim.errors import ConfigError
 from accelsim.memory.tables import ANY
-from accelsim.values import dataclass
 
 # Columns of a technology's table -> the unit that a tool prints -> its power of ten in the table's.
 _TIME = {"ps": -3, "ns": 0, "us": 3, "ms": 6, "s": 9}

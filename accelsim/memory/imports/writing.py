@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from accelsim.memory.imports.points import COLUMNS, Found, Point, plain
 from accelsim.memory.macro import MacroFile
 from accelsim.memory.tables import FIGURES
 from accelsim.memory.technology import read_technology
-from accelsim.values import dataclass
 
 # [ours] No output of one of these tools is longer: NVMExplorer's tables have 0.5 MB, what is parsed
 # as a whole some kB.

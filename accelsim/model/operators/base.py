@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from accelsim.errors import ConfigError
 from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Shape, format_shapes
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from accelsim.inputs.plugins import broken_promise
 from accelsim.inputs.validation import ConfigModel
 from accelsim.machine.chip_state import PowerState
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 # The states that a device without work can be in, by depth.
 IDLE_STATES = (PowerState.IDLE, PowerState.CLOCK_GATED, PowerState.RETENTION, PowerState.OFF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, zip_longest
 
 import numpy as np
@@ -18,7 +19,6 @@ from accelsim.report.timeline.levels import Level, Plan
 from accelsim.report.timeline.marks import Mark, Rows, Sample
 from accelsim.report.timeline.segments import bytes_of
 from accelsim.units import TICKS_PER_SECOND, Tick
-from accelsim.values import dataclass
 
 WAITING, POWER, UTILISATION, BANDWIDTH, OCCUPANCY = (
     "waiting requests", "power", "utilisation", "bandwidth", "occupancy",

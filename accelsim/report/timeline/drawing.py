@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from itertools import count, groupby
 from math import fsum
@@ -20,7 +20,6 @@ from accelsim.report.timeline.levels import Level, Plan
 from accelsim.report.timeline.marks import Begin, End, Facts, Mark, Rows
 from accelsim.report.timeline.segments import Painter, Picture
 from accelsim.units import Tick, to_seconds
-from accelsim.values import dataclass
 
 DETAIL, REQUESTS, SWITCHES = "level of detail", "requests", "task switches"
 STATES, CHANGES, QUEUES, BLOCKS = "power states", "power switches", "queues", "blocks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
 
@@ -12,7 +13,6 @@ from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import OutputError
 from accelsim.evaluation.cases import CaseResult
 from accelsim.units import Tick, to_seconds
-from accelsim.values import dataclass
 
 # [ours] Slices of a file whose level nobody chose: some 10 MB, written in a second.
 USUAL = 120_000

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
-
-from accelsim.values import dataclass
 
 # What a viewer shows of a slice. Writers may remember a tuple by identity: share equal ones.
 Facts: TypeAlias = tuple[tuple[str, int | float | str], ...]

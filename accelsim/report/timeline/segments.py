@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import fsum
 from typing import NamedTuple
@@ -19,7 +19,6 @@ from accelsim.machine.components.base import Part as Role
 from accelsim.report.timeline.levels import Level
 from accelsim.report.timeline.marks import Begin, End, Facts
 from accelsim.units import Tick
-from accelsim.values import dataclass
 
 _HALF = TICKS_PER_NANOSECOND // 2
 STALL = "stall"

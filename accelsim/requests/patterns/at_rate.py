@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +19,6 @@ from accelsim.requests.base import RequestPattern
 from accelsim.requests.patterns import RequestsConfig
 from accelsim.requests.request import Request, RequestContext
 from accelsim.units import TICKS_PER_SECOND, Tick, to_ticks
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

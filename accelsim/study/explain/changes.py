@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, format_path, parse_path, suggest
 from accelsim.policies.service import ServiceConfig
-from accelsim.values import dataclass
 from accelsim.workload.schema import Case, Workload
 
 # What paths of a design are called together unless told otherwise; the first that fits. ``{2}`` is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from math import fsum, isclose
 
 from accelsim.errors import ConfigError, MappingError
@@ -17,7 +17,6 @@ from accelsim.inputs.paths import suggest
 from accelsim.study.explain.changes import Difference, assignments, differences, grouped
 from accelsim.study.explain.shares import EXACT, Lattice, Outcome, Shares, Subset
 from accelsim.study.work import different_work
-from accelsim.values import dataclass
 from accelsim.workload.schema import Case, Workload
 
 # The figures whose sum over all labels a metric is, up to a factor that all of them have.

@@ -14,11 +14,10 @@ import random
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from accelsim.errors import ConfigError
-from accelsim.values import dataclass
 
 EXACT = 10
 _NOTHING: frozenset[str] = frozenset()

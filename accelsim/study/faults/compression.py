@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 from accelsim.inference.compare import agreement, cosines, relative_error
@@ -9,7 +10,6 @@ from accelsim.inference.forward import ForwardResult
 from accelsim.model.tensors import Role
 from accelsim.study.faults.damage import run_sentences
 from accelsim.study.faults.subject import Subject
-from accelsim.values import dataclass
 from accelsim.weights.compression import CompressedModel, compress
 
 # Tried beside the stated densities; 1 is quantisation alone [ours].

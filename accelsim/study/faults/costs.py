@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accelsim.accelerators.design import Design
 from accelsim.account.metrics import DesignFigures
@@ -30,7 +30,6 @@ from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import StoredModel
 from accelsim.study.faults.subject import Subject
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 
 # [ours] Banks are whole multiples of it.
 _STEP = 64 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +23,6 @@ from accelsim.model.families import ModelFamily
 from accelsim.study.faults.statistics import Estimate, mean_of, share_of
 from accelsim.study.faults.stored_model import FaultCounts, Reading
 from accelsim.study.faults.subject import Subject
-from accelsim.values import dataclass
 from accelsim.weights.weight_set import Values
 
 

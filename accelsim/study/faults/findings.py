@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from accelsim.memory.faults.levels import Transitions
 from accelsim.study.faults.study import FaultStudy, SchemeResult
-from accelsim.values import dataclass
 
 # (scheme, what it is held against): what single-level masks, protection and levels buy.
 _PAIRS = (

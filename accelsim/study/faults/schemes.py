@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -12,7 +13,6 @@ from accelsim.inputs.paths import suggest
 from accelsim.memory.cells import BitsPerCell, CellFormat, CellSpan, Coding
 from accelsim.memory.protection import ProtectionConfig
 from accelsim.memory.protection import Scheme as Code
-from accelsim.values import dataclass
 from accelsim.weights.settings import NumberFormat
 
 

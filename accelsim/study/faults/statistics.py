@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-
-from accelsim.values import dataclass
 
 INTERVALS = (
     "Intervals are of 95 % over seeds: Student's t for means, Wilson's score for agreement, where "

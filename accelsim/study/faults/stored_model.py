@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,7 +25,6 @@ from accelsim.memory.faults.stored import (
 from accelsim.memory.protection import Code, uncorrectable_probability
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.units import ceil_div
-from accelsim.values import dataclass
 from accelsim.weights.compression import CompressedModel, CompressedTensor
 from accelsim.weights.number_formats import Codes
 from accelsim.weights.settings import NumberFormat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from accelsim.memory.faults.levels import Transitions
 from accelsim.memory.faults.model import fault_model
@@ -13,7 +14,6 @@ from accelsim.study.faults.schemes import SCHEMES, StorageScheme, find_schemes
 from accelsim.study.faults.stored_model import CellFaults, FaultCounts, StoredModel, store_model
 from accelsim.study.faults.subject import FaultOptions, Subject, load_subject
 from accelsim.study.faults.sweep import Sweep, sweep_faults
-from accelsim.values import dataclass
 from accelsim.workload.schema import Workload
 
 # Below so many expected faults of a reading none is drawn: a thousand readings see one [ours].

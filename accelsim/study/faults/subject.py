@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -27,7 +27,6 @@ from accelsim.model.families.onnx_model import OnnxModel
 from accelsim.model.graph import LayerGraph
 from accelsim.model.tensors import Role
 from accelsim.study.faults.stored_model import Resync
-from accelsim.values import dataclass
 from accelsim.weights.compression import CompressedModel, compress
 from accelsim.weights.settings import CaseWeights, NumberFormat
 from accelsim.weights.synthetic import synthetic_weights

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -16,7 +17,6 @@ from accelsim.memory.faults.levels import Transitions
 from accelsim.study.faults.damage import DamageSummary, Judge
 from accelsim.study.faults.schemes import StorageScheme
 from accelsim.study.faults.stored_model import CellFaults, Resync, StoredModel
-from accelsim.values import dataclass
 
 # The error of the logits at which the rates of values and masks are compared [ours].
 LEVEL = 0.1

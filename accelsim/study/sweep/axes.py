@@ -8,6 +8,7 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, product
 from statistics import NormalDist
@@ -22,7 +23,6 @@ from accelsim.inputs.yaml_text import read_scalar
 from accelsim.study.lazy import Lazy
 from accelsim.study.sweep.expressions import Expression, Formula
 from accelsim.units import UnitError, parse_any
-from accelsim.values import dataclass
 
 # Where ``from`` and ``to`` of a distribution lie in it: 5 and 95 %.
 _TAIL = 0.05

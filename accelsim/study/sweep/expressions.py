@@ -10,6 +10,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any
@@ -17,7 +18,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from accelsim.units import UnitError, parse_any
-from accelsim.values import dataclass
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from accelsim.study.store import DEFAULT, IN_MEMORY, Store
 from accelsim.study.sweep.config import StudyConfig
 from accelsim.study.sweep.space import Study, axis_name, load_study, made_study
 from accelsim.study.sweep.table import StudyTable
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

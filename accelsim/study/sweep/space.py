@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -28,7 +28,6 @@ from accelsim.study.lazy import Lazy
 from accelsim.study.sweep.axes import AxisConfig, Choice, applies, flow, is_name
 from accelsim.study.sweep.config import StudyConfig, wrong_figures
 from accelsim.study.sweep.samples import Sample
-from accelsim.values import dataclass
 from accelsim.workload.schema import Workload, load_workload
 
 # [ours] Hours of computing; more is likely a slip.

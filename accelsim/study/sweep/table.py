@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -16,7 +17,6 @@ from accelsim.study.outcome import NO_REASON, Outcome, Reason, State
 from accelsim.study.store import Store
 from accelsim.study.sweep.expressions import Expression, si
 from accelsim.study.sweep.space import Study, StudyPoint
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

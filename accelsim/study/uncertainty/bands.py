@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -18,7 +19,6 @@ from accelsim.study.outcome import Outcome
 from accelsim.study.sweep.run import Evaluation, given_store
 from accelsim.study.sweep.samples import Sample
 from accelsim.study.uncertainty.quantities import SHIPPED, Space, load_space
-from accelsim.values import dataclass
 
 Method = Literal["latin_hypercube", "sobol"]
 Numbers = NDArray[np.float64]

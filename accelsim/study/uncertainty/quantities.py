@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
@@ -22,7 +23,6 @@ from accelsim.machine.rules import known_factors
 from accelsim.machine.schema import HardwareConfig
 from accelsim.memory.logic import lines_of, load_logic
 from accelsim.study.sweep.axes import weighted
-from accelsim.values import dataclass
 from accelsim.workload.schema import Workload
 
 SHIPPED = Path("hwconfigs/uncertainty/shipped.yaml")

@@ -8,7 +8,7 @@ remain is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +32,6 @@ from accelsim.study.uncertainty.quantities import (
     Space,
     load_space,
 )
-from accelsim.values import dataclass
 
 Method = Literal["tornado", "morris", "sobol"]
 Numbers = NDArray[np.float64]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.shipped import shipped_folder
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from math import fsum
 from pathlib import Path
@@ -29,7 +30,6 @@ from accelsim.model.families import find_model
 from accelsim.model.tensors import Role
 from accelsim.placement.placement import place
 from accelsim.study.validation.check import Check, read_rows
-from accelsim.values import dataclass
 
 _MIB = 2**20
 

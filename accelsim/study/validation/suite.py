@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from accelsim.study.validation.check import Check
@@ -25,7 +26,6 @@ from accelsim.study.validation.timing import (
     onnxim_checks,
     scalesim_checks,
 )
-from accelsim.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import fsum
 
 from accelsim.account.breakdown import CHIP, STANDING, BreakdownRow
@@ -17,7 +18,6 @@ from accelsim.machine.components.off_chip import DRAM
 from accelsim.program import ProgramKind
 from accelsim.study.why.trail import ROUNDS, Entry, scope_account
 from accelsim.units import TICKS_PER_SECOND
-from accelsim.values import dataclass
 
 DYNAMIC = "dynamic"
 _STANDING = ("leakage", "clock", "standby")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from accelsim.account.scopes import ScopeAccount
 from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.metrics.base import Metric
-from accelsim.values import dataclass
 
 # By what a figure of a round is divided.
 ROUNDS = "the run's rounds"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from accelsim.model.importers.onnx.parts import Made
 from accelsim.model.importers.onnx.values import UnsupportedError
-from accelsim.values import dataclass
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -45,7 +45,6 @@ from accelsim.model.importers.onnx.values import (
     work_out,
 )
 from accelsim.model.importers.onnx.views import as_input
-from accelsim.values import dataclass
 
 _LISTED = 20
 _DAMAGED = (

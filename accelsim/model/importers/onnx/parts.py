@@ -10,7 +10,7 @@ and functions of one input grow. Which function they are is told by what they ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ import numpy as np
 
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError, rows_of, times
 from accelsim.model.operators import OperatorKind, Window
-from accelsim.values import dataclass
 
 if TYPE_CHECKING:
     from accelsim.model.importers.onnx.placer import Placer

@@ -8,13 +8,13 @@ zeros has no such product. Source: the operator pages of ONNX.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from accelsim.model.importers.onnx.pieces import Parts
 from accelsim.model.importers.onnx.values import Constant, UnsupportedError
-from accelsim.values import dataclass
 
 _USUAL = {"GRU": (b"Sigmoid", b"Tanh"), "LSTM": (b"Sigmoid", b"Tanh", b"Tanh"), "RNN": (b"Tanh",)}
 _GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}

@@ -7,6 +7,7 @@ cosine and a partner times a sine. Which they are is solved from two samples; a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from accelsim.model.importers.onnx.values import (
     work_out,
 )
 from accelsim.model.operators import ROTARY
-from accelsim.values import dataclass
 
 _MOVED = ("Cast", "Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze")
 _LINEAR = frozenset({*_MOVED, "Add", "Mul", "Neg", "Sub", "Transpose", "Unsqueeze"})
