@@ -1,7 +1,6 @@
 """The host controller: takes requests, switches tasks, runs programs, lets the chip sleep.
 
-All that depends on run-time state lives here; what a program does was decided by the mapping, in
-which order requests are served and when the chip sleeps by the policies.
+What depends on run-time state lives here; mapping decides programs, policies order and sleep.
 """
 
 from __future__ import annotations

@@ -5,17 +5,19 @@ A new kind is one new file here: a subclass of OperatorKind with a name and a re
 
 from __future__ import annotations
 
-from accelsim.inputs.plugins import Registry
 from accelsim.model.operators.add import Add
 from accelsim.model.operators.affine import Affine
 from accelsim.model.operators.attention_context import AttentionContext
 from accelsim.model.operators.attention_scores import AttentionScores
 from accelsim.model.operators.average_pool import AveragePool
+from accelsim.model.operators.base import OPERATOR_KINDS as OPERATOR_KINDS
 from accelsim.model.operators.base import Operator as Operator
 from accelsim.model.operators.base import OperatorKind as OperatorKind
 from accelsim.model.operators.base import Reach as Reach
 from accelsim.model.operators.base import Recipe as Recipe
 from accelsim.model.operators.base import StateAccess as StateAccess
+from accelsim.model.operators.base import all_kinds as all_kinds
+from accelsim.model.operators.base import find_kind as find_kind
 from accelsim.model.operators.clip import Clip
 from accelsim.model.operators.concat import Concat
 from accelsim.model.operators.convolution import Convolution
@@ -79,15 +81,3 @@ SOFTPLUS = Softplus()
 TAKE = Take()
 TANH = Tanh()
 TRIGRAM = Trigram()
-
-OPERATOR_KINDS = Registry(__name__, OperatorKind, "accelsim.operators", "operator kind")
-
-
-def find_kind(name: str) -> OperatorKind:
-    """Return the kind of a name. Raises ConfigError, with a suggestion, for an unknown one."""
-    return OPERATOR_KINDS.find(name)()
-
-
-def all_kinds() -> tuple[OperatorKind, ...]:
-    """Return all kinds: those that travel with accelsim, installed ones and plug-ins."""
-    return tuple(kind() for kind in OPERATOR_KINDS.all().values())

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.plugins import Registry
 from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Shape, format_shapes
 
@@ -131,8 +132,6 @@ class OperatorKind(ABC):
         return hash(self.name)
 
     def __reduce__(self) -> tuple[object, ...]:
-        from accelsim.model.operators import find_kind
-
         return find_kind, (self.name,)
 
     def inputs(self, operator: Operator) -> tuple[Shape, ...]:
@@ -317,3 +316,16 @@ class Operator:
     def rowwise(self) -> bool:
         """Whether an output row depends on the same row of its inputs only."""
         return self.kind.reach is not Reach.MATRIX or len(self.kind.inputs(self)) == 1
+
+
+OPERATOR_KINDS = Registry(__package__, OperatorKind, "accelsim.operators", "operator kind")
+
+
+def find_kind(name: str) -> OperatorKind:
+    """Return the kind of a name. Raises ConfigError, with a suggestion, for an unknown one."""
+    return OPERATOR_KINDS.find(name)()
+
+
+def all_kinds() -> tuple[OperatorKind, ...]:
+    """Return all kinds: those that travel with accelsim, installed ones and plug-ins."""
+    return tuple(kind() for kind in OPERATOR_KINDS.all().values())
