@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from accelsim.engine.run import Options
-from accelsim.errors import CapacityError
+from accelsim.errors import CapacityError, ConfigError
 from accelsim.evaluation.comparison import find_gains
 from accelsim.evaluation.fitting import size_of
 from accelsim.evaluation.metrics import (
@@ -129,8 +129,18 @@ def resolve(point: Point, memo: Memo | None = None) -> Workload:
     """Return the workload of a point, read and validated, with its cases alone and their sizes."""
     workload = load_workload(point.workload, tuple(point.assignments), cases=point.cases, memo=memo)
     for case, machine in point.machines.items():
+        _refuse_assignments(point, case)
         workload = workload.with_machine(case, machine)
     return with_sizes(workload, memo or Memo())
+
+
+def _refuse_assignments(point: Point, case: str) -> None:
+    for assignment in point.assignments:
+        if assignment.startswith(("hardware.", f"cases.{case}.hardware.")):
+            raise ConfigError(
+                f"{assignment}: the machine of case '{case}' was made in Python, which assignments "
+                "do not reach; use HardwareConfig.changed, or assign to other cases by name"
+            )
 
 
 def point_of(workload: Workload) -> Point:

@@ -64,6 +64,15 @@ def test_a_row_is_a_mapping_from_names_to_figures() -> None:
         row["adapter_slc.enrgy.system"]
 
 
+@pytest.mark.parametrize("before", ["hardware.", "cases.adapter_slc.hardware."])
+def test_assignments_that_do_not_reach_a_machine_are_refused(before: str) -> None:
+    point = Point(MAIN, SMALL, ("adapter_slc",), {"adapter_slc": BASE})
+    with pytest.raises(
+        ConfigError, match=r"dram\.devices=4: the machine of case 'adapter_slc' was"
+    ):
+        evaluate(point.with_assignments(f"{before}dram.devices=4"))
+
+
 def test_points_refuse_a_text_for_a_sequence_and_no_case() -> None:
     with pytest.raises(ConfigError, match=r"^assignments: expected a sequence such as \('a=1',\)"):
         Point(MAIN, "a=1")

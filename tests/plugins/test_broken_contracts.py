@@ -9,6 +9,9 @@ import pytest
 from readme_examples import example
 from toy_files import Captured, failure, write
 
+from accelsim.errors import AccelsimError
+from accelsim.inputs.plugins import load_plugins
+
 POLICY = "A scheduling policy"
 STREAM = "requests={pattern: poisson, mean_interval: 20 us, duration: 1 ms}"
 # Heading -> the method, what the workload asks for.
@@ -85,6 +88,38 @@ def test_ranks_are_checked(rank: str, tmp_path: Path, capsys: Captured) -> None:
     )
     told = refused(tmp_path, capsys, source, *ASKED["A scheduling policy"][1])
     assert "Shortest.rank: expected a tuple of int for every request, or None for every" in told
+
+
+@pytest.mark.parametrize("value", ["'text'", "True"])
+def test_a_figure_with_a_unit_is_a_number(value: str, tmp_path: Path, capsys: Captured) -> None:
+    source = example("A figure").replace("return ", f"return {value}; ")
+    told = refused(tmp_path, capsys, source)
+    assert f"per_sentence: metric 'energy.sentence': expected a number in J, got {value}" in told
+
+
+@pytest.mark.parametrize("returned", ["yield 5", "return None", "return [b'1']"])
+def test_a_medium_renders_text(returned: str, tmp_path: Path, capsys: Captured) -> None:
+    medium = (
+        "from accelsim.report.media import Medium\n\nclass Other(Medium):\n    name = 'other'\n\n"
+        f"    def render(self, report):\n        {returned}\n"
+    )
+    file = write(tmp_path, workload="plugins: [mine.py]", mine=medium)
+    options = ["--write", "other", "--no-trace", "--quiet", "--out", str(tmp_path / "out")]
+    told = failure(capsys, "run", str(file), *options, code=7)
+    assert re.search(r"Other\.render: expected pieces of text, got .*; correct the plug-in", told)
+    assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.parametrize("sweeps", ["-1", "1.5", "1e9", "True"])
+def test_a_recipe_is_of_whole_numbers(sweeps: str, tmp_path: Path) -> None:
+    source = example("An operator kind")
+    changed = re.sub(r"sweeps=\d+", f"sweeps={sweeps}", source)
+    assert changed != source
+    (tmp_path / "kind.py").write_text(changed)
+    with pytest.raises(
+        AccelsimError, match=r"Recipe: sweeps: expected a whole number of 0 or more"
+    ):
+        load_plugins([str(tmp_path / "kind.py")])
 
 
 def test_two_figures_of_one_name(tmp_path: Path, capsys: Captured) -> None:

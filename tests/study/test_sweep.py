@@ -270,6 +270,18 @@ def test_a_point_that_kills_its_worker_twice_is_a_row(poisoned: Path) -> None:
     (poisoned / "mine.py").write_text(POISON.replace("length == 2", "False"))
 
 
+def test_workers_take_no_package_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = str(Path(MAIN).resolve())
+    (tmp_path / "accelsim").mkdir()
+    (tmp_path / "accelsim/__init__.py").write_text("1 / 0")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [path for path in sys.path if path])
+    table = accelsim.sweep(here, {ROUNDS: [1]}, set=SMALL, cases=CASES, jobs=1)
+    assert len(rows(table)) == 1
+
+
 @pytest.mark.parametrize("killed", [2, 9])
 def test_a_worker_that_is_killed_as_it_starts_is_replaced(
     killed: int, monkeypatch: pytest.MonkeyPatch

@@ -58,6 +58,8 @@ class Metric:
         known = value is None or isinstance(value, (int, float, str))
         if not known or (isinstance(value, float) and math.isnan(value)):
             raise self._error(f"expected a number, a text or None, got {value!r}")
+        if self.unit != "1" and isinstance(value, (str, bool)):
+            raise self._error(f"expected a number in {self.unit}, got {value!r}")
 
     def _error(self, told: str) -> PluginError:
         return broken_promise(self.of, f"metric '{self.key}': {told}")

@@ -53,6 +53,13 @@ class Recipe:
     multiplications: int
     additions: int
 
+    def __post_init__(self) -> None:
+        for name in ("sweeps", "multiplications", "additions"):
+            if type(given := getattr(self, name)) is not int or given < 0:
+                raise ValueError(
+                    f"Recipe: {name}: expected a whole number of 0 or more, got {given!r}"
+                )
+
 
 @dataclass(frozen=True, slots=True)
 class StateAccess:

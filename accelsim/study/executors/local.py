@@ -38,11 +38,11 @@ class _Worker:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        # What can be imported here can be there.
+        # What can be imported here can be there, and nothing of the current folder that cannot.
         paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", _WORKER, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", _WORKER, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, "PYTHONPATH": paths},
                 stdin=subprocess.DEVNULL,
