@@ -236,8 +236,8 @@ def check_actions(segments: Iterable[Segment], prices: PriceList) -> None:
 
 def design_prices(design: Design) -> PriceList:
     """Return the prices of a design's machine with the codecs that its tensors need."""
-    placements = design.placements.values()
-    codecs = {codec for each in placements for codec in each.codecs}
     from accelsim.account.memories import rewriting
 
+    placements = design.placements.values()
+    codecs = {codec for each in placements for codec in each.codecs}
     return price_list(design.hardware, codecs, rewriting(design))
