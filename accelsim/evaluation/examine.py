@@ -21,6 +21,7 @@ from accelsim.evaluation.metrics import (
 from accelsim.evaluation.point import Point, Row
 from accelsim.evaluation.result import Result
 from accelsim.evaluation.stages import requests_of, run_workload, with_sizes
+from accelsim.inputs.document import parse_override
 from accelsim.inputs.files import one_reading
 from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import format_path
@@ -136,7 +137,8 @@ def resolve(point: Point, memo: Memo | None = None) -> Workload:
 
 def _refuse_assignments(point: Point, case: str) -> None:
     for assignment in point.assignments:
-        if assignment.startswith(("hardware.", f"cases.{case}.hardware.")):
+        path = parse_override(assignment).path
+        if path[0] == "hardware" or path[:3] == ("cases", case, "hardware"):
             raise ConfigError(
                 f"{assignment}: the machine of case '{case}' was made in Python, which assignments "
                 "do not reach; use HardwareConfig.changed, or assign to other cases by name"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -64,13 +65,19 @@ def test_a_row_is_a_mapping_from_names_to_figures() -> None:
         row["adapter_slc.enrgy.system"]
 
 
-@pytest.mark.parametrize("before", ["hardware.", "cases.adapter_slc.hardware."])
-def test_assignments_that_do_not_reach_a_machine_are_refused(before: str) -> None:
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "hardware.dram.devices=4",
+        "cases.adapter_slc.hardware.dram.devices=4",
+        "cases.adapter_slc.hardware=../hwconfigs/edgebert.yaml",
+    ],
+)
+def test_assignments_that_do_not_reach_a_machine_are_refused(assignment: str) -> None:
     point = Point(MAIN, SMALL, ("adapter_slc",), {"adapter_slc": BASE})
-    with pytest.raises(
-        ConfigError, match=r"dram\.devices=4: the machine of case 'adapter_slc' was"
-    ):
-        evaluate(point.with_assignments(f"{before}dram.devices=4"))
+    told = f"{assignment}: the machine of case 'adapter_slc' was made in Python"
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        evaluate(point.with_assignments(assignment))
 
 
 def test_points_refuse_a_text_for_a_sequence_and_no_case() -> None:
