@@ -31,9 +31,12 @@ for _number in (signal.SIGINT, signal.SIGHUP):
             _number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
         )
 
-# A busy machine is no reason to fail.
-settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("no clock")
+# A busy machine is no reason to fail, and what passed once passes again: every run has the same
+# examples. `pytest --hypothesis-profile=search` looks for others.
+_no_clock = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", _no_clock, derandomize=True)
+settings.register_profile("search", _no_clock, max_examples=1000)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

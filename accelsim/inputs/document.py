@@ -52,9 +52,10 @@ class Document:
         return self.places.get(key, Place(str(self.path), 1))
 
     def error(self, path: Iterable[str | int], message: str) -> ConfigError:
-        """Return the error for a wrong value at a path."""
+        """Return the error for a wrong value at a path: one line, whatever the value holds."""
         key = tuple(path)
-        return ConfigError(f"{self.place(key)}: {format_path(key)}: {message}")
+        told = message.replace("\n", "\\n")
+        return ConfigError(f"{self.place(key)}: {format_path(key)}: {told}")
 
     def misfit(self, path: Iterable[str | int], message: str) -> ConfigError:
         """Return the error for values that do not go together, with all that was set from outside.

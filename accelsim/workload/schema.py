@@ -160,7 +160,8 @@ def _load_plugins_of_machines(document: Document, changes: Iterable[Override], m
         for change in changes:
             document = change.apply(document) if change.path[0] == "cases" else document
     cases, folder = document.data.get("cases"), document.path.parent
-    named = (each.get("hardware") for each in (cases or {}).values() if isinstance(each, dict))
+    each_case = cases.values() if isinstance(cases, dict) else ()
+    named = (case.get("hardware") for case in each_case if isinstance(case, dict))
     names = tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
 
     def load() -> bool:

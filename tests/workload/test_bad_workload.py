@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from copy import copy
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -135,6 +139,43 @@ def test_any_slip_is_harmless_or_a_line_with_its_place(
     except ConfigError as error:
         for line in str(error).split("\n"):
             assert re.fullmatch(rf"{re.escape(str(path))}:\d+: \S.*: .+|.*: a second .*", line)
+
+
+WRONG_TYPES = ["\n", 5, ["x"], {"x": 1}, {"x": {"hardware": ["y"]}}, None, True]
+
+
+def places(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every value of a document."""
+    yield at
+    named = value.items() if isinstance(value, dict) else ()
+    for key, each in enumerate(value) if isinstance(value, list) else named:
+        yield from places(each, (*at, key))
+
+
+def spoilt(value: Any, at: tuple[str | int, ...], wrong: object) -> Any:
+    """Return a document with another value at a path."""
+    if not at:
+        return wrong
+    found = copy(value)
+    found[at[0]] = spoilt(value[at[0]], at[1:], wrong)
+    return found
+
+
+@pytest.mark.parametrize("name", ["machine.yaml", "workload.yaml"])
+def test_a_value_of_any_other_type_is_harmless_or_a_line_with_its_place(
+    folder: Path, name: str
+) -> None:
+    whole = yaml.safe_load({"machine.yaml": MACHINE, "workload.yaml": WORKLOAD}[name])
+    path, refused = folder / f"spoilt_{name}", 0
+    for at, wrong in product(places(whole), WRONG_TYPES):
+        path.write_text(yaml.safe_dump(spoilt(whole, at, wrong), sort_keys=False))
+        try:
+            load_hardware(path) if name == "machine.yaml" else load_workload(path)
+        except ConfigError as error:
+            refused += 1
+            for line in str(error).split("\n"):
+                assert re.match(rf"{re.escape(str(path))}:\d+: \S", line), (at, wrong)
+    assert refused > 5 * len([*places(whole)])
 
 
 def test_a_workload_without_cases_is_refused(folder: Path) -> None:
