@@ -9,7 +9,7 @@ import click as plain_click
 import rich_click as click
 
 from accelsim.cli.options import Output, command_line, output_options, set_option
-from accelsim.cli.sweep import evaluation, evaluation_options, study_progress
+from accelsim.cli.sweep import evaluation, evaluation_options, study_progress, tell_others
 from accelsim.errors import POINTS_FAILED
 
 
@@ -67,6 +67,7 @@ def optimize(
     check_search(asked)
     search = Search(**{name: options.pop(name) for name in Search.model_fields})
     with Store(store) as kept, study_progress(store, shown=not output.quiet) as progress:
+        tell_others(kept, kept.study(asked.source), "computed anew")
         found = search_study(asked, kept, evaluation(progress, **options), search)
         report = sweep_report(found.table, command_line(), near=near, searched=str(found))
     output.give(report, wanted)

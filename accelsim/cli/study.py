@@ -15,7 +15,7 @@ from accelsim.cli.options import (
     plugins_option,
     set_option,
 )
-from accelsim.cli.sweep import store_option
+from accelsim.cli.sweep import store_option, tell_others
 from accelsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -123,7 +123,6 @@ def _table(name: str, assignments: tuple[str, ...], store: Store) -> StudyTable:
     """Return the rows of a study by its file or name."""
     from dataclasses import replace
 
-    from accelsim.study.identity import model_id
     from accelsim.study.sweep.space import load_study, remembered
     from accelsim.study.sweep.table import StudyTable
 
@@ -133,9 +132,7 @@ def _table(name: str, assignments: tuple[str, ...], store: Store) -> StudyTable:
         wanted = replace(study, base=study.base.with_assignments(*assignments))
     else:
         wanted = load_study(source, assignments)
-    if others := store.others(wanted.ids, model_id()):
-        told = "have rows of another accelsim, other --plugins or files that have changed since"
-        click.echo(f"accelsim: {others:,} of the points {told}: they are not shown", err=True)
+    tell_others(store, wanted.ids, "left out")
     return StudyTable(wanted, store)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from accelsim.errors import INTERRUPTED, POINTS_FAILED
 
 if TYPE_CHECKING:
     from accelsim.study.evaluator import Progress, Tally
+    from accelsim.study.store import Store
     from accelsim.study.sweep.run import Evaluation
     from accelsim.study.sweep.space import Study
 
@@ -111,6 +112,7 @@ def run_sweep(
     with Store(store) as kept, study_progress(store, shown=not quiet) as progress:
         if kept.remote and not quiet:
             click.echo(f"accelsim: {store} is on a network: one command at a time", err=True)
+        tell_others(kept, found.ids, "computed anew")
         how = evaluation(progress, **options)
         table = run_study(found, kept, how)
         changed = how.told[0] if how.told else None
@@ -121,6 +123,20 @@ def run_sweep(
         output.give(report, wanted)
     if table.tally and table.tally.failures:
         raise plain_click.exceptions.Exit(POINTS_FAILED)
+
+
+def tell_others(store: Store, ids: Iterable[bytes], then: str) -> None:
+    """Say on the error stream how many points have rows of others alone, and what becomes of it."""
+    from accelsim.study.identity import model_id, model_name
+
+    others = store.others(ids, model_id())
+    rows = ", ".join(
+        f"{number:,} of {name or 'files that have changed since'}"
+        for name, number in others.most_common()
+    )
+    if rows:
+        told = f"accelsim: {store.path}: rows that are not comparable are {then}: {rows}"
+        click.echo(f"{told}; this is {model_name()}", err=True)
 
 
 @contextlib.contextmanager

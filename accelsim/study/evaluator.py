@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from accelsim.evaluation.point import Point
 from accelsim.study.executors.base import Executor, Pending
-from accelsim.study.identity import model_id, point_ids
+from accelsim.study.identity import model_id, model_name, point_ids
 from accelsim.study.outcome import Outcome, State
 from accelsim.study.store import Store
 
@@ -139,9 +139,10 @@ class Evaluator:
                 tally.find({each: (state, 1 + again[each]) for each, state in known.items()})
                 return tuple(number for number in numbers if ids[number] not in known)
 
+            name = model_name()
             pending = Pending(groups, self.executor.workers, unknown)
             for number, outcome in self._results(pending, points, tally):
-                self.store.add(ids[number], model, outcome)
+                self.store.add(ids[number], model, outcome, name)
                 tally.add(number, outcome, 1 + again[ids[number]])
                 self._tell(tally)
         return tally

@@ -84,6 +84,16 @@ def model_id() -> bytes:
     return hashlib.blake2b(json.dumps([_code(), plugins]).encode(), digest_size=16).digest()
 
 
+def model_name() -> str:
+    """Return what people call that code; two of one version are told apart by their ``model_id``.
+
+    It names the plug-ins that are loaded.
+    """
+    plugins = ", ".join(plugin.file.name for plugin in loaded_plugins())
+    told = f" with {plugins}" if plugins else ""
+    return f"accelsim {__version__}{told} ({model_id().hex()[:8]})"
+
+
 @lru_cache(maxsize=1)
 def _code() -> list[str]:
     """Return what this process has imported: the digest of the package, versions of others."""

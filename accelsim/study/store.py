@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +23,12 @@ from accelsim.study.outcome import Outcome, Packed, Reason, State, digest_of, re
 
 DEFAULT = Path("out") / "studies.sqlite"
 IN_MEMORY = ":memory:"
-# Raised with every change of the tables below.
-VERSION = 3
+# Raised with every change of the tables below, or of what a body is.
+VERSION = 4
 _TABLES = """
 create table if not exists layouts(id integer primary key, digest blob unique, layout text);
 create table if not exists inputs(id integer primary key, digest blob unique, seen text);
-create table if not exists models(id integer primary key, digest blob unique);
+create table if not exists models(id integer primary key, digest blob unique, name text);
 create table if not exists rows(
     id integer primary key, point blob, model integer, input integer, state text,
     layout integer, body blob, reason text, seconds real, unique(point, model, input));
@@ -114,13 +115,16 @@ class Store:
 
     # -- rows ----------------------------------------------------------------------------------
 
-    def add(self, point: bytes, model: bytes, outcome: Outcome) -> None:
-        """Keep the outcome of a point; it is durable when this returns."""
+    def add(self, point: bytes, model: bytes, outcome: Outcome, name: str = "") -> None:
+        """Keep the outcome of a point; it is durable when this returns.
+
+        ``name`` is what people call the model, for ``others``.
+        """
         with self._transaction() as db:
             packed = outcome.packed
             row = (
                 point,
-                self._id("models", "digest", model),
+                self._id("models", "name", model, name),
                 self._id("inputs", "seen", digest_of(outcome.seen), outcome.seen),
                 outcome.state,
                 packed and self._id("layouts", "layout", digest_of(packed.layout), packed.layout),
@@ -154,13 +158,21 @@ class Store:
         packed = None if layout is None else Packed(layout, body)
         return Outcome(state, packed, Reason.from_json(reason), seconds=seconds)
 
-    def others(self, points: Iterable[bytes], model: bytes) -> int:
-        """Return how many points have rows, but none of a model and of files as they are now."""
+    def others(self, points: Iterable[bytes], model: bytes) -> Counter[str]:
+        """Return the names of models that points without a row that counts have rows of.
+
+        A row counts if it is of ``model`` and of files as they are now. Each model stands with the
+        number of its points, one for all that are of ``model`` and of other files under "".
+        """
         wanted = set(points)
         missing = wanted - self._current(wanted, model).keys()
         with self._reported():
-            stored = self._db.execute("select distinct point from rows")
-            return sum(point in missing for (point,) in stored)
+            stored = self._db.execute(
+                "select distinct point, case when digest=? then '' else name end "
+                "from rows join models on model=models.id",
+                (model,),
+            )
+            return Counter(name for point, name in stored if point in missing)
 
     def _current(self, points: Iterable[bytes], model: bytes) -> dict[bytes, tuple[State, int]]:
         """Return state and row of points, evaluated by a model from files as they are now."""
@@ -253,13 +265,11 @@ class Store:
         with self._reported():
             return self._db.execute(question, values).fetchone()[0]
 
-    def _id(self, table: str, column: str, digest: bytes, text: str | None = None) -> int:
-        """Return the number of a text or digest that many rows have in common."""
+    def _id(self, table: str, column: str, digest: bytes, text: str) -> int:
+        """Return the number of a text that many rows have in common."""
         if (table, digest) not in self._known:
-            keys = {"digest": digest} if text is None else {"digest": digest, column: text}
-            marks = ", ".join("?" * len(keys))
-            insert = f"insert or ignore into {table}({', '.join(keys)}) values ({marks})"
-            self._db.execute(insert, [*keys.values()])
+            insert = f"insert or ignore into {table}(digest, {column}) values (?, ?)"
+            self._db.execute(insert, (digest, text))
             row = self._db.execute(f"select id from {table} where digest=?", (digest,)).fetchone()
             self._known[table, digest] = row[0]
         return self._known[table, digest]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -148,12 +149,21 @@ def test_failed_points_are_told_at_once_and_by_the_exit_code(capsys: Captured) -
     with plugins_put_back():
         assert sweep("--plugins", "bad.py", "--quiet") == 8
     # Without the plug-in it is another model, whose rows are its own.
-    capsys.readouterr()
-    assert run_command_line(["study", "show", "mine.yaml", *QUICK]) == 0
-    assert "4 of the points have rows of another accelsim, other --plugins" in (
-        capsys.readouterr().err
-    )
+    of = r"4 of accelsim [.\d]+ with bad.py \(\w{8}\); this is accelsim [.\d]+ \(\w{8}\)\n"
+    for then, command in (
+        ("left out", ["study", "show", "mine.yaml", *QUICK]),
+        ("left out", ["study", "export", "mine.yaml", *QUICK, "--to", "none.csv"]),
+        ("computed anew", ["sweep", "mine.yaml", *QUICK, "--jobs", "0", "--quiet"]),
+    ):
+        capsys.readouterr()
+        assert run_command_line(command) == 0
+        told = f"accelsim: out/studies.sqlite: rows that are not comparable are {then}: {of}"
+        assert re.fullmatch(told, capsys.readouterr().err)
+    assert read("none.csv") == []
     assert sweep() == 0
+    shown = capsys.readouterr()
+    assert "All 4 were in the store" in " ".join(shown.out.split())
+    assert "not comparable" not in shown.err
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,15 @@ def test_a_reader_goes_on_where_another_cleans(tmp_path: Path) -> None:
 def test_rows_of_others_are_counted(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
         store.add(point(1), MODEL, ok(a=1.0))
-        store.add(point(1), b"old" * 5 + b".", ok(a=1.0))
-        store.add(point(2), b"old" * 5 + b".", ok(a=1.0))
-        assert store.others(map(point, range(4)), MODEL) == 1
+        for model in (b"old" * 5 + b".", b"odd" * 5 + b"."):
+            for number in (1, 2, 9):
+                store.add(point(number), model, ok(a=1.0), f"accelsim {model[:3].decode()}")
+        store.add(point(3), MODEL, Outcome("ok", pack({}), seen='[["is there", "/", false]]'))
+        assert store.others(map(point, range(4)), MODEL) == {
+            "accelsim old": 1,
+            "accelsim odd": 1,
+            "": 1,
+        }
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
@@ -127,7 +133,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "s") as db:
         db.execute("pragma user_version=99")
     db.close()
-    with pytest.raises(ConfigError, match=r"a store of version 99, this accelsim reads 3; use"):
+    with pytest.raises(ConfigError, match=r"a store of version 99, this accelsim reads 4; use"):
         Store(tmp_path / "s")
     with sqlite3.connect(tmp_path / "other") as db:
         db.execute("create table mine(a)")
