@@ -293,7 +293,7 @@ def _check_capacity(
 
 def _source(technology: MemoryTechnology, banks: Sequence[Row], grade: Grade) -> str:
     rows = "; ".join(dict.fromkeys(row.source for row in banks))
-    wires = "; between banks: bank_wires.yaml" if len(banks) > 1 else ""
+    wires = f"; between banks: {technology.wires.name}.yaml" if len(banks) > 1 else ""
     return f"{rows}; device rows: {technology.path.name}, {grade}{wires}"
 
 

@@ -149,7 +149,8 @@ class BankWires(ConfigModel):
             if math.isclose(each.node, node) and each.roadmap == roadmap:
                 return each.voltage
         raise ConfigError(
-            f"bank_wires.yaml has no supply for {node * 1e9:g} nm, {roadmap}; add it under supplies"
+            f"{self.name}.yaml has no supply for {node * 1e9:g} nm, {roadmap}; "
+            "add it under supplies"
         )
 
 

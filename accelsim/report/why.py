@@ -65,6 +65,7 @@ def _sections(trail: Trail, of: int) -> Iterator[Section]:
         yield _entries(trail)
     fields = (_BLOCK, _TIMING, _PLACES) if timed else (_BLOCK, _PLACES)
     yield listed(f"Where the {'times' if timed else 'prices'} come from", fields, trail.origins)
+    yield Prose(f"Read as well, for any case: {', '.join(trail.read)}")
 
 
 def _introduction(trail: Trail) -> str:
@@ -88,6 +89,7 @@ def _document(trail: Trail) -> dict[str, Any]:
         "divided_by": trail.per,
         "entries": [recorded(_fields(trail), entry) for entry in trail.entries],
         "rest": trail.rest,
+        "read": [*trail.read],
         "origins": [recorded((_BLOCK, _TIMING, _PLACES, _SOURCE), o) for o in trail.origins],
     }
 

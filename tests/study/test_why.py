@@ -17,7 +17,7 @@ from accelsim.engine.run import Options, Window
 from accelsim.errors import ConfigError
 from accelsim.evaluation.result import Result
 from accelsim.inputs.paths import suggest_figures
-from accelsim.inputs.shipped import find_input
+from accelsim.inputs.shipped import find_input, known_as
 from accelsim.machine.servers import Machine
 from accelsim.study.why import Trail, find_trails
 
@@ -156,7 +156,7 @@ def places(trail: Trail, block: str) -> Iterable[str]:
 
 def test_places_are_lines_that_say_so(result: Result) -> None:
     trail = find_trail(result, "adapter_mixed.energy.system")
-    component, *rows, source = places(trail, "rram")
+    component, *rows, source, supplies, wire, multiplexer = places(trail, "rram")
     assert component.startswith("hwconfigs/adapter_mixed.yaml:")
     assert "rram: {bits_per_cell: 2" in line_of(component)
     array = result["adapter_mixed"].case.hardware.regions["rram"].array
@@ -164,10 +164,21 @@ def test_places_are_lines_that_say_so(result: Result) -> None:
     assert sizes == sorted(array.banks)
     assert all(line_of(row).split()[0] == array.target for row in rows)
     assert "source: " in line_of(source)
+    joined = [each.partition(":")[0] for each in (supplies, wire, multiplexer)]
+    assert joined == ["hwconfigs/technologies/bank_wires.yaml"] * 3
+    assert line_of(supplies).startswith("supplies_source: ")
     assert any("logic.yaml" in place for place in places(trail, "pe_array"))
     # Its row, and what built banks cost at least.
     assert any("logic.yaml" in place for place in places(trail, "sram"))
     assert trail.defined.startswith("accelsim/evaluation/metrics/costs.py:")
+
+
+def test_every_file_that_was_read_is_told(result: Result) -> None:
+    for figure in ("adapter_mixed.energy.system", "adapter_mixed.latency.request"):
+        trail = find_trail(result, figure)
+        told = {each.rpartition(":")[0] for one in trail.origins for each in one.places}
+        assert {*trail.read} | told == {known_as(path) for path in result.files}
+        assert not told.intersection(trail.read)
 
 
 def test_what_has_no_entries_is_told(result: Result) -> None:

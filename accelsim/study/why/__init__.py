@@ -17,7 +17,7 @@ from accelsim.evaluation.result import Result
 from accelsim.inputs.paths import suggest, suggest_figures
 from accelsim.machine.components.off_chip import DRAM
 from accelsim.study.why.joules import energy_entries, moved_entries, one_pass_entries
-from accelsim.study.why.origins import code_place, origins
+from accelsim.study.why.origins import code_place, origins, read_as_well
 from accelsim.study.why.times import time_entries
 from accelsim.study.why.trail import ROUNDS
 from accelsim.study.why.trail import Entry as Entry
@@ -78,7 +78,8 @@ def _trail(result: Result, name: str) -> Trail:
     blocks = [block for block in dict.fromkeys(e.block for e in entries) if block in sheets]
     scale = 0.0 if isinstance(value, str) else abs(value)
     rest = 0.0 if isinstance(value, str) else value - fsum(entry.value for entry in entries)
-    timed = metric.unit == "s"
+    shown = blocks if entries else _told(key, sheets)
+    sources = tuple(origins(result, case, shown, timed=metric.unit == "s"))
     return Trail(
         name,
         metric,
@@ -87,7 +88,8 @@ def _trail(result: Result, name: str) -> Trail:
         per,
         tuple(entries),
         rest if entries and abs(rest) > _ROUNDING * scale else 0.0,
-        tuple(origins(result, case, blocks if entries else _told(key, sheets), timed=timed)),
+        sources,
+        read_as_well(result, sources),
     )
 
 

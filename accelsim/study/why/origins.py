@@ -47,6 +47,13 @@ def origins(
         yield Origin(block, tuple(dict.fromkeys(filter(None, places))), sheet.source, told)
 
 
+def read_as_well(result: Result, found: Iterable[Origin]) -> tuple[str, ...]:
+    """Return the files that were read for a result and that none of the places is in."""
+    plain = (place.partition("; ")[0] for origin in found for place in origin.places)
+    places = {place.rpartition(":")[0] for place in plain}
+    return tuple(sorted({known_as(path) for path in result.files} - places))
+
+
 class _Machine:
     """The files of a case's machine, looked at line by line."""
 
@@ -109,14 +116,20 @@ class _Machine:
                     yield f"{known_as(str(path))}:{document.place((key,)).line}"
 
     def sources(self, told: str) -> Iterator[str]:
-        """Yield where the sources that a datasheet names are stated, but those of arrays."""
+        """Yield where the sources that a datasheet names are stated, but those of arrays.
+
+        Of a file that it names instead, all of them.
+        """
         plain = " ".join(told.split())
         documents = map(read_document, self.technologies)
         for document in (each for each in documents if each.data["kind"] != "array"):
-            for key, text in _texts((), document.data):
-                if key[-1] == "source" and " ".join(text.split()) in plain:
-                    place = document.place(key)
-                    yield f"{known_as(place.file)}:{place.line}"
+            texts = ((key, " ".join(text.split())) for key, text in _texts((), document.data))
+            stated = [(key, text) for key, text in texts if str(key[-1]).endswith("source")]
+            quoted = [key for key, text in stated if text in plain]
+            named = f"{document.data.get('name')}.yaml" in plain
+            for key in quoted or ([key for key, _ in stated] if named else []):
+                place = document.place(key)
+                yield f"{known_as(place.file)}:{place.line}"
 
 
 def _texts(path: tuple[Any, ...], data: Any) -> Iterator[tuple[tuple[Any, ...], str]]:

@@ -47,7 +47,8 @@ class Trail:
     """A figure and what it is made of.
 
     ``defined`` is where the metric is; ``per`` says what the entries are divided by. ``rest`` is
-    what the entries leave of the value. Without entries the figure is no sum.
+    what the entries leave of the value. Without entries the figure is no sum. ``read`` are all
+    other files that the result was made from, those of its other cases too.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Trail:
     entries: tuple[Entry, ...]
     rest: float
     origins: tuple[Origin, ...]
+    read: tuple[str, ...]
 
 
 def scope_account(case: CaseResult) -> ScopeAccount:
