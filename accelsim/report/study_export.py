@@ -80,10 +80,12 @@ def _type(pyarrow: Any, kinds: frozenset[type]) -> Any:
 
 
 def _batches(table: StudyTable, kinds: dict[str, frozenset[type]]) -> Iterator[list[Any]]:
-    texts = {name for name, each in kinds.items() if not each <= {int, float} and each != {bool}}
+    numbers = {name for name, each in kinds.items() if each <= {int, float} and float in each}
+    plain = {name for name, each in kinds.items() if each <= {int} or each == {bool}} | numbers
     batch: list[Any] = []
     for record in table.records(kinds):
-        batch.append({name: _as(value, name in texts) for name, value in record.items()})
+        row = {n: float(v) if v is not None and n in numbers else v for n, v in record.items()}
+        batch.append({name: _as(value, name not in plain) for name, value in row.items()})
         if len(batch) == _GROUP:
             yield batch
             batch = []

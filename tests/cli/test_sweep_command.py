@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from pathlib import Path
 
@@ -205,6 +206,35 @@ def test_what_is_not_in_the_store_is_told(capsys: Captured) -> None:
     assert run_command_line(["study", "clean", "yours"]) == 2
     assert run_command_line(["study", "export", "mine", *QUICK, "--to", "mine.txt"]) == 2
     assert "expected a name that ends with .csv or .parquet" in capsys.readouterr().err
+
+
+def test_extreme_figures_are_kept_as_they_are() -> None:
+    figures = {
+        "big": 2**70,
+        "least": -(2**63),
+        "inf": math.inf,
+        "yes": True,
+        "text": "\u00b5",
+        "n": 1,
+    }
+    Path("odd.py").write_text(
+        "import math\nfrom accelsim.evaluation.metrics import Metric, MetricFamily\n"
+        f"class Odd(MetricFamily):\n    name = 'odd'\n    found = {figures!r}\n".replace(
+            "inf,", "math.inf,"
+        )
+        + "    metrics = (Metric('odd', 'odd', '1', lambda case: Odd.found),)\n"
+    )
+    with plugins_put_back():
+        assert sweep("--plugins", "odd.py", "--quiet") == 0
+        export = ["study", "export", "mine.yaml", *QUICK, "--plugins", "odd.py", "--to"]
+        assert run_command_line([*export, "all.csv"]) == 0
+        first = read("all.csv")[0]
+        found = [first[f"vanilla_slc.odd.{name}"] for name in figures]
+        assert found == [str(2**70), str(-(2**63)), "inf", "true", "\u00b5", "1"]
+        parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow comes with 'parquet'")
+        assert run_command_line([*export, "all.parquet"]) == 0
+        table = parquet.read_table("all.parquet").to_pylist()[0]
+        assert {name: table[f"vanilla_slc.odd.{name}"] for name in figures} == figures
 
 
 def test_a_new_study_runs(capsys: Captured) -> None:

@@ -49,7 +49,10 @@ STEPS = (
     "((0, PowerState.ACTIVE),)",
     "(PowerState.IDLE,)",
 )
-FIGURES = ("[1.0]", "float('nan')", "{'a': [1]}", "{'a b': 1, 'a_b': 2}", "{1: 1.0}", "b'1'")
+FIGURES = (
+    *("[1.0]", "float('nan')", "{'a': [1]}", "{'a b': 1, 'a_b': 2}", "{1: 1.0}", "b'1'"),
+    *("10**309", "-(10**5000)", "__import__('decimal').Decimal(1)", "1j"),
+)
 BROKEN = (
     *(("A request pattern", MADE, made) for made in REQUESTS),
     ("A request pattern", "return [", "return; ["),
@@ -58,7 +61,10 @@ BROKEN = (
     *(("An idle policy", "IdlePlan(steps,", f"IdlePlan({steps},") for steps in STEPS),
     ("An idle policy", "return ", "return; "),
     *(("A figure", "return ", f"return {value}; ") for value in FIGURES),
-    ("A figure", "return ", "import numpy; return numpy.float32(1); "),
+    *(
+        ("A figure", "return ", f"import numpy; return numpy.{value}; ")
+        for value in ("float32(1)", "int64(1)", "bool_(1)", "float64('nan')", "array([1.0])")
+    ),
 )
 
 

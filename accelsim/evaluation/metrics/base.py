@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,12 +53,18 @@ class Metric:
         return named
 
     def _check(self, value: object) -> None:
-        """Raise PluginError for what is no figure."""
+        """Raise PluginError for what is no figure: neither None, nor a text, nor a number that a
+        float comes near.
+        """
         if type(value) is float and not math.isnan(value):
             return  # as nearly all are
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise self._error(f"expected less than 1.8e308, got {value.bit_length()} bits")
         known = value is None or isinstance(value, (int, float, str))
         if not known or (isinstance(value, float) and math.isnan(value)):
-            raise self._error(f"expected a number, a text or None, got {value!r}")
+            numpys = not known and getattr(value, "ndim", None) == 0
+            plain = "; its item() is one" if numpys else ""
+            raise self._error(f"expected a number, a text or None, got {value!r}{plain}")
         if self.unit != "1" and isinstance(value, (str, bool)):
             raise self._error(f"expected a number in {self.unit}, got {value!r}")
 

@@ -122,7 +122,8 @@ class StudyTable:
     def kinds(self) -> dict[str, frozenset[type]]:
         """Return the columns of all rows in order, with the types that they have in ``records``.
 
-        They are number, state, reason, axes, columns, objectives and figures.
+        They are number, state, reason, axes, columns, objectives and figures. A whole number beyond
+        64 bits, which tables of other tools do not hold, counts as a float.
         """
         config = self.study.config
         own = (*config.axis_columns, *config.columns, *config.objectives)
@@ -131,7 +132,9 @@ class StudyTable:
             for name, value in row.items():
                 kinds = found.setdefault(name, set())
                 if value is not None:
-                    kinds.add(type(si(value)))
+                    plain = si(value)
+                    large = type(plain) is int and not -(2**63) <= plain < 2**63
+                    kinds.add(float if large else type(plain))
         return {name: frozenset(kinds) for name, kinds in found.items()}
 
     def records(self, names: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
