@@ -133,18 +133,16 @@ def _options(choices: dict[str, Any]) -> FaultOptions:
 def _fault_config(file: Path | None, scales: dict[str, float | str | None]) -> FaultConfig:
     """Return the model of --faults with the changes of the other options."""
     from accelsim.inputs.document import Document, Override, read_document
-    from accelsim.inputs.validation import validate
+    from accelsim.inputs.validation import override, validate
     from accelsim.memory.faults.model import FaultConfig
 
     document = read_document(file) if file else Document({}, {}, Path("--faults"))
-    if scales["elapsed"] is not None and "relaxation" not in document.data:
-        document = Override(("relaxation",), "", "--elapsed").apply(document)
     for key, value in scales.items():
         if value is not None:
             shown = f"{value:g}" if isinstance(value, float) else value
             path = ("relaxation", key) if key == "elapsed" else (key,)
             origin = f"--{key.replace('_', '-')} {shown}"
-            document = Override(path, str(value), origin).apply(document)
+            document = override(document, Override(path, str(value), origin), FaultConfig)
     return validate(document, FaultConfig)
 
 

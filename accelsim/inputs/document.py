@@ -177,6 +177,10 @@ def _paths(data: Any, path: KeyPath) -> Iterator[KeyPath]:
 _ASSIGNMENT = re.compile(r"""(?P<path>(?:"[^"]*"|'[^']*'|[^="'])*)=(?P<value>.*)""", re.DOTALL)
 
 
+# From a path and the mapping there to the keys that a schema has for it.
+Known = Callable[[KeyPath, Any], Iterable[str]]
+
+
 @dataclass(frozen=True)
 class Override:
     """A YAML flow value for a key path, as given to ``--set``; errors name its ``origin``."""
@@ -185,14 +189,15 @@ class Override:
     text: str
     origin: str
 
-    def apply(self, document: Document) -> Document:
+    def apply(self, document: Document, known: Known = lambda path, given: ()) -> Document:
         """Return the document with the value in its place.
 
-        A parent that is missing is an error, a parent without a value (``dram: null``) becomes a
-        mapping; whether the last key is known is decided by the validation that follows.
+        A parent without a value (``dram: null``) becomes a mapping, and so does one that is missing
+        if its key is among those that are ``known`` where it would stand; else it is an error.
+        Whether the last key is known is decided by the validation that follows.
         """
         value = _value(self.text, self.origin)
-        data, names = _replace(document.data, self.path, (), value, self.origin)
+        data, names = _replace(document.data, self.path, (), value, self.origin, known)
         places = dict(document.places)
         for key in _paths(_value_at(document.data, names), names) if names in places else ():
             places.pop(key, None)
@@ -223,15 +228,16 @@ def parse_override(assignment: str) -> Override:
 
 
 def _value_at(data: Any, path: KeyPath) -> Any:
+    """Return what stands at a path, None where there is nothing."""
     for key in path:
         if data is None:
             return None
-        data = data[key]
+        data = data.get(key) if isinstance(data, dict) else data[key]
     return data
 
 
 def _replace(
-    data: Any, path: KeyPath, done: KeyPath, value: Any, origin: str
+    data: Any, path: KeyPath, done: KeyPath, value: Any, origin: str, known: Known
 ) -> tuple[Any, KeyPath]:
     """Return the data with the value at ``path``, and the path with keys as the data has them."""
     if not path:
@@ -239,7 +245,7 @@ def _replace(
     key, rest = path[0], path[1:]
     if isinstance(data, list):
         index = _index(data, key, done, origin)
-        item, names = _replace(data[index], rest, (*done, index), value, origin)
+        item, names = _replace(data[index], rest, (*done, index), value, origin, known)
         return [*data[:index], item, *data[index + 1 :]], names
     # A mapping may have keys made of digits, hence str.
     name = str(key)
@@ -248,9 +254,9 @@ def _replace(
     elif not isinstance(data, dict):
         where = f"{origin}: {format_path(done)}"
         raise ConfigError(f"{where} is {describe(data)}; nothing can be set below it")
-    elif rest and name not in data:
-        raise ConfigError(f"{origin}: {_missing(data, name, (*done, name), rest)}")
-    item, names = _replace(data.get(name), rest, (*done, name), value, origin)
+    if rest and name not in data and name not in (others := known(done, data)):
+        raise ConfigError(f"{origin}: {_missing(data, others, (*done, name), rest)}")
+    item, names = _replace(data.get(name), rest, (*done, name), value, origin, known)
     return {**data, name: item}, names
 
 
@@ -261,9 +267,11 @@ def _index(items: list[Any], key: str | int, done: KeyPath, origin: str) -> int:
     raise ConfigError(f"{origin}: {format_path(done)} has no item '{key}'; indices: {indices}")
 
 
-def _missing(data: dict[str, Any], name: str, path: KeyPath, rest: KeyPath) -> str:
-    hint = suggest(name, data, "it has")
+def _missing(data: dict[str, Any], known: Iterable[str], path: KeyPath, rest: KeyPath) -> str:
+    name = str(path[-1])
+    hint = suggest(name, dict.fromkeys((*data, *known)), "")
     if not hint.startswith("did you mean"):
+        hint = f"it has: {', '.join(data) or 'none'}"
         whole = functools.reduce(lambda text, key: f"{{{key}: {text}}}", reversed(rest), "...")
         hint += f"; what it lacks is set whole: {format_path(path)}={whole}"
     where = format_path(path[:-1]) if path[:-1] else "the file"

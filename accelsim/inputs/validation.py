@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.document import Document, Place
+from accelsim.inputs.document import Document, Override, Place
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.quantities import WORKED_OUT
 from accelsim.inputs.reasons import guess_key, known_keys, reason, value_at
@@ -86,6 +86,14 @@ class RuleError(ValueError):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def override(document: Document, change: Override, kind: type[BaseModel]) -> Document:
+    """Return a document of a ``kind`` with a change, sections that it lacks included.
+
+    Raises ConfigError for a path that the document lacks and the kind does not know.
+    """
+    return change.apply(document, lambda path, given: known_keys(kind, path, given))
 
 
 def validate(

@@ -13,6 +13,8 @@ from accelsim.inputs.memo import Memo
 from accelsim.inputs.paths import suggest
 from accelsim.inputs.plugin_key import KEY, read_with_plugins
 from accelsim.inputs.shipped import find_beside, find_input
+from accelsim.inputs.validation import override
+from accelsim.machine.sections import MachineSections
 from accelsim.memory.files import is_path, named_file
 
 # What a file of a machine calls a technology by, wherever it stands.
@@ -29,7 +31,7 @@ def hardware_document(path: Path, overrides: tuple[str, ...] = ()) -> Document:
     """Return the merged document of a machine, its ``base`` chain resolved."""
     document = merged(hardware_files(path))
     for assignment in overrides:
-        document = parse_override(assignment).apply(document)
+        document = override(document, parse_override(assignment), MachineSections)
     return document
 
 

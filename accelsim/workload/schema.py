@@ -26,7 +26,7 @@ from accelsim.inputs.paths import format_path, suggest
 from accelsim.inputs.plugin_key import KEY, read_with_plugins
 from accelsim.inputs.plugins import Plugin, loaded_plugins
 from accelsim.inputs.shipped import find_beside, find_input
-from accelsim.inputs.validation import RuleError, validate
+from accelsim.inputs.validation import RuleError, override, validate
 from accelsim.machine.files import known_files, merged
 from accelsim.machine.fit import Fit, check_fits, take_fits
 from accelsim.machine.schema import HardwareConfig, resolved
@@ -158,7 +158,8 @@ def _load_plugins_of_machines(document: Document, changes: Iterable[Override], m
     """
     with suppress(ConfigError):
         for change in changes:
-            document = change.apply(document) if change.path[0] == "cases" else document
+            if change.path[0] == "cases":
+                document = override(document, change, WorkloadConfig)
     cases, folder = document.data.get("cases"), document.path.parent
     each_case = cases.values() if isinstance(cases, dict) else ()
     named = (case.get("hardware") for case in each_case if isinstance(case, dict))
@@ -179,7 +180,7 @@ def _load_plugins_of_machines(document: Document, changes: Iterable[Override], m
 
 def _changed(document: Document, changes: Iterable[Override]) -> tuple[Document, WorkloadConfig]:
     for change in changes:
-        document = change.apply(document)
+        document = override(document, change, WorkloadConfig)
     document = with_adapters(with_model(document))
     config = validate(document, WorkloadConfig)
     check_requests(document, config)
@@ -237,7 +238,7 @@ def _load_machine(
     def load() -> _Machine:
         document = memo.get("file", key, lambda: merged(files))
         for change in overrides:
-            document = change.apply(document)
+            document = override(document, change, HardwareConfig)
         plain, fits = take_fits(document)
         machine = machine_of(plain, cast(_Last | None, memo.find("last", key)))
         memo.keep("last", key, (plain.data, machine))

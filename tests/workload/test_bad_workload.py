@@ -17,8 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import ConfigError
-from accelsim.machine.schema import load_hardware
-from accelsim.workload.schema import load_workload
+from accelsim.inputs.document import Document, Place, parse_override
+from accelsim.inputs.reasons import known_keys
+from accelsim.inputs.validation import ConfigModel, override
+from accelsim.machine.schema import HardwareConfig, load_hardware
+from accelsim.workload.cases import CaseConfig
+from accelsim.workload.schema import WorkloadConfig, load_workload
 
 WORKLOAD_VALUES = [
     ("tasks: [MNLI, QNLI]", "tasks: [MNLI, QLNI]", "tasks[1]: unknown task 'QLNI'; did you mean "
@@ -206,6 +210,14 @@ def test_a_problem_of_a_common_machine_is_told_once(folder: Path) -> None:
         ("cases.plan.hardware.dram.devices=2", "there is no case 'plan'; did you mean 'plain'?"),
         ("cases.plain.hardware.dram.device=2", "dram.device: unknown key; did you mean 'devices'?"),
         ("hardware.drm.devices=2", "the file has no 'drm'; did you mean 'dram'?"),
+        ("polcy.name=fifo", "the file has no 'polcy'; did you mean 'policy'?"),
+        ("cases.plain.polcy.name=fifo", "cases.plain has no 'polcy'; did you mean 'policy'?"),
+        ("hardware.scalin.settle_time=1 ns", "the file has no 'scalin'; did you mean 'scaling'?"),
+        ("mapping.x=1", "mapping is a machine's own; set hardware.mapping.x"),
+        ("hardware.mapping.objectve=time", "mapping.objectve: unknown key; did you mean "
+         "'objective'?"),
+        ("idle.off_after=1 s", "idle.policy: this key is missing; expected 'break_even', 'oracle' "
+         "or 'timeout'"),
         ("hardware.dram.devices=0", "dram.devices: input should be greater than 0, got 0"),
         ("hardware.clock.frequency=2", "clock.frequency: expected a quantity in Hz such as "
          "'1 GHz', got the bare number 2"),
@@ -214,6 +226,44 @@ def test_a_problem_of_a_common_machine_is_told_once(folder: Path) -> None:
 )  # fmt: skip
 def test_a_wrong_override_is_named_as_typed(folder: Path, assignment: str, message: str) -> None:
     assert workload_error(folder / "workload.yaml", assignment) == f"--set {assignment}: {message}"
+
+
+@pytest.mark.parametrize("kind", [WorkloadConfig, CaseConfig, HardwareConfig])
+def test_every_section_that_a_file_lacks_can_be_set_in_part(kind: type[ConfigModel]) -> None:
+    empty = Document({}, {(): Place("mine.yaml", 1)}, Path("mine.yaml"))
+    parts = [
+        (section, key) for section in known_keys(kind, ()) for key in known_keys(kind, (section,))
+    ]
+    assert len(parts) > 9
+    for section, key in parts:
+        change = parse_override(f"{section}.{key}=1")
+        changed = override(empty, change, kind)
+        assert changed.data == {section: {key: 1}}
+        assert str(changed.place((section,))) == f"--set {section}.{key}=1"
+
+
+def test_a_section_set_in_part_is_that_section(folder: Path) -> None:
+    path = folder / "workload.yaml"
+    assert "policy" not in WORKLOAD
+    parts = (
+        "policy.name=earliest_deadline",
+        "cases.plain.idle.policy=timeout",
+        "cases.plain.idle.off_after=1 s",
+        "hardware.mapping.objective=energy",
+    )
+    found = load_workload(path, parts)
+    assert found.config.policy.name == "earliest_deadline"
+    assert found.config.service_of(found.config.cases["plain"]).idle.policy == "timeout"
+    assert found.cases["plain"].hardware.mapping.objective == "energy"
+    wholes = load_workload(
+        path,
+        (
+            "policy={name: earliest_deadline}",
+            "cases.plain.idle={policy: timeout, off_after: 1 s}",
+            "hardware.mapping={objective: energy}",
+        ),
+    )
+    assert wholes.digest == found.digest
 
 
 def test_overrides_reach_the_workload_all_machines_or_one(folder: Path) -> None:
