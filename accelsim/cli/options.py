@@ -130,10 +130,13 @@ class Output:
     quiet: bool
 
     def chosen(self) -> list[Medium]:
-        """Return the media; which there are is known when a workload's plug-ins are loaded."""
+        """Return the media; which there are is known when a workload's plug-ins are loaded.
+
+        JSON is always among them: other commands read it.
+        """
         from accelsim.report.media import chosen_media
 
-        return chosen_media(self.media)
+        return chosen_media(f"json,{self.media}")
 
     def give(self, report: Report, media: list[Medium], *, details: bool = False) -> None:
         """Write a report if there is a folder, and print it."""
@@ -153,7 +156,7 @@ def output_options(folder: str = "", *, quiet: bool = False) -> Decorator:
 
     ``folder`` describes that of a command that has one unless told otherwise.
     """
-    text = "Files to write, separated by commas: json, csv, html, svg, txt."
+    text = "Files to write beside the .json, separated by commas: csv, html, svg, txt."
     options = all_of(
         click.option("--out", type=click.Path(path_type=Path), help=folder or _OUT),
         click.option("--write", "media", default="json", metavar="MEDIA", help=text),

@@ -93,9 +93,9 @@ def run(
 ) -> None:
     """Simulate the cases of a WORKLOAD file and compare them.
 
-    Writes results.json, or what --write names; breakdown.csv, all that was spent by task, layer,
-    operator, block and action; and, unless --no-trace is given, timeline.pftrace, which opens at
-    ui.perfetto.dev.
+    Writes results.json and what --write names beside it; breakdown.csv, all that was spent by task,
+    layer, operator, block and action; and, unless --no-trace is given, timeline.pftrace, which
+    opens at ui.perfetto.dev.
     """
     from accelsim.evaluation.examine import resolve
     from accelsim.evaluation.point import Point

@@ -182,6 +182,7 @@ def test_the_readme_shows_what_its_command_prints(tmp_path: Path) -> None:
     section = README.partition("# Where a ratio comes from")[2].partition("\n# ")[0]
     (command,) = re.findall(r"```sh\naccelsim (.*?)\n```", section)
     assert run_command_line([*command.split(), "--out", str(tmp_path), "--write", "csv"]) == 0
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {"explain.csv", "explain.json"}
     with (tmp_path / "explain.csv").open(newline="") as file:
         printed = {row["change"]: row["factor_text"] for row in csv.DictReader(file)}
     shown = dict(re.findall(r"^\| (.*?) \| (\S+x) \|$", section, re.MULTILINE))
