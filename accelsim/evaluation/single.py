@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,6 @@ from accelsim.engine.ledger import Ledger
 from accelsim.engine.pieces import PieceRunner
 from accelsim.engine.segment_run import SegmentRecord
 from accelsim.errors import ConfigError
-from accelsim.inputs.paths import suggest
 from accelsim.machine.components.buffers import BufferConfig
 from accelsim.machine.components.bus import BusConfig
 from accelsim.machine.components.function_unit import FunctionUnit
@@ -27,6 +27,7 @@ from accelsim.machine.operating_points import OperatingPoint
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
 from accelsim.mapping.accesses import HOST, LOAD, register_use
+from accelsim.model.operators import OPERATOR_KINDS, Reach
 from accelsim.program import (
     Product,
     Program,
@@ -210,11 +211,26 @@ def matmul(
 
 def check_function(hardware: HardwareConfig, function: str, others: Iterable[str] = ()) -> None:
     """Raise ConfigError for a function that no unit computes; ``others`` may have been meant."""
-    units = [each for each in hardware.further.values() if isinstance(each, FunctionUnit)]
-    known = [name for unit in units for name in (*unit.functions, *unit.further)]
+    units = {n: each for n, each in hardware.further.items() if isinstance(each, FunctionUnit)}
+    known = [name for unit in units.values() for name in (*unit.functions, *unit.further)]
     if function not in known:
-        hint = suggest(function, [*known, *others], "known functions")
-        raise ConfigError(f"{function}: no unit of '{hardware.name}' computes it; {hint}")
+        works = _what_works(function, list(units), [*known, *others])
+        raise ConfigError(f"{function}: no unit of '{hardware.name}' computes it; {works}")
+
+
+def _what_works(function: str, units: Sequence[str], known: Sequence[str]) -> str:
+    kind = OPERATOR_KINDS.get(function)
+    if kind and kind.reach not in (Reach.ELEMENT, Reach.ROW):
+        return (
+            f"an operator that needs a {kind.reach} runs only in a model, with accelsim run; a "
+            "product by itself is accelsim op matmul"
+        )
+    if kind and units:
+        return f"--set {units[0]}.computes=recipes lets it compute every function"
+    # Names are short: one that is half alike is none that was meant.
+    if close := difflib.get_close_matches(function, known, n=1):
+        return f"did you mean '{close[0]}'?"
+    return f"known functions: {', '.join(known)}; one of your own comes with --plugins FILE.py"
 
 
 def special_function(hardware: HardwareConfig, function: str, rows: int, columns: int) -> Segment:

@@ -264,7 +264,17 @@ def test_the_table_ends_with_all_energy(capsys: pytest.CaptureFixture[str]) -> N
         ),
         (
             ("silu", "--rows", "1", "--columns", "1", "--set", "sfu.computes=[softmax]"),
-            "silu: no unit of 'edgebert_overlapped' computes it; ",
+            "silu: no unit of 'edgebert_overlapped' computes it; --set sfu.computes=recipes lets",
+        ),
+        (
+            ("square",),
+            "square: no unit of 'edgebert_overlapped' computes it; known functions: add, affine, ",
+        ),
+        (("square",), ", load, store, dram; one of your own comes with --plugins FILE.py"),
+        (
+            ("convolution", "--rows", "1", "--columns", "1"),
+            "convolution: no unit of 'edgebert_overlapped' computes it; an operator that needs a "
+            "matrix runs only in a model, with accelsim run; a product by itself is accelsim op ",
         ),
         (
             ("load", "data", "--bytes", "1", *NPU, "--set", "pe_array.rows=1000"),
