@@ -65,6 +65,19 @@ def test_an_operator_kind_is_timed_and_priced_by_its_recipe(tmp_path: Path) -> N
     assert 0 < square["energy.part.compute_J"] < silu["energy.part.compute_J"]
 
 
+def test_a_kind_is_placed_in_a_family_that_exists(tmp_path: Path) -> None:
+    file = write(tmp_path, workload="plugins: [mine.py]", mine=example("An operator kind"))
+    squared, plain = (
+        (f"model={{name: {name}, vocabulary_size: 500, hidden_size: 32, layers: 2, heads: 1, "
+         "intermediate_size: 64}", "cases.case.adaptation={method: full}")
+        for name in ("squared-bert", "bert-base")
+    )  # fmt: skip
+    assert run(file, *plain)["time.inference_s"] < run(file, *squared)["time.inference_s"]
+    graph = accelsim.find_model("squared-bert").build(sequence_length=16, classes=2)
+    placed = [each.layer for each in graph.operators if each.kind.name == "square"]
+    assert placed == list(range(12))
+
+
 def test_an_edited_kind_has_the_figures_of_a_fresh_process(tmp_path: Path) -> None:
     family = example("A model family")
     squared = family.replace("ADD, SILU", "ADD, find_kind").replace("SILU,", 'find_kind("square"),')
