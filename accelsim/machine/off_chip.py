@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     OffChip = DramConfig | BurstMemoryConfig | SimpleDramConfig
 
+# No registry of kinds: a part has none in the machine's file. Whether the first or the second reads
+# it is said by the technology file that it names; the simple one alone says `kind` itself.
 _FILES = {
     "DramConfig": "dram",
     "BurstMemoryConfig": "burst_memory",
