@@ -56,6 +56,9 @@ _QUANTITY = re.compile(
     r"([-+]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][-+]?[0-9]{1,9})?)\s*+(\S.*)?", re.DOTALL
 )
 
+# Between the factors of a unit.
+_FACTORS = re.compile("[ *\u00b7]")
+
 # Beyond these powers of ten every unit's value is infinite or zero as a float; exact arithmetic
 # with, say, 1e999999999 would fill the memory.
 _LARGEST_EXPONENT = 400
@@ -68,7 +71,8 @@ class UnitError(ValueError):
 def parse_unit(text: str) -> tuple[float, str]:
     """Return (factor to SI, dimension) of a unit such as ``pJ/b`` -> (1e-12, "J/b").
 
-    Raises UnitError for an unknown unit.
+    Factors of a product are apart by a blank, ``*`` or a raised dot, in any order: ``mJ s`` and
+    ``s*mJ`` are (1e-3, "J s"). Raises UnitError for an unknown unit.
     """
     factor, dimension = _exact_unit(text)
     return float(factor), dimension
@@ -77,11 +81,19 @@ def parse_unit(text: str) -> tuple[float, str]:
 @lru_cache(maxsize=512)
 def _exact_unit(text: str) -> tuple[Fraction, str]:
     numerator, slash, denominator = text.partition("/")
-    factor, dimension = _simple_unit(numerator)
+    factor, dimension = _product(numerator)
     if not slash:
         return factor, dimension
-    divisor, of = _simple_unit(denominator)
+    divisor, of = _product(denominator)
     return factor / divisor, f"{dimension}/{of}"
+
+
+def _product(text: str) -> tuple[Fraction, str]:
+    names = _FACTORS.split(text)
+    if not _UNITS.keys() >= {*names}:
+        return _simple_unit(text)  # which is none
+    factors, dimensions = zip(*map(_simple_unit, names), strict=True)
+    return math.prod(factors), " ".join(sorted(dimensions))
 
 
 def _simple_unit(text: str) -> tuple[Fraction, str]:
@@ -180,14 +192,14 @@ _STEPS = {4: "T", 3: "G", 2: "M", 1: "k", 0: "", -1: "m", -2: "u", -3: "n", -4: 
 def format_si(value: float, unit: str, digits: int = 3) -> str:
     """Return a text such as ``1.23 mJ`` with the given number of significant digits.
 
-    A prefix of a square unit counts twice: 1e-6 m2 is ``1.00 mm2``.
+    A prefix of a square unit counts twice: 1e-6 m2 is ``1.00 mm2``. It is that of the first factor.
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".replace("-0 ", "0 ")
     # Rounded once, in decimal: 999.96 reads 1.00 k, and no second rounding moves a digit.
     rounded = Decimal(f"{value:.{digits - 1}e}")
     # Squares have wide steps: 0.650 mm2 reads better than 650000 um2.
-    power, lead = (6, 3) if unit.endswith("2") else (3, 0)
+    power, lead = (6, 3) if _FACTORS.split(unit)[0].endswith("2") else (3, 0)
     step = min(max((rounded.adjusted() + lead) // power, min(_STEPS)), max(_STEPS))
     number = rounded.scaleb(-power * step)
     decimals = max(0, digits - 1 - number.adjusted())

@@ -270,7 +270,7 @@ def _turned(title: str, table: Table, *, brief: bool) -> Table:
     name, *columns = zip(table.columns, *table.rows, strict=True)
     head = (Column("figure", "figure"), *(Column("", str(case), "1") for case in name[1:]))
     rows = (
-        (column.title, *map(column.text, values))
+        (column.heading.replace("\n", ", "), *map(column.text, values))
         for column, *values in columns
         if column.brief or not brief
     )

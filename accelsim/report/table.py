@@ -7,6 +7,7 @@ Nothing here or above calculates: values come from the rooms below.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -47,7 +48,10 @@ class Column:
     @property
     def name(self) -> str:
         """The name for programs, unit included: ``area_mm2``; shares and ratios have none."""
-        return self.key if self.unit in _BARE else f"{self.key}_{self.unit.replace('/', '_per_')}"
+        if self.unit in _BARE:
+            return self.key
+        factors = re.findall(r"\w+", self.unit.replace("/", "_per_"))
+        return "_".join((self.key, *factors))
 
     @property
     def heading(self) -> str:

@@ -221,6 +221,20 @@ def test_a_metric_and_a_medium_are_everywhere(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "results.md").read_text().startswith("# outside")
 
 
+def test_a_figure_may_have_a_product_as_its_unit(tmp_path: Path) -> None:
+    plain = example("A figure").replace('"J"', '"J*s/MAC"')
+    for unit, name, read in (
+        ("J s", "J_s", r"energy of a sentence +\d+(\.\d+)? [unm]J s\n"),
+        ("J*s/MAC", "J_s_per_MAC", r"energy of a sentence, J\*s/MAC +\d\S+\n"),
+    ):
+        source = plain.replace("J*s/MAC", unit)
+        assert source != example("A figure")
+        file = write(tmp_path, workload="plugins: [mine.py]", mine=source)
+        found = run(file, options=("--write", "txt"))[f"energy.sentence_{name}"]
+        assert found == accelsim.evaluate(accelsim.Point(file))["case.energy.sentence"]
+        assert re.search(read, (tmp_path / "out" / "results.txt").read_text()), unit
+
+
 def test_a_technology_needs_no_code(tmp_path: Path) -> None:
     technology = tmp_path / "mine.yaml"
     without = run(write(tmp_path))

@@ -72,7 +72,11 @@ def test_a_metric_is_seen_in_every_medium_and_a_medium_shows_all(
 @pytest.mark.parametrize(
     ("key", "unit", "message"),
     [
-        ("energy", "Jule", r"^metric 'toy\.energy': unknown unit 'Jule'"),
+        (
+            "energy",
+            "Jule",
+            r"^metric 'toy\.energy': unknown unit 'Jule'; expected 1, year",
+        ),
         ("energy", "j", r"unknown unit 'j'; did you mean 'J'\?$"),
     ],
 )

@@ -96,6 +96,10 @@ def test_examples_of_quantities(text: str, dimension: str, value: float) -> None
         ("1 ghz", "Hz", "unknown unit 'ghz'; did you mean 'GHz'?"),
         ("4 mB", "B", "unknown unit 'mB'; did you mean 'Mb' or 'MB'?"),
         ("1 pJ/bit", "J/b", "unknown unit 'bit'"),
+        ("1 J s", "J", "expected a unit of J, got 'J s', a unit of J s"),
+        ("1 J sec", "J s", "unknown unit 'J sec'"),
+        *((f"1 J{two}s", "J s", f"unknown unit 'J{two}s'") for two in ("  ", " * ", "**")),
+        ("1 J s/", "J s", "unknown unit ''"),
     ],
 )
 def test_wrong_quantities_are_named(text: str, dimension: str, message: str) -> None:
@@ -112,6 +116,10 @@ def test_a_fraction_of_a_byte_is_refused(text: str) -> None:
 def test_units_have_their_factor_and_dimension() -> None:
     assert parse_unit("pJ/b") == (1e-12, "J/b")
     assert parse_unit("KiB") == (1024.0, "B")
+    for text in ("mJ us", "us mJ", "us*mJ", "us\u00b7mJ"):
+        assert parse_unit(text) == (1e-9, "J s")
+    assert parse_unit("mJ us/KiB") == (1e-9 / 1024, "J s/B")
+    assert parse_quantity("1.5 s*mJ", "J s") == 1.5e-3
 
 
 @given(st.integers(0, 10**20))
@@ -176,6 +184,9 @@ def test_a_formatted_quantity_has_three_digits_below_a_thousand(value: float) ->
         (0.65e-6, "m2", "0.650 mm2"),
         (2.5e-10, "m2", "250 um2"),
         (math.inf, "s", "inf s"),
+        (1.5e-7, "J s", "150 nJ s"),
+        (1.5e-7, "m2*s", "0.150 mm2*s"),
+        (1.5e-7, "s m2", "150 ns m2"),
     ],
 )
 def test_examples_of_formatted_quantities(value: float, unit: str, text: str) -> None:

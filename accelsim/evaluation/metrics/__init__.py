@@ -20,6 +20,9 @@ METRIC_FAMILIES = Registry(__name__, MetricFamily, "accelsim.metrics", "family o
 
 # Of a share or a count, and of what no SI unit is convenient for.
 BARE_UNITS = ("1", "year")
+_KNOWN_UNITS = (
+    "1, year, or units such as J, B and MAC, products (J s) and quotients (J/MAC) of them"
+)
 
 
 def metric_families() -> tuple[MetricFamily, ...]:
@@ -66,4 +69,5 @@ def _check_unit(metric: Metric) -> None:
         if metric.unit not in BARE_UNITS:
             parse_unit(metric.unit)
     except UnitError as error:
-        raise ConfigError(f"metric '{metric.key}': {error}") from None
+        known = "" if "did you mean" in str(error) else f"; expected {_KNOWN_UNITS}"
+        raise ConfigError(f"metric '{metric.key}': {error}{known}") from None
