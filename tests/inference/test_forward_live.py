@@ -100,6 +100,10 @@ def test_activations_equal_the_library() -> None:
     value = np.linspace(-9, 9, 100_001, dtype=np.float32)
     tensor = torch.tensor(value)
     activations = transformers.activations.ACT2FN
-    assert_allclose(gelu_tanh(value), activations["gelu_new"](tensor).numpy(), rtol=0, atol=1e-6)
-    assert_allclose(gelu_erf(value), activations["gelu"](tensor).numpy(), rtol=0, atol=1e-6)
+    # A GELU is x times what single precision holds to some of its steps. From the exact one, worked
+    # out in double precision, ours is 1.2 steps away, torch's 2.7 (2.14): at most 3.9 between them.
+    step = np.finfo(np.float32).eps
+    for ours, name in ((gelu_tanh, "gelu_new"), (gelu_erf, "gelu")):
+        gap = np.abs(ours(value) - activations[name](tensor).numpy())
+        assert (gap / np.maximum(np.abs(value), 1)).max() <= 4 * step, name
     assert_allclose(erf(value), torch.erf(tensor).numpy(), rtol=0, atol=3e-7)

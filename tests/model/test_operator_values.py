@@ -40,13 +40,14 @@ def test_erf_is_exact_to_the_last_digits_of_float32() -> None:
     assert_array_equal(erf(-GRID), -erf(GRID))
 
 
-@pytest.mark.parametrize("x", [-6.0, -2.5, -1.0, -0.1, 0.0, 0.1, 1.0, 2.5, 6.0])
-def test_both_gelus_are_their_definitions(x: float) -> None:
-    value = np.array([x], np.float32)
-    exact = x / 2 * (1 + math.erf(x / math.sqrt(2)))
-    tanh = x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    assert_allclose(gelu_erf(value), exact, rtol=0, atol=2e-6)
-    assert_allclose(gelu_tanh(value), tanh, rtol=0, atol=2e-6)
+def test_both_gelus_are_their_definitions_to_a_step_of_float32() -> None:
+    single = GRID.astype(np.float32)
+    value = single.astype(float)
+    exact = value / 2 * (1 + np.array([math.erf(x / math.sqrt(2)) for x in value.tolist()]))
+    tanh = value / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (value + 0.044715 * value**3)))
+    steps = np.finfo(np.float32).eps * np.maximum(np.abs(value), 1)
+    assert (np.abs(gelu_erf(single) - exact) / steps).max() <= 1.3
+    assert (np.abs(gelu_tanh(single) - tanh) / steps).max() <= 1.3
 
 
 def test_the_two_gelus_differ_by_less_than_a_thousandth() -> None:
