@@ -141,11 +141,13 @@ def studies_report(store: Store, command: Sequence[str]) -> Report:
     return Report(
         name="studies",
         title=f"{store.path}: {store.count():,} rows",
+        about=tuple(f"{number:,} of {name}" for name, number in store.models().items()),
         sections=(data,),
         data=data,
         document={
             **head(SCHEMA_VERSION, command),
             "rows": store.count(),
+            "versions": store.models(),
             "studies": data.records,
         },
     )

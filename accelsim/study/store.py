@@ -226,6 +226,15 @@ class Store:
         """Return how many rows there are."""
         return int(self._one("select count(*) from rows"))
 
+    def models(self) -> dict[str, int]:
+        """Return how many rows there are of each model, by its name, the latest last."""
+        with self._reported():
+            found = self._db.execute(
+                "select name, count(*) from rows join models on model=models.id "
+                "group by models.id order by models.id"
+            )
+            return dict(found.fetchall())
+
     def clean(self, model: bytes, forget: str | None = None) -> int:
         """Remove rows of other models, of changed files and of no study; return how many.
 

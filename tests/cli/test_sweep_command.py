@@ -165,6 +165,10 @@ def test_failed_points_are_told_at_once_and_by_the_exit_code(capsys: Captured) -
     shown = capsys.readouterr()
     assert "All 4 were in the store" in " ".join(shown.out.split())
     assert "not comparable" not in shown.err
+    assert run_command_line(["study", "show"]) == 0
+    version = r"4 of accelsim [.\d]+{} \(\w{{8}}\)\n"
+    both = version.format(" with bad.py") + version.format("")
+    assert re.search(f": 8 rows\n{both}", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
