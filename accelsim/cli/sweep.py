@@ -127,6 +127,7 @@ def run_sweep(
 
 def tell_others(store: Store, ids: Iterable[bytes], then: str) -> None:
     """Say on the error stream how many points have rows of others alone, and what becomes of it."""
+    from accelsim.report.text import printable
     from accelsim.study.identity import model_id, model_name
 
     others = store.others(ids, model_id())
@@ -135,8 +136,8 @@ def tell_others(store: Store, ids: Iterable[bytes], then: str) -> None:
         for name, number in others.most_common()
     )
     if rows:
-        told = f"accelsim: {store.path}: rows that are not comparable are {then}: {rows}"
-        click.echo(f"{told}; this is {model_name()}", err=True)
+        told = f"{store.path}: rows that are not comparable are {then}: {rows}"
+        click.echo(f"accelsim: {printable(told)}; this is {printable(model_name())}", err=True)
 
 
 @contextlib.contextmanager

@@ -65,7 +65,7 @@ def _sections(trail: Trail, of: int) -> Iterator[Section]:
         yield _entries(trail)
     fields = (_BLOCK, _TIMING, _PLACES) if timed else (_BLOCK, _PLACES)
     yield listed(f"Where the {'times' if timed else 'prices'} come from", fields, trail.origins)
-    yield Prose(f"Read as well, for any case: {', '.join(trail.read)}")
+    yield Prose(f"Also read, for this case or another: {', '.join(trail.read)}")
 
 
 def _introduction(trail: Trail) -> str:
