@@ -134,8 +134,8 @@ def test_who_has_cells_of_so_many_bits_is_told(capsys: pytest.CaptureFixture[str
         (["op", "gelu", "--rows", "128"], "op gelu: expected --rows and --columns"),
         (["uncertainty", MAIN, "--points", "8"], "8 points are too few for bands; ask for 20"),
         (
-            ["run", MAIN, "--set", "idle.policy=timeout"],
-            "what it lacks is set whole: idle={policy: ...}",
+            ["run", MAIN, "--set", "hardware.memories.flash.word=64 b"],
+            "what it lacks is set whole: memories.flash={word: ...}",
         ),
         (
             ["sensitivity", MAIN, "--of", "adapter_slc.gain.energy.swtch"],
