@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from accelsim.accelerators.design import Design
 from accelsim.engine.run import Run
+from accelsim.machine.components.base import Datasheet
 from accelsim.machine.programming import ProgrammingCost, programming_cost
 from accelsim.machine.regions import Region
 from accelsim.memory.storage import StoredTensor
@@ -24,10 +25,11 @@ class Footprint:
     that is swapped.
 
     ``held_bytes`` is what a run held at most: of parameters those of all tasks that lay there at a
-    time.
+    time. ``sheet`` has what an access is charged.
     """
 
     region: Region
+    sheet: Datasheet
     shared_bits: int
     task_bits: int
     held_bytes: int
@@ -48,7 +50,8 @@ def footprints(design: Design, run: Run) -> dict[str, Footprint]:
         held = ceil_div(shared[name] + run.task_bits.get(name, 0) + kept, 8)
         if region.kind != "parameters":
             held = run.ledger.peak_bytes(name)
-        found[name] = Footprint(region, shared[name], own, held)
+        sheet = design.hardware.datasheets[name]
+        found[name] = Footprint(region, sheet, shared[name], own, held)
     return found
 
 

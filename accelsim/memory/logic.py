@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 
 from accelsim.inputs.quantities import Hertz, Joules, Kelvin, Meters, SquareMeters, Volts, Watts
 from accelsim.inputs.validation import ConfigModel, validate
-from accelsim.memory.arrays import find_array
+from accelsim.memory.arrays import Array, find_array
 from accelsim.memory.files import load_file, named_beside
 from accelsim.memory.technology import Grade, load_technology
+from accelsim.units import format_si
 
 Number = Annotated[float, Field(ge=0)]
 Q = TypeVar("Q", bound=float)
@@ -264,7 +265,7 @@ def scaled_logic(
     return Logic(
         mac=_circuit(scaled(file.mac.energy), file.mac.area * shrink**2),
         registers={u: _registers(b, grade, clock, data, area) for u, b in file.registers.items()},
-        bank=file.banks.energy_per_bit.at(grade) * shrink,
+        bank=_bank(file, grade, node),
         wire=wire,
         operand_wire=wire * file.wires.operand_length.at(grade),
         control=scaled(file.control.energy_per_lane),
@@ -280,6 +281,25 @@ def scaled_logic(
         unpriced=_unpriced(file, grade),
         frequency=file.frequency,
     )
+
+
+def at_least_built(array: Array) -> bool:
+    """Say whether built banks of SRAM are the least that a word costs: not of a user's figures."""
+    return array.volatile and not array.own
+
+
+def built_least(bank: float) -> str:
+    """Return the words for a least energy of a bit [J], that of built banks of SRAM."""
+    return f"built banks of SRAM, at least {format_si(bank, 'J')} a bit"
+
+
+def least_charged(array: Array) -> float:
+    """Return the least that a machine of shipped logic, typical, charges for an access [J]."""
+    return array.word * _bank(load_logic("logic"), "typical", array.node) * at_least_built(array)
+
+
+def _bank(file: LogicFile, grade: Grade, node: float) -> float:
+    return file.banks.energy_per_bit.at(grade) * (node / file.node)
 
 
 LEAKAGE = "leakage"

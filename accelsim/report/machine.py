@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 from typing import Any
 
@@ -18,7 +18,7 @@ from accelsim.program import Demand, Product, Range, Transfer, Use, Vectors, Wor
 from accelsim.report.origin import head
 from accelsim.report.table import RULE, Column, Field, Report, Row, Table, listed, recorded
 from accelsim.report.text import Value
-from accelsim.units import format_bytes, to_seconds
+from accelsim.units import format_bytes, format_si, to_seconds
 
 SCHEMA_VERSION = 1
 # [ours] Long enough that what comes before the first word does not count.
@@ -52,6 +52,7 @@ def machine_report(
     shown = list(_components(hardware, {str(name) for *_, name, _ in fits}))
     table = listed("Components", _FIELDS, shown)
     arrays = listed("Arrays", _ARRAY, [one for one in shown if one.region])
+    arrays = replace(arrays, notes=_raised(shown))
     areas: Value = _FIT if fits else fsum(one.sheet.area or 0.0 for one in shown)
     leakage: Value = _FIT if fits else fsum(one.sheet.leakage or 0.0 for one in shown)
     total: Row = ("all", None, None, areas, leakage, None, None, None)
@@ -126,9 +127,34 @@ _ARRAY: tuple[Field[_Shown], ...] = (
     (Column("composition", "composed of"), _sized(_array(lambda one: one.array.composition))),
     (Column("read_latency", "read", "ns"), _sized(_array(lambda one: one.array.read_latency))),
     (Column("write_latency", "write", "ns"), _sized(_array(lambda one: one.array.write_latency))),
-    (Column("read_energy", "read", "pJ"), _sized(_array(lambda one: one.read_energy))),
-    (Column("write_energy", "write", "pJ"), _sized(_array(lambda one: one.write_energy))),
+    (Column("read_energy", "read", "pJ"), _sized(lambda one: one.sheet.charged("read"))),
+    (Column("write_energy", "write", "pJ"), _sized(lambda one: one.sheet.charged("write"))),
+    (
+        Column("array_read_energy", "array's\nread", "pJ", brief=False),
+        _sized(_array(lambda one: one.read_energy)),
+    ),
+    (
+        Column("array_write_energy", "array's\nwrite", "pJ", brief=False),
+        _sized(_array(lambda one: one.write_energy)),
+    ),
+    (
+        Column("raised_by", "energies\nraised by", brief=False),
+        _sized(lambda one: one.sheet.raised_by or None),
+    ),
 )
+
+
+def _raised(shown: Sequence[_Shown]) -> tuple[str, ...]:
+    """Return the memories that charge more than their arrays' own figure, by what raises it."""
+    reasons: dict[str, list[str]] = {}
+    for one in shown:
+        if one.region and one.sheet.raised_by and not one.fits:
+            own = format_si(one.region.read_energy, "J")
+            reasons.setdefault(one.sheet.raised_by, []).append(f"{one.name} {own}")
+    return tuple(
+        f"charged more than the arrays' own energies ({', '.join(names)} a read): {why}"
+        for why, names in reasons.items()
+    )
 
 
 def _components(hardware: HardwareConfig, fits: Collection[str]) -> Iterator[_Shown]:

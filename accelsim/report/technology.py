@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from accelsim.memory.arrays import Array
+from accelsim.memory.logic import built_least, least_charged
 from accelsim.memory.off_chip import OffChipPart
 from accelsim.memory.tables import Columns
 from accelsim.memory.technology import Device, Graded, MemoryTechnology
@@ -34,6 +35,7 @@ _ARRAY: tuple[Field[Array], ...] = (
     (Column("write_latency", "write", "ns"), lambda array: array.write_latency),
     (Column("read_energy", "read", "pJ"), lambda array: array.read_energy),
     (Column("write_energy", "write", "pJ"), lambda array: array.write_energy),
+    (_more("least_charged", "pJ"), lambda array: least_charged(array) or None),
     (Column("leakage", "leak", "mW"), lambda array: array.leakage),
     (_more("retained_leakage", "mW"), lambda array: array.retained_leakage),
     (_more("read_bandwidth", "GB/s"), lambda array: array.read_bandwidth),
@@ -74,7 +76,11 @@ def array_report(array: Array) -> Report:
         sections=(Table("", (Column("", "figure"), shown), tuple(rows)),),
         data=listed("", _ARRAY, [array]),
         document=_document(array),
-        notes=(f"source: {array.source}", *(f"warning: {text}" for text in array.warnings)),
+        notes=(
+            f"source: {array.source}",
+            *(f"warning: {text}" for text in array.warnings),
+            *_raised([array]),
+        ),
     )
 
 
@@ -96,7 +102,10 @@ def overview_report(
         name="technologies",
         title=f"On-chip arrays of {_conditions(arrays[0])}",
         sections=(table, *([Prose(lack)] if lack else []), listed(title, _OFF_CHIP, parts)),
-        notes=(f"estimated, so not listed: {more} ('accelsim tech NAME' shows one)",),
+        notes=(
+            f"estimated, so not listed: {more} ('accelsim tech NAME' shows one)",
+            *_raised(arrays),
+        ),
         data=table,
         document={
             "arrays": [_document(array) for array in arrays],
@@ -116,6 +125,18 @@ def off_chip_report(parts: Sequence[OffChipPart]) -> Report:
         document={"off_chip": [_rounded(recorded(_OFF_CHIP, part)) for part in parts]},
         notes=tuple(f"{part.currents}: {part.source}" for part in parts),
     )
+
+
+def _raised(arrays: Sequence[Array]) -> Iterator[str]:
+    """Yield which arrays a machine charges more for than they say."""
+    for one in arrays:
+        least = least_charged(one)
+        if least > min(one.read_energy, one.write_energy):
+            why = built_least(least / one.word)
+            yield (
+                f"{one.technology}: a machine charges no less than {format_si(least, 'J')} an "
+                f"access: {why} (process.logic: typical)"
+            )
 
 
 def _conditions(array: Array) -> str:

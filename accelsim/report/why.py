@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from accelsim.report.origin import changes, origin
@@ -33,6 +34,7 @@ _PLACES: Field[Origin] = (
     lambda one: "\n".join(one.places),
 )
 _SOURCE: Field[Origin] = (Column("source", "source"), lambda one: one.source)
+_RAISED: Field[Origin] = (Column("raised", "raised"), lambda one: one.raised)
 _TIMING: Field[Origin] = (Column("timing", "timing"), lambda one: one.timing)
 
 
@@ -64,7 +66,8 @@ def _sections(trail: Trail, of: int) -> Iterator[Section]:
     if trail.entries:
         yield _entries(trail)
     fields = (_BLOCK, _TIMING, _PLACES) if timed else (_BLOCK, _PLACES)
-    yield listed(f"Where the {'times' if timed else 'prices'} come from", fields, trail.origins)
+    table = listed(f"Where the {'times' if timed else 'prices'} come from", fields, trail.origins)
+    yield replace(table, notes=tuple(f"{o.block}: {o.raised}" for o in trail.origins if o.raised))
     yield Prose(f"Also read, for this case or another: {', '.join(trail.read)}")
 
 
@@ -90,7 +93,9 @@ def _document(trail: Trail) -> dict[str, Any]:
         "entries": [recorded(_fields(trail), entry) for entry in trail.entries],
         "rest": trail.rest,
         "read": [*trail.read],
-        "origins": [recorded((_BLOCK, _TIMING, _PLACES, _SOURCE), o) for o in trail.origins],
+        "origins": [
+            recorded((_BLOCK, _TIMING, _RAISED, _PLACES, _SOURCE), o) for o in trail.origins
+        ],
     }
 
 

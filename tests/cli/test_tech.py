@@ -60,6 +60,7 @@ def test_json_of_one_array_has_every_figure_with_its_unit() -> None:
         "write_latency_ns": pytest.approx(array.write_latency * 1e9, rel=1e-11),
         "read_energy_pJ": pytest.approx(array.read_energy * 1e12, rel=1e-11),
         "write_energy_pJ": pytest.approx(array.write_energy * 1e12, rel=1e-11),
+        "least_charged_pJ": None,
         "leakage_mW": pytest.approx(array.leakage * 1e3, rel=1e-11),
         "retained_leakage_mW": None,
         "read_bandwidth_GB_per_s": pytest.approx(array.read_bandwidth / 1e9, rel=1e-11),

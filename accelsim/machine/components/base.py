@@ -59,13 +59,15 @@ class Price:
 
     ``unit`` says what is counted (macs, words, bytes). An action that is ``paid_elsewhere`` has its
     cost in the actions that it causes, such as the bursts behind the bytes of a DRAM. ``logic`` are
-    joules of it that follow the supply of the logic, whatever the component's own does.
+    joules of it that follow the supply of the logic, whatever the component's own does. ``access``
+    is how many units one access of a memory counts.
     """
 
     unit: str
     joules: float
     paid_elsewhere: bool = False
     logic: float = 0.0
+    access: float = 1.0
 
     def drawn(self, factor: float, *, follows: bool) -> Price:
         """Return what is drawn before a regulator that takes so many joules for each."""
@@ -83,8 +85,9 @@ class Datasheet:
     energy and leakage scale with the supply of the logic, ``retained`` that contents outlive
     retention (``kept`` is what is left of the leakage there, where it was measured), ``always_on``
     that no state of the chip switches it off, as what wakes the chip. ``states`` are watts by
-    state, for what has states of its own (DRAM). ``unpriced`` tells the reader of a result what has
-    no price here although it costs, or one of other conditions.
+    state, for what has states of its own (DRAM). ``raised_by`` says what makes an access of a
+    memory cost more than its arrays' own figure. ``unpriced`` tells the reader of a result what
+    has no price here although it costs, or one of other conditions.
     """
 
     part: Part
@@ -98,7 +101,13 @@ class Datasheet:
     always_on: bool = False
     states: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    raised_by: str = ""
     unpriced: str = ""
+
+    def charged(self, action: str) -> float | None:
+        """Return what one access of a memory is charged [J]; None for what is not its action."""
+        price = self.prices.get(action)
+        return price.joules * price.access if price else None
 
     def times(self, off_chip: Mapping[str, float]) -> Datasheet:
         """Return it with factors on ``access`` and ``standby``, if it is off the chip."""
@@ -115,10 +124,14 @@ class Datasheet:
             return self
         follows = self.follows_supply
         prices = {a: p.drawn(factor, follows=follows) for a, p in self.prices.items()}
+        raised_by = self.raised_by
+        if self.part.is_memory and prices != self.prices:
+            raised_by = "; ".join(filter(None, (raised_by, "losses of the regulator")))
         if not follows:
-            return replace(self, prices=prices)
+            return replace(self, prices=prices, raised_by=raised_by)
         leakage = None if self.leakage is None else factor * self.leakage
-        return replace(self, prices=prices, leakage=leakage, cycle=factor * self.cycle)
+        cycle = factor * self.cycle
+        return replace(self, prices=prices, leakage=leakage, cycle=cycle, raised_by=raised_by)
 
     def __post_init__(self) -> None:
         """Refuse what nothing can have: an energy, a power or an area below zero."""

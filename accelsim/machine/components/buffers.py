@@ -95,19 +95,20 @@ class BufferConfig(Block):
         word = int(8 * region.word_bytes)
         narrower = not isinstance(self.technology, NvsimTechnology)
         arrays = partial(self._arrays, name, site)
-        read, write = word_energies(word, site, arrays, narrower=narrower)
+        read, write, raised_by = word_energies(word, site, arrays, narrower=narrower)
         wires = word * logic.operand_wire
         sent = wires * self.written_by_datapath
         return Datasheet(
             Part.BUFFERS,
             {
-                "read": Price("bytes", (read + wires) / size, logic=wires / size),
-                "write": Price("bytes", (write + sent) / size, logic=sent / size),
+                "read": Price("bytes", (read + wires) / size, logic=wires / size, access=size),
+                "write": Price("bytes", (write + sent) / size, logic=sent / size, access=size),
             },
             area=region.area,
             leakage=region.leakage,
             follows_supply=follows_supply(region, site),
             source=f"{region.array.source}; {logic.sources_of('banks', 'wires')}",
+            raised_by="; ".join(filter(None, (raised_by, "wires to the datapath"))),
         )
 
     def layout(self, name: str, site: Site) -> Hashable:

@@ -18,6 +18,7 @@ from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.server import Server
 from accelsim.machine.regions import ArrayQuery, Region, Target
 from accelsim.machine.site import Site
+from accelsim.memory.logic import at_least_built, built_least
 from accelsim.memory.nvsim_search import NvsimTechnology, Technology
 from accelsim.program import CodeWords, Use, Words
 from accelsim.units import Tick, ceil_div, period_of, to_ticks
@@ -88,10 +89,10 @@ class MemoryConfig(Component):
         region = self.region(name, site)
         narrower = not isinstance(self.technology, NvsimTechnology)
         arrays = partial(self._arrays, name, site)
-        read, write = word_energies(self.word, site, arrays, narrower=narrower)
+        read, write, raised_by = word_energies(self.word, site, arrays, narrower=narrower)
         parameters = region.kind == "parameters"
         # Built banks of SRAM are the least that a word costs.
-        banks = f"; {site.logic.sources_of('banks')}" if at_least_built(region) else ""
+        banks = f"; {site.logic.sources_of('banks')}" if at_least_built(region.array) else ""
         return Datasheet(
             Part.PARAMETERS if parameters else Part.ACTIVATIONS,
             {"read": Price("words", read), "write": Price("words", write)},
@@ -101,6 +102,7 @@ class MemoryConfig(Component):
             retained=parameters and region.array.volatile,
             kept=region.kept,
             source=region.array.source + banks,
+            raised_by=raised_by,
         )
 
     def layout(self, name: str, site: Site) -> Hashable:
@@ -127,8 +129,8 @@ def arrays_once(
 
 def word_energies(
     word: int, site: Site, arrays: Callable[[int], Region], *, narrower: bool
-) -> tuple[float, float]:
-    """Return what reading and writing a word of so many bits cost [J].
+) -> tuple[float, float, str]:
+    """Return what reading and writing a word of so many bits cost [J], and what raised them.
 
     That of its arrays, and no less than a narrower word of the table costs in as large a memory:
     NVSim may lay a wide one out slower and thriftier; without ``narrower`` there is none to ask.
@@ -139,14 +141,15 @@ def word_energies(
         # The table may have no arrays of that width and capacity.
         with suppress(ConfigError):
             built += [arrays(other)] if other < word else []
-    least = word * site.logic.bank if at_least_built(built[0]) else 0.0
-    read, write = (max(getattr(each, name) for each in built) for name in _ENERGIES)
-    return max(least, read), max(least, write)
-
-
-def at_least_built(region: Region) -> bool:
-    """Say whether built banks of SRAM are the least that a word costs: not of a user's figures."""
-    return region.array.volatile and not region.array.own
+    own, bank = built[0], site.logic.bank if at_least_built(built[0].array) else 0.0
+    least, raised_by = word * bank, set()
+    charged = [least, least]
+    for place, energy in enumerate(_ENERGIES):
+        found = max(getattr(each, energy) for each in built)
+        charged[place] = max(least, found)
+        if charged[place] > getattr(own, energy):
+            raised_by.add(built_least(bank) if least > found else "narrower words of the table")
+    return charged[0], charged[1], "; ".join(sorted(raised_by))
 
 
 def follows_supply(region: Region, site: Site) -> bool:

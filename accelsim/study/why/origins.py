@@ -13,6 +13,7 @@ from accelsim.evaluation.cases import CaseResult
 from accelsim.evaluation.result import Result
 from accelsim.inputs.document import read_document
 from accelsim.inputs.shipped import find_beside, known_as
+from accelsim.machine.components.base import Datasheet
 from accelsim.machine.components.clocked import ClockedServer
 from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.files import hardware_document
@@ -44,7 +45,8 @@ def origins(
         stated = machine.timings(block) if timed else machine.sources(sheet.source)
         places = (machine.component(block), *machine.rows(block), *stated)
         told = machine.timing(block) if timed else ""
-        yield Origin(block, tuple(dict.fromkeys(filter(None, places))), sheet.source, told)
+        raised = "" if timed else machine.raised(block, sheet)
+        yield Origin(block, tuple(dict.fromkeys(filter(None, places))), sheet.source, told, raised)
 
 
 def read_as_well(result: Result, found: Iterable[Origin]) -> tuple[str, ...]:
@@ -101,6 +103,14 @@ class _Machine:
         ports = (server for (name, _), server in Machine(hardware).ports if name == block)
         periods = {server.period for server in ports if isinstance(server, ClockedServer)}
         return "; ".join([*(f"cycle {format_si(to_seconds(p), 's')}" for p in periods), told])
+
+    def raised(self, block: str, sheet: Datasheet) -> str:
+        """Return what a memory charges beyond its arrays' own figures; "" where it does not."""
+        region = self.case.case.hardware.regions.get(block)
+        if not region or not sheet.raised_by:
+            return ""
+        read, write = (format_si(j, "J") for j in (region.read_energy, region.write_energy))
+        return f"above the arrays' own {read} a read, {write} a write: {sheet.raised_by}"
 
     def timings(self, block: str) -> Iterator[str]:
         """Yield where the clock is stated, and for a DRAM of the table its timing."""

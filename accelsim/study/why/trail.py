@@ -33,13 +33,15 @@ class Origin:
     """Where a block's prices, or its times, come from.
 
     ``places`` are files with lines: of the component, of its row of a table, of each source.
-    ``timing`` says what its time is made of.
+    ``timing`` says what its time is made of, ``raised`` of a memory what its accesses cost beyond
+    what its arrays say.
     """
 
     block: str
     places: tuple[str, ...]
     source: str
     timing: str
+    raised: str
 
 
 @dataclass(frozen=True)
