@@ -38,9 +38,20 @@ def pack(figures: Mapping[str, Figure]) -> Packed:
 
 
 def unpack(packed: Packed) -> dict[str, Figure]:
-    """Return the figures."""
-    values = json.loads(zlib.decompress(packed.body))
-    return dict(zip(_names(packed.layout), values, strict=True))
+    """Return the figures. Raises ConfigError for what nothing packed: of a damaged store."""
+    try:
+        values = json.loads(zlib.decompress(packed.body))
+        return dict(zip(_names(packed.layout), values, strict=True))
+    except _DAMAGED as error:
+        raise _damaged("the figures of a row", error) from None
+
+
+# What reading JSON, compressed or not, raises of bytes that nobody has written like that.
+_DAMAGED = (ValueError, TypeError, KeyError, zlib.error, RecursionError)
+
+
+def _damaged(what: str, error: BaseException) -> ConfigError:
+    return ConfigError(f"{what}: damaged in its store ({error}); use another store with --store")
 
 
 @lru_cache(maxsize=256)
@@ -74,8 +85,11 @@ class Reason:
     @classmethod
     def from_json(cls, text: str) -> Reason:
         """Return what was kept."""
-        kind, message, context, trace = json.loads(text)
-        found = cls(kind, message, tuple(context), trace)
+        try:
+            kind, message, context, trace = json.loads(text)
+            found = cls(kind, message, tuple(context), trace)
+        except _DAMAGED as error:
+            raise _damaged("the reason of a row", error) from None
         return NO_REASON if found == NO_REASON else found
 
 
@@ -190,7 +204,10 @@ def _text(seen: Seen) -> str:
 
 def read_seen(text: str) -> Seen:
     """Return what ``Outcome.seen`` says of files, for ``inputs.files.unchanged``."""
-    return {(what, path): _found(what, found) for what, path, found in json.loads(text)}
+    try:
+        return {(what, path): _found(what, found) for what, path, found in json.loads(text)}
+    except _DAMAGED as error:
+        raise _damaged("the files of a row", error) from None
 
 
 def _found(what: str, found: Any) -> object:

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,38 @@ def test_what_is_no_run_is_told(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "breakdown.csv").write_text("design,state\n")
     with pytest.raises(ConfigError, match=r"expected the columns design, state, program"):
         accelsim.load_run(tmp_path).breakdown  # noqa: B018
+
+
+DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda _: b"", r":1: expected the columns design, state"),
+    "text for a number": (lambda t: t.replace(b",0.0,", b",x,", 1), r":2: \w+: expected a number"),
+    "no number": (lambda t: t.replace(b",0.0,", b",nan,", 1), r":2: \w+: expected a number"),
+    "text for a count": (
+        lambda t: t.replace(b"bytes,", b"bytes,x", 1),
+        r":2: amount: expected a w",
+    ),
+    "null byte": (lambda t: t.replace(b"\nvanilla", b"\n\0vanilla", 1), r":2: it has a null byte"),
+    "cut in a cell": (lambda t: t[: t.index(b"\n", 200) - 2], r"\.csv:2: its last line is cut off"),
+    "cut before a cell": (lambda t: t[: t.index(b"\n", 200) - 9], r"\.csv:2: .*(cells|cut off)"),
+    "open quote": (lambda t: t + b'"', r"\.csv:\d+: unexpected end of data"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_breakdown_is_told_with_its_line(tmp_path: Path, folder: Path, kind: str) -> None:
+    damage, told = DAMAGE[kind]
+    shutil.copy(folder / "results.json", tmp_path)
+    (tmp_path / "breakdown.csv").write_bytes(damage((folder / "breakdown.csv").read_bytes()))
+    with pytest.raises(ConfigError, match=told):
+        accelsim.load_run(tmp_path).breakdown  # noqa: B018
+
+
+def test_damaged_results_are_told_with_their_line(tmp_path: Path, folder: Path) -> None:
+    text = (folder / "results.json").read_text()
+    (tmp_path / "results.json").write_text(text.replace('"cases"', "cases", 1))
+    line = text.count("\n", 0, text.index('"cases"')) + 1
+    with pytest.raises(ConfigError, match=rf"results\.json:{line}: not the results of a run"):
+        accelsim.load_run(tmp_path)
 
 
 def test_every_column_is_documented() -> None:

@@ -124,6 +124,22 @@ def test_rows_of_others_are_counted(tmp_path: Path) -> None:
         }
 
 
+@pytest.mark.parametrize("column", ["body", "reason", "layout", "seen"])
+def test_a_damaged_row_is_told(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "studies.sqlite"
+    table = {"layout": "layouts", "seen": "inputs"}.get(column, "rows")
+    with Store(path) as store:
+        store.add(
+            point(1), MODEL, Outcome("ok", pack({"a": 1.0}), seen='[["is there", "/", true]]')
+        )
+    database = sqlite3.connect(path)
+    database.execute(f"update {table} set {column}=?", (b"[1" if column == "body" else "[1",))
+    database.commit()
+    database.close()
+    with Store(path) as store, pytest.raises(ConfigError, match=r"damaged in its store .*--store"):
+        [row.figures for row in store.rows([point(1)], MODEL) if row]
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, but a text that is long enough to be one" * 20)
     with pytest.raises(ConfigError, match=r"text: no store of studies .*use another.*--store"):

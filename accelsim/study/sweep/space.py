@@ -324,7 +324,10 @@ def made_study(
 
 def remembered(made: str) -> Study:
     """Return a study that was made before, of what it said then."""
-    data, workload, assignments = json.loads(made)
+    try:
+        data, workload, assignments = json.loads(made)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"a study: damaged in its store ({error}); run it again") from None
     config = validate(Document(data, {(): Place("store", None)}, Path("store")), StudyConfig)
     base = Point(workload, assignments, config.cases)
     return Study(config, base, Document({}, {}, Path(config.name)))
