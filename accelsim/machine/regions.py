@@ -42,7 +42,8 @@ class ArrayQuery:
 
     def conditions(self, technology: MemoryTechnology, process: ProcessConfig) -> Conditions:
         """Return the memory's own conditions, else those of the process or the technology."""
-        roadmap = self.roadmap or process.roadmap or technology.default_roadmap
+        roadmaps = (self.roadmap, process.roadmap)
+        roadmap = next((each for each in roadmaps if each is not None), technology.default_roadmap)
         temperature = self.temperature or process.temperature
         return Conditions(self.bits_per_cell, process.node, roadmap, temperature)
 

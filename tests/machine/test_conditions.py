@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from accelsim.errors import ConfigError
 from accelsim.inputs.shipped import shipped_folder
 from accelsim.machine.schema import HardwareConfig, load_hardware
 
@@ -108,3 +109,9 @@ def test_logic_leaks_as_its_roadmap_and_temperature_say() -> None:
         for roadmap, kelvin in (("LSTP", 300), ("LOP", 300), ("LOP", 350), ("HP", 350))
     ]
     assert watts == sorted(watts, key=lambda each: each or 0.0)
+
+
+@pytest.mark.parametrize("part", ["memories.sram", "weight_buffer"])
+def test_an_empty_roadmap_is_not_one_that_is_left_out(part: str) -> None:
+    with pytest.raises(ConfigError, match="no arrays of 1 b/cell at 22 nm, , 350 K"):
+        machine("adapter_mixed.yaml", f'{part}.roadmap=""').datasheets  # noqa: B018

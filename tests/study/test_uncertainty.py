@@ -253,6 +253,8 @@ def test_nothing_follows_what_does_not_vary() -> None:
         ("{path: a.b, low: 1 us, typical: 2 ms, high: 3 s, source: s}", "must have one unit"),
         ("{path: a.b, low: few, typical: 2, high: 3, source: s}", "'few' is neither a number"),
         ("{path: a.b, values: [1, 2], weights: [1], source: s}", "one for each of values"),
+        ('{figure: "", low: 1, typical: 2, high: 3, source: s}', r"yaml:\d+: .*wrong\.figure: "),
+        ('{path: "", low: 1, typical: 2, high: 3, source: s}', r"yaml:\d+: .*wrong: "),
         ("{figure: logic.leakage}", "has no range of it; write low to high"),
         ("{figure: STT.area, low: 1, typical: 2, high: 3, source: s}", "nothing of the workload"),
     ],

@@ -45,7 +45,7 @@ class SimpleDramConfig(Component):
     @property
     def part(self) -> DramTechnology | None:
         """The part that it costs like."""
-        return load_dram(self.priced_like) if self.priced_like else None
+        return None if self.priced_like is None else load_dram(self.priced_like)
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:
         """Return the port's server."""

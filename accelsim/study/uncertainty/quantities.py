@@ -40,7 +40,7 @@ class QuantityConfig(ConfigModel):
     as often as ``weights`` say. A figure of the logic may leave its range to the logic's file.
     """
 
-    figure: str | None = None
+    figure: Annotated[str, Field(min_length=1)] | None = None
     path: str | None = None
     low: float | str | None = None
     typical: float | str | None = None
@@ -132,7 +132,7 @@ class Quantity:
     @property
     def where(self) -> str:
         """The figure or the path, as the file names it."""
-        return self.figure or format_path(self.path)
+        return format_path(self.path) if self.figure is None else self.figure
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Space:
         found: list[str] = []
         for quantity, place in zip(self.quantities, places, strict=True):
             value = quantity.at(place)
-            if quantity.figure:
+            if quantity.figure is not None:
                 for case in quantity.cases:
                     own = self._factors[case].get(quantity.figure, 1.0)
                     factors.setdefault(case, {})[quantity.figure] = own * value
@@ -201,21 +201,22 @@ def load_space(workload: Workload, files: Iterable[Path | str] = (SHIPPED,)) -> 
 
 def _quantity(name: str, config: QuantityConfig, workload: Workload) -> Quantity | None:
     """Return a quantity as the workload's machines have it; None where none has it."""
-    path = parse_path(config.path) if config.path else ()
+    path = () if config.path is None else parse_path(config.path)
     machines = {each: case.hardware for each, case in workload.cases.items()}
-    if config.figure:
+    if config.figure is not None:
         cases = tuple(n for n, m in machines.items() if config.figure in known_factors(m))
     else:
         cases = tuple(n for n, m in machines.items() if _has(m, path[1:]))
-    if not cases and (config.figure or path[0] == "hardware"):
+    of_machines = config.figure is not None or path[0] == "hardware"
+    if of_machines and not cases:
         return None
-    cases = cases if config.figure or path[0] == "hardware" else ()
+    cases = cases if of_machines else ()
     ends = (config.low, config.typical, config.high)
     points, unit, source = None, "", config.source
     if config.low is not None:
         (low, unit), (typical, _), (high, _) = map(_split, ends)
         points = (low, typical, high)
-    elif config.figure and not config.values:
+    elif config.figure is not None and config.values is None:
         points, source = _of_the_logic(machines[cases[0]], config.figure)
     values = tuple(config.values or ())
     weights = tuple(config.weights or [1.0] * len(values))
