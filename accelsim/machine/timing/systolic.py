@@ -40,14 +40,19 @@ class SystolicTiming:
 
     Source: the demand matrices of SCALE-Sim 3.0.0, scalesim/compute/systolic_compute_*.py.
 
-    *Overlapped* folds have a second set of registers: what is stationary next, or what was summed
-    (output stationary), moves in R cycles behind the present stream, of which a fold takes blocks
-    of R. Only what nothing hides is exposed: the ``fill`` of an idle array, R cycles from the
-    scratchpad and R - 1 down the array, and the ``drain`` of the last fold:
+    *Overlapped* folds have a second set of registers for what is stationary next, which moves in
+    within R cycles behind the present stream, of which a fold takes blocks of R; sums of the
+    output-stationary array leave by a bus for each column as they become final, as in serial folds.
+    Only what nothing hides is exposed: the ``fill`` of an idle array, R cycles from the scratchpad
+    and R - 1 down the array, and the ``drain`` of the last fold:
 
         cycles = folds x stream rounded up to R
 
-    Source: ONNXim, src/SystolicWS.cc, for the square weight-stationary array.
+    Source: ONNXim, src/SystolicWS.cc, for the square weight-stationary array. That the other two
+    dataflows take it too, and any array that is not square, is [ours]. An array that runs freely
+    takes the greater of stream and R instead, so that a stream of R + 1 is charged nearly twice its
+    time, one of n R + 1 up to (n + 1)/n of it. Without such a bus, sums that pass down the array
+    take up to R cycles more, once before the array is idle.
     """
 
     dataflow: Dataflow
