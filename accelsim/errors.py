@@ -43,6 +43,10 @@ class ConfigError(AccelsimError):
     exit_code = 2
 
 
+class RefusedValueError(ConfigError):
+    """A value that nothing can have; where a plug-in makes it, the plug-in is wrong."""
+
+
 class MappingError(AccelsimError):
     """The model cannot be mapped onto the machine."""
 

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple, Protocol, Self, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 from accelsim.errors import ProgramError
 
 
+@runtime_checkable
 class Demand(Protocol):
     """What a use asks of a block; each kind holds all that its duration depends on.
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from accelsim.errors import ConservationError, MappingError
+from accelsim.inputs.contracts import Contract
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.components.base import Component
 from accelsim.machine.components.host import HostConfig
@@ -47,7 +48,7 @@ class Gap:
         return f"{self.operator}: {self.reason}"
 
 
-class Accelerator(ABC):
+class Accelerator(Contract, ABC):
     """One file or folder here: a subclass with the name that machine files call it by.
 
     It has no state: what it needs to know of a machine it reads from the machine's components,

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from accelsim.inputs.plugins import broken_promise
-
 if TYPE_CHECKING:
     from accelsim.report.files import Pieces
     from accelsim.report.media.base import Medium
@@ -59,20 +57,11 @@ def write(
     from accelsim.report.files import write_all
 
     files: dict[str, Pieces] = {
-        f"{report.name}.{medium.name}": _pieces(medium, report) for medium in media
+        f"{report.name}.{medium.name}": medium.render(report) for medium in media
     }
     files |= more or {}
     write_all(folder, files, stale)
     return [folder / name for name in files]
-
-
-def _pieces(medium: Medium, report: Report) -> Iterator[str]:
-    """Yield what a medium renders. Raises PluginError for what is no text."""
-    pieces: object = medium.render(report)
-    for piece in pieces if isinstance(pieces, Iterable) else [pieces]:
-        if not isinstance(piece, str):
-            raise broken_promise(medium.render, f"expected pieces of text, got {piece!r}")
-        yield piece
 
 
 def show(

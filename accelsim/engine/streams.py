@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import takewhile
-from typing import Protocol, TypeGuard
+from typing import Protocol
 
 from accelsim.inputs.plugins import broken_promise
 from accelsim.policies.scheduling import SchedulingPolicy
@@ -122,7 +122,7 @@ class WaitingRequests:
             rank = self.policy.rank(request)
             if rank is None and not self.ranked:
                 self.listed.append(request)
-            elif _is_rank(rank) and not self.listed:
+            elif rank is not None and not self.listed:
                 heappush(self.ranked, (rank, request.number, request))
             else:
                 expected = "expected a tuple of int for every request, or None for every one"
@@ -143,11 +143,7 @@ class WaitingRequests:
 
     def _chosen(self, present: str | None, now: Tick) -> int:
         at, count = self.policy.choose(self.listed, present, now), len(self.listed)
-        if type(at) is not int or not 0 <= at < count:
+        if not 0 <= at < count:
             expected = f"expected a position from 0 to {count - 1}"
             raise broken_promise(self.policy.choose, f"{expected}; got {at!r}")
         return at
-
-
-def _is_rank(rank: object) -> TypeGuard[tuple[int, ...]]:
-    return isinstance(rank, tuple) and all(type(part) is int for part in rank)

@@ -22,7 +22,7 @@ from traceback import walk_tb
 from types import MappingProxyType, ModuleType
 from typing import Any, Generic, TypeVar, get_args
 
-from accelsim.errors import AccelsimError, ConfigError, PluginError
+from accelsim.errors import AccelsimError, ConfigError, ConservationError, PluginError
 from accelsim.inputs.files import names_in, read_bytes
 from accelsim.inputs.paths import suggest
 
@@ -130,10 +130,16 @@ def failed_plugin(error: BaseException) -> PluginError | None:
     return None
 
 
-def broken_promise(method: object, told: str) -> PluginError:
-    """Return the error for a method that has returned what it may not."""
-    code = getattr(getattr(method, "func", method), "__code__", None)  # also of a partial
-    place = f"'{code.co_filename}': {code.co_qualname}" if code else f"{method!r}"
+def broken_promise(method: object, told: str) -> AccelsimError:
+    """Return the error for a method, or a place, that gives what it may not: a PluginError.
+
+    What a method of accelsim itself gives is a ConservationError.
+    """
+    function = inspect.unwrap(getattr(method, "func", method))  # type: ignore[arg-type]
+    code = getattr(function, "__code__", None)
+    place = f"'{code.co_filename}': {code.co_qualname}" if code else f"{method}"
+    if code and not is_outside(function):
+        return ConservationError(f"{place}: {told}")
     return PluginError(f"plug-in {place}: {told}; correct the plug-in")
 
 
@@ -165,6 +171,8 @@ def _import(name: str, file: Path, source: bytes) -> ModuleType:
         exec(compile(source, file, "exec", dont_inherit=True), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
+        if isinstance(error, PluginError):
+            raise
         told = " ".join(str(error).split())
         raise ConfigError(f"plug-in '{file}': {type(error).__name__}: {told}") from error
     return module
@@ -283,6 +291,8 @@ class Registry(Generic[Base]):
     def _of(self, point: EntryPoint) -> Iterable[type[Base]]:
         try:
             loaded = point.load()
+        except PluginError:
+            raise
         except Exception as error:
             told = f"{type(error).__name__}: {error}"
             raise ConfigError(f"entry point '{point.value}' of {self._group}: {told}") from error

@@ -12,13 +12,14 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from accelsim.errors import ConfigError
+from accelsim.inputs.contracts import Contract
 from accelsim.inputs.document import Document, Override, Place
 from accelsim.inputs.paths import KeyPath, format_path
 from accelsim.inputs.quantities import WORKED_OUT
 from accelsim.inputs.reasons import guess_key, known_keys, reason, value_at
 
 
-class ConfigModel(BaseModel):
+class ConfigModel(Contract, BaseModel):
     """Base of all configuration values: frozen, unknown keys refused, numbers finite."""
 
     model_config = ConfigDict(

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath, format_path
@@ -51,12 +51,12 @@ class RequestPattern(ConfigModel):
         return False
 
     @property
-    def turns(self) -> int:
+    def turns(self) -> PositiveInt:
         """The rounds of a closed loop; an open stream is one."""
         return 1
 
     @property
-    def pause(self) -> Tick:
+    def pause(self) -> NonNegativeInt:
         """The ticks of idleness before each round of a closed loop."""
         return 0
 
@@ -91,7 +91,7 @@ class RequestPattern(ConfigModel):
         """Yield pairs of a key path below ``requests`` and what is wrong there in this workload."""
         yield from unequal_tasks(self, self.by_task, context.tasks)
 
-    def horizon(self) -> Tick | None:
+    def horizon(self) -> NonNegativeInt | None:
         """Return the tick at which the observed time ends, None: with the last request's end."""
         return None
 
@@ -100,24 +100,17 @@ class RequestPattern(ConfigModel):
         """Return the requests of a context without problems."""
 
 
-def _wrong_request(made: object, context: RequestContext) -> str:
+def _wrong_request(made: list[Request], context: RequestContext) -> str:
     """Return what is wrong with the requests that a pattern has made, nothing for good ones."""
-    if not isinstance(made, list):
-        return f"expected a list of requests, got {type(made).__name__}"
     tasks, longest, latest = {*context.tasks}, context.sequence_length, 0
     for number, one in enumerate(made):
-        if not isinstance(one, Request):
-            return f"expected requests, got {one!r}"
-        whole = (one.number, one.arrival, one.tokens, one.round)
         layers = (one.exit_layer, one.predicted_layer)
         if not (
-            all(type(each) is int for each in whole)
-            and one.number == number
+            one.number == number
             and one.task in tasks
             and latest <= one.arrival
             and 1 <= one.tokens <= longest
-            and all(n is None or (type(n) is int and 1 <= n <= context.layers) for n in layers)
-            and (one.deadline is None or type(one.deadline) is int)
+            and all(n is None or 1 <= n <= context.layers for n in layers)
         ):
             return (
                 "expected requests of the workload's tasks, numbered from 0, in order of arrival "
@@ -232,6 +225,9 @@ class GeneratedRequests(OpenLoop):
         requests = []
         # The sort is stable: ties stay as they are.
         arrivals = sorted(self.arrivals(context.tasks), key=lambda each: each[0])
+        if unknown := sorted({task for _, task in arrivals}.difference(context.tasks)):
+            known = f"expected tasks of {', '.join(context.tasks)}"
+            raise broken_promise(self.arrivals, f"{known}; got {', '.join(unknown)}")
         for number, (time, task) in enumerate(arrivals):
             arrival, tokens = self.scaled(time), lengths.draw(task)
             deadline = self.deadline_of(task, arrival)
@@ -239,9 +235,9 @@ class GeneratedRequests(OpenLoop):
         return requests
 
     @abstractmethod
-    def expected_requests(self, tasks: tuple[str, ...]) -> float:
+    def expected_requests(self, tasks: tuple[str, ...]) -> NonNegativeFloat:
         """Return the mean number of requests."""
 
     @abstractmethod
-    def arrivals(self, tasks: tuple[str, ...]) -> Iterable[tuple[Tick, str]]:
+    def arrivals(self, tasks: tuple[str, ...]) -> Iterable[tuple[NonNegativeInt, str]]:
         """Return (time before ``rate_factor``, task); what comes together in the order to serve."""

@@ -87,10 +87,18 @@ def test_what_is_returned_is_checked(
     assert re.fullmatch(rf"{re.escape(place)}.*expected .*got .*; correct the plug-in", told)
 
 
-@pytest.mark.parametrize("rank", ["(1, 0.5)", "'a'", "None if request.number % 2 else (1,)"])
+@pytest.mark.parametrize("rank", ["(1, 0.5)", "'a'"])
 def test_ranks_are_checked(rank: str, tmp_path: Path, capsys: Captured) -> None:
     source = (
         f"{example('A scheduling policy')}\n    def rank(self, request):\n        return {rank}"
+    )
+    told = refused(tmp_path, capsys, source, *ASKED["A scheduling policy"][1])
+    assert f"Shortest.rank: expected tuple[int, ...] | None, got {rank}; correct" in told
+
+
+def test_all_requests_have_a_rank_or_none(tmp_path: Path, capsys: Captured) -> None:
+    source = example("A scheduling policy") + (
+        "\n    def rank(self, request):\n        return None if request.number % 2 else (1,)"
     )
     told = refused(tmp_path, capsys, source, *ASKED["A scheduling policy"][1])
     assert "Shortest.rank: expected a tuple of int for every request, or None for every" in told
@@ -112,7 +120,7 @@ def test_a_medium_renders_text(returned: str, tmp_path: Path, capsys: Captured) 
     file = write(tmp_path, workload="plugins: [mine.py]", mine=medium)
     options = ["--write", "other", "--no-trace", "--quiet", "--out", str(tmp_path / "out")]
     told = failure(capsys, "run", str(file), *options, code=7)
-    assert re.search(r"Other\.render: expected pieces of text, got .*; correct the plug-in", told)
+    assert re.search(r"Other\.render: expected Iterable\[str\], got .*; correct the plug-in", told)
     assert not list(tmp_path.glob("out/*"))
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from accelsim.errors import PluginError
+from accelsim.errors import AccelsimError
 from accelsim.evaluation.cases import CaseResult
+from accelsim.inputs.contracts import Contract
 from accelsim.inputs.plugins import broken_promise
 
 Figure = float | int | str | None
@@ -68,7 +69,7 @@ class Metric:
         if self.unit != "1" and isinstance(value, (str, bool)):
             raise self._error(f"expected a number in {self.unit}, got {value!r}")
 
-    def _error(self, told: str) -> PluginError:
+    def _error(self, told: str) -> AccelsimError:
         return broken_promise(self.of, f"metric '{self.key}': {told}")
 
     def is_compared(self, *, closed_loop: bool) -> bool:
@@ -89,7 +90,7 @@ class Metric:
 Figures = list[tuple[Metric, str, Figure]]
 
 
-class MetricFamily(ABC):
+class MetricFamily(Contract, ABC):
     """Metrics that belong together: a subclass has a ``name`` and its ``metrics``.
 
     Those of a family that is ``unpriced`` read the run and the memories of a case and nothing that

@@ -14,7 +14,9 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from accelsim.errors import ConfigError
+from pydantic import NonNegativeInt
+
+from accelsim.errors import RefusedValueError
 from accelsim.inputs.files import Seen, unchanged, watching
 from accelsim.inputs.plugins import is_outside
 from accelsim.inputs.quantities import Meters
@@ -140,10 +142,12 @@ class Datasheet:
         figures |= {"the area": self.area or 0.0, "the leakage": self.leakage or 0.0}
         figures["the energy of a cycle"] = self.cycle
         if self.states and self.part is not Part.DRAM:
-            raise ConfigError(f"only a DRAM has states of its own; {self.part} leaks, or not")
+            raise RefusedValueError(f"only a DRAM has states of its own; {self.part} leaks, or not")
         for what, value in figures.items():
-            if value < 0:
-                raise ConfigError(f"{what} is {value:g}, expected 0 or more; correct its source")
+            if not value >= 0:
+                raise RefusedValueError(
+                    f"{what} is {value:g}, expected 0 or more; correct its source"
+                )
 
 
 class Component(ConfigModel):
@@ -228,7 +232,7 @@ class ClockedBlock(Block):
     """A block that serves one use at a time, in whole cycles of the chip's clock."""
 
     @abstractmethod
-    def cycles(self, use: Use, site: Site) -> int:
+    def cycles(self, use: Use, site: Site) -> NonNegativeInt:
         """Return the cycles of a use. Raises ProgramError for a demand that is not of its kind."""
 
     def servers(self, name: str, site: Site) -> Mapping[str, Server]:

@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from pydantic import NonNegativeInt
+
+from accelsim.inputs.contracts import Contract
 from accelsim.program import Use
 from accelsim.units import Tick
 
 
-class Server(ABC):
+class Server(Contract, ABC):
     """A piece of hardware that serves one use at a time, first come, first served.
 
     The base class books: ``free_at`` is the tick at which the last booked use ends, ``busy`` and
@@ -32,7 +35,7 @@ class Server(ABC):
         self.idle: Tick = 0
 
     @abstractmethod
-    def occupancy(self, use: Use, start: Tick) -> Tick:
+    def occupancy(self, use: Use, start: Tick) -> NonNegativeInt:
         """Return for how many ticks a use that starts at ``start`` occupies the block."""
 
     def book(self, use: Use, now: Tick) -> tuple[Tick, Tick]:
@@ -48,7 +51,7 @@ class Server(ABC):
         """Get to know the servers of the machine, by block and action; most need none."""
         return
 
-    def extra_amounts(self) -> Mapping[str, int]:
+    def extra_amounts(self) -> Mapping[str, NonNegativeInt]:
         """Return what the last use caused and only running reveals (DRAM commands)."""
         return {}
 

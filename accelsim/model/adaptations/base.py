@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from operator import is_
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from accelsim.errors import ConfigError
 from accelsim.inputs.validation import ConfigModel
@@ -45,7 +45,7 @@ class Adaptation(ConfigModel):
     frozen: Patterns | None = None
 
     @property
-    def virtual_tokens(self) -> int:
+    def virtual_tokens(self) -> NonNegativeInt:
         """How many tokens stand before those of an input: the graph is built so much longer."""
         return 0
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
+from pydantic import NonNegativeInt, PositiveInt
+
 from accelsim.errors import ConfigError
+from accelsim.inputs.contracts import Contract
 from accelsim.inputs.plugins import Registry
 from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Shape, format_shapes
@@ -74,7 +77,7 @@ class StateAccess:
     written: int
 
 
-class OperatorKind(ABC):
+class OperatorKind(Contract, ABC):
     """What operators of one name compute, whatever the machine.
 
     A new kind is one new file here. There is one object of each class: ``Softmax() is Softmax()``.
@@ -113,8 +116,9 @@ class OperatorKind(ABC):
 
     _object: ClassVar[Any]
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
         """Refuse a kind that does not say what nobody can guess."""
+        super().__init_subclass__(**options)
         for fact in ("name", "reach"):
             if not hasattr(cls, fact):
                 raise TypeError(f"{cls.__name__}: give the operator kind its {fact}")
@@ -153,7 +157,7 @@ class OperatorKind(ABC):
         """Return the allowed lists of parameter shapes."""
         return (((self.vector_width(operator.columns),),) * self.vectors,)
 
-    def vector_width(self, columns: int) -> int:
+    def vector_width(self, columns: int) -> PositiveInt:
         """Return how many elements each of the kind's vectors has."""
         return 1 if self.vectors_of_one else columns
 
@@ -161,11 +165,11 @@ class OperatorKind(ABC):
         """Return the shape of what the operator uses of each of its parameters."""
         return tuple(parameter.shape for parameter in operator.parameters)
 
-    def row_parameters(self, operator: Operator) -> int:
+    def row_parameters(self, operator: Operator) -> NonNegativeInt:
         """Return the elements of parameters that a row of the output reads."""
         return sum(parameter.elements for parameter in operator.parameters)
 
-    def turns(self, inputs: int) -> int:
+    def turns(self, inputs: int) -> PositiveInt:
         """Return how often the recipe is gone through: each input beyond ``operands`` is one."""
         return 1 if self.one_turn else max(1, inputs - self.operands + 1)
 
@@ -173,7 +177,7 @@ class OperatorKind(ABC):
         """Return what the operator reads and writes of tensors that persist between programs."""
         return ()
 
-    def macs(self, operator: Operator) -> int:
+    def macs(self, operator: Operator) -> NonNegativeInt:
         """Return the multiply-accumulates of a matrix product; 0 for all that is none."""
         return operator.elements * operator.depth if self.reach is Reach.MATRIX else 0
 

@@ -76,7 +76,7 @@ class IdlePolicy(ConfigModel):
     def checked_plan(self, gap: Tick | None, costs: Mapping[PowerState, StateCost]) -> IdlePlan:
         """Return the plan. Raises PluginError for one that is none."""
         plan = self.plan(gap, costs)
-        if not (isinstance(plan, IdlePlan) and _is_sound(plan.steps)):
+        if not _is_sound(plan.steps):
             raise broken_promise(
                 self.plan,
                 f"expected an IdlePlan with steps (ticks, PowerState), the first at 0, in whole "
@@ -85,13 +85,8 @@ class IdlePolicy(ConfigModel):
         return plan
 
 
-def _is_sound(steps: object) -> bool:
-    """Whether something is the steps of a plan."""
-    if not (isinstance(steps, tuple) and steps):
-        return False
-    if not all(isinstance(step, tuple) and len(step) == 2 for step in steps):
-        return False
-    times, states = zip(*steps, strict=True)
-    known = all(type(state) is PowerState and state in IDLE_STATES for state in states)
-    whole = known and all(type(time) is int for time in times)
-    return whole and times[0] == 0 and list(times) == sorted(times)
+def _is_sound(steps: tuple[tuple[Tick, PowerState], ...]) -> bool:
+    """Whether steps are those of a plan."""
+    times = [time for time, _ in steps]
+    known = all(state in IDLE_STATES for _, state in steps)
+    return known and times[:1] == [0] and times == sorted(times)

@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
+from accelsim.inputs.contracts import Contract
 from accelsim.report.table import Report
 
 
-class Medium(ABC):
+class Medium(Contract, ABC):
     """Turns a report into the text of one file, ``<report>.<medium>``.
 
     ``name`` is what ``--write`` takes and the file ends with. Names in a report come from files
