@@ -57,12 +57,13 @@ def _hold(cls: type, name: str, given: Any) -> None:
         if isinstance(given, cached_property):
             vars(cls)[name].__set_name__(cls, name)
     elif promised is function and function:
-        _settle(cls, name, given, "Callable[..., Any]", __name__)
+        settle(cls, name, given, "Callable[..., Any]", __name__)
     else:
-        _settle(cls, name, given, hint, root.__module__)
+        settle(cls, name, given, hint, root.__module__)
 
 
-def _settle(cls: type, name: str, given: Any, hint: str, module: str) -> None:
+def settle(cls: type, name: str, given: Any, hint: Any, module: str) -> None:
+    """Raise PluginError for a value of a class that is not what an annotation asks for."""
     if not _check(_resolved(hint, module))(given):
         file = getattr(sys.modules.get(cls.__module__), "__file__", cls.__module__)
         raise broken_promise(f"'{file}': {cls.__qualname__}.{name}", _told(hint, given))
@@ -113,7 +114,8 @@ def _held(method: FunctionType, hint: str, module: str) -> Any:
     return call
 
 
-def _told(hint: str, made: object) -> str:
+def _told(hint: Any, made: object) -> str:
+    hint = getattr(hint, "__name__", hint)
     got = " ".join(repr(made).split())
     return f"expected {hint}, got {got if len(got) <= 200 else f'{got[:200]} ...'}"
 

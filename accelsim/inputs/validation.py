@@ -12,9 +12,10 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from accelsim.errors import ConfigError
-from accelsim.inputs.contracts import Contract
+from accelsim.inputs.contracts import Contract, settle
 from accelsim.inputs.document import Document, Override, Place
 from accelsim.inputs.paths import KeyPath, format_path
+from accelsim.inputs.plugins import is_outside
 from accelsim.inputs.quantities import WORKED_OUT
 from accelsim.inputs.reasons import guess_key, known_keys, reason, value_at
 
@@ -25,6 +26,14 @@ class ConfigModel(Contract, BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Refuse a default that is not of its type, where a plug-in gives one."""
+        for name in vars(cls).get("__annotations__", ()) if is_outside(cls) else ():
+            field = cls.model_fields.get(name)
+            if field and not field.is_required() and field.default_factory is None:
+                settle(cls, name, field.default, field.annotation, cls.__module__)
 
     @cached_property
     def digest(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from pydantic import ValidationError
 
@@ -30,6 +32,7 @@ def test_no_figure_of_a_shipped_component_is_negative() -> None:
         ({"prices": {"read": Price("words", -1e-12)}}, "the price of 'read' is -1e-12"),
         ({"area": -1e-9}, "the area is -1e-09"),
         ({"leakage": -1e-3}, "the leakage is -0.001"),
+        ({"leakage": math.nan}, "the leakage is nan"),
         ({"states": {"asleep": -1e-3}}, "the power in asleep is -0.001"),
     ],
 )
