@@ -52,17 +52,22 @@ class Accelerator(Contract, ABC):
     """One file or folder here: a subclass with the name that machine files call it by.
 
     It has no state: what it needs to know of a machine it reads from the machine's components,
-    of which it relies on those in ``components``, by name.
+    of which it relies on those in ``components``, by name. ``compares_tiles`` says that it chooses
+    how products are cut by all that can move a tick, unless ``mapping.tiles`` forbids it.
     """
 
     name: ClassVar[str]
     components: ClassVar[Mapping[str, type[Component]]] = {}
+    compares_tiles: ClassVar[bool] = False
 
     def problems(self, machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         """Yield the place of each thing in a machine that does not do, and what is wrong."""
         for name, kind in self.components.items():
             if message := machine.lacks(name, kind):
                 yield (name,), message
+        if machine.mapping.tiles == "compared" and not self.compares_tiles:
+            wrong = f"{self.name} has one way to cut products; leave it out"
+            yield ("mapping", "tiles"), f"this is {machine.mapping.tiles}, but {wrong}"
 
     @abstractmethod
     def gaps(self, graph: LayerGraph, machine: HardwareConfig) -> tuple[Gap, ...]:
@@ -247,7 +252,7 @@ def settled_by_host() -> Program:
 
 
 def not_followed(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield what makes one thing wait for another, and an objective that nothing compares."""
+    """Yield what makes one thing wait for another."""
     overlaps: dict[KeyPath, bool] = {
         ("overlap", "double_buffering"): machine.overlap.double_buffering,
         ("overlap", "special_functions"): machine.overlap.special_functions,
@@ -258,9 +263,13 @@ def not_followed(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         if not given:
             message = f"{own} loads, computes and writes back side by side; set it to true"
             yield path, f"this is false, but {message}"
+
+
+def not_compared(machine: HardwareConfig, or_else: str = "") -> Iterator[tuple[KeyPath, str]]:
+    """Yield an objective that nothing compares by; ``or_else`` is what would let it be."""
     if machine.mapping.objective != "time":
         yield (
             ("mapping", "objective"),
-            f"this is {machine.mapping.objective}, but {own} takes the largest blocks that "
-            "fit and compares none; set it to time",
+            f"this is {machine.mapping.objective}, but {machine.accelerator} takes the largest "
+            f"blocks that fit and compares none; set it to time{or_else}",
         )

@@ -54,7 +54,13 @@ class Compilation:
     @property
     def key(self) -> Hashable:
         """All that the programs are made from."""
-        return (self.inputs, self.case.hardware.layout)
+        return (self.inputs, self.case.hardware.layout, self._compared)
+
+    @property
+    def _compared(self) -> Hashable:
+        """What plans are compared by beside the layout of the machine."""
+        compares = self.accelerator.compares_tiles
+        return self.case.hardware.nominal_timing if compares else ()
 
     @property
     def inputs(self) -> Hashable:
@@ -242,7 +248,8 @@ class Compilation:
         def make() -> _Programs:
             return self._programs({task: self.lengths_of(task) for task in self.twins}, graph)
 
-        return self.memo.get("inferences", (self.inputs, self.case.hardware.mapped), make)
+        key = (self.inputs, self.case.hardware.mapped, self._compared)
+        return self.memo.get("inferences", key, make)
 
     def steps(self, requests: int = 1) -> _Programs:
         """Compile what generates a token of each request, by task and rows of a cache."""

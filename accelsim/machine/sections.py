@@ -79,9 +79,14 @@ class OverlapConfig(ConfigModel):
 
 class MappingConfig(ConfigModel):
     """What plans are chosen by; a block of rows of causal scores ends at its last token, as in
-    FlashAttention, or is as wide as all, as compilers make it to whom a mask is data."""
+    FlashAttention, or is as wide as all, as compilers make it to whom a mask is data.
+
+    ``tiles`` of a systolic machine are the largest that fit, as Gemmini's rule has it, with the
+    largest blocks of rows; or those of many sizes are compared, and so are blocks.
+    """
 
     objective: Literal["time", "energy", "energy_delay"] = "time"
+    tiles: Literal["largest", "compared"] = "largest"
     causal: Literal["staircase", "square"] = "staircase"
 
 

@@ -17,7 +17,7 @@ class InferenceProgram:
     activations in DRAM. ``exits[k - 1]`` is the number of leading segments to run when the
     sentence leaves after layer k, the last entry the whole program; without exit checks there are
     none. Whoever leaves early drops what the last segment has left in the buffers for the next.
-    ``before`` are the leading segments before the first layer. ``cost`` and ``refused`` are those
+    ``before`` are the leading segments before the first layer. ``cost`` and ``least`` are those
     of its segments together. ``shares`` are the numbers of the requests that segments are of where
     several share a pass over the weights: those of all have 0.
     """
@@ -28,8 +28,13 @@ class InferenceProgram:
     exits: tuple[int, ...] = ()
     before: int = 0
     cost: float = 0.0
-    refused: bool = False
+    least: float = 0.0
     shares: tuple[int, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether something cheaper did not fit."""
+        return self.least < self.cost
 
     @property
     def body(self) -> slice:
@@ -49,15 +54,14 @@ def shared_step(steps: Sequence[InferenceProgram]) -> Program:
 class CompiledSegment:
     """A segment with the bytes held at its end and the choices behind it.
 
-    ``cost`` is what the mapper takes it to cost; ``refused`` says that something cheaper did
-    not fit.
+    ``cost`` is what the mapper takes it to cost, ``least`` what it would with room for anything.
     """
 
     segment: Segment
     held: dict[str, int]
     choices: tuple[str, ...]
     cost: float
-    refused: bool
+    least: float
 
 
 @dataclass

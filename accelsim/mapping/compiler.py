@@ -48,10 +48,12 @@ class Way(Generic[AnyEmitter]):
 class Mapper(ABC, Generic[AnyEmitter]):
     """How one accelerator works stages off.
 
-    ``parameter_buffers`` are those that no shorter sequence would relieve. ``results_spill`` says
-    that results may leave by DRAM, too.
+    ``apart`` says that what a stage costs does not depend on how others are worked off, so that
+    each is chosen by itself. ``parameter_buffers`` are those that no shorter sequence would
+    relieve. ``results_spill`` says that results may leave by DRAM, too.
     """
 
+    apart: ClassVar[bool] = False
     parameter_buffers: ClassVar[frozenset[str]] = frozenset()
     results_spill: ClassVar[bool] = False
 
@@ -63,8 +65,8 @@ class Mapper(ABC, Generic[AnyEmitter]):
     def ways(self, emitter: AnyEmitter, stages: Sequence[Stage]) -> Iterable[Way[AnyEmitter]]:
         """Return the ways to work stages off, the best first; at least one.
 
-        The stages are one attention, or all between two. Raises CapacityError when the pieces of a
-        product cannot fit.
+        The stages are one attention, or all between two; one if stages are ``apart``. Raises
+        CapacityError when the pieces of a product cannot fit.
         """
 
 
@@ -94,7 +96,8 @@ def compile_inference(
         except NoRoomError as error:
             missing = error
             continue
-        if not compiled[-1].refused:
+        # What spills more costs no less, whatever has room.
+        if min(each.cost for each in compiled) <= compiled[-1].least:
             break
     if not compiled:
         raise no_room(missing, hardware, mapper.parameter_buffers)
@@ -152,7 +155,7 @@ class _Compilation(Generic[AnyEmitter]):
         """Return the program. Raises NoRoomError when activations do not fit."""
         built: list[Segment] = []
         choices: list[str] = []
-        cost, refused = 0.0, False
+        cost, least = 0.0, 0.0
         held: dict[str, int] = {}
         in_dram = _dram_layout(self.context)
         shares = [(part, n) for part in segments for n in range(requests_of(part))]
@@ -166,7 +169,7 @@ class _Compilation(Generic[AnyEmitter]):
                 choices += compiled.choices
             built.append(compiled.segment)
             held = compiled.held
-            cost, refused = cost + compiled.cost, refused or compiled.refused
+            cost, least = cost + compiled.cost, least + compiled.least
         segments = tuple(part for part, _ in shares)
         layers = tuple(stages[0].operators[0].layer for stages in segments)
         name = f"infer {self.context.placement.model}".strip()
@@ -174,7 +177,7 @@ class _Compilation(Generic[AnyEmitter]):
         exits, before = _exits(self.context, segments), _before_layers(segments)
         words, spilled = tuple(choices), _spilled(self.context, segments)
         numbers = tuple(n for _, n in shares)
-        return InferenceProgram(program, words, spilled, exits, before, cost, refused, numbers)
+        return InferenceProgram(program, words, spilled, exits, before, cost, least, numbers)
 
     def _of_one(self, stages: Stages) -> tuple[_Compilation[AnyEmitter], Stages]:
         """Return the compilation of stages that work for one request at a time, and its part."""
@@ -191,14 +194,15 @@ class _Compilation(Generic[AnyEmitter]):
     def _segment(self, key: object, stages: Stages, held: dict[str, int]) -> CompiledSegment:
         emission = self._emission(key, stages, held)
         path: tuple[Candidate[AnyEmitter], ...] = ()
-        cost, refused = 0.0, False
-        for _, run in groupby(stages, key=lambda stage: stage.attention):
-            way, dearer = self._choose(emission, path, list(run))
+        cost, least = 0.0, 0.0
+        runs = (list(run) for _, run in groupby(stages, key=lambda stage: stage.attention))
+        for run in ([stage] for stage in stages) if self.mapper.apart else runs:
+            way, cheapest = self._choose(emission, path, run)
             path += way.candidates
-            cost, refused = cost + way.cost, refused or dearer
+            cost, least = cost + way.cost, least + cheapest
         choices = (f"{stage.label}: {each.words}" for stage, each in zip(stages, path, strict=True))
         segment, left = emission.whole(path)
-        return CompiledSegment(segment, left, tuple(choices), cost, refused)
+        return CompiledSegment(segment, left, tuple(choices), cost, least)
 
     def _emission(self, key: object, stages: Stages, held: dict[str, int]) -> Emission[AnyEmitter]:
         first = stages[0].operators[0]
@@ -217,25 +221,30 @@ class _Compilation(Generic[AnyEmitter]):
         emission: Emission[AnyEmitter],
         path: tuple[Candidate[AnyEmitter], ...],
         stages: Sequence[Stage],
-    ) -> tuple[Way[AnyEmitter], bool]:
-        """Return the first way for further stages that fits, and whether a cheaper one did not.
+    ) -> tuple[Way[AnyEmitter], float]:
+        """Return the first way for further stages that fits, and what the cheapest of all costs.
 
         A candidate that does not fit does so after no other: what stages leave is the same.
         """
         refused: dict[tuple[int, str], NoRoomError] = {}
+        crowded: list[tuple[int, Candidate[AnyEmitter]]] = []
         least = inf
         for way in self.mapper.ways(emission.first, stages):
             least = min(least, way.cost)
-            places = list(enumerate(candidate.words for candidate in way.candidates))
-            if any(place in refused for place in places):
+            places = list(enumerate(way.candidates))
+            if any((n, each.words) in refused for n, each in places) or any(
+                way.candidates[n].takes_no_less(each) for n, each in crowded
+            ):
                 continue
-            for place in places:
-                error = emission.refusal(path + way.candidates[: place[0] + 1])
+            for n, candidate in places:
+                error = emission.refusal(path + way.candidates[: n + 1])
                 if error is not None:
-                    refused[place] = error
+                    refused[n, candidate.words] = error
+                    if candidate.kind and error.args[1] == self.hardware.placement.activations:
+                        crowded.append((n, candidate))
                     break
             else:
-                return way, way.cost > least
+                return way, least
         raise next(reversed(refused.values()))
 
 

@@ -25,11 +25,19 @@ AnyEmitter = TypeVar("AnyEmitter", bound=Emitter)
 class Candidate(Generic[AnyEmitter]):
     """A way to work a stage off: its words, which name it, and what appends its tasks.
 
-    ``emit`` raises NoRoomError when too much is in flight.
+    ``emit`` raises NoRoomError when too much is in flight. Of a ``kind``, one of no smaller
+    ``panels`` has no less of it in the memory of activations: rows at a time, and results.
     """
 
     words: str
     emit: Callable[[AnyEmitter], None]
+    kind: str = ""
+    panels: tuple[int, ...] = ()
+
+    def takes_no_less(self, other: Candidate[AnyEmitter]) -> bool:
+        """Say whether this one takes no less room for activations than another."""
+        pairs = zip(self.panels, other.panels, strict=True)
+        return self.kind == other.kind != "" and all(own >= its for own, its in pairs)
 
 
 Words = tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from math import fsum
+from typing import Any
 
 from accelsim.machine.components.base import Part
 from accelsim.machine.components.off_chip import DRAM
@@ -23,11 +24,11 @@ class Objective:
         self._hardware = hardware
         self.name = hardware.mapping.objective
 
-    def cost(self, cycles: int, joules: float) -> float:
+    def cost(self, cycles: Any, joules: Any) -> Any:
         """Return cycles, joules with what they cost, or the product, as the machine asks."""
         if self.name == "time":
             return cycles
-        joules += cycles * self._cycle
+        joules = joules + cycles * self._cycle
         return joules * cycles if self.name == "energy_delay" else joules
 
     def joules(self, uses: Iterable[Use]) -> float:

@@ -82,7 +82,7 @@ def split_rows(rows: int, block: int) -> list[Rows]:
 
 
 # [ours] Tiles of more rows than sentences have: pictures.
-_MANY = 64
+MANY = 64
 
 
 def row_blocks(rows: int, tile: int) -> list[int]:
@@ -91,7 +91,7 @@ def row_blocks(rows: int, tile: int) -> list[int]:
     Of very many rows each size is three quarters of the one before or less.
     """
     sizes: list[int] = []
-    shrink = Fraction(3, 4) if rows > _MANY * tile else 1
+    shrink = Fraction(3, 4) if rows > MANY * tile else 1
     for parts in range(1, rows + 1):
         size = -(-rows // parts)
         size = min(rows, -(-size // tile) * tile)

@@ -1,4 +1,4 @@
-"""Every figure of the frozen cases is what it was, to the last digit, or nearly where processors differ.
+"""Every figure of the frozen cases is what it was, to the last digit, or nearly so: see store.py.
 
 An intended change is frozen anew with make_net.py, in a commit that names the cases.
 """

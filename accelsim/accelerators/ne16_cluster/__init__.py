@@ -11,6 +11,7 @@ from accelsim.accelerators.base import (
     lone_function,
     lone_transfer,
     missing,
+    not_compared,
     not_followed,
     settled_by_host,
 )
@@ -54,6 +55,7 @@ class Ne16Cluster(Accelerator):
     def problems(self, machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         """Yield components that do not do, and settings that mapping does not follow."""
         yield from super().problems(machine)
+        yield from not_compared(machine)
         if isinstance(machine.further.get("host"), HostConfig):
             yield from not_followed(machine)
 

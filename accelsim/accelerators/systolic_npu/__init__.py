@@ -43,6 +43,7 @@ class SystolicNpu(Accelerator):
 
     name = "systolic_npu"
     components = COMPONENTS
+    compares_tiles = True
 
     def problems(self, machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
         """Yield components that do not do, alone or together."""
@@ -66,7 +67,7 @@ class SystolicNpu(Accelerator):
         from accelsim.accelerators.systolic_npu.mapper import NpuMapper
         from accelsim.mapping.compiler import compile_inference
 
-        return compile_inference(NpuMapper(), graph, placement, machine, base_address, cache)
+        return compile_inference(NpuMapper(machine), graph, placement, machine, base_address, cache)
 
     def start(self, machine: HardwareConfig) -> tuple[Use, ...]:
         """The host hands instructions over."""

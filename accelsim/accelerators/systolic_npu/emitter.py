@@ -20,12 +20,13 @@ from accelsim.accelerators.systolic_npu.tiles import (
     Panel,
     Source,
     across_tiles,
+    in_rows,
+    parameters_read,
     product_uses,
     sums,
 )
-from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.schema import HardwareConfig
-from accelsim.machine.timing.systolic import SUM_BYTES
+from accelsim.machine.timing.systolic import SUM_BYTES, tile_within
 from accelsim.mapping.accesses import (
     LOAD,
     Part,
@@ -43,7 +44,7 @@ from accelsim.mapping.plan import Plan
 from accelsim.mapping.values import Rows, Value, split_rows
 from accelsim.memory.storage import StoredTensor
 from accelsim.model.operators import Operator
-from accelsim.program import Product, Range, Use, Vectors
+from accelsim.program import Product, Use, Vectors
 from accelsim.units import ceil_div
 
 ARRAY, STORE, VECTOR = "array", "store", "vector"
@@ -54,19 +55,20 @@ _FUNCTION_ROWS = 16
 
 
 class NpuEmitter(Emitter):
-    """Tiles have the extents of ``Parts.tile``; functions take the rows of a fold at a time."""
+    """Tiles are of at most the extents ``most``; functions take the rows of a fold at a time."""
 
-    rereads, reads_sizes = True, "of buffers"
+    rereads, reads_sizes = True, "no"
 
     def __init__(self, context: Context, hardware: HardwareConfig, plan: Plan) -> None:
         super().__init__(context, hardware, plan)
         self.parts = parts_of(hardware)
         self.array = self.parts.pe_array.timing_model
+        self.most = self.parts.largest_tile
         self.row_tile = min(_FUNCTION_ROWS, self.array.block[0])
         self.vector_size = self.parts.pe_array.lanes
         width = self.parts.scratchpad.write_width
-        self._write_bytes = self.vector_size if width is None else max(1, width // 8)
-        self._writes = self.parts.host.register_writes_per_command
+        self.write_bytes = self.vector_size if width is None else max(1, width // 8)
+        self.writes = self.parts.host.register_writes_per_command
         self._started = {LOAD: 0, ARRAY: 0, STORE: 0}
         self._sent = -1
         self._tiles: tuple[int, ...] = ()
@@ -94,7 +96,7 @@ class NpuEmitter(Emitter):
         commands: int = 1,
     ) -> int:
         """Append a task of so many commands; their instructions are written ahead."""
-        start = register_use(self.hardware, commands * self._writes)
+        start = register_use(self.hardware, commands * self.writes)
         return self.plan.task(queue, operator, merge_uses([*uses, start]), after, holds)
 
     def _turn(self, kind: str) -> str:
@@ -103,24 +105,21 @@ class NpuEmitter(Emitter):
         self._started[kind] += 1
         return f"{kind}{self._started[kind] % under_way}"
 
-    def _in_rows(self, uses: Iterable[Use], rows: int) -> list[Use]:
-        """Return the uses with what they ask of DRAM in so many rows."""
-        dram = self.hardware.dram
-        return [
-            Use(DRAM, use.action, dram.in_rows(use.expect(Range), rows))
-            if dram and use.block == DRAM
-            else use
-            for use in uses
-        ]
-
     # -- operands ------------------------------------------------------------------------------
+
+    def tiling(self, products: Sequence[Operator], rows: int) -> Tiling:
+        """Return how products are cut, which ``most`` and they decide alone."""
+        return self.cut(products, rows)
 
     def cut(self, products: Sequence[Operator], rows: int) -> Tiling:
         """Return rows and columns of the smallest tile."""
-        tiles = [self.parts.tile(Product(rows, each.columns, each.depth)) for each in products]
+        tiles = [self._tile_of(Product(rows, each.columns, each.depth)) for each in products]
         rows, columns = min(each.rows for each in tiles), min(each.columns for each in tiles)
         panel = self.array.block[0] if self.array.overlapped else rows
         return Tiling(rows, columns, min(groups_together(each, panel) for each in products))
+
+    def _tile_of(self, asked: Product) -> Product:
+        return tile_within(self.array, self.most, asked)
 
     def moving(self, label: str, value: Value, rows: Rows, beside: Sequence[Value] = ()) -> Source:
         """Return rows of a value; tiles of them come in with each product."""
@@ -169,8 +168,8 @@ class NpuEmitter(Emitter):
             uses = self._read_weights(source, extent, size, with_bias=bias)
         # Two tiles lie in the scratchpad at a time.
         after |= set(self._tiles[:-1])
-        into = buffer_use(self.vector_size, SCRATCHPAD, "write", size, self._write_bytes)
-        uses = [*self._in_rows(uses, count), into]
+        into = buffer_use(self.vector_size, SCRATCHPAD, "write", size, self.write_bytes)
+        uses = [*in_rows(self.hardware.dram, uses, count), into]
         task = self.command(queue, label, uses, after, [(SCRATCHPAD, size)])
         if source.value:
             source.value.note_read(source.span, queue, task)
@@ -187,9 +186,9 @@ class NpuEmitter(Emitter):
         if with_bias:
             where = (first + columns[0], first + columns[1])
             parts += [self.context.part(each, *where) for each in bias]
-        return self._from_home(tensors, parts, size)
+        return self.from_home(tensors, parts, size)
 
-    def _from_home(
+    def from_home(
         self, tensors: Sequence[StoredTensor], parts: Sequence[Part], elements: int
     ) -> list[Use]:
         """Return the uses that bring parts of parameters over the bus, masks expanded."""
@@ -221,7 +220,7 @@ class NpuEmitter(Emitter):
         """Append a product, tile by tile; return its last task."""
         assert isinstance(moving, Source)
         assert isinstance(stationary, Source)
-        tile, sent = self.parts.tile(asked), -1
+        tile, sent = self._tile_of(asked), -1
         for down in split_rows(asked.rows, tile.rows):
             stationary.element = stationary.span[0] * asked.depth
             here = (rows[0] + down[0], rows[0] + down[1])
@@ -320,7 +319,8 @@ class NpuEmitter(Emitter):
         count = rows[1] - rows[0]
         size = SUM_BYTES * count * columns
         vectors = count * groups * ceil_div(columns // groups, self.vector_size)
-        rest = self._in_rows(
+        rest = in_rows(
+            self.hardware.dram,
             self.write_uses(out, rows, count * columns),
             count * ceil_div(columns, self.array.columns),
         )
@@ -340,8 +340,8 @@ class NpuEmitter(Emitter):
         context, tensors = self.context, self.context.stored(function)
         parts = [context.part(each, *(span or (0, each.parameter.elements))) for each in tensors]
         elements = sum(part.elements for part in parts)
-        uses = self._from_home(tensors, parts, elements)
-        uses.append(buffer_use(self.vector_size, SCRATCHPAD, "write", elements, self._write_bytes))
+        uses = self.from_home(tensors, parts, elements)
+        uses.append(buffer_use(self.vector_size, SCRATCHPAD, "write", elements, self.write_bytes))
         holds = ((SCRATCHPAD, elements),)
         return Operand(holds, self.command(self._turn(LOAD), function.label, uses, (), holds))
 
@@ -383,7 +383,7 @@ class NpuEmitter(Emitter):
     ) -> int:
         """Append a command of the vector unit; each sweep reads the inputs from their home."""
         count, columns = shape
-        parameters = count * operator.kind.row_parameters(operator)
+        parameters = parameters_read(operator, count, columns)
         sweeps, together = operator.kind.recipe.sweeps, 1 if operator.parts else len(inputs)
         function = function_use(VECTOR_UNIT, operator.kind, count, columns, together)
         uses = [

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from accelsim.accelerators.base import not_followed
+from accelsim.accelerators.base import not_compared, not_followed
 from accelsim.errors import ConfigError
 from accelsim.inputs.paths import KeyPath
 from accelsim.machine.components.base import Component
@@ -18,7 +18,7 @@ from accelsim.machine.components.scratchpad import AccumulatorConfig, Scratchpad
 from accelsim.machine.components.systolic_array import SystolicArrayConfig
 from accelsim.machine.components.vector_unit import VectorUnitConfig
 from accelsim.machine.schema import HardwareConfig
-from accelsim.machine.timing.systolic import tile_extents
+from accelsim.machine.timing.systolic import largest_tile, tiles_that_fit
 from accelsim.memory.arrays import Array
 from accelsim.program import Product
 from accelsim.units import format_si, to_ticks
@@ -42,10 +42,16 @@ class Parts:
     bus: BusConfig
     host: HostConfig
 
-    def tile(self, asked: Product) -> Product:
-        """Return the extents of a full tile of a product."""
+    @property
+    def largest_tile(self) -> Product:
+        """The most rows, columns and depth of a tile by Gemmini's rule."""
         sizes = (self.scratchpad.capacity, self.accumulator.capacity)
-        return tile_extents(self.pe_array.timing_model, *sizes, asked)
+        return largest_tile(self.pe_array.timing_model, *sizes)
+
+    def tiles_for(self, asked: Product) -> list[Product]:
+        """Return the most rows, columns and depth of tiles to compare for products of a size."""
+        sizes = (self.scratchpad.capacity, self.accumulator.capacity)
+        return tiles_that_fit(self.pe_array.timing_model, *sizes, asked)
 
 
 COMPONENTS: dict[str, type[Component]] = get_type_hints(Parts)
@@ -61,12 +67,14 @@ def wrong_parts(machine: HardwareConfig) -> Iterator[tuple[KeyPath, str]]:
     """Yield what makes one thing wait for another, and buffers that hold no tile or are slow."""
     parts = parts_of(machine)
     yield from not_followed(machine)
+    if machine.mapping.tiles == "largest":
+        yield from not_compared(machine, ", or mapping.tiles to compared")
     for name, buffer in ((SCRATCHPAD, parts.scratchpad), (ACCUMULATOR, parts.accumulator)):
         # What the technology table does not have is told when all memories are looked up.
         with suppress(ConfigError):
             yield from _slow(machine, name, buffer.region(name, machine.site).array)
     try:
-        parts.tile(Product(1, 1, 1))
+        _ = parts.largest_tile
     except ConfigError as error:
         name, _, message = str(error).partition(": ")
         yield (name,), message

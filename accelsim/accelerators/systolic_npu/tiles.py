@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from accelsim.accelerators.systolic_npu.parts import ACCUMULATOR, PE_ARRAY, SCRATCHPAD
+from accelsim.machine.components.off_chip import DRAM
 from accelsim.machine.components.systolic_array import SystolicArrayConfig
+from accelsim.machine.off_chip import OffChip
 from accelsim.machine.timing.systolic import OPERAND_BYTES, SUM_BYTES
 from accelsim.mapping.accesses import mac_uses
 from accelsim.mapping.emitter import Operand
 from accelsim.mapping.values import Rows, Value, split_rows
-from accelsim.model.operators import Operator
-from accelsim.program import Product, Use, Vectors
+from accelsim.model.operators import Operator, Reach
+from accelsim.program import Product, Range, Use, Vectors
+from accelsim.units import ceil_div
 
 
 @dataclass
@@ -68,4 +71,22 @@ def product_uses(array: SystolicArrayConfig, asked: Product, *, added: bool) -> 
         Use(SCRATCHPAD, "read", Vectors(OPERAND_BYTES * read, 1)),
         Use(ACCUMULATOR, "read", Vectors(once * (sums if added else sums - 1), 1)),
         Use(ACCUMULATOR, "write", Vectors(once * sums, 1)),
+    ]
+
+
+def parameters_read(operator: Operator, rows: int, columns: int) -> int:
+    """Return the parameters that a function of rows x columns reads; elements read their own."""
+    whole = rows * operator.kind.row_parameters(operator)
+    if operator.kind.reach is Reach.ELEMENT and columns < operator.columns:
+        return ceil_div(whole * columns, operator.columns)
+    return whole
+
+
+def in_rows(dram: OffChip | None, uses: Iterable[Use], rows: int) -> list[Use]:
+    """Return uses with what they ask of DRAM in so many rows."""
+    return [
+        Use(DRAM, use.action, dram.in_rows(use.expect(Range), rows))
+        if dram and use.block == DRAM
+        else use
+        for use in uses
     ]

@@ -23,7 +23,11 @@ class ScratchpadConfig(Whole, BufferConfig):
 
     def layout(self, name: str, site: Site) -> Hashable:
         """What it holds, and how it is filled."""
-        return (super().layout(name, site), self.transfers, self.write_width)
+        return (super().layout(name, site), *self.emission(name, site))
+
+    def emission(self, name: str, site: Site) -> tuple[Hashable, ...]:
+        """How it is filled."""
+        return (super().emission(name, site), self.transfers, self.write_width)
 
 
 class AccumulatorConfig(Whole, BufferConfig):

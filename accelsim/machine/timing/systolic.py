@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from accelsim.errors import ConfigError
 from accelsim.program import Product
 from accelsim.units import ceil_div
 
 Dataflow = Literal["weight_stationary", "output_stationary", "input_stationary"]
+
+Counts = TypeVar("Counts", int, NDArray[np.int64])
 
 # INT8 operands, INT32 sums; ONNXim, src/Mapping.cc, and Gemmini's default configuration.
 OPERAND_BYTES = 1
@@ -73,6 +79,28 @@ class SystolicTiming:
         serial = folds * (self._load + streamed + self.rows + self.columns - 2) - 1
         return product.groups * serial
 
+    def tiled_cycles(self, product: Product, parts: Counts) -> Counts:
+        """Return the cycles of a product of which what streams is cut into so many parts.
+
+        Serial folds load and drain for each.
+        """
+        if self.overlapped:
+            return self.cycles(product) + 0 * parts
+        down, across, streamed = self._assign(product.rows, product.columns, product.depth)
+        folds = ceil_div(down, self.rows) * ceil_div(across, self.columns)
+        waits = self._load + self.rows + self.columns - 2
+        return product.groups * folds * (streamed + parts * waits)
+
+    @property
+    def streams(self) -> Literal["rows", "depth", "columns"]:
+        """What of a product streams through the array."""
+        found: dict[Dataflow, Literal["rows", "depth", "columns"]] = {
+            "weight_stationary": "rows",
+            "output_stationary": "depth",
+            "input_stationary": "columns",
+        }
+        return found[self.dataflow]
+
     def slots(self, product: Product) -> int:
         """Return the multiplications of all elements while a product streams, bubbles left out."""
         down, across, streamed = self._assign(product.rows, product.columns, product.depth)
@@ -126,14 +154,16 @@ class SystolicTiming:
 def tile_extents(
     array: SystolicTiming, scratchpad: int, accumulator: int, product: Product
 ) -> Product:
-    """Return rows, columns and depth of a full tile, multiples of a block; edge tiles are smaller.
+    """Return rows, columns and depth of a full tile by Gemmini's rule (``largest_tile``)."""
+    return tile_within(array, largest_tile(array, scratchpad, accumulator), product)
 
-    Gemmini's rule: rows and columns alike are the most whose sums fit half the accumulator [bytes];
-    the depth the largest for which A and W fit a quarter of the scratchpad [bytes] each (halved for
-    double buffering, then for the two operands). Each size is cut into the fewest parts of at most
-    that, and the even part is rounded down to a multiple of the block, which can make the parts
-    more. Groups lie side by side, as many as fit like that [ours]. Raises ConfigError when not even
-    one block fits.
+
+def largest_tile(array: SystolicTiming, scratchpad: int, accumulator: int) -> Product:
+    """Return the most rows, columns and depth of a tile by Gemmini's rule, multiples of a block.
+
+    Rows and columns alike are the most whose sums fit half the accumulator [bytes]; the depth the
+    largest for which A and W fit a quarter of the scratchpad [bytes] each (halved for double
+    buffering, then for the two operands). Raises ConfigError when not even one block fits.
     Source: ONNXim, src/Mapping.cc (gemm_mapping), for square arrays.
     """
     rows, columns, depth = array.block
@@ -145,15 +175,56 @@ def tile_extents(
     down = min(max(1, edge // rows), most, scratchpad // (operands * rows))
     across = min(max(1, edge // columns), most, scratchpad // (operands * columns))
     deep = scratchpad // (operands * max(down * rows, across * columns))
-    wide, long = across * columns // product.columns, deep * depth // product.depth
-    groups = min(product.groups, wide, long)
+    return Product(down * rows, across * columns, deep * depth)
+
+
+def tiles_that_fit(
+    array: SystolicTiming, scratchpad: int, accumulator: int, product: Product
+) -> list[Product]:
+    """Return the most rows, columns and depth of tiles worth comparing for products of a size.
+
+    Each is 1, 2, 4, 8 ... blocks, up to all that the product has. Two tiles fit the
+    scratchpad, and the sums of two the accumulator [bytes], so larger ones take all that smaller
+    ones take, and more.
+    """
+    sizes = (product.rows, product.columns, product.depth)
+    down, across, deep = map(_steps, sizes, array.block)
+    return [
+        Product(rows, columns, depth)
+        for rows in down
+        for columns in across
+        if 2 * SUM_BYTES * rows * columns <= accumulator
+        for depth in deep
+        if 2 * OPERAND_BYTES * (rows + columns) * depth <= scratchpad
+    ]
+
+
+def _steps(total: int, size: int) -> list[int]:
+    """Return a block, two, four, eight ... of them, up to the first that hold a total."""
+    found = [size]
+    while found[-1] < total:
+        found.append(2 * found[-1])
+    return found
+
+
+@lru_cache(maxsize=1 << 14)
+def tile_within(array: SystolicTiming, most: Product, product: Product) -> Product:
+    """Return the extents of a full tile of at most some rows, columns and depth, whole blocks.
+
+    Edge tiles are smaller. Each size is cut into the fewest parts of at most that, and the even
+    part is rounded down to a multiple of the block, which can make the parts more. Groups lie side
+    by side, as many as fit like that [ours].
+    """
+    rows, columns, depth = array.block
+    groups = min(product.groups, most.columns // product.columns, most.depth // product.depth)
+    down = even_part(product.rows, most.rows // rows, rows)
     if groups > 1:
         even = ceil_div(product.groups, ceil_div(product.groups, groups))
-        return replace(product, rows=_even_part(product.rows, down, rows), groups=even)
+        return replace(product, rows=down, groups=even)
     return Product(
-        _even_part(product.rows, down, rows),
-        _even_part(product.columns, across, columns),
-        _even_part(product.depth, deep, depth),
+        down,
+        even_part(product.columns, most.columns // columns, columns),
+        even_part(product.depth, most.depth // depth, depth),
     )
 
 
@@ -166,7 +237,7 @@ def _require(array: SystolicTiming, buffer: str, size: int, needed: int) -> None
         )
 
 
-def _even_part(total: int, most_blocks: int, size: int) -> int:
+def even_part(total: int, most_blocks: Counts, size: int) -> Counts:
     """Return the extent of an even part of a total, at most so many blocks of the size."""
     blocks = ceil_div(total, size)
-    return ceil_div(blocks * size, ceil_div(blocks, most_blocks)) // size * size
+    return -(-blocks * size // -(-blocks // most_blocks)) // size * size
