@@ -9,17 +9,28 @@ import builtins
 import math
 import sys
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, cached_property, lru_cache, partial, wraps
 from itertools import chain
 from operator import le, lt
-from types import FunctionType, NoneType, UnionType
+from types import FunctionType, MethodType, NoneType, UnionType
 from typing import Annotated, Any, ClassVar, ForwardRef, Literal, Union, get_args, get_origin
 
 from accelsim.errors import RefusedValueError
 from accelsim.inputs.plugins import broken_promise, is_outside
 
 Check = Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A limit as those of ``annotated_types``, for what is imported without pydantic."""
+
+    ge: int
+
+
+NonNegativeInt = Annotated[int, AtLeast(0)]
+PositiveInt = Annotated[int, AtLeast(1)]
 
 # [ours] A result, the values in it and theirs: Datasheet, Price. Programs go deeper, too deep.
 _DEPTH = 2
@@ -53,7 +64,8 @@ def _hold(cls: type, name: str, given: Any) -> None:
     hint = function.__annotations__["return"] if function else root.__annotations__[name]
     if function and own:
         held = _held(own, hint, root.__module__)
-        setattr(cls, name, held if own is given else type(given)(held))
+        bound = (given.__self__,) if isinstance(given, MethodType) else ()
+        setattr(cls, name, held if own is given else type(given)(held, *bound))
         if isinstance(given, cached_property):
             vars(cls)[name].__set_name__(cls, name)
     elif promised is function and function:

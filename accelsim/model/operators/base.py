@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
-from pydantic import NonNegativeInt, PositiveInt
-
 from accelsim.errors import ConfigError
-from accelsim.inputs.contracts import Contract
+from accelsim.inputs.contracts import Contract, NonNegativeInt, PositiveInt
 from accelsim.inputs.plugins import Registry
 from accelsim.model.operators.window import Window
 from accelsim.model.tensors import Parameter, Shape, format_shapes
