@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import pytest
 import simpy
 from small_workload import MAIN
 
@@ -17,6 +18,7 @@ from accelsim.engine.segment_run import SegmentRecord, SegmentRun
 from accelsim.machine.schema import HardwareConfig
 from accelsim.machine.servers import Machine
 from accelsim.mapping.cache import InferenceProgram, SegmentCache
+from accelsim.mapping.compiler import Mapper
 from accelsim.model.families import ModelFamily, find_model
 from accelsim.model.graph import LayerGraph
 from accelsim.placement.placement import Placement, place
@@ -108,3 +110,16 @@ def run_segments(
 
     environment.run(until=environment.process(run()))
     return records
+
+
+def best_costs(mapper: type[Mapper[Any]], patch: pytest.MonkeyPatch) -> list[float]:
+    """Return a list into which a mapper writes what its best way costs, each time it is asked."""
+    costs, ranked = list[float](), mapper.ways
+
+    def ways(*asked: Any) -> Any:
+        found = ranked(*asked)
+        costs.append(found[0].cost)
+        return found
+
+    patch.setattr(mapper, "ways", ways)
+    return costs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from compiled_encoder import CASES, SMALL_MODEL, compiled, run_segments
+from compiled_encoder import CASES, SMALL_MODEL, best_costs, compiled, run_segments
 
 from accelsim.accelerators.edgebert.mapper import EdgeBertMapper
 from accelsim.machine.servers import Machine
@@ -64,14 +64,7 @@ def test_a_larger_weight_buffer_makes_no_simulated_inference_slower(case: str) -
 def test_the_estimate_of_a_layer_is_near_its_simulation(
     case: str, hidden: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    costs = []
-
-    def ways(*asked: Any) -> Any:
-        found = RANKED(*asked)
-        costs.append(found[0].cost)
-        return found
-
-    monkeypatch.setattr(EdgeBertMapper, "ways", ways)
+    costs = best_costs(EdgeBertMapper, monkeypatch)
     model = SMALL_MODEL.model_copy(update={"hidden_size": hidden})
     of = compiled(case, model, 64)
     embedding, layer = run_segments(of, 2)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from compiled_encoder import SMALL_MODEL, compiled, run_segments
+from compiled_encoder import SMALL_MODEL, best_costs, compiled, run_segments
 
 from accelsim.accelerators import accelerator_of
 from accelsim.accelerators.systolic_npu import mapper
@@ -29,7 +29,7 @@ WORKLOAD = "workloads/mti_systolic_npu.yaml"
 COMPARED = "hardware.mapping.tiles=compared"
 ALBERT = find_model("albert-base")
 SMALL = SMALL_MODEL.model_copy(update={"hidden_size": 192, "intermediate_size": 384, "heads": 3})
-RANKED, TILES = NpuMapper.ways, mapper.tiles
+RANKED = NpuMapper.ways
 MACHINES = {
     "shipped": (),
     "dense": ("cases.vanilla.storage.task={format: dense, bits: 8}",),
@@ -135,14 +135,7 @@ def test_objectives_choose_their_own_plans() -> None:
 def test_the_estimate_of_a_layer_is_near_its_simulation(
     tokens: int, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    costs = []
-
-    def ways(*asked: Any) -> Any:
-        found = RANKED(*asked)
-        costs.append(found[0].cost)
-        return found
-
-    monkeypatch.setattr(NpuMapper, "ways", ways)
+    costs = best_costs(NpuMapper, monkeypatch)
     # To the cycle, not in the steps by which plans are told apart.
     monkeypatch.setattr(mapper, "_STEPS", 1 << 30)
     sides = (f"hardware.pe_array.rows={side}", f"hardware.pe_array.columns={side}")
